@@ -1,0 +1,158 @@
+"""Channel labels: every element of a traced tensor knows which channels it belongs to.
+
+A label is an integer array that broadcasts against its tensor: size 1 along the axes on which it does
+not depend. Layout calls (view, permute, chunk, ...) are simply run on the labels; calls that force two
+channels to live or die together add an edge between their labels. Connected components of those edges
+are the atoms of pruning. Our reconstruction of dependency discovery, at the level of single channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+@dataclass
+class Traced:
+    """A tensor of the traced graph: its shape, its labels and, where it is one, the parameter behind it."""
+
+    shape: tuple[int, ...]
+    labels: list[np.ndarray] = field(default_factory=list)
+    parameter: str | None = None
+
+    def on_axis(self, axis: int) -> np.ndarray | None:
+        """The label that varies along an axis, or None."""
+        axis %= max(1, len(self.shape))
+        for label in self.labels:
+            if label.shape[axis] > 1:
+                return label
+        return None
+
+
+@dataclass(frozen=True)
+class Site:
+    """One axis of one parameter (or buffer) with the label of each position."""
+
+    parameter: str
+    axis: int
+    ids: np.ndarray
+
+
+class LabelBook:
+    """Hands out labels, collects the edges between them, and which of them must stay, and why."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._edges: list[tuple[np.ndarray, np.ndarray]] = []
+        self.pins: list[tuple[np.ndarray, str]] = []
+
+    def fresh(self, n: int) -> np.ndarray:
+        """New labels [n], tied to nothing."""
+        ids = np.arange(self._n, self._n + n, dtype=np.int64)
+        self._n += n
+        return ids
+
+    def tie(self, a: np.ndarray, b: np.ndarray) -> None:
+        """Makes the channels of two broadcastable label arrays live or die together."""
+        a, b = np.broadcast_arrays(a, b)
+        self._edges.append((a.ravel(), b.ravel()))
+
+    def pin(self, ids: np.ndarray, reason: str) -> None:
+        """Makes channels unprunable."""
+        self.pins.append((np.unique(ids), reason))
+
+    def fresh_on(self, traced_shape: Sequence[int], axis: int, reason: str | None = None) -> np.ndarray:
+        """New labels along one axis of a tensor; pinned where a reason is given."""
+        shape = [1] * len(traced_shape)
+        shape[axis] = traced_shape[axis]
+        ids = self.fresh(traced_shape[axis])
+        if reason:
+            self.pin(ids, reason)
+        return ids.reshape(shape)
+
+    def along(self, traced: Traced, axis: int, reason: str) -> np.ndarray:
+        """Labels [n] of the positions of one axis; what varies along other axes too is tied together.
+
+        An axis without labels gets new ones, pinned for the given reason.
+        """
+        axis %= len(traced.shape)
+        label = traced.on_axis(axis)
+        if label is None:
+            label = self.fresh_on(traced.shape, axis, reason)
+        moved = np.moveaxis(label, axis, 0).reshape(label.shape[axis], -1)
+        if moved.shape[1] > 1:
+            self.tie(moved[:, :1], moved)
+        ids = moved[:, 0].copy()
+        others = [other for other in traced.labels if other is not label and other.shape[axis] > 1]
+        for other in others:
+            self.tie(ids.reshape(-1, 1), np.moveaxis(other, axis, 0).reshape(other.shape[axis], -1))
+        return ids
+
+    def atoms(self) -> np.ndarray:
+        """Component number [n] of every label."""
+        if not self._edges:
+            return np.arange(self._n)
+        a = np.concatenate([edge[0] for edge in self._edges])
+        b = np.concatenate([edge[1] for edge in self._edges])
+        graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(self._n, self._n))
+        return connected_components(graph, directed=False)[1]
+
+
+def compress(ids: torch.Tensor) -> np.ndarray:
+    """A label array [full shape] with size 1 along every axis on which it is constant."""
+    for axis in range(ids.ndim):
+        if ids.shape[axis] > 1:
+            first = ids.narrow(axis, 0, 1)
+            if bool((ids == first).all()):
+                ids = first
+    return ids.contiguous().numpy()
+
+
+def move(
+    label: np.ndarray, shape: Sequence[int], call: Callable[..., Any], arguments: Sequence[Any]
+) -> list[np.ndarray]:
+    """Runs a layout call on a label, as it would run on the tensor; one label per output."""
+    expanded = torch.from_numpy(label).expand(*shape)
+    moved = call(expanded, *arguments)
+    return [compress(one) for one in (moved if isinstance(moved, list | tuple) else [moved])]
+
+
+def varying(label: np.ndarray) -> set[int]:
+    """The axes along which a label varies."""
+    return {axis for axis, n in enumerate(label.shape) if n > 1}
+
+
+def align(label: np.ndarray, ndim: int) -> np.ndarray:
+    """A label with leading axes of size 1, as broadcasting would add them."""
+    return label.reshape((1,) * (ndim - label.ndim) + label.shape)
+
+
+def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...], call: str) -> list[np.ndarray]:
+    """Labels of an elementwise call: those that meet on an axis are tied, the others are kept side by side.
+
+    A label that meets a full axis without labels is pinned: the other operand could not be cut with it.
+    """
+    merged: list[np.ndarray] = []
+    for operand in operands:
+        for label in operand.labels:
+            label = align(label, len(shape))
+            partner = next((other for other in merged if varying(other) & varying(label)), None)
+            if partner is None:
+                merged.append(label)
+            else:
+                book.tie(partner, label)
+    for label in merged:
+        for axis in varying(label):
+            for operand in operands:
+                own = len(shape) - len(operand.shape)
+                if axis < own or operand.shape[axis - own] == 1:
+                    continue
+                if operand.on_axis(axis - own) is None:
+                    book.pin(label, f"{call} combines it with an axis that carries no channels")
+    return merged

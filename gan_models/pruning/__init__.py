@@ -1,0 +1,1 @@
+"""The methods: (teacher, task, target, settings) -> (pruned generator, plan)."""

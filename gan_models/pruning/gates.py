@@ -1,0 +1,125 @@
+"""Gates: scales on channels, exactly where a cut would remove what their consumers read.
+
+A gate multiplies the axis of the weight that consumes the channel: W (g * x) = (W * g) x. No hook or
+mask is needed in the network, and any method that makes weights (hypernetworks, quantisers) composes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ..channels import AxisChannels, ChannelGroups
+from ..plan import ChannelPlan
+
+
+def flat_gates(groups: ChannelGroups, gates: Mapping[str, Tensor]) -> Tensor:
+    """[1 + all channels]: a leading 1 for what always stays, then each group's gates [size] in order."""
+    parts = [gates[name] for name in groups.names]
+    one = torch.ones(1, dtype=parts[0].dtype, device=parts[0].device) if parts else torch.ones(1)
+    return torch.cat([one, *parts])
+
+
+def plan_gates(groups: ChannelGroups, plan: ChannelPlan, like: Tensor | None = None) -> dict[str, Tensor]:
+    """Gates of 0 and 1 for a plan, in the dtype and on the device of `like`."""
+    groups.check(plan)
+    gates = {}
+    for name, size in groups.sizes.items():
+        gate = torch.zeros(size) if like is None else torch.zeros(size, dtype=like.dtype, device=like.device)
+        gate[list(plan.kept[name])] = 1
+        gates[name] = gate
+    return gates
+
+
+def gated_tensors(groups: ChannelGroups, tensors: Mapping[str, Tensor], flat: Tensor) -> dict[str, Tensor]:
+    """The parameters and buffers that consume channels, scaled by the gates; all others are left out.
+
+    Args:
+        groups: Groups of the network.
+        tensors: Parameters and buffers by name; may be generated ones.
+        flat: From `flat_gates`; gradients flow into it.
+    """
+    scaled: dict[str, Tensor] = {}
+    for entry, binary in groups.gates:
+        tensor = scaled.get(entry.parameter, tensors[entry.parameter])
+        gate = _spread(entry, (flat != 0).to(flat.dtype) if binary else flat, tensor)
+        scaled[entry.parameter] = tensor * gate
+    return scaled
+
+
+def _spread(entry: AxisChannels, flat: Tensor, tensor: Tensor) -> Tensor:
+    index = torch.from_numpy(entry.flat).to(flat.device)
+    shape = [1] * tensor.ndim
+    shape[entry.axis] = -1
+    return flat[index].reshape(shape)
+
+
+def gated_call(
+    model: nn.Module,
+    groups: ChannelGroups,
+    gates: Mapping[str, Tensor],
+    *inputs: Tensor,
+    tensors: Mapping[str, Tensor] | None = None,
+) -> Any:
+    """Runs a network with gated channels; with a plan's gates the result is that of the cut network.
+
+    Args:
+        model: The network at full width.
+        groups: Its groups.
+        gates: Group name -> [size].
+        *inputs: What the network eats.
+        tensors: Parameters and buffers to use in the place of the network's own, by name.
+    """
+    own = dict(model.named_parameters()) | dict(model.named_buffers()) | dict(tensors or {})
+    if not groups.groups:
+        return functional_call(model, own, inputs)
+    flat = flat_gates(groups, gates)
+    with masked_norms(model, groups, flat):
+        return functional_call(model, own | gated_tensors(groups, own, flat), inputs)
+
+
+@contextmanager
+def masked_norms(model: nn.Module, groups: ChannelGroups, flat: Tensor) -> Iterator[None]:
+    """While open, norms over several channels leave out those whose gate is zero."""
+    handles = []
+    for name, channels in groups.norms:
+        module = model.get_submodule(name)
+        if isinstance(module, nn.GroupNorm | nn.LayerNorm):
+            mask = (flat[torch.from_numpy(channels).to(flat.device)] != 0).to(flat.dtype)
+            handles.append(module.register_forward_hook(_masked_hook(mask)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _masked_hook(mask_C: Tensor) -> Any:
+    def hook(module: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
+        x = inputs[0]
+        if isinstance(module, nn.GroupNorm):
+            grouped = x.reshape(x.shape[0], module.num_groups, -1)
+            mask = mask_C.reshape(1, -1, *[1] * (x.ndim - 2)).expand_as(x[:1]).reshape(1, module.num_groups, -1)
+            normal = _normalise(grouped, mask, module.eps).reshape_as(x)
+            shape = (1, -1, *[1] * (x.ndim - 2))
+        else:
+            normal = _normalise(x, mask_C, module.eps)
+            shape = (-1,)
+        if module.weight is not None:
+            normal = normal * module.weight.reshape(shape)
+        return normal if module.bias is None else normal + module.bias.reshape(shape)
+
+    return hook
+
+
+def _normalise(x: Tensor, mask: Tensor, eps: float) -> Tensor:
+    """Zero mean and unit variance over the last axis, of the unmasked entries."""
+    n = mask.sum(-1, keepdim=True).clamp(min=1)
+    mean = (x * mask).sum(-1, keepdim=True) / n
+    variance = ((x - mean).square() * mask).sum(-1, keepdim=True) / n
+    return (x - mean) * torch.rsqrt(variance + eps)

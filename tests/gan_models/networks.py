@@ -1,0 +1,109 @@
+"""Networks that the tests of groups, cost and surgery run over: ours, foreign ones, and random small ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import torch
+from ganprune.gan_models.catalog import DISCRIMINATORS, NETWORKS, build
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
+
+from .foreign import FOREIGN
+
+Case = tuple[Callable[[], nn.Module], tuple[int, ...]]
+
+SMALL = {
+    "resnet": {"ngf": 8, "n_blocks": 2},
+    "resnet_9blocks": {"ngf": 4},
+    "resnet_6blocks": {"ngf": 4, "norm": "batch", "dropout": True},
+    "mobile_resnet_9blocks": {"ngf": 4},
+    "unet": {"ngf": 4, "num_downs": 5},
+    "unet_256": {"ngf": 4},
+    "unet_128": {"ngf": 4, "norm": "instance"},
+    "sngan_32": {"ngf": 8},
+    "basic": {"ndf": 4},
+    "n_layers": {"ndf": 4},
+    "pixel": {"ndf": 4},
+    "sngan": {"ndf": 8},
+}
+SHAPES = {
+    "resnet": (3, 32, 32),
+    "resnet_9blocks": (3, 32, 32),
+    "resnet_6blocks": (3, 32, 32),
+    "unet": (3, 32, 32),
+}
+SHAPES |= {
+    "mobile_resnet_9blocks": (3, 32, 32),
+    "basic": (3, 64, 64),
+    "n_layers": (3, 64, 64),
+    "pixel": (3, 32, 32),
+}
+
+
+def _case(name: str, shape: tuple[int, ...]) -> Case:
+    return (lambda: build(name, SMALL.get(name, {}))), SHAPES.get(name, shape)
+
+
+CASES: dict[str, Case] = {name: _case(name, spec.input_shape) for name, spec in (NETWORKS | DISCRIMINATORS).items()}
+CASES |= {f"foreign {name}": case for name, case in FOREIGN.items() if name != "branching"}
+
+
+class RandomNetwork(nn.Module):
+    """A random feed-forward graph of convolutions, skips, additions, grouped and transposed layers at one grid."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        draw = random.Random(seed)
+        self.steps: list[tuple[str, int, int]] = []
+        self.layers = nn.ModuleList()
+        widths = [3]
+        for _ in range(draw.randint(3, 7)):
+            kind = draw.choice(
+                ["conv", "conv", "grouped", "depthwise", "transposed", "residual", "cat", "linear", "glu"]
+            )
+            a, b = draw.randrange(len(widths)), draw.randrange(len(widths))
+            n_in, layer, n_out = widths[a], nn.Module(), 4 * draw.randint(1, 3)
+            if kind == "grouped" and n_in % 4:
+                kind = "conv"
+            if kind == "conv":
+                layer = nn.Sequential(nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU())
+            elif kind == "grouped":
+                layer = nn.Sequential(nn.Conv2d(n_in, n_out, 3, padding=1, groups=4), nn.GroupNorm(2, n_out))
+            elif kind == "depthwise":
+                n_out = 2 * n_in
+                layer = nn.Sequential(
+                    nn.Conv2d(n_in, n_out, 3, padding=1, groups=n_in), nn.InstanceNorm2d(n_out, affine=True)
+                )
+            elif kind == "transposed":
+                layer = nn.Sequential(nn.ConvTranspose2d(n_in, n_out, 3, padding=1), nn.PReLU(n_out))
+            elif kind == "residual":
+                n_out = n_in
+                layer = nn.Sequential(nn.Conv2d(n_in, n_in, 1, bias=False), nn.LeakyReLU(0.2))
+            elif kind == "linear":
+                layer = nn.Sequential(nn.Linear(n_in, n_out), nn.LayerNorm(n_out), nn.GELU())
+            elif kind == "glu":
+                layer = parametrizations.spectral_norm(nn.Conv2d(n_in, 2 * n_out, 1))
+            else:
+                n_out = n_in + widths[b]
+            self.layers.append(layer)
+            self.steps.append((kind, a, b))
+            widths.append(n_out)
+        self.head = nn.Conv2d(sum(widths), 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = [x]
+        for (kind, a, b), layer in zip(self.steps, self.layers, strict=True):
+            source = values[a]
+            if kind == "residual":
+                values.append(source + layer(source))
+            elif kind == "cat":
+                values.append(torch.cat([source, values[b]], 1))
+            elif kind == "linear":
+                values.append(layer(source.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+            elif kind == "glu":
+                values.append(nn.functional.glu(layer(source), 1))
+            else:
+                values.append(layer(source))
+        return self.head(torch.cat(values, 1)).tanh()
