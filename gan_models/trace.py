@@ -154,10 +154,17 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
     named = {node: first_name[name] for node, name in _graph_inputs(signature)}
     walk = Walk(LabelBook(), modules=dict(model.named_modules()))
     values: dict[str, Any] = {}
+    parameters: dict[str, Traced] = {}  # a tied parameter may enter the graph under each of its names
     for node in program.graph.nodes:
         if node.op == "placeholder":
             shape = _shapes(node)[0] if _shapes(node) else ()
-            values[node.name] = _parameter(walk, named[node.name], shape) if node.name in named else _input(walk, shape)
+            if node.name not in named:
+                values[node.name] = _input(walk, shape)
+                continue
+            name = named[node.name]
+            if name not in parameters:
+                parameters[name] = _parameter(walk, name, shape)
+            values[node.name] = parameters[name]
         elif node.op == "call_function":
             arguments = fx.map_arg(node.args, lambda n: values[n.name])
             if node.target is operator.getitem:
