@@ -1,0 +1,201 @@
+"""What a network costs, counted on the network itself: the check on every predicted cost.
+
+Two counters that know nothing of each other or of our cost form: torch's dispatcher (every operator that
+really runs, by `torch.utils.flop_counter`) and thop (every module, by its type). Two conventions, named in
+every number:
+  * macs            multiply-accumulates that are done: transposed convolutions on their input grid;
+  * macs_published  what papers print: transposed convolutions on their output grid, 4 times as much at stride
+    2.
+Convolutions, linears and matrix products count; norms, activations and resampling do not, and are listed.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import thop
+import torch
+from thop.vision.basic_hooks import zero_ops
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+_BOOKKEEPING = {"empty", "empty_like", "clone", "detach", "_to_copy"}
+T = TypeVar("T")
+
+_COUNTED_BY_THOP = (nn.modules.conv._ConvNd, nn.Linear)
+# thop/__init__ rebinds `thop.profile` to a function, which hides the module of that name.
+_THOP_RULES: dict[type, Any] = sys.modules["thop.profile"].register_hooks
+
+
+@dataclass(frozen=True)
+class CostCount:
+    """Independent counts of one network for one input.
+
+    Attributes:
+        macs: exact, by torch's dispatcher.
+        macs_published: the same operators with transposed convolutions on their output grid.
+        macs_thop: by thop, which counts in the published way and only modules of types it knows.
+        missed_by_thop: module name -> published MACs of what runs in modules that thop has no rule for (a
+            subclass of Conv2d, a spectral-norm convolution, a functional call). macs_thop plus these is
+            macs_published.
+        params: number of parameters, shared ones once.
+        bytes: of the parameters, in the type they are in.
+        uncounted: operators that ran and are in no count -> calls (norms, activations, padding, ...).
+    """
+
+    macs: int
+    macs_published: int
+    macs_thop: int
+    missed_by_thop: dict[str, int]
+    params: int
+    bytes: int
+    uncounted: dict[str, int]
+
+    @property
+    def counters_agree(self) -> bool:
+        """Whether the two counters tell the same story of the published count."""
+        return self.macs_thop + sum(self.missed_by_thop.values()) == self.macs_published
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> CostCount:
+        """What `to_json` wrote."""
+        return cls(**record)
+
+
+class _OperatorRecorder(TorchDispatchMode):
+    """Counts every operator that runs, by name; views cost nothing and are left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls: Counter[Any] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if not func.is_view:
+            self.calls[func._overloadpacket] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def count_cost(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> CostCount:
+    """Counts one forward pass in eval mode on a copy of `model`; the model itself is not touched.
+
+    Args:
+        model: any network.
+        example: its input(s), batch first; counts are per image.
+
+    Returns:
+        The counts of both counters.
+
+    Raises:
+        ValueError: the example has no batch axis or an empty batch.
+    """
+    inputs = example if isinstance(example, tuple) else (example,)
+    if not inputs or any(x.dim() < 1 or len(x) < 1 for x in inputs):
+        raise ValueError("the example must be a tensor, or tensors, with a batch of at least 1 image")
+    batch = len(inputs[0])
+    parameters = list(model.parameters())
+    counted = _on_meta_or_here(model, inputs, _dispatched)
+    thop_macs = _on_meta_or_here(model, inputs, _by_thop)
+    return CostCount(
+        macs=_per_image(counted.exact, batch),
+        macs_published=_per_image(counted.published, batch),
+        macs_thop=_per_image(thop_macs, batch),
+        missed_by_thop={name: _per_image(macs, batch) for name, macs in counted.missed.items()},
+        params=sum(p.numel() for p in parameters),
+        bytes=sum(p.numel() * p.element_size() for p in parameters),
+        uncounted=counted.uncounted,
+    )
+
+
+def count_macs(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> dict[str, int]:
+    """The four costs by the names that budgets use: `macs`, `macs_published`, `params`, `bytes`."""
+    cost = count_cost(model, example)
+    return {
+        "macs": cost.macs,
+        "macs_published": cost.macs_published,
+        "params": cost.params,
+        "bytes": cost.bytes,
+    }
+
+
+@dataclass(frozen=True)
+class _Dispatched:
+    exact: int
+    published: int
+    missed: dict[str, int]
+    uncounted: dict[str, int]
+
+
+def _on_meta_or_here(model: nn.Module, inputs: tuple[Tensor, ...], count: Callable[..., T]) -> T:
+    """Counts on the meta device (shapes only, milliseconds); where the network cannot run there, for real."""
+    duplicate = copy.deepcopy(model).eval()
+    try:
+        with torch.no_grad():
+            return count(duplicate.to("meta"), tuple(x.to("meta") for x in inputs))
+    except (RuntimeError, NotImplementedError):
+        with torch.no_grad():
+            return count(copy.deepcopy(model).eval(), inputs)
+
+
+def _dispatched(model: nn.Module, inputs: tuple[Tensor, ...]) -> _Dispatched:
+    recorder = _OperatorRecorder()
+    published = FlopCounterMode(display=False, custom_mapping=_published_rules())
+    with FlopCounterMode(display=False) as exact, published, recorder:
+        model(*inputs)
+    known = set(exact.flop_registry)
+    uncounted = {str(op).removeprefix("aten."): n for op, n in recorder.calls.items() if op not in known}
+    uncounted = {op: n for op, n in uncounted.items() if op not in _BOOKKEEPING}
+    return _Dispatched(
+        exact=exact.get_total_flops() // 2,
+        published=published.get_total_flops() // 2,
+        missed=_missed(model, published),
+        uncounted=dict(sorted(uncounted.items())),
+    )
+
+
+def _published_rules() -> dict[Any, Callable[..., int]]:
+    def convolution(x, w, _bias, _stride, _padding, _dilation, transposed, *_rest, out_shape, **_named) -> int:
+        # Weights are (in, out / groups, ...) when transposed, else (out, in / groups, ...).
+        pairs = w[0] * w[1]
+        return 2 * x[0] * pairs * math.prod(w[2:]) * math.prod(out_shape[2:])
+
+    return {torch.ops.aten.convolution: convolution, torch.ops.aten._convolution: convolution}
+
+
+def _missed(model: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
+    """Published MACs of operators that run directly in a module for which thop has no counting rule."""
+    root = type(model).__name__
+    flops = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
+    missed = {}
+    for name, module in model.named_modules():
+        path = f"{root}.{name}" if name else root
+        if type(module) in _THOP_RULES and isinstance(module, _COUNTED_BY_THOP):
+            continue
+        below = sum(flops.get(f"{path}.{child}", 0) for child, _ in module.named_children())
+        direct = flops.get(path, 0) - below
+        if direct:
+            missed[name or root] = direct // 2
+    return missed
+
+
+def _by_thop(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    # thop counts norms, activations and resampling too: every rule but those of conv and linear is set to
+    # zero. It leaves buffers in what it measured, which is one reason for the copy.
+    rules = {kind: zero_ops for kind in _THOP_RULES if not issubclass(kind, _COUNTED_BY_THOP)}
+    return round(thop.profile(model, inputs=inputs, custom_ops=rules, verbose=False)[0])
+
+
+def _per_image(total: int, batch: int) -> int:
+    if total % batch:
+        raise ValueError(f"{total} operations do not divide over a batch of {batch}: give an example of one image")
+    return total // batch

@@ -1,0 +1,127 @@
+"""From images to features: the encoders by name, and one pass of images through one of them.
+
+Shapes: N images, d feature dimension.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+ENCODERS = {"inception": ".inception:load_inception", "shapes": ".shapes_encoder:load_shapes"}
+
+
+class NonFiniteImages(RuntimeError):
+    """A generator's output, or its features, held NaN or infinity: there is no quality to measure."""
+
+
+class Encoder(Protocol):
+    """Turns images into features; frozen, in eval mode, on one device.
+
+    Attributes:
+        name: what stands in a measurement's name: `inception`, `shapes`, `inception-1a2b3c4d`.
+        sha256: of the weights' file.
+        dimension: d.
+        preprocessing: what happens to the images inside, in words; part of the protocol.
+    """
+
+    name: str
+    sha256: str
+    dimension: int
+    preprocessing: str
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W), float in [-1, 1], to features (N, d), float32, on the images' device."""
+        ...
+
+    def to(self, device: torch.device | str) -> Encoder:
+        """The encoder itself, moved."""
+        ...
+
+
+def load_encoder(name: str, weights: Path | None = None) -> Encoder:
+    """The encoder called `name`.
+
+    Args:
+        name: `inception` (pytorch-fid's InceptionV3, 2048 features) or `shapes` (bundled, 96 features).
+        weights: the weights' file; for `inception` else GANPRUNE_INCEPTION_WEIGHTS or torch hub's cache.
+            Never a download.
+
+    Raises:
+        KeyError: no encoder of that name.
+        ValueError: no weights, or a file that is not what it says; one line with the cure.
+    """
+    if name not in ENCODERS:
+        raise KeyError(f"no encoder {name!r}; choose one of {', '.join(ENCODERS)}")
+    module, attribute = ENCODERS[name].split(":")
+    return getattr(importlib.import_module(module, __package__), attribute)(weights)
+
+
+def as_eight_bit(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as after saving to PNG and reading back: clamped, rounded to 255 steps."""
+    levels = torch.round((images.float().clamp(-1, 1) + 1) * 127.5)
+    return levels / 127.5 - 1
+
+
+def feature_batches(images: Iterable[Tensor], encoder: Encoder, device: torch.device | str = "cpu") -> Iterator[Tensor]:
+    """Features of each batch of images, (n, d) float32 on the CPU; memory holds one batch.
+
+    Every image is rounded to 8 bits first, so that a generator's output and a file of it measure the same.
+
+    Args:
+        images: batches (n, 3, H, W) in [-1, 1], of any sizes.
+        encoder: moved to `device`.
+        device: where the encoder runs. TF32 is off and cuDNN deterministic, whatever the process uses
+            elsewhere.
+
+    Raises:
+        NonFiniteImages: an image or a feature holds NaN or infinity; says in which images.
+        ValueError: a batch is not (n, 3, H, W).
+    """
+    encoder = encoder.to(device)
+    done = 0
+    for batch in images:
+        if batch.dim() != 4 or batch.shape[1] != 3:
+            raise ValueError(f"images must come as (N, 3, H, W) batches, got {tuple(batch.shape)}")
+        check_finite(batch, done, "output")
+        with (
+            torch.no_grad(),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            features = encoder(as_eight_bit(batch.to(device))).cpu()
+        check_finite(features, done, "features")
+        done += len(batch)
+        yield features
+
+
+def features_of(images: Iterable[Tensor], encoder: Encoder, device: torch.device | str = "cpu") -> Tensor:
+    """All features (N, d), float32, CPU, in the images' order; see `feature_batches`.
+
+    Raises:
+        ValueError: there was no image.
+    """
+    parts = list(feature_batches(images, encoder, device))
+    if not parts:
+        raise ValueError("no images to take features of; the data's split is empty")
+    return torch.cat(parts)
+
+
+def check_finite(values: Tensor, first: int, what: str) -> None:
+    """Raises NonFiniteImages naming the images (numbered from `first`) whose `values` are not all finite."""
+    bad = ~torch.isfinite(values).flatten(1).all(1)
+    if bool(bad.any()):
+        numbers = [first + i for i in bad.nonzero().flatten().tolist()]
+        named = ", ".join(map(str, numbers[:3])) + (", ..." if len(numbers) > 3 else "")
+        raise NonFiniteImages(f"{what} not finite (NaN or infinity) in {len(numbers)} of {len(values)} images: {named}")
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

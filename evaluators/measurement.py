@@ -1,0 +1,104 @@
+"""A number that says what it is: unit, interval, sample size and protocol; and the naming of distances."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+# name, or name[what,key=value,...]: macs, l1, fid[inception,n=500], precision[shapes,n=500,k=5]
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\[[^\[\],=]+(,[^\[\],=]+=[^\[\],=]+)*\])?")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured number.
+
+    Attributes:
+        name: `macs`, `l1`, `fid[inception,n=500]`, `fd[shapes,n=500]`, ...; what is in brackets is part of
+            the name, so that no table mixes two protocols under one heading.
+        value: the number; NaN only together with a `reason`.
+        unit: `MACs`, `bytes`, `ms`, `1` for a pure number.
+        low: lower end of the 90 % interval, or None.
+        high: upper end, or None.
+        n: sample size behind the value, or None where there is none (a count of operations).
+        protocol: how it was measured, in words and `key=value` pairs separated by `; `.
+        reason: why there is no value, where `value` is NaN; else None.
+
+    Raises:
+        ValueError: a malformed name, a value that is not finite and gives no reason, an interval that is not
+            one, a distance called `fid` whose features are not Inception's.
+    """
+
+    name: str
+    value: float
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    protocol: str = ""
+    reason: str | None = None
+
+    def __post_init__(self):
+        for field in ("value", "low", "high"):
+            given = getattr(self, field)
+            if given is not None:
+                if isinstance(given, bool) or not isinstance(given, (int, float)):
+                    raise ValueError(f"measurement {self.name}: {field} must be a number, got {given!r}")
+                object.__setattr__(self, field, float(given))
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"measurement name {self.name!r} is not of the form name or name[what,key=value]")
+        if self.name.startswith(("fid", "kid")) and not self.name[3:].startswith("[inception,"):
+            raise ValueError(f"{self.name!r}: only Inception's distances are called FID or KID; use fd or kd")
+        if not self.unit:
+            raise ValueError(f"measurement {self.name} needs a unit; use '1' for a pure number")
+        if math.isfinite(self.value) != (self.reason is None):
+            raise ValueError(
+                f"measurement {self.name} = {self.value} with reason {self.reason!r}: a value that is not finite "
+                "needs a reason, a finite one has none"
+            )
+        if self.n is not None and (isinstance(self.n, bool) or self.n < 1):
+            raise ValueError(f"measurement {self.name}: n must be at least 1 or None, got {self.n}")
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if len(ends) == 1 or any(not math.isfinite(end) for end in ends) or sorted(ends) != ends:
+            raise ValueError(
+                f"measurement {self.name}: interval [{self.low}, {self.high}] must be two finite "
+                "numbers in order, or none"
+            )
+
+    @classmethod
+    def absent(cls, name: str, unit: str, reason: str, n: int | None = None, protocol: str = "") -> Measurement:
+        """A measurement that could not be taken, with the reason; its value is NaN (null in JSON)."""
+        return cls(name, math.nan, unit, n=n, protocol=protocol, reason=reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; a value that is not finite becomes null."""
+        record = asdict(self)
+        if not math.isfinite(self.value):
+            record["value"] = None
+        return record
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Measurement:
+        """The measurement that `to_json` wrote; an unknown or missing key is a ValueError."""
+        known = {field.name for field in fields(cls)}
+        if set(record) - known or not {"name", "value", "unit"} <= set(record):
+            raise ValueError(
+                f"a measurement has the keys {', '.join(sorted(known))} (name, value and unit at least), "
+                f"got {', '.join(sorted(record)) or 'none'}"
+            )
+        values = dict(record)
+        values["value"] = math.nan if values["value"] is None else values["value"]
+        return cls(**values)
+
+
+def frechet_name(encoder: str, n: int) -> str:
+    """`fid[inception,n=500]` for Inception's features, `fd[shapes,n=500]` for any others."""
+    return f"{'fid' if encoder == 'inception' else 'fd'}[{encoder},n={n}]"
+
+
+def kernel_name(encoder: str, n: int) -> str:
+    """`kid[inception,n=500]` for Inception's features, `kd[shapes,n=500]` for any others."""
+    return f"{'kid' if encoder == 'inception' else 'kd'}[{encoder},n={n}]"

@@ -1,0 +1,133 @@
+"""Mean and covariance of features, streamed, and pytorch-fid's `.npz` files of them.
+
+Shapes: N images, d features.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStatistics:
+    """What a Fréchet distance needs to know of one side.
+
+    Attributes:
+        mean: (d,), float64.
+        covariance: (d, d), float64, divided by n - 1.
+        n: number of images, or None where a file did not say.
+    """
+
+    mean: Tensor
+    covariance: Tensor
+    n: int | None = None
+
+    def __post_init__(self):
+        d = self.mean.numel()
+        if self.mean.shape != (d,) or self.covariance.shape != (d, d):
+            raise ValueError(
+                f"statistics need a mean (d,) and a covariance (d, d), "
+                f"got {tuple(self.mean.shape)} and {tuple(self.covariance.shape)}"
+            )
+        for name in ("mean", "covariance"):
+            object.__setattr__(self, name, getattr(self, name).detach().double().cpu())
+            if not bool(torch.isfinite(getattr(self, name)).all()):
+                raise ValueError(f"the {name} of the features is not finite")
+
+    @property
+    def dimension(self) -> int:
+        """The feature dimension d."""
+        return self.mean.numel()
+
+    def save(self, path: Path) -> None:
+        """Writes `.npz` that pytorch-fid reads (keys `mu`, `sigma`), with our `n` beside; atomically."""
+        arrays = {"mu": self.mean.numpy(), "sigma": self.covariance.numpy()}
+        if self.n is not None:
+            arrays["n"] = np.array(self.n)
+        beside = path.with_name(path.name + ".part")
+        with beside.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        beside.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> FeatureStatistics:
+        """Reads pytorch-fid's `.npz` (keys `mu`, `sigma`), ours or theirs.
+
+        Raises:
+            ValueError: not such a file; nothing in it is unpickled.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                n = int(arrays["n"]) if "n" in arrays else None
+                mean, covariance = np.asarray(arrays["mu"]), np.asarray(arrays["sigma"])
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise ValueError(f"{path} is not an .npz of statistics with the keys mu and sigma ({error})") from error
+        return cls(torch.from_numpy(mean), torch.from_numpy(covariance), n)
+
+
+class StatisticsAccumulator:
+    """Adds batches of features one by one; memory is d x d whatever the number of images.
+
+    Batches are merged by the pairwise update of Chan, Golub and LeVeque (1983), in float64: the result does
+    not depend on order or batch size but for rounding.
+    """
+
+    def __init__(self):
+        self._n = 0
+        self._mean: Tensor | None = None
+        self._scatter: Tensor | None = None
+
+    def add(self, features: Tensor) -> None:
+        """Takes in features (n, d)."""
+        if features.dim() != 2:
+            raise ValueError(f"features must be (n, d), got {tuple(features.shape)}")
+        n = len(features)
+        if n == 0:
+            return
+        batch = features.detach().double().cpu()
+        mean = batch.mean(0)
+        centred = batch - mean
+        scatter = centred.T @ centred
+        if self._mean is None or self._scatter is None:
+            self._n, self._mean, self._scatter = n, mean, scatter
+            return
+        if mean.shape != self._mean.shape:
+            raise ValueError(f"features of dimension {mean.numel()} after features of {self._mean.numel()}")
+        total = self._n + n
+        shift = mean - self._mean
+        self._scatter += scatter + torch.outer(shift, shift) * (self._n * n / total)
+        self._mean = self._mean + shift * (n / total)
+        self._n = total
+
+    def result(self) -> FeatureStatistics:
+        """The statistics of all that was added.
+
+        Raises:
+            ValueError: fewer than 2 images, where there is no covariance.
+        """
+        if self._mean is None or self._scatter is None or self._n < 2:
+            raise ValueError(f"a covariance needs at least 2 images, got {self._n}")
+        return FeatureStatistics(self._mean.clone(), self._scatter / (self._n - 1), self._n)
+
+
+def statistics_of(batches: Iterable[Tensor]) -> FeatureStatistics:
+    """Statistics of batches of features (n, d), such as `features.feature_batches` yields."""
+    accumulator = StatisticsAccumulator()
+    for batch in batches:
+        accumulator.add(batch)
+    return accumulator.result()

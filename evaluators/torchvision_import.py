@@ -1,0 +1,66 @@
+"""Lets `torchvision` be imported beside a torch that its compiled operators were not built for.
+
+A CUDA build of torchvision beside a CPU torch cannot load its compiled library. Its Python part (all that the
+Inception network needs) would still work, but `import torchvision` describes two of the missing operators to
+torch and fails with "operator torchvision::nms does not exist". Naming their schemas first cures it; calling
+one of them still fails, clearly.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import sys
+from pathlib import Path
+
+import torch
+
+_SCHEMAS = {
+    "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+}
+# A Library takes its definitions back when it is collected: it has to live as long as torchvision.
+_KEPT: list[torch.library.Library] = []
+
+
+def make_torchvision_importable() -> bool:
+    """Call before importing torchvision or pytorch_fid; does nothing where not needed.
+
+    Returns:
+        True where operator schemas had to be defined, False where torchvision's own operators load,
+        torchvision is already imported or is not installed.
+    """
+    if _KEPT:
+        return True
+    if "torchvision" in sys.modules or _compiled_operators_load():
+        return False
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    for name, schema in _SCHEMAS.items():
+        if not _is_defined(name):
+            library.define(schema)
+    _KEPT.append(library)
+    return True
+
+
+def _compiled_operators_load() -> bool:
+    package = importlib.util.find_spec("torchvision")
+    if package is None or not package.submodule_search_locations:
+        return True  # nothing to cure: the import itself will say that torchvision is missing
+    folder = Path(next(iter(package.submodule_search_locations)))
+    for suffix in (*importlib.machinery.EXTENSION_SUFFIXES, ".so", ".pyd"):
+        compiled = folder / f"_C{suffix}"
+        if compiled.exists():
+            try:
+                torch.ops.load_library(str(compiled))
+            except OSError:
+                return False
+            return _is_defined("nms")
+    return False
+
+
+def _is_defined(name: str) -> bool:
+    try:
+        getattr(torch.ops.torchvision, name)
+    except AttributeError:
+        return False
+    return True
