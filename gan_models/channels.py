@@ -49,6 +49,22 @@ class Unpruned:
 
 
 @dataclass(frozen=True)
+class LayerCost:
+    """Multiply-accumulates of one call at full width, for the traced input.
+
+    Attributes:
+        module: Where it is called.
+        kind: The ATen call (`conv2d`, `conv_transpose2d`, `linear`, ...).
+        macs, macs_published: On the grid where it works, and as papers count it.
+    """
+
+    module: str
+    kind: str
+    macs: int
+    macs_published: int
+
+
+@dataclass(frozen=True)
 class ChannelGroups:
     """All that pruning needs to know of a network; a pure function of its graph.
 
@@ -60,6 +76,7 @@ class ChannelGroups:
         writes: Axes of the weights that write channels.
         norms: Norm modules with the channel of each position of their input (`flat`, as in AxisChannels).
         form: The cost form.
+        layers: What the dense network costs, call by call.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -69,6 +86,7 @@ class ChannelGroups:
     writes: tuple[AxisChannels, ...]
     norms: tuple[tuple[str, np.ndarray], ...]
     form: CostForm
+    layers: tuple[LayerCost, ...] = ()
     offsets: dict[str, int] = field(default_factory=dict)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .channels import AxisChannels, ChannelGroup, ChannelGroups, Unpruned, owner
+from .channels import AxisChannels, ChannelGroup, ChannelGroups, LayerCost, Unpruned, owner
 from .cost_form import CostForm, Row
 from .labels import Site
 from .plan import ChannelPlan
@@ -106,6 +106,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         writes=tuple(entry for entry in writes.values() if entry.flat.any()),
         norms=tuple(entry for entry in norms if entry[1].any()),
         form=form,
+        layers=_layers(walk),
         offsets=offsets,
     )
 
@@ -126,6 +127,14 @@ def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
         right = none if work.columns is None else flat[work.columns]
         rows.append(Row(left, right, {"macs": work.exact, "macs_published": work.published}))
     return rows
+
+
+def _layers(walk: Walk) -> tuple[LayerCost, ...]:
+    layers = []
+    for work in walk.work:
+        n = 1 if work.rows is None or work.columns is None else len(work.rows) * len(work.columns)
+        layers.append(LayerCost(work.module, work.kind, round(n * work.exact), round(n * work.published)))
+    return tuple(layers)
 
 
 def _reasons(walk: Walk, atom_of: np.ndarray) -> dict[int, str]:

@@ -1,0 +1,272 @@
+"""Weights and training states on disk: written whole as safetensors and JSON; upstream's .pth are read too.
+
+Nothing is unpickled: a file that would have to run code to load is refused.
+
+Every write goes to a new file beside its target, is flushed to the disk and then renamed, so that a
+reader meets the old file or the new one and nothing between.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+import secrets
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+PICKLED_SUFFIXES = (".pth", ".pt")
+PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
+STATE_FILE = "state.json"
+PARALLEL_PREFIX = "module."  # what DataParallel puts in front of every key
+LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or does not fit; the message is one line."""
+
+
+def load_weights(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, on the CPU, without ever running code from the file.
+
+    Args:
+        path: `.safetensors`, or `.pth` / `.pt` holding a state dict (old and new formats of `torch.save`),
+            alone or under the key "state_dict".
+
+    Returns:
+        Name -> tensor; `module.` in front of every name is taken off.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, of another kind, or would need unpickling.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} is not a file: give a .safetensors or a .pth state dict")
+    if path.suffix == ".safetensors":
+        return _without_prefix(_load_safetensors(path))
+    if path.suffix not in PICKLED_SUFFIXES:
+        raise CheckpointError(
+            f"checkpoint {path} is of an unknown kind: use .safetensors, {' or '.join(PICKLED_SUFFIXES)}"
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols; what matters is said below
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if head in PICKLE_HEADS or "GLOBAL" in str(error):
+            raise CheckpointError(
+                f"checkpoint {path} holds more than tensors and would have to run code to load, which is "
+                "refused: save model.state_dict() alone, or convert it to .safetensors"
+            ) from error
+        raise CheckpointError(_damaged(path)) from error
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise CheckpointError(_damaged(path)) from error
+    return _without_prefix(_tensors(path, content))
+
+
+def load_into(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint into `model`, strictly; the model is unchanged when it does not fit.
+
+    Two differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
+    keeps none (before PyTorch 0.4), and a BatchNorm without `num_batches_tracked` (before 0.4.1).
+
+    Args:
+        model: a network with weights (not on the meta device).
+        path: as for `load_weights`.
+
+    Raises:
+        CheckpointError: as for `load_weights`, or keys or shapes differ; names the first of them.
+    """
+    given = load_weights(path)
+    wanted = model.state_dict()
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.instancenorm._InstanceNorm) and not module.track_running_stats:
+            for key in LEGACY_NORM_KEYS:
+                given.pop(f"{name}.{key}" if name else key, None)
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            key = f"{name}.num_batches_tracked" if name else "num_batches_tracked"
+            if key in wanted and key not in given:
+                given[key] = torch.zeros_like(wanted[key], device="cpu")
+    missing = [key for key in wanted if key not in given]
+    unexpected = [key for key in given if key not in wanted]
+    misshapen = [
+        f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in given and given[key].shape != wanted[key].shape
+    ]
+    faults = [
+        f"{len(found)} {kind} ({_first(found)})"
+        for kind, found in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if found
+    ]
+    if faults:
+        raise CheckpointError(
+            f"checkpoint {path} does not fit the network: {', '.join(faults)}; "
+            "build the network with the checkpoint's arguments (width, blocks, norm, dropout)"
+        )
+    model.load_state_dict(given, strict=True)
+
+
+def save_weights(
+    model: nn.Module | Mapping[str, Tensor], path: str | Path, metadata: Mapping[str, str] | None = None
+) -> str:
+    """Write a network's state dict, or named tensors, as safetensors.
+
+    Args:
+        model: a module, or name -> tensor.
+        path: where, ending in `.safetensors`; folders are made.
+        metadata: strings kept in the file's header.
+
+    Returns:
+        The file's sha256, hexadecimal.
+
+    Raises:
+        CheckpointError: the suffix or a metadata value is wrong.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"weights are written as .safetensors, not {path.suffix or 'without suffix'}: {path}")
+    for name, value in (metadata or {}).items():
+        if not isinstance(value, str):
+            raise CheckpointError(f"metadata {name!r} must be a string, got {type(value).__name__}")
+    tensors = model.state_dict() if isinstance(model, nn.Module) else model
+    with written_beside(path) as beside:
+        _write_tensors(tensors, beside, metadata)
+        return sha256(beside)
+
+
+def save_state(folder: str | Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+    """Write a training checkpoint that replaces the last one in `folder` in a single step.
+
+    The tensors go to a file of their own name first; `state.json`, renamed into place last, names that
+    file and its sha256. Stopped anywhere between, the folder still holds the previous checkpoint whole.
+
+    Args:
+        folder: made where it does not exist; one process writes to it at a time.
+        tensors: name -> tensor (weights, optimiser and random states).
+        info: anything JSON holds.
+    """
+    folder = Path(folder)
+    name = f"tensors-{secrets.token_hex(8)}.safetensors"
+    digest = save_weights(tensors, folder / name)
+    with written_beside(folder / STATE_FILE) as beside:
+        beside.write_text(json.dumps({"tensors": name, "sha256": digest, "info": dict(info)}), encoding="utf-8")
+    for pattern in ("tensors-*.safetensors", ".tensors-*", ".state-*"):  # dots: left by a process that was killed
+        for old in folder.glob(pattern):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+
+
+def has_state(folder: str | Path) -> bool:
+    """Whether `folder` holds a training checkpoint."""
+    return (Path(folder) / STATE_FILE).is_file()
+
+
+def load_state(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the information that `save_state` last wrote to `folder`.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or its files are damaged or do not belong together.
+    """
+    folder = Path(folder)
+    if not has_state(folder):
+        raise CheckpointError(f"there is no training checkpoint in {folder} (no {STATE_FILE})")
+    try:
+        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        path, digest, info = folder / Path(state["tensors"]).name, state["sha256"], state["info"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"training checkpoint {folder / STATE_FILE} is damaged: remove the folder") from error
+    if not path.is_file() or sha256(path) != digest:
+        raise CheckpointError(f"training checkpoint {path} is missing or damaged: remove the folder {folder}")
+    return _load_safetensors(path), info
+
+
+def sha256(path: str | Path) -> str:
+    """The file's sha256, hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """A new path beside `path` to write to; renamed to `path` at the end, removed after an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield beside
+        _flush(beside)
+        os.replace(beside, path)
+        _flush(path.parent)  # the rename itself
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None) -> None:
+    """The same tensors and metadata give the same bytes; safetensors' own writer shuffles the metadata."""
+    # Clones: safetensors refuses tensors that share memory, as tied weights do.
+    content = save({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()})
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    if metadata:
+        header = {"__metadata__": dict(sorted(metadata.items()))} | header
+    encoded = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    encoded += b" " * (-len(encoded) % 8)  # tensors start at a multiple of 8
+    with path.open("wb") as file:
+        file.write(len(encoded).to_bytes(8, "little"))
+        file.write(encoded)
+        file.write(memoryview(content)[start:])
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return dict(sorted(load_file(path, device="cpu").items()))  # its own order changes from call to call
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(_damaged(path)) from error
+
+
+def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"checkpoint {path} holds a {type(content).__name__}, not a state dict")
+    other = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
+    if other or not content:
+        fault = f"{_first(other)} is no tensor" if other else "it is empty"
+        raise CheckpointError(f"checkpoint {path} is not a state dict: {fault}")
+    return {str(name): value for name, value in content.items()}
+
+
+def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not all(name.startswith(PARALLEL_PREFIX) for name in tensors):
+        return tensors
+    return {name.removeprefix(PARALLEL_PREFIX): tensor for name, tensor in tensors.items()}
+
+
+def _damaged(path: Path) -> str:
+    return f"checkpoint {path} cannot be read: it is damaged, cut short, or not a {path.suffix} file"
+
+
+def _first(names: Sequence[str], n: int = 3) -> str:
+    shown = ", ".join(names[:n])
+    return f"{shown}, ..." if len(names) > n else shown

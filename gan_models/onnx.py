@@ -1,0 +1,117 @@
+"""A generator as one ONNX file, and how far ONNX Runtime's outputs are from PyTorch's.
+
+The exporter over `torch.export` is used: the older one over TorchScript is deprecated, and it writes
+InstanceNorm through a training-mode operator and several times as many nodes.
+"""
+
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .checkpoint import written_beside
+
+INPUT, OUTPUT, BATCH = "input", "output", "batch"
+
+
+def export_onnx(model: nn.Module, example: Tensor, path: str | Path) -> None:
+    """Write `model` in eval mode as one ONNX file whose batch size is free; nothing is printed.
+
+    Args:
+        model: one input tensor, one output tensor; not changed (a copy is exported, in float32 on the CPU).
+        example: a batch (N, ...); the other sizes are fixed in the file.
+        path: where; folders are made, a file that is there is replaced once the new one is whole.
+
+    Raises:
+        RuntimeError: the network cannot be traced, needs an operation that ONNX lacks, or fixes its batch.
+    """
+    path = Path(path)
+    # Never traced with a batch of one: torch.export refuses to leave a 1 free, and the exporter would fall
+    # back to ways that trace less faithfully.
+    example = example.detach().cpu().float()
+    example = example if len(example) > 1 else torch.cat([example, example])
+    exported = copy.deepcopy(model).cpu().float().eval()
+    with written_beside(path) as beside:
+        try:
+            with _quiet():
+                torch.onnx.export(
+                    exported,
+                    (example,),
+                    beside,
+                    dynamo=True,
+                    input_names=[INPUT],
+                    output_names=[OUTPUT],
+                    dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+                    external_data=False,
+                    verbose=False,
+                )
+        except Exception as error:  # the exporter raises many kinds
+            cause = error.__cause__ or error
+            lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+            raise RuntimeError(
+                f"{type(model).__name__} cannot be written as ONNX: {type(cause).__name__}: "
+                f"{lines[0] if lines else 'no reason given'}"
+            ) from error
+
+
+def compare_onnx(path: str | Path, model: nn.Module, inputs: Tensor) -> float:
+    """Largest absolute difference between ONNX Runtime's (CPU) and PyTorch's outputs on `inputs`.
+
+    Args:
+        path: a file of `export_onnx`.
+        model: the network it was made from; run in eval mode where it lies, its mode is put back.
+        inputs: a batch (N, ...) of the exported sizes.
+
+    Returns:
+        The difference, in the unit of the outputs; NaN if either side gives a NaN.
+
+    Raises:
+        RuntimeError: the file cannot be run, or the outputs differ in shape.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = torch.get_num_threads()  # as many as the caller allowed PyTorch
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        feed = {session.get_inputs()[0].name: inputs.detach().cpu().float().numpy()}
+        theirs = torch.from_numpy(session.run(None, feed)[0])
+    except Exception as error:  # ONNX Runtime's errors have no common parent
+        message = " ".join(str(error).split())
+        raise RuntimeError(f"ONNX file {path} cannot be run: {message[:300]}") from error
+    ours = _run(model, inputs).cpu().float()
+    if ours.shape != theirs.shape:
+        raise RuntimeError(f"ONNX file {path} gives {tuple(theirs.shape)} where PyTorch gives {tuple(ours.shape)}")
+    return float((ours - theirs).abs().max())
+
+
+def _run(model: nn.Module, inputs: Tensor) -> Tensor:
+    parameter = next(model.parameters(), None)
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            return model(inputs if parameter is None else inputs.to(parameter.device, parameter.dtype))
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's warnings, log lines and printed graphs: nothing that a user could act on."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

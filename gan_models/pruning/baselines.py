@@ -1,0 +1,50 @@
+"""Pruning by the weights' size alone: uniform, to given widths, and by one global ranking."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..surgery import cut
+from .method import Pruned, PruneJob
+from .ranking import channel_costs, cost_of, l1_scores, land, strongest
+
+
+class GivenWidths:
+    """Cuts each group to the width that the search space gave, keeping its strongest channels (L1 norm)."""
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Cuts to `job.widths`.
+
+        Raises:
+            ValueError: No widths, or their cost is above the target.
+        """
+        if job.widths is None:
+            raise ValueError("this method cuts to given widths, and got none")
+        cost = cost_of(job.groups.form, job.groups.form.widths(job.widths), job.target)
+        if cost > job.target.value:
+            raise ValueError(f"widths cost {cost:g} {job.target.cost}, above the target {job.target.value:g}")
+        plan = strongest(job.widths, l1_scores(job.model, job.groups))
+        return Pruned(cut(job.model, job.groups, plan), plan)
+
+
+class Uniform(GivenWidths):
+    """The same share of every group; the widths come from the space, so this is `GivenWidths` by another name."""
+
+
+class Magnitude:
+    """Ranks all channels of the network together: L1 norm divided by the channel's share of the cost.
+
+    Our reconstruction of global magnitude pruning on channel groups; the exponent on the cost is searched.
+    """
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Cuts to the target. Raises InfeasibleBudget."""
+        form = job.groups.form
+        per_channel = channel_costs(form, "macs" if job.target.model else job.target.cost)
+        exponent = float(job.settings["cost_exponent"])
+        scores = {
+            name: score / np.maximum(cost, 1e-12) ** exponent
+            for (name, score), cost in zip(l1_scores(job.model, job.groups).items(), per_channel, strict=True)
+        }
+        plan = land(form, scores, job.target)
+        return Pruned(cut(job.model, job.groups, plan), plan)

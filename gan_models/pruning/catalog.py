@@ -1,0 +1,45 @@
+"""Pruning methods by name. Imports no torch, so that the space and the command line know all of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from .method import Method, MethodSpec, Setting
+
+_BY_COST = Setting(
+    "cost_exponent",
+    1.0,
+    low=0.0,
+    high=1.0,
+    note="a channel's score is divided by its share of the cost to this power: 0 ignores cost, 1 ranks per MAC",
+)
+
+METHODS: dict[str, MethodSpec] = {
+    "uniform": MethodSpec("baselines:Uniform", "given", note="the same share of every group, strongest channels stay"),
+    "widths": MethodSpec(
+        "baselines:GivenWidths",
+        "given",
+        searches_ratios=True,
+        note="one share a group from the search space, strongest channels stay",
+    ),
+    "magnitude": MethodSpec(
+        "baselines:Magnitude", "learned", settings=(_BY_COST,), note="global ranking of all channels by L1 norm per MAC"
+    ),
+}
+
+
+def method_spec(name: str) -> MethodSpec:
+    """The catalog's entry.
+
+    Raises:
+        ValueError: Unknown name; the message lists the known ones.
+    """
+    if name not in METHODS:
+        raise ValueError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def make_method(name: str) -> Method:
+    """The method itself. Raises ValueError for an unknown name."""
+    module, _, attribute = method_spec(name).implementation.partition(":")
+    return getattr(import_module(f".{module}", __package__), attribute)()

@@ -1,0 +1,168 @@
+"""What a pruning method is: its settings, what it is given, what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from torch.utils.data import Dataset
+
+    from ..channels import ChannelGroups
+    from ..cost_form import CostModel
+    from ..plan import ChannelPlan
+    from ..training.settings import JSON
+    from ..training.task import Task
+
+Widths = Literal["given", "learned"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One dimension of a method's own space.
+
+    Attributes:
+        name: Its name in `PruneJob.settings`.
+        default: The value that the ladder uses.
+        low, high: Range of a number; both None for a choice.
+        log: Whether the range is searched on a log scale.
+        choices: The values of a choice.
+        note: One line for tables.
+
+    Raises:
+        ValueError: Neither a range nor choices, or a default outside of them.
+    """
+
+    name: str
+    default: Any
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks that the default is inside."""
+        if self.choices:
+            if self.default not in self.choices:
+                raise ValueError(f"setting {self.name}: default {self.default!r} is none of {self.choices}")
+        elif self.low is None or self.high is None or not self.low <= self.default <= self.high:
+            raise ValueError(f"setting {self.name}: default {self.default!r} outside [{self.low}, {self.high}]")
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """A method as the catalog and the space know it, without importing it.
+
+    Attributes:
+        implementation: "module:attribute" in `gan_models.pruning`; calling it makes the method.
+        widths: `given`: it cuts to widths from the search space; `learned`: it finds widths for a target.
+        settings: Its own dimensions.
+        searches_ratios: Whether its sub-space has one ratio a group.
+        trains: Whether it spends training steps of its own (`prune_steps`); the others fine-tune longer instead.
+        note: One line for tables.
+    """
+
+    implementation: str
+    widths: Widths
+    settings: tuple[Setting, ...] = ()
+    searches_ratios: bool = False
+    trains: bool = False
+    note: str = ""
+
+    def defaults(self) -> dict[str, Any]:
+        """Every setting at its default."""
+        return {setting.name: setting.default for setting in self.settings}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cost that one plan aims at, from below.
+
+    Attributes:
+        cost: `macs`, `macs_published`, `params`, `bytes` or `latency_ms`.
+        value: Upper bound in that unit.
+        floor: Fewest channels a group keeps.
+        multiple: Widths are multiples of this, or full.
+        model: Prices plans where it is not the exact cost form (a latency table).
+    """
+
+    cost: str
+    value: float
+    floor: int = 1
+    multiple: int = 1
+    model: CostModel | None = None
+
+
+@dataclass(frozen=True)
+class PruneJob:
+    """All that a method is given.
+
+    Attributes:
+        model: The teacher's generator at full width; a method must not change it.
+        name: Its name in the task (`G`, `AtoB`, ...).
+        groups: Its channel groups.
+        target: The cost to meet from below.
+        widths: Channels by group for `given` methods, else None.
+        settings: The method's settings, complete.
+        seed: Of everything the method draws.
+        steps: Training steps that the method may spend.
+        device: Where to train.
+        task, data, generators, discriminators: What is needed to train; `generators` holds the teacher's networks
+            by name. None for methods that do not train.
+        recipe: The study's training recipe as JSON.
+        encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None where there is none.
+        on_step: Called with (step, values to record) now and then.
+    """
+
+    model: nn.Module
+    name: str
+    groups: ChannelGroups
+    target: Target
+    widths: Mapping[str, int] | None
+    settings: Mapping[str, Any]
+    seed: int
+    steps: int = 0
+    device: torch.device | None = None
+    task: Task | None = None
+    data: Dataset[Any] | None = None
+    generators: Mapping[str, nn.Module] = field(default_factory=dict)
+    discriminators: nn.ModuleDict | None = None
+    recipe: Mapping[str, JSON] = field(default_factory=dict)
+    encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
+    on_step: Callable[[int, Mapping[str, float]], None] | None = None
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What a method returns.
+
+    Attributes:
+        model: The cut generator, ready for fine-tuning.
+        plan: What was kept.
+        steps: Generator optimiser steps that were spent.
+        discriminators: Discriminators to go on with, where the method changed them.
+        record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
+    """
+
+    model: nn.Module
+    plan: ChannelPlan
+    steps: int = 0
+    discriminators: nn.ModuleDict | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """A way to prune channels; stateless."""
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Cuts the teacher's generator to the target.
+
+        Raises:
+            InfeasibleBudget: No plan meets the target.
+            RuntimeError: The method did not get there; the message is the trial's reason.
+        """
+        ...

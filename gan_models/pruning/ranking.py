@@ -1,0 +1,127 @@
+"""From channel scores to a plan that lands on a target: shared by all methods that learn widths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from ..channels import AxisChannels, ChannelGroups
+from ..cost_form import CostForm, InfeasibleBudget
+from ..plan import ChannelPlan
+from .method import Target
+
+Scores = Mapping[str, NDArray[np.float64]]
+
+
+def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:
+    """Importance of every channel by the L1 norm of the weights that write and read it.
+
+    Li et al. 2017 rank filters by the L1 norm of what writes them; a norm behind the convolution makes that
+    scale-free, so the weights that read a channel count as well (our reconstruction). Each tensor's norms are
+    taken relative to its mean over channels, so that layers of different fan-in can be added up.
+
+    Returns:
+        Group name -> float64 [size], mean 1 in each group.
+    """
+    tensors = dict(model.named_parameters())
+    sites = [*groups.writes, *(gate for gate, _ in groups.gates)]
+    total = np.zeros(1 + sum(groups.sizes.values()))
+    for site in sites:
+        if site.parameter in tensors:
+            total += _relative_norms(site, tensors[site.parameter], len(total))
+    return {
+        name: _to_mean_one(total[1 + groups.offsets[name] : 1 + groups.offsets[name] + size])
+        for name, size in groups.sizes.items()
+    }
+
+
+def _relative_norms(site: AxisChannels, tensor: torch.Tensor, n: int) -> NDArray[np.float64]:
+    if tensor.ndim < 2:
+        return np.zeros(n)
+    axes = [axis for axis in range(tensor.ndim) if axis != site.axis]
+    norms = tensor.detach().abs().sum(axes).double().cpu().numpy()
+    relative = norms / max(norms.mean(), 1e-30)
+    summed = np.bincount(site.flat, weights=relative, minlength=n).astype(np.float64)
+    summed[0] = 0.0
+    return summed
+
+
+def _to_mean_one(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    mean = values.mean()
+    return values / mean if mean > 0 else np.ones_like(values)
+
+
+def strongest(widths: Mapping[str, int], scores: Scores) -> ChannelPlan:
+    """The plan of these widths that keeps the channels with the highest scores of each group."""
+    order = {name: np.argsort(-score, kind="stable") for name, score in scores.items()}
+    return ChannelPlan({name: tuple(np.sort(order[name][:width]).tolist()) for name, width in widths.items()})
+
+
+def channel_costs(form: CostForm, cost: str) -> NDArray[np.float64]:
+    """Share of the dense cost [G] that one channel of each group has at full width."""
+    return form.gradient(form.sizes, cost) / form.dense(cost)
+
+
+def widths_at(form: CostForm, ordered: list[NDArray[np.float64]], threshold: float) -> NDArray[np.int64]:
+    """Widths [G] that keep every channel whose score is at or above a threshold; scores in falling order."""
+    return np.array([np.searchsorted(-scores, -threshold, side="right") for scores in ordered], dtype=np.int64)
+
+
+def land(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
+    """The plan of the highest scores whose cost is at or under the target, and close to it.
+
+    One threshold on all scores is found by bisection; then the best of the channels below it are added one by
+    one while they fit. Scores of different groups are compared as they are.
+
+    Raises:
+        InfeasibleBudget: Even the smallest plan costs more.
+    """
+    priced = target.model or form
+    ordered = [np.sort(np.asarray(scores[name], dtype=np.float64))[::-1] for name in form.names]
+    smallest = form.floors(target.floor, target.multiple)
+    if float(priced.predict(smallest, target.cost)) > target.value:
+        raise InfeasibleBudget(
+            f"target {target.value:g} {target.cost} cannot be met: the smallest plan costs "
+            f"{float(priced.predict(smallest, target.cost)):g}; raise the budget"
+        )
+
+    def at(threshold: float) -> NDArray[np.int64]:
+        return form.fit(widths_at(form, ordered, threshold), target.floor, target.multiple)
+
+    levels = np.unique(np.concatenate(ordered))  # rising: a higher threshold keeps less
+    low, high = -1, len(levels)  # cost at `high` fits (everything dropped), at `low` (everything kept) perhaps
+    while high - low > 1:
+        middle = (low + high) // 2
+        if float(priced.predict(at(levels[middle]), target.cost)) <= target.value:
+            high = middle
+        else:
+            low = middle
+    widths = at(levels[high]) if high < len(levels) else smallest
+    widths = _add_best(form, ordered, widths, target)
+    return strongest(dict(zip(form.names, widths.tolist(), strict=True)), scores)
+
+
+def _add_best(
+    form: CostForm, ordered: list[NDArray[np.float64]], widths: NDArray[np.int64], target: Target
+) -> NDArray[np.int64]:
+    """Adds the best next channels that still fit, until 0.2 % of the target is left."""
+    priced, widths = target.model or form, widths.copy()
+    while float(priced.predict(widths, target.cost)) < 0.998 * target.value:
+        steps = np.minimum(widths - widths % target.multiple + target.multiple, form.sizes) - widths
+        fits = (priced.predict(widths + np.diag(steps), target.cost) <= target.value) & (steps > 0)
+        if not fits.any():
+            break
+        following = np.array(
+            [scores[width] if ok else -np.inf for scores, width, ok in zip(ordered, widths, fits, strict=True)]
+        )
+        widths[int(np.argmax(following))] += steps[int(np.argmax(following))]
+    return widths
+
+
+def cost_of(form: CostForm, widths: ArrayLike, target: Target) -> float:
+    """Cost of one plan's widths [G] in the target's unit."""
+    return float((target.model or form).predict(widths, target.cost))

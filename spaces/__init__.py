@@ -1,0 +1,1 @@
+"""What may be searched: budgets, widths, the settings of methods. Imports no torch."""

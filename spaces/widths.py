@@ -1,0 +1,104 @@
+"""The space of widths: a point is one ratio a group (or tied set), a plan is at or under its target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from ..gan_models.cost_form import CostForm, CostModel
+
+LOWEST_RATIO = 1 / 64
+
+
+@dataclass(frozen=True)
+class WidthSpace:
+    """Ratios of groups, decoded to widths inside a target by construction.
+
+    Attributes:
+        form: The cost form, which knows the groups.
+        cost: The cost that targets are in.
+        floor: Fewest channels a group keeps.
+        multiple: Widths are multiples of this, or full.
+        ties: Patterns of group names (shell style); all groups that match one share one ratio.
+        model: Prices plans in the place of the form (a latency table).
+    """
+
+    form: CostForm
+    cost: str = "macs"
+    floor: int = 1
+    multiple: int = 1
+    ties: tuple[str, ...] = ()
+    model: CostModel | None = None
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the ratios, in the order of the groups; a tied set has its pattern's name."""
+        return tuple(dict.fromkeys(self._owner(name) for name in self.form.names))
+
+    def _owner(self, group: str) -> str:
+        return next((pattern for pattern in self.ties if fnmatchcase(group, pattern)), group)
+
+    def decode(self, ratios: Mapping[str, float], target: float) -> dict[str, int]:
+        """Widths in proportion to the ratios, scaled by one factor to meet the target from below.
+
+        Raises:
+            InfeasibleBudget: Even the smallest plan costs more.
+            KeyError: A dimension is missing.
+        """
+        values = [ratios[self._owner(name)] for name in self.form.names]
+        widths = self.form.solve(values, target, self.cost, self.floor, self.multiple, self.model)
+        return dict(zip(self.form.names, widths.tolist(), strict=True))
+
+    def encode(self, widths: Mapping[str, int]) -> dict[str, float]:
+        """The ratios that were really built: width / size, averaged over a tied set, at least 1/64."""
+        parts: dict[str, list[float]] = {}
+        for name, size in zip(self.form.names, self.form.sizes.tolist(), strict=True):
+            parts.setdefault(self._owner(name), []).append(widths[name] / size)
+        return {name: float(min(1.0, max(LOWEST_RATIO, np.mean(values)))) for name, values in parts.items()}
+
+    def uniform(self, target: float) -> dict[str, int]:
+        """The plan with the same ratio everywhere. Raises InfeasibleBudget."""
+        return self.decode(dict.fromkeys(self.dimensions, 1.0), target)
+
+    def before_scaling(self, ratios: Mapping[str, float]) -> float:
+        """Cost of the ratios as drawn, before they are scaled to a target."""
+        ideal = [size * ratios[self._owner(name)] for name, size in zip(self.form.names, self.form.sizes, strict=True)]
+        widths = self.form.fit(ideal, self.floor, self.multiple)
+        return float((self.model or self.form).predict(widths, self.cost))
+
+    def cheapest(self) -> float:
+        """Cost of the smallest plan."""
+        smallest = self.form.floors(self.floor, self.multiple)
+        return float((self.model or self.form).predict(smallest, self.cost))
+
+
+def ladder(low: float, high: float, n: int) -> list[float]:
+    """`n` targets from `high` down, in equal steps of the logarithm; the first is `high`."""
+    return np.geomspace(high, low, n).tolist() if n > 1 else [high]
+
+
+def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> dict[str, str]:
+    """Groups that patterns leave whole: name -> reason.
+
+    Args:
+        names: Groups found.
+        include: Shell patterns of what to prune; empty means everything.
+        exclude: Shell patterns of what to keep.
+
+    Raises:
+        ValueError: A pattern matches no group.
+    """
+    for pattern in [*include, *exclude]:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            raise ValueError(f"pattern {pattern!r} matches no group; groups are {shown}")
+    kept = {}
+    for name in names:
+        if include and not any(fnmatchcase(name, pattern) for pattern in include):
+            kept[name] = "left out by --prune"
+        elif pattern := next((p for p in exclude if fnmatchcase(name, p)), None):
+            kept[name] = f"kept by --keep {pattern!r}"
+    return kept

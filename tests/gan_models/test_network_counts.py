@@ -1,0 +1,126 @@
+"""The networks at full width cost what the literature prints, to the last parameter."""
+
+import pytest
+import torch
+from ganprune.gan_models.catalog import build
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+IMAGE = (3, 256, 256)
+
+
+def on_meta(model: str, **arguments) -> nn.Module:
+    with torch.device("meta"):
+        return build(model, arguments).eval()
+
+
+def n_parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def count_macs(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(exact, published) MACs: a transposed conv works on its input grid, papers count its output grid."""
+    extra = 0
+
+    def add_output_grid(module, inputs, output):
+        nonlocal extra
+        per_position = module.weight.numel()
+        extra += per_position * (output[0, 0].numel() - inputs[0][0, 0].numel())
+
+    handles = [m.register_forward_hook(add_output_grid) for m in network.modules() if isinstance(m, nn.ConvTranspose2d)]
+    with FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, *shape, device="meta"))
+    for handle in handles:
+        handle.remove()
+    flops = counter.get_total_flops()
+    assert flops % 2 == 0
+    return flops // 2, flops // 2 + extra
+
+
+# network, arguments, input, parameters, published GMACs, exact GMACs, from the definitions
+COUNTS = [
+    ("resnet_9blocks", {}, IMAGE, 11_378_179, 56.7993, 49.5515),
+    ("resnet_9blocks", {"norm": "batch"}, IMAGE, 11_383_427, 56.7993, 49.5515),
+    ("resnet_9blocks", {"ngf": 48}, IMAGE, 6_404_739, 32.1808, 28.1039),
+    ("resnet_9blocks", {"ngf": 32}, IMAGE, 2_850_563, 14.5081, 12.6962),
+    ("resnet_9blocks", {"ngf": 24}, IMAGE, 1_605_699, 8.2764, 7.2572),
+    ("resnet_9blocks", {"ngf": 16}, IMAGE, 715_651, 3.7812, 3.3282),
+    ("resnet_9blocks", {"ngf": 12}, IMAGE, 403_683, 2.1847, 1.9299),
+    ("resnet_9blocks", {"ngf": 8}, IMAGE, 180_419, 1.0224, 0.9091),
+    ("resnet_6blocks", {}, IMAGE, 7_837_699, 42.3038, 35.0560),
+    ("resnet", {"n_blocks": 6}, IMAGE, 7_837_699, 42.3038, 35.0560),
+    ("unet_256", {}, IMAGE, 54_413_955, 18.1404, 6.0482),
+    ("unet_256", {"norm": "instance"}, IMAGE, 54_409_603, 18.1404, 6.0482),
+    ("unet_256", {"ngf": 48}, IMAGE, 30_611_427, 10.2889, 3.4304),
+    ("unet_256", {"ngf": 32}, IMAGE, 13_608_259, 4.6483, 1.5498),
+    ("unet_256", {"ngf": 24}, IMAGE, 7_656_435, 2.6572, 0.8859),
+    ("unet_256", {"ngf": 16}, IMAGE, 3_404_451, 1.2187, 0.4063),
+    ("unet_256", {"ngf": 12}, IMAGE, 1_915_899, 0.7068, 0.2356),
+    ("unet_256", {"ngf": 8}, IMAGE, 852_307, 0.3330, 0.1110),
+    ("unet_128", {}, (3, 128, 128), 41_828_995, 4.5131, 1.5058),
+    ("unet", {"num_downs": 7}, (3, 128, 128), 41_828_995, 4.5131, 1.5058),
+    ("mobile_resnet_9blocks", {"ngf": 96}, IMAGE, 4_418_307, 40.1552, 23.8478),
+    ("mobile_resnet_9blocks", {}, IMAGE, 1_987_075, 18.3144, 11.0667),
+    ("mobile_resnet_9blocks", {"ngf": 48}, IMAGE, 1_130_883, 10.5649, 6.4881),
+    ("mobile_resnet_9blocks", {"ngf": 32}, IMAGE, 514_307, 4.9294, 3.1174),
+    ("mobile_resnet_9blocks", {"ngf": 24}, IMAGE, 295_875, 2.9043, 1.8851),
+    ("mobile_resnet_9blocks", {"ngf": 16}, IMAGE, 137_347, 1.4077, 0.9547),
+    ("mobile_resnet_9blocks", {"ngf": 12}, IMAGE, 80_547, 0.8576, 0.6028),
+    ("mobile_resnet_9blocks", {"ngf": 8}, IMAGE, 38_723, 0.4396, 0.3264),
+    ("sngan_32", {}, (128,), 4_276_739, 1.6811, 1.6811),
+    ("sngan_32", {"upsample_shortcut_first": False}, (128,), 4_276_739, 1.6151, 1.6151),
+    ("basic", {}, IMAGE, 2_764_737, 3.1468, 3.1468),
+    ("n_layers", {"n_layers": 3, "norm": "batch"}, IMAGE, 2_765_633, 3.1468, 3.1468),
+    ("basic", {"input_channels": 6}, (6, 256, 256), 2_767_809, 3.1971, 3.1971),
+    ("basic", {"input_channels": 6, "norm": "batch"}, (6, 256, 256), 2_768_705, 3.1971, 3.1971),
+    ("basic", {"ndf": 128}, IMAGE, 11_034_497, 12.4718, 12.4718),
+    ("basic", {"ndf": 128, "norm": "batch"}, IMAGE, 11_036_289, 12.4718, 12.4718),
+    ("basic", {"ndf": 128, "input_channels": 6}, (6, 256, 256), 11_040_641, 12.5725, 12.5725),
+    ("basic", {"ndf": 128, "input_channels": 6, "norm": "batch"}, (6, 256, 256), 11_042_433, 12.5725, 12.5725),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "arguments", "shape", "parameters", "published", "exact"), COUNTS)
+def test_counts_are_the_published_ones(model, arguments, shape, parameters, published, exact):
+    """Parameters equal the published count to the last one, MACs in both conventions to the printed digit."""
+    network = on_meta(model, **arguments)
+    assert n_parameters(network) == parameters
+    exact_macs, published_macs = count_macs(network, shape)
+    assert (round(exact_macs / 1e9, 4), round(published_macs / 1e9, 4)) == (exact, published)
+
+
+def test_macs_known_to_the_last_digit():
+    """ResNet-9 and SNGAN cost what summing their layers by hand gives."""
+    stem, down, block_conv, up = 616_562_688, 1_207_959_552, 2_415_919_104, 4_831_838_208
+    published = 2 * stem + 2 * down + 18 * block_conv + 2 * up
+    assert published == 56_799_264_768
+    assert count_macs(on_meta("resnet_9blocks"), IMAGE) == (published - 2 * 3 * up // 4, published)
+    assert count_macs(on_meta("sngan_32"), (128,)) == (1_681_129_472, 1_681_129_472)
+
+
+def test_conv_weights_alone():
+    """ResNet-9's and U-Net-256's convolution weights without biases count as published."""
+    for model, weights in (("resnet_9blocks", 11_372_928), ("unet_256", 54_404_096)):
+        convs = [m for m in on_meta(model).modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        assert sum(m.weight.numel() for m in convs) == weights
+
+
+def test_sngan_discriminator_by_hand():
+    """SNGAN's discriminator has the hand count of parameters: its power-iteration vectors are buffers."""
+    conv, ndf = 9 * 128 * 128 + 128, 128
+    by_hand = (27 * ndf + ndf + conv + 3 * ndf + ndf) + (2 * conv + ndf**2 + ndf) + 2 * 2 * conv + ndf
+    assert n_parameters(on_meta("sngan")) == by_hand == 1_053_824
+
+
+def test_gan_slimming_generator():
+    """affine="prunable" gives GAN Slimming's generator: 11,383,555 parameters, 2,688 scales, none on the trunk."""
+    network = on_meta("resnet_9blocks", affine="prunable")
+    assert n_parameters(network) == 11_383_555
+    scales = [
+        (name, m.num_features) for name, m in network.named_modules() if isinstance(m, nn.InstanceNorm2d) and m.affine
+    ]
+    assert [size for _, size in scales] == [64, 128] + [256] * 9 + [128, 64]
+    assert sum(size for _, size in scales) == 2688
+    assert [name for name, _ in scales][:3] == ["model.2", "model.5", "model.10.conv_block.2"]
+    every = on_meta("resnet_9blocks", affine="all")
+    assert n_parameters(every) == 11_383_555 + 2 * 256 * 10

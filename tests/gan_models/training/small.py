@@ -1,0 +1,57 @@
+"""Small networks and data for the tests of training."""
+
+import torch
+from ganprune.gan_models.training.loop import Networks
+from ganprune.gan_models.training.task import make_task
+from torch import nn
+
+PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
+SETTINGS = {
+    "paired": {"discriminator": PATCH},
+    "unpaired": {"discriminator": PATCH, "pool": 5},
+    "unconditional": {"latent": 6, "discriminator": {"model": "sngan", "ndf": 4}},
+}
+
+
+class Translator(nn.Module):
+    """An image-to-image network with a norm that has running statistics, and dropout."""
+
+    def __init__(self, width=4):
+        super().__init__()
+        self.first = nn.Conv2d(3, width, 3, padding=1)
+        self.norm = nn.BatchNorm2d(width)
+        self.middle = nn.Sequential(nn.ReLU(), nn.Dropout(0.3), nn.Conv2d(width, width, 3, padding=1), nn.ReLU())
+        self.last = nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, x):
+        return torch.tanh(self.last(self.middle(self.norm(self.first(x)))))
+
+
+class Decoder(nn.Module):
+    """A latent-to-image network."""
+
+    def __init__(self, width=4):
+        super().__init__()
+        self.linear = nn.Linear(6, width * 64)
+        self.norm = nn.BatchNorm2d(width)
+        self.last = nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, z):
+        return torch.tanh(self.last(torch.relu(self.norm(self.linear(z).view(len(z), -1, 8, 8)))))
+
+
+def networks_for(task, seed=0, width=4):
+    torch.manual_seed(seed)
+    kind = Decoder if task.name == "unconditional" else Translator
+    generators = nn.ModuleDict({name: kind(width) for name in task.generator_names})
+    return Networks(generators, task.make_discriminators(seed))
+
+
+def task_named(name, **settings):
+    return make_task(name, SETTINGS[name] | settings, seed=3)
+
+
+def data_for(name, count=10, size=8):
+    random = torch.Generator().manual_seed(5)
+    keys = {"paired": ("input", "target"), "unpaired": ("A", "B"), "unconditional": ("target",)}[name]
+    return [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
