@@ -1,0 +1,47 @@
+# Two commands: `make demo` and `make test`. Each makes its own environment first; nothing but Python 3.11+ is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-long install install-test lint types bench clean
+
+demo: install
+	$(BIN)/ganprune demo --out demo
+
+test: install-test
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: install-test
+	$(BIN)/python -m pytest -m long
+
+install: $(VENV)/.installed
+install-test: $(VENV)/.installed-test
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first, and pinned: left to itself the resolver would fetch the newest CUDA build.
+$(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml constraints.txt
+	$(PIP) torch
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) --editable ".[test,postgresql]"
+	@touch $@
+
+lint: install-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install-test
+	$(BIN)/basedpyright
+
+bench: install-test
+	$(BIN)/python benchmarks/plans_per_second.py
+	$(BIN)/python benchmarks/frechet_speed.py
+	$(BIN)/python benchmarks/search_quality.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo
