@@ -55,3 +55,19 @@ def data_for(name, count=10, size=8):
     random = torch.Generator().manual_seed(5)
     keys = {"paired": ("input", "target"), "unpaired": ("A", "B"), "unconditional": ("target",)}[name]
     return [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
+
+
+def weights(networks):
+    return {
+        f"{kind}.{key}": value.clone()
+        for kind in ("generators", "discriminators")
+        for key, value in getattr(networks, kind).state_dict().items()
+    }
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def teachers_for(task):
+    return dict(networks_for(task, seed=9, width=6).generators.items())

@@ -1,0 +1,53 @@
+"""Adversarial losses on a discriminator's raw scores: what G minimises and what D minimises.
+
+Sources: vanilla (Goodfellow et al. 2014, G's non-saturating form), lsgan (Mao et al. 2017), hinge (Miyato et
+al. 2018). Scores have any shape; every patch counts alike. Losses are means, scalars, float32.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def generator_adversarial(mode: str, fake: Tensor) -> Tensor:
+    """What G minimises, given D's raw scores of its outputs.
+
+    vanilla: mean log(1 + e^-s); lsgan: mean (s - 1)^2; hinge: -mean s.
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    fake = fake.float()
+    if mode == "vanilla":
+        return F.softplus(-fake).mean()
+    if mode == "lsgan":
+        return (fake - 1).square().mean()
+    if mode == "hinge":
+        return -fake.mean()
+    raise ValueError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
+
+
+def discriminator_adversarial(mode: str, real: Tensor, fake: Tensor) -> Tensor:
+    """What D minimises, given its raw scores of real images and of G's outputs: the sum of both terms.
+
+    vanilla: mean log(1 + e^-r) + mean log(1 + e^f); lsgan: mean (r - 1)^2 + mean f^2; hinge:
+    mean max(0, 1 - r) + mean max(0, 1 + f). Upstream halves it for its PatchGANs; the tasks do so.
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    real, fake = real.float(), fake.float()
+    if mode == "vanilla":
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+    if mode == "lsgan":
+        return (real - 1).square().mean() + fake.square().mean()
+    if mode == "hinge":
+        return torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
+    raise ValueError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
+
+
+def l1(a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference, in float32 whatever the inputs are."""
+    return (a.float() - b.float()).abs().mean()

@@ -1,0 +1,103 @@
+"""How long and how hard networks are trained: `Recipe`; what came of it: `TrainRecord`. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .settings import JSON, check_weights, read_settings, settings_json
+
+AMP_MODES = ("off", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Optimisers, schedule and distillation of one training run; the task has the loss weights.
+
+    Args:
+        batch_size: images a step.
+        lr: learning rate of the generators (Adam).
+        lr_discriminator: of the discriminators; None: as `lr`.
+        betas: Adam's, both.
+        decay: share of the steps, at the end, over which the rates fall linearly to 0 (upstream: 0.5).
+        d_steps: discriminator steps a generator step (SNGAN: 5); each after the first takes a new batch.
+        distill_output: weight of |G(x) - teacher(x)|; 0 is off.
+        distill_features: weight of feature matching through trained 1x1 maps; 0 is off.
+        feature_layers: at most so many layers are matched.
+        amp: "off", or "bf16" / "fp16" autocast on CUDA; a CPU always computes in float32.
+        channels_last: store images and weights channels last (quicker on CUDA with autocast).
+
+    Raises:
+        ValueError: a field outside what is allowed.
+    """
+
+    batch_size: int = 8
+    lr: float = 2e-4
+    lr_discriminator: float | None = None
+    betas: tuple[float, float] = (0.5, 0.999)
+    decay: float = 0.5
+    d_steps: int = 1
+    distill_output: float = 0.0
+    distill_features: float = 0.0
+    feature_layers: int = 4
+    amp: str = "off"
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "d_steps", "feature_layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} is too small; use 1 or more")
+        check_weights(self, "lr", "distill_output", "distill_features")
+        if self.lr_discriminator is not None:
+            check_weights(self, "lr_discriminator")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas={self.betas} are not possible; use two numbers in [0, 1)")
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay={self.decay} is no share of the steps; use 0 to 1")
+        if self.amp not in AMP_MODES:
+            raise ValueError(f"amp={self.amp!r} is unknown; use one of {', '.join(AMP_MODES)}")
+
+    def rate(self, step: int, steps: int) -> float:
+        """Factor on the learning rates at `step` (from 0) of `steps`: 1, then linearly down to 1 / n > 0."""
+        n_decaying = self.decay * steps
+        return 1.0 if n_decaying < 1 else min(1.0, (steps - step) / n_decaying)
+
+    @property
+    def distils(self) -> bool:
+        """Whether a teacher is needed."""
+        return self.distill_output > 0 or self.distill_features > 0
+
+    def to_json(self) -> dict[str, JSON]:
+        """The recipe as plain JSON values."""
+        return settings_json(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, JSON]) -> Recipe:
+        """The recipe that `to_json` wrote; ValueError on unknown fields."""
+        return read_settings(cls, data)
+
+
+@dataclass(frozen=True)
+class TrainRecord:
+    """What came of a training run, interruptions included.
+
+    Attributes:
+        steps: generator steps done.
+        stopped: a rung's callback stopped it before its last step.
+        curve: (step, {term: value}) at about a hundred steps.
+        seconds: time in training steps and reading data; callbacks and checkpoints left out.
+    """
+
+    steps: int
+    stopped: bool
+    curve: tuple[tuple[int, Mapping[str, float]], ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, JSON]:
+        """The record as plain JSON values."""
+        return {
+            "steps": self.steps,
+            "stopped": self.stopped,
+            "curve": [[step, dict(terms)] for step, terms in self.curve],
+            "seconds": self.seconds,
+        }
