@@ -1,0 +1,110 @@
+"""Where a study's files lie: `<root>/<study>/<trial number>/`, and how a result is put on disk whole."""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .request import TrialRequest, TrialResult, plain
+
+RESULT = "result.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_study_name(name: str) -> str:
+    """`name`, when it can name a folder everywhere. Raises ValueError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"a study's name is up to 100 letters, digits, '.', '_' or '-', the first a letter or digit; got {name!r}"
+        )
+    return name
+
+
+def write_json(path: str | Path, value: Mapping[str, Any]) -> None:
+    """Write `value` as JSON so that a reader, or a crash, sees the old file or the whole new one, never a part."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(plain(value), file, indent=1, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the rename itself must survive a power loss
+    finally:
+        os.close(folder)
+
+
+def read_json(path: str | Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no file, or none that can be read as one."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_result(request: TrialRequest, result: TrialResult) -> None:
+    """Put a trial's result into its folder: from here on a crash cannot lose it."""
+    value = {"number": request.number, "attempt": request.attempt, "result": result.to_json()}
+    write_json(Path(request.workspace) / RESULT, value)
+
+
+def read_result(workspace: str | Path, number: int) -> TrialResult | None:
+    """The result of trial `number` in its folder; None where there is none, or it is another trial's."""
+    value = read_json(Path(workspace) / RESULT)
+    if value is None or value.get("number") != number:
+        return None
+    try:
+        return TrialResult.from_json(value["result"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study's files under `root`.
+
+    Attributes:
+        root: The folder of all artifacts, of any study; made absolute, because workers have another cwd.
+        study: The study's name.
+    """
+
+    root: Path
+    study: str
+
+    def __post_init__(self):
+        object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+        check_study_name(self.study)
+
+    @property
+    def path(self) -> Path:
+        """The study's folder."""
+        return self.root / self.study
+
+    @property
+    def teacher(self) -> Path:
+        """The teacher's folder."""
+        return self.path / "teacher"
+
+    def trial(self, number: int) -> Path:
+        """The folder of one trial."""
+        return self.path / str(number)
+
+    def result(self, number: int) -> TrialResult | None:
+        """What trial `number` left on disk, if it came so far."""
+        return read_result(self.trial(number), number)
+
+    def remove(self) -> None:
+        """Delete the study's folder with everything in it."""
+        shutil.rmtree(self.path, ignore_errors=True)

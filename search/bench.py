@@ -1,0 +1,211 @@
+"""What every trial of a study works with: data, teacher, groups, the quality's encoder and real features."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..evaluators.features import Encoder, load_encoder
+from ..evaluators.measurement import Measurement
+from ..evaluators.suite import measure_quality
+from ..gan_models.catalog import build, example_input
+from ..gan_models.channels import ChannelGroups
+from ..gan_models.checkpoint import load_into, load_weights, sha256
+from ..gan_models.groups import find_groups
+from ..gan_models.training.data import ImageSet, in_order, open_split
+from ..gan_models.training.loop import best_device
+from ..gan_models.training.task import Task, make_task
+from ..spaces.widths import select
+from .artifacts import read_json
+from .config import StudyConfig
+
+EVAL_BATCH = 32
+REAL = "real.safetensors"
+TEACHER = "teacher.json"
+
+
+class TeacherChanged(RuntimeError):
+    """A file of the teacher is missing or not the one that the study was made with."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A study's fixed parts, loaded.
+
+    Attributes:
+        config: The study's configuration, resolved.
+        device: Where networks run.
+        network: The generator that is pruned.
+        generators: The teacher's, by name: eval mode, frozen.
+        discriminators: The teacher's, by generator name.
+        groups: Of the generator that is pruned.
+        train_data, test_data: Images.
+        encoder: Of the quality.
+        real_features: Of the real images [M, d].
+    """
+
+    config: StudyConfig
+    device: torch.device
+    network: str
+    generators: dict[str, nn.Module]
+    discriminators: nn.ModuleDict
+    groups: ChannelGroups
+    train_data: ImageSet
+    test_data: ImageSet
+    encoder: Encoder
+    real_features: Tensor
+
+    def task(self) -> Task:
+        """A fresh task: it may hold an image pool, so no two runs share one."""
+        return make_task(self.config.task, self.config.task_settings, self.config.seed)
+
+    def example(self, n: int = 1) -> Tensor:
+        """Inputs [n, ...] of the generator that is pruned."""
+        return example_input(self.config.example_shape(), n)
+
+    def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
+        """Quality of a generator on the test images; the first one is the study's quality.
+
+        Args:
+            model: Takes the pruned generator's inputs.
+            full: Whether to add intervals and details; without, rungs are cheap.
+        """
+        task, name = self.task(), self.network
+        batches = (
+            {"input": task.generate_input(batch, name), "target": real_images(batch, name)}
+            for batch in batches_of_test(self.test_data, self.config)
+        )
+        generate: Callable[[Tensor], Tensor] = model.to(self.device)
+        if self.config.teacher_train_mode:
+            generate = _in_train_mode(model, self.config.seed)
+        return measure_quality(
+            generate,
+            batches,
+            self.encoder,
+            self.real_features,
+            device=self.device,
+            paired=task.name == "paired",
+            interval=full,
+            details=full,
+        )
+
+
+def _in_train_mode(model: nn.Module, seed: int) -> Callable[[Tensor], Tensor]:
+    """As upstream pix2pix tests: dropout on, BatchNorm with the batch's statistics; its own statistics kept."""
+
+    def generate(x: Tensor) -> Tensor:
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            images = model.train()(x)
+        model.eval()
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+        return images
+
+    return generate
+
+
+def batches_of_test(data: ImageSet, config: StudyConfig) -> Iterator[dict[str, Tensor]]:
+    """Test images in order, at most `n_eval`."""
+    return in_order(data, EVAL_BATCH, config.n_eval or None)
+
+
+def real_images(batch: Mapping[str, Tensor], network: str) -> Tensor:
+    """The real images that a generator's outputs are compared with."""
+    return batch["target"] if "target" in batch else batch["B" if network == "AtoB" else "A"]
+
+
+def pruned_network(config: StudyConfig) -> str:
+    """The generator that a study prunes.
+
+    Raises:
+        ValueError: The task has no generator of the name that was given.
+    """
+    names = make_task(config.task, config.task_settings, config.seed).generator_names
+    if config.prune_network and config.prune_network not in names:
+        raise ValueError(f"the task {config.task} has no generator {config.prune_network!r}; it has {', '.join(names)}")
+    return config.prune_network or names[0]
+
+
+def groups_of(config: StudyConfig, model: nn.Module | None = None) -> ChannelGroups:
+    """Channel groups of the study's generator, less what patterns leave whole.
+
+    Raises:
+        ValueError: Nothing can be pruned, a pattern matches nothing, or the network cannot be traced.
+    """
+    if model is None:
+        with torch.device("meta"):
+            model = build(config.model, config.model_args)
+    example = example_input(config.example_shape())
+    groups = find_groups(model, example)
+    left_out = select(groups.names, config.prune, config.keep)
+    if left_out:
+        groups = find_groups(model, example, left_out)
+    if not groups.groups:
+        reasons = "; ".join(f"{u.module}: {u.reason}" for u in groups.unpruned[:3])
+        raise ValueError(f"nothing in {config.model} can be pruned: {reasons or 'it has no channel group'}")
+    return groups
+
+
+@lru_cache(maxsize=1)
+def _open(config_text: str, folder: str, digest: str) -> Bench:
+    config = StudyConfig.from_json(json.loads(config_text))
+    path = Path(folder)
+    if not (path / TEACHER).is_file() or sha256(path / TEACHER) != digest:
+        raise TeacherChanged(f"the teacher in {path} is not the one this study was made with; put it back")
+    record = read_json(path / TEACHER) or {}
+    device = best_device(config.device)
+    task = make_task(config.task, config.task_settings, config.seed)
+    generators: dict[str, nn.Module] = {}
+    for name in task.generator_names:
+        generators[name] = _load(build(config.model, config.model_args), path, f"generator-{name}", record)
+    discriminators = task.make_discriminators(config.seed)
+    for name in task.generator_names:
+        _load(discriminators[name], path, f"discriminator-{name}", record)
+    for model in (*generators.values(), *discriminators.values()):
+        model.to(device).eval().requires_grad_(False)
+    network = pruned_network(config)
+    spec = config.data_spec()
+    weights = Path(config.inception_weights) if config.inception_weights else None
+    return Bench(
+        config=config,
+        device=device,
+        network=network,
+        generators=generators,
+        discriminators=discriminators,
+        groups=groups_of(config, generators[network].cpu()),
+        train_data=open_split(spec, "train"),
+        test_data=open_split(spec, "test"),
+        encoder=load_encoder(config.metric, weights).to(device),
+        real_features=load_weights(path / REAL)["features"],
+    )
+
+
+def _load(model: nn.Module, folder: Path, name: str, record: Mapping[str, object]) -> nn.Module:
+    path = folder / f"{name}.safetensors"
+    files = record.get("files")
+    known = files.get(path.name) if isinstance(files, Mapping) else None
+    if not path.is_file() or sha256(path) != known:
+        raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
+    load_into(model, path)
+    return model
+
+
+def open_bench(config: StudyConfig, teacher: Mapping[str, object]) -> Bench:
+    """The bench of a study; a worker keeps the last one, because trials of one study follow each other.
+
+    Args:
+        config: Resolved configuration.
+        teacher: The teacher's artifact: `path` (its folder) and `sha256` of its record.
+
+    Raises:
+        TeacherChanged: Its files are not those of the study.
+    """
+    return _open(json.dumps(config.to_json(), sort_keys=True), str(teacher["path"]), str(teacher["sha256"]))

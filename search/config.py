@@ -1,0 +1,240 @@
+"""A study's whole configuration: one frozen value, JSON both ways. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..gan_models.catalog import NETWORKS, parse_input_shape
+from ..gan_models.pruning.catalog import method_spec
+from ..gan_models.training.catalog import TASKS
+from ..gan_models.training.recipe import Recipe
+from ..gan_models.training.settings import read_settings, settings_json
+from ..gan_models.training.spec import BUILTIN_TASKS, DIRECTIONS, DataSpec
+from ..spaces.budget import CONVENTIONS, parse_budget
+from .artifacts import check_study_name
+
+Metric = Literal["auto", "inception", "shapes"]
+METRICS = ("auto", "inception", "shapes")
+# What may differ between two runs of one study: none of it changes what a trial is.
+FREE = ("name", "trials", "hours", "device")
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Everything that decides what a study's trials are.
+
+    Attributes:
+        name: The study.
+        model: Catalog name, `package.module:function` or `path.py:function`.
+        data: `builtin:...` or a folder.
+        budgets: As the user wrote them; the first one is the cost objective, the others are constraints.
+        model_args: Keyword arguments of the builder.
+        input_shape: Of one input without the batch; empty: the catalog's channels at `image_size`.
+        task: `paired`, `unpaired`, `unconditional`, or empty: what the data's layout says.
+        task_settings: The task's own settings (loss weights, discriminator).
+        image_size: Pixels a side of what the networks see.
+        load_size, flip, direction, strict, n_train, n_test: See `DataSpec`.
+        convention: `exact` or `published` MACs, for budgets in MACs and percent.
+        methods: Pruning methods that compete.
+        trials: The study's total.
+        ladder: Uniform plans tried first; 0 chooses by the number of trials.
+        teacher: Weights of the generator (.safetensors or .pth); empty: it is trained.
+        teacher_discriminator: Weights of its discriminator; empty: one is trained or warmed up.
+        teacher_train_mode: Whether the teacher is run in train mode when it is measured and distilled from, as
+            upstream pix2pix does (dropout, batch statistics).
+        teacher_steps: Training steps of the teacher, or of its discriminator's warm-up.
+        prune_steps: Training steps that a method may spend; methods that do not train fine-tune so much longer.
+        finetune_steps: Training steps after pruning.
+        rungs: Shares of `finetune_steps` at which a trial is measured.
+        reduction: At a rung one trial in so many goes on; 0 lets all run to the end.
+        teacher_recipe, recipe: How the teacher is trained, how trials are.
+        metric: Features of the quality: `inception` (FID), `shapes` (bundled encoder), `auto`: Inception where
+            its weights are at hand when the study is made.
+        inception_weights: Path of the weights; empty: environment variable or torch hub's cache.
+        n_eval: Most images that quality is measured on; 0 for all.
+        sampler, mode, shares, seed, deterministic: See `search.samplers`.
+        prune, keep, tie: Patterns of group names.
+        channel_multiple: Widths are multiples of this, or full.
+        prune_network: The generator to prune where the task has several.
+        batch: Asks in batches of this size where `deterministic`.
+        device: auto, cpu, cuda.
+        hours: Time limit of one run; None for none.
+
+    Raises:
+        ValueError: One line: what was given, what is allowed.
+    """
+
+    name: str
+    model: str
+    data: str
+    budgets: tuple[str, ...]
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, ...] = ()
+    task: str = ""
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+    image_size: int = 256
+    load_size: int | None = None
+    flip: bool = True
+    direction: str = "AtoB"
+    strict: bool = False
+    n_train: int = 2000
+    n_test: int = 500
+    convention: str = "exact"
+    methods: tuple[str, ...] = ("uniform", "widths", "magnitude")
+    trials: int = 20
+    ladder: int = 0
+    teacher: str = ""
+    teacher_discriminator: str = ""
+    teacher_train_mode: bool = False
+    teacher_steps: int = 20_000
+    prune_steps: int = 0
+    finetune_steps: int = 4_000
+    rungs: tuple[float, ...] = (0.25, 0.5)
+    reduction: int = 0
+    teacher_recipe: Recipe = field(default_factory=Recipe)
+    recipe: Recipe = field(default_factory=lambda: Recipe(distill_output=10.0))
+    metric: Metric = "auto"
+    inception_weights: str = ""
+    n_eval: int = 0
+    sampler: str = "tpe"
+    mode: str = "pareto"
+    shares: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+    deterministic: bool = False
+    prune: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    tie: tuple[str, ...] = ()
+    channel_multiple: int = 1
+    prune_network: str = ""
+    batch: int = 4
+    device: str = "auto"
+    hours: float | None = None
+
+    def __post_init__(self) -> None:
+        """Checks everything that needs no torch and no data."""
+        check_study_name(self.name)
+        for name in ("budgets", "methods", "rungs", "prune", "keep", "tie", "input_shape"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        self._check_choices()
+        self._check_numbers()
+        if not self.budgets:
+            raise ValueError("no budget given; give one such as --budget 25%")
+        for text in self.budgets:
+            parse_budget(text, self.convention)
+        for method in self.methods:
+            method_spec(method)
+        if len(set(self.methods)) != len(self.methods) or not self.methods:
+            raise ValueError(f"methods must be named once each, at least one; got {', '.join(self.methods) or 'none'}")
+        if self.model in NETWORKS and self.input_shape:
+            raise ValueError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
+        if ":" in self.model and not self.input_shape:
+            raise ValueError(f"model {self.model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
+        if self.task:
+            self.data_spec()
+
+    def _check_choices(self) -> None:
+        for name, allowed in (
+            ("metric", METRICS),
+            ("convention", tuple(CONVENTIONS)),
+            ("direction", DIRECTIONS),
+            ("mode", ("pareto", "target")),
+            ("task", ("", *TASKS)),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} {getattr(self, name)!r} is unknown; use {', '.join(a or 'none' for a in allowed)}"
+                )
+
+    def _check_numbers(self) -> None:
+        least = {"image_size": 8, "trials": 1, "ladder": 0, "teacher_steps": 0, "prune_steps": 0, "finetune_steps": 1}
+        least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise ValueError(f"{name} is {getattr(self, name)}; use {low} or more")
+        if any(not 0 < share < 1 for share in self.rungs) or list(self.rungs) != sorted(set(self.rungs)):
+            raise ValueError(
+                f"rungs are rising shares of the fine-tuning steps between 0 and 1; got {list(self.rungs)}"
+            )
+        if self.reduction == 1 or self.reduction < 0:
+            raise ValueError(f"reduction is 0 (off) or 2 and more; got {self.reduction}")
+        if self.hours is not None and not self.hours > 0:
+            raise ValueError(f"hours must be above 0; got {self.hours}")
+
+    def data_spec(self, task: str = "") -> DataSpec:
+        """The data, for the study's task or the one that was detected."""
+        return DataSpec(
+            source=self.data,
+            task=task or self.task,
+            image_size=self.image_size,
+            direction=self.direction,
+            load_size=self.load_size,
+            flip=self.flip,
+            seed=self.seed,
+            n_train=self.n_train,
+            n_test=self.n_test,
+            strict=self.strict,
+        )
+
+    def known_task(self) -> str | None:
+        """The task where it is known without looking at the data."""
+        return self.task or (BUILTIN_TASKS[self.data][0] if self.data in BUILTIN_TASKS else None)
+
+    def example_shape(self) -> tuple[int, ...]:
+        """Shape of one input of the generator, without the batch."""
+        if self.input_shape:
+            return self.input_shape
+        shape = NETWORKS[self.model].input_shape
+        return (shape[0], self.image_size, self.image_size) if len(shape) == 3 else shape
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for name in ("teacher_recipe", "recipe"):
+            data[name] = settings_json(data[name])
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StudyConfig:
+        """What `to_json` wrote. Raises ValueError for unknown fields and values out of range."""
+        allowed = {f.name for f in dataclasses.fields(cls)}
+        unknown = sorted(set(data) - allowed)
+        if unknown:
+            raise ValueError(f"unknown option {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
+        values = dict(data)
+        for name in ("teacher_recipe", "recipe"):
+            if isinstance(values.get(name), Mapping):
+                values[name] = read_settings(Recipe, values[name])
+        if isinstance(values.get("input_shape"), str):
+            values["input_shape"] = parse_input_shape(values["input_shape"])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"the configuration is incomplete or of the wrong kind: {error}") from error
+
+    def fingerprint(self) -> str:
+        """Hash (16 hex digits) of all that changes what a trial is."""
+        data = {name: value for name, value in self.to_json().items() if name not in FREE}
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Options of a search from a TOML file; dashes in names may be underscores.
+
+    Raises:
+        ValueError: No such file, or not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+    try:
+        return {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error

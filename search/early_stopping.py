@@ -1,0 +1,90 @@
+"""When a running trial is stopped: two-objective successive halving, asynchronous, as a pure rule.
+
+At each rung a trial is compared with all that reached it, by non-dominated rank and then crowding distance on
+(quality at the rung, cost); the best 1/reduction go on. Our reconstruction after ASHA (Li et al. 2020) and NSGA-II's
+order (Deb et al. 2002). The rung table is read from the record each time, so a resumed study has it at once.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import pareto
+from .ledger import TrialRecord
+
+
+@dataclass(frozen=True)
+class StoppingRule:
+    """Early stopping's settings and its decision.
+
+    Attributes:
+        rungs: Steps at which a trial may be stopped, rising; the last step of a trial is not one of them.
+        reduction: One in this many goes on at each rung.
+    """
+
+    rungs: tuple[int, ...]
+    reduction: float = 3.0
+
+    def __post_init__(self):
+        if not self.rungs or list(self.rungs) != sorted(set(self.rungs)) or self.rungs[0] < 1:
+            raise ValueError(f"rungs are rising numbers of steps, 1 or more; got {list(self.rungs)}")
+        if not self.reduction > 1:
+            raise ValueError(f"reduction must be above 1 (1 in `reduction` trials goes on); got {self.reduction}")
+
+    def goes_on(self, newcomer: tuple[float, float], rivals: Sequence[tuple[float, float]]) -> bool:
+        """Whether a trial goes on after a rung.
+
+        Args:
+            newcomer: Its (quality, cost) there, both minimised.
+            rivals: The (quality, cost) of all others that reached the rung, before it.
+
+        Returns:
+            True for the best 1/reduction, and while there are fewer than `reduction` rivals. A trial that
+            dominates all its rivals always goes on; one whose quality is not finite never does.
+        """
+        if not all(map(math.isfinite, newcomer)):
+            return False
+        finite = [rival for rival in rivals if all(map(math.isfinite, rival))]
+        if len(finite) < self.reduction:
+            return True
+        points_N2 = np.array([newcomer, *finite])
+        position = int(np.flatnonzero(pareto.order(points_N2) == 0)[0])
+        return position < len(points_N2) / self.reduction
+
+
+def rivals_at(records: Sequence[TrialRecord], step: int, number: int) -> list[tuple[float, float]]:
+    """The (quality, cost) of the trials that reached a rung, `number` itself and failed ones left out."""
+    return [
+        (record.rungs[step], record.cost)
+        for record in records
+        if record.number != number and record.state != "FAIL" and record.cost is not None and step in record.rungs
+    ]
+
+
+def extrapolated(records: Sequence[TrialRecord]) -> dict[int, float]:
+    """The final quality that each stopped trial would be given: its last rung's, less what is still to come.
+
+    What is still to come is the median improvement, from that rung to the end, of the trials that got there.
+    Shown to the sampler, this beats telling it the rung's own value, or nothing (measured by simulation).
+
+    Args:
+        records: The study's trials.
+
+    Returns:
+        Quality by trial number; a stopped trial that reached no rung with a finite quality is left out.
+    """
+    to_come: dict[int, list[float]] = {}
+    for record in records:
+        if record.state == "COMPLETE" and record.quality is not None:
+            for step, quality in record.rungs.items():
+                if math.isfinite(quality):
+                    to_come.setdefault(step, []).append(quality - record.quality)
+    result = {}
+    for record in records:
+        finite = [step for step, quality in record.rungs.items() if math.isfinite(quality)]
+        if record.state == "PRUNED" and finite:
+            last = max(finite)
+            result[record.number] = record.rungs[last] - float(np.median(to_come.get(last, [0.0])))
+    return result

@@ -1,0 +1,114 @@
+"""Points of two objectives, both minimised: which are best, in which order, and how much they cover.
+
+Shape suffixes: N points, 2 objectives.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def _points(points: ArrayLike) -> np.ndarray:
+    points_N2 = np.asarray(points, dtype=float).reshape(-1, 2)
+    if not np.isfinite(points_N2).all():
+        raise ValueError("a front is made of finite points; leave out those that are NaN or infinite")
+    return points_N2
+
+
+def non_dominated(points: ArrayLike) -> np.ndarray:
+    """Which points no other point dominates.
+
+    A point dominates another when it is no worse in both objectives and better in one; equal points stand
+    together.
+
+    Args:
+        points: (N, 2), finite.
+
+    Returns:
+        (N,) bool.
+    """
+    points_N2 = _points(points)
+    keep_N = np.zeros(len(points_N2), dtype=bool)
+    order_N = np.lexsort((points_N2[:, 1], points_N2[:, 0]))
+    first_N, second_N = points_N2[order_N].T
+    start_N = np.searchsorted(first_N, first_N)  # where the points with the same first objective begin
+    # the lowest second objective among all points whose first one is smaller
+    lowest_N = np.append(np.inf, np.minimum.accumulate(second_N))[start_N] if len(first_N) else second_N
+    keep_N[order_N] = (second_N == second_N[start_N]) & (second_N < lowest_N)
+    return keep_N
+
+
+def ranks(points: ArrayLike) -> np.ndarray:
+    """Non-domination rank of each point: 0 on the front, 1 on the front of what is left, and so on.
+
+    Args:
+        points: (N, 2), finite.
+
+    Returns:
+        (N,) int.
+    """
+    points_N2 = _points(points)
+    rank_N = np.zeros(len(points_N2), dtype=int)
+    left = np.arange(len(points_N2))
+    rank = 0
+    while len(left):
+        front = non_dominated(points_N2[left])
+        rank_N[left[front]] = rank
+        left, rank = left[~front], rank + 1
+    return rank_N
+
+
+def crowding(points: ArrayLike) -> np.ndarray:
+    """Crowding distance of each point within one front (Deb et al. 2002, NSGA-II, section III-B).
+
+    Args:
+        points: (N, 2), finite, mutually non-dominated.
+
+    Returns:
+        (N,) sum over the objectives of the gap between a point's neighbours, by the objective's range; infinite
+        for the ends.
+    """
+    points_N2 = _points(points)
+    distance_N = np.zeros(len(points_N2))
+    for values_N in points_N2.T:
+        order = np.argsort(values_N, kind="stable")
+        sorted_N = values_N[order]
+        span = sorted_N[-1] - sorted_N[0] if len(order) else 0.0
+        if span > 0:
+            distance_N[order[1:-1]] += (sorted_N[2:] - sorted_N[:-2]) / span
+        distance_N[order[:1]] = distance_N[order[-1:]] = np.inf
+    return distance_N
+
+
+def order(points: ArrayLike) -> np.ndarray:
+    """Indices from best to worst: by rank, then the least crowded first; ties by index.
+
+    Args:
+        points: (N, 2), finite.
+
+    Returns:
+        (N,) int, a permutation. (The *position* of point i is where i stands in it, not its i-th entry.)
+    """
+    points_N2 = _points(points)
+    rank_N = ranks(points_N2)
+    crowding_N = np.zeros(len(points_N2))
+    for rank in np.unique(rank_N):
+        crowding_N[rank_N == rank] = crowding(points_N2[rank_N == rank])
+    return np.lexsort((-crowding_N, rank_N))
+
+
+def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
+    """Area that the points dominate, up to a reference point.
+
+    Args:
+        points: (N, 2), finite; points not better than the reference in both objectives add nothing.
+        reference: (2,), the worst corner.
+
+    Returns:
+        The area, in the product of the objectives' units.
+    """
+    points_N2, (right, top) = _points(points), np.asarray(reference, dtype=float)
+    inside_N2 = points_N2[(points_N2 < (right, top)).all(axis=1)]
+    front_N2 = inside_N2[non_dominated(inside_N2)]
+    front_N2 = front_N2[np.argsort(front_N2[:, 0], kind="stable")]
+    ends_N = np.append(front_N2[1:, 0], right)
+    return float(((ends_N - front_N2[:, 0]) * (top - front_N2[:, 1])).sum()) if len(front_N2) else 0.0

@@ -1,0 +1,134 @@
+"""What a study will search, known before anything is trained: groups, costs, budgets, proposals."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..gan_models.catalog import build
+from ..gan_models.channels import ChannelGroups
+from ..gan_models.checkpoint import load_into
+from ..gan_models.training.data import open_split
+from ..gan_models.training.task import make_task
+from ..spaces.budget import Budget, BudgetError, parse_budget
+from ..spaces.widths import WidthSpace
+from .bench import groups_of
+from .config import StudyConfig
+from .proposals import SpaceProposals
+from .teacher import files_by_network, resolve
+
+COSTS = ("macs", "macs_published", "params", "bytes")
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A study's search space.
+
+    Attributes:
+        config: Resolved configuration.
+        groups: Of the generator that is pruned.
+        dense, cheapest: Cost name -> cost of the full network, and of the smallest plan.
+        budgets: Every budget with its bound in the cost's unit; the first one is the objective.
+        notes: What a user should be told.
+    """
+
+    config: StudyConfig
+    groups: ChannelGroups
+    dense: dict[str, float]
+    cheapest: dict[str, float]
+    budgets: tuple[tuple[Budget, float], ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def cost(self) -> str:
+        """Name of the cost objective."""
+        return self.budgets[0][0].cost
+
+    @property
+    def limit(self) -> float:
+        """The first budget's bound."""
+        return self.budgets[0][1]
+
+    def proposals(self) -> SpaceProposals:
+        """The spaces of all methods."""
+        config = self.config
+        widths = WidthSpace(self.groups.form, self.cost, multiple=config.channel_multiple, ties=config.tie)
+        return SpaceProposals(widths, self.limit, config.methods, config.ladder, fixed_target=config.mode == "target")
+
+
+def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, float], ...]:
+    """Every budget with its bound.
+
+    Raises:
+        BudgetError: Below the smallest plan or not below the dense network, of a network that is not pruned, or
+            in milliseconds.
+    """
+    dense = {cost: groups.form.dense(cost) for cost in COSTS}
+    cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
+    found = []
+    for budget in (parse_budget(text, config.convention) for text in config.budgets):
+        if budget.cost == "latency_ms":
+            raise BudgetError(
+                f"budget {budget.text} needs a latency profile of the device, which this version cannot make: "
+                "give MACs, FLOPs, parameters, bytes or a percentage"
+            )
+        if budget.network not in (None, config.prune_network):
+            raise BudgetError(f"budget {budget.text} is for {budget.network}; this study prunes {config.prune_network}")
+        found.append((budget, budget.resolve(dense, cheapest)))
+    return tuple(found)
+
+
+def plan_study(config: StudyConfig) -> StudyPlan:
+    """Decides what was left open and checks the whole configuration against network and data; trains nothing.
+
+    Raises:
+        ValueError: One line: what was given, what is allowed, what to do.
+        NotTraceable: The network cannot be followed.
+    """
+    config, notes = resolve(config)
+    for split in ("train", "test"):  # a wrong folder must not cost a study's name
+        open_split(config.data_spec(), split)
+    check_weights(config)
+    groups = groups_of(config)
+    budgets = limits(config, groups)
+    dense = {cost: groups.form.dense(cost) for cost in COSTS}
+    cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
+    notes += [budget.note for budget, _ in budgets if budget.note]
+    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes))
+
+
+def check_weights(config: StudyConfig) -> None:
+    """Loads the weights that were given and lets go of them: a wrong file must not cost a study's name either.
+
+    Raises:
+        ValueError: A file that is not there, holds code, or is of another network.
+    """
+    task = make_task(config.task, config.task_settings, config.seed)
+    names = task.generator_names
+    for path in files_by_network(config.teacher, names, "--teacher").values():
+        load_into(build(config.model, config.model_args), path)
+    judges = files_by_network(config.teacher_discriminator, names, "--teacher-discriminator")
+    for name, path in judges.items():
+        load_into(task.make_discriminators(config.seed)[name], path)
+
+
+def with_own_source(config: StudyConfig, folder: Path) -> StudyConfig:
+    """A generator from a file is copied to the study's folder, so that workers and a resume have what was searched.
+
+    Raises:
+        ValueError: The file is not there.
+    """
+    path, _, function = config.model.rpartition(":")
+    if not path.endswith(".py"):
+        return config
+    source = Path(path).expanduser()
+    if not source.is_file():
+        raise ValueError(f"model {config.model!r}: {source} is not a file")
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()[:8]
+    copy = folder / f"{source.stem}-{digest}.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not copy.is_file():
+        shutil.copyfile(source, copy)
+    return replace(config, model=f"{copy}:{function}")

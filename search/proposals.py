@@ -1,0 +1,97 @@
+"""What the chooser may propose: the spaces of all methods under one budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+
+from ..gan_models.pruning.catalog import method_spec
+from ..spaces.methods import RATIO, TARGET, MethodSpace
+from ..spaces.widths import WidthSpace, ladder
+from .samplers import Decoded
+
+# The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
+# even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
+LOWEST_SHARE = 1 / 8
+
+
+@dataclass(frozen=True)
+class SpaceProposals:
+    """Sub-spaces of methods over one space of widths.
+
+    Attributes:
+        widths: The space of widths, which prices plans.
+        budget: The bound on the first cost, in its unit.
+        methods: The methods that compete.
+        n_ladder: Uniform plans that are tried first.
+        fixed_target: Whether every trial aims at the budget itself.
+    """
+
+    widths: WidthSpace
+    budget: float
+    methods: tuple[str, ...]
+    n_ladder: int = 8
+    fixed_target: bool = False
+
+    @property
+    def lowest(self) -> float:
+        """The lowest target that is drawn."""
+        return min(self.budget, max(self.budget * LOWEST_SHARE, 1.001 * self.widths.cheapest()))
+
+    def space(self, method: str) -> MethodSpace:
+        """One method's sub-space."""
+        return MethodSpace(method, self.widths, self.lowest, self.budget, self.fixed_target)
+
+    def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
+        """Its dimensions."""
+        return self.space(method).distributions()
+
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
+        """The plan or target that a point means. `seed` is not used: decoding draws nothing."""
+        point = self.space(method).decode(params)
+        identity = ""
+        if point.widths is not None:
+            # `uniform` and `widths` that come to the same widths train the same network.
+            text = json.dumps([sorted(point.widths.items()), dict(point.settings)])
+            identity = "given:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        return Decoded(
+            params=point.params,
+            settings=point.settings,
+            target=point.target,
+            cost=self.widths.cost,
+            widths=point.widths,
+            cost_before_scaling=point.before_scaling,
+            identity=identity,
+        )
+
+    def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Uniform plans from the budget down; without a method that takes widths, each method in turn."""
+        given = [method for method in self.methods if method_spec(method).widths == "given"]
+        starters = [m for m in given if not method_spec(m).searches_ratios][:1] or given[:1] or list(self.methods)
+        low = self.budget if self.fixed_target else self.lowest
+        targets = ladder(low, self.budget, 1 if self.fixed_target else self.n_ladder)
+        return [
+            (method, self.space(method).defaults(target))
+            for i, target in enumerate(targets)
+            for method in [starters[i % len(starters)]]
+        ]
+
+    def translate(self, method: str, params: Mapping[str, Any], to: str) -> Mapping[str, Any] | None:
+        """A plan of given widths as a point of a method that searches ratios; None where there is none."""
+        if not method_spec(to).searches_ratios or method == to:
+            return None
+        widths = self.space(method).decode(params).widths
+        if widths is None:
+            return None
+        point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
+        return point if self.fixed_target else point | {TARGET: params[TARGET]}
+
+
+def ladder_size(trials: int) -> int:
+    """Plans of the ladder for a study of so many trials: a half of them, 2 to 8."""
+    return max(2, min(8, trials // 2))

@@ -1,0 +1,201 @@
+"""The dense generator that a search starts from: loaded or trained, measured, and kept with the study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..evaluators.features import Encoder, features_of, load_encoder
+from ..evaluators.inception import find_inception_weights
+from ..gan_models.catalog import build
+from ..gan_models.checkpoint import load_into, save_weights, sha256
+from ..gan_models.training.data import ImageSet, fingerprint, open_split
+from ..gan_models.training.layouts import detect_task
+from ..gan_models.training.loop import Networks, best_device, train
+from ..gan_models.training.seeds import mixed
+from ..gan_models.training.task import Task, make_task
+from .artifacts import read_json, write_json
+from .bench import REAL, TEACHER, batches_of_test, open_bench, pruned_network, real_images
+from .config import StudyConfig
+from .proposals import ladder_size
+
+OnStep = Callable[[int, int, dict[str, float]], None]
+
+
+def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
+    """The configuration with everything that was left open decided, and what a user should be told of it.
+
+    Raises:
+        ValueError: The data's layout says no task, or Inception's weights are asked for and not there.
+    """
+    notes = []
+    task = config.known_task() or detect_task(config.data)
+    metric, weights = config.metric, config.inception_weights
+    if metric != "shapes":
+        found = find_inception_weights(Path(weights) if weights else None)
+        if metric == "inception" and found is None:
+            load_encoder("inception")  # raises with the cure
+        if metric == "auto":
+            metric = "inception" if found else "shapes"
+            if not found:
+                notes.append(
+                    "no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID"
+                )
+        weights = str(found.absolute()) if found and metric == "inception" else ""
+    settings = dict(config.task_settings)
+    if task == "unpaired" and _single_file(config.teacher) and "directions" not in settings:
+        settings["directions"] = [config.prune_network or "AtoB"]
+        notes.append(f"one generator given: {settings['directions'][0]} is distilled, without cycle")
+    if task != "unconditional":
+        judge = dict(settings.get("discriminator", {}))
+        settings["discriminator"] = judge | {"n_layers": judge.get("n_layers", _patch_layers(config.image_size))}
+    resolved = replace(
+        config,
+        task=task,
+        metric=metric,
+        inception_weights=weights,
+        task_settings=settings,
+        ladder=config.ladder or ladder_size(config.trials),
+    )
+    return replace(resolved, prune_network=pruned_network(resolved)), notes
+
+
+def _patch_layers(image_size: int) -> int:
+    """Strided layers of a PatchGAN that leave it a map to judge: upstream's 3 (70 pixels) from 64 pixels on."""
+    return 3 if image_size >= 64 else 2 if image_size >= 32 else 1
+
+
+def _single_file(text: str) -> bool:
+    return bool(text) and "=" not in text
+
+
+def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str, Path]:
+    """Weight files by generator: `path`, or `AtoB=path,BtoA=path`.
+
+    Raises:
+        ValueError: A name the task does not have, a name missing, or a file that is not there.
+    """
+    if not text:
+        return {}
+    if _single_file(text):
+        if len(names) > 1:
+            form = ",".join(f"{name}=FILE" for name in names)
+            raise ValueError(f"{option} {text!r}: the task has {', '.join(names)}; name each, {form}")
+        files = {name: Path(text) for name in names}
+    else:
+        files = {name: Path(path) for name, _, path in (part.partition("=") for part in text.split(","))}
+    if set(files) != set(names):
+        raise ValueError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
+    for path in files.values():
+        if not path.is_file():
+            raise ValueError(f"{option} {path} is not a file")
+    return files
+
+
+def make_teacher(config: StudyConfig, folder: Path, on_step: OnStep | None = None) -> dict[str, Any]:
+    """Loads or trains the teacher into a folder and measures it; what is done already is not done again.
+
+    Args:
+        config: Resolved configuration.
+        folder: The study's folder of the teacher.
+        on_step: Called with (step, steps, losses).
+
+    Returns:
+        The artifact: `path`, `sha256` of its record, `measurements`, `data` (content hash), `seconds`, `origin`.
+
+    Raises:
+        ValueError: Weights that do not fit, data that cannot be read.
+    """
+    record = read_json(folder / TEACHER)
+    if record is None:
+        record = _make(config, folder, on_step)
+        write_json(folder / TEACHER, record)
+    artifact = {"path": str(folder), "sha256": sha256(folder / TEACHER)}
+    if "measurements" not in record:
+        bench = open_bench(config, artifact)
+        measured = bench.measure(bench.generators[bench.network], full=True)
+        record["measurements"] = [m.to_json() for m in measured]
+        write_json(folder / TEACHER, record)
+        artifact["sha256"] = sha256(folder / TEACHER)
+    return artifact | {key: record[key] for key in ("measurements", "data", "seconds", "origin")}
+
+
+def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str, Any]:
+    task = make_task(config.task, config.task_settings, config.seed)
+    names, device = task.generator_names, best_device(config.device)
+    given = files_by_network(config.teacher, names, "--teacher")
+    judges = files_by_network(config.teacher_discriminator, names, "--teacher-discriminator")
+    if judges and not given:
+        raise ValueError("--teacher-discriminator needs --teacher: a new generator is trained with a new discriminator")
+    spec = config.data_spec()
+    data, test = open_split(spec, "train"), open_split(spec, "test")
+    networks = _networks(config, task, given, judges)
+    seconds = 0.0
+    if not judges:
+        steps = config.teacher_steps
+        if steps < 1:
+            what = "discriminator, or give --teacher-discriminator" if given else "teacher, or give --teacher"
+            raise ValueError(f"teacher_steps is 0: use 1 or more to train the {what}")
+        for generator in networks.generators.values():
+            generator.requires_grad_(not given)
+        # A generator alone needs a discriminator that knows it: with frozen generators the loop trains only D.
+        trained = train(
+            task,
+            networks,
+            data,
+            replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
+            if not given
+            else config.teacher_recipe,
+            steps=steps,
+            seed=mixed(config.seed, 1),
+            device=device,
+            teacher=dict(networks.generators.items()) if given else None,
+            checkpoint_dir=folder / "checkpoint",
+            checkpoint_every=max(100, steps // 20),
+            on_step=None if on_step is None else lambda step, losses: on_step(step, steps, losses),
+        )
+        seconds = trained.seconds
+    files = {}
+    for kind, modules in (("generator", networks.generators), ("discriminator", networks.discriminators)):
+        for name, module in modules.items():
+            path = folder / f"{kind}-{name}.safetensors"
+            files[path.name] = save_weights(module.cpu(), path)
+    weights = Path(config.inception_weights) if config.inception_weights else None
+    files[REAL] = _real_features(config, test, load_encoder(config.metric, weights).to(device), folder, device)
+    origin = {name: {"file": path.name, "sha256": sha256(path)} for name, path in given.items()}
+    return {
+        "model": config.model,
+        "arguments": dict(config.model_args),
+        "task": config.task,
+        "files": files,
+        "origin": origin or f"trained for {config.teacher_steps} steps",
+        "data": fingerprint(spec),
+        "skipped": len(data.skipped) + len(test.skipped),
+        "seconds": seconds,
+    }
+
+
+def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:
+    """Networks with their weights, drawn from the study's seed or read from files."""
+    generators = {}
+    with torch.random.fork_rng(devices=[]):
+        for i, name in enumerate(task.generator_names):
+            torch.manual_seed(mixed(config.seed, 2, i))
+            generators[name] = build(config.model, config.model_args)
+    discriminators = task.make_discriminators(config.seed)
+    for name, path in given.items():
+        load_into(generators[name], path)
+    for name, path in judges.items():
+        load_into(discriminators[name], path)
+    return Networks(nn.ModuleDict(generators), discriminators)
+
+
+def _real_features(config: StudyConfig, test: ImageSet, encoder: Encoder, folder: Path, device: torch.device) -> str:
+    network = pruned_network(config)
+    images = (real_images(batch, network).to(device) for batch in batches_of_test(test, config))
+    return save_weights({"features": features_of(images, encoder, device).cpu()}, folder / REAL)

@@ -1,0 +1,234 @@
+"""One trial, from request to result: prune, check, fine-tune, measure. Runs in a worker; knows no database."""
+
+from __future__ import annotations
+
+import copy
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..evaluators.cost import count_macs
+from ..evaluators.measurement import Measurement
+from ..gan_models.checkpoint import save_weights
+from ..gan_models.plan import ChannelPlan
+from ..gan_models.pruning.catalog import make_method, method_spec
+from ..gan_models.pruning.gates import gated_call, plan_gates
+from ..gan_models.pruning.method import Pruned, PruneJob, Target
+from ..gan_models.training.loop import Networks, train
+from ..gan_models.training.seeds import mixed
+from ..spaces.budget import UNITS
+from .artifacts import write_json
+from .bench import Bench, open_bench
+from .config import StudyConfig
+from .request import TrialReport, TrialRequest, TrialResult
+
+WEIGHTS, PLAN = "generator.safetensors", "plan.json"
+COUNTED = ("macs", "macs_published", "params", "bytes")
+# Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.
+SAME = 1e-6
+
+
+class CutMismatch(RuntimeError):
+    """The cut network is not the one that was planned."""
+
+
+def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+    """Runs one trial.
+
+    Args:
+        request: What to build and where to keep it; the workspace may hold an earlier attempt's checkpoint.
+        report: Told at each rung; False stops the trial.
+
+    Returns:
+        COMPLETE with everything measured, or PRUNED with the curve so far.
+
+    Raises:
+        Exception: Whatever goes wrong; the executor records it as FAIL with its message.
+    """
+    config = StudyConfig.from_json(request.study)
+    bench = open_bench(config, request.teacher)
+    clock = _Clock()
+    pruned = _prune(bench, request)
+    clock.lap("prune")
+    counted = check_cut(bench, pruned, request)
+    clock.lap("check")
+    trial = _Trial(bench, request, pruned, counted, clock, report)
+    return trial.finetune()
+
+
+class _Clock:
+    """Seconds by phase."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, phase: str) -> None:
+        """Adds the time since the last lap to a phase."""
+        now = time.perf_counter()
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
+        self._last = now
+
+
+def _prune(bench: Bench, request: TrialRequest) -> Pruned:
+    config = bench.config
+    job = PruneJob(
+        model=bench.generators[bench.network].cpu(),
+        name=bench.network,
+        groups=bench.groups,
+        target=Target(request.cost, request.target, multiple=config.channel_multiple),
+        widths=request.widths,
+        settings={**method_spec(request.method).defaults(), **request.settings},
+        seed=request.seed,
+        steps=config.prune_steps,
+        device=bench.device,
+        task=bench.task(),
+        data=bench.train_data,
+        generators=bench.generators,
+        discriminators=bench.discriminators,
+        recipe=config.recipe.to_json(),
+        encoder=bench.encoder,
+    )
+    return make_method(request.method).prune(job)
+
+
+def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> dict[str, float]:
+    """Costs of the cut network by an independent count, after making sure that it is what was planned.
+
+    Raises:
+        CutMismatch: Predicted and counted costs differ, the cost is above the target, or gated and cut differ.
+    """
+    form = bench.groups.form
+    widths = form.widths(pruned.plan.widths)
+    counted = {name: float(value) for name, value in count_macs(pruned.model, bench.example()).items()}
+    for cost in COUNTED:
+        predicted = float(form.predict(widths, cost))
+        if predicted != counted[cost]:
+            raise CutMismatch(f"predicted {cost} {predicted:.0f} is not the cut network's {counted[cost]:.0f}")
+    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
+        raise CutMismatch(f"{request.cost} {counted[request.cost]:.0f} is above the target {request.target:.0f}")
+    if not pruned.steps:
+        _check_outputs(bench, pruned.model, pruned.plan)
+    return counted
+
+
+def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
+    """A network that was only cut must give what the gated teacher gives."""
+    teacher = copy.deepcopy(bench.generators[bench.network]).cpu().double().eval()
+    x = bench.example().double()
+    with torch.no_grad():
+        expected = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, x), x)
+        difference = float((copy.deepcopy(small).cpu().double().eval()(x) - expected).abs().max())
+    if not difference <= SAME * max(1.0, float(expected.abs().max())):
+        raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")
+
+
+class _Trial:
+    """Fine-tuning with its rungs."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        request: TrialRequest,
+        pruned: Pruned,
+        counted: Mapping[str, float],
+        clock: _Clock,
+        report: Callable[[TrialReport], bool],
+    ) -> None:
+        self.bench, self.request, self.pruned, self.clock, self.report = bench, request, pruned, clock, report
+        self.counted = counted
+        self.curve: dict[int, float] = {}
+        config = bench.config
+        # Equal compute: steps that a method did not spend on pruning are spent on fine-tuning.
+        self.spare = max(0, config.prune_steps - pruned.steps)
+        self.steps = config.finetune_steps + self.spare
+        self.architecture = pruned.plan.architecture(config.model, config.model_args)
+        self.costs = [Measurement(name, value, _unit(name), protocol=_COST_PROTOCOL) for name, value in counted.items()]
+
+    def finetune(self) -> TrialResult:
+        """Trains to the last rung and measures there."""
+        bench, config = self.bench, self.bench.config
+        generators = {name: copy.deepcopy(model) for name, model in bench.generators.items()}
+        generators[bench.network] = self.pruned.model.requires_grad_(True)  # the others stay the frozen teacher's
+        discriminators = copy.deepcopy(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
+        rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
+        record = train(
+            bench.task(),
+            Networks(nn.ModuleDict(generators), discriminators),
+            bench.train_data,
+            config.recipe,
+            steps=self.steps,
+            seed=mixed(self.request.seed, 3),
+            device=bench.device,
+            teacher=bench.generators,
+            checkpoint_dir=Path(self.request.workspace) / "checkpoint",
+            checkpoint_every=max(200, self.steps // 10),
+            rungs=sorted(step for step in rungs if step < self.steps),
+            on_rung=self._rung,
+        )
+        self.clock.lap("finetune")
+        return self._result(generators[bench.network], record.stopped, record.to_json())
+
+    def _at(self, step: int) -> int:
+        return self.pruned.steps + step
+
+    def _rung(self, step: int, generators: Mapping[str, nn.Module]) -> bool:
+        self.clock.lap("finetune")
+        quality = self.bench.measure(generators[self.bench.network], full=False)[0].value
+        self.clock.lap("measure")
+        self.curve[self._at(step)] = quality
+        return self.report(
+            TrialReport(
+                step=self._at(step),
+                quality=quality,
+                cost=self._cost(),
+                rungs=dict(self.curve),
+                widths=self.pruned.plan.widths,
+                architecture=self.architecture,
+                measurements=tuple(m.to_json() for m in self.costs),
+                seconds=dict(self.clock.seconds),
+            )
+        )
+
+    def _cost(self) -> float:
+        return self.counted[self.request.cost]
+
+    def _result(self, model: nn.Module, stopped: bool, record: Mapping[str, Any]) -> TrialResult:
+        request, workspace = self.request, Path(self.request.workspace)
+        if stopped:
+            measured, quality = [], next(reversed(self.curve.values()))
+        else:
+            measured = self.bench.measure(model, full=True)
+            quality = measured[0].value
+            self.curve[self._at(self.steps)] = quality
+        write_json(workspace / PLAN, self.pruned.plan.to_json())
+        digest = save_weights(model.cpu(), workspace / WEIGHTS)
+        self.clock.lap("measure")
+        return TrialResult(
+            state="PRUNED" if stopped else "COMPLETE",
+            quality=quality,
+            cost=self._cost(),
+            measurements=tuple(m.to_json() for m in [*measured, *self.costs]),
+            rungs=dict(self.curve),
+            widths=self.pruned.plan.widths,
+            architecture=self.architecture,
+            artifact={"path": f"{request.number}/{WEIGHTS}", "sha256": digest, "plan": f"{request.number}/{PLAN}"},
+            stopped=f"stopped at step {max(self.curve)}" if stopped else None,
+            seconds=dict(self.clock.seconds),
+            worker=f"{platform.node()}:{os.getpid()} {self.bench.device} {torch.get_num_threads()} threads",
+            record={"method": dict(self.pruned.record), "steps": {"prune": self.pruned.steps, "finetune": self.steps}}
+            | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}},
+        )
+
+
+_COST_PROTOCOL = "counted on the cut network, one image"
+
+
+def _unit(cost: str) -> str:
+    return "MACs" if cost.startswith("macs") else UNITS[cost]

@@ -1,0 +1,282 @@
+"""Studies in Python: launch a search, resume it from its database, export from its front.
+
+Search(model="resnet", data="builtin:shapes", budget="25%").run()
+Study.open("name").front()
+Study.open("name").export(trial=3, out="bundle")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from ..search.config import StudyConfig
+from ..search.early_stopping import StoppingRule
+from ..search.engine import Engine
+from ..search.engine_settings import EngineSettings
+from ..search.events import Listener, SearchEnded, ignore
+from ..search.executor import Executor, InProcessExecutor
+from ..search.ledger import TrialRecord
+from ..search.plan import StudyPlan, plan_study, with_own_source
+from ..search.ray_executor import RayExecutor, RayOptions
+from ..search.samplers import Choice
+from ..search.teacher import make_teacher
+from .card import Card
+from .export import best_under, export_front, export_trial
+from .outcome import DENSE, outcome_of
+from .reader import COST_LIMIT, StudyRecord, read_study
+from .storage import parse_url
+from .store import Store
+
+DEFAULT_STORAGE = "sqlite:///ganprune.db"
+CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
+TRIAL = "ganprune.search.trial:run"
+
+OnTeacher = Callable[[int, int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a search runs on this machine; none of it changes what a trial is.
+
+    Attributes:
+        executor: `ray`, or `local` for one trial after another in this process.
+        cpus_per_trial: CPUs and threads of one trial.
+        gpus_per_trial: GPUs of one trial; parts of one allowed.
+        max_concurrent: Most trials at once; None for as many as fit.
+        ray_address: `local`, or a running cluster's address.
+        insecure: Join a cluster that does not ask for a token.
+        max_attempts: A trial that was started so often without an end fails.
+
+    Raises:
+        ValueError: Unknown executor, or numbers out of range.
+    """
+
+    executor: Literal["ray", "local"] = "ray"
+    cpus_per_trial: int = 1
+    gpus_per_trial: float = 0.0
+    max_concurrent: int | None = None
+    ray_address: str = "local"
+    insecure: bool = False
+    max_attempts: int = 5
+
+    def __post_init__(self) -> None:
+        """Checks the numbers before anything is written."""
+        if self.executor not in ("ray", "local"):
+            raise ValueError(f"executor {self.executor!r} is unknown; use ray or local")
+        if self.max_concurrent is not None and self.max_concurrent < 1:
+            raise ValueError(f"max_concurrent is {self.max_concurrent}; use 1 or more")
+        self.ray_options()
+
+    def ray_options(self) -> RayOptions:
+        """The same for Ray."""
+        return RayOptions(self.cpus_per_trial, self.gpus_per_trial, self.ray_address, insecure=self.insecure)
+
+    def make_executor(self) -> Executor:
+        """Who runs the trials."""
+        return RayExecutor(self.ray_options()) if self.executor == "ray" else InProcessExecutor(self.cpus_per_trial)
+
+
+def artifacts_beside(storage: str) -> Path:
+    """The default folder of artifacts: `ganprune-artifacts` beside a SQLite file, else in the current folder."""
+    url = parse_url(storage)
+    beside = Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path.cwd()
+    return beside / "ganprune-artifacts"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search to be launched.
+
+    Attributes:
+        model: Catalog name, `package.module:function` or `path.py:function`.
+        data: `builtin:shapes`, or a folder.
+        budget: One budget or several; the first is the cost objective.
+        name: The study's name.
+        options: Any other field of `StudyConfig`, by name.
+        storage: The database's URL.
+        artifacts: Folder of artifacts; None puts it beside the database.
+        run_options: How to run.
+
+    Raises:
+        ValueError: Anything out of range, in one line.
+    """
+
+    model: str
+    data: str
+    budget: str | Sequence[str]
+    name: str = "search"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    storage: str = DEFAULT_STORAGE
+    artifacts: str | Path | None = None
+    run_options: RunOptions = field(default_factory=RunOptions)
+
+    def config(self) -> StudyConfig:
+        """The configuration as given, checked."""
+        budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
+        given = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
+        return StudyConfig.from_json({**self.options, **given})
+
+    def plan(self) -> StudyPlan:
+        """What would be searched; trains and writes nothing."""
+        return plan_study(self.config())
+
+    def run(self, on_event: Listener = ignore, on_teacher: OnTeacher | None = None) -> Study:
+        """Makes the study, its teacher, and searches.
+
+        Args:
+            on_event: Told what happens.
+            on_teacher: Called with (step, steps, losses) while the teacher is trained.
+
+        Raises:
+            ValueError: The configuration does not fit network or data, or a study of this name exists.
+            RuntimeError: The database cannot be used, or training failed.
+        """
+        plan = self.plan()
+        root = Path(self.artifacts) if self.artifacts else artifacts_beside(self.storage)
+        root = root.expanduser().absolute()
+        config = with_own_source(plan.config, root / self.name / "source")
+        attributes = {
+            CONFIG: config.to_json(),
+            VERSION: version("ganprune"),
+            DENSE: plan.dense,
+            COST_LIMIT: plan.limit,
+            "ganprune.artifacts": str(root),
+        }
+        with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
+            _search(store, replace(plan, config=config), self.run_options, on_event, on_teacher)
+        return Study.open(self.name, self.storage, root)
+
+
+def _search(
+    store: Store, plan: StudyPlan, options: RunOptions, on_event: Listener, on_teacher: OnTeacher | None
+) -> SearchEnded:
+    """Teacher first, then trials; both go on from where an earlier run was interrupted."""
+    config = plan.config
+    teacher = make_teacher(config, store.folder.teacher, on_teacher)
+    store.set_attribute(TEACHER, teacher)
+    engine = Engine(
+        store,
+        plan.proposals(),
+        engine_settings(config, options),
+        store.folder,
+        study=config.to_json(),
+        teacher=teacher,
+        on_event=on_event,
+    )
+    return engine.run(options.make_executor(), TRIAL)
+
+
+def engine_settings(config: StudyConfig, options: RunOptions) -> EngineSettings:
+    """How long the search goes on, and how trials are chosen and stopped."""
+    stopping = None
+    if config.reduction and config.rungs:
+        steps = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
+        stopping = StoppingRule(tuple(sorted(steps)), config.reduction)
+    mode: Literal["pareto", "target"] = "target" if config.mode == "target" else "pareto"
+    return EngineSettings(
+        trials=config.trials,
+        choice=Choice(config.sampler, config.seed, mode, config.shares),
+        stopping=stopping,
+        slots=options.max_concurrent,
+        batch=config.batch if config.deterministic else 0,
+        hours=config.hours,
+    )
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as it stands in its database.
+
+    Attributes:
+        record: Its attributes and trials.
+        storage: The database's URL.
+        artifacts: The folder of artifacts.
+    """
+
+    record: StudyRecord
+    storage: str
+    artifacts: Path
+
+    @classmethod
+    def open(cls, name: str, storage: str = DEFAULT_STORAGE, artifacts: str | Path | None = None) -> Study:
+        """Reads a study; needs no lock, so it works while the study runs.
+
+        Raises:
+            KeyError: No such study; the message names those there are.
+            RuntimeError: The database cannot be read.
+        """
+        record = read_study(storage, name)
+        kept = record.attributes.get("ganprune.artifacts")
+        if artifacts:
+            root = Path(artifacts)
+        else:
+            beside = artifacts_beside(storage)
+            root = Path(kept) if kept and not (beside / name).is_dir() else beside
+        return cls(record, storage, root.expanduser().absolute())
+
+    @property
+    def config(self) -> StudyConfig:
+        """The study's configuration, resolved."""
+        return StudyConfig.from_json(self.record.attributes[CONFIG])
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """All trials by number."""
+        return self.record.trials
+
+    def front(self) -> tuple[TrialRecord, ...]:
+        """The Pareto front of complete trials inside the budget, cheapest first."""
+        return outcome_of(self.record).front
+
+    def best_under(self, budget: str) -> TrialRecord:
+        """The trial of the best quality at or under a cost (`15%`, `2GMACs`). Raises ValueError: none is."""
+        return best_under(self.record, budget)
+
+    def export(self, trial: int, out: str | Path, overwrite: bool = False) -> Card:
+        """Writes one trial's generator as a bundle; every file is loaded again and compared.
+
+        Raises:
+            ValueError: The trial cannot be exported (its state is named), or the folder exists.
+            RuntimeError: A file does not give what the network gives.
+        """
+        return export_trial(self.record, trial, self.artifacts, Path(out), overwrite)
+
+    def export_front(self, out: str | Path, overwrite: bool = False) -> dict[int, Card]:
+        """Writes every trial of the front, each into `out/trial-N`. Raises as `export`."""
+        return export_front(self.record, self.artifacts, Path(out), overwrite)
+
+    def resume(
+        self,
+        trials: int | None = None,
+        hours: float | None = None,
+        run_options: RunOptions | None = None,
+        on_event: Listener = ignore,
+        on_teacher: OnTeacher | None = None,
+    ) -> Study:
+        """Goes on from the database and the artifacts.
+
+        Args:
+            trials: The study's new total; None keeps it.
+            hours: Time limit of this run.
+            run_options: How to run.
+            on_event: Told what happens.
+            on_teacher: As in `Search.run`.
+
+        Raises:
+            ValueError: A total below what is done already.
+            RuntimeError: Another process runs the study, or the database cannot be used.
+        """
+        options = run_options or RunOptions()
+        with Store.open(self.storage, self.record.name, self.artifacts, options.max_attempts) as store:
+            config = StudyConfig.from_json(store.attributes[CONFIG])
+            done = sum(record.state != "FAIL" for record in store.records())
+            if trials is not None and trials < done:
+                raise ValueError(f"--trials is the study's total: {done} are there already, got {trials}")
+            plan = plan_study(replace(config, trials=trials or config.trials, hours=hours))
+            store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
+            _search(store, plan, options, on_event, on_teacher)
+        return Study.open(self.record.name, self.storage, self.artifacts)

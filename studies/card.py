@@ -1,0 +1,164 @@
+"""A bundle's card: what the generator costs, how good it is, where it comes from, how the files were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..evaluators.measurement import Measurement
+from ..spaces.budget import describe
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far the files' outputs are from those of the generator that was exported.
+
+    Attributes:
+        reload: Largest absolute difference of the network rebuilt from the bundle, in PyTorch.
+        onnx: The same for the ONNX file in ONNX Runtime on the CPU.
+        scale: Largest absolute output, or 1 where that is smaller; differences are judged relative to it.
+        n_inputs: Inputs compared, in batches of different sizes.
+        tolerance: Largest difference allowed, times `scale`.
+    """
+
+    reload: float
+    onnx: float
+    scale: float
+    n_inputs: int
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether both differences are within the tolerance (a NaN is not)."""
+        limit = self.tolerance * self.scale
+        return self.reload <= limit and self.onnx <= limit
+
+    def to_json(self) -> dict[str, float | int]:
+        """Plain JSON."""
+        return {
+            "reload": self.reload,
+            "onnx": self.onnx,
+            "scale": self.scale,
+            "n_inputs": self.n_inputs,
+            "tolerance": self.tolerance,
+        }
+
+
+@dataclass(frozen=True)
+class Card:
+    """What somebody who is handed the bundle has to know.
+
+    Attributes:
+        costs: Cost name -> counted cost of the exported generator, one input.
+        teacher_costs: The same for the dense generator.
+        measurements: Everything measured of the trial, its quality first.
+        teacher_measurements: The same for the dense generator.
+        lineage: Study, trial, method, target, settings, seeds, data and its hash, architecture.
+        versions: Of ganprune, Python, torch, onnx and onnxruntime.
+        parity: Differences measured when the files were loaded again.
+        notes: What a user must know besides.
+    """
+
+    costs: Mapping[str, float]
+    teacher_costs: Mapping[str, float]
+    measurements: tuple[Measurement, ...]
+    teacher_measurements: tuple[Measurement, ...]
+    lineage: Mapping[str, Any]
+    versions: Mapping[str, str]
+    parity: Parity
+    notes: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "costs": dict(self.costs),
+            "teacher_costs": dict(self.teacher_costs),
+            "measurements": [m.to_json() for m in self.measurements],
+            "teacher_measurements": [m.to_json() for m in self.teacher_measurements],
+            "lineage": dict(self.lineage),
+            "versions": dict(self.versions),
+            "parity": self.parity.to_json(),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Card:
+        """The card that `to_json` wrote.
+
+        Raises:
+            ValueError: Something is missing or of the wrong kind.
+        """
+        try:
+            return cls(
+                costs={str(name): float(value) for name, value in data["costs"].items()},
+                teacher_costs={str(name): float(value) for name, value in data["teacher_costs"].items()},
+                measurements=tuple(Measurement.from_json(m) for m in data["measurements"]),
+                teacher_measurements=tuple(Measurement.from_json(m) for m in data["teacher_measurements"]),
+                lineage=dict(data["lineage"]),
+                versions=dict(data["versions"]),
+                parity=Parity(**data["parity"]),
+                notes=tuple(data["notes"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the card is incomplete or of the wrong kind: {error}") from error
+
+    def to_markdown(self) -> str:
+        """The card for people."""
+        line = self.lineage
+        lines = [
+            f"# {line.get('model', 'generator')}, pruned: trial {line.get('trial')} of study {line.get('study')}",
+            "",
+        ]
+        lines += ["## Cost", "", "| cost of one input | pruned | dense teacher | share |", "|---|---|---|---|"]
+        for name, value in self.costs.items():
+            whole = self.teacher_costs.get(name)
+            dense, share = (describe(whole, name), f"{100 * value / whole:.2f} %") if whole else ("", "")
+            lines.append(f"| {name} | {describe(value, name)} | {dense} | {share} |")
+        lines += [
+            "",
+            "`macs` counts multiply-accumulates where they are done; `macs_published` counts transposed convolutions "
+            "on their output grid, as most papers do.",
+            "",
+            "## Quality",
+            "",
+            "| measurement | pruned | dense teacher |",
+            "|---|---|---|",
+        ]
+        dense_by_name = {m.name: m for m in self.teacher_measurements}
+        quality = [m for m in self.measurements if m.name not in self.costs]
+        for m in quality:
+            lines.append(f"| {m.name} ({m.unit}) | {with_interval(m)} | {with_interval(dense_by_name.get(m.name))} |")
+        protocols = dict.fromkeys(m.protocol for m in quality if m.protocol)
+        lines += ["", "The first is the study's quality; lower is better. Intervals are 90 %. Protocols:", ""]
+        lines += [f"* {protocol}" for protocol in protocols] + ["", "## Where it comes from", ""]
+        lines += [f"* {name}: {_shown(value)}" for name, value in line.items()]
+        lines += ["", "## Checked when it was exported", ""]
+        lines += [
+            f"* loaded again in PyTorch: largest difference {self.parity.reload:.3g}",
+            f"* ONNX file in ONNX Runtime: largest difference {self.parity.onnx:.3g}",
+            f"* on {self.parity.n_inputs} inputs; allowed: {self.parity.tolerance:g} x {self.parity.scale:.3g}",
+            "",
+            "Made with " + ", ".join(f"{name} {version}" for name, version in self.versions.items()) + ".",
+        ]
+        if self.notes:
+            lines += ["", "## Notes", "", *(f"* {note}" for note in self.notes)]
+        return "\n".join(lines) + "\n"
+
+
+def with_interval(m: Measurement | None, digits: int = 4) -> str:
+    """A measurement for people: its value and interval, or why there is none."""
+    if m is None:
+        return ""
+    if m.reason is not None:
+        return m.reason
+    shown = f"{m.value:.{digits}g}"
+    return shown if m.low is None or m.high is None else f"{shown} [{m.low:.{digits}g}, {m.high:.{digits}g}]"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_shown, value)) or "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,204 @@
+"""The command line: `ganprune`. Imports no torch until a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import options as opt
+from .cli_results import export, pareto, report, run, show, verify
+from .cli_search import search, train_teacher
+from .console import wide_console
+
+app = typer.Typer(
+    name="ganprune",
+    help="AutoML search for pruned GAN generators: a budget in, a Pareto front of quality against cost out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for _name, _command in {
+    "search": search, "train": train_teacher, "show": show, "pareto": pareto, "report": report, "export": export,
+    "verify": verify, "run": run,
+}.items():  # fmt: skip
+    app.command(_name)(_command)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@app.callback()
+def top(debug: Debug = False) -> None:
+    """AutoML search for pruned GAN generators."""
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+@app.command()
+def resume(
+    name: opt.Name,
+    trials: opt.Trials = None,
+    hours: opt.Hours = None,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    executor: opt.ExecutorName = "ray",
+    cpus_per_trial: opt.CpusPerTrial = 1,
+    gpus_per_trial: opt.GpusPerTrial = 0.0,
+    max_concurrent: opt.MaxConcurrent = None,
+    ray_address: opt.RayAddress = "local",
+    insecure: opt.Insecure = False,
+    as_json: opt.Json = False,
+) -> None:
+    """Go on with a study from its database and artifacts."""
+    from .api import RunOptions, Study
+    from .cli_search import shown_search
+    from .outcome import outcome_of
+
+    run_options = RunOptions(
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure  # type: ignore[arg-type]
+    )  # fmt: skip
+    study = Study.open(name, storage, artifacts)
+    found = outcome_of(study.record)
+    shown_search(
+        found.config.metric,
+        found.dense[found.cost],
+        lambda show: study.resume(trials, hours, run_options, show.event, show.teacher),
+        as_json,
+    )
+
+
+@app.command()
+def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
+    """List the studies of a database."""
+    from collections import Counter
+
+    from rich.table import Table
+
+    from .outcome import outcome_of
+    from .reader import list_studies
+
+    rows = []
+    for record in list_studies(storage):
+        config, states = outcome_of(record).config, Counter(trial.state for trial in record.trials)
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none"
+        budgets = ", ".join(config.budgets)
+        rows.append(
+            {"study": record.name, "model": config.model, "data": config.data, "budget": budgets, "trials": counts}
+        )
+    if as_json:
+        _print(rows)
+        return
+    table = Table(*(rows[0] if rows else ["no studies"]))
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    wide_console().print(table)
+
+
+@app.command()
+def inspect(
+    model: opt.Model,
+    model_args: opt.ModelArgs = None,
+    image_size: opt.ImageSize = None,
+    input_shape: opt.InputShape = None,
+    channel_multiple: Annotated[int, typer.Option(help="Widths are multiples of this, or full.")] = 1,
+    layers: Annotated[bool, typer.Option(help="Show every layer.")] = True,
+    as_json: opt.Json = False,
+) -> None:
+    """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
+    import torch
+
+    from ..gan_models.catalog import NETWORKS, build, example_input, parse_input_shape
+    from ..gan_models.groups import find_groups
+    from .inspection import inspection, print_inspection
+
+    if input_shape:
+        shape = parse_input_shape(input_shape)
+    elif model in NETWORKS:
+        shape = NETWORKS[model].input_shape
+        shape = (shape[0], image_size, image_size) if image_size and len(shape) == 3 else shape
+    elif image_size:
+        shape = (3, image_size, image_size)
+    else:
+        raise ValueError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
+    with torch.device("meta"):
+        network = build(model, opt.read_arguments(model_args))
+    found = inspection(find_groups(network, example_input(shape)), model, shape, channel_multiple)
+    if as_json:
+        _print(found)
+    else:
+        print_inspection(found, wide_console(), layers)
+
+
+@app.command()
+def demo(
+    out: opt.Out = Path("demo"),
+    trials: Annotated[int, typer.Option(help="Trials of the demo's search.")] = 12,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    small: Annotated[bool, typer.Option(help="Seconds instead of minutes: shows the path, not the quality.")] = False,
+) -> None:
+    """The whole path on built-in data: teacher, search, front, pictures, bundle, verify."""
+    from .demo import run_demo
+
+    run_demo(out, trials, seed, wide_console(), small)
+
+
+@app.command()
+def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
+    """What this machine can and cannot do, and the cure."""
+    from .doctor import as_json as plain
+    from .doctor import examine
+
+    findings = examine(storage)
+    if as_json:
+        _print(plain(findings))
+        return
+    for finding in findings:
+        cure = f"\n     cure: {finding.cure}" if finding.cure else ""
+        print(f"{'ok ' if finding.ok else '-- '} {finding.name}: {finding.found}{cure}")
+
+
+@app.command()
+def delete(
+    name: opt.Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+) -> None:
+    """Remove a study: its trials and its files."""
+    from .api import Study
+    from .store import delete_study
+
+    study = Study.open(name, storage, artifacts)
+    if not yes and not typer.confirm(f"remove study {name} with {len(study.trials)} trials and their files?"):
+        raise typer.Exit(1)
+    delete_study(storage, name, study.artifacts)
+    print(f"study {name} is gone")
+
+
+def main() -> None:
+    """Runs the command line: exit code 0 done, 1 the work failed, 2 the input was wrong, 130 interrupted."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(_guarded(lambda: app(arguments, standalone_mode=True), debug))
+
+
+def _guarded(call: Callable[[], Any], debug: bool) -> int:
+    try:
+        call()
+    except KeyboardInterrupt:
+        print("interrupted; `ganprune resume` goes on", file=sys.stderr)
+        return 130
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        if debug:
+            raise
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError | KeyError) else 1
+    return 0

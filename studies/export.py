@@ -1,0 +1,265 @@
+"""From a study to bundles: which trials may be exported, and the export itself."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..evaluators.cost import count_macs
+from ..gan_models.catalog import example_input
+from ..gan_models.channels import ChannelGroups
+from ..gan_models.plan import ChannelPlan
+from ..search.artifacts import StudyFolder, write_json
+from ..search.bench import pruned_network
+from ..search.ledger import TrialRecord
+from ..search.samplers import derived_seed
+from ..spaces.budget import describe, parse_budget
+from .bundle import SOURCE, Architecture, write_bundle
+from .card import Card, Parity
+from .folder import fresh_folder
+from .outcome import TEACHER, VERSION, Outcome, measurements_of, named, outcome_of, point
+from .reader import StudyRecord
+from .weights import full_network, left_whole, located, trial_generator
+
+FRONT = "front.json"
+PACKAGES = ("ganprune", "torch", "onnx", "onnxruntime")
+
+
+class NotExportable(ValueError):
+    """A trial, or a study, from which nothing can be exported; one line that says what can."""
+
+
+def exportable(study: StudyRecord, number: int) -> TrialRecord:
+    """The trial of this number, if it may be exported: complete and inside the budget.
+
+    Raises:
+        NotExportable: No such trial, or its state does not allow it; the message lists those that can be.
+    """
+    can = [trial.number for trial in study.trials if trial.scored]
+    offer = f"these can: {', '.join(map(str, can))}" if can else "no trial can yet"
+    trial = next((trial for trial in study.trials if trial.number == number), None)
+    if trial is None:
+        raise NotExportable(f"study {study.name} has no trial {number}; {offer}")
+    if trial.scored:
+        return trial
+    why = f" ({trial.stopped})" if trial.stopped else ""
+    if trial.state == "COMPLETE":
+        over = ", ".join(f"over the {name} by {100 * v:.3g}%" for name, v in trial.constraints.items() if v > 0)
+        why = f" but {over or 'without a quality'}"
+    raise NotExportable(f"trial {number} of study {study.name} is {trial.state}{why} and cannot be exported; {offer}")
+
+
+def best_under(study: StudyRecord, budget: str) -> TrialRecord:
+    """The trial of the best quality whose cost is at or under a budget; of equals the cheaper one.
+
+    Args:
+        study: The study.
+        budget: As on the command line: `15%`, `2.5GMACs`, `1Mparams`, ...
+
+    Raises:
+        BudgetError: The text is no budget.
+        NotExportable: No trial is so cheap (the message names the cheapest), or none has that cost measured.
+    """
+    outcome = outcome_of(study)
+    wanted = parse_budget(budget, outcome.config.convention)
+    if not outcome.scored:
+        raise NotExportable(f"study {study.name} has no complete trial inside its budget yet")
+    if wanted.relative and wanted.cost not in outcome.dense:
+        raise NotExportable(f"the dense network's {wanted.cost} are not known any more; give an absolute budget")
+    limit = wanted.amount * (outcome.dense[wanted.cost] if wanted.relative else 1.0)
+    costs = {trial.number: cost_of(outcome, trial, wanted.cost) for trial in outcome.scored}
+    known = [(cost, trial) for trial in outcome.scored if (cost := costs[trial.number]) is not None]
+    if not known:
+        raise NotExportable(f"no trial of study {study.name} has its {wanted.cost} measured; give a budget in MACs")
+    under = [(point(trial)[0], cost, trial.number, trial) for cost, trial in known if cost <= limit * (1 + 1e-9)]
+    if under:
+        return min(under)[-1]
+    cost, trial = min(known, key=lambda entry: (entry[0], entry[1].number))
+    whole = outcome.dense.get(wanted.cost)
+    share = f", {100 * cost / whole:.3g}% of the dense network" if whole else ""
+    raise NotExportable(
+        f"no trial costs at most {budget} = {describe(limit, wanted.cost)}; the cheapest is trial {trial.number} "
+        f"with {describe(cost, wanted.cost)}{share}"
+    )
+
+
+def cost_of(outcome: Outcome, trial: TrialRecord, cost: str) -> float | None:
+    """One of a trial's costs by name; None where it was not measured."""
+    if cost == outcome.cost:
+        return trial.cost
+    found = named(measurements_of(trial), cost)
+    return None if found is None or found.reason else found.value
+
+
+def export_trial(
+    study: StudyRecord, number: int, artifacts_root: str | Path, out: str | Path, overwrite: bool = False
+) -> Card:
+    """Writes one trial's generator as a bundle.
+
+    Args:
+        study: The study's record.
+        number: The trial.
+        artifacts_root: Folder of all studies' artifacts.
+        out: The bundle's folder.
+        overwrite: Whether a bundle that is there is replaced.
+
+    Returns:
+        The bundle's card.
+
+    Raises:
+        NotExportable: The trial is not complete, or over the budget.
+        ValueError: `out` exists.
+        ArtifactError: The trial's files are missing or not those of the record.
+        RuntimeError: The exported files do not give the generator's outputs.
+    """
+    trial = exportable(study, number)
+    return _Exporter(study, artifacts_root).export(trial, out, overwrite)
+
+
+def export_front(
+    study: StudyRecord, artifacts_root: str | Path, out: str | Path, overwrite: bool = False
+) -> dict[int, Card]:
+    """Writes every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
+
+    Returns:
+        Cards by trial number, in the order of rising cost.
+
+    Raises:
+        NotExportable: There is no front yet.
+        ValueError, ArtifactError, RuntimeError: As `export_trial`.
+    """
+    exporter = _Exporter(study, artifacts_root)
+    front = exporter.outcome.front
+    if not front:
+        raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
+    cards = {}
+    with fresh_folder(out, FRONT, overwrite) as folder:
+        for trial in front:
+            cards[trial.number] = exporter.export(trial, folder / f"trial-{trial.number}", False)
+        bundles = {
+            f"trial-{trial.number}": dict(zip(("quality", "cost"), point(trial), strict=True)) for trial in front
+        }
+        write_json(folder / FRONT, {"study": study.name, "cost": exporter.outcome.cost, "bundles": bundles})
+    return cards
+
+
+class _Exporter:
+    """What all exports of one study share: its network at full width and its groups."""
+
+    def __init__(self, study: StudyRecord, artifacts_root: str | Path) -> None:
+        self.study, self.outcome = study, outcome_of(study)
+        self.folder = StudyFolder(Path(artifacts_root), study.name)
+        self.located = located(self.outcome.config, self.folder)
+        self._full: tuple[nn.Module, ChannelGroups] | None = None
+
+    def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
+        config = self.outcome.config
+        if self._full is None:
+            self._full = full_network(self.located)
+        full, groups = self._full
+        model, plan = trial_generator(config, self.folder, trial, full, groups)
+        source = _source_of(self.located.model)
+        counted = _floats(count_macs(model, example_input(config.example_shape())))
+        dense = _floats(count_macs(full, example_input(config.example_shape())))
+
+        def card_of(parity: Parity) -> Card:
+            return Card(
+                costs=counted,
+                teacher_costs=dense,
+                measurements=measurements_of(trial),
+                teacher_measurements=self.outcome.teacher,
+                lineage=self._lineage(trial, source),
+                versions=_versions(),
+                parity=parity,
+                notes=self._notes(source),
+            )
+
+        return write_bundle(out, self._architecture(plan, full, groups, source), model, card_of, source, overwrite)
+
+    def _architecture(
+        self, plan: ChannelPlan, full: nn.Module, groups: ChannelGroups, source: Path | None
+    ) -> Architecture:
+        config = self.outcome.config
+        model = config.model if source is None else f"{SOURCE}:{config.model.rpartition(':')[2]}"
+        return Architecture(
+            model=model,
+            arguments=dict(config.model_args),
+            input_shape=config.example_shape(),
+            task=config.task,
+            network=pruned_network(config),
+            plan=plan,
+            sizes=groups.sizes,
+            whole=left_whole(config, full, groups),
+            architecture=plan.architecture(model, config.model_args),
+        )
+
+    def _lineage(self, trial: TrialRecord, source: Path | None) -> dict[str, Any]:
+        config, record = self.outcome.config, trial.attributes.get("record", {})
+        trained = record.get("same_as", trial.number)  # a repeated plan takes over the earlier trial's result
+        lineage = {
+            "study": self.study.name,
+            "trial": trial.number,
+            # of a file only its name: where it lay on somebody's disk is nobody's business
+            "model": config.model if source is None else f"{source.name}:{config.model.rpartition(':')[2]}",
+            "model_args": dict(config.model_args),
+            "task": config.task,
+            "network": pruned_network(config),
+            "method": trial.new.method,
+            "settings": dict(trial.new.request.get("settings", {})),
+            "cost": self.outcome.cost,
+            "target": trial.new.target,
+            "chosen_by": trial.new.origin,
+            "architecture": trial.attributes.get("architecture", ""),
+            "budgets": list(config.budgets),
+            "convention": config.convention,
+            "seed": config.seed,
+            "trial_seed": derived_seed(config.seed, trained, "trial"),
+            "steps": dict(record.get("steps", {})),
+            "seconds": dict(trial.attributes.get("seconds", {})),
+            "data": config.data,
+            "direction": config.direction,
+            "image_size": config.image_size,
+            "data_sha256": (self.study.attributes.get(TEACHER) or {}).get("data", ""),
+            "teacher": (self.study.attributes.get(TEACHER) or {}).get("origin", ""),
+            "configuration": config.fingerprint(),
+            "study_made_with": self.study.attributes.get(VERSION, ""),
+        }
+        return lineage | ({"same_as": trained} if trained != trial.number else {})
+
+    def _notes(self, source: Path | None) -> tuple[str, ...]:
+        notes = []
+        if self.outcome.config.teacher_train_mode:
+            notes.append(
+                "quality was measured in train mode (dropout and batch statistics, as upstream pix2pix tests); "
+                "the bundle's files run in eval mode and may score differently"
+            )
+        if source is not None:
+            notes.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name} in this bundle")
+        elif ":" in self.outcome.config.model:
+            module = self.outcome.config.model.partition(":")[0]
+            notes.append(f"loading the PyTorch network needs the package of {module}; the ONNX file needs nothing")
+        return tuple(notes)
+
+
+def _source_of(model: str) -> Path | None:
+    """The file of a generator that was given as `path.py:function`; None for others."""
+    location, _, _ = model.rpartition(":")
+    return Path(location).expanduser() if location.endswith(".py") else None
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _floats(costs: dict[str, int]) -> dict[str, float]:
+    return {name: float(value) for name, value in costs.items()}

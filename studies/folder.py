@@ -1,0 +1,69 @@
+"""Folders that appear whole: written beside, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Iterator[Path]:
+    """A new folder beside `out` to write to; renamed to `out` at the end, removed after an error.
+
+    Args:
+        out: Where the folder shall be; its parents are made.
+        marker: Name of a file that every folder of this kind holds: only such a folder is overwritten, so that a
+            mistyped path costs nobody their files.
+        overwrite: Whether a folder of this kind, or an empty one, may be replaced.
+
+    Raises:
+        ValueError: `out` is there and may not be replaced.
+    """
+    out = Path(out).expanduser().absolute()
+    if out.exists() or out.is_symlink():
+        _check_replaceable(out, marker, overwrite)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
+    beside.mkdir()
+    try:
+        yield beside
+        _flush(beside)
+        _swap(beside, out)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def _check_replaceable(out: Path, marker: str, overwrite: bool) -> None:
+    if not overwrite:
+        raise ValueError(f"{out} exists; give --out another name, or --overwrite to replace it")
+    if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
+        raise ValueError(f"{out} is not something that an export wrote (it has no {marker}); remove it yourself")
+
+
+def _swap(beside: Path, out: Path) -> None:
+    if not out.exists():
+        os.rename(beside, out)
+        return
+    old = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.old")
+    os.rename(out, old)
+    try:
+        os.rename(beside, out)
+    except OSError:
+        os.rename(old, out)  # the old one is better than none
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(folder: Path) -> None:
+    """What was written must be on the disk before its name is."""
+    for path in [*(p for p in folder.rglob("*") if p.is_file()), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,69 @@
+"""Look at studies without a lock: which there are, what they are about, what their trials came to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.storages import RDBStorage
+
+from ..search.ledger import TrialRecord
+from .rows import record_of
+from .storage import open_storage, shown
+
+SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
+SCHEMA_VERSION = 1
+COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial whose cost is above it is infeasible
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as a reader sees it: its name, its attributes (`ganprune.config`, ...) and its trials by number."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    trials: tuple[TrialRecord, ...]
+
+
+def study_names(storage: RDBStorage) -> dict[str, int]:
+    """Our studies in a storage, name -> id; studies of other programs are left out."""
+    return {
+        found.study_name: found._study_id
+        for found in storage.get_all_studies()
+        if found.user_attrs.get(SCHEMA) == SCHEMA_VERSION
+    }
+
+
+def find_study(storage: RDBStorage, url: str, study: str) -> int:
+    """A study's id. Raises KeyError, naming those there are."""
+    names = study_names(storage)
+    if study not in names:
+        there = ", ".join(sorted(names)[:20]) or "none"
+        raise KeyError(f"no study {study!r} in {shown(url)}; there: {there}")
+    return names[study]
+
+
+def read_study(url: str, study: str) -> StudyRecord:
+    """A study and all its trials; needs no lock, so it works while the study runs.
+
+    Raises:
+        KeyError: there is no such study.
+        StorageError: the database cannot be read.
+    """
+    storage = open_storage(url, write=False)
+    try:
+        study_id = find_study(storage, url, study)
+        rows = storage.get_all_trials(study_id, deepcopy=False)
+        attributes = storage.get_study_user_attrs(study_id)
+        return StudyRecord(study, attributes, tuple(record_of(row) for row in rows))
+    finally:
+        storage.engine.dispose()
+
+
+def list_studies(url: str) -> tuple[StudyRecord, ...]:
+    """All studies with their trials, by name. Raises StorageError."""
+    storage = open_storage(url, write=False)
+    try:
+        names = sorted(study_names(storage))
+    finally:
+        storage.engine.dispose()
+    return tuple(read_study(url, name) for name in names)

@@ -1,0 +1,93 @@
+"""The contract of every pruning method that needs no training, and what magnitude is worth."""
+
+import numpy as np
+import pytest
+import torch
+from ganprune.gan_models.catalog import build
+from ganprune.gan_models.cost_form import InfeasibleBudget
+from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
+from ganprune.gan_models.pruning.method import PruneJob, Setting, Target
+from ganprune.gan_models.pruning.ranking import l1_scores, land, strongest
+from ganprune.spaces.widths import WidthSpace
+
+UNTRAINED = sorted(name for name, spec in METHODS.items() if not spec.trains)
+NETWORKS = {"resnet": ({"ngf": 12, "n_blocks": 2}, (3, 32, 32)), "unet": ({"ngf": 8, "num_downs": 5}, (3, 32, 32))}
+
+
+def job(network: str, method: str, share: float, seed: int = 0) -> PruneJob:
+    arguments, shape = NETWORKS[network]
+    torch.manual_seed(seed)
+    model = build(network, arguments)
+    groups = find_groups(model, torch.empty(1, *shape))
+    target = share * groups.form.dense()
+    widths = WidthSpace(groups.form).uniform(target) if method_spec(method).widths == "given" else None
+    return PruneJob(model, "G", groups, Target("macs", target), widths, method_spec(method).defaults(), seed)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("method", UNTRAINED)
+def test_methods_meet_the_target_from_below(method: str, network: str):
+    """The plan fits the groups, costs at most the target and at least 97 % of it, and the cut network is that plan."""
+    given = job(network, method, 0.3)
+    before = {name: value.clone() for name, value in given.model.state_dict().items()}
+    pruned = make_method(method).prune(given)
+    given.groups.check(pruned.plan)
+    widths = given.groups.form.widths(pruned.plan.widths)
+    assert 0.97 * given.target.value <= given.groups.form.predict(widths) <= given.target.value
+    assert sum(p.numel() for p in pruned.model.parameters()) == given.groups.form.predict(widths, "params")
+    assert all(torch.equal(before[name], value) for name, value in given.model.state_dict().items())
+    again = make_method(method).prune(given)
+    assert again.plan == pruned.plan
+
+
+@pytest.mark.parametrize("method", UNTRAINED)
+def test_an_impossible_target_is_named(method: str):
+    """A target below the smallest plan is refused, and says what the smallest plan costs."""
+    with pytest.raises(InfeasibleBudget, match="the smallest plan"):
+        make_method(method).prune(job("resnet", method, 1e-5))
+
+
+def test_unknown_methods_list_the_known_ones():
+    """A wrong name is one line."""
+    with pytest.raises(ValueError, match=r"'fancy' is unknown; known: uniform, widths, magnitude"):
+        method_spec("fancy")
+    with pytest.raises(ValueError, match="outside"):
+        Setting("x", 2.0, low=0.0, high=1.0)
+
+
+def test_dead_channels_go_first():
+    """Channels whose weights are all zero have score zero and are the first that every ranking drops."""
+    given = job("resnet", "magnitude", 0.5)
+    first = given.groups.groups[0]
+    dead = [1, 4, 7]
+    with torch.no_grad():
+        for entry in [*given.groups.writes, *(gate for gate, _ in given.groups.gates)]:
+            tensor = dict(given.model.named_parameters())[entry.parameter]
+            hit = np.isin(entry.flat, [1 + given.groups.offsets[first.name] + c for c in dead]).nonzero()[0]
+            tensor.index_fill_(entry.axis, torch.from_numpy(hit), 0.0)
+    scores = l1_scores(given.model, given.groups)
+    assert set(np.flatnonzero(scores[first.name] == 0)) == set(dead)
+    assert not set(dead) & set(make_method("magnitude").prune(given).plan.kept[first.name])
+
+
+def test_landing_uses_the_scores():
+    """With scores that single out known channels, exactly those are kept wherever a group is not at its floor."""
+    given = job("resnet", "magnitude", 0.25)
+    rng = np.random.default_rng(0)
+    scores = {name: rng.permutation(size).astype(float) for name, size in given.groups.sizes.items()}
+    plan = land(given.groups.form, scores, given.target)
+    for name, kept in plan.kept.items():
+        assert set(kept) == set(np.argsort(-scores[name])[: len(kept)])
+    assert strongest({"a": 2}, {"a": np.array([1.0, 3.0, 2.0])}).kept == {"a": (1, 2)}
+
+
+def test_the_cost_exponent_moves_the_plan_to_cheap_channels():
+    """Ranking per MAC keeps more channels under the same budget than ranking by size alone."""
+    given = job("unet", "magnitude", 0.25)
+    totals = []
+    for exponent in (0.0, 1.0):
+        settings = {"cost_exponent": exponent}
+        other = PruneJob(given.model, "G", given.groups, given.target, None, settings, 0)
+        totals.append(sum(make_method("magnitude").prune(other).plan.widths.values()))
+    assert totals[1] > totals[0]

@@ -1,0 +1,38 @@
+"""A driver to be killed: opens or makes a study of tiny trials and searches it to its end."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_proposals import FakeProposals
+from ganprune.search.early_stopping import StoppingRule
+from ganprune.search.engine import Engine
+from ganprune.search.engine_settings import EngineSettings
+from ganprune.search.executor import InProcessExecutor
+from ganprune.studies.reader import list_studies
+from ganprune.studies.storage import StorageError
+from ganprune.studies.store import Store
+
+
+def open_or_create(folder: Path) -> Store:
+    url = f"sqlite:///{folder}/s.db"
+    try:
+        there = bool(list_studies(url))
+    except StorageError:
+        there = False
+    if there:
+        return Store.open(url, "s", folder / "a", max_attempts=1000)
+    return Store.create(url, "s", folder / "a", {"ganprune.cost_limit": 1.0}, max_attempts=1000)
+
+
+def drive(folder: Path, trials: int = 10, seconds: float = 0.0, store: Store | None = None, **study) -> None:
+    settings = EngineSettings(trials=trials, stopping=StoppingRule((1, 2)), batch=2)
+    with store or open_or_create(folder) as opened:
+        engine = Engine(opened, FakeProposals(), settings, opened.folder, {"seconds": seconds, **study}, {})
+        print("go", flush=True)
+        engine.run(InProcessExecutor(), "fake_trials:run")
+
+
+if __name__ == "__main__":
+    drive(Path(sys.argv[1]), seconds=float(sys.argv[2]))

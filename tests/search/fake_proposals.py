@@ -1,0 +1,40 @@
+"""A small search space without networks: two methods, a ladder of three."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ganprune.search.samplers import Decoded
+from optuna.distributions import BaseDistribution, FloatDistribution
+
+
+@dataclass(frozen=True)
+class FakeProposals:
+    methods: tuple[str, ...] = ("uniform", "widths")
+    rungs_of_ladder: int = 3
+    coarse: bool = False
+
+    def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
+        target = FloatDistribution(0.125, 1.0, log=True)
+        return {"target": target} if method == "uniform" else {"target": target, f"{method}.x": FloatDistribution(0, 1)}
+
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
+        x = params.get(f"{method}.x", 0.5)
+        widths = (
+            {"a": max(1, round(4 * params["target"]))} if self.coarse else {"a": max(1, round(64 * params["target"]))}
+        )
+        return Decoded(
+            params=dict(params),
+            settings={"x": x},
+            target=params["target"],
+            cost="macs",
+            widths=widths,
+            cost_before_scaling=1.0,
+            identity=f"{method}:{widths}" if self.coarse else "",
+        )
+
+    def ladder(self):
+        return [("uniform", {"target": 1.0 / 2**i}) for i in range(self.rungs_of_ladder)]
+
+    def translate(self, method: str, params: Mapping[str, Any], to: str):
+        return {"target": params["target"], f"{to}.x": 0.5} if method == "uniform" else None

@@ -1,0 +1,58 @@
+"""Tiny trials for the tests of the engine: importable by name, in this process and in Ray's workers."""
+
+import math
+import os
+import time
+from pathlib import Path
+
+from ganprune.search.request import TrialReport, TrialRequest, TrialResult
+
+
+def quality_at(request: TrialRequest, step: int) -> float:
+    """A smooth response: cheap plans are worse, `x` has its best at 0.3, longer training helps."""
+    return 10 / request.target + 5 * (request.settings.get("x", 0.3) - 0.3) ** 2 + 4 / step
+
+
+def run(request: TrialRequest, report) -> TrialResult:
+    """A trial with rungs at 1, 2, 4 and what goes wrong by `settings["fault"]`."""
+    fault = request.study.get("faults", {}).get(str(request.number), "")
+    folder = Path(request.workspace)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "starts.txt", "a") as file:
+        file.write(f"{request.attempt}\n")
+    if fault == "raise":
+        raise ValueError("this trial is broken\non two lines")
+    if fault == "die" and request.attempt == 1:
+        os._exit(1)
+    if fault == "always die":
+        os._exit(1)
+    if fault.startswith("meet "):  # only possible for trials that run at the same time
+        other = folder.parent / fault.removeprefix("meet ") / "starts.txt"
+        deadline = time.monotonic() + 60
+        while not other.exists():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the other trial never started")
+            time.sleep(0.02)
+    rungs = {}
+    for step in (1, 2, 4):
+        time.sleep(request.study.get("seconds", 0.0))
+        rungs[step] = quality_at(request, step)
+        if step < 4 and not report(TrialReport(step, rungs[step], request.target, rungs, widths={"a": 3})):
+            return TrialResult("PRUNED", rungs[step], request.target, rungs=rungs, stopped="was told to")
+    quality = {"nan": math.nan, "inf": math.inf}.get(fault, rungs[4])
+    if fault == "missing":
+        quality = None
+    cost = request.target * (20.0 if fault == "over" else 1.0)
+    return TrialResult(
+        "COMPLETE",
+        quality,
+        cost,
+        measurements=({"name": "fd", "value": quality, "unit": ""},),
+        rungs=rungs,
+        widths={"a": 3},
+        architecture=f"arch{request.number}",
+        artifact={"path": f"{request.number}/weights", "sha256": "0" * 64},
+        seconds={"train": 0.1},
+        worker=f"pid {os.getpid()} threads {os.environ.get('OMP_NUM_THREADS')}",
+        record={"url": os.environ.get("GANPRUNE_STORAGE", "")},
+    )

@@ -1,0 +1,91 @@
+import math
+
+import numpy as np
+import pytest
+from ganprune.search.early_stopping import StoppingRule, extrapolated, rivals_at
+from ganprune.search.ledger import NewTrial, TrialRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+value = st.floats(0, 100)
+RULE = StoppingRule((1, 3), reduction=3)
+
+
+def record(number, state, rungs, quality=None, cost=1.0):
+    new = NewTrial("m", {}, {}, 1.0, "tpe", {})
+    return TrialRecord(number, state, new, quality=quality, cost=cost, rungs=rungs)
+
+
+@given(st.lists(st.tuples(value, value), max_size=40), st.floats(2, 8))
+def test_a_dominating_newcomer_always_goes_on(rivals, reduction):
+    """Whoever is better than all rivals in both objectives is never stopped."""
+    best = (min((q for q, _ in rivals), default=1) - 1, min((c for _, c in rivals), default=1) - 1)
+    assert StoppingRule((1,), reduction).goes_on(best, rivals)
+
+
+@given(st.lists(st.tuples(value, value), min_size=3, max_size=40))
+def test_a_dominated_newcomer_is_stopped(rivals):
+    """Whoever is worse than all rivals in both objectives is stopped, once there are enough of them."""
+    worst = (max(q for q, _ in rivals) + 1, max(c for _, c in rivals) + 1)
+    assert not RULE.goes_on(worst, rivals)
+
+
+def test_a_third_goes_on():
+    """Of trials in random order, each better or worse than every other in both objectives, about a third goes on."""
+    generator = np.random.default_rng(0)
+    points = [(x, x) for x in generator.permutation(150).astype(float)]
+    kept = sum(RULE.goes_on(points[i], points[:i]) for i in range(30, 150))
+    assert 30 <= kept <= 50
+
+
+def test_ends_of_the_front_go_on():
+    """Among mutually non-dominated trials the least crowded go on: a new cheapest trial is not stopped."""
+    front = [(10.0 - i, float(i)) for i in range(2, 9)]
+    assert RULE.goes_on((20.0, 0.0), front)
+    assert not RULE.goes_on((5.01, 4.99), front)
+
+
+def test_few_rivals_stop_nobody():
+    """With fewer rivals than `reduction` everybody goes on."""
+    assert RULE.goes_on((9.0, 9.0), [(1.0, 1.0), (2.0, 2.0)])
+    assert not RULE.goes_on((9.0, 9.0), [(1.0, 1.0)] * 3)
+
+
+def test_nan_does_not_go_on():
+    """A quality that is not finite stops its trial, and counts for nobody."""
+    assert not RULE.goes_on((math.nan, 1.0), [])
+    assert RULE.goes_on((9.0, 9.0), [(math.nan, 1.0)] * 5)
+
+
+def test_rivals_are_the_others_that_were_there():
+    """The table of a rung: all but the trial itself, the failed, and those that did not get so far."""
+    records = [
+        record(0, "COMPLETE", {1: 5.0, 3: 4.0}),
+        record(1, "PRUNED", {1: 6.0}),
+        record(2, "FAIL", {1: 1.0}),
+        record(3, "RUNNING", {1: 7.0}),
+        record(4, "RUNNING", {}),
+    ]
+    assert rivals_at(records, 1, 3) == [(5.0, 1.0), (6.0, 1.0)]
+    assert rivals_at(records, 3, 3) == [(4.0, 1.0)]
+
+
+def test_extrapolation_subtracts_the_median_improvement():
+    """A stopped trial's quality is its last rung's, less the median improvement of those that went on from there."""
+    records = [
+        record(0, "COMPLETE", {1: 10.0, 3: 8.0}, quality=7.0),
+        record(1, "COMPLETE", {1: 10.0, 3: 9.0}, quality=5.0),
+        record(2, "COMPLETE", {1: 10.0, 3: 9.0}, quality=1.0),
+        record(3, "PRUNED", {1: 20.0}),
+        record(4, "PRUNED", {1: 20.0, 3: 15.0}),
+        record(5, "PRUNED", {2: 15.0}),
+        record(6, "PRUNED", {1: math.nan}),
+    ]
+    assert extrapolated(records) == {3: 15.0, 4: 11.0, 5: 15.0}
+
+
+@pytest.mark.parametrize(("rungs", "reduction"), [((), 3), ((3, 1), 3), ((1, 1), 3), ((0, 1), 3), ((1,), 1)])
+def test_settings_are_checked(rungs, reduction):
+    """Rungs rise from 1, and not everybody goes on."""
+    with pytest.raises(ValueError, match="got"):
+        StoppingRule(rungs, reduction)

@@ -1,0 +1,117 @@
+"""The contract of executors, run over both: what is recorded does not depend on who ran it."""
+
+import optuna
+import pytest
+from fake_proposals import FakeProposals
+from ganprune.search.early_stopping import StoppingRule
+from ganprune.search.executor import InProcessExecutor, load_run
+
+
+def load(store):
+    return optuna.load_study(study_name="s", storage=store._storage.url)
+
+
+def test_everything_is_recorded_and_the_search_goes_on(executor, search, store):
+    """Exceptions, NaN, infinity and missing values are FAIL with the reason; over budget is infeasible; none leads.
+
+    A complete trial's row holds its values, curve, constraint and attributes; no worker knows the database.
+    """
+    faults = {"1": "raise", "3": "nan", "4": "inf", "5": "missing", "6": "over"}
+    ended, _ = search(executor, trials=6, faults=faults)
+    assert (ended.reason, ended.complete, ended.failed, ended.waiting) == ("trials", 6, 4, 0)
+    records = store.records()
+    assert {r.number: r.state for r in records if r.state == "FAIL"} == dict.fromkeys((1, 3, 4, 5), "FAIL")
+    assert records[1].stopped == "ValueError: this trial is broken on two lines"
+    assert "fake_trials.py" in records[1].attributes["record"]["traceback"]
+    assert [records[i].stopped for i in (3, 4, 5)] == ["quality is nan", "quality is inf", "quality is missing"]
+    assert records[6].state == "COMPLETE"
+    assert not records[6].feasible
+
+    study = load(store)
+    best = {t.number for t in study.best_trials}
+    assert best
+    assert best.isdisjoint({1, 3, 4, 5, 6})
+    assert study.metric_names == ["quality", "cost"]
+    assert [t.number for t in study.trials] == list(range(10))
+    row = study.trials[0]
+    assert row.values == pytest.approx([10 + 5 * 0.04 + 1, 1.0])
+    assert sorted(row.intermediate_values) == [1, 2, 4]
+    assert row.constraints == {"budget": 0.0}
+    attributes = row.user_attrs
+    assert attributes["method"] == "uniform"
+    assert attributes["target"] == 1.0
+    assert attributes["plan"] == {"a": 3}
+    assert attributes["architecture"] == "arch0"
+    assert attributes["measurements"][0]["name"] == "fd"
+    assert sorted(attributes["rungs"]) == ["1", "2", "4"]
+    assert attributes["artifact"] == {"path": "0/weights", "sha256": "0" * 64}
+    assert attributes["seconds"] == {"train": 0.1}
+    assert attributes["worker"].startswith("pid ")
+    assert attributes["attempt"] == 1
+    assert store.folder.result(0).quality == row.values[0]
+    assert "sqlite" not in (store.folder.trial(0) / "result.json").read_text()
+
+
+def test_stopped_trials_keep_their_curve(executor, search, store):
+    """A trial stopped at a rung is PRUNED, keeps its curve and is not on the front; asking goes on with TPE."""
+    proposals = FakeProposals(methods=("widths",), rungs_of_ladder=0)
+    ended, events = search(executor, trials=14, proposals=proposals, stopping=StoppingRule((1, 2)))
+    pruned = [r for r in store.records() if r.state == "PRUNED"]
+    assert ended.pruned == len(pruned) >= 3
+    assert ended.complete + ended.pruned == 14
+    for record in pruned:
+        assert list(record.rungs) == [1, 2][: len(record.rungs)]
+        assert record.stopped.startswith(f"stopped early at step {max(record.rungs)}")
+        assert record.quality == record.rungs[max(record.rungs)]
+    study = load(store)
+    assert {t.number for t in study.best_trials}.isdisjoint({r.number for r in pruned})
+    assert study.trials[pruned[0].number].values is None
+    assert study.trials[pruned[0].number].intermediate_values
+    assert {r.new.origin for r in store.records()} == {"tpe"}
+    stops = [e.number for e in events if getattr(e, "goes_on", True) is False]
+    assert sorted(stops) == [r.number for r in pruned]
+
+
+def test_a_wrong_run_function_is_the_users_error(executor, search, store):
+    """A run function that cannot be loaded ends the search before any trial is made."""
+    from ganprune.search.engine import Engine
+    from ganprune.search.engine_settings import EngineSettings
+
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})
+    with pytest.raises(ValueError, match="cannot load the run function 'no_such:run'"):
+        engine.run(executor, "no_such:run")
+    assert not store.records()
+
+
+@pytest.mark.parametrize("name", ["run", ":run", "fake_trials:", "fake_trials:nothing", "os.nothing:run"])
+def test_run_functions_are_named_by_module(name):
+    """Only package.module:function of something that exists is accepted."""
+    with pytest.raises(ValueError, match="run function"):
+        load_run(name)
+
+
+def test_time_limit_hands_back(search, store):
+    """At the time limit the running trial is put back, its attempt too, and nothing is left RUNNING."""
+    ended, _ = search(InProcessExecutor(), trials=50, seconds=0.2, hours=0.3 / 3600)
+    assert ended.reason == "deadline"
+    assert [r.state for r in store.records()] == ["WAITING"]
+    assert store.records()[0].attempt == 0
+    assert not store.folder.result(0)
+    ended, _ = search(InProcessExecutor(), trials=2)
+    assert [r.state for r in store.records()] == ["COMPLETE"] * 2
+    assert store.records()[0].attempt == 1
+
+
+def test_interrupt_hands_back(store, monkeypatch):
+    """Ctrl-C in a trial puts it back and is raised on."""
+    from ganprune.search.engine import Engine
+    from ganprune.search.engine_settings import EngineSettings
+
+    def run(request, report):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fake_trials.run", run)
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(InProcessExecutor(), "fake_trials:run")
+    assert [r.state for r in store.records()] == ["WAITING"]

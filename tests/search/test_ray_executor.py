@@ -1,0 +1,117 @@
+"""What only Ray can do wrong: dying workers, threads, its own files, Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from ganprune.search.executor import Asked
+from ganprune.search.ray_executor import RayExecutor, RayOptions, environment, places
+from ganprune.studies.reader import read_study
+
+HERE = Path(__file__).parent
+RAY = RayOptions(num_cpus=2)
+
+
+def test_workers_run_side_by_side_and_die_alone(ray_running, search, store, tmp_path, monkeypatch):
+    """Two trials run at once, on the CPUs given; a killed worker's runs again in place; Ray's files are gone."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    ended, events = search(RayExecutor(RAY), trials=4, faults={"0": "meet 1", "1": "meet 0", "2": "die"})
+    records = store.records()
+    assert ended.complete == 4
+    assert {r.attributes["worker"].split()[-1] for r in records} == {"1"}
+    assert [r.attempt for r in records] == [1, 1, 2, 1]
+    back = [(event.number, event.reason) for event in events if type(event).__name__ == "TrialPutBack"]
+    assert back == [(2, "the worker's process died while it ran (out of memory, killed, or its machine gone)")]
+    assert not list(scratch.iterdir())
+    assert sorted(p.name for p in store.folder.path.iterdir()) == ["0", "1", "2", "3"]
+
+
+def test_a_trial_too_large_is_refused(ray_running):
+    """A trial that fits on no machine is an error, not a search that waits for ever."""
+    with pytest.raises(RuntimeError, match="no trial fits: each needs 99 CPUs"):
+        places(RayOptions(cpus_per_trial=99))
+
+
+@pytest.mark.parametrize("options", [{"cpus_per_trial": 0}, {"gpus_per_trial": -1.0}])
+def test_options_are_checked(options):
+    """A trial without a CPU, or with less than no GPU, is refused."""
+    with pytest.raises(ValueError, match="got"):
+        RayOptions(**options)
+
+
+def test_environment_is_put_back(monkeypatch):
+    """Variables set for Ray are as before afterwards."""
+    monkeypatch.setenv("A_B", "1")
+    with environment({"A_B": "2", "A_C": "3"}):
+        assert (os.environ["A_B"], os.environ["A_C"]) == ("2", "3")
+    assert os.environ["A_B"] == "1"
+    assert "A_C" not in os.environ
+
+
+class Recorded:
+    """An engine that notes what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def ask(self):
+        return Asked.DONE
+
+    def lost(self, number, reason):
+        self.told.append((number, reason))
+
+
+def test_a_worker_that_dies_while_starting_is_told_so():
+    """Ray reports an error before the trial began: the engine hears that it never ran."""
+    from ganprune.search.searcher import LedgerSearcher
+
+    engine = Recorded()
+    searcher = LedgerSearcher(engine)
+    searcher.numbers["x"] = 7
+    searcher.on_trial_complete("x", error=True)
+    assert engine.told == [
+        (7, "the worker's process died before it began (out of memory, killed, or its machine gone)")
+    ]
+    assert searcher.suggest("y") == "FINISHED"
+    assert searcher.__getstate__() == {}
+    with pytest.raises(RuntimeError, match="resumed from its database"):
+        searcher.restore("anything")
+
+
+def test_ctrl_c_hands_trials_back(tmp_path):
+    """SIGINT ends a search on Ray of its own at once: KeyboardInterrupt, nothing RUNNING, attempts given back."""
+    script = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(HERE)!r})
+        from fake_proposals import FakeProposals
+        from ganprune.search.engine import Engine
+        from ganprune.search.engine_settings import EngineSettings
+        from ganprune.search.ray_executor import RayExecutor, RayOptions
+        from ganprune.studies.store import Store
+        with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store:
+            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
+                            on_event=lambda event: print(type(event).__name__, flush=True))
+            try:
+                engine.run(RayExecutor(RayOptions(num_cpus=2)), "fake_trials:run")
+            except KeyboardInterrupt:
+                sys.exit(130)
+    """)
+    driver = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    for line in driver.stdout:
+        if line.strip() == "TrialStarted":
+            break
+    time.sleep(0.5)
+    driver.send_signal(signal.SIGINT)
+    rest = driver.communicate(timeout=60)[0]
+    assert driver.returncode == 130
+    assert rest.strip().endswith("SearchEnded")
+    trials = read_study(f"sqlite:///{tmp_path}/s.db", "s").trials
+    assert {t.state for t in trials} == {"WAITING"}
+    assert {t.attempt for t in trials} == {0}

@@ -1,0 +1,109 @@
+"""Every point of every sub-space decodes to a plan inside its target, and says what was really built."""
+
+import numpy as np
+import pytest
+import torch
+from ganprune.gan_models.catalog import build
+from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.search.proposals import SpaceProposals, ladder_size
+from ganprune.spaces.methods import MethodSpace
+from ganprune.spaces.widths import WidthSpace, ladder, select
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+with torch.device("meta"):
+    FORM = find_groups(build("resnet", {"ngf": 16, "n_blocks": 3}), torch.empty(1, 3, 32, 32)).form
+DENSE = FORM.dense()
+
+
+def draw(space: MethodSpace, seed: int) -> dict:
+    """A random point inside the distributions."""
+    rng = np.random.default_rng(seed)
+    point = {}
+    for name, dist in space.distributions().items():
+        if hasattr(dist, "choices"):
+            point[name] = dist.choices[rng.integers(len(dist.choices))]
+        elif dist.log:
+            point[name] = float(np.exp(rng.uniform(np.log(dist.low), np.log(dist.high))))
+        else:
+            point[name] = float(rng.uniform(dist.low, dist.high))
+    return point
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    method=st.sampled_from(sorted(METHODS)), seed=st.integers(0, 9999), budget=st.floats(0.1, 0.9), tied=st.booleans()
+)
+def test_points_decode_inside_their_target(method, seed, budget, tied):
+    """Widths cost at most the target, the target at most the budget, and the point built lies in the space."""
+    widths = WidthSpace(FORM, ties=("model.1?.conv_block.1",) if tied else ())
+    space = MethodSpace(method, widths, max(budget * DENSE / 8, 1.001 * widths.cheapest()), budget * DENSE)
+    point = space.decode(draw(space, seed))
+    assert space.low <= point.target <= space.high
+    if METHODS[method].widths == "given":
+        assert FORM.predict(FORM.widths(point.widths)) <= point.target
+    else:
+        assert point.widths is None
+    for name, dist in space.distributions().items():
+        assert dist._contains(dist.to_internal_repr(point.params[name]))
+    assert set(point.params) == set(space.distributions())
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 9999))
+def test_what_was_built_decodes_to_itself(seed):
+    """The ratios recorded for a plan, at its own cost as the target, give the plan again."""
+    widths = WidthSpace(FORM)
+    space = MethodSpace("widths", widths, 0.02 * DENSE, 0.5 * DENSE)
+    point = space.decode(draw(space, seed))
+    cost = float(FORM.predict(FORM.widths(point.widths)))
+    assert widths.decode(widths.encode(point.widths), cost) == point.widths
+
+
+def test_tied_groups_share_one_dimension_and_one_ratio():
+    """A tie is one dimension, and groups of equal size under it have equal widths before the last channels are filled."""
+    widths = WidthSpace(FORM, ties=("model.1?.conv_block.1",))
+    assert len(widths.dimensions) == len(FORM.names) - 2
+    built = widths.decode(dict.fromkeys(widths.dimensions, 1.0) | {"model.1?.conv_block.1": 0.3}, 0.3 * DENSE)
+    tied = [width for name, width in built.items() if "conv_block" in name]
+    assert len(tied) == 3
+    assert max(tied) - min(tied) <= 1
+
+
+def test_the_ladder_runs_from_the_budget_down():
+    """Uniform plans fall in equal steps of the logarithm, the first close under the budget itself."""
+    proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("magnitude", "widths", "uniform"), n_ladder=5)
+    rungs = [proposals.decode(method, params, 0) for method, params in proposals.ladder()]
+    assert [method for method, _ in proposals.ladder()] == ["uniform"] * 5
+    costs = [float(FORM.predict(FORM.widths(rung.widths))) for rung in rungs]
+    assert costs == sorted(costs, reverse=True)
+    assert 0.99 * 0.25 * DENSE <= costs[0] <= 0.25 * DENSE
+    assert np.allclose(np.diff(np.log(ladder(1.0, 8.0, 4))), -np.log(2))
+
+
+def test_a_uniform_plan_is_a_point_of_widths_with_the_same_identity():
+    """The ladder teaches the width search: the translated point builds the same network, and is known as the same."""
+    proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths"), n_ladder=4)
+    for method, params in proposals.ladder():
+        first = proposals.decode(method, params, 0)
+        there = proposals.translate(method, params, "widths")
+        again = proposals.decode("widths", there, 0)
+        difference = [abs(again.widths[name] - width) for name, width in first.widths.items()]
+        assert max(difference) <= 1
+        if max(difference) == 0:
+            assert again.identity == first.identity
+
+
+def test_patterns_choose_groups():
+    """--prune and --keep work on group names, and one that matches nothing is refused with the names."""
+    names = ["stem", "body.1", "body.2"]
+    assert select(names, ["body*"], []) == {"stem": "left out by --prune"}
+    assert list(select(names, [], ["*.2"])) == ["body.2"]
+    with pytest.raises(ValueError, match=r"'nose\*' matches no group; groups are stem"):
+        select(names, ["nose*"], [])
+
+
+def test_the_ladder_leaves_room_for_the_search():
+    """Half of a short study, eight plans of a long one."""
+    assert [ladder_size(n) for n in (1, 4, 10, 16, 100)] == [2, 2, 5, 8, 8]

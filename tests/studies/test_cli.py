@@ -1,0 +1,213 @@
+"""The command line as a user meets it: what it does, what it prints, what it exits with."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from ganprune.studies import cli
+from PIL import Image
+
+TINY = [
+    "--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", "16", "--teacher-steps", "3",
+    "--finetune-steps", "4", "--rungs", "0.5", "--batch-size", "2", "--ndf", "4", "--metric", "shapes",
+    "--executor", "local",
+]  # fmt: skip
+
+
+def call(monkeypatch, *arguments: object) -> int:
+    """Runs `ganprune` in this process; the exit code."""
+    monkeypatch.setattr(sys, "argv", ["ganprune", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def aligned(folder: Path, n: int = 6, size: int = 20) -> Path:
+    """Images on disk in pix2pix's layout, A|B side by side."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        (folder / split).mkdir(parents=True)
+        for i in range(n):
+            a = rng.integers(0, 255, (size, size, 3), dtype=np.uint8)
+            Image.fromarray(np.concatenate([a, 255 - a], axis=1)).save(folder / split / f"{i}.png")
+    return folder
+
+
+def test_a_search_is_launched_resumed_and_exported(place, monkeypatch, capsys):
+    """search, resume, show, pareto, export, verify, run, report, delete: each does its part on an aligned folder."""
+    data = aligned(place / "pairs")
+    common = ["--data", data, "--study", "s", "--methods", "uniform,magnitude", "--trials", 3, "--no-flip"]
+    assert call(monkeypatch, "search", *TINY, *common, "--budget", "40%") == 0
+    out = capsys.readouterr().out
+    assert "3 of 3 done" in out
+    assert "hypervolume" in out
+    assert call(monkeypatch, "resume", "s", "--trials", 5, "--executor", "local", "--json") == 0
+    front = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in front["front"][1:]} == {"COMPLETE"}
+
+    assert call(monkeypatch, "show", "s", "--json") == 0
+    trials = json.loads(capsys.readouterr().out)["trials"]
+    assert sorted(row["trial"] for row in trials if row["trial"] is not None) == [0, 1, 2, 3, 4]
+    study = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5
+    on_front = {trial.number for trial in study.best_trials}
+    assert on_front == {row["trial"] for row in front["front"] if row["trial"] is not None}
+    assert study.metric_names == ["quality", "cost"]
+    for trial in study.trials:
+        assert {"method", "plan", "architecture", "measurements", "artifact", "seconds"} <= set(trial.user_attrs)
+
+    assert call(monkeypatch, "pareto", "s", "--csv", "f.csv", "--plot", "f.png", "--pictures", "p.png") == 0
+    assert (place / "f.csv").read_text().count("\n") == len(front["front"]) + 1
+    assert all(Image.open(place / name).size[0] > 300 for name in ("f.png", "p.png"))
+    capsys.readouterr()
+    assert call(monkeypatch, "export", "s", "--best-under", "39.9%", "--out", "b") == 0
+    assert "largest difference" in capsys.readouterr().out
+    assert call(monkeypatch, "verify", "b") == 0
+    assert "FAIL" not in capsys.readouterr().out
+    assert call(monkeypatch, "run", "b", "--input", data / "test", "--half", "A", "--out", "translated") == 0
+    assert len(list((place / "translated").glob("*.png"))) == 6
+    assert call(monkeypatch, "report", "s", "--out", "r.html") == 0
+    assert "<html" in (place / "r.html").read_text()
+    assert call(monkeypatch, "studies", "--json") == 0
+    assert call(monkeypatch, "delete", "s", "--yes") == 0
+    assert not (place / "ganprune-artifacts" / "s").exists()
+
+
+def test_a_trained_teacher_is_a_teacher_for_a_search(place, monkeypatch, capsys):
+    """`train` writes weights that `--teacher` and `--teacher-discriminator` take; the search then trains neither."""
+    shape = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", "16", "--data", "builtin:shapes"]
+    assert call(monkeypatch, "train", *shape, "--steps", 2, "--batch-size", 2, "--out", "t.safetensors") == 0
+    assert (place / "t.safetensors").is_file()
+    assert (place / "t.discriminator.safetensors").is_file()
+    sizes = ["--n-train", 8, "--n-test", 8, "--trials", 1, "--budget", "50%", "--methods", "uniform"]
+    weights = ["--teacher", "t.safetensors", "--data", "builtin:shapes", "--metric", "shapes", "--executor", "local"]
+    steps = ["--teacher-steps", 2, "--finetune-steps", 1, "--batch-size", 2]
+    assert call(monkeypatch, "search", *shape[:6], *weights, *sizes, *steps, "--ndf", 4) == 0
+    record = json.loads((place / "ganprune-artifacts" / "search" / "teacher" / "teacher.json").read_text())
+    assert record["origin"]["G"]["file"] == "t.safetensors"
+
+
+def test_options_come_from_a_file_and_flags_win(place, monkeypatch, capsys):
+    """--config holds any of a search's options in TOML, dashes or underscores; a flag beside it wins."""
+    (place / "c.toml").write_text('model = "nosuch"\ndata = "builtin:shapes"\nbudget = ["25%"]\nimage-size = 16\n')
+    assert call(monkeypatch, "search", "--config", "c.toml") == 2
+    assert "'nosuch' is not known" in capsys.readouterr().err
+    assert call(monkeypatch, "search", "--config", "c.toml", "--model", "resnet", "--budget", "5") == 2
+    assert "budget '5' has no unit" in capsys.readouterr().err
+    (place / "d.toml").write_text("colour = 1\n[model-args]\nngf = 8\n")
+    assert call(monkeypatch, "search", *TINY, "--data", "builtin:shapes", "--budget", "25%", "--config", "d.toml") == 2
+    assert "unknown option 'colour'; allowed are adversarial" in capsys.readouterr().err
+
+
+BAD = {
+    "budget 0": (["--budget", "0"], 2, "is not above zero"),
+    "budget -1GMACs": (["--budget=-1GMACs"], 2, "is not above zero"),
+    "budget 5": (["--budget", "5"], 2, "has no unit"),
+    "budget 1e9GMACs": (["--budget", "1e9GMACs"], 2, "leaves nothing to prune: give one between"),
+    "budget 0.001%": (["--budget", "0.001%"], 2, "cannot be met: give one between"),
+    "budget 20ms": (["--budget", "20ms"], 2, "needs a latency profile"),
+    "model": (["--model", "nosuch"], 2, "use one of resnet"),
+    "model arguments": (["--model-args", "nfg=3"], 2, "allowed arguments: ngf"),
+    "method": (["--methods", "fancy"], 2, "'fancy' is unknown; known: uniform"),
+    "data missing": (["--data", "/nowhere"], 2, "does not exist"),
+    "data empty": (["--data", "empty"], 2, "A|B side by side"),
+    "teacher missing": (["--teacher", "none.pth"], 2, "is not a file"),
+    "teacher a pickle": (["--teacher", "evil.pth"], 2, "would have to run code to load"),
+    "storage": (["--storage", "postgresql://u:secret@127.0.0.1:1/x"], 1, "u:***@127.0.0.1"),
+    "storage kind": (["--storage", "mysql://u:secret@h/x"], 1, "not supported"),
+    "study name": (["--study", "../x"], 2, "a study's name is"),
+    "group pattern": (["--keep", "zzz"], 2, "matches no group"),
+    "executor": (["--executor", "cloud"], 2, "use ray or local"),
+    "share": (["--share", "widths=much"], 2, "is no number"),
+    "inception": (["--metric", "inception"], 2, "pt_inception"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_line_and_leaves_nothing(case, place, monkeypatch, capsys):
+    """One line that says what was given and what is allowed, exit code 2 (1 where the world is at fault), no study made."""
+    monkeypatch.setenv("TORCH_HOME", str(place / "no-cache"))
+    (place / "empty").mkdir()
+    (place / "evil.pth").write_bytes(pickle.dumps(Path))
+    extra, code, says = BAD[case]
+    assert call(monkeypatch, "search", *TINY, "--data", "builtin:shapes", "--budget", "30%", *extra) == code
+    captured = capsys.readouterr()
+    error = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert len(error) == 1
+    assert says in error[0]
+    assert "Traceback" not in captured.err
+    assert "secret" not in captured.err + captured.out
+    assert not (place / "ganprune-artifacts").exists()
+
+
+def test_names_that_exist_and_names_that_do_not(place, monkeypatch, capsys):
+    """A second study of one name is refused with what to do; a study that is not there names those that are."""
+    tiny = [*TINY, "--data", "builtin:shapes", "--n-train", 8, "--n-test", 8, "--budget", "30%", "--trials", 1]
+    assert call(monkeypatch, "search", *tiny) == 0
+    capsys.readouterr()
+    assert call(monkeypatch, "search", *tiny) == 2
+    assert "`ganprune resume search` goes on with it" in capsys.readouterr().err
+    assert call(monkeypatch, "pareto", "other") == 2
+    assert "no study 'other'" in capsys.readouterr().err
+    assert call(monkeypatch, "export", "search", "--trial", 7) == 2
+    assert "7" in capsys.readouterr().err
+    assert call(monkeypatch, "export", "search") == 2
+    assert "--best-under" in capsys.readouterr().err
+    assert call(monkeypatch, "resume", "search", "--trials", 0) == 2
+    assert "--trials is the study's total: 1 are there already, got 0" in capsys.readouterr().err
+
+
+def test_a_broken_image_is_skipped_or_named(place, monkeypatch, capsys):
+    """A file that is no image is left out with a count; with --strict it ends the search by name."""
+    data = aligned(place / "pairs")
+    (data / "train" / "broken.png").write_bytes(b"no image")
+    arguments = [*TINY, "--data", data, "--budget", "40%", "--trials", 1, "--methods", "uniform"]
+    assert call(monkeypatch, "search", *arguments, "--strict", "--study", "strict") == 2
+    assert "broken.png" in capsys.readouterr().err
+    with pytest.warns(UserWarning, match="broken.png"):
+        assert call(monkeypatch, "search", *arguments, "--study", "lenient") == 0
+    record = json.loads((place / "ganprune-artifacts" / "lenient" / "teacher" / "teacher.json").read_text())
+    assert record["skipped"] == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "numbers"),
+    [
+        ("resnet_9blocks", ["49.55 GMACs = 49,551,507,456", "56.8 GMACs (published) = 56,799,264,768", "11,378,179"]),
+        ("unet_256", ["6.048 GMACs = 6,048,186,368", "18.14 GMACs (published) = 18,140,364,800", "54,413,955"]),
+    ],
+)
+def test_inspect_tells_both_conventions(model, numbers, place, monkeypatch, capsys):
+    """The true and the published MACs of the networks of the literature, with groups and what stays whole."""
+    assert call(monkeypatch, "inspect", "--model", model) == 0
+    out = capsys.readouterr().out
+    assert all(number in out for number in numbers)
+    assert "writes the network's output" in out
+
+
+def test_doctor_says_what_is_there(place, monkeypatch, capsys):
+    """Every package, the torchvision trap, the Inception weights with their cure."""
+    monkeypatch.setenv("TORCH_HOME", str(place / "no-cache"))
+    assert call(monkeypatch, "doctor", "--json") == 0
+    found = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert found["torchvision beside torch"]["ok"]
+    assert not found["Inception weights"]["ok"]
+    assert "--inception-weights" in found["Inception weights"]["cure"]
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    """`ganprune --help` as its own process imports neither torch nor ray nor optuna."""
+    code = "import sys; sys.argv = ['ganprune', '--help']\nfrom ganprune.studies import cli\ntry:\n cli.main()\nfinally:\n print(sorted(m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")

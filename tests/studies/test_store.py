@@ -1,0 +1,270 @@
+import math
+import pickle
+import sqlite3
+import warnings
+
+import optuna
+import pytest
+from ganprune.search.artifacts import write_result
+from ganprune.search.request import TrialReport, TrialRequest, TrialResult
+from ganprune.studies.lock import StudyLocked
+from ganprune.studies.reader import list_studies, read_study
+from ganprune.studies.storage import StorageError
+from ganprune.studies.store import Store, delete_study
+from sqlalchemy import event
+
+GOOD = TrialResult("COMPLETE", 5.0, 1.0, rungs={1: 7.0, 2: 5.0}, widths={"g": 4}, architecture="h", worker="w")
+
+
+def put_on_disk(store, number, result=GOOD):
+    folder = str(store.folder.trial(number))
+    write_result(TrialRequest(number, 1, "widths", {}, 1.0, "macs", None, 0, folder), result)
+
+
+def reopened(store, url, tmp_path, **options):
+    """What a new driver finds after this one died."""
+    store.close()
+    return Store.open(url, "s", tmp_path / "a", **options)
+
+
+def test_a_trial_is_written_in_one_transaction(store, new):
+    """Creating a trial, parameters, attributes, state and all, is one commit."""
+    begun = []
+    engine = store._storage.engine
+    event.listen(engine, "begin", lambda connection: begun.append(False))
+
+    def statement(connection, cursor, text, *_):
+        if text.startswith(("INSERT", "UPDATE")):
+            begun[-1] = True
+
+    event.listen(engine, "before_cursor_execute", statement)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        record = store.create_trial(new())
+    assert begun.count(True) == 1  # the other transactions only read
+    assert record.state == "RUNNING"
+    rows = optuna.load_study(study_name="s", storage=store._storage.url).trials
+    assert rows[0].params == {"target": 0.5, "n": 3, "kind": "b"}
+    assert rows[0].user_attrs["plan"] == {"g": 4}
+    assert rows[0].state == optuna.trial.TrialState.RUNNING
+
+
+def test_a_crash_while_creating_leaves_nothing(store, new, url):
+    """A death (or Ctrl-C) at the commit leaves no part of a trial, and no lock that blocks the next one."""
+    engine = store._storage.engine
+
+    def die(connection):
+        raise KeyboardInterrupt
+
+    event.listen(engine, "commit", die)
+    with pytest.raises(KeyboardInterrupt):
+        store.create_trial(new())
+    event.remove(engine, "commit", die)
+    sqlite3.connect(store._storage.engine.url.database, timeout=0).execute("BEGIN IMMEDIATE").connection.rollback()
+    assert read_study(url, "s").trials == ()
+    assert store.create_trial(new()).number == 0
+
+
+def test_records_come_back_as_they_were(store, new, url, tmp_path):
+    """What a driver knew, the next one reads: every field of every record, whatever the state."""
+    for number in range(5):
+        store.create_trial(new())
+        store.started(number)
+        store.report(number, TrialReport(1, 7.0, 1.0, {}, widths={"g": 3}))
+    store.finish(0, GOOD)
+    store.finish(1, TrialResult("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="slow"))
+    store.finish(2, TrialResult("FAIL", stopped="broken"))
+    store.requeue(3)
+    known = store.records()
+    read = read_study(url, "s")
+    assert read.trials == known
+    assert [t.state for t in known] == ["COMPLETE", "PRUNED", "FAIL", "WAITING", "RUNNING"]
+    assert read.attributes["ganprune.config"] == {"x": 1}
+    store = reopened(store, url, tmp_path)
+    assert store.records()[:4] == known[:4]
+    assert store.records()[4].state == "WAITING"
+    store.close()
+
+
+def test_what_a_dead_driver_left_is_told_or_put_back(store, new, url, tmp_path):
+    """RUNNING trials found under the lock: told from disk where there is a result, else WAITING in place."""
+    for number in (0, 1):
+        store.create_trial(new())
+        store.started(number)
+    put_on_disk(store, 0)
+    with reopened(store, url, tmp_path) as again:
+        assert [r.state for r in again.records()] == ["COMPLETE", "WAITING"]
+        assert again.records()[0].quality == 5.0
+        assert again.records()[0].constraints == {"budget": -0.5}
+        claimed = again.claim()
+        assert (claimed.number, claimed.state, claimed.attempt) == (1, "RUNNING", 1)
+        assert claimed.new.params == new().params
+        assert again.started(1) == 2
+        assert again.claim() is None
+        assert len(again.records()) == 2
+
+
+def test_a_result_that_came_late_is_not_trained_again(store, new):
+    """A result that reached the disk after its trial was put back is told when the trial is claimed."""
+    store.create_trial(new())
+    store.requeue(0)
+    put_on_disk(store, 0)
+    assert store.claim() is None
+    assert store.records()[0].state == "COMPLETE"
+
+
+def test_too_many_attempts_fail(store, new, url, tmp_path):
+    """A trial started max_attempts times without an end fails; attempts of clean stops do not count."""
+    store.create_trial(new())
+    for _ in range(9):
+        store.started(0)
+        assert store.release() == 1
+        assert store.claim().attempt == 0
+    store.started(0)
+    with reopened(store, url, tmp_path, max_attempts=2) as again:
+        assert again.claim().number == 0
+        again.started(0)
+        again.requeue(0)
+        assert again.claim() is None
+        assert again.records()[0].stopped == "gave up: started 2 times without an end"
+
+
+def test_telling_twice_is_harmless(store, new):
+    """A finished trial stays as it is, whatever is told afterwards."""
+    store.create_trial(new())
+    first = store.finish(0, GOOD)
+    assert store.finish(0, TrialResult("FAIL", stopped="late")) == first
+    store.report(0, TrialReport(9, 1.0, 1.0, {}))
+    assert store.requeue(0) == first
+    assert store.records()[0] == first
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (TrialResult("COMPLETE", math.nan, 1.0), "quality is nan"),
+        (TrialResult("COMPLETE", math.inf, 1.0), "quality is inf"),
+        (TrialResult("COMPLETE", None, 1.0), "quality is missing"),
+        (TrialResult("COMPLETE", 1.0, math.nan), "cost is nan"),
+        (TrialResult("COMPLETE", 1.0, 1.0, constraints={"latency_ms": math.nan}), "constraint latency_ms is nan"),
+    ],
+)
+def test_numbers_that_are_none_fail(store, new, url, result, reason):
+    """COMPLETE needs finite numbers; anything else is FAIL with the reason, and reads back."""
+    store.create_trial(new())
+    assert store.finish(0, result).state == "FAIL"
+    record = read_study(url, "s").trials[0]
+    assert (record.state, record.stopped) == ("FAIL", reason)
+
+
+def test_optuna_reads_the_front(store, new, url):
+    """optuna.load_study's best_trials is the feasible front: no failed, stopped, or over-budget trial is on it."""
+    results = [
+        TrialResult("COMPLETE", 5.0, 1.0),
+        TrialResult("COMPLETE", 4.0, 1.5),
+        TrialResult("COMPLETE", 6.0, 1.2),  # dominated
+        TrialResult("COMPLETE", 1.0, 2.1),  # over the budget of 2
+        TrialResult("COMPLETE", 0.5, 0.5, constraints={"latency_ms": 0.1}),
+        TrialResult("PRUNED", 0.1, 0.1, rungs={1: 0.1}, stopped="s"),
+        TrialResult("FAIL", 0.1, 0.1, stopped="s"),
+        TrialResult("COMPLETE", 3.0, 2.0),  # exactly the budget
+    ]
+    for number, result in enumerate(results):
+        store.create_trial(new())
+        store.finish(number, result)
+    study = optuna.load_study(study_name="s", storage=url)
+    assert sorted(t.number for t in study.best_trials) == [0, 1, 7]
+    assert study.metric_names == ["quality", "cost"]
+    assert study.directions == [optuna.study.StudyDirection.MINIMIZE] * 2
+    assert [r.number for r in store.records() if r.scored] == [0, 1, 2, 7]
+    assert study.trials[3].constraints == {"budget": pytest.approx(0.05)}
+
+
+def test_optunas_own_tpe_fails_on_such_a_study_and_ours_does_not(store, new, url):
+    """The fault of Optuna 5.0 that the mirror avoids: a PRUNED trial with a curve, two objectives, TPE."""
+    for number in range(12):
+        store.create_trial(new())
+        done = TrialResult("COMPLETE", 5.0 + number, 1.0)
+        store.finish(number, done if number else TrialResult("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="s"))
+    study = optuna.load_study(study_name="s", storage=url, sampler=optuna.samplers.TPESampler(seed=0))
+    space = new().distributions
+    with pytest.raises(RuntimeError, match="single direction"):
+        study.ask(fixed_distributions=dict(space))
+    # test_samplers.py asks all of ours with such a history
+
+
+def test_parameters_outside_their_space_are_refused(store, new):
+    """A point outside its distribution is a mistake of the decoder, and nothing of it is written."""
+    with pytest.raises(ValueError, match="target"):
+        store.create_trial(new(params={"target": 7.0, "n": 3, "kind": "b"}))
+    assert store.records() == ()
+
+
+def test_another_writer_is_noticed(store, new, url):
+    """Trials written by another program stop the search rather than mix with ours."""
+    optuna.load_study(study_name="s", storage=url).ask()
+    with pytest.raises(RuntimeError, match="another program wrote trials"):
+        store.create_trial(new())
+
+
+def test_names_must_be_free_to_create_and_there_to_open(store, url, tmp_path):
+    """An existing study is not made again, a missing one not opened; both messages help; no lock file is left."""
+    with pytest.raises(StudyLocked):
+        Store.open(url, "s", tmp_path / "a")
+    store.close()
+    with pytest.raises(ValueError, match="ganprune resume s"):
+        Store.create(url, "s", tmp_path / "a", {})
+    with pytest.raises(KeyError, match=r"no study 'other'.*there: s"):
+        Store.open(url, "other", tmp_path / "a")
+    assert not list(tmp_path.glob("*other*"))
+    optuna.create_study(study_name="foreign", storage=url, directions=["minimize", "minimize"]).set_user_attr("k", 1)
+    with pytest.raises(ValueError, match="exists"):
+        Store.create(url, "foreign", tmp_path / "a", {})
+    assert [s.name for s in list_studies(url)] == ["s"]
+
+
+def test_a_half_made_study_is_made_again(url, tmp_path, monkeypatch):
+    """A crash while a study is made does not block its name."""
+
+    def die(self, *_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ganprune.studies.store.find_study", die)
+        patched.setattr("ganprune.studies.store.SCHEMA", "ganprune.half")
+        with pytest.raises(KeyboardInterrupt):
+            Store.create(url, "s", tmp_path / "a", {"ganprune.config": 1})
+    assert list_studies(url) == ()
+    with Store.create(url, "s", tmp_path / "a", {"ganprune.config": 2}) as store:
+        assert store.attributes["ganprune.config"] == 2
+
+
+def test_studies_are_deleted_with_their_files(store, new, url, tmp_path):
+    """Deleting removes rows and files; a study that runs is not deleted."""
+    store.create_trial(new())
+    put_on_disk(store, 0)
+    with pytest.raises(StudyLocked):
+        delete_study(url, "s", tmp_path / "a")
+    store.close()
+    delete_study(url, "s", tmp_path / "a")
+    assert list_studies(url) == ()
+    assert not (tmp_path / "a" / "s").exists()
+
+
+def test_a_full_disk_is_one_line(store, new):
+    """When the database cannot be written the error is one line, and the trial can be told later."""
+    store.create_trial(new())
+    engine, limit = store._storage.engine, [1]  # pages: the file cannot grow beyond what it has
+    event.listen(engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count = {limit[0]}"))
+    big = TrialResult("COMPLETE", 5.0, 1.0, record={"x": "y" * 5_000_000})
+    with pytest.raises(StorageError, match=r"cannot write to sqlite.*full") as caught:
+        store.finish(0, big)
+    assert "\n" not in str(caught.value)
+    limit[0] = 1_000_000
+    assert store.finish(0, GOOD).state == "COMPLETE"
+
+
+def test_a_store_is_not_pickled(store):
+    """A store holds a lock and a password: it goes to no worker."""
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(store)

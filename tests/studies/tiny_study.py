@@ -1,0 +1,99 @@
+"""A real study, as small as one can be: a teacher of two steps, trials of one, on 16x16 pictures."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from ganprune.gan_models.training.recipe import Recipe
+from ganprune.search import trial
+from ganprune.search.config import StudyConfig
+from ganprune.search.ledger import NewTrial
+from ganprune.search.plan import plan_study
+from ganprune.search.request import TrialRequest, TrialResult, failure
+from ganprune.search.teacher import make_teacher
+from ganprune.studies.outcome import CONFIG, DENSE, TEACHER, VERSION
+from ganprune.studies.reader import COST_LIMIT, StudyRecord, read_study
+from ganprune.studies.store import Store
+
+PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
+SMALL = {
+    "model": "resnet",
+    "model_args": {"ngf": 4, "n_blocks": 1},
+    "data": "builtin:shapes",
+    "budgets": ("60%",),
+    "image_size": 16,
+    "n_train": 8,
+    "n_test": 8,
+    "task_settings": {"discriminator": PATCH},
+    "teacher_steps": 2,
+    "teacher_recipe": Recipe(batch_size=2),
+    "recipe": Recipe(batch_size=2, distill_output=10.0),
+    "finetune_steps": 1,
+    "rungs": (),
+    "metric": "shapes",
+    "device": "cpu",
+}
+# (method, share of the dense MACs, chosen by, what happens)
+TRIALS = (
+    ("uniform", 0.60, "ladder:0", "run"),
+    ("uniform", 0.30, "ladder:1", "run"),
+    ("magnitude", 0.45, "tpe", "run"),
+    ("magnitude", 0.40, "tpe", "fail"),
+    ("magnitude", 0.42, "tpe", "stop"),
+    ("uniform", 0.80, "tpe", "run"),  # over the budget
+    ("uniform", 0.35, "tpe", "leave running"),
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A study on disk."""
+
+    record: StudyRecord
+    root: Path
+
+
+@cache
+def _scratch() -> TemporaryDirectory:
+    return TemporaryDirectory(prefix="ganprune-test-")  # removed when the process ends
+
+
+def new_folder() -> Path:
+    """An empty folder that outlives one test."""
+    return Path(mkdtemp(dir=_scratch().name))
+
+
+@cache
+def made(name: str = "tiny") -> Made:
+    """The study; made once, so do not change its files: copy them."""
+    return make(StudyConfig(name=name, **SMALL), TRIALS)
+
+
+def make(config: StudyConfig, trials) -> Made:
+    """Trains the teacher, runs the trials, records them; no engine and no Ray."""
+    folder = new_folder()
+    url, root, plan = f"sqlite:///{folder}/study.db", folder / "artifacts", plan_study(config)
+    attributes = {CONFIG: plan.config.to_json(), VERSION: "0", DENSE: plan.dense, COST_LIMIT: plan.limit}
+    with Store.create(url, config.name, root, attributes) as store:
+        teacher = make_teacher(plan.config, store.folder.teacher)
+        store.set_attribute(TEACHER, teacher)
+        for number, (method, share, origin, what) in enumerate(trials):
+            target = share * plan.dense[plan.cost]
+            space = plan.proposals().widths
+            widths = space.uniform(target) if method == "uniform" else None
+            request = {"settings": {}, "cost": plan.cost, "widths": widths, "cost_before_scaling": None}
+            store.create_trial(NewTrial(method, {}, {}, target, origin, request))
+            store.started(number)
+            asked = TrialRequest(
+                number, 1, method, {}, target, plan.cost, widths, number, str(store.folder.trial(number)),
+                plan.config.to_json(), teacher,
+            )  # fmt: skip
+            if what == "run":
+                store.finish(number, trial.run(asked, lambda report: True))
+            elif what == "fail":
+                store.finish(number, failure("training diverged: a loss at step 1 is not finite"))
+            elif what == "stop":
+                store.finish(number, TrialResult("PRUNED", 90.0, target, rungs={1: 90.0}, stopped="stopped at step 1"))
+        record = read_study(url, config.name)
+    return Made(record, root)

@@ -1,0 +1,129 @@
+"""The shape of the tree: imports run one way, without cycles; files stay small; light modules stay light."""
+
+import ast
+import configparser
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
+ALLOWED = {
+    "gan_models": set(),
+    "evaluators": set(),
+    "spaces": {"gan_models"},
+    "search": {"spaces", "evaluators", "gan_models"},
+    "studies": {"search", "spaces", "evaluators", "gan_models"},
+}
+SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[tuple[str, ...]]:
+    """Modules of ours that a file imports, as paths from the root (imports for type checkers alone left out)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    package = path.relative_to(ROOT).parent.parts
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in hidden:
+            module = tuple(node.module.split(".")) if node.module else ()
+            if node.level:
+                base = package[: len(package) - node.level + 1] + module
+            elif module[:1] == ("ganprune",):
+                base = module[1:]
+            else:
+                continue
+            candidates = [(*base, alias.name) for alias in node.names]
+            found |= {c if (ROOT.joinpath(*c)).with_suffix(".py").is_file() else base for c in candidates}
+    return found
+
+
+def test_imports_run_one_way():
+    """No folder imports one that stands above it."""
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {'.'.join(module)}"
+        for path in SOURCES
+        for module in imports_of(path)
+        if module[0] != path.relative_to(ROOT).parts[0] and module[0] not in ALLOWED[path.relative_to(ROOT).parts[0]]
+    ]
+    assert wrong == []
+
+
+def test_no_cycles():
+    """Modules can be put in an order in which each imports only earlier ones."""
+    graph = {path.relative_to(ROOT).with_suffix("").parts: imports_of(path) for path in SOURCES}
+    done: set[tuple[str, ...]] = set()
+
+    def visit(module: tuple[str, ...], trail: tuple[tuple[str, ...], ...]) -> None:
+        assert module not in trail, " -> ".join(".".join(m) for m in (*trail[trail.index(module) :], module))
+        if module in graph and module not in done:
+            for imported in graph[module]:
+                visit(imported, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_stay_small_and_packages_empty(path: Path):
+    """No source file is longer than 300 lines; an `__init__.py` holds a docstring alone."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    assert path.stem not in ("utils", "helpers", "common", "base", "core", "manager")
+    if path.name == "__init__.py":
+        body = ast.parse(text).body
+        assert len(body) == 1
+        assert isinstance(body[0], ast.Expr)
+
+
+def test_the_package_list_is_what_is_on_disk():
+    """`setup.cfg` names every folder with an `__init__.py`, and maps it to the place where it stands."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    options = parser["options"]
+    on_disk = {".".join(("ganprune", *p.parent.relative_to(ROOT).parts)) for p in SOURCES if p.name == "__init__.py"}
+    assert set(options["packages"].split()) == on_disk
+    mapped = dict(line.split(" = ") for line in options["package_dir"].strip().splitlines())
+    assert mapped == {name: name.removeprefix("ganprune.").replace(".", "/") for name in on_disk}
+
+
+LIGHT = [
+    "ganprune.studies.cli", "ganprune.search.config", "ganprune.search.proposals", "ganprune.spaces.budget",
+    "ganprune.spaces.widths", "ganprune.spaces.methods", "ganprune.gan_models.catalog",
+    "ganprune.gan_models.pruning.catalog",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_import_no_torch(module: str):
+    """The command line's help, the configuration and the spaces load without torch, by what `sys.modules` holds."""
+    code = f"import json, sys, {module}; print(json.dumps([m for m in sys.modules if m.split('.')[0] in ('torch', 'ray')]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_no_network_is_named_where_pruning_is_defined():
+    """Groups, plan, cost, surgery, spaces and pruning know no network of the catalog and no layer by name."""
+    from ganprune.gan_models.catalog import DISCRIMINATORS, NETWORKS
+
+    general = [*(ROOT / "spaces").glob("*.py"), *(ROOT / "gan_models" / "pruning").glob("*.py")]
+    names = ("groups", "channels", "labels", "rules", "weighted_rules", "trace", "plan", "cost_form", "surgery")
+    general += [ROOT / "gan_models" / f"{name}.py" for name in names]
+    known = {*NETWORKS, *DISCRIMINATORS, "resnet", "patchgan", "conv_block", "model.10"} - {
+        "basic",
+        "pixel",
+        "n_layers",
+    }
+    for path in general:
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        strings = [word for word in words if isinstance(word, str) and "\n" not in word]
+        assert not [s for s in strings for name in known if name in s], path
