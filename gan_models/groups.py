@@ -52,7 +52,8 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         for atom, position, count in zip(atoms.tolist(), index.tolist(), counts.tolist(), strict=True):
             signature[atom].append((number, count))
             first.setdefault(atom, (number, position))
-    write_keys = {(site.parameter, site.axis): order for order, site in reversed(list(enumerate(walk.writes)))}
+    all_writes = [*_constants(walk, model, atom_of), *walk.writes]
+    write_keys = {(site.parameter, site.axis): order for order, site in reversed(list(enumerate(all_writes)))}
     by_key: dict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     for atom, key in signature.items():
         if atom not in reasons and atom in read:
@@ -68,7 +69,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         found.append(
             (
                 min(writers),
-                owner(walk.writes[min(writers)].parameter),
+                owner(all_writes[min(writers)].parameter) or all_writes[min(writers)].parameter,
                 modules,
                 sorted(atoms, key=first.__getitem__),
             )
@@ -95,7 +96,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
 
     axes = tuple(entry for entry in map(channels, walk.sites) if entry.flat.any())
     gates = {(g.site.parameter, g.site.axis): (channels(g.site), g.binary) for g in walk.gates}
-    writes = {(s.parameter, s.axis): channels(s) for s in walk.writes}
+    writes = {(s.parameter, s.axis): channels(s) for s in all_writes}
     norms = tuple((norm.module, flat_of_atom[atom_of[norm.ids]]) for norm in walk.norms)
     form = CostForm.from_rows({g.name: g.size for g in groups}, _rows(walk, model, flat_of_atom[atom_of]))
     return ChannelGroups(
@@ -109,6 +110,21 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         layers=_layers(walk),
         offsets=offsets,
     )
+
+
+def _constants(walk: Walk, model: nn.Module, atom_of: np.ndarray) -> list[Site]:
+    """Axes of parameters that are an activation by themselves (StyleGAN's learned constant): no layer writes them."""
+    written = {int(a) for site in walk.writes for a in atom_of[site.ids]}
+    read = {(gate.site.parameter, gate.site.axis) for gate in walk.gates}
+    own = {name for name, _ in model.named_parameters()}
+    return [
+        site
+        for site in walk.sites
+        if site.parameter in own
+        and (site.parameter, site.axis) not in read
+        and len(site.ids) > 1
+        and written.isdisjoint(atom_of[site.ids].tolist())
+    ]
 
 
 def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
@@ -150,7 +166,7 @@ def _unpruned(
 ) -> tuple[Unpruned, ...]:
     """Modules that write more than one channel, none of them prunable."""
     result: dict[str, str] = {}
-    for site in walk.writes:
+    for site in walk.writes:  # of layers: a constant that stays is nobody's loss
         atoms = atom_of[site.ids]
         if len(atoms) < 2 or flat_of_atom[atoms].any():
             continue

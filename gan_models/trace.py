@@ -107,11 +107,23 @@ def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export
     except Exception as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         places = re.findall(r'File "([^"]+)", line (\d+), in \w+\s*\n\s*(.+)', str(error))
-        place = f", at {places[-1][0]}:{places[-1][1]}: {places[-1][2].strip()}" if places else ""
+        place = f", at {places[-1][0]}:{places[-1][1]} `{places[-1][2].strip()}`" if places else ""
         raise NotTraceable(
             f"{type(model).__name__} cannot be traced, so nothing of it was pruned{place}: {first[:200]} "
-            "(a branch on a tensor's value must become torch.where, a size must come from a shape)"
+            "(the input shape must be what it eats, a branch on a tensor's value must become torch.where, "
+            "a size must come from a shape)"
         ) from error
+
+
+def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], ...]:
+    """Shapes of all that a network gives for these inputs, batch included; found without computing.
+
+    Raises:
+        NotTraceable: See `export`.
+    """
+    graph = export(model, example_inputs).graph
+    given = next(node for node in graph.nodes if node.op == "output").all_input_nodes
+    return tuple(shape for node in given for shape in _shapes(node))
 
 
 @contextmanager

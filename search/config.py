@@ -8,7 +8,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from ..gan_models.catalog import NETWORKS, parse_input_shape
@@ -36,10 +36,10 @@ class StudyConfig:
         data: `builtin:...` or a folder.
         budgets: As the user wrote them; the first one is the cost objective, the others are constraints.
         model_args: Keyword arguments of the builder.
-        input_shape: Of one input without the batch; empty: the catalog's channels at `image_size`.
+        input_shape: Of one input without the batch, for a generator that is not in the catalog.
         task: `paired`, `unpaired`, `unconditional`, or empty: what the data's layout says.
         task_settings: The task's own settings (loss weights, discriminator).
-        image_size: Pixels a side of what the networks see.
+        image_size: Pixels a side of what the networks see; 0: as the generator has it.
         load_size, flip, direction, strict, n_train, n_test: See `DataSpec`.
         convention: `exact` or `published` MACs, for budgets in MACs and percent.
         methods: Pruning methods that compete.
@@ -79,7 +79,7 @@ class StudyConfig:
     input_shape: tuple[int, ...] = ()
     task: str = ""
     task_settings: Mapping[str, Any] = field(default_factory=dict)
-    image_size: int = 256
+    image_size: int = 0
     load_size: int | None = None
     flip: bool = True
     direction: str = "AtoB"
@@ -136,7 +136,9 @@ class StudyConfig:
             raise ValueError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
         if ":" in self.model and not self.input_shape:
             raise ValueError(f"model {self.model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
-        if self.task:
+        if not self.image_size and len(eats := self._eats()) == 3:
+            object.__setattr__(self, "image_size", eats[1])
+        if self.task and self.image_size:
             self.data_spec()
 
     def _check_choices(self) -> None:
@@ -153,7 +155,7 @@ class StudyConfig:
                 )
 
     def _check_numbers(self) -> None:
-        least = {"image_size": 8, "trials": 1, "ladder": 0, "teacher_steps": 0, "prune_steps": 0, "finetune_steps": 1}
+        least = {"image_size": 8 if self.image_size else 0, "trials": 1, "ladder": 0, "teacher_steps": 0, "prune_steps": 0, "finetune_steps": 1}
         least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1}
         for name, low in least.items():
             if getattr(self, name) < low:
@@ -188,10 +190,18 @@ class StudyConfig:
 
     def example_shape(self) -> tuple[int, ...]:
         """Shape of one input of the generator, without the batch."""
-        if self.input_shape:
-            return self.input_shape
-        shape = NETWORKS[self.model].input_shape
-        return (shape[0], self.image_size, self.image_size) if len(shape) == 3 else shape
+        shape = self._eats()
+        return (shape[0], self.image_size, self.image_size) if len(shape) == 3 and not self.input_shape else shape
+
+    def _eats(self) -> tuple[int, ...]:
+        """What the generator says that it eats; nothing of a name that is not known."""
+        return self.input_shape or (NETWORKS[self.model].input_shape if self.model in NETWORKS else ())
+
+    @property
+    def model_name(self) -> str:
+        """The model without the folder of its file, which may be moved; the copy's name holds the content's hash."""
+        location, _, function = self.model.rpartition(":")
+        return f"{PurePath(location).name}:{function}" if location.endswith(".py") else self.model
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

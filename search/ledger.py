@@ -21,7 +21,7 @@ class NewTrial:
         distributions: The sub-space, by parameter name (same names).
         target: The cost aimed at.
         origin: Who chose it: `ladder:<i>`, or a sampler's name.
-        request: The decoded fields of the request: `settings`, `cost`, `widths`, `cost_before_scaling`.
+        request: The decoded fields of the request: `settings`, `cost`, `widths`.
         identity: Equal for trials that would train the same network the same way; empty where that is not known.
         sampler_state: What the sampler wants to find again beside this trial (NSGA-II's generation).
     """

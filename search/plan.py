@@ -13,7 +13,7 @@ from ..gan_models.checkpoint import load_into
 from ..gan_models.training.data import open_split
 from ..gan_models.training.task import make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
-from ..spaces.widths import WidthSpace
+from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
 from .config import StudyConfig
 from .proposals import SpaceProposals
@@ -80,8 +80,12 @@ def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, fl
     return tuple(found)
 
 
-def plan_study(config: StudyConfig) -> StudyPlan:
+def plan_study(config: StudyConfig, check_teacher: bool = True) -> StudyPlan:
     """Decides what was left open and checks the whole configuration against network and data; trains nothing.
+
+    Args:
+        config: As given, or as recorded.
+        check_teacher: Whether the teacher's weights must be at hand; not where the study has its own copy.
 
     Raises:
         ValueError: One line: what was given, what is allowed, what to do.
@@ -90,8 +94,10 @@ def plan_study(config: StudyConfig) -> StudyPlan:
     config, notes = resolve(config)
     for split in ("train", "test"):  # a wrong folder must not cost a study's name
         open_split(config.data_spec(), split)
-    check_weights(config)
+    if check_teacher:
+        check_weights(config)
     groups = groups_of(config)
+    select(groups.names, config.tie, ())  # raises where a pattern matches nothing
     budgets = limits(config, groups)
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
     cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}

@@ -65,7 +65,6 @@ class SpaceProposals:
             target=point.target,
             cost=self.widths.cost,
             widths=point.widths,
-            cost_before_scaling=point.before_scaling,
             identity=identity,
         )
 

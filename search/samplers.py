@@ -31,7 +31,6 @@ class Decoded:
         target: The cost aimed at, at or under the budget.
         cost: The name of that cost (`macs`, ...).
         widths: Channels by group for methods that are given widths, else None.
-        cost_before_scaling: The proposal's cost before it was scaled to the target; None where that has no meaning.
         identity: Equal for points that would train the same network the same way; empty where that is not known.
     """
 
@@ -40,7 +39,6 @@ class Decoded:
     target: float
     cost: str
     widths: Mapping[str, int] | None = None
-    cost_before_scaling: float | None = None
     identity: str = ""
 
 
@@ -174,7 +172,6 @@ class Chooser:
                 "settings": decoded.settings,
                 "cost": decoded.cost,
                 "widths": decoded.widths,
-                "cost_before_scaling": decoded.cost_before_scaling,
             },
             identity=decoded.identity,
             sampler_state=state,

@@ -23,6 +23,7 @@ from .artifacts import read_json, write_json
 from .bench import REAL, TEACHER, batches_of_test, open_bench, pruned_network, real_images
 from .config import StudyConfig
 from .proposals import ladder_size
+from .shapes import fitted
 
 OnStep = Callable[[int, int, dict[str, float]], None]
 
@@ -35,6 +36,7 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     """
     notes = []
     task = config.known_task() or detect_task(config.data)
+    config = fitted(config, task)
     metric, weights = config.metric, config.inception_weights
     if metric != "shapes":
         found = find_inception_weights(Path(weights) if weights else None)

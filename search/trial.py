@@ -148,7 +148,7 @@ class _Trial:
         # Equal compute: steps that a method did not spend on pruning are spent on fine-tuning.
         self.spare = max(0, config.prune_steps - pruned.steps)
         self.steps = config.finetune_steps + self.spare
-        self.architecture = pruned.plan.architecture(config.model, config.model_args)
+        self.architecture = pruned.plan.architecture(config.model_name, config.model_args)
         self.costs = [Measurement(name, value, _unit(name), protocol=_COST_PROTOCOL) for name, value in counted.items()]
 
     def finetune(self) -> TrialResult:

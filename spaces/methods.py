@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from ..gan_models.pruning.catalog import method_spec
 from ..gan_models.pruning.method import Setting
-from .widths import LOWEST_RATIO, WidthSpace
+from .widths import RATIO_RANGE, WidthSpace
 
 TARGET = "target"
 RATIO = "ratio:"
@@ -24,14 +24,12 @@ class Point:
         target: The cost aimed at.
         settings: The method's settings.
         widths: Channels by group, None where the method learns them.
-        before_scaling: Cost of the ratios as drawn; None without ratios.
         params: The point as it will really be built, in the names of `distributions`.
     """
 
     target: float
     settings: Mapping[str, Any]
     widths: Mapping[str, int] | None
-    before_scaling: float | None
     params: Mapping[str, Any]
 
 
@@ -62,7 +60,7 @@ class MethodSpace:
             space[f"{self.method}.{setting.name}"] = _distribution(setting)
         if spec.searches_ratios:
             for name in self.widths.dimensions:
-                space[RATIO + name] = FloatDistribution(LOWEST_RATIO, 1.0)
+                space[RATIO + name] = FloatDistribution(*RATIO_RANGE, log=True)
         return space
 
     def defaults(self, target: float) -> dict[str, Any]:
@@ -84,14 +82,14 @@ class MethodSpace:
         target = self.high if self.fixed_target else float(min(max(params[TARGET], self.low), self.high))
         settings = {s.name: params[f"{self.method}.{s.name}"] for s in spec.settings}
         built = dict(params) if self.fixed_target else dict(params) | {TARGET: target}
-        widths, before = None, None
+        widths = None
         if spec.searches_ratios:
             ratios = {name: float(params[RATIO + name]) for name in self.widths.dimensions}
-            widths, before = self.widths.decode(ratios, target), self.widths.before_scaling(ratios)
+            widths = self.widths.decode(ratios, target)
             built |= {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
         elif spec.widths == "given":
             widths = self.widths.uniform(target)
-        return Point(target, settings, widths, before, built)
+        return Point(target, settings, widths, built)
 
 
 def _distribution(setting: Setting) -> BaseDistribution:

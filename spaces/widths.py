@@ -10,7 +10,9 @@ import numpy as np
 
 from ..gan_models.cost_form import CostForm, CostModel
 
-LOWEST_RATIO = 1 / 64
+# A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
+# the same shape would be another point at every cost, and no sampler could learn it from one to the next.
+RATIO_RANGE = (0.25, 4.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class WidthSpace:
         return next((pattern for pattern in self.ties if fnmatchcase(group, pattern)), group)
 
     def decode(self, ratios: Mapping[str, float], target: float) -> dict[str, int]:
-        """Widths in proportion to the ratios, scaled by one factor to meet the target from below.
+        """Widths in proportion to the ratios (only their quotients count), scaled to meet the target from below.
 
         Raises:
             InfeasibleBudget: Even the smallest plan costs more.
@@ -53,21 +55,20 @@ class WidthSpace:
         return dict(zip(self.form.names, widths.tolist(), strict=True))
 
     def encode(self, widths: Mapping[str, int]) -> dict[str, float]:
-        """The ratios that were really built: width / size, averaged over a tied set, at least 1/64."""
+        """The ratios that were really built: width / size over its geometric mean, inside RATIO_RANGE.
+
+        A tied set has the mean of its groups.
+        """
+        shares = np.log(self.form.widths(widths) / self.form.sizes)
         parts: dict[str, list[float]] = {}
-        for name, size in zip(self.form.names, self.form.sizes.tolist(), strict=True):
-            parts.setdefault(self._owner(name), []).append(widths[name] / size)
-        return {name: float(min(1.0, max(LOWEST_RATIO, np.mean(values)))) for name, values in parts.items()}
+        for name, share in zip(self.form.names, shares - shares.mean(), strict=True):
+            parts.setdefault(self._owner(name), []).append(float(share))
+        low, high = RATIO_RANGE
+        return {name: float(np.clip(np.exp(np.mean(values)), low, high)) for name, values in parts.items()}
 
     def uniform(self, target: float) -> dict[str, int]:
         """The plan with the same ratio everywhere. Raises InfeasibleBudget."""
         return self.decode(dict.fromkeys(self.dimensions, 1.0), target)
-
-    def before_scaling(self, ratios: Mapping[str, float]) -> float:
-        """Cost of the ratios as drawn, before they are scaled to a target."""
-        ideal = [size * ratios[self._owner(name)] for name, size in zip(self.form.names, self.form.sizes, strict=True)]
-        widths = self.form.fit(ideal, self.floor, self.multiple)
-        return float((self.model or self.form).predict(widths, self.cost))
 
     def cheapest(self) -> float:
         """Cost of the smallest plan."""

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.config import StudyConfig
 from ..search.early_stopping import StoppingRule
 from ..search.engine import Engine
@@ -30,6 +31,7 @@ from .outcome import DENSE, outcome_of
 from .reader import COST_LIMIT, StudyRecord, read_study
 from .storage import parse_url
 from .store import Store
+from .weights import located
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
@@ -276,7 +278,9 @@ class Study:
             done = sum(record.state != "FAIL" for record in store.records())
             if trials is not None and trials < done:
                 raise ValueError(f"--trials is the study's total: {done} are there already, got {trials}")
-            plan = plan_study(replace(config, trials=trials or config.trials, hours=hours))
+            config = located(config, store.folder)
+            made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
+            plan = plan_study(replace(config, trials=trials or config.trials, hours=hours), check_teacher=not made)
             store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
             _search(store, plan, options, on_event, on_teacher)
         return Study.open(self.record.name, self.storage, self.artifacts)

@@ -129,7 +129,7 @@ def inspect(
         raise ValueError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
     with torch.device("meta"):
         network = build(model, opt.read_arguments(model_args))
-    found = inspection(find_groups(network, example_input(shape)), model, shape, channel_multiple)
+    found = inspection(network, find_groups(network, example_input(shape)), model, shape, channel_multiple)
     if as_json:
         _print(found)
     else:
@@ -139,7 +139,7 @@ def inspect(
 @app.command()
 def demo(
     out: opt.Out = Path("demo"),
-    trials: Annotated[int, typer.Option(help="Trials of the demo's search.")] = 12,
+    trials: Annotated[int, typer.Option(help="Trials of the demo's search.")] = 10,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     small: Annotated[bool, typer.Option(help="Seconds instead of minutes: shows the path, not the quality.")] = False,
 ) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Bundle = Annotated[Path, typer.Argument(help="Folder of an exported generator.")]
 NoCode = Annotated[
-    bool, typer.Option("--no-code", help="Refuse a bundle that brings its own generator's source, which would be run.")
+    bool, typer.Option("--no-code", help="Refuse a bundle whose generator is not in the catalog: loading it runs its code.")
 ]
 
 
@@ -166,4 +166,4 @@ def run(
     done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, catalog_only=no_code)
     for line in done.skipped:
         print(f"skipped {line}", file=sys.stderr)
-    print(f"{done.written} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))
+    print(f"{len(done.written)} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))

@@ -25,10 +25,10 @@ OPTIONS: Mapping[str, Any] = {
     "n_train": 1000,
     "n_test": 300,
     "teacher_steps": 1500,
-    "finetune_steps": 500,
+    "finetune_steps": 400,
     "rungs": (0.5,),
     "teacher_recipe": {"batch_size": 4, "lr": 2e-3},
-    "recipe": {"batch_size": 4, "lr": 1e-3, "distill_output": 50.0},
+    "recipe": {"batch_size": 4, "lr": 2e-3, "distill_output": 50.0},
     "task_settings": {"discriminator": {"ndf": 16}},
 }
 # The same path in seconds, for tests: pictures are of no use at this size.

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
-from ..gan_models.channels import ChannelGroups
+from ..gan_models.advice import what_to_change
+from ..gan_models.channels import AxisChannels, ChannelGroups, owner
 from ..spaces.budget import describe
 
 COSTS = ("macs", "macs_published", "params", "bytes")
 
 
-def inspection(groups: ChannelGroups, model: str, input_shape: tuple[int, ...], multiple: int = 1) -> dict[str, Any]:
+def inspection(
+    network: nn.Module, groups: ChannelGroups, model: str, input_shape: tuple[int, ...], multiple: int = 1
+) -> dict[str, Any]:
     """Everything `ganprune inspect` shows, as plain JSON; MACs are for one input."""
     layers: dict[str, dict[str, Any]] = {}
     for layer in groups.layers:
@@ -36,9 +41,49 @@ def inspection(groups: ChannelGroups, model: str, input_shape: tuple[int, ...], 
             }
             for group in groups.groups
         ],
-        "unpruned": [{"module": entry.module, "reason": entry.reason} for entry in groups.unpruned],
+        "modules": module_rows(network, groups),
         "layers": [{"module": name or "(the model)", **row} for name, row in layers.items()],
     }
+
+
+def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any]]:
+    """Every module with parameters: whether its channels can be pruned, with which group; if not, why, what to change."""
+    writes, follows = _groups_by_module(groups.writes, groups), _groups_by_module(_followers(groups), groups)
+    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    kinds = {name: type(module).__name__ for name, module in network.named_modules()}
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+    for name, parameter in network.named_parameters():
+        shapes.setdefault(owner(name), []).append(tuple(parameter.shape))
+    rows = []
+    for name, own in shapes.items():
+        row: dict[str, Any] = {"module": name or "(the model)", "kind": kinds[name]}
+        carried = writes.get(name) or ({} if name in reasons else follows.get(name)) or {}
+        if carried:
+            rows.append(row | {"prunable": True, "groups": list(carried)})
+            continue
+        single = any(len(shape) > 1 and 1 in shape[:2] for shape in own)
+        rest = "writes a single channel" if single else "goes with channels that stay"
+        reason = reasons.get(name, rest)
+        rows.append(row | {"prunable": False, "reason": reason, "change": what_to_change(reason)})
+    return rows
+
+
+def _followers(groups: ChannelGroups) -> list[AxisChannels]:
+    """Axes that carry channels without writing or reading them: norms, biases, slopes."""
+    others = {(entry.parameter, entry.axis) for entry in groups.writes}
+    others |= {(entry.parameter, entry.axis) for entry, _ in groups.gates}
+    return [entry for entry in groups.axes if (entry.parameter, entry.axis) not in others]
+
+
+def _groups_by_module(axes: Iterable[AxisChannels], groups: ChannelGroups) -> dict[str, dict[str, None]]:
+    """Module -> names of the groups on these axes, in order."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in axes:
+        for name, size in groups.sizes.items():
+            first = 1 + groups.offsets[name]
+            if ((entry.flat >= first) & (entry.flat < first + size)).any():
+                found.setdefault(owner(entry.parameter), {})[name] = None
+    return found
 
 
 def print_inspection(found: dict[str, Any], console: Console, layers: bool = True) -> None:
@@ -63,10 +108,13 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
             group["name"], str(group["channels"]), shown, f"{100 * group['macs_at_half'] / dense['macs']:.1f}%"
         )
     console.print(table)
-    if found["unpruned"]:
-        kept = Table("module", "why its channels stay", title="left whole", title_justify="left")
-        for entry in found["unpruned"]:
-            kept.add_row(entry["module"], entry["reason"])
+    whole = [row for row in found["modules"] if not row["prunable"]]
+    if whole:
+        kept = Table(
+            "module", "kind", "why its channels stay", "what to change", title="left whole", title_justify="left"
+        )
+        for row in whole:
+            kept.add_row(row["module"], row["kind"], row["reason"], row["change"])
         console.print(kept)
     if layers:
         by_layer = Table("layer", "kind", "MACs", "published", title="layers", title_justify="left")

@@ -78,7 +78,7 @@ def trial_generator(
         raise ArtifactError(f"trial {trial.number}: {weights} is not the file in the record (its sha256 differs)")
     try:
         plan = ChannelPlan.from_json(read_json(plan_file) or {})
-        same = plan.architecture(config.model, config.model_args) == trial.attributes.get("architecture")
+        same = plan.architecture(config.model_name, config.model_args) == trial.attributes.get("architecture")
         if not same:
             raise ArtifactError(f"trial {trial.number}: {plan_file} is not the plan in the record (its hash differs)")
         small = cut(full, groups, plan)

@@ -8,10 +8,13 @@ from .method import Method, MethodSpec, Setting
 
 _BY_COST = Setting(
     "cost_exponent",
-    1.0,
-    low=0.0,
+    0.05,
+    low=0.01,
     high=1.0,
-    note="a channel's score is divided by its share of the cost to this power: 0 ignores cost, 1 ranks per MAC",
+    # Scores inside a group differ by tens of percent, costs between groups by factors of ten: near 1 the ranking is
+    # by cost alone (whole groups fall to their floor), so most draws are small.
+    log=True,
+    note="a channel's score is divided by its share of the cost to this power: near 0 ignores cost, 1 ranks per MAC",
 )
 
 METHODS: dict[str, MethodSpec] = {

@@ -29,7 +29,6 @@ class FakeProposals:
             target=params["target"],
             cost="macs",
             widths=widths,
-            cost_before_scaling=1.0,
             identity=f"{method}:{widths}" if self.coarse else "",
         )
 

@@ -32,7 +32,7 @@ def new():
             "distributions": SPACE,
             "target": target,
             "origin": "tpe",
-            "request": {"settings": {"s": 1}, "cost": "macs", "widths": {"g": 4}, "cost_before_scaling": 2.0},
+            "request": {"settings": {"s": 1}, "cost": "macs", "widths": {"g": 4}},
             "identity": "i",
             "sampler_state": {"generation": 2},
         }

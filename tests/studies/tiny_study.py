@@ -82,7 +82,7 @@ def make(config: StudyConfig, trials) -> Made:
             target = share * plan.dense[plan.cost]
             space = plan.proposals().widths
             widths = space.uniform(target) if method == "uniform" else None
-            request = {"settings": {}, "cost": plan.cost, "widths": widths, "cost_before_scaling": None}
+            request = {"settings": {}, "cost": plan.cost, "widths": widths}
             store.create_trial(NewTrial(method, {}, {}, target, origin, request))
             store.started(number)
             asked = TrialRequest(

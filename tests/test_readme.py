@@ -1,0 +1,111 @@
+"""The README tells the truth: its commands run, its files exist, its numbers are those of the code."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Documented small sizes: what makes the README's commands finish in seconds. Nothing else of them is changed.
+SMALL = {
+    "search": "--image-size 16 --trials 2 --teacher-steps 2 --finetune-steps 2 --batch-size 2 --executor local "
+    "--metric shapes",
+    "resume": "--trials 3 --executor local",
+    "train": "--image-size 16 --steps 2 --batch-size 2",
+}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.S | re.M)
+
+
+def commands() -> list[list[str]]:
+    return [shlex.split(line) for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+def test_every_make_target_named_is_there():
+    """`make NAME` of the README is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    named = {word for command in commands() if command[0] == "make" for word in command[1:]}
+    named |= {word for words in re.findall(r"`make ([a-z ]+)`", README) for word in words.split()}
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_every_file_named_is_there():
+    """Links and pictures of the README point to files of the repository."""
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / target).is_file(), target
+
+
+def test_every_command_of_the_readme_runs(tmp_path):
+    """The README's ganprune commands, in their order, at small sizes, each exit 0."""
+    rng = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        (tmp_path / "pairs" / split).mkdir(parents=True)
+        for i in range(4):
+            image = Image.fromarray(rng.integers(0, 255, (16, 32, 3), dtype=np.uint8))
+            image.save(tmp_path / "pairs" / split / f"{i}.png")
+    own = next(block for block in blocks("python") if block.startswith("# own.py"))
+    (tmp_path / "own.py").write_text(own)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+    ran = []
+    for command in commands():
+        if command[0] != "ganprune":
+            continue
+        arguments = [*command[1:], *SMALL.get(command[1], "").split()]
+        if "own.py:generator" in arguments and command[1] == "search":
+            arguments[arguments.index("--input-shape") + 1] = "3,16,16"
+        launch = [sys.executable, "-c", "from ganprune.studies.cli import main; main()", *arguments]
+        done = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        ran.append(command[1])
+    assert set(ran) >= {"search", "resume", "pareto", "report", "export", "verify", "run", "train", "inspect"}
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    """The Python example runs as it stands, with smaller numbers in its options."""
+    example = next(block for block in blocks("python") if "Search(" in block)
+    assert '"image_size": 64, "trials": 20' in example
+    small = (
+        '"image_size": 16, "trials": 2, "teacher_steps": 2, "finetune_steps": 2, "n_train": 8, "n_test": 8, '
+        '"metric": "shapes", "task_settings": {"discriminator": {"ndf": 4}}'
+    )
+    example = example.replace('"image_size": 64, "trials": 20', small)
+    example = example.replace("options=options)", "options=options, run_options=RunOptions(executor='local'))")
+    example = example.replace("import Search, Study", "import RunOptions, Search, Study")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "README", "exec"), {})
+    assert (tmp_path / "smallest" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("word", ["search", "resume", "show", "pareto", "report", "export", "verify", "run", "inspect"])
+def test_every_command_says_what_it_does(word: str):
+    """`ganprune COMMAND --help` names its options."""
+    code = "from ganprune.studies.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, word, "--help"], capture_output=True, text=True, check=True)
+    assert "--help" in done.stdout
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_the_methods_of_the_readme_are_those_of_the_catalog():
+    """The README's table of methods is the catalog."""
+    from ganprune.gan_models.pruning.catalog import METHODS
+
+    table = README.partition("## Methods")[2].partition("\n## ")[0]
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| (\w+) \|$", table, flags=re.M))
+    assert listed == {name: spec.widths for name, spec in METHODS.items()}
+
+
+def test_the_commands_of_the_readme_are_all_commands():
+    """The README lists every command and no other."""
+    listed = set(re.search(r"All commands: `([a-z ]+)`", README)[1].split())
+    code = "from ganprune.studies.cli import app; import typer; print(*typer.main.get_command(app).commands)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == listed
