@@ -15,7 +15,9 @@ N_PLANS = 100_000
 
 def main() -> None:
     """Prints one table."""
-    print(f"{'network':24s} {'groups':>6s} {'trace s':>8s} {'plans/s macs':>14s} {'plans/s params':>15s} {'solve ms':>9s}")
+    print(
+        f"{'network':24s} {'groups':>6s} {'trace s':>8s} {'plans/s macs':>14s} {'plans/s params':>15s} {'solve ms':>9s}"
+    )
     for name in ("resnet_9blocks", "resnet_6blocks", "mobile_resnet_9blocks", "unet_256", "unet_128", "sngan_32"):
         with torch.device("meta"):
             model = build(name)

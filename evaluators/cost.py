@@ -138,13 +138,14 @@ class _Dispatched:
 
 def _on_meta_or_here(model: nn.Module, inputs: tuple[Tensor, ...], count: Callable[..., T]) -> T:
     """Counts on the meta device (shapes only, milliseconds); where the network cannot run there, for real."""
-    duplicate = copy.deepcopy(model).eval()
+    # Without gradients: torch's module tracker fails on a view of a parameter (a learned constant, expanded).
+    duplicate = copy.deepcopy(model).eval().requires_grad_(False)
     try:
         with torch.no_grad():
             return count(duplicate.to("meta"), tuple(x.to("meta") for x in inputs))
     except (RuntimeError, NotImplementedError):
         with torch.no_grad():
-            return count(copy.deepcopy(model).eval(), inputs)
+            return count(copy.deepcopy(model).eval().requires_grad_(False), inputs)
 
 
 def _dispatched(model: nn.Module, inputs: tuple[Tensor, ...]) -> _Dispatched:

@@ -42,4 +42,6 @@ ADVICE: tuple[tuple[str, str], ...] = (
 
 def what_to_change(reason: str) -> str:
     """Advice for a reason of `Unpruned`; `NOTHING` starts it where the channels must stay."""
-    return next((advice for part, advice in ADVICE if part in reason), "keep the channels on axis 1 from layer to layer")
+    return next(
+        (advice for part, advice in ADVICE if part in reason), "keep the channels on axis 1 from layer to layer"
+    )

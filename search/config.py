@@ -155,7 +155,14 @@ class StudyConfig:
                 )
 
     def _check_numbers(self) -> None:
-        least = {"image_size": 8 if self.image_size else 0, "trials": 1, "ladder": 0, "teacher_steps": 0, "prune_steps": 0, "finetune_steps": 1}
+        least = {
+            "image_size": 8 if self.image_size else 0,
+            "trials": 1,
+            "ladder": 0,
+            "teacher_steps": 0,
+            "prune_steps": 0,
+            "finetune_steps": 1,
+        }
         least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1}
         for name, low in least.items():
             if getattr(self, name) < low:

@@ -80,15 +80,12 @@ class SpaceProposals:
             for method in [starters[i % len(starters)]]
         ]
 
-    def translate(self, method: str, params: Mapping[str, Any], to: str) -> Mapping[str, Any] | None:
-        """A plan of given widths as a point of a method that searches ratios; None where there is none."""
-        if not method_spec(to).searches_ratios or method == to:
-            return None
-        widths = self.space(method).decode(params).widths
-        if widths is None:
+    def translate(self, widths: Mapping[str, int], target: float, to: str) -> Mapping[str, Any] | None:
+        """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""
+        if not method_spec(to).searches_ratios or set(widths) != set(self.widths.form.names):
             return None
         point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
-        return point if self.fixed_target else point | {TARGET: params[TARGET]}
+        return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.budget)}
 
 
 def ladder_size(trials: int) -> int:

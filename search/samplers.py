@@ -62,8 +62,8 @@ class Proposals(Protocol):
         """The first trials: (method, params) of uniform plans inside the budget, from large to small."""
         ...
 
-    def translate(self, method: str, params: Mapping[str, Any], to: str) -> Mapping[str, Any] | None:
-        """A point of one method as the same plan in another method's sub-space; None where there is none."""
+    def translate(self, widths: Mapping[str, int], target: float, to: str) -> Mapping[str, Any] | None:
+        """A plan that some method built, as a point of another method's sub-space; None where there is none."""
         ...
 
 
@@ -185,7 +185,9 @@ class Chooser:
         for record in records:
             new, params = record.new, record.new.params
             if new.method != method:
-                translated = self.proposals.translate(new.method, params, method)
+                # Widths that another method was given or has learned are worth knowing wherever widths are searched.
+                widths = new.request.get("widths") or record.attributes.get("plan")
+                translated = self.proposals.translate(widths, new.target, method) if widths else None
                 if translated is None:
                     continue
                 params = translated

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Bundle = Annotated[Path, typer.Argument(help="Folder of an exported generator.")]
 NoCode = Annotated[
-    bool, typer.Option("--no-code", help="Refuse a bundle whose generator is not in the catalog: loading it runs its code.")
+    bool,
+    typer.Option("--no-code", help="Refuse a bundle whose generator is not in the catalog: loading it runs its code."),
 ]
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ..evaluators.measurement import Measurement
 from ..search.ledger import TrialRecord
@@ -203,9 +203,9 @@ def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "") -> Table:
     shown = [i for i, head in enumerate(heads) if head in ALWAYS or any(line[i] for line in lines)]
     for i in shown:
         left = heads[i] in ("method", "state")
-        table.add_column(escape(heads[i]), justify="left" if left else "right", overflow="fold")
+        table.add_column(Text(heads[i]), justify="left" if left else "right", overflow="fold")
     for line in lines:
-        table.add_row(*(escape(line[i]) for i in shown))
+        table.add_row(*(Text(line[i]) for i in shown))
     return table
 
 

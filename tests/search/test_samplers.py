@@ -91,6 +91,17 @@ def test_the_ladder_comes_first_and_seeds_the_others():
     assert [s.params for s in seen[:3]] == [{"target": t, "widths.x": 0.5} for t in (1.0, 0.5, 0.25)]
 
 
+def test_learned_widths_teach_the_width_search():
+    """A plan that another method found is a point of the width search once it is built; before that it is not seen."""
+    chooser = Chooser(FakeProposals(), Choice())
+    first = simulate(chooser, 1, bowl)[0]
+    learned = replace(first, new=replace(first.new, method="learned", request={"widths": None}))
+    space = chooser.proposals.distributions("widths")
+    assert chooser._seen([learned], "widths", space) == []
+    built = replace(learned, attributes={"plan": {"a": 7}})
+    assert [seen.params for seen in chooser._seen([built], "widths", space)] == [{"target": 1.0, "widths.x": 0.5}]
+
+
 def test_a_failed_rung_of_the_ladder_is_not_repeated():
     """A ladder trial that failed is not tried again; the ladder goes on behind it."""
     chooser = Chooser(FakeProposals(), Choice())
