@@ -13,7 +13,6 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -31,7 +30,7 @@ from ganprune.search.config import StudyConfig
 from ganprune.search.request import TrialRequest
 from ganprune.search.teacher import make_teacher, resolve
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies.api import RunOptions, Search
+from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.demo import OPTIONS
 from ganprune.studies.outcome import outcome_of
 
@@ -110,11 +109,9 @@ def _random(bench: Bench, target: trials.Target, seed: int) -> ChannelPlan:
     return land(bench.groups.form, {n: draw.permutation(s) for n, s in ranked.items()}, target)
 
 
-def search(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path, n_trials: int) -> None:
-    """Hypervolume of a search's front, of its own ladder, and of as many uniform plans as it had trials."""
-    print(
-        f"{n_trials} trials under 40 % of MACs, {STEPS} steps each; hypervolume as a share of the reference's rectangle:"
-    )
+def search(seeds: range, out: Path, n_trials: int, controls: int) -> None:
+    """Hypervolume of a search's front, of its own ladder and, for the first seeds, of as many uniform plans."""
+    print(f"{n_trials} trials under 40 % of MACs, {STEPS} steps each; hypervolume, share of the reference's rectangle:")
     print(f"  {'':6s} {'ladder':>8s} {'front':>8s} {'gained':>8s} {'uniform only':>13s} {'front - uniform only':>21s}")
     for seed in seeds:
         volumes = {}
@@ -122,21 +119,25 @@ def search(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path, n_tri
             ("search", ["uniform", "widths", "magnitude"], 8),
             ("uniform", ["uniform"], n_trials),
         ):
+            if name == "uniform" and seed >= controls:
+                continue
             folder = out / f"study-{name}-{seed}"
             options = {**SETTINGS, "trials": n_trials, "methods": methods, "ladder": ladder, "seed": seed}
             options |= {"teacher": str(out / "teacher" / "generator-G.safetensors")}
             options |= {"teacher_discriminator": str(out / "teacher" / "discriminator-G.safetensors")}
-            launched = Search(
-                "resnet", "builtin:shapes", "40%", name, options, f"sqlite:///{folder}.db", folder, RunOptions()
-            )
-            volumes[name] = outcome_of(launched.run().record)
-        found, alone = volumes["search"].hypervolume(), volumes["uniform"]
+            storage = f"sqlite:///{folder}.db"
+            if folder.exists():  # an earlier, interrupted run of this benchmark
+                study = Study.open(name, storage, folder).resume()
+            else:
+                study = Search("resnet", "builtin:shapes", "40%", name, options, storage, folder, RunOptions()).run()
+            volumes[name] = outcome_of(study.record)
+        found = volumes["search"].hypervolume()
         assert found is not None
-        same = replace(volumes["search"], study=replace(alone.study, name="uniform"))
-        ours = _volume(volumes["search"], found.quality, found.cost)
-        theirs = _volume(same, found.quality, found.cost)
-        gained, ahead = ours - found.ladder, ours - theirs
-        print(f"  seed {seed} {found.ladder:8.4f} {ours:8.4f} {gained:+8.4f} {theirs:13.4f} {ahead:+21.4f}", flush=True)
+        line = f"  seed {seed} {found.ladder:8.4f} {found.front:8.4f} {found.gain:+8.4f}"
+        if "uniform" in volumes:
+            theirs = _volume(volumes["uniform"], found.quality, found.cost)
+            line += f" {theirs:13.4f} {found.front - theirs:+21.4f}"
+        print(line, flush=True)
 
 
 def _volume(outcome: Any, quality: float, cost: float) -> float:
@@ -157,6 +158,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["inherit", "scores", "search"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--controls", type=int, default=3, help="seeds that also search uniform plans alone")
     parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
     given = parser.parse_args()
     bench, teacher = opened(given.out.absolute())
@@ -166,7 +168,7 @@ def main() -> None:
     if "scores" in given.parts:
         scores(bench, teacher, seeds, given.out)
     if "search" in given.parts:
-        search(bench, teacher, seeds, given.out.absolute(), given.trials)
+        search(seeds, given.out.absolute(), given.trials, min(given.controls, given.seeds))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         for atom, position, count in zip(atoms.tolist(), index.tolist(), counts.tolist(), strict=True):
             signature[atom].append((number, count))
             first.setdefault(atom, (number, position))
-    all_writes = [*_constants(walk, model, atom_of), *walk.writes]
+    constants = _constants(walk, model, atom_of)
+    all_writes = [*constants, *walk.writes]
     write_keys = {(site.parameter, site.axis): order for order, site in reversed(list(enumerate(all_writes)))}
     by_key: dict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
     for atom, key in signature.items():
@@ -69,7 +70,9 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         found.append(
             (
                 min(writers),
-                owner(all_writes[min(writers)].parameter) or all_writes[min(writers)].parameter,
+                all_writes[min(writers)].parameter
+                if min(writers) < len(constants)
+                else owner(all_writes[min(writers)].parameter),
                 modules,
                 sorted(atoms, key=first.__getitem__),
             )

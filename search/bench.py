@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..evaluators.features import Encoder, load_encoder
 from ..evaluators.measurement import Measurement
 from ..evaluators.suite import measure_quality
-from ..gan_models.catalog import build, example_input
+from ..gan_models.catalog import build
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into, load_weights, sha256
 from ..gan_models.groups import find_groups
@@ -24,6 +24,7 @@ from ..gan_models.training.task import Task, make_task
 from ..spaces.widths import select
 from .artifacts import read_json
 from .config import StudyConfig
+from .sides import Side, examples, joined, mean_quality, new_network, pruned_names, sides_of
 
 EVAL_BATCH = 32
 REAL = "real.safetensors"
@@ -41,42 +42,49 @@ class Bench:
     Attributes:
         config: The study's configuration, resolved.
         device: Where networks run.
-        network: The generator that is pruned.
+        names: The generators that are pruned.
         generators: The teacher's, by name: eval mode, frozen.
         discriminators: The teacher's, by generator name.
-        groups: Of the generator that is pruned.
+        groups: Of what is pruned.
+        sides: Where both directions are pruned, what belongs to each.
         train_data, test_data: Images.
         encoder: Of the quality.
-        real_features: Of the real images [M, d].
+        real_features: Of the real images [M, d], by the generator whose outputs they are compared with.
     """
 
     config: StudyConfig
     device: torch.device
-    network: str
+    names: tuple[str, ...]
     generators: dict[str, nn.Module]
     discriminators: nn.ModuleDict
     groups: ChannelGroups
+    sides: tuple[Side, ...]
     train_data: ImageSet
     test_data: ImageSet
     encoder: Encoder
-    real_features: Tensor
+    real_features: dict[str, Tensor]
 
     def task(self) -> Task:
         """A fresh task: it may hold an image pool, so no two runs share one."""
         return make_task(self.config.task, self.config.task_settings, self.config.seed)
 
-    def example(self, n: int = 1) -> Tensor:
-        """Inputs [n, ...] of the generator that is pruned."""
-        return example_input(self.config.example_shape(), n)
+    def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
+        """Of all generators those that are pruned, as one network."""
+        return joined(self.config, generators)
 
     def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
-        """Quality of a generator on the test images; the first one is the study's quality.
+        """Quality of what is pruned on the test images; the first one is the study's quality.
 
         Args:
-            model: Takes the pruned generator's inputs.
+            model: As `joined` gives it; where both directions are pruned, quality is the mean of theirs.
             full: Whether to add intervals and details; without, rungs are cheap.
         """
-        task, name = self.task(), self.network
+        if len(self.names) == 1:
+            return self._measure(model, self.names[0], full)
+        return mean_quality({name: self._measure(model.get_submodule(name), name, full) for name in self.names})
+
+    def _measure(self, model: nn.Module, name: str, full: bool) -> list[Measurement]:
+        task = self.task()
         batches = (
             {"input": task.generate_input(batch, name), "target": real_images(batch, name)}
             for batch in batches_of_test(self.test_data, self.config)
@@ -88,7 +96,7 @@ class Bench:
             generate,
             batches,
             self.encoder,
-            self.real_features,
+            self.real_features[name],
             device=self.device,
             paired=task.name == "paired",
             interval=full,
@@ -122,28 +130,16 @@ def real_images(batch: Mapping[str, Tensor], network: str) -> Tensor:
     return batch["target"] if "target" in batch else batch["B" if network == "AtoB" else "A"]
 
 
-def pruned_network(config: StudyConfig) -> str:
-    """The generator that a study prunes.
-
-    Raises:
-        ValueError: The task has no generator of the name that was given.
-    """
-    names = make_task(config.task, config.task_settings, config.seed).generator_names
-    if config.prune_network and config.prune_network not in names:
-        raise ValueError(f"the task {config.task} has no generator {config.prune_network!r}; it has {', '.join(names)}")
-    return config.prune_network or names[0]
-
-
 def groups_of(config: StudyConfig, model: nn.Module | None = None) -> ChannelGroups:
-    """Channel groups of the study's generator, less what patterns leave whole.
+    """Channel groups of what the study prunes, less what patterns leave whole.
 
     Raises:
         ValueError: Nothing can be pruned, a pattern matches nothing, or the network cannot be traced.
     """
     if model is None:
         with torch.device("meta"):
-            model = build(config.model, config.model_args)
-    example = example_input(config.example_shape())
+            model = new_network(config)
+    example = examples(config)
     groups = find_groups(model, example)
     left_out = select(groups.names, config.prune, config.keep)
     if left_out:
@@ -171,20 +167,22 @@ def _open(config_text: str, folder: str, digest: str) -> Bench:
         _load(discriminators[name], path, f"discriminator-{name}", record)
     for model in (*generators.values(), *discriminators.values()):
         model.to(device).eval().requires_grad_(False)
-    network = pruned_network(config)
+    names = pruned_names(config)
+    groups = groups_of(config, joined(config, generators).cpu())
     spec = config.data_spec()
     weights = Path(config.inception_weights) if config.inception_weights else None
     return Bench(
         config=config,
         device=device,
-        network=network,
+        names=names,
         generators=generators,
         discriminators=discriminators,
-        groups=groups_of(config, generators[network].cpu()),
+        groups=groups,
+        sides=sides_of(config, groups),
         train_data=open_split(spec, "train"),
         test_data=open_split(spec, "test"),
         encoder=load_encoder(config.metric, weights).to(device),
-        real_features=load_weights(path / REAL)["features"],
+        real_features=load_weights(path / REAL),
     )
 
 

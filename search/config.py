@@ -22,8 +22,9 @@ from .artifacts import check_study_name
 
 Metric = Literal["auto", "inception", "shapes"]
 METRICS = ("auto", "inception", "shapes")
+DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 # What may differ between two runs of one study: none of it changes what a trial is.
-FREE = ("name", "trials", "hours", "device")
+FREE = ("name", "trials", "hours", "device", "data_workers")
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ class StudyConfig:
         sampler, mode, shares, seed, deterministic: See `search.samplers`.
         prune, keep, tie: Patterns of group names.
         channel_multiple: Widths are multiples of this, or full.
-        prune_network: The generator to prune where the task has several.
+        prune_network: The generator to prune where the task has several, or `both`.
         batch: Asks in batches of this size where `deterministic`.
         device: auto, cpu, cuda.
         hours: Time limit of one run; None for none.
+        data_workers: Processes that read images ahead of one training; 0 reads in the trial itself.
 
     Raises:
         ValueError: One line: what was given, what is allowed.
@@ -99,7 +101,7 @@ class StudyConfig:
     rungs: tuple[float, ...] = (0.25, 0.5)
     reduction: int = 0
     teacher_recipe: Recipe = field(default_factory=Recipe)
-    recipe: Recipe = field(default_factory=lambda: Recipe(distill_output=10.0))
+    recipe: Recipe = field(default_factory=lambda: Recipe(distill_output=DISTILL))
     metric: Metric = "auto"
     inception_weights: str = ""
     n_eval: int = 0
@@ -116,6 +118,7 @@ class StudyConfig:
     batch: int = 4
     device: str = "auto"
     hours: float | None = None
+    data_workers: int = 0
 
     def __post_init__(self) -> None:
         """Checks everything that needs no torch and no data."""
@@ -163,7 +166,7 @@ class StudyConfig:
             "prune_steps": 0,
             "finetune_steps": 1,
         }
-        least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1}
+        least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1, "data_workers": 0}
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise ValueError(f"{name} is {getattr(self, name)}; use {low} or more")
@@ -225,9 +228,9 @@ class StudyConfig:
         if unknown:
             raise ValueError(f"unknown option {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
         values = dict(data)
-        for name in ("teacher_recipe", "recipe"):
+        for name, own in (("teacher_recipe", {}), ("recipe", {"distill_output": DISTILL})):
             if isinstance(values.get(name), Mapping):
-                values[name] = read_settings(Recipe, values[name])
+                values[name] = read_settings(Recipe, own | dict(values[name]))
         if isinstance(values.get("input_shape"), str):
             values["input_shape"] = parse_input_shape(values["input_shape"])
         try:

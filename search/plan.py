@@ -13,13 +13,13 @@ from ..gan_models.checkpoint import load_into
 from ..gan_models.training.data import open_split
 from ..gan_models.training.task import make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
+from ..spaces.joint_widths import JointWidths
 from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
 from .config import StudyConfig
 from .proposals import SpaceProposals
+from .sides import COSTS, Side, sides_of
 from .teacher import files_by_network, resolve
-
-COSTS = ("macs", "macs_published", "params", "bytes")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class StudyPlan:
         groups: Of the generator that is pruned.
         dense, cheapest: Cost name -> cost of the full network, and of the smallest plan.
         budgets: Every budget with its bound in the cost's unit; the first one is the objective.
+        sides: Where both directions are pruned, what belongs to each.
         notes: What a user should be told.
     """
 
@@ -40,6 +41,7 @@ class StudyPlan:
     cheapest: dict[str, float]
     budgets: tuple[tuple[Budget, float], ...]
     notes: tuple[str, ...] = ()
+    sides: tuple[Side, ...] = ()
 
     @property
     def cost(self) -> str:
@@ -48,32 +50,31 @@ class StudyPlan:
 
     @property
     def limit(self) -> float:
-        """The first budget's bound."""
-        return self.budgets[0][1]
+        """The first budget's bound; the sum of both where both directions are pruned."""
+        return sum(side.limit for side in self.sides) or self.budgets[0][1]
 
     def proposals(self) -> SpaceProposals:
         """The spaces of all methods."""
         config = self.config
-        widths = WidthSpace(self.groups.form, self.cost, multiple=config.channel_multiple, ties=config.tie)
+        form, multiple = self.groups.form, config.channel_multiple
+        if self.sides:
+            parts = tuple((side.name, side.groups.form, side.share) for side in self.sides)
+            widths = JointWidths(form, self.cost, multiple=multiple, ties=config.tie, sides=parts)
+        else:
+            widths = WidthSpace(form, self.cost, multiple=multiple, ties=config.tie)
         return SpaceProposals(widths, self.limit, config.methods, config.ladder, fixed_target=config.mode == "target")
 
 
 def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, float], ...]:
-    """Every budget with its bound.
+    """Every budget of one generator with its bound.
 
     Raises:
-        BudgetError: Below the smallest plan or not below the dense network, of a network that is not pruned, or
-            in milliseconds.
+        BudgetError: Below the smallest plan or not below the dense network, or of a network that is not pruned.
     """
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
     cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
     found = []
     for budget in (parse_budget(text, config.convention) for text in config.budgets):
-        if budget.cost == "latency_ms":
-            raise BudgetError(
-                f"budget {budget.text} needs a latency profile of the device, which this version cannot make: "
-                "give MACs, FLOPs, parameters, bytes or a percentage"
-            )
         if budget.network not in (None, config.prune_network):
             raise BudgetError(f"budget {budget.text} is for {budget.network}; this study prunes {config.prune_network}")
         found.append((budget, budget.resolve(dense, cheapest)))
@@ -98,11 +99,23 @@ def plan_study(config: StudyConfig, check_teacher: bool = True) -> StudyPlan:
         check_weights(config)
     groups = groups_of(config)
     select(groups.names, config.tie, ())  # raises where a pattern matches nothing
-    budgets = limits(config, groups)
+    check_no_latency(config)
+    sides = sides_of(config, groups)
+    budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups)
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
     cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
     notes += [budget.note for budget, _ in budgets if budget.note]
-    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes))
+    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides)
+
+
+def check_no_latency(config: StudyConfig) -> None:
+    """Raises BudgetError for a budget in milliseconds."""
+    for budget in (parse_budget(text, config.convention) for text in config.budgets):
+        if budget.cost == "latency_ms":
+            raise BudgetError(
+                f"budget {budget.text} needs a latency profile of the device, which this version cannot make: "
+                "give MACs, FLOPs, parameters, bytes or a percentage"
+            )
 
 
 def check_weights(config: StudyConfig) -> None:

@@ -18,6 +18,7 @@ from .samplers import Decoded
 # The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
 # even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
 LOWEST_SHARE = 1 / 8
+N_STARTS = 4
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,16 @@ class SpaceProposals:
             for i, target in enumerate(targets)
             for method in [starters[i % len(starters)]]
         ]
+
+    def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
+        """Learned methods at their default settings, at four targets from the budget down; none for given widths.
+
+        Random settings are poor ones as a rule: without these a short study says nothing of a method.
+        """
+        if method_spec(method).widths == "given":
+            return []
+        targets = ladder(self.lowest, self.budget, 1 if self.fixed_target else N_STARTS)
+        return [self.space(method).defaults(target) for target in targets]
 
     def translate(self, widths: Mapping[str, int], target: float, to: str) -> Mapping[str, Any] | None:
         """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""

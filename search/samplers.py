@@ -17,6 +17,7 @@ from .ledger import NewTrial, TrialRecord
 from .mirror import SAMPLERS, Seen, suggest
 from .shares import LADDER, choose_method, fixed_shares, sampled
 
+START = "start"  # origin of a method's own first points
 REDRAWS = 10  # times that a proposal which repeats an earlier trial is drawn again
 Mode = Literal["pareto", "target"]
 
@@ -60,6 +61,10 @@ class Proposals(Protocol):
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """The first trials: (method, params) of uniform plans inside the budget, from large to small."""
+        ...
+
+    def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
+        """A method's own first points, before its sampler decides: sound settings at targets spread over the range."""
         ...
 
     def translate(self, widths: Mapping[str, int], target: float, to: str) -> Mapping[str, Any] | None:
@@ -142,6 +147,9 @@ class Chooser:
         space = self.proposals.distributions(method)
         history = self._seen(records, method, space)
         index = len(sampled(records, method))
+        starts = self.proposals.starts(method)
+        if index < len(starts):
+            return self._decoded(method, starts[index], number, START, {})
         params, state = suggest(choice.sampler, history, space, seed, choice.seed, index, choice.mode == "pareto")
         new = self._decoded(method, params, number, choice.sampler, state)
         for again in range(REDRAWS):

@@ -84,16 +84,21 @@ def choose_method(
 
     Returns:
         Its name: with shares given, the method furthest behind its share; else the one with the fewest trials
-        until each has 4, then one that is behind a tenth of all, then one drawn by hypervolume gained.
+        until each has 4 (the ladder's count for the method that made them), then one that is behind a tenth of all,
+        then one drawn by hypervolume gained.
     """
     counts = {method: len(sampled(records, method)) for method in methods}
     total = sum(counts.values())
     if given:
         shares = fixed_shares(methods, given)
         return max(methods, key=lambda method: shares[method] * (total + 1) - counts[method])
-    fewest = min(methods, key=lambda method: counts[method])
     floor = min(FLOOR, 1 / len(methods))
-    if counts[fewest] < max(EQUAL_ROUNDS, floor * total):
+    tried = {method: sum(record.new.method == method for record in records) for method in methods}
+    newest = min(methods, key=lambda method: tried[method])
+    if tried[newest] < EQUAL_ROUNDS:
+        return newest
+    fewest = min(methods, key=lambda method: counts[method])
+    if counts[fewest] < floor * total:
         return fewest
     gained = gains(records, methods)
     all_gained = sum(gained.values())

@@ -20,10 +20,11 @@ from ..gan_models.training.loop import Networks, best_device, train
 from ..gan_models.training.seeds import mixed
 from ..gan_models.training.task import Task, make_task
 from .artifacts import read_json, write_json
-from .bench import REAL, TEACHER, batches_of_test, open_bench, pruned_network, real_images
+from .bench import REAL, TEACHER, batches_of_test, open_bench, real_images
 from .config import StudyConfig
 from .proposals import ladder_size
 from .shapes import fitted
+from .sides import BOTH, pruned_names, pruned_network
 
 OnStep = Callable[[int, int, dict[str, float]], None]
 
@@ -51,7 +52,11 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         weights = str(found.absolute()) if found and metric == "inception" else ""
     settings = dict(config.task_settings)
     if task == "unpaired" and _single_file(config.teacher) and "directions" not in settings:
+        if config.prune_network == BOTH:
+            raise ValueError("--prune-direction both needs both generators: --teacher AtoB=FILE,BtoA=FILE")
         settings["directions"] = [config.prune_network or "AtoB"]
+        if not config.recipe.distils:
+            raise ValueError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
         notes.append(f"one generator given: {settings['directions'][0]} is distilled, without cycle")
     if task != "unconditional":
         judge = dict(settings.get("discriminator", {}))
@@ -120,7 +125,7 @@ def make_teacher(config: StudyConfig, folder: Path, on_step: OnStep | None = Non
     artifact = {"path": str(folder), "sha256": sha256(folder / TEACHER)}
     if "measurements" not in record:
         bench = open_bench(config, artifact)
-        measured = bench.measure(bench.generators[bench.network], full=True)
+        measured = bench.measure(bench.joined(bench.generators), full=True)
         record["measurements"] = [m.to_json() for m in measured]
         write_json(folder / TEACHER, record)
         artifact["sha256"] = sha256(folder / TEACHER)
@@ -159,6 +164,7 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
             teacher=dict(networks.generators.items()) if given else None,
             checkpoint_dir=folder / "checkpoint",
             checkpoint_every=max(100, steps // 20),
+            workers=config.data_workers,
             on_step=None if on_step is None else lambda step, losses: on_step(step, steps, losses),
         )
         seconds = trained.seconds
@@ -198,6 +204,8 @@ def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges
 
 
 def _real_features(config: StudyConfig, test: ImageSet, encoder: Encoder, folder: Path, device: torch.device) -> str:
-    network = pruned_network(config)
-    images = (real_images(batch, network).to(device) for batch in batches_of_test(test, config))
-    return save_weights({"features": features_of(images, encoder, device).cpu()}, folder / REAL)
+    features = {}
+    for name in pruned_names(config):
+        images = (real_images(batch, name).to(device) for batch in batches_of_test(test, config))
+        features[name] = features_of(images, encoder, device).cpu()
+    return save_weights(features, folder / REAL)

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 
 from ..evaluators.cost import count_macs
 from ..evaluators.measurement import Measurement
+from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import save_weights
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.catalog import make_method, method_spec
@@ -27,6 +29,7 @@ from .artifacts import write_json
 from .bench import Bench, open_bench
 from .config import StudyConfig
 from .request import TrialReport, TrialRequest, TrialResult
+from .sides import examples
 
 WEIGHTS, PLAN = "generator.safetensors", "plan.json"
 COUNTED = ("macs", "macs_published", "params", "bytes")
@@ -77,21 +80,54 @@ class _Clock:
 
 
 def _prune(bench: Bench, request: TrialRequest) -> Pruned:
+    """One generator; or both, one after the other, each to its share of the target: a method never sees two."""
+    if not bench.sides:
+        return _prune_one(bench, request, bench.names[0], bench.groups, bench.config.prune_steps)
+    done: dict[str, Pruned] = {}
+    kept: dict[str, tuple[int, ...]] = {}
+    discriminators = None
+    for side in bench.sides:
+        widths = None if request.widths is None else side.own(request.widths)
+        own = replace(request, target=side.share * request.target, widths=widths)
+        steps = bench.config.prune_steps // len(bench.sides)
+        done[side.name] = found = _prune_one(bench, own, side.name, side.groups, steps, discriminators)
+        cost = float(side.groups.form.predict(side.groups.form.widths(found.plan.widths), request.cost))
+        if cost > own.target * (1 + 1e-9):
+            raise CutMismatch(f"{side.name} costs {cost:.0f} {request.cost}, above its share {own.target:.0f}")
+        kept |= {f"{side.name}.{group}": channels for group, channels in found.plan.kept.items()}
+        discriminators = found.discriminators or discriminators
+    return Pruned(
+        model=bench.joined({name: found.model for name, found in done.items()}),
+        plan=ChannelPlan(kept),
+        steps=sum(found.steps for found in done.values()),
+        discriminators=discriminators,
+        record={name: dict(found.record) for name, found in done.items()},
+    )
+
+
+def _prune_one(
+    bench: Bench,
+    request: TrialRequest,
+    name: str,
+    groups: ChannelGroups,
+    steps: int,
+    discriminators: nn.ModuleDict | None = None,
+) -> Pruned:
     config = bench.config
     job = PruneJob(
-        model=bench.generators[bench.network].cpu(),
-        name=bench.network,
-        groups=bench.groups,
+        model=bench.generators[name].cpu(),
+        name=name,
+        groups=groups,
         target=Target(request.cost, request.target, multiple=config.channel_multiple),
         widths=request.widths,
         settings={**method_spec(request.method).defaults(), **request.settings},
         seed=request.seed,
-        steps=config.prune_steps,
+        steps=steps,
         device=bench.device,
         task=bench.task(),
         data=bench.train_data,
         generators=bench.generators,
-        discriminators=bench.discriminators,
+        discriminators=discriminators or bench.discriminators,
         recipe=config.recipe.to_json(),
         encoder=bench.encoder,
     )
@@ -106,7 +142,7 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> dict[str, 
     """
     form = bench.groups.form
     widths = form.widths(pruned.plan.widths)
-    counted = {name: float(value) for name, value in count_macs(pruned.model, bench.example()).items()}
+    counted = {name: float(value) for name, value in count_macs(pruned.model, examples(bench.config)).items()}
     for cost in COUNTED:
         predicted = float(form.predict(widths, cost))
         if predicted != counted[cost]:
@@ -120,13 +156,17 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> dict[str, 
 
 def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
     """A network that was only cut must give what the gated teacher gives."""
-    teacher = copy.deepcopy(bench.generators[bench.network]).cpu().double().eval()
-    x = bench.example().double()
+    teacher = copy.deepcopy(bench.joined(bench.generators)).cpu().double().eval()
+    inputs = tuple(x.double() for x in examples(bench.config))
     with torch.no_grad():
-        expected = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, x), x)
-        difference = float((copy.deepcopy(small).cpu().double().eval()(x) - expected).abs().max())
-    if not difference <= SAME * max(1.0, float(expected.abs().max())):
-        raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")
+        gated = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, inputs[0]), *inputs)
+        outputs = copy.deepcopy(small).cpu().double().eval()(*inputs)
+    for expected, output in zip(
+        *(made if isinstance(made, tuple) else (made,) for made in (gated, outputs)), strict=True
+    ):
+        difference = float((output - expected).abs().max())
+        if not difference <= SAME * max(1.0, float(expected.abs().max())):
+            raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")
 
 
 class _Trial:
@@ -155,7 +195,9 @@ class _Trial:
         """Trains to the last rung and measures there."""
         bench, config = self.bench, self.bench.config
         generators = {name: copy.deepcopy(model) for name, model in bench.generators.items()}
-        generators[bench.network] = self.pruned.model.requires_grad_(True)  # the others stay the frozen teacher's
+        pruned = self.pruned.model.requires_grad_(True)  # the others stay the frozen teacher's
+        alone = len(bench.names) == 1
+        generators |= {name: pruned if alone else pruned.get_submodule(name) for name in bench.names}
         discriminators = copy.deepcopy(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
         rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
         record = train(
@@ -171,16 +213,17 @@ class _Trial:
             checkpoint_every=max(200, self.steps // 10),
             rungs=sorted(step for step in rungs if step < self.steps),
             on_rung=self._rung,
+            workers=config.data_workers,
         )
         self.clock.lap("finetune")
-        return self._result(generators[bench.network], record.stopped, record.to_json())
+        return self._result(bench.joined(generators), record.stopped, record.to_json())
 
     def _at(self, step: int) -> int:
         return self.pruned.steps + step
 
     def _rung(self, step: int, generators: Mapping[str, nn.Module]) -> bool:
         self.clock.lap("finetune")
-        quality = self.bench.measure(generators[self.bench.network], full=False)[0].value
+        quality = self.bench.measure(self.bench.joined(generators), full=False)[0].value
         self.clock.lap("measure")
         self.curve[self._at(step)] = quality
         return self.report(

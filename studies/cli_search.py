@@ -39,7 +39,9 @@ def search(
     direction: Annotated[
         str | None, typer.Option(help="AtoB or BtoA: which half of an aligned image is the input.")
     ] = None,
-    prune_direction: Annotated[str | None, typer.Option(help="Unpaired: the generator to prune, AtoB or BtoA.")] = None,
+    prune_direction: Annotated[
+        str | None, typer.Option(help="Unpaired: the generator to prune, AtoB, BtoA or both.")
+    ] = None,
     load_size: Annotated[
         int | None, typer.Option(help="Pixels that training images are resized to before the random crop.")
     ] = None,
@@ -71,6 +73,7 @@ def search(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a training step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    d_steps: opt.DSteps = None,
     distill: Annotated[
         float | None, typer.Option(help="Weight of |output - teacher's output| in fine-tuning; 0 is off.")
     ] = None,
@@ -96,6 +99,7 @@ def search(
     keep: Annotated[list[str] | None, typer.Option(help="Pattern of groups to leave whole; repeatable.")] = None,
     tie: Annotated[list[str] | None, typer.Option(help="Pattern of groups that share one ratio; repeatable.")] = None,
     channel_multiple: Annotated[int | None, typer.Option(help="Widths are multiples of this, or full.")] = None,
+    data_workers: Annotated[int | None, typer.Option(help="Processes that read images ahead of a training.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
@@ -119,13 +123,14 @@ def search(
         "teacher_steps": teacher_steps, "prune_steps": prune_steps, "finetune_steps": finetune_steps,
         "reduction": reduction, "metric": metric, "inception_weights": inception_weights, "sampler": sampler,
         "mode": mode, "seed": seed, "deterministic": deterministic, "prune": prune, "keep": keep, "tie": tie,
-        "channel_multiple": channel_multiple, "device": device,
+        "channel_multiple": channel_multiple, "device": device, "data_workers": data_workers,
         "model_args": opt.read_arguments(model_args) if model_args is not None else None,
         "rungs": [_number(part) for part in opt.read_list(rungs) or []] if rungs is not None else None,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in flat.items() if value not in (None, [])}
-    opt.nested(given, "recipe", batch_size=batch_size, lr=lr, distill_output=distill, distill_features=distill_features)
-    opt.nested(given, "teacher_recipe", batch_size=batch_size, lr=lr)
+    opt.nested(given, "recipe", batch_size=batch_size, lr=lr, d_steps=d_steps)
+    opt.nested(given, "recipe", distill_output=distill, distill_features=distill_features)
+    opt.nested(given, "teacher_recipe", batch_size=batch_size, lr=lr, d_steps=d_steps)
     opt.nested(given, "task_settings", adversarial=adversarial)
     judge: dict[str, Any] = {}
     opt.nested(judge, "discriminator", ndf=ndf, n_layers=n_layers)
@@ -187,6 +192,7 @@ def train_teacher(
     steps: Annotated[int, typer.Option(help="Training steps.")] = 20_000,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    d_steps: opt.DSteps = None,
     seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -198,6 +204,6 @@ def train_teacher(
     given |= {name: value for name, value in flat.items() if value is not None}
     if model_args is not None:
         given["model_args"] = opt.read_arguments(model_args)
-    opt.nested(given, "teacher_recipe", batch_size=batch_size, lr=lr)
+    opt.nested(given, "teacher_recipe", batch_size=batch_size, lr=lr, d_steps=d_steps)
     for line in train_to_file(given, out, wide_console(stderr=True)):
         print(line)

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from ..evaluators.cost import count_macs
+from ..evaluators.measurement import Measurement
 from ..gan_models.catalog import example_input
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.plan import ChannelPlan
 from ..search.artifacts import StudyFolder, write_json
-from ..search.bench import pruned_network
 from ..search.ledger import TrialRecord
-from ..search.samplers import derived_seed
+from ..search.sides import own_measurements, pruned_names, sides_of
 from ..spaces.budget import describe, parse_budget
 from .bundle import SOURCE, Architecture, write_bundle
 from .card import Card, Parity
 from .folder import fresh_folder
-from .outcome import TEACHER, VERSION, Outcome, measurements_of, named, outcome_of, point
+from .lineage import lineage, notes, versions
+from .outcome import Outcome, measurements_of, named, outcome_of, point
 from .reader import StudyRecord
 from .weights import full_network, left_whole, located, trial_generator
 
 FRONT = "front.json"
-PACKAGES = ("ganprune", "torch", "onnx", "onnxruntime")
 
 
 class NotExportable(ValueError):
@@ -98,7 +97,7 @@ def cost_of(outcome: Outcome, trial: TrialRecord, cost: str) -> float | None:
 def export_trial(
     study: StudyRecord, number: int, artifacts_root: str | Path, out: str | Path, overwrite: bool = False
 ) -> Card:
-    """Writes one trial's generator as a bundle.
+    """Writes one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
 
     Args:
         study: The study's record.
@@ -108,7 +107,7 @@ def export_trial(
         overwrite: Whether a bundle that is there is replaced.
 
     Returns:
-        The bundle's card.
+        The bundle's card; of two bundles that of the one whose files differ more.
 
     Raises:
         NotExportable: The trial is not complete, or over the budget.
@@ -147,6 +146,20 @@ def export_front(
     return cards
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What goes into one bundle: a generator, its plan and groups at full width, and what was measured of it."""
+
+    name: str
+    model: nn.Module
+    full: nn.Module
+    plan: ChannelPlan
+    sizes: Mapping[str, int]
+    whole: Mapping[str, str]
+    measurements: tuple[Measurement, ...]
+    teacher: tuple[Measurement, ...]
+
+
 class _Exporter:
     """What all exports of one study share: its network at full width and its groups."""
 
@@ -162,27 +175,51 @@ class _Exporter:
             self._full = full_network(self.located)
         full, groups = self._full
         model, plan = trial_generator(config, self.folder, trial, full, groups)
+        whole, found, teacher = left_whole(config, full, groups), measurements_of(trial), self.outcome.teacher
+        sides = sides_of(self.located, groups)
+        if not sides:
+            (name,) = pruned_names(config)
+            return self._write(
+                trial, _Part(name, model, full, plan, groups.sizes, whole, found, teacher), out, overwrite
+            )
+        with fresh_folder(out, FRONT, overwrite) as folder:
+            cards = []
+            for side in sides:
+                part = _Part(
+                    side.name,
+                    model.get_submodule(side.name),
+                    full.get_submodule(side.name),
+                    side.plan_of(plan),
+                    side.groups.sizes,
+                    {group: str(reason) for group, reason in side.own(whole).items()},
+                    own_measurements(found, side.name),
+                    own_measurements(teacher, side.name),
+                )
+                cards.append(self._write(trial, part, folder / side.name, False))
+            write_json(folder / FRONT, {"study": self.study.name, "bundles": [side.name for side in sides]})
+        return max(cards, key=lambda card: card.parity.onnx)
+
+    def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
+        config = self.outcome.config
         source = _source_of(self.located.model)
-        counted = _floats(count_macs(model, example_input(config.example_shape())))
-        dense = _floats(count_macs(full, example_input(config.example_shape())))
+        counted = _floats(count_macs(part.model, example_input(config.example_shape())))
+        dense = _floats(count_macs(part.full, example_input(config.example_shape())))
 
         def card_of(parity: Parity) -> Card:
             return Card(
                 costs=counted,
                 teacher_costs=dense,
-                measurements=measurements_of(trial),
-                teacher_measurements=self.outcome.teacher,
-                lineage=self._lineage(trial, source),
-                versions=_versions(),
+                measurements=part.measurements,
+                teacher_measurements=part.teacher,
+                lineage=lineage(self.outcome, trial, source, part.name),
+                versions=versions(),
                 parity=parity,
-                notes=self._notes(source),
+                notes=notes(self.outcome, source),
             )
 
-        return write_bundle(out, self._architecture(plan, full, groups, source), model, card_of, source, overwrite)
+        return write_bundle(out, self._architecture(part, source), part.model, card_of, source, overwrite)
 
-    def _architecture(
-        self, plan: ChannelPlan, full: nn.Module, groups: ChannelGroups, source: Path | None
-    ) -> Architecture:
+    def _architecture(self, part: _Part, source: Path | None) -> Architecture:
         config = self.outcome.config
         model = config.model if source is None else f"{SOURCE}:{config.model.rpartition(':')[2]}"
         return Architecture(
@@ -190,75 +227,18 @@ class _Exporter:
             arguments=dict(config.model_args),
             input_shape=config.example_shape(),
             task=config.task,
-            network=pruned_network(config),
-            plan=plan,
-            sizes=groups.sizes,
-            whole=left_whole(config, full, groups),
-            architecture=plan.architecture(model, config.model_args),
+            network=part.name,
+            plan=part.plan,
+            sizes=part.sizes,
+            whole=part.whole,
+            architecture=part.plan.architecture(model, config.model_args),
         )
-
-    def _lineage(self, trial: TrialRecord, source: Path | None) -> dict[str, Any]:
-        config, record = self.outcome.config, trial.attributes.get("record", {})
-        trained = record.get("same_as", trial.number)  # a repeated plan takes over the earlier trial's result
-        lineage = {
-            "study": self.study.name,
-            "trial": trial.number,
-            # of a file only its name: where it lay on somebody's disk is nobody's business
-            "model": config.model if source is None else f"{source.name}:{config.model.rpartition(':')[2]}",
-            "model_args": dict(config.model_args),
-            "task": config.task,
-            "network": pruned_network(config),
-            "method": trial.new.method,
-            "settings": dict(trial.new.request.get("settings", {})),
-            "cost": self.outcome.cost,
-            "target": trial.new.target,
-            "chosen_by": trial.new.origin,
-            "architecture": trial.attributes.get("architecture", ""),
-            "budgets": list(config.budgets),
-            "convention": config.convention,
-            "seed": config.seed,
-            "trial_seed": derived_seed(config.seed, trained, "trial"),
-            "steps": dict(record.get("steps", {})),
-            "seconds": dict(trial.attributes.get("seconds", {})),
-            "data": config.data,
-            "direction": config.direction,
-            "image_size": config.image_size,
-            "data_sha256": (self.study.attributes.get(TEACHER) or {}).get("data", ""),
-            "teacher": (self.study.attributes.get(TEACHER) or {}).get("origin", ""),
-            "configuration": config.fingerprint(),
-            "study_made_with": self.study.attributes.get(VERSION, ""),
-        }
-        return lineage | ({"same_as": trained} if trained != trial.number else {})
-
-    def _notes(self, source: Path | None) -> tuple[str, ...]:
-        notes = []
-        if self.outcome.config.teacher_train_mode:
-            notes.append(
-                "quality was measured in train mode (dropout and batch statistics, as upstream pix2pix tests); "
-                "the bundle's files run in eval mode and may score differently"
-            )
-        if source is not None:
-            notes.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name} in this bundle")
-        elif ":" in self.outcome.config.model:
-            module = self.outcome.config.model.partition(":")[0]
-            notes.append(f"loading the PyTorch network needs the package of {module}; the ONNX file needs nothing")
-        return tuple(notes)
 
 
 def _source_of(model: str) -> Path | None:
     """The file of a generator that was given as `path.py:function`; None for others."""
     location, _, _ = model.rpartition(":")
     return Path(location).expanduser() if location.endswith(".py") else None
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
 
 
 def _floats(costs: dict[str, int]) -> dict[str, float]:

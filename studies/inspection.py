@@ -36,7 +36,7 @@ def inspection(
             {
                 "name": group.name,
                 "channels": group.size,
-                "modules": list(group.modules),
+                "modules": [module or "(the model)" for module in group.modules],
                 "macs_at_half": float(form.predict([g.size // 2 if g is group else g.size for g in groups.groups])),
             }
             for group in groups.groups
@@ -47,7 +47,7 @@ def inspection(
 
 
 def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any]]:
-    """Every module with parameters: whether its channels can be pruned, with which group; if not, why, what to change."""
+    """Every module with parameters: whether it can be pruned, with which groups; if not, why, and what to change."""
     writes, follows = _groups_by_module(groups.writes, groups), _groups_by_module(_followers(groups), groups)
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
     kinds = {name: type(module).__name__ for name, module in network.named_modules()}

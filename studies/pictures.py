@@ -61,13 +61,18 @@ def picture_grid(
     folder = StudyFolder(Path(artifacts_root), study.name)
     config = located(outcome.config, folder)
     bench = open_bench(replace(config, device=device), teacher_artifact(study, folder))
-    inputs, columns = _inputs(bench, rows)
-    columns.append(Column(_teacher_label(outcome), _made(bench, bench.generators[bench.network], inputs)))
     full, groups = full_network(config)
-    for trial in shown:
-        model, _ = trial_generator(outcome.config, folder, trial, full, groups)
-        columns.append(Column(_label(outcome, trial), _made(bench, model, inputs)))
-    return draw_grid(columns)
+    models = [bench.joined(bench.generators)]
+    models += [trial_generator(outcome.config, folder, trial, full, groups)[0] for trial in shown]
+    labels = [_teacher_label(outcome), *(_label(outcome, trial) for trial in shown)]
+    grid: list[Column] = []
+    for name in bench.names:
+        inputs, columns = _inputs(bench, name, rows)
+        for label, model in zip(labels, models, strict=True):
+            part = model if len(bench.names) == 1 else model.get_submodule(name)
+            columns.append(Column(label, _made(bench, part, inputs)))
+        grid += columns
+    return draw_grid(grid)
 
 
 def write_pictures(
@@ -121,9 +126,9 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
     return [items[i] for i in places]
 
 
-def _inputs(bench: Bench, rows: int) -> tuple[Tensor, list[Column]]:
+def _inputs(bench: Bench, name: str, rows: int) -> tuple[Tensor, list[Column]]:
     """What the generator eats, [rows, ...], and the columns that show it: input and target where there are any."""
-    task, name = bench.task(), bench.network
+    task = bench.task()
     count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
     wanted = np.unique(np.linspace(0, count - 1, max(1, min(rows, count))).round().astype(int)).tolist()
     picked: list[Tensor] = []
@@ -134,7 +139,8 @@ def _inputs(bench: Bench, rows: int) -> tuple[Tensor, list[Column]]:
             picked.append(task.generate_input(batch, name)[places])
             targets += [batch["target"][i] for i in places] if "target" in batch else []
     inputs = torch.cat(picked)
-    columns = [Column("input", tuple(inputs))] if inputs.dim() == 4 else []
+    label = "input" if len(bench.names) == 1 else f"input of {name}"
+    columns = [Column(label, tuple(inputs))] if inputs.dim() == 4 else []
     if targets and task.name == "paired":
         columns.append(Column("target", tuple(targets)))
     return inputs, columns

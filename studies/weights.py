@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..gan_models.catalog import build, example_input
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into, sha256
 from ..gan_models.groups import find_groups
@@ -21,6 +20,7 @@ from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.bench import groups_of
 from ..search.config import StudyConfig
 from ..search.ledger import TrialRecord
+from ..search.sides import examples, new_network
 from .outcome import TEACHER
 from .reader import StudyRecord
 
@@ -39,16 +39,16 @@ def located(config: StudyConfig, folder: StudyFolder) -> StudyConfig:
 
 
 def full_network(config: StudyConfig) -> tuple[nn.Module, ChannelGroups]:
-    """The study's generator at full width, with its groups as the study finds them."""
+    """What the study prunes at full width, with its groups as the study finds them."""
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
-        model = build(config.model, config.model_args)
+        model = new_network(config)
     return model, groups_of(config, model)
 
 
 def left_whole(config: StudyConfig, model: nn.Module, groups: ChannelGroups) -> dict[str, str]:
     """Groups of the network that the study's patterns leave whole, with the reason."""
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
-    every = find_groups(model, example_input(config.example_shape())).names
+    every = find_groups(model, examples(config)).names
     return {name: reasons.get(name, "left whole by the study") for name in every if name not in groups.names}
 
 

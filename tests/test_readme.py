@@ -63,7 +63,7 @@ def test_every_command_of_the_readme_runs(tmp_path):
         if "own.py:generator" in arguments and command[1] == "search":
             arguments[arguments.index("--input-shape") + 1] = "3,16,16"
         launch = [sys.executable, "-c", "from ganprune.studies.cli import main; main()", *arguments]
-        done = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=300)
+        done = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=900)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         ran.append(command[1])
     assert set(ran) >= {"search", "resume", "pareto", "report", "export", "verify", "run", "train", "inspect"}

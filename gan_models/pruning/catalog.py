@@ -10,10 +10,10 @@ _BY_COST = Setting(
     "cost_exponent",
     0.05,
     low=0.01,
-    high=0.5,
+    high=0.3,
     # Scores inside a group differ by tens of percent, costs between groups by factors of ten: near 1 the ranking is
     # by cost alone and whole groups fall to their floor (measured: fd[shapes] 20 where uniform has 12), so the
-    # range ends at a half and most draws are small.
+    # range ends at 0.3 and most draws are small.
     log=True,
     note="a channel's score is divided by its cost to this power: near 0 ignores cost, 1 would rank per MAC",
 )

@@ -65,7 +65,7 @@ class Trainer:
         check_names(self.discriminators, task.generator_names, "discriminator")
         if recipe.distils and not teacher:
             raise ValueError("the recipe distils but no teacher is given; give one, or set distill_* to 0")
-        if task.needs_teacher and not recipe.distils:
+        if task.needs_teacher and not recipe.distils and any(map(_is_trained, self.generators.values())):
             raise ValueError(
                 "one direction alone cannot be trained without a teacher; give one and set distill_output > 0"
             )

@@ -3,6 +3,9 @@
 import pytest
 import torch
 from ganprune.gan_models.catalog import build
+from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.plan import ChannelPlan
+from ganprune.gan_models.surgery import cut
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -124,3 +127,38 @@ def test_gan_slimming_generator():
     assert [name for name, _ in scales][:3] == ["model.2", "model.5", "model.10.conv_block.2"]
     every = on_meta("resnet_9blocks", affine="all")
     assert n_parameters(every) == 11_383_555 + 2 * 256 * 10
+
+
+# GAN Compression's sub-networks of mobile ResNet-9: c, published GMACs with a norm's outputs counted, without, M parameters
+SUB_NETWORKS = [
+    ("16_16_32_16_32_32_16_16", 2.546, 2.525, 0.357),
+    ("16_16_24_16_32_64_16_24", 2.641, 2.618, 0.355),
+    ("32_32_48_32_48_48_16_16", 4.994, 4.962, 0.822),
+    ("32_32_48_32_32_48_24_24", 5.592, 5.560, 0.781),
+    ("24_24_40_56_24_56_16_40", 4.863, 4.832, 0.703),  # this one alone is printed without norms (README: 4.83)
+]
+
+
+@pytest.mark.parametrize(("numbers", "with_norms", "without", "parameters"), SUB_NETWORKS)
+def test_gan_compression_s_sub_networks(numbers, with_norms, without, parameters):
+    """The cost form prices GAN Compression's published plans as its README does; so does counting the cut network."""
+    network = on_meta("mobile_resnet_9blocks")
+    groups = find_groups(network, torch.empty(1, *IMAGE))
+    c = [int(number) for number in numbers.split("_")]
+    widths = [c[0], 2 * c[1], 4 * c[2], *(4 * c[3 + i // 3] for i in range(9)), 2 * c[-2], c[-1]]
+    published = float(groups.form.predict(widths, "macs_published"))
+    assert round(published / 1e9, 3) == without
+    assert round(float(groups.form.predict(widths, "params")) / 1e6, 3) == parameters
+
+    kept = {name: tuple(range(width)) for name, width in zip(groups.names, widths, strict=True)}
+    small, norms = cut(network, groups, ChannelPlan(kept)), 0
+
+    def add_outputs(module, inputs, output):
+        nonlocal norms
+        norms += output.numel()
+
+    for module in small.modules():
+        if isinstance(module, nn.InstanceNorm2d):
+            module.register_forward_hook(add_outputs)
+    assert count_macs(small, IMAGE) == (float(groups.form.predict(widths, "macs")), published)
+    assert round((published + norms) / 1e9, 3) == with_norms

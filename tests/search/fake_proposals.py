@@ -35,5 +35,8 @@ class FakeProposals:
     def ladder(self):
         return [("uniform", {"target": 1.0 / 2**i}) for i in range(self.rungs_of_ladder)]
 
+    def starts(self, method: str):
+        return []
+
     def translate(self, widths: Mapping[str, int], target: float, to: str):
         return {"target": target, f"{to}.x": 0.5} if to == "widths" and "a" in widths else None

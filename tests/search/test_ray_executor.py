@@ -109,7 +109,7 @@ def test_ctrl_c_hands_trials_back(tmp_path):
             break
     time.sleep(0.5)
     driver.send_signal(signal.SIGINT)
-    rest = driver.communicate(timeout=60)[0]
+    rest = driver.communicate(timeout=240)[0]
     assert driver.returncode == 130
     assert rest.strip().endswith("SearchEnded")
     trials = read_study(f"sqlite:///{tmp_path}/s.db", "s").trials

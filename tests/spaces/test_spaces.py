@@ -119,3 +119,13 @@ def test_only_quotients_of_ratios_count():
         uniform = widths.uniform(share * DENSE)
         assert all(0.7 < ratio < 1.4 for ratio in widths.encode(uniform).values())
         assert widths.decode(dict.fromkeys(widths.dimensions, 0.5), share * DENSE) == uniform
+
+
+def test_learned_methods_start_from_sound_settings():
+    """A learned method's first points are its defaults from the budget down; methods of given widths have the ladder."""
+    proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths", "magnitude"))
+    assert proposals.starts("uniform") == proposals.starts("widths") == []
+    starts = [proposals.decode("magnitude", point, 0) for point in proposals.starts("magnitude")]
+    assert [start.settings for start in starts] == [METHODS["magnitude"].defaults()] * 4
+    assert np.isclose(starts[0].target, 0.25 * DENSE)
+    assert np.isclose(starts[-1].target, proposals.lowest)

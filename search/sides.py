@@ -1,0 +1,159 @@
+"""The generators that a study prunes: one, or both directions together, each under its own budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from ..evaluators.measurement import Measurement
+from ..gan_models.catalog import build, example_input
+from ..gan_models.channels import ChannelGroups
+from ..gan_models.generator_pair import GeneratorPair
+from ..gan_models.groups import find_groups
+from ..gan_models.plan import ChannelPlan
+from ..gan_models.training.task import Task, make_task
+from ..spaces.budget import Budget, BudgetError, parse_budget
+from .config import StudyConfig
+
+BOTH = "both"
+COSTS = ("macs", "macs_published", "params", "bytes")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of several generators that are pruned together.
+
+    Attributes:
+        name: Its name in the task; stands before each of its groups.
+        groups: Its own, without the name.
+        budget: What the user wrote for it.
+        limit: The budget's bound in its cost's unit.
+        share: The limit's part of all sides' limits: of any trial's target this side gets as much.
+    """
+
+    name: str
+    groups: ChannelGroups
+    budget: Budget
+    limit: float
+    share: float = 1.0
+
+    def own(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The entries of this side, without its name."""
+        start = f"{self.name}."
+        return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
+
+    def plan_of(self, plan: ChannelPlan) -> ChannelPlan:
+        """This side's part of a plan of all."""
+        return ChannelPlan({name: kept for name, kept in self.own(plan.kept).items() if isinstance(kept, tuple)})
+
+
+def pruned_network(config: StudyConfig) -> str:
+    """The generator that a study prunes, or `both`.
+
+    Raises:
+        ValueError: The task has no generator of the name that was given.
+    """
+    names = _generators(config)
+    allowed = (*names, BOTH) if len(names) > 1 else names
+    if config.prune_network and config.prune_network not in allowed:
+        raise ValueError(
+            f"the task {config.task} has no generator {config.prune_network!r}; it has {', '.join(allowed)}"
+        )
+    return config.prune_network or next(iter(names))
+
+
+def pruned_names(config: StudyConfig) -> tuple[str, ...]:
+    """Names of the generators that a study prunes."""
+    chosen = pruned_network(config)
+    return _generators(config) if chosen == BOTH else (chosen,)
+
+
+def _generators(config: StudyConfig) -> tuple[str, ...]:
+    task: Task = make_task(config.task, config.task_settings, config.seed)
+    return task.generator_names
+
+
+def joined(config: StudyConfig, generators: Mapping[str, nn.Module]) -> nn.Module:
+    """Of all generators those that are pruned, as one network."""
+    names = pruned_names(config)
+    return generators[names[0]] if len(names) == 1 else GeneratorPair({name: generators[name] for name in names})
+
+
+def new_network(config: StudyConfig) -> nn.Module:
+    """What is pruned, at full width with fresh weights."""
+    return joined(config, {name: build(config.model, config.model_args) for name in pruned_names(config)})
+
+
+def examples(config: StudyConfig, n: int = 1) -> tuple[torch.Tensor, ...]:
+    """Inputs [n, ...] of what is pruned, one a generator."""
+    return tuple(example_input(config.example_shape(), n) for _ in pruned_names(config))
+
+
+def sides_of(config: StudyConfig, groups: ChannelGroups) -> tuple[Side, ...]:
+    """The generators of a study that prunes both; nothing where it prunes one.
+
+    Args:
+        config: Resolved configuration.
+        groups: Of both together, less what patterns leave whole.
+
+    Raises:
+        BudgetError: Not one budget for each, of the same cost and within what is possible.
+    """
+    names = pruned_names(config)
+    if len(names) == 1:
+        return ()
+    budgets = _budgets(config, names)
+    with torch.device("meta"):
+        model = build(config.model, config.model_args)
+    every = find_groups(model, example_input(config.example_shape()))
+    found = []
+    for name in names:
+        whole = {group: "left whole by the study" for group in every.names if f"{name}.{group}" not in groups.names}
+        own = find_groups(model, example_input(config.example_shape()), whole) if whole else every
+        dense = {cost: own.form.dense(cost) for cost in COSTS}
+        cheapest = {cost: own.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
+        found.append(Side(name, own, budgets[name], budgets[name].resolve(dense, cheapest)))
+    total = sum(side.limit for side in found)
+    return tuple(replace(side, share=side.limit / total) for side in found)
+
+
+def _budgets(config: StudyConfig, names: tuple[str, ...]) -> dict[str, Budget]:
+    given = [parse_budget(text, config.convention) for text in config.budgets]
+    form = " ".join(f"--budget {name}=25%" for name in names)
+    if len(given) == 1 and given[0].network is None:
+        return dict.fromkeys(names, given[0])
+    by_name = {budget.network or "": budget for budget in given}
+    if set(by_name) != set(names) or len(given) != len(names):
+        raise BudgetError(
+            f"--prune-direction both takes one budget for each, {form}, or one for each alike, --budget 25%; got "
+            f"{', '.join(config.budgets)}"
+        )
+    if len({budget.cost for budget in given}) > 1:
+        raise BudgetError(f"both budgets must be of one kind (both in MACs, ...); got {', '.join(config.budgets)}")
+    return by_name
+
+
+def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
+    """The mean of the sides' qualities first, then all that was measured of each, its name before it.
+
+    Args:
+        found: Measurements by side, quality first.
+    """
+    first = [measured[0] for measured in found.values()]
+    protocol = f"mean over {' and '.join(found)}; {first[0].protocol.partition('; interval')[0]}"
+    mean = sum(m.value for m in first) / len(first)
+    named = [
+        replace(m, name=f"{name.lower()}_{m.name}", protocol=f"{name}; {m.protocol}")
+        for name, measured in found.items()
+        for m in measured
+    ]
+    return [Measurement(first[0].name, mean, first[0].unit, n=first[0].n, protocol=protocol), *named]
+
+
+def own_measurements(found: Sequence[Measurement], name: str) -> tuple[Measurement, ...]:
+    """Of what `mean_quality` gave, one side's measurements under the names that they have when it is alone."""
+    start = f"{name.lower()}_"
+    return tuple(replace(m, name=m.name.removeprefix(start)) for m in found if m.name.startswith(start))
