@@ -15,10 +15,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Documented small sizes: what makes the README's commands finish in seconds. Nothing else of them is changed.
 SMALL = {
-    "search": "--image-size 16 --trials 2 --teacher-steps 2 --finetune-steps 2 --batch-size 2 --executor local "
-    "--metric shapes",
+    "search": "--trials 2 --teacher-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
-    "train": "--image-size 16 --steps 2 --batch-size 2",
+    "train": "--steps 2 --batch-size 2",
 }
 
 
@@ -60,6 +59,8 @@ def test_every_command_of_the_readme_runs(tmp_path):
         if command[0] != "ganprune":
             continue
         arguments = [*command[1:], *SMALL.get(command[1], "").split()]
+        if "64" in arguments:  # images of 32 stay: SNGAN has no smaller ones
+            arguments += ["--image-size", "16"]
         if "own.py:generator" in arguments and command[1] == "search":
             arguments[arguments.index("--input-shape") + 1] = "3,16,16"
         launch = [sys.executable, "-c", "from ganprune.studies.cli import main; main()", *arguments]
