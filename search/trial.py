@@ -28,6 +28,7 @@ from ..spaces.budget import UNITS
 from .artifacts import write_json
 from .bench import Bench, open_bench
 from .config import StudyConfig
+from .plan import limits
 from .request import TrialReport, TrialRequest, TrialResult
 from .sides import examples
 
@@ -264,10 +265,18 @@ class _Trial:
             artifact={"path": f"{request.number}/{WEIGHTS}", "sha256": digest, "plan": f"{request.number}/{PLAN}"},
             stopped=f"stopped at step {max(self.curve)}" if stopped else None,
             seconds=dict(self.clock.seconds),
+            constraints=self._constraints(),
             worker=f"{platform.node()}:{os.getpid()} {self.bench.device} {torch.get_num_threads()} threads",
             record={"method": dict(self.pruned.record), "steps": {"prune": self.pruned.steps, "finetune": self.steps}}
             | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}},
         )
+
+    def _constraints(self) -> dict[str, float]:
+        """Every budget after the first one: cost over bound, less 1; above 0 the trial is off the front."""
+        if len(self.bench.names) > 1:
+            return {}  # one budget a generator, and each one is met by its own plan
+        others = limits(self.bench.config, self.bench.groups)[1:]
+        return {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}
 
 
 _COST_PROTOCOL = "counted on the cut network, one image"

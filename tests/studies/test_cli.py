@@ -168,6 +168,21 @@ def test_names_that_exist_and_names_that_do_not(place, monkeypatch, capsys):
     assert "--trials is the study's total: 1 are there already, got 0" in capsys.readouterr().err
 
 
+def test_a_second_budget_keeps_trials_off_the_front(place, monkeypatch, capsys):
+    """With two budgets the first is the cost; a plan over the second is recorded with by how much, and is on no front."""
+    tiny = [*TINY, "--data", "builtin:shapes", "--n-train", 8, "--n-test", 8, "--trials", 2, "--methods", "uniform"]
+    assert call(monkeypatch, "search", *tiny, "--budget", "60%", "--budget", "6kparams") == 0
+    study = optuna.load_study(study_name="search", storage="sqlite:///ganprune.db")
+    for trial in study.trials:
+        params = next(m["value"] for m in trial.user_attrs["measurements"] if m["name"] == "params")
+        assert trial.constraints["6kparams"] == pytest.approx(params / 6000 - 1)
+    assert {trial.constraints["6kparams"] > 0 for trial in study.trials} == {True, False}
+    capsys.readouterr()
+    assert call(monkeypatch, "pareto", "search", "--json") == 0
+    front = {row["trial"] for row in json.loads(capsys.readouterr().out)["front"] if row["trial"] is not None}
+    assert front == {trial.number for trial in study.trials if trial.constraints["6kparams"] <= 0}
+
+
 def test_a_broken_image_is_skipped_or_named(place, monkeypatch, capsys):
     """A file that is no image is left out with a count; with --strict it ends the search by name."""
     data = aligned(place / "pairs")
