@@ -88,7 +88,8 @@ def test_a_worker_that_dies_while_starting_is_told_so():
 def test_ctrl_c_hands_trials_back(tmp_path):
     """SIGINT ends a search on Ray of its own at once: KeyboardInterrupt, nothing RUNNING, attempts given back."""
     script = textwrap.dedent(f"""
-        import sys
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
         sys.path.insert(0, {str(HERE)!r})
         from fake_proposals import FakeProposals
         from ganprune.search.engine import Engine
