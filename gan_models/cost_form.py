@@ -2,7 +2,7 @@
 
 For a fixed input size every parameter tensor and every convolution costs
 coefficient * (channels on one axis) * (channels on the other); both channel counts are linear in the widths.
-Our reconstruction; facts.md's "Counting cost" is in README, "How numbers are measured".
+Our reconstruction; the README's "How numbers are measured" says what is counted where.
 """
 
 from __future__ import annotations

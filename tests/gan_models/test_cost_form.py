@@ -15,7 +15,7 @@ from torch import nn
 
 from .networks import CASES
 
-# methods.md 4.2: parameters, MACs as papers print them, true MACs.
+# Parameters, MACs as papers print them, true MACs of the networks as published.
 GOLDEN = {
     ("resnet_9blocks", 256, "norm=instance"): (11_378_179, 56_799_264_768, 49_551_507_456),
     ("unet_256", 256, "norm=batch"): (54_413_955, 18_140_364_800, 6_048_186_368),
@@ -95,12 +95,22 @@ def test_solve_lands_within_one_percent_on_a_real_network():
 
 
 def test_predict_is_the_same_one_by_one_and_vectorised():
-    """A million plans in one call are the plans one by one; half width costs what methods.md says (0.255)."""
+    """Many plans in one call cost what the plans cost one by one."""
     form = FORMS["resnet"]
     widths = np.random.default_rng(0).integers(1, form.sizes + 1, (1000, len(form.names)))
     together = form.predict(widths)
     assert together.shape == (1000,)
     assert np.array_equal(together[:50], [float(form.predict(row)) for row in widths[:50]])
+
+
+def test_half_of_every_group_is_the_half_width_network():
+    """ResNet-9 with ngf 64, every group halved, has the published counts of ngf 32, to the last integer."""
+    with torch.device("meta"):
+        form = find_groups(build("resnet_9blocks", {}), torch.empty(1, 3, 256, 256)).form
+    half = form.sizes // 2
+    assert form.predict(half, "params") == 2_850_563
+    assert round(float(form.predict(half, "macs_published")) / 1e9, 4) == 14.5081
+    assert round(float(form.predict(half, "macs")) / 1e9, 4) == 12.6962
 
 
 def test_gradient_is_the_difference_quotient():
