@@ -4,16 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-long install install-test lint types bench clean
+.PHONY: demo test install install-test lint types bench clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
 
 test: install-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
-
-test-long: install-test
-	$(BIN)/python -m pytest -m long
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
