@@ -12,7 +12,7 @@ from ..gan_models.cost_form import CostForm, CostModel
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.
-# Two octaves: wider draws are so far from any good plan that a short search learns nothing (measured: 91 where uniform
+# Two octaves: wider draws are so far from any good plan that a short search learns nothing (one trial: 91 where uniform
 # has 39), and a group at 2 beside one at 0.5 is a factor of 4 between neighbours.
 RATIO_RANGE = (0.5, 2.0)
 
