@@ -131,6 +131,8 @@ def _prune_one(
         discriminators=discriminators or bench.discriminators,
         recipe=config.recipe.to_json(),
         encoder=bench.encoder,
+        workspace=Path(request.workspace) / "prune" / name,
+        shared=Path(str(request.teacher["path"])) / "shared",
     )
     return make_method(request.method).prune(job)
 

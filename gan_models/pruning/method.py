@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ class PruneJob:
         recipe: The study's training recipe as JSON.
         encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None where there is none.
         on_step: Called with (step, values to record) now and then.
+        workspace: Folder for the method's own checkpoint, so that an interrupted trial goes on; None keeps none.
+        shared: Folder that outlives the trial, for what is computed once a study (written beside, then renamed).
     """
 
     model: nn.Module
@@ -134,6 +137,8 @@ class PruneJob:
     recipe: Mapping[str, JSON] = field(default_factory=dict)
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
     on_step: Callable[[int, Mapping[str, float]], None] | None = None
+    workspace: Path | None = None
+    shared: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""A method's training phase: resumable bit for bit, seeded, with its path recorded."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from ganprune.gan_models.catalog import build
+from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.phase import run_phase
+from ganprune.gan_models.training.loop import TrainingDiverged
+from ganprune.gan_models.training.recipe import Recipe
+
+
+class _Sum:
+    """Adds up what it sees of data and random numbers."""
+
+    batches_per_step = 2
+
+    def __init__(self, ends_at=10**9, bad_at=None, stop_at=None):
+        self.total, self.ends_at, self.bad_at, self.stop_at = torch.zeros(()), ends_at, bad_at, stop_at
+
+    def step(self, step, batch_at):
+        if step == self.stop_at:
+            raise KeyboardInterrupt
+        self.total = self.total * 0.9 + batch_at()["A"].sum() + batch_at()["A"].mean() + torch.randn(())
+        return {"total": self.total if step != self.bad_at else float("nan")}
+
+    def finished(self, done):
+        return done >= self.ends_at
+
+    def state(self):
+        return {"total": self.total}, {}
+
+    def load_state(self, tensors, info):
+        self.total = tensors["total"]
+
+
+@pytest.fixture(scope="module")
+def job():
+    model = build("resnet", {"ngf": 4, "n_blocks": 1})
+    groups = find_groups(model, torch.randn(1, 3, 32, 32))
+    data = [{"A": torch.full((3,), float(i))} for i in range(16)]
+    return PruneJob(
+        model, "G", groups, Target("macs", 1e6), None, {}, 3, device=torch.device("cpu"), data=data,
+        recipe=Recipe(batch_size=2).to_json(),
+    )  # fmt: skip
+
+
+def test_an_interrupted_phase_ends_bit_for_bit_as_an_uninterrupted_one(job, tmp_path):
+    whole, interrupted, resumed = _Sum(), _Sum(stop_at=430), _Sum()
+    run_phase(whole, job, 600)
+    kept = replace(job, workspace=tmp_path / "prune")
+    with pytest.raises(KeyboardInterrupt):
+        run_phase(interrupted, kept, 600)
+    record = run_phase(resumed, kept, 600)
+    assert torch.equal(resumed.total, whole.total)
+    assert [step for step, _ in record.curve] == list(range(6, 601, 6))
+    assert not torch.equal(interrupted.total, whole.total)
+
+
+def test_a_finished_phase_ends_early_and_stays_ended_when_it_is_resumed(job, tmp_path):
+    kept = replace(job, workspace=tmp_path / "prune")
+    first = run_phase(_Sum(ends_at=7), kept, 100)
+    again = _Sum(ends_at=7, stop_at=7)
+    assert first.steps == run_phase(again, kept, 100).steps == 7
+    assert first.path("total")[-1] == [7, pytest.approx(float(again.total))]
+
+
+def test_the_data_and_noise_depend_on_the_seed_and_the_callers_random_numbers_are_untouched(job):
+    torch.manual_seed(1)
+    expected = torch.rand(())
+    torch.manual_seed(1)
+    one, two = _Sum(), _Sum()
+    run_phase(one, job, 5)
+    assert torch.rand(()) == expected
+    run_phase(two, replace(job, seed=4), 5)
+    assert not torch.equal(one.total, two.total)
+
+
+def test_a_value_that_is_not_finite_ends_the_phase_by_name(job):
+    with pytest.raises(TrainingDiverged, match="step 3"):
+        run_phase(_Sum(bad_at=2), job, 5)
+
+
+def test_a_checkpoint_of_another_job_is_refused_by_what_differs(job, tmp_path):
+    kept = replace(job, workspace=tmp_path / "prune")
+    run_phase(_Sum(), kept, 5)
+    with pytest.raises(ValueError, match="seed differ"):
+        run_phase(_Sum(), replace(kept, seed=9), 5)
