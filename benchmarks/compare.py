@@ -1,0 +1,237 @@
+"""The methods against each other: same teacher, data, cost and total training steps, several seeds.
+
+Every line of the raw CSV is one trial, run by the same code that a study's trials run; a line that is there is not
+run again, so an interrupted comparison goes on. Widths of `given` methods are uniform. Half the table on two cores:
+about an hour.
+
+    python benchmarks/compare.py [--tasks demo,unet,cycle,sngan] [--variants uniform,magnitude,...] [--targets 0.5,0.25]
+        [--seeds 3] [--jobs 2] [--csv docs/compare.csv] [--out benchmark-runs] [--table]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import traceback
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from filelock import FileLock
+from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.gan_models.training.seeds import mixed
+from ganprune.search import trial as trials
+from ganprune.search.bench import open_bench
+from ganprune.search.config import StudyConfig
+from ganprune.search.request import TrialRequest
+from ganprune.search.teacher import make_teacher, resolve
+from ganprune.spaces.widths import WidthSpace
+from ganprune.studies.demo import OPTIONS
+
+PRUNE, FINETUNE = 120, 280
+TEACHER_SEED = 0
+
+RECIPE = {"batch_size": 4, "lr": 2e-3, "distill_output": 50.0}
+STUDY = {**OPTIONS, "prune_steps": PRUNE, "finetune_steps": FINETUNE, "metric": "shapes", "rungs": ()}
+SMALL = {"image_size": 32, "n_train": 1000, "n_test": 300}
+
+# Name -> what a study of this task is configured with.
+TASKS: dict[str, dict[str, Any]] = {
+    "demo": {**STUDY, "model": "resnet", "data": "builtin:shapes"},
+    "unet": {
+        **STUDY,
+        "model": "unet",
+        "model_args": {"ngf": 16, "num_downs": 6},
+        "data": "builtin:shapes",
+        "teacher_steps": 2000,
+    },
+    "cycle": {
+        **STUDY,
+        **SMALL,
+        "model": "resnet",
+        "data": "builtin:stripes",
+        "prune_network": "AtoB",
+        "teacher_steps": 2000,
+    },
+    "sngan": {
+        **STUDY,
+        **SMALL,
+        "model": "sngan_32",
+        "model_args": {"ngf": 24},
+        "data": "builtin:shapes",
+        "task": "unconditional",
+        "task_settings": {},
+        "teacher_steps": 2500,
+        "teacher_recipe": {"batch_size": 16, "lr": 4e-4, "betas": (0.0, 0.9), "d_steps": 2},
+        "recipe": {"batch_size": 16, "lr": 4e-4, "betas": (0.0, 0.9), "d_steps": 2, "distill_output": 10.0},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method with settings other than its defaults."""
+
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+# Every method at its defaults, and what switches one part of a method off.
+VARIANTS: dict[str, Variant] = {
+    **{name: Variant(name) for name in METHODS if not METHODS[name].searches_ratios},
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One trial of the comparison."""
+
+    task: str
+    variant: str
+    target: float
+    seed: int
+
+
+def prepared(task: str, out: Path) -> tuple[StudyConfig, dict[str, Any]]:
+    """The task's configuration and its teacher, trained once."""
+    given = {"name": task, "budgets": ["90%"], "seed": TEACHER_SEED, **TASKS[task]}
+    config, _ = resolve(StudyConfig.from_json(given))
+    return config, make_teacher(config, (out / f"teacher-{task}").absolute())
+
+
+def run(case: Case, out: Path) -> dict[str, Any]:
+    """One line of the raw table."""
+    torch.set_num_threads(1)
+    config, teacher = prepared(case.task, out)
+    bench = open_bench(config, teacher)
+    variant = VARIANTS[case.variant]
+    form = bench.groups.form
+    target = case.target * form.dense()
+    given = METHODS[variant.method].widths == "given"
+    # The same number for all methods at one target, so that they see the same batches where they train alike.
+    seed = mixed(case.seed, 7, round(1e4 * case.target))
+    request = TrialRequest(
+        number=0,
+        attempt=1,
+        method=variant.method,
+        settings=variant.settings,
+        target=target,
+        cost="macs",
+        widths=WidthSpace(form).uniform(target) if given else None,
+        seed=seed,
+        workspace=str(out / "trials" / f"{case.task}-{case.variant.replace('/', '-')}-{case.target}-{case.seed}"),
+        study=config.to_json(),
+        teacher=teacher,
+    )
+    line: dict[str, Any] = {"task": case.task, "variant": case.variant, "target": case.target, "seed": case.seed}
+    try:
+        result = trials.run(request, lambda report: True)
+    except (RuntimeError, ValueError) as error:
+        traceback.print_exc()
+        return line | {"failed": str(error)[:300]}
+    record = result.record["method"]
+    before = record.get("cost_before_landing", {})
+    names = [m["name"] for m in result.measurements]
+    return line | {
+        "macs": result.cost,
+        "cost_over_target": result.cost / target,
+        "own_cost_over_target": before.get("ratio") if isinstance(before, Mapping) else None,
+        "quality": result.quality,
+        "metric": names[0] if names else "",
+        "teacher": teacher["measurements"][0]["value"],
+        "prune_steps": result.record["steps"]["prune"],
+        "finetune_steps": result.record["steps"]["finetune"],
+        "prune_seconds": round(result.seconds.get("prune", 0.0), 1),
+        "finetune_seconds": round(result.seconds.get("finetune", 0.0), 1),
+        "widths": " ".join(str(w) for w in result.widths.values()),
+    }
+
+
+KEYS = ["task", "variant", "target", "seed"]
+
+
+def table(path: Path) -> pd.DataFrame:
+    """Mean quality and spread over the seeds, by task, target and variant."""
+    raw = pd.read_csv(path)
+    done = raw[raw["quality"].notna()]
+    grouped = done.groupby(["task", "target", "variant"], sort=False)
+    result = grouped["quality"].agg(["mean", "min", "max", "count"])
+    result["cost/target"] = grouped["cost_over_target"].mean()
+    result["own cost/target"] = grouped["own_cost_over_target"].mean()
+    uniform = done[done["variant"] == "uniform"].groupby(["task", "target"])["quality"].mean().to_dict()
+    result["of uniform"] = [
+        row["mean"] / uniform.get((task, target), float("nan")) for (task, target, _), row in result.iterrows()
+    ]
+    return result.sort_values(["task", "target", "mean"], ascending=[True, False, True])
+
+
+def main() -> None:
+    """Runs what is missing and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", default="demo,unet,cycle,sngan")
+    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--targets", default="0.5,0.25,0.125")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--csv", type=Path, default=Path("docs/compare.csv"))
+    parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
+    parser.add_argument("--table", action="store_true", help="print the table only")
+    given = parser.parse_args()
+    out = given.out.absolute()
+    tasks, variants = given.tasks.split(","), given.variants.split(",")
+    for kind, names, known in (("task", tasks, TASKS), ("variant", variants, VARIANTS)):
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            parser.error(f"{kind} {unknown[0]!r} is unknown; known: {', '.join(known)}")
+    if not given.table:
+        cases = [
+            Case(task, variant, float(target), seed)
+            for task in tasks
+            for seed in range(given.seeds)
+            for target in given.targets.split(",")
+            for variant in variants
+        ]
+        run_missing(cases, given.csv, out, given.jobs)
+    with pd.option_context("display.width", 200, "display.max_rows", 500, "display.precision", 3):
+        print(table(given.csv))
+
+
+def run_missing(cases: list[Case], path: Path, out: Path, jobs: int) -> None:
+    """Runs the cases that the CSV has no line of, in `jobs` processes."""
+    known = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEYS)
+    done = {tuple(row) for row in known[KEYS].itertuples(index=False, name=None)}
+    missing = [case for case in cases if (case.task, case.variant, case.target, case.seed) not in done]
+    for task in dict.fromkeys(case.task for case in missing):
+        prepared(task, out)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(run_and_note, case, path, out) for case in missing]
+        for future in futures:
+            print(future.result(), flush=True)
+
+
+def run_and_note(case: Case, path: Path, out: Path) -> str:
+    """Runs one case and adds its line to the CSV."""
+    line = run(case, out)
+    columns = [*KEYS, *COLUMNS]
+    with FileLock(str(path.absolute()) + ".lock"):
+        new = not path.exists()
+        pd.DataFrame([line], columns=columns).to_csv(path, mode="a", header=new, index=False, float_format="%.6g")
+    return f"{case}: {line.get('quality', line.get('failed'))}"
+
+
+COLUMNS = [
+    "macs", "cost_over_target", "own_cost_over_target", "quality", "metric", "teacher", "prune_steps", "finetune_steps",
+    "prune_seconds", "finetune_seconds", "widths", "failed",
+]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
