@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import time
 import weakref
 from pathlib import Path
 from typing import Protocol
@@ -12,12 +13,15 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from .storage import StorageError, check_file, one_line, parse_url, shown
+from .storage import POSTGRES, StorageError, check_file, one_line, parse_url, shown
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+
+
+SETTLE_S = 1.0  # a server notices a moment later that a client was killed, and drops its lock then
 
 
 class StudyLocked(RuntimeError):
@@ -105,7 +109,7 @@ class PostgresLock:
             url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"application_name": f"ganprune {this_process()}"[:63], "connect_timeout": 10},
+            connect_args={**POSTGRES, "application_name": f"ganprune {this_process()}"[:63]},
         )
         self._connection: sqlalchemy.Connection | None = None
         self._acquire()
@@ -114,7 +118,11 @@ class PostgresLock:
         try:
             self._connection = self._engine.connect()
             query = sqlalchemy.text("SELECT pg_try_advisory_lock(:key)")
-            got = self._connection.execute(query, {"key": self.key}).scalar()
+            deadline = time.monotonic() + SETTLE_S
+            while not (got := self._connection.execute(query, {"key": self.key}).scalar()):
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(0.1)
             holder = "" if got else self._holder(self._connection)
         except SQLAlchemyError as error:
             self._drop()

@@ -18,6 +18,11 @@ NETWORK_FILE_SYSTEMS = (
     "glusterfs", "fuse.glusterfs", "lustre", "gpfs", "beegfs", "fuse.s3fs", "fuse.gcsfuse",
 )  # fmt: skip
 BUSY_SECONDS = 60
+# The server must notice within a minute that a driver's machine is gone: till then it keeps the study's lock.
+POSTGRES = {
+    "connect_timeout": 10,
+    "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
+}
 
 
 class StorageError(RuntimeError):
@@ -136,7 +141,7 @@ def open_storage(url: str, *, write: bool) -> RDBStorage:
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
         options = {"connect_args": arguments | ({"factory": SafeConnection} if write else {})}
     else:
-        options["connect_args"] = {"connect_timeout": 10}
+        options["connect_args"] = POSTGRES
     try:
         storage = RDBStorage(
             parsed.render_as_string(hide_password=False), engine_kwargs=options, skip_table_creation=not write

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import optuna
 import pytest
+from ganprune.search.request import TrialResult
 from ganprune.studies.lock import FileLock, StudyLocked, lock_study, this_process
+from ganprune.studies.reader import read_study
 from ganprune.studies.storage import (
     StorageError,
     file_system_of,
@@ -16,6 +18,7 @@ from ganprune.studies.storage import (
     refuse_network_file_system,
     shown,
 )
+from sqlalchemy import event
 
 SECRET = "s3cret"
 
@@ -179,3 +182,32 @@ def test_forked_children_do_not_keep_the_lock(tmp_path):
     finally:
         os.close(writing)
         os.waitpid(child, 0)
+
+
+def test_a_crash_while_creating_leaves_nothing(store, new, url):
+    """A death (or Ctrl-C) at the commit leaves no part of a trial, and no lock that blocks the next one."""
+    engine = store._storage.engine
+
+    def die(connection):
+        raise KeyboardInterrupt
+
+    event.listen(engine, "commit", die)
+    with pytest.raises(KeyboardInterrupt):
+        store.create_trial(new())
+    event.remove(engine, "commit", die)
+    sqlite3.connect(store._storage.engine.url.database, timeout=0).execute("BEGIN IMMEDIATE").connection.rollback()
+    assert read_study(url, "s").trials == ()
+    assert store.create_trial(new()).number == 0
+
+
+def test_a_full_disk_is_one_line(store, new):
+    """When the database cannot be written the error is one line, and the trial can be told later."""
+    store.create_trial(new())
+    engine, limit = store._storage.engine, [1]  # pages: the file cannot grow beyond what it has
+    event.listen(engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count = {limit[0]}"))
+    big = TrialResult("COMPLETE", 5.0, 1.0, record={"x": "y" * 5_000_000})
+    with pytest.raises(StorageError, match=r"cannot write to sqlite.*full") as caught:
+        store.finish(0, big)
+    assert "\n" not in str(caught.value)
+    limit[0] = 1_000_000
+    assert store.finish(0, TrialResult("COMPLETE", 5.0, 1.0)).state == "COMPLETE"

@@ -1,0 +1,28 @@
+"""Fixtures of all tests: databases."""
+
+import os
+
+import pytest
+
+from .postgres import Server, binaries
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; skipped where there are no binaries, unless REQUIRE_POSTGRES=1."""
+    if binaries() is None:
+        reason = "no PostgreSQL binaries (postgres, initdb); apt-get install postgresql"
+        if os.environ.get("REQUIRE_POSTGRES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = Server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request, tmp_path):
+    """An empty database of each kind that studies can live in."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgres").new_database()
+    return f"sqlite:///{tmp_path}/studies.db"
