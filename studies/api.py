@@ -11,24 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.config import StudyConfig
-from ..search.early_stopping import StoppingRule
 from ..search.engine import Engine
-from ..search.engine_settings import EngineSettings
 from ..search.events import Listener, SearchEnded, ignore
-from ..search.executor import Executor, InProcessExecutor
 from ..search.ledger import TrialRecord
 from ..search.plan import StudyPlan, plan_study, with_own_source
-from ..search.ray_executor import RayExecutor, RayOptions
-from ..search.samplers import Choice
 from ..search.teacher import make_teacher
 from .card import Card
+from .changes import MADE_WITH, check_unchanged, made_with
 from .export import best_under, export_front, export_trial
 from .outcome import DENSE, outcome_of
 from .reader import COST_LIMIT, StudyRecord, read_study
+from .run_options import RunOptions, engine_settings
 from .storage import parse_url
 from .store import Store
 from .weights import located
@@ -38,48 +35,6 @@ CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.vers
 TRIAL = "ganprune.search.trial:run"
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a search runs on this machine; none of it changes what a trial is.
-
-    Attributes:
-        executor: `ray`, or `local` for one trial after another in this process.
-        cpus_per_trial: CPUs and threads of one trial.
-        gpus_per_trial: GPUs of one trial; parts of one allowed.
-        max_concurrent: Most trials at once; None for as many as fit.
-        ray_address: `local`, or a running cluster's address.
-        insecure: Join a cluster that does not ask for a token.
-        max_attempts: A trial that was started so often without an end fails.
-
-    Raises:
-        ValueError: Unknown executor, or numbers out of range.
-    """
-
-    executor: Literal["ray", "local"] = "ray"
-    cpus_per_trial: int = 1
-    gpus_per_trial: float = 0.0
-    max_concurrent: int | None = None
-    ray_address: str = "local"
-    insecure: bool = False
-    max_attempts: int = 5
-
-    def __post_init__(self) -> None:
-        """Checks the numbers before anything is written."""
-        if self.executor not in ("ray", "local"):
-            raise ValueError(f"executor {self.executor!r} is unknown; use ray or local")
-        if self.max_concurrent is not None and self.max_concurrent < 1:
-            raise ValueError(f"max_concurrent is {self.max_concurrent}; use 1 or more")
-        self.ray_options()
-
-    def ray_options(self) -> RayOptions:
-        """The same for Ray."""
-        return RayOptions(self.cpus_per_trial, self.gpus_per_trial, self.ray_address, insecure=self.insecure)
-
-    def make_executor(self) -> Executor:
-        """Who runs the trials."""
-        return RayExecutor(self.ray_options()) if self.executor == "ray" else InProcessExecutor(self.cpus_per_trial)
 
 
 def artifacts_beside(storage: str) -> Path:
@@ -146,6 +101,7 @@ class Search:
             VERSION: version("ganprune"),
             DENSE: plan.dense,
             COST_LIMIT: plan.limit,
+            MADE_WITH: made_with(plan),
             "ganprune.artifacts": str(root),
         }
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
@@ -170,23 +126,6 @@ def _search(
         on_event=on_event,
     )
     return engine.run(options.make_executor(), TRIAL)
-
-
-def engine_settings(config: StudyConfig, options: RunOptions) -> EngineSettings:
-    """How long the search goes on, and how trials are chosen and stopped."""
-    stopping = None
-    if config.reduction and config.rungs:
-        steps = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
-        stopping = StoppingRule(tuple(sorted(steps)), config.reduction)
-    mode: Literal["pareto", "target"] = "target" if config.mode == "target" else "pareto"
-    return EngineSettings(
-        trials=config.trials,
-        choice=Choice(config.sampler, config.seed, mode, config.shares),
-        stopping=stopping,
-        slots=options.max_concurrent,
-        batch=config.batch if config.deterministic else 0,
-        hours=config.hours,
-    )
 
 
 @dataclass(frozen=True)
@@ -258,6 +197,7 @@ class Study:
         run_options: RunOptions | None = None,
         on_event: Listener = ignore,
         on_teacher: OnTeacher | None = None,
+        accept_changes: bool = False,
     ) -> Study:
         """Goes on from the database and the artifacts.
 
@@ -267,9 +207,10 @@ class Study:
             run_options: How to run.
             on_event: Told what happens.
             on_teacher: As in `Search.run`.
+            accept_changes: Go on although data, teacher, space, budget, metric or code changed; it is recorded.
 
         Raises:
-            ValueError: A total below what is done already.
+            ValueError: A total below what is done already, or something changed since the study was made.
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
         options = run_options or RunOptions()
@@ -281,6 +222,7 @@ class Study:
             config = located(config, store.folder)
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
             plan = plan_study(replace(config, trials=trials or config.trials, hours=hours), check_teacher=not made)
+            check_unchanged(store, plan, accept_changes)
             store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
             _search(store, plan, options, on_event, on_teacher)
         return Study.open(self.record.name, self.storage, self.artifacts)

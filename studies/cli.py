@@ -54,6 +54,10 @@ def resume(
     max_concurrent: opt.MaxConcurrent = None,
     ray_address: opt.RayAddress = "local",
     insecure: opt.Insecure = False,
+    max_attempts: opt.MaxAttempts = 5,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Go on with a study from its database and artifacts."""
@@ -62,14 +66,14 @@ def resume(
     from .outcome import outcome_of
 
     run_options = RunOptions(
-        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure  # type: ignore[arg-type]
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure, max_attempts  # type: ignore[arg-type]
     )  # fmt: skip
     study = Study.open(name, storage, artifacts)
     found = outcome_of(study.record)
     shown_search(
         found.config.metric,
         found.dense[found.cost],
-        lambda show: study.resume(trials, hours, run_options, show.event, show.teacher),
+        lambda show: study.resume(trials, hours, run_options, show.event, show.teacher, accept_changes),
         as_json,
     )
 

@@ -109,6 +109,7 @@ def search(
     max_concurrent: opt.MaxConcurrent = None,
     ray_address: opt.RayAddress = "local",
     insecure: opt.Insecure = False,
+    max_attempts: opt.MaxAttempts = 5,
     as_json: opt.Json = False,
 ) -> None:
     """Launch a search with a target budget."""
@@ -136,7 +137,7 @@ def search(
     opt.nested(judge, "discriminator", ndf=ndf, n_layers=n_layers)
     opt.nested(given, "task_settings", **judge)
     run_options = RunOptions(
-        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure  # type: ignore[arg-type]
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure, max_attempts  # type: ignore[arg-type]
     )  # fmt: skip
     for option, value in (("--model", model), ("--data", data), ("--budget", budget)):
         if not value:

@@ -10,6 +10,7 @@ from typing import Any
 from ..search.ledger import TrialRecord
 from ..search.samplers import derived_seed
 from .bundle import SOURCE
+from .changes import accepted_changes
 from .outcome import TEACHER, VERSION, Outcome
 
 PACKAGES = ("ganprune", "torch", "onnx", "onnxruntime")
@@ -59,7 +60,8 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
 
 def notes(outcome: Outcome, source: Path | None) -> tuple[str, ...]:
     """What a user of the bundle must know besides."""
-    lines = []
+    accepted = accepted_changes(outcome.study.attributes)
+    lines = [f"the study went on although something had changed, {line}" for line in accepted]
     if outcome.config.teacher_train_mode:
         lines.append(
             "quality was measured in train mode (dropout and batch statistics, as upstream pix2pix tests); "

@@ -30,6 +30,7 @@ GpusPerTrial = Annotated[float, typer.Option(help="GPUs of one trial; parts of o
 MaxConcurrent = Annotated[int | None, typer.Option(help="Most trials at once.")]
 ExecutorName = Annotated[str, typer.Option(help="ray, or local: one after another in this process.")]
 RayAddress = Annotated[str, typer.Option(help="local, or the address of a running cluster.")]
+MaxAttempts = Annotated[int, typer.Option(help="A trial that was started so often without an end fails.")]
 Insecure = Annotated[bool, typer.Option(help="Join a Ray cluster that asks for no token.")]
 
 

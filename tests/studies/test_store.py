@@ -8,7 +8,6 @@ from ganprune.search.artifacts import write_result
 from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 from ganprune.studies.lock import StudyLocked
 from ganprune.studies.reader import list_studies, read_study
-from ganprune.studies.storage import StorageError
 from ganprune.studies.store import Store, delete_study
 from sqlalchemy import event
 
