@@ -75,6 +75,17 @@ def frechet_from_statistics(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Te
     return _distance(first.mean, second.mean, traces, _root_of_covariances(one, two, traces))
 
 
+def frechet_between(a: Tensor | FeatureStatistics, b: Tensor | FeatureStatistics) -> float:
+    """The distance in whichever form the two sides allow: features (n, d) or statistics."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return frechet_distance(a, b)
+    if isinstance(b, Tensor):
+        a, b = b, a
+    if isinstance(a, Tensor):
+        return frechet_to_statistics(a, b)
+    return frechet_from_statistics(a.mean, a.covariance, b.mean, b.covariance)
+
+
 def _centred(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (d,) and A (n, d) with A^T A the covariance."""
     if features.dim() != 2 or len(features) < 2:

@@ -14,8 +14,12 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from .frechet import frechet_distance
+from .frechet import frechet_between
+from .sample import FeatureSample, as_sample
+from .statistics import FeatureStatistics
 
+Features = Tensor | FeatureSample
+Side = Tensor | FeatureStatistics
 Tied = Sequence[Sequence[int]]
 
 
@@ -55,7 +59,7 @@ class Comparison:
 
 def group_jackknife(
     statistic: Callable[..., float],
-    samples: Sequence[Tensor],
+    samples: Sequence[Features],
     tied: Tied | None = None,
     n_groups: int = 20,
     confidence: float = 0.9,
@@ -65,12 +69,14 @@ def group_jackknife(
     Delete-a-group jackknife (Shao and Tu 1995, section 2.3), the variances of independent sets added.
 
     Args:
-        statistic: takes the sets, returns a number.
-        samples: sets of features, each (n_i, d).
+        statistic: takes the sets, returns a number. It gets features (n, d), or `FeatureStatistics` of a sample
+            whose features are not all kept.
+        samples: sets of features, each (n_i, d), or samples of them.
         tied: which sets go together: `((0, 1),)` when image i of both comes from the same scene, so that they
             are left out together; `((0,), (1,))` (default) when the sets are independent. A set in no tuple
             is taken as fixed: the interval then does not count its chance.
-        n_groups: at least 2; image i belongs to group i modulo n_groups.
+        n_groups: at least 2; image i belongs to group i modulo n_groups. A sample whose features are not all kept
+            has its own groups.
         confidence: of the interval, in (0, 1).
 
     Raises:
@@ -79,20 +85,21 @@ def group_jackknife(
     tied = tuple((i,) for i in range(len(samples))) if tied is None else tied
     if not 0 < confidence < 1 or n_groups < 2:
         raise ValueError(f"confidence must lie in (0, 1) and groups be >= 2, got {confidence} and {n_groups}")
-    value, variance, degrees = statistic(*samples), 0.0, 0
+    sides = [as_sample(sample) for sample in samples]
+    whole = [side.side() for side in sides]
+    value, variance, degrees = statistic(*whole), 0.0, 0
     for together in tied:
-        sizes = {len(samples[i]) for i in together}
+        sizes = {sides[i].n for i in together}
         if len(sizes) != 1:
             raise ValueError(f"sets left out together must have one size, got {sorted(sizes)}")
         size = sizes.pop()
-        groups = min(n_groups, size)
+        groups = max(len(sides[i].groups) for i in together) or min(n_groups, size)
         if size < 4:
             raise ValueError(f"an interval needs at least 4 images a set, got {size}")
-        index = torch.arange(size)
         replicates = []
         for g in range(groups):
-            kept = index % groups != g
-            replicates.append(statistic(*(s[kept] if i in together else s for i, s in enumerate(samples))))
+            left = [s.without(g, groups) if i in together else whole[i] for i, s in enumerate(sides)]
+            replicates.append(statistic(*left))
         spread = torch.tensor(replicates, dtype=torch.float64)
         variance += (groups - 1) / groups * float(((spread - spread.mean()) ** 2).sum())
         degrees += groups - 1
@@ -104,27 +111,43 @@ def group_jackknife(
 
 
 def compare_frechet(
-    a_ND: Tensor, b_ND: Tensor, real_MD: Tensor, paired: bool, level: float = 0.05, n_groups: int = 20
+    a_ND: Features,
+    b_ND: Features,
+    real_MD: Features | FeatureStatistics,
+    paired: bool,
+    level: float = 0.05,
+    n_groups: int = 20,
+    matched: bool = True,
 ) -> Comparison:
-    """Which of two generators, fed the same inputs, is closer to the real images, or that nobody can tell.
+    """Which of two generators is closer to the real images, or that nobody can tell.
 
     Args:
         a_ND: features of A's outputs (n, d).
-        b_ND: features of B's outputs for the same inputs, in the same order (n, d).
-        real_MD: features of the real images (m, d).
+        b_ND: features of B's outputs (n, d).
+        real_MD: features of the real images (m, d); or their statistics, whose chance is then not counted.
         paired: real image i belongs to input i (then m = n and all three are left out together).
         level: p-value below which a difference is called one.
         n_groups: groups of the jackknife.
+        matched: A and B were fed the same inputs in the same order, so that image i of both is left out together.
+
+    Raises:
+        ValueError: A and B have different numbers of images: distances are biased by n.
     """
-    if len(a_ND) != len(b_ND):
-        raise ValueError(f"compare at equal n: A has {len(a_ND)} images, B has {len(b_ND)}")
-    tied = ((0, 1, 2),) if paired else ((0, 1), (2,))
-    difference = group_jackknife(
-        lambda a, b, real: frechet_distance(a, real) - frechet_distance(b, real),
-        (a_ND, b_ND, real_MD),
-        tied,
-        n_groups,
-    )
+    a, b = as_sample(a_ND), as_sample(b_ND)
+    if a.n != b.n:
+        raise ValueError(f"compare at equal n, a distance depends on it: A has {a.n} images, B has {b.n}")
+    own = ((0, 1),) if matched else ((0,), (1,))
+    if isinstance(real_MD, FeatureStatistics):
+        samples, tied = (a, b), own
+    else:
+        samples, tied = (a, b, as_sample(real_MD)), ((0, 1, 2),) if paired and matched else (*own, (2,))
+
+    def difference_of(one: Side, two: Side, *rest: Side) -> float:
+        real = rest[0] if rest else real_MD
+        assert not isinstance(real, FeatureSample)
+        return frechet_between(one, real) - frechet_between(two, real)
+
+    difference = group_jackknife(difference_of, samples, tied, n_groups)
     if difference.standard_error > 0:
         p = 2 * float(stats.t.sf(abs(difference.value) / difference.standard_error, difference.degrees))
     else:
@@ -132,5 +155,5 @@ def compare_frechet(
     if p < level:
         verdict = f"{'A' if difference.value < 0 else 'B'} better (p={p:.2g})"
     else:
-        verdict = f"cannot tell A from B at n={len(a_ND)} (p={p:.2g})"
+        verdict = f"cannot tell A from B at n={a.n} (p={p:.2g})"
     return Comparison(difference, p, verdict)

@@ -96,13 +96,24 @@ class StatisticsAccumulator:
         """Takes in features (n, d)."""
         if features.dim() != 2:
             raise ValueError(f"features must be (n, d), got {tuple(features.shape)}")
-        n = len(features)
-        if n == 0:
+        if len(features) == 0:
             return
         batch = features.detach().double().cpu()
         mean = batch.mean(0)
         centred = batch - mean
-        scatter = centred.T @ centred
+        self._merge(len(batch), mean, centred.T @ centred)
+
+    def add_statistics(self, part: FeatureStatistics) -> None:
+        """Takes in the statistics of a part, as if its features had been added.
+
+        Raises:
+            ValueError: the part does not say of how many images it is.
+        """
+        if part.n is None:
+            raise ValueError("statistics of an unknown number of images cannot be merged with others")
+        self._merge(part.n, part.mean.clone(), part.covariance * (part.n - 1))
+
+    def _merge(self, n: int, mean: Tensor, scatter: Tensor) -> None:
         if self._mean is None or self._scatter is None:
             self._n, self._mean, self._scatter = n, mean, scatter
             return
@@ -130,4 +141,12 @@ def statistics_of(batches: Iterable[Tensor]) -> FeatureStatistics:
     accumulator = StatisticsAccumulator()
     for batch in batches:
         accumulator.add(batch)
+    return accumulator.result()
+
+
+def merged(parts: Iterable[FeatureStatistics]) -> FeatureStatistics:
+    """The statistics of several parts together, exactly."""
+    accumulator = StatisticsAccumulator()
+    for part in parts:
+        accumulator.add_statistics(part)
     return accumulator.result()

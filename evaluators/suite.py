@@ -7,33 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from .coverage import coverage_of
-from .features import Encoder, NonFiniteImages, check_finite, features_of
-from .frechet import frechet_distance, frechet_to_statistics
-from .intervals import Estimate, group_jackknife
-from .kid import kernel_distance
-from .measurement import Measurement, frechet_name, kernel_name
+from .distances import Real, check_real, details_of, frechet_measurement
+from .features import Encoder, check_finite, feature_batches
+from .measurement import Measurement, frechet_name
 from .paired import l1_of, psnr_of, ssim_of
+from .sample import as_sample, sample_of
 from .statistics import FeatureStatistics
 
-# Large sides cost seconds a distance: fewer groups there keep an interval within a minute or so.
-_GROUPS, _GROUPS_WHEN_LARGE, _LARGE = 20, 10, 4_000_000
 _Z90 = 1.6448536269514722
-_K = 5
 
 
 @dataclass
 class _Pass:
     """What one pass over the data collects beside the features."""
 
-    l1: list[Tensor]
-    psnr: list[Tensor]
-    ssim: list[Tensor]
+    l1: list[Tensor] = field(default_factory=list)
+    psnr: list[Tensor] = field(default_factory=list)
+    ssim: list[Tensor] = field(default_factory=list)
+    feature_distance: list[Tensor] = field(default_factory=list)
+    target: Tensor | None = None
     first_shape: tuple[int, ...] | None = None
 
 
@@ -41,10 +38,11 @@ def measure_quality(
     generate: Callable[[Tensor], Tensor],
     batches: Iterable[Mapping[str, Tensor]],
     encoder: Encoder,
-    real_features: Tensor | FeatureStatistics,
+    real_features: Real,
     *,
     device: torch.device | str = "cpu",
     paired: bool = False,
+    aligned: bool = True,
     input_key: str = "input",
     target_key: str = "target",
     protocol: str = "test-vs-test",
@@ -59,10 +57,13 @@ def measure_quality(
         batches: dictionaries of tensors; `input_key` is what the generator eats (images or latents).
         encoder: see `features.load_encoder`.
         real_features: features (m, d) of the real images by the same encoder (`features_of`; the caller may
-            keep them), or their statistics, with which there is no kernel distance and no coverage.
+            keep them), a sample of them, or their statistics, with which there is no kernel distance and no
+            coverage.
         device: where generator and encoder run.
-        paired: `target_key` is the image that the input should have become. Adds L1, PSNR and SSIM; the real
-            features have to be those of the targets in the same order, and intervals use that.
+        paired: `target_key` is the image that the input should have become. Adds L1, PSNR, SSIM and the
+            distance of the two images' features.
+        aligned: paired data: the real features are those of the targets in the same order, and intervals use
+            that; not so where the real images are others as well (`test-vs-train+test`).
         input_key: key of the inputs.
         target_key: key of the targets.
         protocol: which images are compared, such as `test-vs-test`; goes into every measurement.
@@ -70,29 +71,33 @@ def measure_quality(
         details: whether to add kernel distance, precision, recall, density and coverage.
 
     Returns:
-        The Fréchet distance first: it is THE quality, lower is better. Then `l1`, `psnr`, `ssim` if paired,
-        then the details. Intervals are 90 %. The same inputs give the same numbers.
+        The Fréchet distance first: it is THE quality, lower is better. Then `l1`, `psnr`, `ssim`,
+        `feature_distance` if paired, then the details. Intervals are 90 %. The same inputs give the same numbers.
+        Memory does not depend on the number of images (see `sample.py`); beyond the images whose features are
+        all kept, the details are those of a subset, and their names say of how many.
 
     Raises:
         NonFiniteImages: the generator or the encoder gave NaN or infinity.
         KeyError: a batch lacks a key.
         ValueError: no batch, or sizes and dimensions that do not fit.
     """
-    seen = _Pass([], [], [])
+    seen = _Pass()
+    aligned = paired and aligned
     with _evaluating(generate):
         outputs = _outputs(generate, batches, device, input_key, target_key if paired else None, seen)
-        features = features_of(outputs, encoder, device)
-    _check_real(features, real_features, encoder, paired)
-    n_real = real_features.n if isinstance(real_features, FeatureStatistics) else len(real_features)
+        targets = real_features if aligned and isinstance(real_features, Tensor) else None
+        features = sample_of(_features(outputs, encoder, device, seen, targets, details))
+    check_real(features, real_features, encoder, aligned)
+    n_real = real_features.n if isinstance(real_features, FeatureStatistics) else as_sample(real_features).n
     protocol = (
         f"{protocol}; n_real={n_real}; images {seen.first_shape}; {encoder.preprocessing}; "
         f"encoder sha256 {encoder.sha256[:8]}"
     )
-    found = [_frechet(features, real_features, encoder.name, paired, interval, protocol)]
+    found = [frechet_measurement(features, real_features, encoder.name, protocol, aligned, interval)]
     if paired:
-        found += _of_pairs(seen, protocol)
-    if details and isinstance(real_features, Tensor):
-        found += _of_features(features, real_features, encoder.name, protocol)
+        found += _of_pairs(seen, encoder.name, protocol)
+    if details and not isinstance(real_features, FeatureStatistics):
+        found += details_of(features, real_features, encoder.name, protocol)
     return found
 
 
@@ -133,7 +138,7 @@ def _outputs(
         if seen.first_shape is None:
             seen.first_shape = tuple(images.shape[1:])
         if target_key is not None:
-            target = batch[target_key].to(device)
+            seen.target = target = batch[target_key].to(device)
             seen.l1.append(l1_of(images, target).cpu())
             seen.psnr.append(psnr_of(images, target).cpu())
             seen.ssim.append(ssim_of(images, target).cpu())
@@ -141,85 +146,43 @@ def _outputs(
         yield images
 
 
-def _check_real(features: Tensor, real: Tensor | FeatureStatistics, encoder: Encoder, paired: bool) -> None:
-    dimension = real.dimension if isinstance(real, FeatureStatistics) else real.shape[-1]
-    if dimension != features.shape[1]:
-        raise ValueError(
-            f"real features have dimension {dimension}, encoder {encoder.name!r} gives {features.shape[1]}; "
-            "take both with the same encoder"
-        )
-    if isinstance(real, Tensor) and not bool(torch.isfinite(real).all()):
-        raise NonFiniteImages("the real images' features are not finite")
-    if paired and isinstance(real, Tensor) and len(real) != len(features):
-        raise ValueError(
-            f"paired data: {len(features)} outputs and features of {len(real)} real images; "
-            "the real features have to be those of the targets, in order"
-        )
+def _features(
+    outputs: Iterator[Tensor],
+    encoder: Encoder,
+    device: torch.device | str,
+    seen: _Pass,
+    targets_ND: Tensor | None,
+    encode_targets: bool,
+) -> Iterator[Tensor]:
+    """Features of the outputs; each one's distance to its target's goes to `seen`, from `targets_ND` or encoded now."""
+    done = 0
+    for features in feature_batches(outputs, encoder, device):
+        theirs = None
+        if targets_ND is not None:
+            theirs = targets_ND[done : done + len(features)]
+        elif encode_targets and seen.target is not None:
+            theirs = next(feature_batches([seen.target], encoder, device))
+        if theirs is not None and theirs.shape == features.shape:
+            seen.feature_distance.append(torch.linalg.vector_norm(features.double() - theirs.cpu().double(), dim=1))
+        done += len(features)
+        yield features
 
 
-def _frechet(
-    features: Tensor,
-    real: Tensor | FeatureStatistics,
-    encoder: str,
-    paired: bool,
-    interval: bool,
-    protocol: str,
-) -> Measurement:
-    n = len(features)
-    estimate: Estimate | None = None
-    if isinstance(real, FeatureStatistics):
-        value = frechet_to_statistics(features, real)
-        if interval and n >= 4:
-            groups = _GROUPS_WHEN_LARGE if real.dimension**2 >= _LARGE else _GROUPS
-            estimate = group_jackknife(lambda a: frechet_to_statistics(a, real), (features,), None, groups)
-    else:
-        value = frechet_distance(features, real)
-        if interval and min(n, len(real)) >= 4:
-            side = min(max(n, len(real)), features.shape[1])
-            groups = _GROUPS_WHEN_LARGE if side**2 >= _LARGE else _GROUPS
-            tied = ((0, 1),) if paired else ((0,), (1,))
-            estimate = group_jackknife(frechet_distance, (features, real), tied, groups)
-    low, high = (max(estimate.low, 0.0), estimate.high) if estimate else (None, None)
-    how = "; interval of E[distance at this n], delete-a-group jackknife" if estimate else ""
-    return Measurement(frechet_name(encoder, n), value, "1", low, high, n, protocol + how)
-
-
-def _of_pairs(seen: _Pass, protocol: str) -> list[Measurement]:
-    units = {"l1": "of [-1, 1]", "psnr": "dB", "ssim": "1"}
+def _of_pairs(seen: _Pass, encoder: str, protocol: str) -> list[Measurement]:
+    collected = {"l1": seen.l1, "psnr": seen.psnr, "ssim": seen.ssim}
+    units = {"l1": "of [-1, 1]", "psnr": "dB"}
+    if seen.feature_distance:
+        collected[f"feature_distance[{encoder}]"] = seen.feature_distance
     found = []
-    for name, parts in (("l1", seen.l1), ("psnr", seen.psnr), ("ssim", seen.ssim)):
+    for name, parts in collected.items():
         values = torch.cat(parts)
         if not bool(torch.isfinite(values).all()):
             reason = f"{name} is infinite: some outputs equal their targets"
-            found.append(Measurement.absent(name, units[name], reason, len(values), protocol))
+            found.append(Measurement.absent(name, units.get(name, "1"), reason, len(values), protocol))
             continue
         mean = float(values.mean())
         reach = _Z90 * float(values.std()) / len(values) ** 0.5 if len(values) > 1 else None
         low, high = (mean - reach, mean + reach) if reach is not None else (None, None)
-        found.append(Measurement(name, mean, units[name], low, high, len(values), f"{protocol}; mean over images"))
-    return found
-
-
-def _of_features(features: Tensor, real: Tensor, encoder: str, protocol: str) -> list[Measurement]:
-    n = len(features)
-    found = []
-    if min(n, len(real)) >= 3:
-        kernel = kernel_distance(features, real)
-        reach = _Z90 * kernel.standard_error
-        found.append(
-            Measurement(
-                kernel_name(encoder, n),
-                kernel.value,
-                "1",
-                kernel.value - reach,
-                kernel.value + reach,
-                n,
-                f"{protocol}; cubic kernel, {kernel.how}, delete-one jackknife",
-            )
-        )
-    if min(n, len(real)) > _K:
-        shares = coverage_of(features, real, _K)
-        for name in ("precision", "recall", "density", "coverage"):
-            value = getattr(shares, name)
-            found.append(Measurement(f"{name}[{encoder},n={n},k={_K}]", value, "1", n=n, protocol=protocol))
+        unit, how = units.get(name, "1"), f"{protocol}; mean over images"
+        found.append(Measurement(name, mean, unit, low, high, len(values), how))
     return found

@@ -43,6 +43,7 @@ def test_paired(encoder, data, real):
         "l1",
         "psnr",
         "ssim",
+        "feature_distance[shapes]",
         "kd[shapes,n=40]",
         "precision[shapes,n=40,k=5]",
         "recall[shapes,n=40,k=5]",
@@ -104,7 +105,7 @@ def test_real_side_as_statistics(encoder, data, real):
     outputs = features_of(blend(data[0]).split(16), encoder)
     assert found[0].value == frechet_to_statistics(outputs, side)
     assert found[0].value == pytest.approx(frechet_distance(outputs, real), rel=1e-6)
-    assert [m.name for m in found] == ["fd[shapes,n=40]", "l1", "psnr", "ssim"]
+    assert [m.name for m in found] == ["fd[shapes,n=40]", "l1", "psnr", "ssim", "feature_distance[shapes]"]
 
 
 def test_modules_run_in_eval_mode_and_keep_their_modes(encoder, data, real):
