@@ -2,7 +2,7 @@
 
 A key is made of everything that the features depend on: the images' content, how they were read, the encoder's weights
 and preprocessing. Nothing is looked up by name or time, so an entry is never out of date; a file that cannot be read
-is made again. The folder is GANPRUNE_CACHE, else `ganprune` in the user's cache folder; GANPRUNE_CACHE=off keeps nothing.
+is made again. The folder is GANPRUNE_CACHE, else `ganprune` in the user's cache folder; `off` keeps nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import safetensors
@@ -63,33 +63,38 @@ def cached_sample(
     return sample
 
 
-def _write(sample: FeatureSample, path: Path) -> None:
-    """Whole or not at all; a folder that cannot be written keeps nothing and is no error."""
-    tensors = {"features": sample.features.contiguous()}
+def sample_tensors(sample: FeatureSample) -> dict[str, Tensor]:
+    """A sample as named tensors, for a file."""
+    counts = [sample.n, *(group.n or 0 for group in sample.groups)]
+    tensors = {"features": sample.features.contiguous(), "counts": torch.tensor(counts)}
     for g, group in enumerate(sample.groups):
         tensors |= {f"mean.{g}": group.mean, f"covariance.{g}": group.covariance.contiguous()}
-    counts = [sample.n, *(group.n for group in sample.groups)]
+    return tensors
+
+
+def sample_from(tensors: Mapping[str, Tensor]) -> FeatureSample:
+    """The sample that `sample_tensors` took apart. Raises KeyError where a part is missing."""
+    n, *counts = tensors["counts"].tolist()
+    groups = (FeatureStatistics(tensors[f"mean.{g}"], tensors[f"covariance.{g}"], m) for g, m in enumerate(counts))
+    return FeatureSample(n, tensors["features"], tuple(groups))
+
+
+def _write(sample: FeatureSample, path: Path) -> None:
+    """Whole or not at all; a folder that cannot be written keeps nothing and is no error."""
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            save_file(tensors, beside, {"counts": json.dumps(counts)})
+            save_file(sample_tensors(sample), beside)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
-    except OSError:
+    except (OSError, safetensors.SafetensorError):
         return
 
 
 def _read(path: Path) -> FeatureSample | None:
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            n, *counts = json.loads(file.metadata()["counts"])
-        tensors = load_file(path)
-        groups = tuple(
-            FeatureStatistics(tensors[f"mean.{g}"], tensors[f"covariance.{g}"], count)
-            for g, count in enumerate(counts)
-        )
-        return FeatureSample(n, tensors["features"], groups)
-    except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError):
+        return sample_from(load_file(path))
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,22 +11,24 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..evaluators.feature_cache import sample_from
 from ..evaluators.features import Encoder, load_encoder
 from ..evaluators.measurement import Measurement
+from ..evaluators.sample import FeatureSample
 from ..evaluators.suite import measure_quality
 from ..gan_models.catalog import build
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into, load_weights, sha256
 from ..gan_models.groups import find_groups
-from ..gan_models.training.data import ImageSet, in_order, open_split
+from ..gan_models.training.data import ImageSet, open_split
 from ..gan_models.training.loop import best_device
 from ..gan_models.training.task import Task, make_task
 from ..spaces.widths import select
 from .artifacts import read_json
 from .config import StudyConfig
+from .eval_images import TEST_VS_TEST, inputs_of_test, target_of
 from .sides import Side, examples, joined, mean_quality, new_network, pruned_names, sides_of
 
-EVAL_BATCH = 32
 REAL = "real.safetensors"
 TEACHER = "teacher.json"
 
@@ -49,7 +51,7 @@ class Bench:
         sides: Where both directions are pruned, what belongs to each.
         train_data, test_data: Images.
         encoder: Of the quality.
-        real_features: Of the real images [M, d], by the generator whose outputs they are compared with.
+        real_features: Of the protocol's real images [M, d], by the generator whose outputs they are compared with.
     """
 
     config: StudyConfig
@@ -62,7 +64,7 @@ class Bench:
     train_data: ImageSet
     test_data: ImageSet
     encoder: Encoder
-    real_features: dict[str, Tensor]
+    real_features: dict[str, Tensor | FeatureSample]
 
     def task(self) -> Task:
         """A fresh task: it may hold an image pool, so no two runs share one."""
@@ -86,8 +88,8 @@ class Bench:
     def _measure(self, model: nn.Module, name: str, full: bool) -> list[Measurement]:
         task = self.task()
         batches = (
-            {"input": task.generate_input(batch, name), "target": real_images(batch, name)}
-            for batch in batches_of_test(self.test_data, self.config)
+            {"input": task.generate_input(batch, name), "target": target_of(batch, name)}
+            for batch in inputs_of_test(self.test_data, name, self.config.n_eval)
         )
         generate: Callable[[Tensor], Tensor] = model.to(self.device)
         if self.config.teacher_train_mode:
@@ -99,6 +101,8 @@ class Bench:
             self.real_features[name],
             device=self.device,
             paired=task.name == "paired",
+            aligned=self.config.protocol == TEST_VS_TEST,
+            protocol=self.config.protocol,
             interval=full,
             details=full,
         )
@@ -118,16 +122,6 @@ def _in_train_mode(model: nn.Module, seed: int) -> Callable[[Tensor], Tensor]:
         return images
 
     return generate
-
-
-def batches_of_test(data: ImageSet, config: StudyConfig) -> Iterator[dict[str, Tensor]]:
-    """Test images in order, at most `n_eval`."""
-    return in_order(data, EVAL_BATCH, config.n_eval or None)
-
-
-def real_images(batch: Mapping[str, Tensor], network: str) -> Tensor:
-    """The real images that a generator's outputs are compared with."""
-    return batch["target"] if "target" in batch else batch["B" if network == "AtoB" else "A"]
 
 
 def groups_of(config: StudyConfig, model: nn.Module | None = None) -> ChannelGroups:
@@ -182,8 +176,18 @@ def _open(config_text: str, folder: str, digest: str) -> Bench:
         train_data=open_split(spec, "train"),
         test_data=open_split(spec, "test"),
         encoder=load_encoder(config.metric, weights).to(device),
-        real_features=load_weights(path / REAL),
+        real_features=_real_features(load_weights(path / REAL), names),
     )
+
+
+def _real_features(tensors: dict[str, Tensor], names: tuple[str, ...]) -> dict[str, Tensor | FeatureSample]:
+    """By generator: features where all are kept, else the sample's parts, whose names begin with the generator's."""
+
+    def parts(name: str) -> dict[str, Tensor]:
+        start = f"{name}/"
+        return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+
+    return {name: tensors[name] if name in tensors else sample_from(parts(name)) for name in names}
 
 
 def _load(model: nn.Module, folder: Path, name: str, record: Mapping[str, object]) -> nn.Module:

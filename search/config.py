@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
+from ..evaluators.health import HealthLimits
 from ..gan_models.catalog import NETWORKS, parse_input_shape
 from ..gan_models.pruning.catalog import method_spec
 from ..gan_models.training.catalog import TASKS
@@ -22,6 +23,7 @@ from .artifacts import check_study_name
 
 Metric = Literal["auto", "inception", "shapes"]
 METRICS = ("auto", "inception", "shapes")
+PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers")
@@ -60,6 +62,9 @@ class StudyConfig:
             its weights are at hand when the study is made.
         inception_weights: Path of the weights; empty: environment variable or torch hub's cache.
         n_eval: Most images that quality is measured on; 0 for all.
+        protocol: Which images are compared: outputs for the test inputs, with the real test images (`test-vs-test`),
+            training images (`test-vs-train`) or both (`test-vs-train+test`). Papers differ; no table mixes them.
+        health: How a training is watched, and what ends it early.
         sampler, mode, shares, seed, deterministic: See `search.samplers`.
         prune, keep, tie: Patterns of group names.
         channel_multiple: Widths are multiples of this, or full.
@@ -105,6 +110,8 @@ class StudyConfig:
     metric: Metric = "auto"
     inception_weights: str = ""
     n_eval: int = 0
+    protocol: str = "test-vs-test"
+    health: HealthLimits = field(default_factory=HealthLimits)
     sampler: str = "tpe"
     mode: str = "pareto"
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -147,6 +154,7 @@ class StudyConfig:
     def _check_choices(self) -> None:
         for name, allowed in (
             ("metric", METRICS),
+            ("protocol", PROTOCOLS),
             ("convention", tuple(CONVENTIONS)),
             ("direction", DIRECTIONS),
             ("mode", ("pareto", "target")),
@@ -218,6 +226,7 @@ class StudyConfig:
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         for name in ("teacher_recipe", "recipe"):
             data[name] = settings_json(data[name])
+        data["health"] = self.health.to_json()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
     @classmethod
@@ -231,6 +240,8 @@ class StudyConfig:
         for name, own in (("teacher_recipe", {}), ("recipe", {"distill_output": DISTILL})):
             if isinstance(values.get(name), Mapping):
                 values[name] = read_settings(Recipe, own | dict(values[name]))
+        if isinstance(values.get("health"), Mapping):
+            values["health"] = HealthLimits.from_json(values["health"])
         if isinstance(values.get("input_shape"), str):
             values["input_shape"] = parse_input_shape(values["input_shape"])
         try:

@@ -10,18 +10,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..evaluators.features import Encoder, features_of, load_encoder
+from ..evaluators.feature_cache import sample_tensors
+from ..evaluators.features import Encoder, load_encoder
 from ..evaluators.inception import find_inception_weights
 from ..gan_models.catalog import build
 from ..gan_models.checkpoint import load_into, save_weights, sha256
-from ..gan_models.training.data import ImageSet, fingerprint, open_split
+from ..gan_models.training.data import fingerprint, open_split
 from ..gan_models.training.layouts import detect_task
 from ..gan_models.training.loop import Networks, best_device, train
 from ..gan_models.training.seeds import mixed
 from ..gan_models.training.task import Task, make_task
 from .artifacts import read_json, write_json
-from .bench import REAL, TEACHER, batches_of_test, open_bench, real_images
+from .bench import REAL, TEACHER, open_bench
 from .config import StudyConfig
+from .eval_images import RealImages
 from .proposals import ladder_size
 from .shapes import fitted
 from .sides import BOTH, pruned_names, pruned_network
@@ -174,7 +176,8 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
             path = folder / f"{kind}-{name}.safetensors"
             files[path.name] = save_weights(module.cpu(), path)
     weights = Path(config.inception_weights) if config.inception_weights else None
-    files[REAL] = _real_features(config, test, load_encoder(config.metric, weights).to(device), folder, device)
+    content = fingerprint(spec)
+    files[REAL] = _real_features(config, content, load_encoder(config.metric, weights).to(device), folder, device)
     origin = {name: {"file": path.name, "sha256": sha256(path)} for name, path in given.items()}
     return {
         "model": config.model,
@@ -182,7 +185,7 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
         "task": config.task,
         "files": files,
         "origin": origin or f"trained for {config.teacher_steps} steps",
-        "data": fingerprint(spec),
+        "data": content,
         "skipped": len(data.skipped) + len(test.skipped),
         "seconds": seconds,
     }
@@ -203,9 +206,11 @@ def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges
     return Networks(nn.ModuleDict(generators), discriminators)
 
 
-def _real_features(config: StudyConfig, test: ImageSet, encoder: Encoder, folder: Path, device: torch.device) -> str:
-    features = {}
+def _real_features(config: StudyConfig, content: str, encoder: Encoder, folder: Path, device: torch.device) -> str:
+    tensors = {}
     for name in pruned_names(config):
-        images = (real_images(batch, name).to(device) for batch in batches_of_test(test, config))
-        features[name] = features_of(images, encoder, device).cpu()
-    return save_weights(features, folder / REAL)
+        images = RealImages(config.data_spec(), name, config.protocol, config.n_eval)
+        sample = images.features(encoder, device, content)
+        parts = {f"{name}/{key}": value for key, value in sample_tensors(sample).items()}
+        tensors |= {name: sample.features} if sample.whole else parts
+    return save_weights(tensors, folder / REAL)

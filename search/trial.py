@@ -14,32 +14,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..evaluators.cost import count_macs
-from ..evaluators.measurement import Measurement
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import save_weights
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.catalog import make_method, method_spec
-from ..gan_models.pruning.gates import gated_call, plan_gates
 from ..gan_models.pruning.method import Pruned, PruneJob, Target
 from ..gan_models.training.loop import Networks, train
 from ..gan_models.training.seeds import mixed
-from ..spaces.budget import UNITS
 from .artifacts import write_json
 from .bench import Bench, open_bench
 from .config import StudyConfig
+from .cut_check import CutCheck, CutMismatch, check_cut
+from .health import HealthWatch
 from .plan import limits
 from .request import TrialReport, TrialRequest, TrialResult
-from .sides import examples
 
 WEIGHTS, PLAN = "generator.safetensors", "plan.json"
-COUNTED = ("macs", "macs_published", "params", "bytes")
-# Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.
-SAME = 1e-6
-
-
-class CutMismatch(RuntimeError):
-    """The cut network is not the one that was planned."""
 
 
 def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
@@ -60,9 +50,9 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialRe
     clock = _Clock()
     pruned = _prune(bench, request)
     clock.lap("prune")
-    counted = check_cut(bench, pruned, request)
+    checked = check_cut(bench, pruned, request)
     clock.lap("check")
-    trial = _Trial(bench, request, pruned, counted, clock, report)
+    trial = _Trial(bench, request, pruned, checked, clock, report)
     return trial.finetune()
 
 
@@ -137,41 +127,6 @@ def _prune_one(
     return make_method(request.method).prune(job)
 
 
-def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> dict[str, float]:
-    """Costs of the cut network by an independent count, after making sure that it is what was planned.
-
-    Raises:
-        CutMismatch: Predicted and counted costs differ, the cost is above the target, or gated and cut differ.
-    """
-    form = bench.groups.form
-    widths = form.widths(pruned.plan.widths)
-    counted = {name: float(value) for name, value in count_macs(pruned.model, examples(bench.config)).items()}
-    for cost in COUNTED:
-        predicted = float(form.predict(widths, cost))
-        if predicted != counted[cost]:
-            raise CutMismatch(f"predicted {cost} {predicted:.0f} is not the cut network's {counted[cost]:.0f}")
-    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
-        raise CutMismatch(f"{request.cost} {counted[request.cost]:.0f} is above the target {request.target:.0f}")
-    if not pruned.steps:
-        _check_outputs(bench, pruned.model, pruned.plan)
-    return counted
-
-
-def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
-    """A network that was only cut must give what the gated teacher gives."""
-    teacher = copy.deepcopy(bench.joined(bench.generators)).cpu().double().eval()
-    inputs = tuple(x.double() for x in examples(bench.config))
-    with torch.no_grad():
-        gated = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, inputs[0]), *inputs)
-        outputs = copy.deepcopy(small).cpu().double().eval()(*inputs)
-    for expected, output in zip(
-        *(made if isinstance(made, tuple) else (made,) for made in (gated, outputs)), strict=True
-    ):
-        difference = float((output - expected).abs().max())
-        if not difference <= SAME * max(1.0, float(expected.abs().max())):
-            raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")
-
-
 class _Trial:
     """Fine-tuning with its rungs."""
 
@@ -180,19 +135,22 @@ class _Trial:
         bench: Bench,
         request: TrialRequest,
         pruned: Pruned,
-        counted: Mapping[str, float],
+        checked: CutCheck,
         clock: _Clock,
         report: Callable[[TrialReport], bool],
     ) -> None:
         self.bench, self.request, self.pruned, self.clock, self.report = bench, request, pruned, clock, report
-        self.counted = counted
+        self.counted, self.costs, self.cost_record = checked.counted, checked.costs, checked.record
         self.curve: dict[int, float] = {}
         config = bench.config
         # Equal compute: steps that a method did not spend on pruning are spent on fine-tuning.
         self.spare = max(0, config.prune_steps - pruned.steps)
         self.steps = config.finetune_steps + self.spare
         self.architecture = pruned.plan.architecture(config.model_name, config.model_args)
-        self.costs = [Measurement(name, value, _unit(name), protocol=_COST_PROTOCOL) for name, value in counted.items()]
+        self.rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
+        first = self._at(round(config.health.start * self.steps))
+        self.watch = HealthWatch(bench, config.health, Path(request.workspace), first)
+        self.judges = copy.deepcopy(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
 
     def finetune(self) -> TrialResult:
         """Trains to the last rung and measures there."""
@@ -201,11 +159,10 @@ class _Trial:
         pruned = self.pruned.model.requires_grad_(True)  # the others stay the frozen teacher's
         alone = len(bench.names) == 1
         generators |= {name: pruned if alone else pruned.get_submodule(name) for name in bench.names}
-        discriminators = copy.deepcopy(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
-        rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
+        stops = self.rungs | set(config.health.looks(self.steps))
         record = train(
             bench.task(),
-            Networks(nn.ModuleDict(generators), discriminators),
+            Networks(nn.ModuleDict(generators), self.judges),
             bench.train_data,
             config.recipe,
             steps=self.steps,
@@ -214,7 +171,7 @@ class _Trial:
             teacher=bench.generators,
             checkpoint_dir=Path(self.request.workspace) / "checkpoint",
             checkpoint_every=max(200, self.steps // 10),
-            rungs=sorted(step for step in rungs if step < self.steps),
+            rungs=sorted(step for step in stops if step < self.steps),
             on_rung=self._rung,
             workers=config.data_workers,
         )
@@ -226,6 +183,11 @@ class _Trial:
 
     def _rung(self, step: int, generators: Mapping[str, nn.Module]) -> bool:
         self.clock.lap("finetune")
+        if self.bench.config.health.checks and self.watch.look(self._at(step), generators, dict(self.judges.items())):
+            return False
+        if step not in self.rungs:
+            self.clock.lap("measure")
+            return True
         quality = self.bench.measure(self.bench.joined(generators), full=False)[0].value
         self.clock.lap("measure")
         self.curve[self._at(step)] = quality
@@ -248,7 +210,7 @@ class _Trial:
     def _result(self, model: nn.Module, stopped: bool, record: Mapping[str, Any]) -> TrialResult:
         request, workspace = self.request, Path(self.request.workspace)
         if stopped:
-            measured, quality = [], next(reversed(self.curve.values()))
+            measured, quality = [], next(reversed(self.curve.values()), None)
         else:
             measured = self.bench.measure(model, full=True)
             quality = measured[0].value
@@ -265,12 +227,13 @@ class _Trial:
             widths=self.pruned.plan.widths,
             architecture=self.architecture,
             artifact={"path": f"{request.number}/{WEIGHTS}", "sha256": digest, "plan": f"{request.number}/{PLAN}"},
-            stopped=f"stopped at step {max(self.curve)}" if stopped else None,
+            stopped=(self.watch.reason or f"stopped at step {max(self.curve, default=0)}") if stopped else None,
             seconds=dict(self.clock.seconds),
             constraints=self._constraints(),
             worker=f"{platform.node()}:{os.getpid()} {self.bench.device} {torch.get_num_threads()} threads",
             record={"method": dict(self.pruned.record), "steps": {"prune": self.pruned.steps, "finetune": self.steps}}
-            | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}},
+            | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}}
+            | {"health": self.watch.record(), "cost": self.cost_record},
         )
 
     def _constraints(self) -> dict[str, float]:
@@ -279,10 +242,3 @@ class _Trial:
             return {}  # one budget a generator, and each one is met by its own plan
         others = limits(self.bench.config, self.bench.groups)[1:]
         return {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}
-
-
-_COST_PROTOCOL = "counted on the cut network, one image"
-
-
-def _unit(cost: str) -> str:
-    return "MACs" if cost.startswith("macs") else UNITS[cost]

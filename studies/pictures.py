@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from ..gan_models.training.data import in_order
 from ..search.artifacts import StudyFolder
-from ..search.bench import EVAL_BATCH, Bench, open_bench
+from ..search.bench import Bench, open_bench
+from ..search.eval_images import EVAL_BATCH
 from ..search.ledger import TrialRecord
 from ..spaces.budget import describe
 from .bundle import outputs_of

@@ -1,10 +1,15 @@
-"""Fixtures of all tests: databases."""
+"""What holds for every test: nothing of a user's own folders is read or written; and databases to test on."""
 
 import os
+import tempfile
 
 import pytest
 
 from .postgres import Server, binaries
+
+# Set before anything of the project is imported, and inherited by the processes that tests start.
+_CACHE = tempfile.TemporaryDirectory(prefix="ganprune-test-cache-")
+os.environ["GANPRUNE_CACHE"] = _CACHE.name
 
 
 @pytest.fixture(scope="session")

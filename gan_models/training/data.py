@@ -48,6 +48,10 @@ class ImageSet(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return max(len(pictures) for pictures in self._pictures)
 
+    def count(self, name: str) -> int:
+        """How many different images stand under this name of the entries: of unpaired data A and B may differ."""
+        return len(self._pictures["AB".index(name)]) if self.spec.task == "unpaired" else len(self)
+
     def __getitem__(self, key: int | Draw) -> dict[str, Tensor]:
         index, number = (key.entry, key.number) if isinstance(key, Draw) else (key, None)
         if not 0 <= index < len(self):

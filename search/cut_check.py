@@ -1,0 +1,101 @@
+"""Whether the network that was cut is the one that was planned, and what it costs, counted on the network itself."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..evaluators.cost import count_cost
+from ..evaluators.measurement import Measurement
+from ..evaluators.memory import peak_activation_bytes
+from ..gan_models.plan import ChannelPlan
+from ..gan_models.pruning.gates import gated_call, plan_gates
+from ..gan_models.pruning.method import Pruned
+from ..spaces.budget import UNITS
+from .bench import Bench
+from .request import TrialRequest
+from .sides import examples
+
+PEAK = "peak_activation_bytes"
+# Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.
+SAME = 1e-6
+
+
+class CutMismatch(RuntimeError):
+    """The cut network is not the one that was planned."""
+
+
+@dataclass(frozen=True)
+class CutCheck:
+    """What a cut network costs.
+
+    Attributes:
+        counted: By the names that budgets use, one image.
+        costs: The same and the peak activation memory, as measurements.
+        record: For the trial's record: operators that no count holds, and what the second counter has no rule for.
+    """
+
+    counted: Mapping[str, float]
+    costs: tuple[Measurement, ...]
+    record: Mapping[str, Any]
+
+
+def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
+    """The peak activation memory of one image."""
+    how = "largest sum of live tensors in an eager forward pass of one image, weights not counted"
+    return Measurement(PEAK, float(peak_activation_bytes(model, inputs)), "bytes", protocol=how)
+
+
+def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
+    """Costs of the cut network by an independent count, after making sure that it is what was planned.
+
+    Raises:
+        CutMismatch: Predicted and counted costs differ, the cost is above the target, or gated and cut differ.
+    """
+    form = bench.groups.form
+    widths = form.widths(pruned.plan.widths)
+    inputs = examples(bench.config)
+    cost = count_cost(pruned.model, inputs)
+    counted = {
+        "macs": float(cost.macs),
+        "macs_published": float(cost.macs_published),
+        "params": float(cost.params),
+        "bytes": float(cost.bytes),
+    }
+    for name, value in counted.items():
+        predicted = float(form.predict(widths, name))
+        if predicted != value:
+            raise CutMismatch(f"predicted {name} {predicted:.0f} is not the cut network's {value:.0f}")
+    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
+        raise CutMismatch(f"{request.cost} {counted[request.cost]:.0f} is above the target {request.target:.0f}")
+    if not pruned.steps:
+        _check_outputs(bench, pruned.model, pruned.plan)
+    how = "counted on the cut network, one image"
+    units = UNITS | {"macs_published": "MACs"}
+    costs = [Measurement(name, value, units[name], protocol=how) for name, value in counted.items()]
+    record = {
+        "uncounted": dict(cost.uncounted),
+        "missed_by_thop": dict(cost.missed_by_thop),
+        "counters_agree": cost.counters_agree,
+    }
+    return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
+
+
+def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
+    """A network that was only cut must give what the gated teacher gives."""
+    teacher = copy.deepcopy(bench.joined(bench.generators)).cpu().double().eval()
+    inputs = tuple(x.double() for x in examples(bench.config))
+    with torch.no_grad():
+        gated = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, inputs[0]), *inputs)
+        outputs = copy.deepcopy(small).cpu().double().eval()(*inputs)
+    for expected, output in zip(
+        *(made if isinstance(made, tuple) else (made,) for made in (gated, outputs)), strict=True
+    ):
+        difference = float((output - expected).abs().max())
+        if not difference <= SAME * max(1.0, float(expected.abs().max())):
+            raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")
