@@ -13,6 +13,7 @@ from typing import Any
 from .request import TrialRequest, TrialResult, plain
 
 RESULT = "result.json"
+CURVE = "curve.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -25,7 +26,7 @@ def check_study_name(name: str) -> str:
     return name
 
 
-def write_json(path: str | Path, value: Mapping[str, Any]) -> None:
+def write_json(path: str | Path, value: Mapping[Any, Any]) -> None:
     """Write `value` as JSON so that a reader, or a crash, sees the old file or the whole new one, never a part."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +70,19 @@ def read_result(workspace: str | Path, number: int) -> TrialResult | None:
         return TrialResult.from_json(value["result"])
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def write_curve(workspace: str | Path, rungs: Mapping[int, float]) -> None:
+    """Keep a trial's quality by rung beside its checkpoint: the next attempt does not measure these rungs again."""
+    write_json(Path(workspace) / CURVE, rungs)
+
+
+def read_curve(workspace: str | Path) -> dict[int, float]:
+    """What `write_curve` kept; empty where there is nothing."""
+    try:
+        return {int(step): float(quality) for step, quality in (read_json(Path(workspace) / CURVE) or {}).items()}
+    except (TypeError, ValueError):
+        return {}
 
 
 @dataclass(frozen=True)

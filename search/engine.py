@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .artifacts import StudyFolder
+from .attempt import stop_reason
 from .early_stopping import rivals_at
 from .engine_settings import EngineSettings
 from .events import (
@@ -20,7 +21,8 @@ from .events import (
     TrialStarted,
     ignore,
 )
-from .executor import Asked, Executor, stop_reason
+from .executor import Asked, Executor
+from .interrupts import terminated_like_ctrl_c
 from .ledger import Ledger, TrialRecord
 from .request import TrialReport, TrialRequest, TrialResult, failure
 from .samplers import Chooser, Proposals, derived_seed
@@ -87,7 +89,8 @@ class Engine:
         finished = self._count("COMPLETE") + self._count("PRUNED")
         self._tell(SearchStarted(self.settings.trials, finished))
         try:
-            executor.drive(self, run)
+            with terminated_like_ctrl_c():
+                executor.drive(self, run)
         except KeyboardInterrupt:
             self._reason = "interrupted"
             raise
@@ -170,7 +173,7 @@ class Engine:
     def lost(self, number: int, reason: str) -> None:
         """A trial's process died: back in place, unless it cannot even start."""
         before = self._states()
-        record = self.ledger.requeue(number)
+        record = self.ledger.requeue(number, reason)
         self._starts[number] = self._starts.get(number, 0) + (record.attempt == 0)
         if record.state == "WAITING" and self._starts[number] >= START_TRIES:
             self.ledger.finish(number, failure(f"its process died {START_TRIES} times before it began: {reason}"))

@@ -137,8 +137,11 @@ class Ledger(Protocol):
         """
         ...
 
-    def requeue(self, number: int) -> TrialRecord:
-        """Put a RUNNING trial back in place as WAITING, or tell it from its result on disk where there is one."""
+    def requeue(self, number: int, reason: str = "") -> TrialRecord:
+        """Put a RUNNING trial back in place as WAITING, or tell it from its result on disk where there is one.
+
+        `reason` says why it did not end; it is part of the message of a trial that is given up.
+        """
         ...
 
     def release(self) -> int:

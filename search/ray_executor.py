@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .executor import Trials, limit_threads, load_run, perform
+from .attempt import OutOfDisk, limit_threads, load_run, perform
+from .executor import Trials
+from .interrupts import same_sigterm
 from .request import TrialReport, TrialRequest
 
 QUIET = {
@@ -90,7 +92,8 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
         local = options.address == "local"
         size = {"num_cpus": options.num_cpus, "include_dashboard": False} if local else {}
         try:
-            ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR, **size)
+            with same_sigterm():
+                ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR, **size)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise RuntimeError(
                 f"cannot start Ray at {options.address!r}: {' '.join(str(error).split())[:300]}"
@@ -137,7 +140,11 @@ def _train(config: dict[str, Any]) -> None:
         tune.report({"report": json.dumps(told.to_json())})  # does not return when the engine says stop
         return True
 
-    result = perform(config["run"], request, report)
+    try:
+        result = perform(config["run"], request, report)
+    except OutOfDisk as error:
+        tune.report({"halt": str(error), "done": True})
+        return
     tune.report({"result": json.dumps(result.to_json()), "done": True})
 
 
@@ -194,3 +201,5 @@ def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:
     )
     with contextlib.suppress(Stopped):
         tuner.fit()
+    if searcher.halted:
+        raise OutOfDisk(searcher.halted)

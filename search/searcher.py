@@ -15,13 +15,18 @@ from ray.tune.search import Searcher
 from .executor import Asked, Trials
 from .request import TrialReport, TrialRequest, TrialResult
 
-REQUEST, REPORT, RESULT = "request", "report", "result"  # JSON texts: Ray flattens and copies anything else
+REQUEST, REPORT, RESULT, HALT = (
+    "request",
+    "report",
+    "result",
+    "halt",
+)  # JSON texts: Ray flattens and copies anything else
 
 LOOK_EVERY_S = 5.0
 
 
 class Stopped(BaseException):
-    """Raised in the driver's loop to end it: the time limit is over. Not an `Exception`, which Ray would handle."""
+    """Raised in the driver's loop to end it: time or disk are used up. Not an `Exception`, which Ray would handle."""
 
 
 class LedgerSearcher(Searcher):
@@ -36,6 +41,7 @@ class LedgerSearcher(Searcher):
         self.trials = trials
         self.numbers: dict[str, int] = {}  # Ray's trial id -> the study's trial number
         self.begun: set[str] = set()
+        self.halted = ""  # why the search cannot go on
 
     def suggest(self, trial_id: str) -> Any:
         """A trial's request for Ray to run; None for "later", FINISHED when there are no more."""
@@ -53,6 +59,8 @@ class LedgerSearcher(Searcher):
         if error or result is None:
             when = "while it ran" if trial_id in self.begun else "before it began"
             self.lost(trial_id, f"the worker's process died {when} (out of memory, killed, or its machine gone)")
+        elif HALT in result:
+            self.halted = result[HALT]  # the trial stays RUNNING, and is handed back with the others
         elif RESULT in result:
             result_text = result[RESULT]
             self.trials.finished(self.numbers.pop(trial_id), TrialResult.from_json(json.loads(result_text)))
@@ -120,7 +128,7 @@ class Lifecycle(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Every tenth of a second or more often."""
-        if self.searcher.trials.out_of_time():
+        if self.searcher.halted or self.searcher.trials.out_of_time():
             raise Stopped
         if time.monotonic() - self.looked > LOOK_EVERY_S:
             self.looked = time.monotonic()

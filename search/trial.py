@@ -21,7 +21,7 @@ from ..gan_models.pruning.catalog import make_method, method_spec
 from ..gan_models.pruning.method import Pruned, PruneJob, Target
 from ..gan_models.training.loop import Networks, train
 from ..gan_models.training.seeds import mixed
-from .artifacts import write_json
+from .artifacts import read_curve, write_curve, write_json
 from .bench import Bench, open_bench
 from .config import StudyConfig
 from .cut_check import CutCheck, CutMismatch, check_cut
@@ -141,7 +141,7 @@ class _Trial:
     ) -> None:
         self.bench, self.request, self.pruned, self.clock, self.report = bench, request, pruned, clock, report
         self.counted, self.costs, self.cost_record = checked.counted, checked.costs, checked.record
-        self.curve: dict[int, float] = {}
+        self.curve = read_curve(request.workspace)  # an earlier attempt's: its report may have been lost
         config = bench.config
         # Equal compute: steps that a method did not spend on pruning are spent on fine-tuning.
         self.spare = max(0, config.prune_steps - pruned.steps)
@@ -190,7 +190,9 @@ class _Trial:
             return True
         quality = self.bench.measure(self.bench.joined(generators), full=False)[0].value
         self.clock.lap("measure")
-        self.curve[self._at(step)] = quality
+        rungs = {rung: value for rung, value in self.curve.items() if rung < self._at(step)}
+        self.curve = rungs | {self._at(step): quality}
+        write_curve(self.request.workspace, self.curve)
         return self.report(
             TrialReport(
                 step=self._at(step),
@@ -210,7 +212,7 @@ class _Trial:
     def _result(self, model: nn.Module, stopped: bool, record: Mapping[str, Any]) -> TrialResult:
         request, workspace = self.request, Path(self.request.workspace)
         if stopped:
-            measured, quality = [], next(reversed(self.curve.values()), None)
+            measured, quality = [], self.curve[max(self.curve)] if self.curve else None
         else:
             measured = self.bench.measure(model, full=True)
             quality = measured[0].value

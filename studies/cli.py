@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..search.interrupts import terminated_like_ctrl_c
 from . import options as opt
 from .cli_results import export, pareto, report, run, show, verify
 from .cli_search import search, train_teacher
@@ -195,7 +196,8 @@ def main() -> None:
 
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
     try:
-        call()
+        with terminated_like_ctrl_c():
+            call()
     except KeyboardInterrupt:
         print("interrupted; `ganprune resume` goes on", file=sys.stderr)
         return 130

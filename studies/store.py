@@ -19,6 +19,7 @@ from .storage import open_storage, shown
 from .writer import RowWriter
 
 OBJECTIVES = ("quality", "cost")
+LOST = "lost"  # why a trial was last put back without an end
 
 
 class Store:
@@ -112,7 +113,7 @@ class Store:
             folder = StudyFolder(Path(artifacts), study)
             store = cls(open_storage(url, write=True), url, folder, lock, max_attempts)
             for record in store._in_state("RUNNING"):  # the lock is ours: whoever ran them is dead
-                store.requeue(record.number)
+                store.requeue(record.number, "its driver died" if record.attempt else "")
             return store
         except BaseException:
             lock.release()
@@ -171,7 +172,8 @@ class Store:
             if (result := self.folder.result(number)) is not None:
                 self.finish(number, result)
             elif record.attempt >= self.max_attempts:
-                self.finish(number, failure(f"gave up: started {record.attempt} times without an end"))
+                last = record.attributes.get(LOST, "its driver died")
+                self.finish(number, failure(f"gave up: started {record.attempt} times without an end; {last}"))
             else:
                 self._writer.set_state(number, "RUNNING")
                 return self._refresh(number)
@@ -204,13 +206,15 @@ class Store:
         self._writer.set_state(number, result.state, values)
         return self._refresh(number)
 
-    def requeue(self, number: int) -> TrialRecord:
+    def requeue(self, number: int, reason: str = "") -> TrialRecord:
         """Put a RUNNING trial back in place, or tell it from disk; see `Ledger.requeue`."""
         record = self._records[number]
         if record.state != "RUNNING":
             return record
         if (result := self.folder.result(number)) is not None:
             return self.finish(number, result)
+        if reason:
+            self._writer.set_attributes(number, {LOST: reason})
         self._writer.set_state(number, "WAITING")
         return self._refresh(number)
 

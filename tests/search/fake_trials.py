@@ -1,5 +1,6 @@
 """Tiny trials for the tests of the engine: importable by name, in this process and in Ray's workers."""
 
+import errno
 import math
 import os
 import time
@@ -20,6 +21,10 @@ def run(request: TrialRequest, report) -> TrialResult:
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "starts.txt", "a") as file:
         file.write(f"{request.attempt}\n")
+    if fault == "full disk" and request.attempt == 1:
+        raise RuntimeError("cannot save") from OSError(errno.ENOSPC, "No space left on device", "weights")
+    if fault == "no memory":
+        raise MemoryError("Unable to allocate 20. GiB")
     if fault == "raise":
         raise ValueError("this trial is broken\non two lines")
     if fault == "die" and request.attempt == 1:
@@ -56,3 +61,10 @@ def run(request: TrialRequest, report) -> TrialResult:
         worker=f"pid {os.getpid()} threads {os.environ.get('OMP_NUM_THREADS')}",
         record={"url": os.environ.get("GANPRUNE_STORAGE", "")},
     )
+
+
+def run_without_reports(request: TrialRequest, report) -> TrialResult:
+    """A trial that is long away between two reports."""
+    (Path(request.workspace) / "pid.txt").write_text(str(os.getpid()))
+    time.sleep(request.study["seconds"])
+    return TrialResult("COMPLETE", 1.0, request.target)

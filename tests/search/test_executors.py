@@ -1,10 +1,15 @@
 """The contract of executors, run over both: what is recorded does not depend on who ran it."""
 
+import os
+import signal
+import time
+
 import optuna
 import pytest
 from fake_proposals import FakeProposals
+from ganprune.search.attempt import OutOfDisk, alone_in, load_run
 from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.executor import InProcessExecutor, load_run
+from ganprune.search.executor import InProcessExecutor
 
 
 def load(store):
@@ -16,11 +21,12 @@ def test_everything_is_recorded_and_the_search_goes_on(executor, search, store):
 
     A complete trial's row holds its values, curve, constraint and attributes; no worker knows the database.
     """
-    faults = {"1": "raise", "3": "nan", "4": "inf", "5": "missing", "6": "over"}
-    ended, _ = search(executor, trials=6, faults=faults)
-    assert (ended.reason, ended.complete, ended.failed, ended.waiting) == ("trials", 6, 4, 0)
+    faults = {"1": "raise", "3": "nan", "4": "inf", "5": "missing", "6": "over", "7": "no memory"}
+    ended, _ = search(executor, trials=6, faults=faults, max_failed=9)
+    assert (ended.reason, ended.complete, ended.failed, ended.waiting) == ("trials", 6, 5, 0)
     records = store.records()
-    assert {r.number: r.state for r in records if r.state == "FAIL"} == dict.fromkeys((1, 3, 4, 5), "FAIL")
+    assert {r.number: r.state for r in records if r.state == "FAIL"} == dict.fromkeys((1, 3, 4, 5, 7), "FAIL")
+    assert records[7].stopped == "MemoryError: Unable to allocate 20. GiB"
     assert records[1].stopped == "ValueError: this trial is broken on two lines"
     assert "fake_trials.py" in records[1].attributes["record"]["traceback"]
     assert [records[i].stopped for i in (3, 4, 5)] == ["quality is nan", "quality is inf", "quality is missing"]
@@ -30,9 +36,9 @@ def test_everything_is_recorded_and_the_search_goes_on(executor, search, store):
     study = load(store)
     best = {t.number for t in study.best_trials}
     assert best
-    assert best.isdisjoint({1, 3, 4, 5, 6})
+    assert best.isdisjoint({1, 3, 4, 5, 6, 7})
     assert study.metric_names == ["quality", "cost"]
-    assert [t.number for t in study.trials] == list(range(10))
+    assert [t.number for t in study.trials] == list(range(11))
     row = study.trials[0]
     assert row.values == pytest.approx([10 + 5 * 0.04 + 1, 1.0])
     assert sorted(row.intermediate_values) == [1, 2, 4]
@@ -102,13 +108,49 @@ def test_time_limit_hands_back(search, store):
     assert store.records()[0].attempt == 1
 
 
-def test_interrupt_hands_back(store, monkeypatch):
-    """Ctrl-C in a trial puts it back and is raised on."""
+def test_the_time_limit_is_noticed_between_reports(store):
+    """A trial that reports nothing for a minute ends at the limit; it is back in place, and the next run does it."""
+    from ganprune.search.engine import Engine
+    from ganprune.search.engine_settings import EngineSettings
+
+    settings = EngineSettings(trials=1, hours=0.4 / 3600)
+    engine = Engine(store, FakeProposals(), settings, store.folder, {"seconds": 60}, {})
+    assert engine.run(InProcessExecutor(), "fake_trials:run_without_reports").reason == "deadline"
+    assert [(r.state, r.attempt) for r in store.records()] == [("WAITING", 0)]
+    engine = Engine(store, FakeProposals(), settings, store.folder, {"seconds": 0}, {})
+    assert engine.run(InProcessExecutor(), "fake_trials:run_without_reports").complete == 1
+
+
+def test_a_full_disk_ends_the_search_and_no_trial_is_blamed(executor, search, store):
+    """The search stops with one line that says what to do; its trial is in place, attempts as before; a resume ends it."""
+    with pytest.raises(
+        OutOfDisk, match=r"no space left .* trial 1 \(weights\); make room .*gc.* then `ganprune resume`"
+    ):
+        search(executor, trials=3, faults={"1": "full disk"}, slots=1)
+    assert [(r.state, r.attempt) for r in store.records()] == [("COMPLETE", 1), ("WAITING", 0)]
+    store.started(1)  # the fault is the first attempt's alone
+    ended, _ = search(executor, trials=3, faults={"1": "full disk"}, slots=1)
+    assert (ended.complete, ended.failed) == (3, 0)
+
+
+def test_two_processes_never_train_in_one_folder(tmp_path):
+    """A worker that outlives its driver has the folder to itself; the next one waits for it, and not for ever."""
+    with alone_in(tmp_path):
+        with pytest.raises(TimeoutError, match="another process still trains"), alone_in(tmp_path, 0.3):
+            pass
+    with alone_in(tmp_path, 0.0):
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_interrupt_hands_back(store, monkeypatch, number):
+    """Ctrl-C or SIGTERM in a trial puts it back and is raised as KeyboardInterrupt."""
     from ganprune.search.engine import Engine
     from ganprune.search.engine_settings import EngineSettings
 
     def run(request, report):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
+        time.sleep(60)
 
     monkeypatch.setattr("fake_trials.run", run)
     engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})

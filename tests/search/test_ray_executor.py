@@ -85,8 +85,8 @@ def test_a_worker_that_dies_while_starting_is_told_so():
         searcher.restore("anything")
 
 
-def test_ctrl_c_hands_trials_back(tmp_path):
-    """SIGINT ends a search on Ray of its own at once: KeyboardInterrupt, nothing RUNNING, attempts given back."""
+def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path):
+    """Each ends a search on Ray at once: KeyboardInterrupt, nothing RUNNING, attempts given back, no trace of Ray's."""
     script = textwrap.dedent(f"""
         import signal, sys
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
@@ -94,25 +94,31 @@ def test_ctrl_c_hands_trials_back(tmp_path):
         from fake_proposals import FakeProposals
         from ganprune.search.engine import Engine
         from ganprune.search.engine_settings import EngineSettings
-        from ganprune.search.ray_executor import RayExecutor, RayOptions
+        from ganprune.search.ray_executor import RayExecutor, RayOptions, ray_cluster
         from ganprune.studies.store import Store
-        with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store:
-            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
-                            on_event=lambda event: print(type(event).__name__, flush=True))
-            try:
-                engine.run(RayExecutor(RayOptions(num_cpus=2)), "fake_trials:run")
-            except KeyboardInterrupt:
-                sys.exit(130)
+        options = RayOptions(num_cpus=2)
+        with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store, ray_cluster(options):
+            for _ in range(2):
+                engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
+                                on_event=lambda event: print(type(event).__name__, flush=True))
+                try:
+                    engine.run(RayExecutor(options), "fake_trials:run")
+                except KeyboardInterrupt:
+                    print({{record.state for record in store.records()}}, flush=True)
+            sys.exit(130)
     """)
-    driver = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    for line in driver.stdout:
-        if line.strip() == "TrialStarted":
-            break
-    time.sleep(0.5)
-    driver.send_signal(signal.SIGINT)
-    rest = driver.communicate(timeout=240)[0]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    driver = subprocess.Popen([sys.executable, "-c", script], **pipes)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for awaited in ("SearchStarted", "TrialStarted"):
+            while driver.stdout.readline().strip() != awaited:
+                assert driver.poll() is None
+        time.sleep(0.5)
+        driver.send_signal(number)
+    rest, errors = driver.communicate(timeout=240)
     assert driver.returncode == 130
-    assert rest.strip().endswith("SearchEnded")
+    assert rest.split("\n")[-3:-1] == ["SearchEnded", "{'WAITING'}"]
+    assert "Traceback" not in errors
     trials = read_study(f"sqlite:///{tmp_path}/s.db", "s").trials
     assert {t.state for t in trials} == {"WAITING"}
     assert {t.attempt for t in trials} == {0}

@@ -114,7 +114,7 @@ def test_too_many_attempts_fail(store, new, url, tmp_path):
         again.started(0)
         again.requeue(0)
         assert again.claim() is None
-        assert again.records()[0].stopped == "gave up: started 2 times without an end"
+        assert again.records()[0].stopped == "gave up: started 2 times without an end; its driver died"
 
 
 def test_telling_twice_is_harmless(store, new):
