@@ -94,6 +94,15 @@ def load_inception(weights: Path | None = None) -> InceptionEncoder:
     return InceptionEncoder(_build(_read(path), path), name, sha256)
 
 
+def check_inception_weights(path: Path) -> str:
+    """The encoder's name that a file of weights gives; its content is hashed, the network not built.
+
+    Raises:
+        ValueError: a file that `load_inception` would refuse by its name and sha256.
+    """
+    return _checked_name(path, file_sha256(path))
+
+
 def _checked_name(path: Path, sha256: str) -> str:
     promised = _DIGITS_IN_NAME.search(path.name)
     if promised and not sha256.startswith(promised[1]):

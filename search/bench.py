@@ -85,17 +85,19 @@ class Bench:
             return self._measure(model, self.names[0], full)
         return mean_quality({name: self._measure(model.get_submodule(name), name, full) for name in self.names})
 
+    def runner(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+        """One generator as it is measured: on the study's device, in eval mode or as upstream pix2pix tests."""
+        model = model.to(self.device).eval()
+        return _in_train_mode(model, self.config.seed) if self.config.teacher_train_mode else model
+
     def _measure(self, model: nn.Module, name: str, full: bool) -> list[Measurement]:
         task = self.task()
         batches = (
             {"input": task.generate_input(batch, name), "target": target_of(batch, name)}
             for batch in inputs_of_test(self.test_data, name, self.config.n_eval)
         )
-        generate: Callable[[Tensor], Tensor] = model.to(self.device)
-        if self.config.teacher_train_mode:
-            generate = _in_train_mode(model, self.config.seed)
         return measure_quality(
-            generate,
+            self.runner(model),
             batches,
             self.encoder,
             self.real_features[name],

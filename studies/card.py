@@ -113,12 +113,14 @@ class Card:
         lines += ["## Cost", "", "| cost of one input | pruned | dense teacher | share |", "|---|---|---|---|"]
         for name, value in self.costs.items():
             whole = self.teacher_costs.get(name)
-            dense, share = (describe(whole, name), f"{100 * value / whole:.2f} %") if whole else ("", "")
-            lines.append(f"| {name} | {describe(value, name)} | {dense} | {share} |")
+            kind = "bytes" if name.endswith("_bytes") else name
+            dense, share = (describe(whole, kind), f"{100 * value / whole:.2f} %") if whole else ("", "")
+            lines.append(f"| {name} | {describe(value, kind)} | {dense} | {share} |")
         lines += [
             "",
             "`macs` counts multiply-accumulates where they are done; `macs_published` counts transposed convolutions "
-            "on their output grid, as most papers do.",
+            "on their output grid, as most papers do. `peak_activation_bytes` is the largest sum of live tensors in an "
+            "eager forward pass of one image, weights not counted.",
             "",
             "## Quality",
             "",

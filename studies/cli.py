@@ -12,6 +12,7 @@ import typer
 
 from ..search.interrupts import terminated_like_ctrl_c
 from . import options as opt
+from .cli_quality import compare, fid
 from .cli_results import export, pareto, report, run, show, verify
 from .cli_search import search, train_teacher
 from .console import wide_console
@@ -26,7 +27,7 @@ app = typer.Typer(
 )
 for _name, _command in {
     "search": search, "train": train_teacher, "show": show, "pareto": pareto, "report": report, "export": export,
-    "verify": verify, "run": run,
+    "verify": verify, "run": run, "fid": fid, "compare": compare,
 }.items():  # fmt: skip
     app.command(_name)(_command)
 

@@ -50,6 +50,14 @@ def search(
     n_train: Annotated[int | None, typer.Option(help="Images of a built-in training set.")] = None,
     n_test: Annotated[int | None, typer.Option(help="Images of a built-in test set.")] = None,
     n_eval: Annotated[int | None, typer.Option(help="Most images that quality is measured on; 0 for all.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Real images: test-vs-test (default), test-vs-train+test or test-vs-train."),
+    ] = None,
+    health: Annotated[
+        str | None,
+        typer.Option(help="What ends a training early: checks=8,diversity=0.05,duplicates=0.9,accuracy=1; or off."),
+    ] = None,
     convention: Annotated[str | None, typer.Option(help="exact, or published: MACs as papers print them.")] = None,
     methods: Annotated[str | None, typer.Option(help="Methods that compete: uniform,widths,magnitude.")] = None,
     share: Annotated[str | None, typer.Option(help="Shares of the trials: widths=0.5,magnitude=0.3.")] = None,
@@ -118,7 +126,7 @@ def search(
     flat = {
         "image_size": image_size, "input_shape": input_shape, "task": task, "direction": direction,
         "prune_network": prune_direction, "load_size": load_size, "flip": flip, "strict": strict, "n_train": n_train,
-        "n_test": n_test, "n_eval": n_eval, "convention": convention, "methods": opt.read_list(methods),
+        "n_test": n_test, "n_eval": n_eval, "protocol": protocol, "health": opt.read_health(health), "convention": convention, "methods": opt.read_list(methods),
         "shares": opt.read_shares(share), "trials": trials, "hours": hours, "teacher": teacher,
         "teacher_discriminator": teacher_discriminator, "teacher_train_mode": teacher_train_mode,
         "teacher_steps": teacher_steps, "prune_steps": prune_steps, "finetune_steps": finetune_steps,

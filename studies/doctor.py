@@ -80,16 +80,30 @@ def _torchvision() -> tuple[bool, str, str]:
 
 
 def _inception() -> tuple[bool, str, str]:
-    from ..evaluators.inception import WEIGHTS_NAME, WEIGHTS_VARIABLE, find_inception_weights
+    import torch
 
-    found = find_inception_weights()
-    if found:
-        return True, str(found), ""
-    cure = (
-        f"FID needs {WEIGHTS_NAME} (release fid_weights of mseitzer/pytorch-fid): put it into torch hub's cache, "
-        f"set {WEIGHTS_VARIABLE}, or give --inception-weights; without it searches measure fd[shapes]"
+    from ..evaluators.inception import (
+        WEIGHTS_NAME,
+        WEIGHTS_URL,
+        WEIGHTS_VARIABLE,
+        check_inception_weights,
+        find_inception_weights,
     )
-    return False, "not found", cure
+
+    cure = (
+        f"FID needs {WEIGHTS_NAME}, which is never downloaded by itself: fetch {WEIGHTS_URL} on a machine that may, "
+        f"then put it into {Path(torch.hub.get_dir()) / 'checkpoints'}, set {WEIGHTS_VARIABLE} to its path, or give "
+        "--inception-weights; without it searches measure fd[shapes]"
+    )
+    try:
+        found = find_inception_weights()
+        name = check_inception_weights(found) if found else ""
+    except ValueError as error:
+        return False, str(error), cure
+    if not found:
+        return False, "not found", cure
+    other = "" if name == "inception" else f": not the published file, its distance is fd[{name}] and no FID"
+    return True, f"{found}{other}", ""
 
 
 def _database(storage: str) -> tuple[bool, str, str]:

@@ -14,6 +14,7 @@ from ..gan_models.catalog import example_input
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.plan import ChannelPlan
 from ..search.artifacts import StudyFolder, write_json
+from ..search.cut_check import PEAK, peak_memory
 from ..search.ledger import TrialRecord
 from ..search.sides import own_measurements, pruned_names, sides_of
 from ..spaces.budget import describe, parse_budget
@@ -202,8 +203,7 @@ class _Exporter:
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
         source = _source_of(self.located.model)
-        counted = _floats(count_macs(part.model, example_input(config.example_shape())))
-        dense = _floats(count_macs(part.full, example_input(config.example_shape())))
+        counted, dense = (_costs(model, config.example_shape()) for model in (part.model, part.full))
 
         def card_of(parity: Parity) -> Card:
             return Card(
@@ -214,7 +214,7 @@ class _Exporter:
                 lineage=lineage(self.outcome, trial, source, part.name),
                 versions=versions(),
                 parity=parity,
-                notes=notes(self.outcome, source),
+                notes=notes(self.outcome, trial, source),
             )
 
         return write_bundle(out, self._architecture(part, source), part.model, card_of, source, overwrite)
@@ -241,5 +241,7 @@ def _source_of(model: str) -> Path | None:
     return Path(location).expanduser() if location.endswith(".py") else None
 
 
-def _floats(costs: dict[str, int]) -> dict[str, float]:
-    return {name: float(value) for name, value in costs.items()}
+def _costs(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
+    example = example_input(shape)
+    costs = {name: float(value) for name, value in count_macs(model, example).items()}
+    return costs | {PEAK: peak_memory(model, (example,)).value}

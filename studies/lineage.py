@@ -50,6 +50,10 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "data": config.data,
         "direction": config.direction,
         "image_size": config.image_size,
+        "n_train": config.n_train,
+        "n_test": config.n_test,
+        "n_eval": config.n_eval,
+        "protocol": config.protocol,
         "data_sha256": (outcome.study.attributes.get(TEACHER) or {}).get("data", ""),
         "teacher": (outcome.study.attributes.get(TEACHER) or {}).get("origin", ""),
         "configuration": config.fingerprint(),
@@ -58,10 +62,14 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
     return found | ({"same_as": trained} if trained != trial.number else {})
 
 
-def notes(outcome: Outcome, source: Path | None) -> tuple[str, ...]:
+def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[str, ...]:
     """What a user of the bundle must know besides."""
     accepted = accepted_changes(outcome.study.attributes)
     lines = [f"the study went on although something had changed, {line}" for line in accepted]
+    uncounted = trial.attributes.get("record", {}).get("cost", {}).get("uncounted", {})
+    if uncounted:
+        calls = ", ".join(f"{name} x {n}" for name, n in uncounted.items())
+        lines.append(f"operators that ran and are in no MACs count: {calls}")
     if outcome.config.teacher_train_mode:
         lines.append(
             "quality was measured in train mode (dropout and batch statistics, as upstream pix2pix tests); "

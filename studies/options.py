@@ -99,6 +99,13 @@ def read_shares(text: str | None) -> dict[str, float] | None:
     return shares
 
 
+def read_health(text: str | None) -> dict[str, Any] | None:
+    """`checks=8,diversity=0.05` -> settings of the health watch; `off` -> no look at all."""
+    if text is None:
+        return None
+    return {"checks": 0} if text.strip().lower() == "off" else read_arguments(text)
+
+
 def nested(given: dict[str, Any], field: str, **values: Any) -> None:
     """Puts options that belong to one setting of the configuration (a recipe) there; those not given stay out."""
     kept = {name: value for name, value in values.items() if value is not None}
