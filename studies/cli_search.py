@@ -126,7 +126,8 @@ def search(
     flat = {
         "image_size": image_size, "input_shape": input_shape, "task": task, "direction": direction,
         "prune_network": prune_direction, "load_size": load_size, "flip": flip, "strict": strict, "n_train": n_train,
-        "n_test": n_test, "n_eval": n_eval, "protocol": protocol, "health": opt.read_health(health), "convention": convention, "methods": opt.read_list(methods),
+        "n_test": n_test, "n_eval": n_eval, "protocol": protocol,
+        "health": opt.read_health(health), "convention": convention, "methods": opt.read_list(methods),
         "shares": opt.read_shares(share), "trials": trials, "hours": hours, "teacher": teacher,
         "teacher_discriminator": teacher_discriminator, "teacher_train_mode": teacher_train_mode,
         "teacher_steps": teacher_steps, "prune_steps": prune_steps, "finetune_steps": finetune_steps,

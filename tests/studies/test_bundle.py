@@ -104,7 +104,7 @@ def test_card_says_what_it_is(bundle):
     """The card names costs in all conventions, the teacher's beside them, quality, lineage, versions and differences."""
     card = read_card(bundle)
     trial = made().record.trials[2]
-    assert set(card.costs) == {"macs", "macs_published", "params", "bytes"}
+    assert set(card.costs) == {"macs", "macs_published", "params", "bytes", "peak_activation_bytes"}
     assert card.costs["macs"] == trial.cost < card.teacher_costs["macs"] == 448512
     assert card.measurements[0].name == "fd[shapes,n=8]"
     assert card.measurements[0].value == trial.quality
