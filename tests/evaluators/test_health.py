@@ -74,7 +74,11 @@ def test_limits_are_the_users():
     assert HealthLimits(diversity=0.8).verdict(looked()) == "collapsed at step 400: diversity 0.75 of teacher"
     assert HealthLimits.from_json(json.loads(json.dumps(HealthLimits(checks=3).to_json()))) == HealthLimits(checks=3)
     assert Health.from_json(json.loads(json.dumps(perfect.to_json()))) == perfect
-    for wrong, message in (({"colour": 1}, "no setting 'colour'"), ({"checks": -1}, "0 .off."), ({"start": 2}, "0 to 1")):
+    for wrong, message in (
+        ({"colour": 1}, "no setting 'colour'"),
+        ({"checks": -1}, "0 .off."),
+        ({"start": 2}, "0 to 1"),
+    ):
         with pytest.raises(ValueError, match=message):
             HealthLimits.from_json(wrong)
 
