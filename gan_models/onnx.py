@@ -20,13 +20,15 @@ from .checkpoint import written_beside
 INPUT, OUTPUT, BATCH = "input", "output", "batch"
 
 
-def export_onnx(model: nn.Module, example: Tensor, path: str | Path) -> None:
+def export_onnx(model: nn.Module, example: Tensor, path: str | Path, optimise: bool = True) -> None:
     """Write `model` in eval mode as one ONNX file whose batch size is free; nothing is printed.
 
     Args:
         model: one input tensor, one output tensor; not changed (a copy is exported, in float32 on the CPU).
         example: a batch (N, ...); the other sizes are fixed in the file.
         path: where; folders are made, a file that is there is replaced once the new one is whole.
+        optimise: let the exporter fold constants, and BatchNorm into the weights before it; without, every
+            parameter is in the file as it is and under its own name.
 
     Raises:
         RuntimeError: the network cannot be traced, needs an operation that ONNX lacks, or fixes its batch.
@@ -50,6 +52,7 @@ def export_onnx(model: nn.Module, example: Tensor, path: str | Path) -> None:
                     dynamic_shapes=({0: torch.export.Dim(BATCH)},),
                     external_data=False,
                     verbose=False,
+                    optimize=optimise,
                 )
         except Exception as error:  # the exporter raises many kinds
             cause = error.__cause__ or error
@@ -74,22 +77,60 @@ def compare_onnx(path: str | Path, model: nn.Module, inputs: Tensor) -> float:
     Raises:
         RuntimeError: the file cannot be run, or the outputs differ in shape.
     """
-    import onnxruntime
+    return float(onnx_difference(path, model, inputs).max())
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    options.intra_op_num_threads = torch.get_num_threads()  # as many as the caller allowed PyTorch
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        feed = {session.get_inputs()[0].name: inputs.detach().cpu().float().numpy()}
-        theirs = torch.from_numpy(session.run(None, feed)[0])
-    except Exception as error:  # ONNX Runtime's errors have no common parent
-        message = " ".join(str(error).split())
-        raise RuntimeError(f"ONNX file {path} cannot be run: {message[:300]}") from error
+
+def onnx_difference(path: str | Path, model: nn.Module, inputs: Tensor) -> Tensor:
+    """Absolute difference at each output; arguments and errors as for `compare_onnx`."""
+    theirs = run_onnx(path, inputs)
     ours = _run(model, inputs).cpu().float()
     if ours.shape != theirs.shape:
         raise RuntimeError(f"ONNX file {path} gives {tuple(theirs.shape)} where PyTorch gives {tuple(ours.shape)}")
-    return float((ours - theirs).abs().max())
+    return (ours - theirs).abs()
+
+
+def run_onnx(path: str | Path, inputs: Tensor) -> Tensor:
+    """ONNX Runtime's (CPU) outputs on one batch. Raises RuntimeError: the file cannot be run."""
+    return OnnxGenerator(path)(inputs)
+
+
+class OnnxGenerator:
+    """An ONNX file as a callable on tensors, run by ONNX Runtime on the CPU, by as many threads as PyTorch may use.
+
+    Args:
+        path: a file with one input and one output.
+        optimised: where to write the graph that is really run; None: nowhere.
+
+    Raises:
+        RuntimeError: the file cannot be loaded, or, when called, run.
+    """
+
+    def __init__(self, path: str | Path, optimised: Path | None = None) -> None:
+        import onnxruntime
+
+        self.path = path
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors only
+        options.intra_op_num_threads = torch.get_num_threads()
+        if optimised is not None:
+            options.optimized_model_filepath = str(optimised)
+        with self._one_line():
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Outputs (N, ...) in float32 on the CPU."""
+        feed = {self.input: inputs.detach().cpu().float().numpy()}
+        with self._one_line():
+            return torch.from_numpy(self.session.run(None, feed)[0])
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # ONNX Runtime's errors have no common parent
+            message = " ".join(str(error).split())
+            raise RuntimeError(f"ONNX file {self.path} cannot be run: {message[:300]}") from error
 
 
 def _run(model: nn.Module, inputs: Tensor) -> Tensor:

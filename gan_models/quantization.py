@@ -11,6 +11,7 @@ which is what a cut leaves of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -91,7 +92,8 @@ def affine_grid(low: Tensor, high: Tensor, settings: QuantSettings) -> tuple[Ten
     """(scale, zero point) of the signed scheme: 2^bits levels from `low` to `high`, zero exactly on one of them.
 
     Args:
-        low, high: 0-d; widened to hold zero.
+        low: 0-d; widened to hold zero.
+        high: the same.
         settings: the bits.
     """
     low, high = low.clamp(max=0), high.clamp(min=0)
@@ -106,7 +108,8 @@ def quantise_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: T
     Args:
         x: any shape.
         settings: bits and scheme.
-        low, high: the range, 0-d; the published scheme has its own and does not read them.
+        low: of the range, 0-d; the published scheme has its own and does not read it.
+        high: the same.
     """
     if settings.scheme == "published":
         return _Clamped.apply(x, CLAMP / settings.activation_steps)  # pyright: ignore[reportReturnType]
@@ -118,12 +121,14 @@ def quantised_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Modules that are quantised, by name: convolutions and linears whose weight is a parameter of their own.
 
     A subclass that computes something else, and a weight that is computed (spectral norm, other
-    parametrizations), stay float: what is stored would not be what is quantised.
+    parametrizations), stay float: what is stored would not be what is quantised. So does one that two modules share.
     """
+    uses = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
     found = {}
     for name, module in model.named_modules():
         plain = any(isinstance(module, kind) and type(module).forward is kind.forward for kind in _KINDS)
-        if plain and isinstance(module._parameters.get("weight"), nn.Parameter):
+        weight = module._parameters.get("weight")
+        if plain and isinstance(weight, nn.Parameter) and uses[id(weight)] == 1:
             found[name] = module
     return found
 

@@ -1,0 +1,281 @@
+"""A generator as an ONNX file with 8-bit weights and activations that ONNX Runtime runs on integers.
+
+The float file is exported first; then each quantised layer's weight becomes int8 with its scale, what it reads and
+what a convolution gives go through QuantizeLinear and DequantizeLinear, with the scales that training used. ONNX
+Runtime fuses these into integer convolutions. Our reconstruction.
+"""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+
+from .checkpoint import written_beside
+from .onnx import OnnxGenerator, export_onnx
+from .quant_settings import LayerRanges, Quantisation, QuantSettings, Range
+from .quantization import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
+
+INTEGER = (
+    "QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat",
+)  # fmt: skip
+FLOAT = {
+    "Conv": "convolution that was not fused with its quantisers",
+    "FusedConv": "convolution that was not fused with its quantisers",
+    "ConvTranspose": "transposed convolution: ONNX Runtime has no integer kernel for it on CPUs; its weights are int8",
+    "Gemm": "linear that was not fused with its quantisers",
+    "FusedGemm": "linear that was not fused with its quantisers",
+    "MatMul": "matrix product that was not fused with its quantisers",
+    "InstanceNormalization": "norm: it needs the statistics of each image",
+    "BatchNormalization": "norm",
+    "LayerNormalization": "norm: it needs the statistics of each image",
+    "GroupNormalization": "norm: it needs the statistics of each image",
+}
+_MAPPED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_LARGEST_BIAS = 2**30  # in steps of int32
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What ONNX Runtime computes on integers in its optimised graph, and what in float32.
+
+    Attributes:
+        integer: Operator -> nodes.
+        floating: Operator -> nodes, of those that multiply or normalise.
+    """
+
+    integer: Mapping[str, int]
+    floating: Mapping[str, int]
+
+    @property
+    def convolutions(self) -> int:
+        """Integer convolutions."""
+        return sum(n for name, n in self.integer.items() if "Conv" in name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"integer": dict(self.integer), "floating": dict(self.floating)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Arithmetic:
+        """What `to_json` wrote."""
+        return cls(dict(data["integer"]), dict(data["floating"]))
+
+    def lines(self) -> list[str]:
+        """For people: what runs on integers, then what stays float and why."""
+        done = ", ".join(f"{n} {name}" for name, n in self.integer.items()) or "nothing"
+        return [f"integer: {done}"] + [f"float: {n} {name} ({FLOAT[name]})" for name, n in self.floating.items()]
+
+
+def products_saturate() -> bool:
+    """Whether this CPU adds pairs of 8-bit products in 16 bits, so that large ones are cut off (x86 without VNNI)."""
+    if platform.machine().lower() not in ("x86_64", "amd64", "i686"):
+        return False
+    try:
+        return "vnni" not in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return True
+
+
+def check_exportable(settings: QuantSettings) -> None:
+    """Raises ValueError unless integer arithmetic can compute what the settings simulate."""
+    if settings.scheme == "published":
+        raise ValueError(
+            "the published quantiser has 257 levels, one more than 8 bits hold: it is for reproducing GAN Slimming, "
+            "and no int8 file can be made of it; train or calibrate with the signed scheme"
+        )
+    if settings.bits != 8:
+        raise ValueError(f"an int8 file needs 8 bits, the network has {settings.bits}")
+
+
+def export_int8(
+    model: nn.Module, quantisation: Quantisation, example: Tensor, path: str | Path, unsigned: bool | None = None
+) -> None:
+    """Write `model` as an ONNX file that computes what the quantised network does, to rounding.
+
+    Biases become int32 in steps of (input's scale x weight's scale), far finer than any activation's.
+
+    Args:
+        model: float weights; not changed.
+        quantisation: settings and ranges from training or calibration; layers without ranges stay float.
+        example: as for `export_onnx`.
+        path: where.
+        unsigned: store weights as uint8 around 128: the same values, slower, exact where products saturate. None:
+            where this CPU saturates and the settings do not avoid it by a reduced range.
+
+    Raises:
+        ValueError: the settings cannot be computed on integers.
+        RuntimeError: the network cannot be written as ONNX, or its layers cannot be found in the file.
+    """
+    check_exportable(quantisation.settings)
+    if unsigned is None:
+        unsigned = products_saturate() and not quantisation.settings.reduce_range
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "float.onnx"
+        export_onnx(model, example, plain, optimise=False)
+        file = onnx.load(plain)
+    graph = _Graph(file.graph)
+    layers = quantised_layers(model)
+    for name, entry in quantisation.ranges.items():
+        if name not in layers:
+            raise RuntimeError(f"the ranges name a layer {name!r} that the network does not have")
+        _quantise_layer(graph, name, layers[name], entry, quantisation.settings, unsigned)
+    graph.finish()
+    with written_beside(Path(path)) as beside:
+        onnx.save(file, beside)
+
+
+def arithmetic(path: str | Path) -> Arithmetic:
+    """What ONNX Runtime really runs of a file on this CPU, by its optimised graph. Raises RuntimeError."""
+    with tempfile.TemporaryDirectory() as folder:
+        optimised = Path(folder) / "optimised.onnx"
+        OnnxGenerator(path, optimised)
+        nodes = Counter(node.op_type for node in onnx.load(optimised).graph.node)
+    integer = {name: nodes[name] for name in INTEGER if nodes[name]}
+    return Arithmetic(integer, {name: nodes[name] for name in FLOAT if nodes[name]})
+
+
+def stored_bytes(path: str | Path) -> int:
+    """Bytes of the parameters in an int8 file: int8 weights and their scales, biases, and what stays float.
+
+    Scales of activations, statistics of norms and constants of the graph are no parameters and are left out.
+    """
+    total = 0
+    for tensor in onnx.load(path).graph.initializer:
+        owner, _, leaf = tensor.name.rpartition(".")
+        # Constants that the exporter makes have no dot; buffers and grids have other last names.
+        if owner and leaf in ("weight_int", "weight_scale", "bias_int", "weight", "bias"):
+            total += numpy_helper.to_array(tensor).nbytes
+    return total
+
+
+def _quantise_layer(
+    graph: _Graph, name: str, module: nn.Module, ranges: LayerRanges, settings: QuantSettings, unsigned: bool
+) -> None:
+    weight, axis = module.get_parameter("weight").detach().cpu().float(), channel_axis(module)
+    bias = module._parameters.get("bias")
+    nodes = graph.consumers(f"{name}.weight")
+    if not nodes or any(node.op_type not in _MAPPED for node in nodes):
+        raise RuntimeError(f"layer {name} cannot be found in the ONNX graph, so no int8 file can be made")
+    input_scale, _ = _grid(ranges.input, settings)
+    scale = weight_scale(weight, settings, axis)
+    if bias is not None:
+        # A channel without weights has no scale of its own; the bias must fit in int32 in any case.
+        least = bias.detach().cpu().float().abs() / (input_scale * _LARGEST_BIAS)
+        empty = weight.abs().movedim(axis, 0).flatten(1).amax(1) == 0
+        if settings.per_channel:
+            scale = torch.where(empty, torch.zeros(()), scale)
+            scale = torch.maximum(torch.where(empty, scale.max().clamp(min=1e-8), scale), least)
+        else:
+            scale = torch.maximum(scale, least.max())
+    graph.weight(name, weight, scale, axis, unsigned)
+    integer = all(node.op_type in ("Conv", "Gemm") for node in nodes)
+    if bias is not None and integer:
+        graph.bias(name, bias.detach().cpu().float(), scale * input_scale)
+    for i, node in enumerate(nodes):
+        if bias is None and len(node.input) > 2:
+            del node.input[2:]  # zeros that the exporter adds
+        graph.grid_before(node, f"{name}.input{i or ''}", *_grid(ranges.input, settings))
+        if ranges.output is not None and has_output_grid(module, settings):
+            graph.grid_after(node, f"{name}.output{i or ''}", *_grid(ranges.output, settings))
+
+
+def _grid(values: Range, settings: QuantSettings) -> tuple[float, int]:
+    scale, zero = affine_grid(torch.tensor(values[0]), torch.tensor(values[1]), settings)
+    return float(scale), int(zero)
+
+
+class _Graph:
+    """Edits of an ONNX graph; nodes are put in order at the end."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.nodes: list[onnx.NodeProto] = list(graph.node)
+        self.before: dict[int, list[onnx.NodeProto]] = {}
+        self.after: dict[int, list[onnx.NodeProto]] = {}
+        self.first: list[onnx.NodeProto] = []
+
+    def consumers(self, tensor: str) -> list[onnx.NodeProto]:
+        """Nodes that compute with a weight, through a transposition of it too; not those that ask for its shape."""
+        found = []
+        for node in self.nodes:
+            if tensor in node.input and node.op_type != "Shape":
+                found += self.consumers(node.output[0]) if node.op_type == "Transpose" else [node]
+        return found
+
+    def weight(self, name: str, weight: Tensor, scale: Tensor, axis: int, unsigned: bool) -> None:
+        """Stores a weight as integers; a dequantised one of the old name takes its place."""
+        shape = [1] * weight.ndim
+        shape[axis] = -1
+        steps = torch.round(weight / scale.reshape(shape if scale.ndim else ()))
+        middle = 128 if unsigned else 0
+        kind = np.uint8 if unsigned else np.int8
+        self._constant(f"{name}.weight_int", (steps + middle).numpy().astype(kind))
+        self._constant(f"{name}.weight_scale", scale.numpy())
+        self._constant(f"{name}.weight_zero", np.full(scale.shape, middle, kind))
+        self._dequantised(name, "weight", scale.ndim, axis)
+
+    def bias(self, name: str, bias: Tensor, scale: Tensor) -> None:
+        """Stores a bias as int32."""
+        scale = scale.reshape(-1).expand(len(bias)) if scale.ndim else scale
+        self._constant(f"{name}.bias_int", torch.round(bias.double() / scale.double()).numpy().astype(np.int32))
+        self._constant(f"{name}.bias_grid", scale.numpy())
+        self._constant(f"{name}.bias_zero", np.zeros(scale.shape, np.int32))
+        self._dequantised(name, "bias", scale.ndim, 0)
+
+    def grid_before(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
+        """Puts what a node reads on a grid."""
+        pair = self._pair(node.input[0], name, f"{name}_on_grid", scale, zero)
+        node.input[0] = f"{name}_on_grid"
+        self.before.setdefault(id(node), []).extend(pair)
+
+    def grid_after(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
+        """Puts what a node gives on a grid."""
+        given = node.output[0]
+        node.output[0] = f"{name}_off_grid"
+        self.after.setdefault(id(node), []).extend(self._pair(node.output[0], name, given, scale, zero))
+
+    def finish(self) -> None:
+        """Writes the nodes back, in an order in which each comes after what it reads."""
+        ordered = list(self.first)
+        for node in self.nodes:
+            ordered += [*self.before.get(id(node), []), node, *self.after.get(id(node), [])]
+        copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+        del self.graph.node[:]
+        self.graph.node.extend(copies)
+
+    def _constant(self, name: str, value: np.ndarray) -> None:
+        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name))
+
+    def _dequantised(self, name: str, leaf: str, dimensions: int, axis: int) -> None:
+        old = f"{name}.{leaf}"
+        for i, tensor in enumerate(self.graph.initializer):
+            if tensor.name == old:
+                del self.graph.initializer[i]
+                break
+        scale = f"{name}.weight_scale" if leaf == "weight" else f"{name}.bias_grid"
+        node = helper.make_node("DequantizeLinear", [f"{old}_int", scale, f"{old}_zero"], [old], name=f"{old}_real")
+        if dimensions:
+            node.attribute.append(helper.make_attribute("axis", axis))
+        self.first.append(node)
+
+    def _pair(self, given: str, name: str, result: str, scale: float, zero: int) -> list[onnx.NodeProto]:
+        self._constant(f"{name}_scale", np.array(scale, np.float32))
+        self._constant(f"{name}_zero", np.array(zero, np.uint8))
+        grid = [f"{name}_scale", f"{name}_zero"]
+        return [
+            helper.make_node("QuantizeLinear", [given, *grid], [f"{name}_int"], name=f"{name}_quantise"),
+            helper.make_node("DequantizeLinear", [f"{name}_int", *grid], [result], name=f"{name}_restore"),
+        ]
+
+
