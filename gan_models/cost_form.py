@@ -16,10 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 COSTS = ("macs", "macs_published", "params", "bytes")
+INT8, INT8_PER_CHANNEL = "bytes_int8", "bytes_int8_per_channel"
 
 
 class InfeasibleBudget(ValueError):
     """No plan of the network is cheap enough."""
+
+
+def stored_cost(cost: str, bits: int = 32, per_channel: bool = False) -> str:
+    """The name under which a cost form knows a cost of networks stored in so many bits: bytes depend on them."""
+    return {False: INT8, True: INT8_PER_CHANNEL}[per_channel] if cost == "bytes" and bits == 8 else cost
 
 
 class CostModel(Protocol):
@@ -72,7 +78,7 @@ class CostForm:
         table = np.array([sides for sides, _ in merged.values()]).reshape(-1, 2 * (n + 1))
         coefficients = {
             cost: np.array([totals.get(cost, 0.0) for _, totals in merged.values()])
-            for cost in ("macs", "macs_published", "params")
+            for cost in ("macs", "macs_published", "params", INT8, INT8_PER_CHANNEL)
         }
         coefficients["bytes"] = 4.0 * coefficients["params"]
         left, right = table[:, : n + 1], table[:, n + 1 :]
@@ -91,7 +97,8 @@ class CostForm:
         Args:
             widths: Kept channels, [P, G] or [G].
             cost: One of COSTS: exact MACs, MACs with transposed convolutions on their output grid, parameters,
-                bytes of float32 parameters. MACs are for the traced input, batch included.
+                bytes of float32 parameters; or INT8 / INT8_PER_CHANNEL, bytes with the weights of quantised layers
+                in 8 bits (and their float32 scales). MACs are for the traced input, batch included.
 
         Returns:
             float64 [P], or a 0-d array for [G]; exact integers below 2**53.

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from .channels import AxisChannels, ChannelGroup, ChannelGroups, LayerCost, Unpruned, owner
-from .cost_form import CostForm, Row
+from .cost_form import INT8, INT8_PER_CHANNEL, CostForm, Row
 from .labels import Site
 from .plan import ChannelPlan
+from .quantization import channel_axis, quantised_layers
 from .rules import Walk
 from .surgery import cut
 from .trace import meta_copy, walk_graph
@@ -137,10 +138,18 @@ def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
     for site in walk.sites:
         axes[site.parameter].append(flat[site.ids])
     none = np.zeros(1, dtype=np.int64)
+    quantised = {f"{name}.weight".lstrip("."): channel_axis(m) for name, m in quantised_layers(model).items()}
     for name, parameter in model.named_parameters():
         left, right = [*axes.get(name, []), none, none][:2]
         counted = len(left) * len(right)
-        rows.append(Row(left, right, {"params": parameter.numel() / counted}))
+        each = parameter.numel() / counted
+        stored = each if name in quantised else 4 * each
+        rows.append(Row(left, right, {"params": each, INT8: stored, INT8_PER_CHANNEL: stored}))
+    for name, axis in quantised.items():
+        own = model.get_parameter(name)
+        ids = next((s.ids for s in walk.sites if (s.parameter, s.axis) == (name, axis)), None)
+        channels = np.zeros(own.shape[axis], dtype=np.int64) if ids is None else flat[ids]
+        rows += [Row(none, none, {INT8: 4.0}), Row(channels, none, {INT8_PER_CHANNEL: 4.0})]
     for work in walk.work:
         left = none if work.rows is None else flat[work.rows]
         right = none if work.columns is None else flat[work.columns]

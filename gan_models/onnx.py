@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,38 +100,51 @@ class OnnxGenerator:
 
     Args:
         path: a file with one input and one output.
-        optimised: where to write the graph that is really run; None: nowhere.
 
     Raises:
         RuntimeError: the file cannot be loaded, or, when called, run.
     """
 
-    def __init__(self, path: str | Path, optimised: Path | None = None) -> None:
-        import onnxruntime
-
+    def __init__(self, path: str | Path) -> None:
         self.path = path
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # errors only
-        options.intra_op_num_threads = torch.get_num_threads()
-        if optimised is not None:
-            options.optimized_model_filepath = str(optimised)
-        with self._one_line():
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-            self.input = self.session.get_inputs()[0].name
+        self.session = session_of(path)
+        self.input = self.session.get_inputs()[0].name
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Outputs (N, ...) in float32 on the CPU."""
         feed = {self.input: inputs.detach().cpu().float().numpy()}
-        with self._one_line():
+        with _one_line(self.path):
             return torch.from_numpy(self.session.run(None, feed)[0])
 
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # ONNX Runtime's errors have no common parent
-            message = " ".join(str(error).split())
-            raise RuntimeError(f"ONNX file {self.path} cannot be run: {message[:300]}") from error
+
+def session_of(path: str | Path, optimised: Path | None = None) -> Any:
+    """An ONNX Runtime session on the CPU, with as many threads as PyTorch may use.
+
+    Args:
+        path: an ONNX file.
+        optimised: where to write the graph that is really run; None: nowhere.
+
+    Raises:
+        RuntimeError: the file cannot be loaded.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = torch.get_num_threads()
+    if optimised is not None:
+        options.optimized_model_filepath = str(optimised)
+    with _one_line(path):
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def _one_line(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime's errors have no common parent
+        message = " ".join(str(error).split())
+        raise RuntimeError(f"ONNX file {path} cannot be run: {message[:300]}") from error
 
 
 def _run(model: nn.Module, inputs: Tensor) -> Tensor:

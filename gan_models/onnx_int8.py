@@ -22,7 +22,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from .checkpoint import written_beside
-from .onnx import OnnxGenerator, export_onnx
+from .onnx import export_onnx, session_of
 from .quant_settings import LayerRanges, Quantisation, QuantSettings, Range
 from .quantization import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
 
@@ -139,7 +139,7 @@ def arithmetic(path: str | Path) -> Arithmetic:
     """What ONNX Runtime really runs of a file on this CPU, by its optimised graph. Raises RuntimeError."""
     with tempfile.TemporaryDirectory() as folder:
         optimised = Path(folder) / "optimised.onnx"
-        OnnxGenerator(path, optimised)
+        session_of(path, optimised)
         nodes = Counter(node.op_type for node in onnx.load(optimised).graph.node)
     integer = {name: nodes[name] for name in INTEGER if nodes[name]}
     return Arithmetic(integer, {name: nodes[name] for name in FLOAT if nodes[name]})
@@ -277,5 +277,3 @@ class _Graph:
             helper.make_node("QuantizeLinear", [given, *grid], [f"{name}_int"], name=f"{name}_quantise"),
             helper.make_node("DequantizeLinear", [f"{name}_int", *grid], [result], name=f"{name}_restore"),
         ]
-
-

@@ -253,3 +253,16 @@ def _after(name: str, settings: QuantSettings, source: RangeSource) -> Any:
         return quantise_activation(output, settings, *source.range_of(name, True, output))
 
     return hook
+
+
+def quantised_bytes(model: nn.Module, settings: QuantSettings) -> int:
+    """Bytes of a network's parameters as an int8 file stores them: one a quantised weight, float32 for the rest.
+
+    Each quantised weight has one float32 scale, or one an output channel; grids of activations are no parameters.
+    """
+    total = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    for module in quantised_layers(model).values():
+        weight = module.get_parameter("weight")
+        scales = weight.shape[channel_axis(module)] if settings.per_channel else 1
+        total += weight.numel() * (1 - weight.element_size()) + 4 * scales
+    return total

@@ -91,6 +91,19 @@ class Bench:
         return _in_train_mode(model, self.config.seed) if self.config.teacher_train_mode else model
 
     def _measure(self, model: nn.Module, name: str, full: bool) -> list[Measurement]:
+        generate: Callable[[Tensor], Tensor] = model.to(self.device)
+        if self.config.teacher_train_mode:
+            generate = _in_train_mode(model, self.config.seed)
+        return self.measure_calls(generate, name, full=full)
+
+    def measure_calls(self, generate: Callable[[Tensor], Tensor], name: str, *, full: bool) -> list[Measurement]:
+        """As `measure`, of whatever does what the generator `name` does.
+
+        Args:
+            generate: Inputs to images, both on the bench's device.
+            name: The generator.
+            full: As for `measure`.
+        """
         task = self.task()
         batches = (
             {"input": task.generate_input(batch, name), "target": target_of(batch, name)}

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ..evaluators.health import HealthLimits
 from ..gan_models.catalog import NETWORKS, parse_input_shape
 from ..gan_models.pruning.catalog import method_spec
+from ..gan_models.quant_settings import FULL_BITS, QuantSettings
 from ..gan_models.training.catalog import TASKS
 from ..gan_models.training.recipe import Recipe
 from ..gan_models.training.settings import read_settings, settings_json
@@ -68,6 +69,8 @@ class StudyConfig:
         sampler, mode, shares, seed, deterministic: See `search.samplers`.
         prune, keep, tie: Patterns of group names.
         channel_multiple: Widths are multiples of this, or full.
+        bits: What trials may have, 32 or 8 or both; empty: both where the first budget is in bytes, else 32.
+        quantisation: How trials with 8 bits are quantised.
         prune_network: The generator to prune where the task has several, or `both`.
         batch: Asks in batches of this size where `deterministic`.
         device: auto, cpu, cuda.
@@ -121,6 +124,8 @@ class StudyConfig:
     keep: tuple[str, ...] = ()
     tie: tuple[str, ...] = ()
     channel_multiple: int = 1
+    bits: tuple[int, ...] = ()
+    quantisation: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     prune_network: str = ""
     batch: int = 4
     device: str = "auto"
@@ -130,7 +135,7 @@ class StudyConfig:
     def __post_init__(self) -> None:
         """Checks everything that needs no torch and no data."""
         check_study_name(self.name)
-        for name in ("budgets", "methods", "rungs", "prune", "keep", "tie", "input_shape"):
+        for name in ("budgets", "methods", "rungs", "prune", "keep", "tie", "input_shape", "bits"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_choices()
         self._check_numbers()
@@ -140,6 +145,10 @@ class StudyConfig:
             parse_budget(text, self.convention)
         for method in self.methods:
             method_spec(method)
+        if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
+            raise ValueError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
+        if self.quantisation.bits != 8:
+            raise ValueError(f"trials are quantised to 8 bits; got quantisation with bits={self.quantisation.bits}")
         if len(set(self.methods)) != len(self.methods) or not self.methods:
             raise ValueError(f"methods must be named once each, at least one; got {', '.join(self.methods) or 'none'}")
         if self.model in NETWORKS and self.input_shape:
@@ -202,6 +211,11 @@ class StudyConfig:
             strict=self.strict,
         )
 
+    def bits_offered(self) -> tuple[int, ...]:
+        """Bits that trials may have; each method chooses among them where there are several."""
+        first = parse_budget(self.budgets[0], self.convention)
+        return self.bits or ((FULL_BITS, 8) if first.cost == "bytes" else (FULL_BITS,))
+
     def known_task(self) -> str | None:
         """The task where it is known without looking at the data."""
         return self.task or (BUILTIN_TASKS[self.data][0] if self.data in BUILTIN_TASKS else None)
@@ -224,7 +238,7 @@ class StudyConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for name in ("teacher_recipe", "recipe"):
+        for name in ("teacher_recipe", "recipe", "quantisation"):
             data[name] = settings_json(data[name])
         data["health"] = self.health.to_json()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
@@ -242,6 +256,8 @@ class StudyConfig:
                 values[name] = read_settings(Recipe, own | dict(values[name]))
         if isinstance(values.get("health"), Mapping):
             values["health"] = HealthLimits.from_json(values["health"])
+        if isinstance(values.get("quantisation"), Mapping):
+            values["quantisation"] = QuantSettings.from_json({"per_channel": True} | dict(values["quantisation"]))
         if isinstance(values.get("input_shape"), str):
             values["input_shape"] = parse_input_shape(values["input_shape"])
         try:

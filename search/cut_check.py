@@ -13,9 +13,12 @@ from torch import Tensor, nn
 from ..evaluators.cost import count_cost
 from ..evaluators.measurement import Measurement
 from ..evaluators.memory import peak_activation_bytes
+from ..gan_models.cost_form import stored_cost
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.gates import gated_call, plan_gates
 from ..gan_models.pruning.method import Pruned
+from ..gan_models.quant_settings import QuantSettings
+from ..gan_models.quantization import quantised_bytes
 from ..spaces.budget import UNITS
 from .bench import Bench
 from .request import TrialRequest
@@ -45,6 +48,11 @@ class CutCheck:
     record: Mapping[str, Any]
 
 
+def cost_as_stored(cost: str, quantised: QuantSettings | None) -> str:
+    """The cost form's name of a cost, as the network will be stored."""
+    return stored_cost(cost, quantised.bits, quantised.per_channel) if quantised else cost
+
+
 def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
     """The peak activation memory of one image."""
     how = "largest sum of live tensors in an eager forward pass of one image, weights not counted"
@@ -71,13 +79,19 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
         predicted = float(form.predict(widths, name))
         if predicted != value:
             raise CutMismatch(f"predicted {name} {predicted:.0f} is not the cut network's {value:.0f}")
+    how = dict.fromkeys(counted, "counted on the cut network, one image")
+    if pruned.quantised:
+        predicted = float(form.predict(widths, cost_as_stored("bytes", pruned.quantised)))
+        counted["bytes"] = float(quantised_bytes(pruned.model, pruned.quantised))
+        how["bytes"] += f", stored in {pruned.quantised.bits} bits"
+        if predicted != counted["bytes"]:
+            raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantised network's {counted['bytes']:.0f}")
     if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
         raise CutMismatch(f"{request.cost} {counted[request.cost]:.0f} is above the target {request.target:.0f}")
     if not pruned.steps:
         _check_outputs(bench, pruned.model, pruned.plan)
-    how = "counted on the cut network, one image"
     units = UNITS | {"macs_published": "MACs"}
-    costs = [Measurement(name, value, units[name], protocol=how) for name, value in counted.items()]
+    costs = [Measurement(name, value, units[name], protocol=how[name]) for name, value in counted.items()]
     record = {
         "uncounted": dict(cost.uncounted),
         "missed_by_thop": dict(cost.missed_by_thop),

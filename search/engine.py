@@ -249,6 +249,7 @@ class Engine:
             workspace=str(self.folder.trial(record.number)),
             study=self._study,
             teacher=self._teacher,
+            bits=new.request.get("bits", 32),
         )
 
     def _hand_back(self) -> None:

@@ -18,7 +18,7 @@ from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
 from .config import StudyConfig
 from .proposals import SpaceProposals
-from .sides import COSTS, Side, sides_of
+from .sides import COSTS, Side, cheapest_plan, sides_of
 from .teacher import files_by_network, resolve
 
 
@@ -33,6 +33,7 @@ class StudyPlan:
         budgets: Every budget with its bound in the cost's unit; the first one is the objective.
         sides: Where both directions are pruned, what belongs to each.
         notes: What a user should be told.
+        bits: What trials may have: those of which some plan is within the budget.
     """
 
     config: StudyConfig
@@ -42,6 +43,7 @@ class StudyPlan:
     budgets: tuple[tuple[Budget, float], ...]
     notes: tuple[str, ...] = ()
     sides: tuple[Side, ...] = ()
+    bits: tuple[int, ...] = (32,)
 
     @property
     def cost(self) -> str:
@@ -62,7 +64,15 @@ class StudyPlan:
             widths = JointWidths(form, self.cost, multiple=multiple, ties=config.tie, sides=parts)
         else:
             widths = WidthSpace(form, self.cost, multiple=multiple, ties=config.tie)
-        return SpaceProposals(widths, self.limit, config.methods, config.ladder, fixed_target=config.mode == "target")
+        return SpaceProposals(
+            widths,
+            self.limit,
+            config.methods,
+            config.ladder,
+            fixed_target=config.mode == "target",
+            bits=self.bits,
+            per_channel=config.quantisation.per_channel,
+        )
 
 
 def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, float], ...]:
@@ -72,7 +82,7 @@ def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, fl
         BudgetError: Below the smallest plan or not below the dense network, or of a network that is not pruned.
     """
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
-    cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
+    cheapest = cheapest_plan(config, groups)
     found = []
     for budget in (parse_budget(text, config.convention) for text in config.budgets):
         if budget.network not in (None, config.prune_network):
@@ -103,9 +113,17 @@ def plan_study(config: StudyConfig, check_teacher: bool = True) -> StudyPlan:
     sides = sides_of(config, groups)
     budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups)
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
-    cheapest = {cost: groups.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
+    cheapest = cheapest_plan(config, groups)
     notes += [budget.note for budget, _ in budgets if budget.note]
-    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides)
+    parts = [(side.groups, side.limit) for side in sides] or [(groups, budgets[0][1])]
+    bits = tuple(
+        each
+        for each in config.bits_offered()
+        if all(cheapest_plan(config, part, (each,))[budgets[0][0].cost] <= limit for part, limit in parts)
+    )
+    if bits != config.bits_offered():
+        notes.append(f"no plan of 32 bits is within {budgets[0][0].text}: all trials have {bits[0]} bits")
+    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, bits)
 
 
 def check_no_latency(config: StudyConfig) -> None:

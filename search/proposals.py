@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 
+from ..gan_models.cost_form import stored_cost
 from ..gan_models.pruning.catalog import method_spec
-from ..spaces.methods import RATIO, TARGET, MethodSpace
+from ..spaces.methods import BITS, RATIO, TARGET, MethodSpace
 from ..spaces.widths import WidthSpace, ladder
 from .samplers import Decoded
 
@@ -31,6 +32,8 @@ class SpaceProposals:
         methods: The methods that compete.
         n_ladder: Uniform plans that are tried first.
         fixed_target: Whether every trial aims at the budget itself.
+        bits: What plans may be stored in; the ladder and each method's first points take them in turn.
+        per_channel: Whether 8-bit weights have a scale an output channel.
     """
 
     widths: WidthSpace
@@ -38,15 +41,22 @@ class SpaceProposals:
     methods: tuple[str, ...]
     n_ladder: int = 8
     fixed_target: bool = False
+    bits: tuple[int, ...] = (32,)
+    per_channel: bool = True
 
     @property
     def lowest(self) -> float:
-        """The lowest target that is drawn."""
-        return min(self.budget, max(self.budget * LOWEST_SHARE, 1.001 * self.widths.cheapest()))
+        """The lowest target that is drawn; plans of all bits can meet it."""
+        cost = self.widths.cost
+        priced = [replace(self.widths, cost=stored_cost(cost, bits, self.per_channel)) for bits in self.bits]
+        cheapest = max(space.cheapest() for space in priced)
+        return min(self.budget, max(self.budget * LOWEST_SHARE, 1.001 * cheapest))
 
     def space(self, method: str) -> MethodSpace:
         """One method's sub-space."""
-        return MethodSpace(method, self.widths, self.lowest, self.budget, self.fixed_target)
+        return MethodSpace(
+            method, self.widths, self.lowest, self.budget, self.fixed_target, self.bits, self.per_channel
+        )
 
     def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
         """Its dimensions."""
@@ -58,7 +68,8 @@ class SpaceProposals:
         identity = ""
         if point.widths is not None:
             # `uniform` and `widths` that come to the same widths train the same network.
-            text = json.dumps([sorted(point.widths.items()), dict(point.settings)])
+            known = [sorted(point.widths.items()), dict(point.settings)]
+            text = json.dumps(known if point.bits == 32 else [*known, point.bits])
             identity = "given:" + hashlib.sha256(text.encode()).hexdigest()[:16]
         return Decoded(
             params=point.params,
@@ -66,6 +77,7 @@ class SpaceProposals:
             target=point.target,
             cost=self.widths.cost,
             widths=point.widths,
+            bits=point.bits,
             identity=identity,
         )
 
@@ -76,9 +88,9 @@ class SpaceProposals:
         low = self.budget if self.fixed_target else self.lowest
         targets = ladder(low, self.budget, 1 if self.fixed_target else self.n_ladder)
         return [
-            (method, self.space(method).defaults(target))
+            (method, self.space(method).defaults(target, bits))
             for i, target in enumerate(targets)
-            for method in [starters[i % len(starters)]]
+            for method, bits in [(starters[i % len(starters)], self.bits[i // len(starters) % len(self.bits)])]
         ]
 
     def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
@@ -89,13 +101,15 @@ class SpaceProposals:
         if method_spec(method).widths == "given":
             return []
         targets = ladder(self.lowest, self.budget, 1 if self.fixed_target else N_STARTS)
-        return [self.space(method).defaults(target) for target in targets]
+        return [self.space(method).defaults(t, self.bits[i % len(self.bits)]) for i, t in enumerate(targets)]
 
-    def translate(self, widths: Mapping[str, int], target: float, to: str) -> Mapping[str, Any] | None:
+    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
         """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""
         if not method_spec(to).searches_ratios or set(widths) != set(self.widths.form.names):
             return None
         point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
+        if len(self.bits) > 1:
+            point[BITS] = bits
         return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.budget)}
 
 

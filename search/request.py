@@ -61,6 +61,7 @@ class TrialRequest:
         widths: Channels by group for methods that are given widths, else None.
         seed: The trial's seed, from the study's seed and `number`.
         workspace: The trial's folder: checkpoints, weights, `result.json`.
+        bits: Of the generator's weights and activations: 8, or 32 for float32.
         study: The study's configuration, JSON.
         teacher: The teacher's artifact, JSON (`path`, `sha256`, ...).
     """
@@ -76,6 +77,7 @@ class TrialRequest:
     workspace: str
     study: Mapping[str, Any] = field(default_factory=dict)
     teacher: Mapping[str, Any] = field(default_factory=dict)
+    bits: int = 32
 
     def __post_init__(self):
         if self.number < 0 or self.attempt < 1:

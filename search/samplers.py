@@ -32,6 +32,7 @@ class Decoded:
         target: The cost aimed at, at or under the budget.
         cost: The name of that cost (`macs`, ...).
         widths: Channels by group for methods that are given widths, else None.
+        bits: Of weights and activations; 32 is float32.
         identity: Equal for points that would train the same network the same way; empty where that is not known.
     """
 
@@ -40,6 +41,7 @@ class Decoded:
     target: float
     cost: str
     widths: Mapping[str, int] | None = None
+    bits: int = 32
     identity: str = ""
 
 
@@ -67,7 +69,7 @@ class Proposals(Protocol):
         """A method's own first points, before its sampler decides: sound settings at targets spread over the range."""
         ...
 
-    def translate(self, widths: Mapping[str, int], target: float, to: str) -> Mapping[str, Any] | None:
+    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
         """A plan that some method built, as a point of another method's sub-space; None where there is none."""
         ...
 
@@ -180,6 +182,7 @@ class Chooser:
                 "settings": decoded.settings,
                 "cost": decoded.cost,
                 "widths": decoded.widths,
+                "bits": decoded.bits,
             },
             identity=decoded.identity,
             sampler_state=state,
@@ -195,7 +198,8 @@ class Chooser:
             if new.method != method:
                 # Widths that another method was given or has learned are worth knowing wherever widths are searched.
                 widths = new.request.get("widths") or record.attributes.get("plan")
-                translated = self.proposals.translate(widths, new.target, method) if widths else None
+                bits = new.request.get("bits", 32)
+                translated = self.proposals.translate(widths, new.target, bits, method) if widths else None
                 if translated is None:
                     continue
                 params = translated

@@ -11,6 +11,7 @@ from torch import nn
 from ..evaluators.measurement import Measurement
 from ..gan_models.catalog import build, example_input
 from ..gan_models.channels import ChannelGroups
+from ..gan_models.cost_form import stored_cost
 from ..gan_models.generator_pair import GeneratorPair
 from ..gan_models.groups import find_groups
 from ..gan_models.plan import ChannelPlan
@@ -114,10 +115,17 @@ def sides_of(config: StudyConfig, groups: ChannelGroups) -> tuple[Side, ...]:
         whole = {group: "left whole by the study" for group in every.names if f"{name}.{group}" not in groups.names}
         own = find_groups(model, example_input(config.example_shape()), whole) if whole else every
         dense = {cost: own.form.dense(cost) for cost in COSTS}
-        cheapest = {cost: own.form.cheapest(cost, multiple=config.channel_multiple) for cost in COSTS}
+        cheapest = cheapest_plan(config, own)
         found.append(Side(name, own, budgets[name], budgets[name].resolve(dense, cheapest)))
     total = sum(side.limit for side in found)
     return tuple(replace(side, share=side.limit / total) for side in found)
+
+
+def cheapest_plan(config: StudyConfig, groups: ChannelGroups, bits: tuple[int, ...] | None = None) -> dict[str, float]:
+    """Cost name -> cost of the smallest plan, in the fewest of these bits; None: of those that the study offers."""
+    per_channel, multiple = config.quantisation.per_channel, config.channel_multiple
+    names = {cost: [stored_cost(cost, each, per_channel) for each in bits or config.bits_offered()] for cost in COSTS}
+    return {cost: min(groups.form.cheapest(name, multiple=multiple) for name in names[cost]) for cost in COSTS}
 
 
 def _budgets(config: StudyConfig, names: tuple[str, ...]) -> dict[str, Budget]:

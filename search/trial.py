@@ -15,18 +15,21 @@ import torch
 from torch import nn
 
 from ..gan_models.channels import ChannelGroups
-from ..gan_models.checkpoint import save_weights
+from ..gan_models.checkpoint import save_weights, sha256
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.catalog import make_method, method_spec
 from ..gan_models.pruning.method import Pruned, PruneJob, Target
+from ..gan_models.quant_settings import FULL_BITS
+from ..gan_models.quant_training import Quantiser
 from ..gan_models.training.loop import Networks, train
 from ..gan_models.training.seeds import mixed
 from .artifacts import read_curve, write_curve, write_json
 from .bench import Bench, open_bench
 from .config import StudyConfig
-from .cut_check import CutCheck, CutMismatch, check_cut
+from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .health import HealthWatch
 from .plan import limits
+from .quantised import QUANTISATION, detach, quantise
 from .request import TrialReport, TrialRequest, TrialResult
 
 WEIGHTS, PLAN = "generator.safetensors", "plan.json"
@@ -82,7 +85,8 @@ def _prune(bench: Bench, request: TrialRequest) -> Pruned:
         own = replace(request, target=side.share * request.target, widths=widths)
         steps = bench.config.prune_steps // len(bench.sides)
         done[side.name] = found = _prune_one(bench, own, side.name, side.groups, steps, discriminators)
-        cost = float(side.groups.form.predict(side.groups.form.widths(found.plan.widths), request.cost))
+        priced = cost_as_stored(request.cost, found.quantised)
+        cost = float(side.groups.form.predict(side.groups.form.widths(found.plan.widths), priced))
         if cost > own.target * (1 + 1e-9):
             raise CutMismatch(f"{side.name} costs {cost:.0f} {request.cost}, above its share {own.target:.0f}")
         kept |= {f"{side.name}.{group}": channels for group, channels in found.plan.kept.items()}
@@ -92,6 +96,7 @@ def _prune(bench: Bench, request: TrialRequest) -> Pruned:
         plan=ChannelPlan(kept),
         steps=sum(found.steps for found in done.values()),
         discriminators=discriminators,
+        quantised=next(iter(done.values())).quantised,
         record={name: dict(found.record) for name, found in done.items()},
     )
 
@@ -105,11 +110,12 @@ def _prune_one(
     discriminators: nn.ModuleDict | None = None,
 ) -> Pruned:
     config = bench.config
+    quantised = config.quantisation if request.bits < FULL_BITS else None
     job = PruneJob(
         model=bench.generators[name].cpu(),
         name=name,
         groups=groups,
-        target=Target(request.cost, request.target, multiple=config.channel_multiple),
+        target=Target(cost_as_stored(request.cost, quantised), request.target, multiple=config.channel_multiple),
         widths=request.widths,
         settings={**method_spec(request.method).defaults(), **request.settings},
         seed=request.seed,
@@ -122,9 +128,11 @@ def _prune_one(
         recipe=config.recipe.to_json(),
         encoder=bench.encoder,
         workspace=Path(request.workspace) / "prune" / name,
+        quantised=quantised,
         shared=Path(str(request.teacher["path"])) / "shared",
     )
-    return make_method(request.method).prune(job)
+    pruned = make_method(request.method).prune(job)
+    return pruned if pruned.quantised else replace(pruned, quantised=quantised)
 
 
 class _Trial:
@@ -146,7 +154,8 @@ class _Trial:
         # Equal compute: steps that a method did not spend on pruning are spent on fine-tuning.
         self.spare = max(0, config.prune_steps - pruned.steps)
         self.steps = config.finetune_steps + self.spare
-        self.architecture = pruned.plan.architecture(config.model_name, config.model_args)
+        bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
+        self.architecture = pruned.plan.architecture(config.model_name, config.model_args, bits)
         self.rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
         first = self._at(round(config.health.start * self.steps))
         self.watch = HealthWatch(bench, config.health, Path(request.workspace), first)
@@ -159,6 +168,8 @@ class _Trial:
         pruned = self.pruned.model.requires_grad_(True)  # the others stay the frozen teacher's
         alone = len(bench.names) == 1
         generators |= {name: pruned if alone else pruned.get_submodule(name) for name in bench.names}
+        settings = self.pruned.quantised
+        quantisers = quantise(bench, generators, settings, self.request.seed) if settings else {}
         stops = self.rungs | set(config.health.looks(self.steps))
         record = train(
             bench.task(),
@@ -176,7 +187,7 @@ class _Trial:
             workers=config.data_workers,
         )
         self.clock.lap("finetune")
-        return self._result(bench.joined(generators), record.stopped, record.to_json())
+        return self._result(bench.joined(generators), quantisers, record.stopped, record.to_json())
 
     def _at(self, step: int) -> int:
         return self.pruned.steps + step
@@ -209,7 +220,9 @@ class _Trial:
     def _cost(self) -> float:
         return self.counted[self.request.cost]
 
-    def _result(self, model: nn.Module, stopped: bool, record: Mapping[str, Any]) -> TrialResult:
+    def _result(
+        self, model: nn.Module, quantisers: Mapping[str, Quantiser], stopped: bool, record: Mapping[str, Any]
+    ) -> TrialResult:
         request, workspace = self.request, Path(self.request.workspace)
         if stopped:
             measured, quality = [], self.curve[max(self.curve)] if self.curve else None
@@ -218,6 +231,11 @@ class _Trial:
             quality = measured[0].value
             self.curve[self._at(self.steps)] = quality
         write_json(workspace / PLAN, self.pruned.plan.to_json())
+        artifact = {"path": f"{request.number}/{WEIGHTS}", "plan": f"{request.number}/{PLAN}"}
+        if quantisers:
+            write_json(workspace / QUANTISATION, detach(quantisers))
+            artifact |= {"quantisation": f"{request.number}/{QUANTISATION}"}
+            artifact |= {"quantisation_sha256": sha256(workspace / QUANTISATION)}
         digest = save_weights(model.cpu(), workspace / WEIGHTS)
         self.clock.lap("measure")
         return TrialResult(
@@ -228,14 +246,15 @@ class _Trial:
             rungs=dict(self.curve),
             widths=self.pruned.plan.widths,
             architecture=self.architecture,
-            artifact={"path": f"{request.number}/{WEIGHTS}", "sha256": digest, "plan": f"{request.number}/{PLAN}"},
+            artifact=artifact | {"sha256": digest},
             stopped=(self.watch.reason or f"stopped at step {max(self.curve, default=0)}") if stopped else None,
             seconds=dict(self.clock.seconds),
             constraints=self._constraints(),
             worker=f"{platform.node()}:{os.getpid()} {self.bench.device} {torch.get_num_threads()} threads",
             record={"method": dict(self.pruned.record), "steps": {"prune": self.pruned.steps, "finetune": self.steps}}
             | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}}
-            | {"health": self.watch.record(), "cost": self.cost_record},
+            | {"health": self.watch.record(), "cost": self.cost_record}
+            | ({"quantised": self.pruned.quantised.to_json()} if self.pruned.quantised else {}),
         )
 
     def _constraints(self) -> dict[str, float]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
+from ..gan_models.cost_form import stored_cost
 from ..gan_models.pruning.catalog import method_spec
 from ..gan_models.pruning.method import Setting
 from .widths import RATIO_RANGE, WidthSpace
 
-TARGET = "target"
+TARGET, BITS = "target", "bits"
 RATIO = "ratio:"
 
 
@@ -24,12 +25,14 @@ class Point:
         target: The cost aimed at.
         settings: The method's settings.
         widths: Channels by group, None where the method learns them.
+        bits: Of weights and activations; 32 is float32.
         params: The point as it will really be built, in the names of `distributions`.
     """
 
     target: float
     settings: Mapping[str, Any]
     widths: Mapping[str, int] | None
+    bits: int
     params: Mapping[str, Any]
 
 
@@ -42,6 +45,8 @@ class MethodSpace:
         widths: The space of widths.
         low, high: Range of the target, in the cost's unit; `high` is the budget.
         fixed_target: Whether every trial aims at the budget itself (`--mode target`).
+        bits: What a plan may be stored in; a dimension where there are several, the first is the ladder's.
+        per_channel: Whether 8-bit weights have a scale an output channel, which counts in bytes.
     """
 
     method: str
@@ -49,6 +54,8 @@ class MethodSpace:
     low: float
     high: float
     fixed_target: bool = False
+    bits: tuple[int, ...] = (32,)
+    per_channel: bool = True
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Parameter name -> distribution; a setting's name starts with its method's."""
@@ -56,6 +63,8 @@ class MethodSpace:
         space: dict[str, BaseDistribution] = {}
         if not self.fixed_target:
             space[TARGET] = FloatDistribution(self.low, self.high, log=True)
+        if len(self.bits) > 1:
+            space[BITS] = CategoricalDistribution(self.bits)
         for setting in spec.settings:
             space[f"{self.method}.{setting.name}"] = _distribution(setting)
         if spec.searches_ratios:
@@ -63,13 +72,20 @@ class MethodSpace:
                 space[RATIO + name] = FloatDistribution(*RATIO_RANGE, log=True)
         return space
 
-    def defaults(self, target: float) -> dict[str, Any]:
+    def widths_at(self, bits: int) -> WidthSpace:
+        """The space of widths with plans priced as they are stored in so many bits."""
+        return replace(self.widths, cost=stored_cost(self.widths.cost, bits, self.per_channel))
+
+    def defaults(self, target: float, bits: int | None = None) -> dict[str, Any]:
         """The point of the ladder at a target: settings at their defaults, all ratios equal."""
+        bits = self.bits[0] if bits is None else bits
         point = {f"{self.method}.{s.name}": s.default for s in method_spec(self.method).settings}
         if not self.fixed_target:
             point[TARGET] = target
+        if len(self.bits) > 1:
+            point[BITS] = bits
         if method_spec(self.method).searches_ratios:
-            point |= {RATIO + n: r for n, r in self.widths.encode(self.widths.uniform(target)).items()}
+            point |= {RATIO + n: r for n, r in self.widths.encode(self.widths_at(bits).uniform(target)).items()}
         return point
 
     def decode(self, params: Mapping[str, Any]) -> Point:
@@ -82,14 +98,15 @@ class MethodSpace:
         target = self.high if self.fixed_target else float(min(max(params[TARGET], self.low), self.high))
         settings = {s.name: params[f"{self.method}.{s.name}"] for s in spec.settings}
         built = dict(params) if self.fixed_target else dict(params) | {TARGET: target}
-        widths = None
+        widths, bits = None, int(params[BITS]) if len(self.bits) > 1 else self.bits[0]
+        space = self.widths_at(bits)
         if spec.searches_ratios:
-            ratios = {name: float(params[RATIO + name]) for name in self.widths.dimensions}
-            widths = self.widths.decode(ratios, target)
-            built |= {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
+            ratios = {name: float(params[RATIO + name]) for name in space.dimensions}
+            widths = space.decode(ratios, target)
+            built |= {RATIO + name: ratio for name, ratio in space.encode(widths).items()}
         elif spec.widths == "given":
-            widths = self.widths.uniform(target)
-        return Point(target, settings, widths, built)
+            widths = space.uniform(target)
+        return Point(target, settings, widths, bits, built)
 
 
 def _distribution(setting: Setting) -> BaseDistribution:

@@ -177,18 +177,18 @@ class Study:
         """The trial of the best quality at or under a cost (`15%`, `2GMACs`). Raises ValueError: none is."""
         return best_under(self.record, budget)
 
-    def export(self, trial: int, out: str | Path, overwrite: bool = False) -> Card:
+    def export(self, trial: int, out: str | Path, overwrite: bool = False, int8: bool = False) -> Card:
         """Writes one trial's generator as a bundle; every file is loaded again and compared.
 
         Raises:
             ValueError: The trial cannot be exported (its state is named), or the folder exists.
             RuntimeError: A file does not give what the network gives.
         """
-        return export_trial(self.record, trial, self.artifacts, Path(out), overwrite)
+        return export_trial(self.record, trial, self.artifacts, Path(out), overwrite, int8)
 
-    def export_front(self, out: str | Path, overwrite: bool = False) -> dict[int, Card]:
+    def export_front(self, out: str | Path, overwrite: bool = False, int8: bool = False) -> dict[int, Card]:
         """Writes every trial of the front, each into `out/trial-N`. Raises as `export`."""
-        return export_front(self.record, self.artifacts, Path(out), overwrite)
+        return export_front(self.record, self.artifacts, Path(out), overwrite, int8)
 
     def resume(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..gan_models.surgery import cut
 from ..search.artifacts import read_json, write_json
 from .card import Card, Parity
 from .folder import fresh_folder
+from .int8 import Int8Report
 
 FORMAT = 1
 WEIGHTS, ARCHITECTURE, ONNX = "generator.safetensors", "architecture.json", "generator.onnx"
@@ -112,6 +113,7 @@ def write_bundle(
     card_of: Callable[[Parity], Card],
     source: Path | None = None,
     overwrite: bool = False,
+    int8: Callable[[Path], Int8Report] | None = None,
 ) -> Card:
     """Writes a bundle, loads every file again and compares; the folder appears whole or not at all.
 
@@ -122,9 +124,10 @@ def write_bundle(
         card_of: Makes the card once the differences are known.
         source: The file that defines a generator from outside the catalog; copied into the bundle.
         overwrite: Whether a bundle that is there is replaced.
+        int8: Writes the int8 file into the folder it is given, beside the float one.
 
     Raises:
-        ValueError: `out` exists.
+        ValueError: `out` exists, or there can be no int8 file of the network.
         RuntimeError: The network cannot be written as ONNX, or a file's outputs differ by more than 1e-4.
     """
     with fresh_folder(out, MANIFEST, overwrite) as folder:
@@ -139,7 +142,8 @@ def write_bundle(
                 f"the exported files do not give the generator's outputs: difference {parity.reload:.3g} in PyTorch, "
                 f"{parity.onnx:.3g} in ONNX, allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
             )
-        card = card_of(parity)
+        report = int8(folder) if int8 else None
+        card = replace(card_of(parity), int8=report)
         write_json(folder / CARD, card.to_json())
         (folder / CARD_TEXT).write_text(card.to_markdown(), encoding="utf-8")
         files = {path.name: sha256(path) for path in sorted(folder.iterdir())}

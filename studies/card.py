@@ -8,6 +8,7 @@ from typing import Any
 
 from ..evaluators.measurement import Measurement
 from ..spaces.budget import describe
+from .int8 import Int8Report
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Card:
         versions: Of ganprune, Python, torch, onnx and onnxruntime.
         parity: Differences measured when the files were loaded again.
         notes: What a user must know besides.
+        int8: What is known of the int8 file; None where there is none.
     """
 
     costs: Mapping[str, float]
@@ -68,6 +70,7 @@ class Card:
     versions: Mapping[str, str]
     parity: Parity
     notes: tuple[str, ...] = field(default=())
+    int8: Int8Report | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -80,6 +83,7 @@ class Card:
             "versions": dict(self.versions),
             "parity": self.parity.to_json(),
             "notes": list(self.notes),
+            "int8": None if self.int8 is None else self.int8.to_json(),
         }
 
     @classmethod
@@ -99,6 +103,7 @@ class Card:
                 versions=dict(data["versions"]),
                 parity=Parity(**data["parity"]),
                 notes=tuple(data["notes"]),
+                int8=None if data.get("int8") is None else Int8Report.from_json(data["int8"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the card is incomplete or of the wrong kind: {error}") from error
@@ -143,6 +148,8 @@ class Card:
             "",
             "Made with " + ", ".join(f"{name} {version}" for name, version in self.versions.items()) + ".",
         ]
+        if self.int8:
+            lines += ["", "## In 8 bits", "", *(f"* {text}" for text in self.int8.lines())]
         if self.notes:
             lines += ["", "## Notes", "", *(f"* {note}" for note in self.notes)]
         return "\n".join(lines) + "\n"

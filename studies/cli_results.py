@@ -107,6 +107,9 @@ def export(
     trial: Annotated[int | None, typer.Option(help="This trial.")] = None,
     best_under: Annotated[str | None, typer.Option(help="The best trial at or under a cost: 15%, 2GMACs.")] = None,
     front: Annotated[bool, typer.Option("--front", help="Every trial of the front, each in its own folder.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also an int8 file of trials trained in 32 bits, calibrated on their data.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
@@ -119,10 +122,10 @@ def export(
         raise ValueError("say what to export, one of: --trial N, --best-under 15%, --front")
     study = Study.open(name, storage, artifacts)
     if front:
-        cards = study.export_front(out, overwrite)
+        cards = study.export_front(out, overwrite, int8)
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
-        cards = {number: study.export(number, out, overwrite)}
+        cards = {number: study.export(number, out, overwrite, int8)}
     if as_json:
         print(json.dumps({str(number): card.to_json() for number, card in cards.items()}, indent=1))
         return
@@ -130,6 +133,8 @@ def export(
         folder = out / f"trial-{number}" if front else out
         parity = card.parity
         print(f"trial {number} -> {folder} (largest difference: reload {parity.reload:.2g}, ONNX {parity.onnx:.2g})")
+        for line in card.int8.lines() if card.int8 else []:
+            print(f"  {line}")
 
 
 def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -> None:
@@ -156,6 +161,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Images at once.")] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    int8: Annotated[bool, typer.Option("--int8", help="Run the bundle's int8 file, by ONNX Runtime.")] = False,
     no_code: NoCode = False,
 ) -> None:
     """Translate images with an exported generator, or draw samples."""
@@ -164,7 +170,7 @@ def run(
     halves: dict[str, Literal["", "A", "B"]] = {"": "", "A": "A", "B": "B"}
     if half not in halves:
         raise ValueError(f"--half {half!r} is unknown; use A or B, or leave it out")
-    done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, catalog_only=no_code)
+    done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, int8)
     for line in done.skipped:
         print(f"skipped {line}", file=sys.stderr)
     print(f"{len(done.written)} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))

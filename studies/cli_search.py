@@ -107,6 +107,13 @@ def search(
     keep: Annotated[list[str] | None, typer.Option(help="Pattern of groups to leave whole; repeatable.")] = None,
     tie: Annotated[list[str] | None, typer.Option(help="Pattern of groups that share one ratio; repeatable.")] = None,
     channel_multiple: Annotated[int | None, typer.Option(help="Widths are multiples of this, or full.")] = None,
+    bits: Annotated[
+        str | None,
+        typer.Option(help="Bits of trials: 32, 8 or 32,8; default: 32,8 where bytes are budgeted."),
+    ] = None,
+    per_channel: Annotated[
+        bool | None, typer.Option(help="8-bit weights with one scale an output channel; else one a layer.")
+    ] = None,
     data_workers: Annotated[int | None, typer.Option(help="Processes that read images ahead of a training.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
@@ -135,6 +142,7 @@ def search(
         "mode": mode, "seed": seed, "deterministic": deterministic, "prune": prune, "keep": keep, "tie": tie,
         "channel_multiple": channel_multiple, "device": device, "data_workers": data_workers,
         "model_args": opt.read_arguments(model_args) if model_args is not None else None,
+        "bits": [_bits(part) for part in opt.read_list(bits) or []] if bits is not None else None,
         "rungs": [_number(part) for part in opt.read_list(rungs) or []] if rungs is not None else None,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in flat.items() if value not in (None, [])}
@@ -142,6 +150,7 @@ def search(
     opt.nested(given, "recipe", distill_output=distill, distill_features=distill_features)
     opt.nested(given, "teacher_recipe", batch_size=batch_size, lr=lr, d_steps=d_steps)
     opt.nested(given, "task_settings", adversarial=adversarial)
+    opt.nested(given, "quantisation", per_channel=per_channel)
     judge: dict[str, Any] = {}
     opt.nested(judge, "discriminator", ndf=ndf, n_layers=n_layers)
     opt.nested(given, "task_settings", **judge)
@@ -166,6 +175,12 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{text!r} is no number; rungs are shares such as 0.25,0.5") from None
+
+
+def _bits(text: str) -> int:
+    if text not in ("8", "32"):
+        raise ValueError(f"--bits {text} is unknown; use 32, 8 or 32,8")
+    return int(text)
 
 
 def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool) -> None:

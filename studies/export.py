@@ -13,6 +13,7 @@ from ..evaluators.measurement import Measurement
 from ..gan_models.catalog import example_input
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.plan import ChannelPlan
+from ..gan_models.quant_settings import Quantisation
 from ..search.artifacts import StudyFolder, write_json
 from ..search.cut_check import PEAK, peak_memory
 from ..search.ledger import TrialRecord
@@ -21,10 +22,11 @@ from ..spaces.budget import describe, parse_budget
 from .bundle import SOURCE, Architecture, write_bundle
 from .card import Card, Parity
 from .folder import fresh_folder
+from .int8_export import Int8Exports, bits_notes
 from .lineage import lineage, notes, versions
 from .outcome import Outcome, measurements_of, named, outcome_of, point
 from .reader import StudyRecord
-from .weights import full_network, left_whole, located, trial_generator
+from .weights import full_network, left_whole, located, trial_generator, trial_quantisations
 
 FRONT = "front.json"
 
@@ -96,7 +98,12 @@ def cost_of(outcome: Outcome, trial: TrialRecord, cost: str) -> float | None:
 
 
 def export_trial(
-    study: StudyRecord, number: int, artifacts_root: str | Path, out: str | Path, overwrite: bool = False
+    study: StudyRecord,
+    number: int,
+    artifacts_root: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    int8: bool = False,
 ) -> Card:
     """Writes one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
 
@@ -106,6 +113,7 @@ def export_trial(
         artifacts_root: Folder of all studies' artifacts.
         out: The bundle's folder.
         overwrite: Whether a bundle that is there is replaced.
+        int8: Also write an int8 file of a trial that was trained in 32 bits; one of 8 bits always has one.
 
     Returns:
         The bundle's card; of two bundles that of the one whose files differ more.
@@ -117,11 +125,11 @@ def export_trial(
         RuntimeError: The exported files do not give the generator's outputs.
     """
     trial = exportable(study, number)
-    return _Exporter(study, artifacts_root).export(trial, out, overwrite)
+    return _Exporter(study, artifacts_root, int8).export(trial, out, overwrite)
 
 
 def export_front(
-    study: StudyRecord, artifacts_root: str | Path, out: str | Path, overwrite: bool = False
+    study: StudyRecord, artifacts_root: str | Path, out: str | Path, overwrite: bool = False, int8: bool = False
 ) -> dict[int, Card]:
     """Writes every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
 
@@ -132,7 +140,7 @@ def export_front(
         NotExportable: There is no front yet.
         ValueError, ArtifactError, RuntimeError: As `export_trial`.
     """
-    exporter = _Exporter(study, artifacts_root)
+    exporter = _Exporter(study, artifacts_root, int8)
     front = exporter.outcome.front
     if not front:
         raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
@@ -159,16 +167,18 @@ class _Part:
     whole: Mapping[str, str]
     measurements: tuple[Measurement, ...]
     teacher: tuple[Measurement, ...]
+    quantised: Quantisation | None = None
 
 
 class _Exporter:
     """What all exports of one study share: its network at full width and its groups."""
 
-    def __init__(self, study: StudyRecord, artifacts_root: str | Path) -> None:
+    def __init__(self, study: StudyRecord, artifacts_root: str | Path, int8: bool) -> None:
         self.study, self.outcome = study, outcome_of(study)
         self.folder = StudyFolder(Path(artifacts_root), study.name)
         self.located = located(self.outcome.config, self.folder)
         self._full: tuple[nn.Module, ChannelGroups] | None = None
+        self.int8 = Int8Exports(study, self.outcome.config, self.located, self.folder, int8)
 
     def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
@@ -176,12 +186,16 @@ class _Exporter:
             self._full = full_network(self.located)
         full, groups = self._full
         model, plan = trial_generator(config, self.folder, trial, full, groups)
+        quantised = trial_quantisations(self.folder, trial)
         whole, found, teacher = left_whole(config, full, groups), measurements_of(trial), self.outcome.teacher
         sides = sides_of(self.located, groups)
         if not sides:
             (name,) = pruned_names(config)
             return self._write(
-                trial, _Part(name, model, full, plan, groups.sizes, whole, found, teacher), out, overwrite
+                trial,
+                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, quantised.get(name)),
+                out,
+                overwrite,
             )
         with fresh_folder(out, FRONT, overwrite) as folder:
             cards = []
@@ -195,6 +209,7 @@ class _Exporter:
                     {group: str(reason) for group, reason in side.own(whole).items()},
                     own_measurements(found, side.name),
                     own_measurements(teacher, side.name),
+                    quantised.get(side.name),
                 )
                 cards.append(self._write(trial, part, folder / side.name, False))
             write_json(folder / FRONT, {"study": self.study.name, "bundles": [side.name for side in sides]})
@@ -214,10 +229,11 @@ class _Exporter:
                 lineage=lineage(self.outcome, trial, source, part.name),
                 versions=versions(),
                 parity=parity,
-                notes=notes(self.outcome, trial, source),
+                notes=notes(self.outcome, trial, source) + bits_notes(part.quantised),
             )
 
-        return write_bundle(out, self._architecture(part, source), part.model, card_of, source, overwrite)
+        int8 = self.int8.writer(part.model, part.name, part.quantised)
+        return write_bundle(out, self._architecture(part, source), part.model, card_of, source, overwrite, int8)
 
     def _architecture(self, part: _Part, source: Path | None) -> Architecture:
         config = self.outcome.config

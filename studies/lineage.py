@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ..gan_models.quant_settings import FULL_BITS
 from ..search.ledger import TrialRecord
 from ..search.samplers import derived_seed
 from .bundle import SOURCE
@@ -37,6 +38,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "network": network,
         "method": trial.new.method,
         "settings": dict(trial.new.request.get("settings", {})),
+        "bits": (record.get("quantised") or {}).get("bits", FULL_BITS),
         "cost": outcome.cost,
         "target": trial.new.target,
         "chosen_by": trial.new.origin,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluators.measurement import Measurement
+from ..gan_models.cost_form import COSTS
 from ..search import pareto
 from ..search.config import StudyConfig
 from ..search.ledger import TrialRecord
@@ -154,7 +155,7 @@ def _dense(study: StudyRecord, config: StudyConfig) -> dict[str, float]:
 
 def dense_costs(form: Any) -> dict[str, float]:
     """Costs of the unpruned network by name, for a study's attribute `ganprune.dense`."""
-    return {cost: form.dense(cost) for cost in form.coefficients}
+    return {cost: form.dense(cost) for cost in COSTS}
 
 
 def point(trial: TrialRecord) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
+from ..gan_models.quantization import FixedRanges, add_hooks
 from ..gan_models.training.data import in_order
 from ..search.artifacts import StudyFolder
 from ..search.bench import Bench, open_bench
@@ -23,7 +24,7 @@ from .export import exportable
 from .outcome import Outcome, outcome_of
 from .reader import StudyRecord
 from .translate import to_picture
-from .weights import full_network, located, teacher_artifact, trial_generator
+from .weights import full_network, located, teacher_artifact, trial_generator, trial_quantisations
 
 TILE, GAP, HEADING = 144, 6, 44  # pixels: a picture at least, between pictures, above each column
 MOST_TRIALS = 4
@@ -64,7 +65,12 @@ def picture_grid(
     bench = open_bench(replace(config, device=device), teacher_artifact(study, folder))
     full, groups = full_network(config)
     models = [bench.joined(bench.generators)]
-    models += [trial_generator(outcome.config, folder, trial, full, groups)[0] for trial in shown]
+    for trial in shown:
+        model, _ = trial_generator(outcome.config, folder, trial, full, groups)
+        for name, quantised in trial_quantisations(folder, trial).items():
+            part = model if len(bench.names) == 1 else model.get_submodule(name)
+            add_hooks(part, quantised.settings, FixedRanges(quantised.ranges))
+        models.append(model)
     labels = [_teacher_label(outcome), *(_label(outcome, trial) for trial in shown)]
     grid: list[Column] = []
     for name in bench.names:

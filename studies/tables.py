@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.measurement import Measurement
+from ..gan_models.quant_settings import FULL_BITS
 from ..search.ledger import TrialRecord
 from ..spaces.budget import UNITS, describe
 from .card import with_interval
@@ -39,6 +40,7 @@ class Row:
         low, high: 90 % interval of the quality.
         l1: Mean absolute difference to the target (paired data).
         params: Parameters.
+        bits: Of weights and activations: 8, or 32 for float32.
         target: The cost that was aimed at.
         seconds: Of the whole trial.
         chosen_by: `ladder:<i>` or a sampler.
@@ -59,6 +61,7 @@ class Row:
     high: float | None
     l1: float | None
     params: float | None
+    bits: int
     target: float | None
     seconds: float | None
     chosen_by: str
@@ -102,6 +105,7 @@ def teacher_row(outcome: Outcome) -> Row:
         high=quality.high if quality else None,
         l1=_value(named(outcome.teacher, "l1")),
         params=outcome.dense.get("params"),
+        bits=FULL_BITS,
         target=None,
         seconds=seconds,
         chosen_by="",
@@ -127,11 +131,18 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         high=quality.high if quality else None,
         l1=_value(named(measured, "l1")),
         params=_value(named(measured, "params")),
+        bits=bits_of(trial),
         target=trial.new.target,
         seconds=sum(spent.values()) if spent else None,
         chosen_by=trial.new.origin,
         reason=_reason(trial),
     )
+
+
+def bits_of(trial: TrialRecord) -> int:
+    """Bits of a trial's weights: as it was trained, else as it was asked for."""
+    quantised = trial.attributes.get("record", {}).get("quantised") or {}
+    return int(quantised.get("bits") or trial.new.request.get("bits", FULL_BITS))
 
 
 def _value(m: Measurement | None) -> float | None:
@@ -163,7 +174,7 @@ def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def cells(row: Row, metric: str) -> tuple[str, ...]:
-    """A row for people: number, method, cost, share, quality, L1, parameters, target, seconds, state.
+    """A row for people: number, method, cost, share, quality, L1, parameters, bits below 32, target, seconds, state.
 
     Args:
         row: The row.
@@ -182,6 +193,7 @@ def cells(row: Row, metric: str) -> tuple[str, ...]:
         quality,
         "" if row.l1 is None else f"{row.l1:.4f}",
         "" if row.params is None else describe(row.params, "params").removesuffix(f" {UNITS['params']}"),
+        str(row.bits) if row.bits != FULL_BITS else "",
         "" if row.target is None else describe(row.target, row.cost_name),
         "" if row.seconds is None else f"{row.seconds:.1f}",
         state,
@@ -191,7 +203,7 @@ def cells(row: Row, metric: str) -> tuple[str, ...]:
 def headings(outcome: Outcome) -> tuple[str, ...]:
     """Headings of `cells`."""
     quality = f"{outcome.metric} [90 %]"
-    return ("trial", "method", outcome.cost, "of dense", quality, "l1", "params", "target", "seconds", "state")
+    return ("trial", "method", outcome.cost, "of dense", quality, "l1", "params", "bits", "target", "seconds", "state")
 
 
 def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "") -> Table:

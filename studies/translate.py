@@ -10,11 +10,13 @@ from typing import Literal
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
-from torch import Tensor, nn
+from torch import Tensor
 
+from ..gan_models.onnx import OnnxGenerator
 from ..gan_models.training.layouts import IMAGE_SUFFIXES, images_under
 from ..gan_models.training.loop import best_device
-from .bundle import BundleError, load_bundle, outputs_of, read_architecture
+from .bundle import BundleError, check_files, load_bundle, outputs_of, read_architecture
+from .int8 import INT8, Generate
 
 Half = Literal["", "A", "B"]
 MODES = {1: "L", 3: "RGB"}
@@ -45,6 +47,7 @@ def run_bundle(
     n: int = 16,
     seed: int = 0,
     catalog_only: bool = False,
+    int8: bool = False,
 ) -> Translated:
     """Runs the generator of a bundle and writes PNGs.
 
@@ -59,16 +62,17 @@ def run_bundle(
         n: Samples of a generator that starts from latents.
         seed: Of these latents.
         catalog_only: As for `load_bundle`.
+        int8: Run the bundle's int8 file by ONNX Runtime on the CPU, in the place of the PyTorch network.
 
     Raises:
-        BundleError: The bundle is damaged.
+        BundleError: The bundle is damaged, or has no int8 file.
         ValueError: No images, a wrong option, or outputs that are no images.
     """
     if batch_size < 1 or n < 1:
         raise ValueError(f"batch size {batch_size} and {n} samples: both must be 1 or more")
     if half not in ("", "A", "B"):
         raise ValueError(f"half {half!r} is unknown; use A or B, or leave it out for whole images")
-    model = load_bundle(path, catalog_only).to(best_device(device))
+    model = _int8_of(path) if int8 else _network_of(path, catalog_only, best_device(device))
     shape, out = read_architecture(Path(path).expanduser()).input_shape, Path(out_dir).expanduser()
     if len(shape) == 1:
         if input_dir is not None:
@@ -79,7 +83,19 @@ def run_bundle(
     return _translate(model, shape, Path(input_dir).expanduser(), out, batch_size, half)
 
 
-def _sample(model: nn.Module, length: int, out: Path, batch_size: int, n: int, seed: int) -> Translated:
+def _network_of(path: str | Path, catalog_only: bool, device: torch.device) -> Generate:
+    model = load_bundle(path, catalog_only).to(device)
+    return lambda x: outputs_of(model, x.to(device))
+
+
+def _int8_of(path: str | Path) -> Generate:
+    folder = check_files(path)
+    if not (folder / INT8).is_file():
+        raise BundleError(f"{folder} has no {INT8}; export it again with --int8")
+    return OnnxGenerator(folder / INT8)
+
+
+def _sample(model: Generate, length: int, out: Path, batch_size: int, n: int, seed: int) -> Translated:
     random = torch.Generator().manual_seed(seed)
     latents = torch.randn(n, length, generator=random)
     out.mkdir(parents=True, exist_ok=True)
@@ -92,7 +108,7 @@ def _sample(model: nn.Module, length: int, out: Path, batch_size: int, n: int, s
 
 
 def _translate(
-    model: nn.Module, shape: tuple[int, ...], folder: Path, out: Path, batch_size: int, half: Half
+    model: Generate, shape: tuple[int, ...], folder: Path, out: Path, batch_size: int, half: Half
 ) -> Translated:
     if not folder.is_dir():
         raise ValueError(f"input {folder} is not a folder; give a folder of images")
@@ -173,6 +189,5 @@ def to_picture(image: Tensor) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if len(image) == 1 else pixels)
 
 
-def _outputs(model: nn.Module, x: Tensor) -> list[Image.Image]:
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    return [to_picture(image) for image in outputs_of(model, x.to(device))]
+def _outputs(model: Generate, x: Tensor) -> list[Image.Image]:
+    return [to_picture(image) for image in model(x)]

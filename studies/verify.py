@@ -22,6 +22,7 @@ from .bundle import (
     read_architecture,
     read_card,
 )
+from .int8 import INT8, check_int8
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
         catalog_only: As for `load_bundle`.
 
     Returns:
-        files, reload, costs, outputs, onnx, in this order. What cannot be looked at because an earlier check
-        failed is failed too, and says so.
+        files, reload, costs, outputs, onnx and, where there is an int8 file, int8, in this order. What cannot be
+        looked at because an earlier check failed is failed too, and says so.
 
     Raises:
         BundleError: `path` is no bundle at all.
@@ -71,13 +72,16 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
         return f"rebuilt {read_architecture(folder).model}, cut to its plan, loaded its weights"
 
     checks: list[Check] = []
-    for name, look, needs in (
+    planned = [
         ("files", files, ""),
         ("reload", reload, "files"),
         ("costs", lambda: _costs(folder, loaded["model"]), "reload"),
         ("outputs", lambda: _finite(folder, loaded["model"]), "reload"),
         ("onnx", lambda: _onnx(folder, loaded["model"]), "reload"),
-    ):
+    ]
+    if (folder / INT8).is_file():
+        planned.append(("int8", lambda: _int8(folder, loaded["model"]), "reload"))
+    for name, look, needs in planned:
         failed = next((check.name for check in checks if check.name == needs and not check.passed), None)
         checks.append(Check(name, False, f"not looked at: {failed} failed") if failed else _check(name, look))
     return checks
@@ -105,6 +109,10 @@ def _finite(folder: Path, model: nn.Module) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         raise BundleError("the generator's outputs are not finite")
     return f"finite, {tuple(outputs.shape[1:])} from {low:.3g} to {high:.3g}"
+
+
+def _int8(folder: Path, model: nn.Module) -> str:
+    return check_int8(folder, model, read_architecture(folder).input_shape, read_card(folder).int8)
 
 
 def _onnx(folder: Path, model: nn.Module) -> str:

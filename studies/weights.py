@@ -14,12 +14,14 @@ from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into, sha256
 from ..gan_models.groups import find_groups
 from ..gan_models.plan import ChannelPlan
+from ..gan_models.quant_settings import FULL_BITS, Quantisation
 from ..gan_models.surgery import cut
 from ..search.artifacts import StudyFolder, read_json
 from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.bench import groups_of
 from ..search.config import StudyConfig
 from ..search.ledger import TrialRecord
+from ..search.quantised import read_quantisations
 from ..search.sides import examples, new_network
 from .outcome import TEACHER
 from .reader import StudyRecord
@@ -78,7 +80,8 @@ def trial_generator(
         raise ArtifactError(f"trial {trial.number}: {weights} is not the file in the record (its sha256 differs)")
     try:
         plan = ChannelPlan.from_json(read_json(plan_file) or {})
-        same = plan.architecture(config.model_name, config.model_args) == trial.attributes.get("architecture")
+        bits = (trial.attributes.get("record", {}).get("quantised") or {}).get("bits", FULL_BITS)
+        same = plan.architecture(config.model_name, config.model_args, bits) == trial.attributes.get("architecture")
         if not same:
             raise ArtifactError(f"trial {trial.number}: {plan_file} is not the plan in the record (its hash differs)")
         small = cut(full, groups, plan)
@@ -86,6 +89,26 @@ def trial_generator(
     except ValueError as error:
         raise ArtifactError(f"trial {trial.number} cannot be rebuilt: {error}") from error
     return small.eval(), plan
+
+
+def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Quantisation]:
+    """How a trial's generators were quantised, by name; empty for one of 32 bits.
+
+    Raises:
+        ArtifactError: The file is missing, or not that of the record.
+    """
+    artifact = trial.attributes.get("artifact") or {}
+    if "quantisation" not in artifact:
+        return {}
+    path = _inside(folder, artifact["quantisation"])
+    if not path.is_file():
+        raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
+    if sha256(path) != artifact.get("quantisation_sha256"):
+        raise ArtifactError(f"trial {trial.number}: {path} is not the file in the record (its sha256 differs)")
+    try:
+        return read_quantisations(read_json(path) or {})
+    except ValueError as error:
+        raise ArtifactError(f"trial {trial.number}: {path} cannot be read: {error}") from error
 
 
 def teacher_artifact(study: StudyRecord, folder: StudyFolder) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..channels import ChannelGroups
     from ..cost_form import CostModel
     from ..plan import ChannelPlan
+    from ..quant_settings import QuantSettings
     from ..training.settings import JSON
     from ..training.task import Task
 
@@ -118,6 +119,7 @@ class PruneJob:
         encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None where there is none.
         on_step: Called with (step, values to record) now and then.
         workspace: Folder for the method's own checkpoint, so that an interrupted trial goes on; None keeps none.
+        quantised: How the result is to be quantised: fine-tuning will; a method that trains may from the start.
         shared: Folder that outlives the trial, for what is computed once a study (written beside, then renamed).
     """
 
@@ -138,6 +140,7 @@ class PruneJob:
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
     on_step: Callable[[int, Mapping[str, float]], None] | None = None
     workspace: Path | None = None
+    quantised: QuantSettings | None = None
     shared: Path | None = None
 
 
@@ -150,6 +153,7 @@ class Pruned:
         plan: What was kept.
         steps: Generator optimiser steps that were spent.
         discriminators: Discriminators to go on with, where the method changed them.
+        quantised: How fine-tuning and measuring quantise the generator; None leaves that to the trial.
         record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
     """
 
@@ -157,6 +161,7 @@ class Pruned:
     plan: ChannelPlan
     steps: int = 0
     discriminators: nn.ModuleDict | None = None
+    quantised: QuantSettings | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
 

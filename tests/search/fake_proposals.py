@@ -38,5 +38,5 @@ class FakeProposals:
     def starts(self, method: str):
         return []
 
-    def translate(self, widths: Mapping[str, int], target: float, to: str):
+    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str):
         return {"target": target, f"{to}.x": 0.5} if to == "widths" and "a" in widths else None

@@ -90,7 +90,7 @@ def test_a_uniform_plan_is_a_point_of_widths_with_the_same_identity():
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths"), n_ladder=4)
     for method, params in proposals.ladder():
         first = proposals.decode(method, params, 0)
-        there = proposals.translate(first.widths, first.target, "widths")
+        there = proposals.translate(first.widths, first.target, 32, "widths")
         again = proposals.decode("widths", there, 0)
         difference = [abs(again.widths[name] - width) for name, width in first.widths.items()]
         assert max(difference) <= 1
