@@ -91,10 +91,7 @@ class Bench:
         return _in_train_mode(model, self.config.seed) if self.config.teacher_train_mode else model
 
     def _measure(self, model: nn.Module, name: str, full: bool) -> list[Measurement]:
-        generate: Callable[[Tensor], Tensor] = model.to(self.device)
-        if self.config.teacher_train_mode:
-            generate = _in_train_mode(model, self.config.seed)
-        return self.measure_calls(generate, name, full=full)
+        return self.measure_calls(self.runner(model), name, full=full)
 
     def measure_calls(self, generate: Callable[[Tensor], Tensor], name: str, *, full: bool) -> list[Measurement]:
         """As `measure`, of whatever does what the generator `name` does.
@@ -110,7 +107,7 @@ class Bench:
             for batch in inputs_of_test(self.test_data, name, self.config.n_eval)
         )
         return measure_quality(
-            self.runner(model),
+            generate,
             batches,
             self.encoder,
             self.real_features[name],
