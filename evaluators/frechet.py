@@ -77,12 +77,10 @@ def frechet_from_statistics(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Te
 
 def frechet_between(a: Tensor | FeatureStatistics, b: Tensor | FeatureStatistics) -> float:
     """The distance in whichever form the two sides allow: features (n, d) or statistics."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return frechet_distance(a, b)
-    if isinstance(b, Tensor):
-        a, b = b, a
     if isinstance(a, Tensor):
-        return frechet_to_statistics(a, b)
+        return frechet_distance(a, b) if isinstance(b, Tensor) else frechet_to_statistics(a, b)
+    if isinstance(b, Tensor):
+        return frechet_to_statistics(b, a)
     return frechet_from_statistics(a.mean, a.covariance, b.mean, b.covariance)
 
 
