@@ -131,6 +131,7 @@ def export_int8(
             raise RuntimeError(f"the ranges name a layer {name!r} that the network does not have")
         _quantise_layer(graph, name, layers[name], entry, quantisation.settings, unsigned)
     graph.finish()
+    file.ClearField("metadata_props")
     with written_beside(Path(path)) as beside:
         onnx.save(file, beside)
 
@@ -250,9 +251,19 @@ class _Graph:
         ordered = list(self.first)
         for node in self.nodes:
             ordered += [*self.before.get(id(node), []), node, *self.after.get(id(node), [])]
-        copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
-        del self.graph.node[:]
-        self.graph.node.extend(copies)
+        read = {output.name for output in self.graph.output}
+        kept = []
+        for node in reversed(ordered):  # what made the zeros that stood in for a missing bias is read by none
+            if read.intersection(node.output):
+                read.update(node.input)
+                kept.append(onnx.NodeProto.FromString(node.SerializeToString()))
+        for node in kept:  # where in PyTorch's sources a node comes from is several times the size of small weights
+            node.ClearField("metadata_props")
+            node.ClearField("doc_string")
+        constants = [tensor for tensor in self.graph.initializer if tensor.name in read]
+        for field, values in (("node", kept[::-1]), ("initializer", constants), ("value_info", [])):
+            self.graph.ClearField(field)
+            getattr(self.graph, field).extend(values)
 
     def _constant(self, name: str, value: np.ndarray) -> None:
         self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name))
