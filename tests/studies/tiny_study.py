@@ -87,9 +87,9 @@ def make(config: StudyConfig, trials) -> Made:
             store.started(number)
             asked = TrialRequest(
                 number, 1, method, {}, target, plan.cost, widths, number, str(store.folder.trial(number)),
-                plan.config.to_json(), teacher,
+                plan.config.to_json(), teacher, 8 if what == "run 8" else 32,
             )  # fmt: skip
-            if what == "run":
+            if what.startswith("run"):
                 store.finish(number, trial.run(asked, lambda report: True))
             elif what == "fail":
                 store.finish(number, failure("training diverged: a loss at step 1 is not finite"))
