@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 from ganprune.evaluators import inception
-from ganprune.evaluators.features import features_of, load_encoder
+from ganprune.evaluators.features import feature_batches, features_of, load_encoder
+from ganprune.evaluators.image_files import folder_batches, image_files
 from ganprune.evaluators.inception import WEIGHTS_NAME, WEIGHTS_VARIABLE, find_inception_weights, load_inception
+from ganprune.evaluators.statistics import statistics_of
 from ganprune.evaluators.torchvision_import import make_torchvision_importable
 from PIL import Image
 
@@ -117,12 +119,47 @@ def test_features_are_pytorch_fids(weights, tmp_path, monkeypatch):
     assert encoder.sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
+def test_a_folder_measures_as_pytorch_fid_measures_it(weights, tmp_path, monkeypatch):
+    """Files of several sizes and kinds, read in our batches: features, their order and the `.npz` are pytorch-fid's."""
+    make_torchvision_importable()
+    from pytorch_fid import fid_score
+    from pytorch_fid import inception as published
+
+    rng, sizes = np.random.default_rng(1), [(40, 56), (40, 56), (64, 32)]
+    for i, (suffix, size) in enumerate(zip(("png", "bmp", "png"), sizes, strict=True)):
+        Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(tmp_path / f"{9 - i}.{suffix}")
+    state = torch.load(weights, weights_only=True)
+    monkeypatch.setattr(published, "load_state_dict_from_url", lambda *_a, **_k: state)
+    network = published.InceptionV3([3])
+    mean, covariance = fid_score.compute_statistics_of_path(str(tmp_path), network, 1, 2048, "cpu", num_workers=0)
+    encoder = load_encoder("inception", weights)
+    files = image_files(tmp_path)
+    ours = torch.cat(list(feature_batches(folder_batches(files, batch_size=2), encoder)))
+    in_order = fid_score.get_activations(files, network, batch_size=1, num_workers=0)
+    np.testing.assert_allclose(ours.numpy(), in_order, rtol=1e-3, atol=1e-5 * np.abs(in_order).max())
+    side = statistics_of([ours])
+    side.save(tmp_path / "ours.npz")
+    theirs = fid_score.compute_statistics_of_path(str(tmp_path / "ours.npz"), network, 1, 2048, "cpu")
+    np.testing.assert_array_equal(theirs[0], side.mean.numpy())
+    np.testing.assert_allclose(theirs[0], mean, rtol=1e-3, atol=1e-5 * np.abs(mean).max())
+    np.testing.assert_allclose(theirs[1], covariance, rtol=1e-2, atol=1e-4 * np.abs(covariance).max())
+
+
 def test_published_digits_give_the_name(weights, monkeypatch, tmp_path):
     """A file whose sha256 begins with the published digits is `inception` under any name."""
     monkeypatch.setattr(inception, "_PUBLISHED_DIGITS", weights.stem[-8:])
     renamed = tmp_path / "mine.pth"
     renamed.symlink_to(weights)
     assert load_inception(renamed).name == "inception"
+
+
+def test_a_file_of_weights_is_checked_without_building_the_network(weights, tmp_path):
+    """Name and sha256 alone tell the published file, another one, and a damaged one apart."""
+    assert inception.check_inception_weights(weights) == f"inception-{weights.stem[-8:]}"
+    damaged = tmp_path / weights.name
+    damaged.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="damaged or misnamed"):
+        inception.check_inception_weights(damaged)
 
 
 def test_no_weights_is_one_clear_line(no_weights_here):

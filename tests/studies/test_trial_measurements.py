@@ -1,0 +1,213 @@
+"""What a trial measures besides its quality: health, memory, what no count holds; and which images it is measured on."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from ganprune.evaluators.features import NonFiniteImages, features_of
+from ganprune.evaluators.health import HealthLimits
+from ganprune.evaluators.memory import peak_activation_bytes
+from ganprune.gan_models.checkpoint import load_weights
+from ganprune.search import cut_check, trial
+from ganprune.search.bench import open_bench
+from ganprune.search.config import StudyConfig
+from ganprune.search.eval_images import RealImages
+from ganprune.search.executor import perform
+from ganprune.search.health import HealthWatch
+from ganprune.search.plan import plan_study
+from ganprune.search.request import TrialRequest
+from ganprune.search.sides import examples
+from ganprune.search.teacher import make_teacher
+from PIL import Image
+
+from .tiny_study import SMALL, new_folder
+
+
+@cache
+def prepared(**changes):
+    """A study's configuration and teacher."""
+    plan = plan_study(StudyConfig(name="m", **{**SMALL, "finetune_steps": 6, "rungs": (0.5,), **changes}))
+    return plan, make_teacher(plan.config, new_folder())
+
+
+def request(plan, teacher, workspace=None, share=0.5):
+    target = share * plan.dense[plan.cost]
+    return TrialRequest(
+        0, 1, "uniform", {}, target, plan.cost, plan.proposals().widths.uniform(target), 7,
+        str(workspace or new_folder()), plan.config.to_json(), teacher,
+    )  # fmt: skip
+
+
+def test_a_collapsed_training_ends_with_its_reason():
+    """Below the limit on diversity a trial is PRUNED at its first look, says why, and is never COMPLETE."""
+    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.0, diversity=1.0))
+    result = perform("ganprune.search.trial:run", request(plan, teacher), lambda report: True)
+    assert result.state == "PRUNED"
+    entry = result.record["health"][-1]
+    ratio = entry["diversity"] / entry["teacher_diversity"]
+    assert ratio < 1
+    assert result.stopped == f"collapsed at step 2: diversity {ratio:.2g} of teacher"
+    assert result.quality is None
+    assert result.rungs == {}
+    assert {"real_accuracy", "generated_accuracy", "duplicates", "teacher_duplicates"} <= set(entry)
+
+
+def test_nothing_is_ended_before_the_start():
+    """Before `start` health is recorded only; a rung is a look too, and the last step is none."""
+    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.6, diversity=1.0))
+    result = trial.run(request(plan, teacher), lambda report: True)
+    assert [entry["step"] for entry in result.record["health"]] == [2, 3, 4]
+    assert result.stopped is not None
+    assert result.stopped.startswith("collapsed at step 4")
+    assert list(result.rungs) == [3]
+
+
+def test_looking_changes_nothing():
+    """Watched closely or not at all, a trial ends with the same weights, bit for bit, and the same quality."""
+    ends = []
+    for checks in (0, 4):
+        plan, teacher = prepared(health=HealthLimits(checks=checks, diversity=0, duplicates=1))
+        workspace = new_folder()
+        result = trial.run(request(plan, teacher, workspace), lambda report: True)
+        assert result.state == "COMPLETE"
+        assert bool(result.record["health"]) == bool(checks)
+        ends.append((load_weights(workspace / trial.WEIGHTS), result.quality))
+    (one, quality), (other, same_quality) = ends
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert quality == same_quality
+
+
+def test_the_record_and_the_reason_outlive_an_interruption():
+    """A watch made again reads what the first one wrote; looking at a step again replaces its entry."""
+    plan, teacher = prepared()
+    bench = open_bench(plan.config, teacher)
+    folder = new_folder()
+
+    def watch():
+        return HealthWatch(bench, HealthLimits(diversity=1.0), folder, first=0)
+
+    black = {name: lambda x: torch.zeros_like(x) for name in bench.names}
+    judges = dict(bench.discriminators.items())
+    first = watch()
+    assert first.look(3, bench.generators, judges) is None
+    assert first.look(5, black, judges) == "collapsed at step 5: diversity 0 of teacher"
+    again = watch()
+    assert again.record() == first.record()
+    assert again.reason == first.reason
+    again.look(5, bench.generators, judges)
+    assert [entry.step for entry in again.entries] == [3, 5]
+    assert again.reason is None
+    assert again.entries[0].of_teacher == pytest.approx(1)
+    with pytest.raises(NonFiniteImages, match="step 6"):
+        again.look(6, {name: lambda x: x * float("nan") for name in bench.names}, judges)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {},
+        {"data": "builtin:stripes", "task_settings": {"discriminator": SMALL["task_settings"]["discriminator"]}},
+        {
+            "task": "unconditional", "model": "sngan_32", "model_args": {"ngf": 8}, "image_size": 32,
+            "task_settings": {"discriminator": {"model": "sngan", "ndf": 4}},
+        },
+    ],
+    ids=["paired", "unpaired", "unconditional"],
+)  # fmt: skip
+def test_every_task_can_be_looked_at(task):
+    """The discriminator's scores of real and generated images are told apart in every task, and the teacher is at 1."""
+    plan, teacher = prepared.__wrapped__(**task)
+    bench = open_bench(plan.config, teacher)
+    watch = HealthWatch(bench, HealthLimits(), new_folder(), first=0)
+
+    class Sure(torch.nn.Module):
+        """Says "real" of everything."""
+
+        def forward(self, x):
+            return torch.full((len(x), 1), 5.0)
+
+    watch.look(1, bench.generators, {name: Sure() for name in bench.discriminators})
+    for entry in watch.entries:
+        assert (entry.real_accuracy, entry.generated_accuracy) == (1.0, 0.0)
+        assert entry.of_teacher == pytest.approx(1)
+
+
+def test_memory_and_uncounted_operators_are_on_record():
+    """A trial says its peak activation memory, smaller than the dense network's, and what no count holds."""
+    plan, teacher = prepared()
+    result = trial.run(request(plan, teacher, share=0.3), lambda report: True)
+    peak = next(m for m in result.measurements if m["name"] == "peak_activation_bytes")
+    bench = open_bench(plan.config, teacher)
+    dense = peak_activation_bytes(bench.joined(bench.generators), examples(plan.config))
+    assert 0 < peak["value"] < dense
+    assert peak["unit"] == "bytes"
+    cost = result.record["cost"]
+    assert cost["counters_agree"] is True
+    assert {"reflection_pad2d", "tanh"} <= set(cost["uncounted"])
+    assert not {"convolution"} & set(cost["uncounted"])
+
+
+@pytest.mark.parametrize("name", ["macs", "macs_published", "params", "bytes"])
+def test_a_cost_that_is_not_what_was_predicted_fails_the_trial_by_name(name, monkeypatch):
+    """One operation or parameter off in the independent count, and the trial is FAIL with both numbers."""
+    plan, teacher = prepared()
+    true_count = cut_check.count_cost
+    monkeypatch.setattr(
+        cut_check, "count_cost", lambda *given: replace(cost := true_count(*given), **{name: getattr(cost, name) + 1})
+    )
+    result = perform("ganprune.search.trial:run", request(plan, teacher), lambda report: True)
+    assert result.state == "FAIL"
+    assert f"predicted {name} " in str(result.stopped)
+
+
+def images_in(folder, counts, seed=0):
+    """Folders of 20-pixel images: name -> how many."""
+    rng = np.random.default_rng(seed)
+    for name, count in counts.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(rng.integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(folder / name / f"{i:03d}.png")
+    return folder
+
+
+def test_protocols_differ_in_their_real_images_alone():
+    """The name is in every measurement; real images are test, training, or both, and only test ones are paired."""
+    found = {}
+    for protocol in ("test-vs-test", "test-vs-train+test", "test-vs-train"):
+        plan, teacher = prepared(protocol=protocol, n_train=14)
+        bench = open_bench(plan.config, teacher)
+        measured = {m.name: m for m in bench.measure(bench.joined(bench.generators), full=True)}
+        assert all(m.protocol.startswith(f"{protocol}; ") for m in measured.values())
+        found[protocol] = measured["fd[shapes,n=8]"].protocol.split("; ")[1], measured["feature_distance[shapes]"].value
+    assert {name: n for name, (n, _) in found.items()} == {
+        "test-vs-test": "n_real=8",
+        "test-vs-train+test": "n_real=22",
+        "test-vs-train": "n_real=14",
+    }
+    distances = [distance for _, distance in found.values()]
+    assert distances == pytest.approx([distances[0]] * 3, rel=1e-5)
+    with pytest.raises(ValueError, match=r"use test-vs-test, test-vs-train\+test, test-vs-train"):
+        StudyConfig(name="m", **SMALL, protocol="train")
+
+
+def test_unpaired_images_are_measured_once_each(tmp_path):
+    """Where A and B differ in number, no image of the smaller domain is generated from, or compared with, twice."""
+    data = images_in(tmp_path / "data", {"trainA": 4, "trainB": 9, "testA": 5, "testB": 7})
+    plan, teacher = prepared.__wrapped__(
+        data=str(data),
+        prune_network="AtoB",
+        protocol="test-vs-train+test",
+        task_settings={"discriminator": SMALL["task_settings"]["discriminator"]},
+    )
+    bench = open_bench(plan.config, teacher)
+    quality = bench.measure(bench.joined(bench.generators), full=False)[0]
+    assert quality.name == "fd[shapes,n=5]"
+    assert "n_real=16" in quality.protocol
+    spec = plan.config.data_spec()
+    images = torch.cat(list(RealImages(spec, "BtoA", "test-vs-train+test").batches()))
+    assert len(images) == 9
+    assert len(torch.unique(images, dim=0)) == 9
+    whole = features_of(RealImages(spec, "AtoB", "test-vs-train+test").batches(), bench.encoder)
+    assert torch.equal(whole, bench.real_features["AtoB"])
