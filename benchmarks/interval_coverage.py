@@ -4,9 +4,9 @@
 
 Each repeat draws n generated and m real feature vectors of dimension d from two distributions that stay the same, and
 asks for the interval. A Fréchet interval should hold E[distance at this n], the mean over many fresh draws; a kernel
-distance's should hold the true squared discrepancy. Beside ours stands resampling with replacement (40 times), which
-is biased upwards. "width" is the mean width of the interval relative to that of an ideal one, 2 x 1.645 x the spread
-between repeats. Takes about two minutes on one core.
+distance's should hold the true squared discrepancy. Beside ours stands resampling with replacement (40 resamples),
+which is biased upwards. "width" is the mean width of the interval relative to that of an ideal one, 2 x 1.645 x the
+spread between repeats. Takes about four minutes on one core.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--truth", type=int, default=2000, help="draws behind each expectation")
     arguments = parser.parse_args()
     table = Table(title=f"Coverage of nominal 90 % intervals, {arguments.repeats} repeats, {RESAMPLES} resamples")
-    for heading in ("n", "m", "d", "features", "E[distance]", "jackknife", "width", "with replacement", "kernel"):
+    for heading in ("n", "m", "d", "features", "expected", "jackknife", "width", "with replacement", "kernel"):
         table.add_column(heading, justify="right")
     for case in CASES:
         tied = ((0, 1),) if case.paired else ((0,), (1,))

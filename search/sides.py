@@ -153,12 +153,18 @@ def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
     first = [measured[0] for measured in found.values()]
     protocol = f"mean over {' and '.join(found)}; {first[0].protocol.partition('; interval')[0]}"
     mean = sum(m.value for m in first) / len(first)
+    lows, highs = [m.low for m in first if m.low is not None], [m.high for m in first if m.high is not None]
+    low = high = None
+    if len(lows) == len(highs) == len(first):
+        # They share images, so their errors may move together: the mean of the ends is wide enough even then.
+        low, high = sum(lows) / len(first), sum(highs) / len(first)
+        protocol += "; interval: mean of the sides' intervals"
     named = [
         replace(m, name=f"{name.lower()}_{m.name}", protocol=f"{name}; {m.protocol}")
         for name, measured in found.items()
         for m in measured
     ]
-    return [Measurement(first[0].name, mean, first[0].unit, n=first[0].n, protocol=protocol), *named]
+    return [Measurement(first[0].name, mean, first[0].unit, low, high, first[0].n, protocol), *named]
 
 
 def own_measurements(found: Sequence[Measurement], name: str) -> tuple[Measurement, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,9 @@ def fid(
     extrapolate: Annotated[
         bool, typer.Option("--extrapolate", help="Add the distance extrapolated to infinitely many images.")
     ] = False,
+    kid_subset: Annotated[
+        int, typer.Option(help="Add the kernel distance over 100 subsets of this size, as papers print it; 0: off.")
+    ] = 0,
     save: Annotated[Path | None, typer.Option(help="Write the real side's statistics, as pytorch-fid's .npz.")] = None,
     workers: Workers = 0,
     device: Device = "auto",
@@ -59,7 +63,8 @@ def fid(
         metric, inception_weights, data, protocol, direction, network, n_eval, workers, device, storage,
         artifacts, no_code,
     )  # fmt: skip
-    found = measure_fid(a, b, options, extrapolate, save)
+    options = replace(options, extrapolate=extrapolate, kid_subset=kid_subset)
+    found = measure_fid(a, b, options, save)
     if as_json:
         print(json.dumps(found.to_json(), indent=1, allow_nan=False))
         return

@@ -18,7 +18,8 @@ from ..evaluators.extrapolation import extrapolated_frechet
 from ..evaluators.features import Encoder, check_finite, feature_batches, load_encoder
 from ..evaluators.frechet import frechet_between
 from ..evaluators.inception import find_inception_weights
-from ..evaluators.measurement import Measurement, frechet_name
+from ..evaluators.kid import kernel_distance_of_subsets
+from ..evaluators.measurement import Measurement, frechet_name, kernel_name
 from ..evaluators.sample import FeatureSample, sample_of
 from ..evaluators.statistics import FeatureStatistics
 from ..evaluators.suite import measure_quality
@@ -37,6 +38,7 @@ from .image_sources import (
 )
 
 Features = FeatureSample | FeatureStatistics
+Z90 = 1.6448536269514722
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class QualityOptions:
         device: auto, cpu, cuda.
         storage, artifacts: Where studies are, for trials.
         catalog_only: Refuse bundles that would run their own code.
+        extrapolate: Add the Fréchet distance at infinitely many images.
+        kid_subset: Add the kernel distance as papers print it, the mean over 100 subsets of this size; 0 does not.
     """
 
     metric: str = "auto"
@@ -69,6 +73,8 @@ class QualityOptions:
     storage: str = "sqlite:///ganprune.db"
     artifacts: str | None = None
     catalog_only: bool = False
+    extrapolate: bool = False
+    kid_subset: int = 0
 
     def __post_init__(self) -> None:
         """Checks what needs no file."""
@@ -122,9 +128,7 @@ class QualityFound:
         }
 
 
-def measure_fid(
-    a: str, b: str, options: QualityOptions, extrapolate: bool = False, save: Path | None = None
-) -> QualityFound:
+def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = None) -> QualityFound:
     """How far A's images are from B's.
 
     Args:
@@ -132,7 +136,6 @@ def measure_fid(
         b: The real side: a folder of images, an `.npz`; or for a bundle the data that it is fed and compared with.
             Empty for a trial: its study's.
         options: How.
-        extrapolate: Whether to add the distance at infinitely many images.
         save: Write the real side's statistics there, in pytorch-fid's format.
 
     Raises:
@@ -151,7 +154,7 @@ def measure_fid(
             raise ValueError("say what the images are compared with: `ganprune fid A B`")
     real = real_side(b, encoder, device, options, inputs)
     if generate is not None and inputs is not None:
-        return _of_generator(a, b or inputs.data, generate, encoder, device, inputs, real, extrapolate, save)
+        return _of_generator(a, b or inputs.data, generate, encoder, device, inputs, real, options, save)
     generated = _files_or_statistics(a, encoder, device, options)
     protocol = protocol_text(f"{kind}-vs-{kind_of(b)}", encoder, real)
     if isinstance(generated, FeatureStatistics):
@@ -160,7 +163,8 @@ def measure_fid(
         found = [Measurement(name, value, "1", n=generated.n, protocol=f"{protocol}; from statistics, no interval")]
     else:
         found = [frechet_measurement(generated, real, encoder.name, protocol)]
-        found += _extra(generated, real, encoder, protocol, extrapolate)
+        found += _extra(generated, real, encoder, protocol, options)
+        found += _details(generated, real, encoder, protocol)
     _save(real, save)
     return QualityFound(a, b, generated.n, real.n, tuple(found))
 
@@ -173,7 +177,7 @@ def _of_generator(
     device: torch.device,
     inputs: Inputs,
     real: Features,
-    extrapolate: bool,
+    options: QualityOptions,
     save: Path | None,
 ) -> QualityFound:
     own = real is inputs.real
@@ -187,20 +191,32 @@ def _of_generator(
         aligned=own and inputs.aligned,
         protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
     )
-    if extrapolate:
+    if options.extrapolate or options.kid_subset:
         generated = output_features(generate, inputs, encoder, device)
-        found[1:1] = _at_infinity(generated, real, encoder, found[0].protocol.partition("; interval")[0])
+        found[1:1] = _extra(generated, real, encoder, found[0].protocol.partition("; interval")[0], options)
     _save(real, save)
     return QualityFound(a, b, found[0].n, real.n, tuple(found))
 
 
 def _extra(
-    generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, extrapolate: bool
+    generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, options: QualityOptions
 ) -> list[Measurement]:
-    found = _at_infinity(generated, real, encoder, protocol) if extrapolate else []
-    if isinstance(real, FeatureSample):
-        found += details_of(generated, real, encoder.name, protocol)
+    """What was asked for besides: the distance at infinite n, the kernel distance over subsets."""
+    found = _at_infinity(generated, real, encoder, protocol) if options.extrapolate else []
+    if options.kid_subset:
+        if not isinstance(real, FeatureSample):
+            raise ValueError("a kernel distance needs the real images, not their statistics: leave out --kid-subset")
+        kernel = kernel_distance_of_subsets(generated.features, real.features, options.kid_subset)
+        name = kernel_name(encoder.name, len(generated.features)).replace("]", f",subset={options.kid_subset}]")
+        reach = Z90 * kernel.standard_error
+        how = f"{protocol}; {kernel.how}, spread over subsets"
+        low, high = kernel.value - reach, kernel.value + reach
+        found.append(Measurement(name, kernel.value, "1", low, high, generated.n, how))
     return found
+
+
+def _details(generated: FeatureSample, real: Features, encoder: Encoder, protocol: str) -> list[Measurement]:
+    return details_of(generated, real, encoder.name, protocol) if isinstance(real, FeatureSample) else []
 
 
 def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, protocol: str) -> list[Measurement]:

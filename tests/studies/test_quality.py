@@ -75,9 +75,16 @@ def test_two_folders(folders, monkeypatch, capsys):
         pixels = np.stack([np.array(Image.open(path)) for path in sorted((folders / name).glob("*.png"))])
         sides.append(features_of([torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1], encoder))
     assert first["value"] == pytest.approx(frechet_distance(*sides), rel=1e-5)
-    assert call(monkeypatch, "fid", "little", "real", "--metric", "shapes", "--extrapolate") == 0
+    assert call(monkeypatch, "fid", "little", "real", "--metric", "shapes", "--extrapolate", "--kid-subset", 20) == 0
     printed = capsys.readouterr().out
-    for part in ("fd[shapes,n=24]", "fd[shapes,n=inf]", "kd[shapes,n=24]", "24 of A, 24 real", "protocol: images-vs-"):
+    for part in (
+        "fd[shapes,n=24]",
+        "fd[shapes,n=inf]",
+        "kd[shapes,n=24,subset=20]",
+        "kd[shapes,n=24]",
+        "24 of A, 24 real",
+        "protocol: images-vs-",
+    ):
         assert part in printed
 
 
