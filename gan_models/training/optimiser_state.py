@@ -31,6 +31,7 @@ def load_optimiser_tensors(
         ValueError: a tensor of a parameter that the optimiser does not have, or of another shape.
     """
     parameters = {names[parameter]: parameter for group in optimiser.param_groups for parameter in group["params"]}
+    fused = bool(optimiser.defaults.get("fused"))
     optimiser.state.clear()
     for key, value in tensors.items():
         name, _, entry = key.rpartition("/")
@@ -40,4 +41,6 @@ def load_optimiser_tensors(
         if value.dim():
             # In the parameter's own memory layout (channels last survives).
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        elif fused:
+            value = value.to(parameter.device)  # where a fused step counts
         optimiser.state[parameter][entry] = value

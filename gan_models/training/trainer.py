@@ -41,6 +41,8 @@ class Trainer:
         device: where to train.
         teacher: generators to learn from, by generator name; moved to `device`, eval mode.
         example: a batch, for finding and fitting the layers of feature matching.
+        lr_factor: factor on the learning rate of a generator's parameter, by "generators.<generator>.<parameter>".
+        fused: one kernel for Adam's whole step (for millions of parameters); rounding differs.
 
     Raises:
         KeyError: a network that the task names is missing.
@@ -58,7 +60,10 @@ class Trainer:
         device: torch.device,
         teacher: Mapping[str, nn.Module] | None,
         example: Batch,
+        lr_factor: Callable[[str], float] = lambda name: 1.0,
+        fused: bool = False,
     ) -> None:
+        self._lr_factor, self._fused = lr_factor, fused
         self.generators: dict[str, nn.Module] = dict(networks.generators.items())
         self.discriminators: dict[str, nn.Module] = dict(networks.discriminators.items())
         check_names(self.generators, task.generator_names, "generator")
@@ -192,8 +197,11 @@ class Trainer:
         }
         if not any(name.startswith(("generators", "discriminators")) for name in names.values()):
             return {}, None
-        group = {"params": list(names), "lr": lr, "initial_lr": lr}
-        return names, torch.optim.Adam([group], betas=self.recipe.betas)
+        by_rate: dict[float, list[Tensor]] = {}
+        for parameter, name in names.items():
+            by_rate.setdefault(lr * self._lr_factor(name), []).append(parameter)
+        groups = [{"params": found, "lr": rate, "initial_lr": rate} for rate, found in by_rate.items()]
+        return names, torch.optim.Adam(groups, betas=self.recipe.betas, fused=self._fused or None)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, dict[str, float]]]:
         """All tensors that the next step depends on, and the loss scales."""

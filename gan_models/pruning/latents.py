@@ -1,0 +1,114 @@
+"""Latents as importance: where they start, the proximal step, and how strong it must be to arrive at a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..channels import ChannelGroups
+from ..cost_form import CostForm
+from .method import Target
+from .ranking import Scores, channel_costs, cost_of, l1_scores, widths_at
+
+TAU = 5e-3  # a channel goes when its |latent| is under this (DHP)
+FLOOR = 4  # DHP's fewest channels of a layer
+
+
+def proximal_step(latents: Tensor, shrink: float | Tensor) -> Tensor:
+    """The proximal operator of shrink * |z|_1: sign(z) max(|z| - shrink, 0) (DHP, shrink = lambda * learning rate)."""
+    return latents.sign() * (latents.abs() - shrink).clamp(min=0)
+
+
+def with_floor(form: CostForm, target: Target) -> Target:
+    """The target with the highest floor from 4 down to its own that still leaves a plan under it."""
+    priced = target.model or form
+    for floor in range(FLOOR, target.floor, -1):
+        if float(priced.predict(form.floors(floor, target.multiple), target.cost)) <= target.value:
+            return replace(target, floor=floor)
+    return target
+
+
+def teacher_magnitudes(
+    model: nn.Module, groups: ChannelGroups, target: Target, cost_exponent: float
+) -> NDArray[np.float64]:
+    """Starts of the latents [N] in (0, 1]: ranks of the channels of all groups together, evenly spaced.
+
+    Ranked by L1 norm over cost to a power, as `magnitude` does. Ranks and not the scores themselves, since scores
+    differ by tens of percent: a threshold that takes half of the channels would leave the others next to nothing.
+    Our reconstruction.
+    """
+    form = groups.form
+    per_channel = channel_costs(form, "macs" if target.model else target.cost)
+    scores = l1_scores(model, groups)
+    flat = np.concatenate(
+        [scores[name] / max(cost, 1e-12) ** cost_exponent for name, cost in zip(form.names, per_channel, strict=True)]
+    )
+    ranks = np.empty(len(flat))
+    ranks[np.argsort(flat, kind="stable")] = np.arange(1, len(flat) + 1)
+    return ranks / len(flat)
+
+
+def strongest_mask(magnitudes: NDArray[np.float64], n: int) -> NDArray[np.bool_]:
+    """Which of a group's channels are its n strongest."""
+    mask = np.zeros(len(magnitudes), dtype=bool)
+    mask[np.argsort(-magnitudes, kind="stable")[:n]] = True
+    return mask
+
+
+def alive(magnitudes: Scores, floor: int) -> dict[str, NDArray[np.bool_]]:
+    """Channels that stay: |latent| at or over the threshold, and each group's `floor` strongest whatever they are."""
+    return {name: (z >= TAU) | strongest_mask(z, floor) for name, z in magnitudes.items()}
+
+
+def threshold_widths(form: CostForm, magnitudes: Scores, target: Target) -> NDArray[np.int64]:
+    """Widths [G] of the plan that the threshold alone makes."""
+    counts = [int(mask.sum()) for mask in alive(magnitudes, target.floor).values()]
+    return form.fit(np.array(counts), target.floor, target.multiple)
+
+
+def needed_shrink(form: CostForm, magnitudes: Scores, target: Target) -> float:
+    """Least shrinkage of all latents after which the threshold's plan is at or under the target; 0 if it is already.
+
+    The proximal step is deterministic, so this is exact as long as no gradient moves the latents meanwhile. Where
+    the cost does not fall with every channel (a latency), it is one of the shrinkages that meet the target.
+    """
+    if cost_of(form, threshold_widths(form, magnitudes, target), target) <= target.value:
+        return 0.0
+    ordered = [np.sort(magnitudes[name])[::-1] for name in form.names]
+    levels = np.unique(np.concatenate([*ordered, [0.0]]))
+
+    def cost_above(level: float) -> float:
+        """Of the plan that keeps what is above a level."""
+        above = np.nextafter(level, np.inf)
+        return cost_of(form, form.fit(widths_at(form, ordered, above), target.floor, target.multiple), target)
+
+    low, high = -1, len(levels) - 1  # nothing is above the last level, and the floors fit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cost_above(float(levels[middle])) <= target.value:
+            high = middle
+        else:
+            low = middle
+    following = float(levels[high + 1]) if high + 1 < len(levels) else float(levels[high]) + 2 * TAU
+    return max(0.0, 0.5 * (float(levels[high]) + following) - TAU)
+
+
+def shrunk(latents: Tensor, groups: ChannelGroups, shrink: float, floor: int) -> Tensor:
+    """Latents [N] after the proximal step, but for each group's `floor` strongest where it would take them."""
+    new = proximal_step(latents, shrink)
+    magnitudes = latents.detach().abs().double().cpu().numpy()
+    held = np.concatenate(
+        [strongest_mask(magnitudes[groups.offsets[name] :][:size], floor) for name, size in groups.sizes.items()]
+    )
+    protected = torch.from_numpy(held).to(latents.device) & (new.abs() < TAU)
+    return torch.where(protected, latents, new)
+
+
+def gates_of(masks: Mapping[str, NDArray[np.bool_]], like: Tensor) -> dict[str, Tensor]:
+    """Gates of 0 and 1, in the dtype and on the device of `like`."""
+    return {name: torch.from_numpy(mask).to(like) for name, mask in masks.items()}
