@@ -115,6 +115,7 @@ def inspect(
     input_shape: opt.InputShape = None,
     channel_multiple: Annotated[int, typer.Option(help="Widths are multiples of this, or full.")] = 1,
     layers: Annotated[bool, typer.Option(help="Show every layer.")] = True,
+    method: Annotated[str | None, typer.Option(help="Show this method's settings and what it takes here.")] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
@@ -123,6 +124,7 @@ def inspect(
     from ..gan_models.catalog import NETWORKS, build, example_input, parse_input_shape
     from ..gan_models.groups import find_groups
     from .inspection import inspection, print_inspection
+    from .method_inspection import method_inspection, print_method
 
     if input_shape:
         shape = parse_input_shape(input_shape)
@@ -135,11 +137,16 @@ def inspect(
         raise ValueError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
     with torch.device("meta"):
         network = build(model, opt.read_arguments(model_args))
-    found = inspection(network, find_groups(network, example_input(shape)), model, shape, channel_multiple)
+    groups = find_groups(network, example_input(shape))
+    found = inspection(network, groups, model, shape, channel_multiple)
+    if method:
+        found["method"] = method_inspection(method, network, groups)
     if as_json:
         _print(found)
     else:
         print_inspection(found, wide_console(), layers)
+        if method:
+            print_method(found["method"], wide_console())
 
 
 @app.command()

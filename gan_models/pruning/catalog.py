@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .method import Method, MethodSpec, Setting
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..channels import ChannelGroups
 
 _BY_COST = Setting(
     "cost_exponent",
@@ -46,6 +52,7 @@ METHODS: dict[str, MethodSpec] = {
         "learned",
         settings=_CORONET,
         trains=True,
+        sizes="generated_weights:size_rows",
         note="a hypernetwork makes the weights from one latent a channel; l1 on the latents while the GAN trains",
     ),
 }
@@ -64,5 +71,19 @@ def method_spec(name: str) -> MethodSpec:
 
 def make_method(name: str) -> Method:
     """The method itself. Raises ValueError for an unknown name."""
-    module, _, attribute = method_spec(name).implementation.partition(":")
-    return getattr(import_module(f".{module}", __package__), attribute)()
+    return _attribute(method_spec(name).implementation)()
+
+
+def method_sizes(name: str, model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
+    """What a method holds in memory beside the networks, by setting; empty where that is nothing worth naming.
+
+    Raises:
+        ValueError: Unknown name.
+    """
+    sizes = method_spec(name).sizes
+    return _attribute(sizes)(model, groups) if sizes else []
+
+
+def _attribute(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(f".{module}", __package__), attribute)

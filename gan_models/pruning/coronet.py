@@ -11,12 +11,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..surgery import copy_network
 from ..training.data import batches
 from ..training.recipe import Recipe
 from ..training.seeds import mixed
@@ -70,15 +71,13 @@ class CoronetPhase:
             self.hypernetwork.copy_teacher(model, latents, float(settings["coupling"]), seed)
         self.network = GeneratedNetwork(model, job.groups, self.hypernetwork, target.floor, bool(settings["gated"]))
         others = {
-            name: copy.deepcopy(other).requires_grad_(False)
+            name: copy_network(other).requires_grad_(False)
             for name, other in job.generators.items()
             if name != job.name
         }
         judges = job.task.make_discriminators(seed) if random or job.discriminators is None else job.discriminators
         self.discriminators = copy.deepcopy(judges).requires_grad_(True)
-        generators = {
-            name: self.network if name == job.name else others[name] for name in job.task.generator_names
-        }
+        generators = {name: self.network if name == job.name else others[name] for name in job.task.generator_names}
         factors = {"hypernetwork.latents": float(settings["latent_lr"]), "hypernetwork.": float(settings["hyper_lr"])}
 
         def factor(name: str) -> float:
@@ -86,7 +85,7 @@ class CoronetPhase:
             return next((value for start, value in factors.items() if own.startswith(start)), 1.0)
 
         self.latent_lr = self.recipe.lr * factors["hypernetwork.latents"]
-        teacher = {job.name: copy.deepcopy(job.model).requires_grad_(False)} if self.recipe.distils else None
+        teacher = {job.name: copy_network(job.model).requires_grad_(False)} if self.recipe.distils else None
         self.trainer = Trainer(
             job.task, Networks(nn.ModuleDict(generators), self.discriminators), self.recipe, steps=steps, seed=seed,
             device=job.device, teacher=teacher, example=next(batches(job.data, self.recipe.batch_size, seed, 0)),
@@ -124,17 +123,17 @@ class CoronetPhase:
     def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
         """Everything is in the trainer: latents are parameters, gates follow from them."""
         tensors, scales = self.trainer.state()
-        return tensors, {"scales": scales}
+        return tensors, {"scales": cast(JSON, scales)}
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
         """Puts back what `state` gave."""
-        self.trainer.load_state(tensors, info["scales"])
+        self.trainer.load_state(tensors, cast(Mapping[str, dict[str, float]], info["scales"]))
         self.network.refresh()
 
 
 def reset(model: nn.Module, seed: int) -> nn.Module:
     """A copy with every layer's own random start, and biases of 0: a teacher that has not been trained."""
-    new = copy.deepcopy(model)
+    new = copy_network(model)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         for module in new.modules():

@@ -42,7 +42,7 @@ class GeneratedNetwork(nn.Module):
     def refresh(self) -> None:
         """Sets the gates by the latents as they are now."""
         magnitudes = self.hypernetwork.by_group(self.groups)
-        floors = self.floor if self.gated else max(self.groups.sizes.values())
+        floors = self.floor if self.gated else max(self.groups.sizes.values(), default=0)
         self.gates = gates_of(alive(magnitudes, floors), self.hypernetwork.latents.detach())
 
     def weights(self) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..channels import ChannelGroups
+from .catalog import method_spec
 
 BYTES = 4  # float32
 STATES = 4  # a number, its gradient and Adam's two moments
@@ -112,6 +113,23 @@ def hypernetwork_size(model: nn.Module, groups: ChannelGroups, embedding: int) -
     return HypernetworkSize(numbers, latents, len(weights), embedding)
 
 
+def size_rows(model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
+    """Sizes at every embedding of the catalog, for tables."""
+    setting = next(s for s in method_spec("coronet").settings if s.name == "embedding")
+    sizes = [hypernetwork_size(model, groups, embedding) for embedding in setting.choices]
+    return [
+        {
+            "embedding": size.embedding,
+            "generated weights": size.weights,
+            "latents": size.latents,
+            "numbers": size.numbers,
+            "bytes": size.bytes,
+            "bytes in training": size.bytes_in_training,
+        }
+        for size in sizes
+    ]
+
+
 def kept_positions(flat: NDArray[np.int64], mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions of an axis that a cut leaves, and their channels in the numbering of the cut network.
 
@@ -122,4 +140,3 @@ def kept_positions(flat: NDArray[np.int64], mask: NDArray[np.bool_]) -> tuple[ND
     renumbered = np.cumsum(mask) - 1
     positions = mask[flat].nonzero()[0]
     return positions, renumbered[flat[positions]]
-

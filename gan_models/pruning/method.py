@@ -65,6 +65,8 @@ class MethodSpec:
         settings: Its own dimensions.
         searches_ratios: Whether its sub-space has one ratio a group.
         trains: Whether it spends training steps of its own (`prune_steps`); the others fine-tune longer instead.
+        sizes: "module:function" in `gan_models.pruning` of what it holds in memory beside the networks,
+            (model, groups) -> rows of plain values; empty where that is nothing.
         note: One line for tables.
     """
 
@@ -73,6 +75,7 @@ class MethodSpec:
     settings: tuple[Setting, ...] = ()
     searches_ratios: bool = False
     trains: bool = False
+    sizes: str = ""
     note: str = ""
 
     def defaults(self) -> dict[str, Any]:
