@@ -32,6 +32,9 @@ _CORONET = (
     Setting("share", 1.0, low=0.3, high=1.0, note="share of the pruning steps in which the target is reached"),
     Setting("schedule", 0.0, low=0.0, high=3.0, note="lambda: 0 shrinks the latents evenly, 3 mostly early"),
     Setting("coupling", 0.2, low=0.0, high=1.0, note="share of the teacher's weights that the latents scale"),
+    Setting(
+        "sensitivity", 0.5, low=0.0, high=1.0, note="latents that the loss depends on are pulled less: 0 all alike"
+    ),
     Setting("gated", True, choices=(True, False), note="whether fallen channels leave the forward pass before the cut"),
     _BY_COST,
 )

@@ -27,7 +27,15 @@ from ..training.trainer import Networks, Trainer
 from .generated_network import GeneratedNetwork
 from .generated_weights import hypernetwork_size
 from .hypernetwork import Hypernetwork
-from .latents import needed_shrink, shrunk, teacher_magnitudes, threshold_widths, with_floor
+from .latents import (
+    needed_shrink,
+    pull_of,
+    resistances,
+    shrunk,
+    teacher_magnitudes,
+    threshold_widths,
+    with_floor,
+)
 from .memory import check_memory
 from .method import Pruned, PruneJob, Target
 from .phase import run_phase
@@ -99,13 +107,21 @@ class CoronetPhase:
         self.network.forget()
         left = max(1, self.steps - step)
         part = 1 - ((left - 1) / left) ** (float(self.job.settings["schedule"]) + 1)
-        needed = needed_shrink(self.job.groups.form, self.magnitudes(), self.target)
-        strength = min(MAX_LAMBDA, part * needed / self.latent_lr) if needed else 0.0
-        latents = self.hypernetwork.latents
+        latents, groups = self.hypernetwork.latents, self.job.groups
+        pull = self._pull(step)
+        needed = needed_shrink(groups, resistances(latents, pull), self.target)
+        strength = min(MAX_LAMBDA, part * needed / self.latent_lr)
         with torch.no_grad():
-            latents.copy_(shrunk(latents, self.job.groups, strength * self.latent_lr, self.target.floor))
+            latents.copy_(shrunk(latents, groups, strength * self.latent_lr, self.target.floor, pull))
         self.network.refresh()
         return {**terms, "lambda": strength, "cost ratio": self.cost() / self.target.value}
+
+    def _pull(self, step: int) -> Tensor:
+        """Of each latent, after taking in the step's gradient: the mean square over all steps so far."""
+        seen, gradient = self.network.sensitivity, self.hypernetwork.latents.grad
+        if gradient is not None:
+            seen += (gradient.detach().float().square() - seen) / (step + 1)
+        return pull_of(seen, float(self.job.settings["sensitivity"]))
 
     def magnitudes(self) -> Mapping[str, Any]:
         """|latent| by group."""

@@ -35,6 +35,7 @@ class GeneratedNetwork(nn.Module):
         self.groups, self.floor, self.gated = groups, floor, gated
         for name in hypernetwork.names:  # stands in for the generated one, and keeps its shape
             self.network.get_parameter(name).requires_grad_(False)
+        self.register_buffer("sensitivity", torch.zeros_like(hypernetwork.latents))
         self._made: tuple[tuple[int, bool], dict[str, Tensor]] | None = None
         self.gates: dict[str, Tensor] = {}
         self.refresh()

@@ -71,21 +71,36 @@ def threshold_widths(form: CostForm, magnitudes: Scores, target: Target) -> NDAr
     return form.fit(np.array(counts), target.floor, target.multiple)
 
 
-def needed_shrink(form: CostForm, magnitudes: Scores, target: Target) -> float:
-    """Least shrinkage of all latents after which the threshold's plan is at or under the target; 0 if it is already.
+def resistances(latents: Tensor, pull: Tensor) -> NDArray[np.float64]:
+    """Shrinkage [N] that takes each latent just under the threshold; below 0 where it is under it already."""
+    return ((latents.detach().abs() - TAU) / pull).double().cpu().numpy()
+
+
+def by_group(groups: ChannelGroups, values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Values [N] of all channels as group name -> [size]."""
+    return {name: values[groups.offsets[name] :][:size] for name, size in groups.sizes.items()}
+
+
+def needed_shrink(groups: ChannelGroups, resisting: NDArray[np.float64], target: Target) -> float:
+    """Least shrinkage after which the threshold's plan is at or under the target; 0 if it is already.
 
     The proximal step is deterministic, so this is exact as long as no gradient moves the latents meanwhile. Where
     the cost does not fall with every channel (a latency), it is one of the shrinkages that meet the target.
+
+    Args:
+        groups: Groups of the network.
+        resisting: From `resistances` [N].
+        target: With a floor that fits.
     """
-    if cost_of(form, threshold_widths(form, magnitudes, target), target) <= target.value:
-        return 0.0
-    ordered = [np.sort(magnitudes[name])[::-1] for name in form.names]
+    form = groups.form
+    ordered = [np.sort(found)[::-1] for found in by_group(groups, resisting).values()]
     levels = np.unique(np.concatenate([*ordered, [0.0]]))
+    levels = levels[levels >= 0]
 
     def cost_above(level: float) -> float:
-        """Of the plan that keeps what is above a level."""
-        above = np.nextafter(level, np.inf)
-        return cost_of(form, form.fit(widths_at(form, ordered, above), target.floor, target.multiple), target)
+        """Of the plan that keeps what resists more."""
+        counts = widths_at(form, ordered, np.nextafter(level, np.inf))
+        return cost_of(form, form.fit(counts, target.floor, target.multiple), target)
 
     low, high = -1, len(levels) - 1  # nothing is above the last level, and the floors fit
     while high - low > 1:
@@ -94,19 +109,36 @@ def needed_shrink(form: CostForm, magnitudes: Scores, target: Target) -> float:
             high = middle
         else:
             low = middle
-    following = float(levels[high + 1]) if high + 1 < len(levels) else float(levels[high]) + 2 * TAU
-    return max(0.0, 0.5 * (float(levels[high]) + following) - TAU)
+    if high == 0:
+        return 0.0
+    following = float(levels[high + 1]) if high + 1 < len(levels) else float(levels[high]) * 1.01
+    return 0.5 * (float(levels[high]) + following)
 
 
-def shrunk(latents: Tensor, groups: ChannelGroups, shrink: float, floor: int) -> Tensor:
-    """Latents [N] after the proximal step, but for each group's `floor` strongest where it would take them."""
-    new = proximal_step(latents, shrink)
-    magnitudes = latents.detach().abs().double().cpu().numpy()
-    held = np.concatenate(
-        [strongest_mask(magnitudes[groups.offsets[name] :][:size], floor) for name, size in groups.sizes.items()]
-    )
+def shrunk(latents: Tensor, groups: ChannelGroups, shrink: float, floor: int, pull: Tensor) -> Tensor:
+    """Latents [N] after the proximal step, but for each group's `floor` most resistant where it would take them."""
+    new = proximal_step(latents, shrink * pull)
+    resisting = by_group(groups, resistances(latents, pull))
+    held = np.concatenate([strongest_mask(found, floor) for found in resisting.values()])
     protected = torch.from_numpy(held).to(latents.device) & (new.abs() < TAU)
     return torch.where(protected, latents, new)
+
+
+def pull_of(sensitivity: Tensor, exponent: float) -> Tensor:
+    """How strongly each latent [N] is pulled, about 1: less where the loss depends more on it.
+
+    The proximal step in an adaptive optimiser's own metric has threshold lambda lr / (sqrt(v) + eps), v the mean
+    squared gradient (Yun et al. 2021, "ProxGen"); here to a power, relative to the mean, and between 1/8 and 8. With
+    exponent 1 latents fall in the order of |z| rms(dL/dz), the first-order estimate of what removing a channel costs;
+    with 0 it is DHP's plain step.
+
+    Args:
+        sensitivity: Mean squared gradients [N], zero where none has been seen.
+        exponent: 0 to 1.
+    """
+    rms = sensitivity.sqrt()
+    mean = rms.mean()
+    return (rms / mean).clamp(min=1 / 8, max=8).pow(-exponent) if float(mean) > 0 else torch.ones_like(rms)
 
 
 def gates_of(masks: Mapping[str, NDArray[np.bool_]], like: Tensor) -> dict[str, Tensor]:

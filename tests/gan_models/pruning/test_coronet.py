@@ -188,7 +188,11 @@ def test_lambda_rises_and_falls_with_what_is_left_to_shrink():
 
 def test_a_share_of_the_steps_is_left_for_fine_tuning():
     """Pruning ends when the target is reached, at the latest after its share; steps spent are said."""
-    pruned = prune(job(steps=10, share=0.5, **{"share": 0.5}) if False else replace(job(steps=10), settings=job().settings | {"share": 0.5}))
+    pruned = prune(
+        job(steps=10, share=0.5, **{"share": 0.5})
+        if False
+        else replace(job(steps=10), settings=job().settings | {"share": 0.5})
+    )
     assert 1 <= pruned.steps <= 5
 
 

@@ -111,7 +111,9 @@ def check_cut(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
     assert sum(p.numel() for p in made.parameters()) == groups.form.predict(groups.form.widths(plan.widths), "params")
 
 
-@pytest.mark.parametrize("name", [n for n in sorted(CASES) if n not in ("resnet_9blocks", "unet_128", "resnet_6blocks")])
+@pytest.mark.parametrize(
+    "name", [n for n in sorted(CASES) if n not in ("resnet_9blocks", "unet_128", "resnet_6blocks")]
+)
 def test_the_cut_hypernetwork_makes_the_cut_weights_on_every_network(name: str):
     """Sliced latents and matrices generate the sliced weights bit for bit; the materialised network is the gated one,
     and has the parameters that the cost form predicts."""
