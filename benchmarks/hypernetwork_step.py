@@ -63,11 +63,9 @@ def measured(model: str, ngf: int, size: int, embedding: int, steps: int, device
             if step:  # the first one allocates
                 seconds[name].append(time.perf_counter() - started)
     gan, ours = median(seconds["plain"]), median(seconds["coronet"])
-    print(
-        f"{model:16s} {ngf:4d} {size:5d} {embedding:4d} {held.numbers / 1e6:9.2f} M {held.bytes_in_training / 1e9:9.2f} GB "
-        f"{gan:9.3f} {ours:9.3f} {ours / gan:7.2f}",
-        flush=True,
-    )
+    size_text = f"{held.numbers / 1e6:9.2f} M {held.bytes_in_training / 1e9:9.2f} GB"
+    times = f"{gan:9.3f} {ours:9.3f} {ours / gan:7.2f}"
+    print(f"{model:16s} {ngf:4d} {size:5d} {embedding:4d} {size_text} {times}", flush=True)
 
 
 def main() -> None:
@@ -83,8 +81,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     device = best_device("auto")
-    print(f"{device}, {given.threads} thread(s), torch {torch.__version__}, batch 1, median of {given.steps} steps, seconds")
-    print(f"{'model':16s} {'ngf':>4s} {'pixel':>5s} {'e':>4s} {'numbers':>11s} {'training':>12s} {'GAN':>9s} {'coronet':>9s} ratio")
+    print(f"{device}, {given.threads} thread(s), torch {torch.__version__}, median of {given.steps} steps, seconds")
+    columns = f"{'numbers':>11s} {'training':>12s} {'GAN':>9s} {'coronet':>9s}   ratio"
+    print(f"{'model':16s} {'ngf':>4s} {'pixel':>5s} {'e':>4s} {columns}")
     for model in given.models:
         for embedding in given.embedding:
             measured(model, given.ngf, given.size, embedding, given.steps, device, given.amp)

@@ -28,7 +28,7 @@ _CORONET = (
     Setting("init", "teacher", choices=("teacher", "random"), note="start from the teacher's weights, or from none"),
     Setting("embedding", 8, choices=(8, 4, 2, 1), note="numbers between a pair of latents and its kernel; sets memory"),
     Setting("hyper_lr", 0.3, low=0.03, high=1.0, log=True, note="rate of the hypernetwork over the recipe's"),
-    Setting("latent_lr", 5.0, low=1.0, high=25.0, log=True, note="rate of the latents over the recipe's"),
+    Setting("latent_lr", 1.0, low=0.2, high=5.0, log=True, note="rate of the latents over the recipe's"),
     Setting("share", 1.0, low=0.3, high=1.0, note="share of the pruning steps in which the target is reached"),
     Setting("schedule", 0.0, low=0.0, high=3.0, note="lambda: 0 shrinks the latents evenly, 3 mostly early"),
     Setting("coupling", 0.2, low=0.0, high=1.0, note="share of the teacher's weights that the latents scale"),

@@ -1,0 +1,59 @@
+"""The contract of every pruning method that trains: whatever it does, this holds."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from ganprune.gan_models.catalog import build
+from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
+from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.training.recipe import Recipe
+
+from ..training.small import task_named
+
+TRAINED = sorted(name for name, spec in METHODS.items() if spec.trains)
+
+
+def job(method: str, share: float = 0.35, seed: int = 0) -> PruneJob:
+    torch.manual_seed(0)
+    model = build("resnet", {"ngf": 12, "n_blocks": 1}).eval().requires_grad_(False)
+    groups = find_groups(model, torch.empty(1, 3, 16, 16))
+    task = task_named("paired")
+    data = [{key: torch.rand(3, 16, 16) * 2 - 1 for key in ("input", "target")} for _ in range(12)]
+    return PruneJob(
+        model, "G", groups, Target("macs", share * groups.form.dense()), None, method_spec(method).defaults(), seed,
+        steps=3, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
+        discriminators=task.make_discriminators(0), recipe=Recipe(batch_size=2, lr=1e-3, distill_output=10.0).to_json(),
+        encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_trained_methods_land_on_the_target_and_repeat_themselves(method: str):
+    """Even in three steps the plan costs at most the target and at least 97 % of it; the cut network has what was
+    predicted and can be trained; the cost before landing is recorded; the teacher is untouched; the same seed gives
+    the same plan and weights."""
+    given = job(method)
+    networks = (given.model, given.discriminators)
+    before = [value.clone() for network in networks for value in network.state_dict().values()]
+    pruned = make_method(method).prune(given)
+    given.groups.check(pruned.plan)
+    widths = given.groups.form.widths(pruned.plan.widths)
+    assert 0.97 * given.target.value <= given.groups.form.predict(widths) <= given.target.value
+    assert sum(p.numel() for p in pruned.model.parameters()) == given.groups.form.predict(widths, "params")
+    assert 1 <= pruned.steps <= given.steps
+    own = pruned.record["cost_before_landing"]
+    assert own["ratio to target"] == pytest.approx(own["value"] / given.target.value)
+    after = [value for network in networks for value in network.state_dict().values()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    again = make_method(method).prune(job(method))
+    assert again.plan == pruned.plan
+    mine, theirs = pruned.model.state_dict(), again.model.state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_trained_methods_without_steps_say_what_to_give(method: str):
+    with pytest.raises(ValueError, match="--prune-steps"):
+        make_method(method).prune(replace(job(method), steps=0))
