@@ -37,13 +37,8 @@ class ShapesEncoder:
         return self
 
 
-def load_shapes(weights: Path | None = None) -> ShapesEncoder:
-    """The bundled encoder, or the same network with the weights of another safetensors file.
-
-    Raises:
-        ValueError: the file is missing or does not hold this network's weights.
-    """
-    path = Path(weights) if weights is not None else BUNDLED
+def load_shapes_network(path: Path = BUNDLED) -> ShapesNetwork:
+    """The network with the weights of a safetensors file. Raises ValueError where they are not its own."""
     network = ShapesNetwork()
     try:
         network.load_state_dict(load_file(path))
@@ -52,6 +47,17 @@ def load_shapes(weights: Path | None = None) -> ShapesEncoder:
             f"{path} holds no weights of the shapes encoder ({str(error).splitlines()[0]}); "
             "leave the path out to use the bundled ones"
         ) from error
+    return network
+
+
+def load_shapes(weights: Path | None = None) -> ShapesEncoder:
+    """The bundled encoder, or the same network with the weights of another safetensors file.
+
+    Raises:
+        ValueError: the file is missing or does not hold this network's weights.
+    """
+    path = Path(weights) if weights is not None else BUNDLED
+    network = load_shapes_network(path)
     encoder = ShapesEncoder(network, file_sha256(path))
     if path != BUNDLED:
         encoder.name = f"shapes-{encoder.sha256[:8]}"

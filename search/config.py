@@ -62,6 +62,8 @@ class StudyConfig:
         metric: Features of the quality: `inception` (FID), `shapes` (bundled encoder), `auto`: Inception where
             its weights are at hand when the study is made.
         inception_weights: Path of the weights; empty: environment variable or torch hub's cache.
+        vgg_weights: Path of torchvision's VGG-16 weights, for distances between images in pruning; empty: the bundled
+            encoder.
         n_eval: Most images that quality is measured on; 0 for all.
         protocol: Which images are compared: outputs for the test inputs, with the real test images (`test-vs-test`),
             training images (`test-vs-train`) or both (`test-vs-train+test`). Papers differ; no table mixes them.
@@ -112,6 +114,7 @@ class StudyConfig:
     recipe: Recipe = field(default_factory=lambda: Recipe(distill_output=DISTILL))
     metric: Metric = "auto"
     inception_weights: str = ""
+    vgg_weights: str = ""
     n_eval: int = 0
     protocol: str = "test-vs-test"
     health: HealthLimits = field(default_factory=HealthLimits)

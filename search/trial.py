@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..evaluators.feature_maps import load_feature_maps
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import save_weights, sha256
 from ..gan_models.plan import ChannelPlan
@@ -127,6 +128,7 @@ def _prune_one(
         discriminators=discriminators or bench.discriminators,
         recipe=config.recipe.to_json(),
         encoder=bench.encoder,
+        feature_maps=load_feature_maps(Path(config.vgg_weights) if config.vgg_weights else None),
         workspace=Path(request.workspace) / "prune" / name,
         quantised=quantised,
         shared=Path(str(request.teacher["path"])) / "shared",

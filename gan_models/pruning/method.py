@@ -33,6 +33,7 @@ class Setting:
         log: Whether the range is searched on a log scale.
         choices: The values of a choice.
         note: One line for tables.
+        searched: Whether it is a dimension of the method's space; else it stays what the study says, or the default.
 
     Raises:
         ValueError: Neither a range nor choices, or a default outside of them.
@@ -45,6 +46,7 @@ class Setting:
     log: bool = False
     choices: tuple[Any, ...] = ()
     note: str = ""
+    searched: bool = True
 
     def __post_init__(self) -> None:
         """Checks that the default is inside."""
@@ -102,6 +104,26 @@ class Target:
     model: CostModel | None = None
 
 
+class FeatureMaps(Protocol):
+    """An encoder's maps, for distances between images; frozen.
+
+    Attributes:
+        name: Which encoder, for the record.
+        style_weight: Weight of the Gram matrices' squared differences beside the first maps' L1.
+    """
+
+    name: str
+    style_weight: float
+
+    def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Images [N, 3, H, W] in [-1, 1] -> maps [N, c, h, w], from fine to coarse; a gradient flows back."""
+        ...
+
+    def to(self, device: torch.device | str) -> FeatureMaps:
+        """The same encoder, moved."""
+        ...
+
+
 @dataclass(frozen=True)
 class PruneJob:
     """All that a method is given.
@@ -120,6 +142,7 @@ class PruneJob:
             by name. None for methods that do not train.
         recipe: The study's training recipe as JSON.
         encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None where there is none.
+        feature_maps: The maps of an encoder, for distances between images; None where there is none.
         on_step: Called with (step, values to record) now and then.
         workspace: Folder for the method's own checkpoint, so that an interrupted trial goes on; None keeps none.
         quantised: How the result is to be quantised: fine-tuning will; a method that trains may from the start.
@@ -141,6 +164,7 @@ class PruneJob:
     discriminators: nn.ModuleDict | None = None
     recipe: Mapping[str, JSON] = field(default_factory=dict)
     encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
+    feature_maps: FeatureMaps | None = None
     on_step: Callable[[int, Mapping[str, float]], None] | None = None
     workspace: Path | None = None
     quantised: QuantSettings | None = None

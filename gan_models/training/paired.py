@@ -104,6 +104,10 @@ class PairedTask:
         fake = judge(torch.cat((batch["input"], outputs["G"].detach().to(batch["input"].dtype)), dim=1))
         return 0.5 * discriminator_adversarial(self.settings.adversarial, real, fake)
 
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """The batch with other targets."""
+        return {**batch, "target": images}
+
     def state(self) -> dict[str, Tensor]:
         """Nothing: the task has no state."""
         return {}

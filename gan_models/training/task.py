@@ -60,6 +60,10 @@ class Task(Protocol):
         """D's loss, all discriminators together; outputs are detached here."""
         ...
 
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """The batch with these images in the place of those that generator `name`'s discriminator takes for real."""
+        ...
+
     def state(self) -> dict[str, Tensor]:
         """What must be in a checkpoint beside weights (image pools)."""
         ...

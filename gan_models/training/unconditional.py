@@ -99,6 +99,10 @@ class UnconditionalTask:
         fake = discriminators["G"](outputs["G"].detach().to(batch["target"].dtype))
         return discriminator_adversarial(self.settings.adversarial, real, fake)
 
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """The batch with other targets."""
+        return {**batch, "target": images}
+
     def state(self) -> dict[str, Tensor]:
         """Nothing: latents follow from the step."""
         return {}

@@ -133,6 +133,10 @@ class UnpairedTask:
             losses.append(0.5 * discriminator_adversarial(self.settings.adversarial, real, fake))
         return torch.stack(losses).sum()
 
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """The batch with other images of the domain that the generator leads to."""
+        return {**batch, _TO[name]: images}
+
     def state(self) -> dict[str, Tensor]:
         """The image pools."""
         return {f"{name}.{key}": value for name, pool in self._pools.items() for key, value in pool.state().items()}

@@ -1,0 +1,48 @@
+"""What the teacher makes of each input, computed once while there is room."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+LIMIT_BYTES = 256_000_000
+
+
+class TeacherImages:
+    """The teacher's images; those made from images are kept, the oldest dropped first.
+
+    Latents are new at every step, so nothing is kept for them. One input goes through the teacher at a time:
+    what is kept must not depend on which inputs came together, or a resumed run would differ in the last bits.
+
+    Args:
+        teacher: In eval mode, on the inputs' device.
+        limit_bytes: Most bytes that are kept.
+    """
+
+    def __init__(self, teacher: nn.Module, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._teacher, self._limit = teacher, limit_bytes
+        self._kept: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._bytes = 0
+        self.computed = 0
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Images [N, C', H', W'] without gradient of inputs [N, ...]."""
+        with torch.no_grad():
+            if inputs.dim() != 4:
+                self.computed += len(inputs)
+                return self._teacher(inputs)
+            return torch.cat([self._one(one) for one in inputs.split(1)])
+
+    def _one(self, one: Tensor) -> Tensor:
+        key = hashlib.sha256(one.cpu().contiguous().numpy().tobytes()).digest()
+        if key not in self._kept:
+            self.computed += 1
+            self._kept[key] = made = self._teacher(one)
+            self._bytes += made.nbytes
+            while self._bytes > self._limit:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+            return made
+        return self._kept[key]
