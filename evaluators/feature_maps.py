@@ -7,6 +7,7 @@ ImageNet weights, layers relu1_2, 2_2, 3_3, 4_3, images mapped to [0, 1] and not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -104,7 +105,7 @@ def vgg_maps(weights: Path) -> EncoderMaps:
             "--vgg-weights out to use the bundled encoder"
         ) from error
     bounds = [0, *(last + 1 for last in _VGG_MAPS)]
-    stages = [network[first:last] for first, last in zip(bounds, bounds[1:], strict=False)]
+    stages = [network[first:last] for first, last in pairwise(bounds)]
     return EncoderMaps(f"vgg16-{file_sha256(weights)[:8]}", stages, STYLE_WEIGHT, unit=True)
 
 

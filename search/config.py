@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ..evaluators.health import HealthLimits
 from ..gan_models.catalog import NETWORKS, parse_input_shape
-from ..gan_models.pruning.catalog import method_spec
+from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quant_settings import FULL_BITS, QuantSettings
 from ..gan_models.training.catalog import TASKS
 from ..gan_models.training.recipe import Recipe
@@ -47,6 +47,7 @@ class StudyConfig:
         load_size, flip, direction, strict, n_train, n_test: See `DataSpec`.
         convention: `exact` or `published` MACs, for budgets in MACs and percent.
         methods: Pruning methods that compete.
+        method_settings: Settings of methods that are not searched, by `method.setting`.
         trials: The study's total.
         ladder: Uniform plans tried first; 0 chooses by the number of trials.
         teacher: Weights of the generator (.safetensors or .pth); empty: it is trained.
@@ -100,6 +101,7 @@ class StudyConfig:
     n_test: int = 500
     convention: str = "exact"
     methods: tuple[str, ...] = ("uniform", "widths", "magnitude")
+    method_settings: Mapping[str, Any] = field(default_factory=dict)
     trials: int = 20
     ladder: int = 0
     teacher: str = ""
@@ -148,6 +150,7 @@ class StudyConfig:
             parse_budget(text, self.convention)
         for method in self.methods:
             method_spec(method)
+        check_fixed(self.method_settings)
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise ValueError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
         if self.quantisation.bits != 8:

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..evaluators.feature_cache import sample_tensors
+from ..evaluators.feature_maps import vgg_maps
 from ..evaluators.features import Encoder, load_encoder
 from ..evaluators.inception import find_inception_weights
 from ..gan_models.catalog import build
@@ -68,10 +69,18 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         task=task,
         metric=metric,
         inception_weights=weights,
+        vgg_weights=_vgg(config.vgg_weights),
         task_settings=settings,
         ladder=config.ladder or ladder_size(config.trials),
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes
+
+
+def _vgg(weights: str) -> str:
+    """The weights' path wherever the study goes on; ValueError where they are not VGG-16's."""
+    if weights:
+        vgg_maps(Path(weights))
+    return str(Path(weights).absolute()) if weights else ""
 
 
 def _patch_layers(image_size: int) -> int:

@@ -18,7 +18,7 @@ from ..evaluators.feature_maps import load_feature_maps
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import save_weights, sha256
 from ..gan_models.plan import ChannelPlan
-from ..gan_models.pruning.catalog import make_method, method_spec
+from ..gan_models.pruning.catalog import fixed_for, make_method, method_spec
 from ..gan_models.pruning.method import Pruned, PruneJob, Target
 from ..gan_models.quant_settings import FULL_BITS
 from ..gan_models.quant_training import Quantiser
@@ -118,7 +118,11 @@ def _prune_one(
         groups=groups,
         target=Target(cost_as_stored(request.cost, quantised), request.target, multiple=config.channel_multiple),
         widths=request.widths,
-        settings={**method_spec(request.method).defaults(), **request.settings},
+        settings={
+            **method_spec(request.method).defaults(),
+            **fixed_for(request.method, config.method_settings),
+            **request.settings,
+        },
         seed=request.seed,
         steps=steps,
         device=bench.device,

@@ -23,7 +23,7 @@ class Point:
 
     Attributes:
         target: The cost aimed at.
-        settings: The method's settings.
+        settings: The method's settings, those that are searched.
         widths: Channels by group, None where the method learns them.
         bits: Of weights and activations; 32 is float32.
         params: The point as it will really be built, in the names of `distributions`.
@@ -65,7 +65,7 @@ class MethodSpace:
             space[TARGET] = FloatDistribution(self.low, self.high, log=True)
         if len(self.bits) > 1:
             space[BITS] = CategoricalDistribution(self.bits)
-        for setting in spec.settings:
+        for setting in spec.searched:
             space[f"{self.method}.{setting.name}"] = _distribution(setting)
         if spec.searches_ratios:
             for name in self.widths.dimensions:
@@ -79,7 +79,7 @@ class MethodSpace:
     def defaults(self, target: float, bits: int | None = None) -> dict[str, Any]:
         """The point of the ladder at a target: settings at their defaults, all ratios equal."""
         bits = self.bits[0] if bits is None else bits
-        point = {f"{self.method}.{s.name}": s.default for s in method_spec(self.method).settings}
+        point = {f"{self.method}.{s.name}": s.default for s in method_spec(self.method).searched}
         if not self.fixed_target:
             point[TARGET] = target
         if len(self.bits) > 1:
@@ -96,7 +96,7 @@ class MethodSpace:
         """
         spec = method_spec(self.method)
         target = self.high if self.fixed_target else float(min(max(params[TARGET], self.low), self.high))
-        settings = {s.name: params[f"{self.method}.{s.name}"] for s in spec.settings}
+        settings = {s.name: params[f"{self.method}.{s.name}"] for s in spec.searched}
         built = dict(params) if self.fixed_target else dict(params) | {TARGET: target}
         widths, bits = None, int(params[BITS]) if len(self.bits) > 1 else self.bits[0]
         space = self.widths_at(bits)

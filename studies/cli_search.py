@@ -94,6 +94,10 @@ def search(
         int | None, typer.Option(help="Strided layers of the PatchGAN; default: by image size.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="inception (FID), shapes (bundled encoder), or auto.")] = None,
+    vgg_weights: Annotated[str | None, typer.Option(help="Path of torchvision's VGG-16 weights (slimming).")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option(help="A method's setting that is not searched: slimming.objective=gan.")
+    ] = None,
     inception_weights: Annotated[str | None, typer.Option(help="Path of pytorch-fid's Inception weights.")] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe, nsga2, gp, random or qmc.")] = None,
     mode: Annotated[
@@ -138,12 +142,14 @@ def search(
         "shares": opt.read_shares(share), "trials": trials, "hours": hours, "teacher": teacher,
         "teacher_discriminator": teacher_discriminator, "teacher_train_mode": teacher_train_mode,
         "teacher_steps": teacher_steps, "prune_steps": prune_steps, "finetune_steps": finetune_steps,
-        "reduction": reduction, "metric": metric, "inception_weights": inception_weights, "sampler": sampler,
+        "reduction": reduction, "metric": metric, "inception_weights": inception_weights, "vgg_weights": vgg_weights,
+        "sampler": sampler,
         "mode": mode, "seed": seed, "deterministic": deterministic, "prune": prune, "keep": keep, "tie": tie,
         "channel_multiple": channel_multiple, "device": device, "data_workers": data_workers,
         "model_args": opt.read_arguments(model_args) if model_args is not None else None,
         "bits": [_bits(part) for part in opt.read_list(bits) or []] if bits is not None else None,
         "rungs": [_number(part) for part in opt.read_list(rungs) or []] if rungs is not None else None,
+        "method_settings": opt.read_arguments(",".join(setting)) if setting else None,
     }  # fmt: skip
     given: dict[str, Any] = {name: value for name, value in flat.items() if value not in (None, [])}
     opt.nested(given, "recipe", batch_size=batch_size, lr=lr, d_steps=d_steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,26 @@ def method_spec(name: str) -> MethodSpec:
     if name not in METHODS:
         raise ValueError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def check_fixed(settings: Mapping[str, Any]) -> None:
+    """Settings that a study fixes, by "method.setting".
+
+    Raises:
+        ValueError: One that is not known, is searched, or has another value than it allows.
+    """
+    known = {f"{method}.{s.name}": s for method, spec in METHODS.items() for s in spec.settings if not s.searched}
+    for name, value in settings.items():
+        if name not in known:
+            raise ValueError(f"setting {name!r} cannot be set; those that can are {', '.join(known)}")
+        if value not in known[name].choices:
+            raise ValueError(f"setting {name}={value} is unknown; use {', '.join(map(str, known[name].choices))}")
+
+
+def fixed_for(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's own of these settings, without its name."""
+    prefix = f"{method}."
+    return {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
 
 
 def make_method(name: str) -> Method:

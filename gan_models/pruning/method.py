@@ -80,6 +80,11 @@ class MethodSpec:
     sizes: str = ""
     note: str = ""
 
+    @property
+    def searched(self) -> tuple[Setting, ...]:
+        """The settings that are dimensions of its space."""
+        return tuple(setting for setting in self.settings if setting.searched)
+
     def defaults(self) -> dict[str, Any]:
         """Every setting at its default."""
         return {setting.name: setting.default for setting in self.settings}

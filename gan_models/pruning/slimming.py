@@ -1,6 +1,6 @@
 """GAN Slimming: distillation, channel pruning and quantisation in one objective (Wang et al., ECCV 2020).
 
-    min over W, s max over D   L_GAN(W, s, D) + beta L_dist(W, s) + rho |s|_1,   G evaluated with q(W) and q(activations)
+    min over W, s max over D  L_GAN(W, s, D) + beta L_dist(W, s) + rho |s|_1,  G run with q(W) and q(activations)
 
 After the released code (VITA-Group/GAN-Slimming): every step is Adam on the weights W, SGD with momentum and the
 proximal step on the scales s, then D's own steps, D's real images being the teacher's. Ours: scales on any channel
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,48 +31,14 @@ from .gates import masked_norms
 from .image_distance import image_distance
 from .method import Pruned, PruneJob
 from .phase import PhaseRecord, run_phase
-from .ranking import channel_costs, l1_scores, land
+from .ranking import land
 from .scales import Scales, norm_sites
-from .sparsity import Sparsity, cosine, shrunk, to_numpy, to_tensor
+from .shrinking import ScaleSteps, penalties, shrinking
+from .sparsity import Sparsity, cosine
 from .teacher_images import TeacherImages
 
-# (weight of the distillation, weight of the adversarial term): since 30 November 2020, before it, and without a teacher.
+# (weight of the distillation, of the adversarial term): since November 2020, before it, and without a teacher.
 OBJECTIVES = {"20dist+gan": (20.0, 1.0), "dist+0.001gan": (1.0, 0.001), "gan": (0.0, 1.0)}
-_MOMENTUM = 0.5
-_MEMORY = 0.9  # of the running size of the scales' gradients
-
-
-@dataclass(frozen=True)
-class Shrinking:
-    """How scales move.
-
-    Attributes:
-        rate: SGD's at a factor of 1.
-        relative: Whether gradients are divided by their size, so that one rate fits every network and loss.
-        knee: Where a gate's fading begins (`Scales`).
-        importance_exponent, cost_exponent: What the L1 norm is weighted by.
-    """
-
-    rate: float
-    relative: bool
-    knee: float
-    importance_exponent: float
-    cost_exponent: float
-
-
-_PUBLISHED = Shrinking(rate=0.1, relative=False, knee=1.0, importance_exponent=0.0, cost_exponent=0.0)
-
-
-def _led(settings: Mapping[str, Any], steps: int) -> Shrinking:
-    """Our form: with a gradient that is steady and of the mean size a scale moves by `scale_rate` in all steps."""
-    travelled = sum(cosine(step, steps) for step in range(steps)) / (1 - _MOMENTUM)
-    return Shrinking(
-        rate=float(settings["scale_rate"]) / travelled,
-        relative=True,
-        knee=float(settings["knee"]),
-        importance_exponent=float(settings["importance_exponent"]),
-        cost_exponent=float(settings["cost_exponent"]),
-    )
 
 
 def objective(name: str, distance: Tensor, adversarial: Tensor) -> Tensor:
@@ -111,9 +75,6 @@ class SlimmingPhase:
 
     Args:
         job: What is asked for; its networks are not changed.
-
-    Attributes:
-        scales: [C], float32.
     """
 
     def __init__(self, job: PruneJob) -> None:
@@ -130,15 +91,10 @@ class SlimmingPhase:
         self._maps = None if job.feature_maps is None else job.feature_maps.to(device)
         self._distance = image_distance(settings["distance"], self._maps)
         self._quant = job.quantised if settings["order"] == "joint" else None
-        self._shrinking = _PUBLISHED if settings["form"] == "published" else _led(settings, job.steps)
-        self._sites = Scales(job.groups, self._norms(), self._shrinking.knee)
-        start = self._sites.start(job.model).to(device)
-        self.scales = start.clone().requires_grad_(True)
-        self._momentum = torch.zeros_like(start)
-        self._square = torch.zeros(2, dtype=torch.float64)  # running mean of the gradients' squares, and its weight
-        # How far above its last threshold a scale was, by which channels of a plan are ranked: scales at zero too.
-        self._margin = start
-        self._sparsity = Sparsity(job.groups.form, job.target, job.steps, self._penalties())
+        form = shrinking(settings, job.steps)
+        self._sites = Scales(job.groups, self._norms(), form.knee)
+        sparsity = Sparsity(job.groups.form, job.target, job.steps, penalties(job, form))
+        self._steps = ScaleSteps(self._sites.start(job.model).to(device), sparsity, form)
         recipe = self._recipe
         self._g_names = {p: name for name, p in self._model.named_parameters()}
         self._d_names = {p: name for name, p in self._judges.named_parameters()}
@@ -152,6 +108,11 @@ class SlimmingPhase:
         for optimiser in (self._g_optimiser, self._d_optimiser):
             for group in optimiser.param_groups:
                 group["initial_lr"] = group["lr"]
+
+    @property
+    def scales(self) -> Tensor:
+        """[C], float32."""
+        return self._steps.scales
 
     @property
     def batches_per_step(self) -> int:
@@ -170,7 +131,7 @@ class SlimmingPhase:
         adversarial = torch.stack([term for name, term in terms.items() if name.endswith("adversarial")]).sum()
         distance = self._distance(outputs[self._job.name], self._reals)
         self._generator_step(objective(self._job.settings["objective"], distance, adversarial))
-        rho, ratio = self._scales_step(step)
+        rho, ratio = self._steps.step(step, self.scales.grad)
         loss = torch.zeros(())
         for i in range(self._recipe.d_steps):
             if i:
@@ -210,44 +171,6 @@ class SlimmingPhase:
             parameter.grad = gradient
         self._g_optimiser.step()
 
-    def _scales_step(self, step: int) -> tuple[float, float]:
-        """SGD with momentum, then the proximal step. Returns rho and the cost of what is left, of the target's."""
-        with torch.no_grad():
-            before = to_numpy(self.scales)
-            gradient = torch.zeros_like(self.scales) if self.scales.grad is None else self.scales.grad
-            self._momentum.mul_(_MOMENTUM).add_(gradient / self._gradient_size(gradient))
-            rate = self._shrinking.rate
-            now = rate * cosine(step, self._job.steps)
-            moved = self.scales - now * self._momentum
-            rho = self._sparsity.rho(step, rate, before, to_numpy(moved))
-            weights = to_tensor(self._sparsity.weights, moved)
-            self.scales.copy_(shrunk(moved, rho * now * weights))
-            self._margin = moved.abs() / weights - rho * now
-        return rho, self._sparsity.cost(to_numpy(self.scales) > 0) / self._job.target.value
-
-    def _gradient_size(self, gradient: Tensor) -> float:
-        """What gradients are divided by: their running root mean square over all channels; 1 as published."""
-        if not self._shrinking.relative:
-            return 1.0
-        self._square = _MEMORY * self._square
-        self._square += (1 - _MEMORY) * torch.tensor([float(gradient.double().square().mean()), 1.0])
-        return max(float((self._square[0] / self._square[1]).sqrt()), 1e-30)
-
-    def _penalties(self) -> np.ndarray:
-        """[C], median 1: weight of each scale in the L1 norm; all 1 is the published norm.
-
-        A channel's cost to a power, over its importance to a power: the adaptive lasso (Zou 2006), which takes
-        what was weak to zero first and leaves what was strong nearly as large as it was.
-        """
-        job = self._job
-        per_group = channel_costs(job.groups.form, "macs" if job.target.model else job.target.cost)
-        costs = np.repeat(np.maximum(per_group, 1e-12), list(job.groups.sizes.values()))
-        scores = l1_scores(job.model, job.groups)
-        importance = np.maximum(np.concatenate([scores[name] for name in job.groups.names]), 1e-3)
-        costs = costs**self._shrinking.cost_exponent
-        weights = costs / importance**self._shrinking.importance_exponent
-        return weights / np.median(weights)
-
     def _norms(self) -> dict[str, str]:
         """The groups whose scale is a norm's own weight: in the published form, where there is one."""
         job = self._job
@@ -270,9 +193,8 @@ class SlimmingPhase:
         """Folds the scales, lands on the target, cuts."""
         job = self._job
         folded = self._sites.folded(self._model, self.scales.detach()).cpu().eval()
-        plan = land(job.groups.form, self._sites.by_group(self._margin), job.target)
-        left = to_numpy(self.scales) > 0
-        cost = self._sparsity.cost(left)
+        plan = land(job.groups.form, self._sites.by_group(self._steps.margin), job.target)
+        cost = self._steps.cost()
         assert job.discriminators is not None
         judges = nn.ModuleDict({**dict(job.discriminators.items()), **dict(self._judges.items())})
         return Pruned(
@@ -288,7 +210,7 @@ class SlimmingPhase:
                 "distance": record.path("distance"),
                 "objective": {name: job.settings[name] for name in ("objective", "distance", "form", "order")},
                 "encoder": None if self._maps is None else self._maps.name,
-                "scales": {"all": self._sites.size, "in norms": self._in_norms(), "not zero": int(left.sum())},
+                "scales": {"all": self._sites.size, "in norms": self._in_norms(), "not zero": self._steps.left()},
                 "seconds": record.seconds,
             },
         )
@@ -304,13 +226,7 @@ class SlimmingPhase:
             "g_optimiser": optimiser_tensors(self._g_optimiser, self._g_names),
             "d_optimiser": optimiser_tensors(self._d_optimiser, self._d_names),
             "task": self._task.state(),
-            "scales": {
-                "value": self.scales.detach(),
-                "momentum": self._momentum,
-                "square": self._square,
-                "margin": self._margin,
-                "movement": torch.from_numpy(self._sparsity.movement),
-            },
+            "scales": self._steps.state(),
         }
         return {f"{part}/{key}": value for part, tensors in parts.items() for key, value in tensors.items()}, {}
 
@@ -327,13 +243,7 @@ class SlimmingPhase:
         load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
         assert self._job.device is not None
         self._task.load_state(part("task"), self._job.device)
-        scales = part("scales")
-        with torch.no_grad():
-            self.scales.copy_(scales["value"])
-            self._momentum.copy_(scales["momentum"])
-        self._square = scales["square"].cpu()
-        self._margin = scales["margin"].to(self.scales)
-        self._sparsity.movement = scales["movement"].cpu().numpy()
+        self._steps.load_state(part("scales"))
 
 
 def _alone(task: Task, name: str, seed: int) -> Task:
