@@ -39,12 +39,11 @@ class InceptionEncoder:
     def __init__(self, network: nn.Module, name: str, sha256: str):
         self.name = name
         self.sha256 = sha256
-        self._network = network.eval()
+        self._network = network.eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [-1, 1] to features (N, 2048)."""
-        with torch.no_grad():
-            return self._network((images.float() + 1) / 2)[0].flatten(1)
+        """Images (N, 3, H, W) in [-1, 1] to features (N, 2048); gradients flow to the images that ask for them."""
+        return self._network((images.float() + 1) / 2)[0].flatten(1)
 
     def to(self, device: torch.device | str) -> InceptionEncoder:
         """The encoder itself, moved."""

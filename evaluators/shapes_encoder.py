@@ -27,9 +27,8 @@ class ShapesEncoder:
         self._network = network.eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [-1, 1] to features (N, 96)."""
-        with torch.no_grad():
-            return self._network(images.float())
+        """Images (N, 3, H, W) in [-1, 1] to features (N, 96); gradients flow to the images that ask for them."""
+        return self._network(images.float())
 
     def to(self, device: torch.device | str) -> ShapesEncoder:
         """The encoder itself, moved."""

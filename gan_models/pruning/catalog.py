@@ -40,6 +40,42 @@ _CORONET = (
     _BY_COST,
 )
 
+_ON_OFF = (True, False)
+_MGGC = (
+    Setting("k", 8, choices=(2, 4, 8, 16, 32), note="neighbours of a Center on the learned manifold"),
+    Setting("encoder", "trial", choices=("trial", "discriminator"), note="whose features say what is near"),
+    Setting(
+        "density",
+        "both",
+        choices=("both", "adversarial", "kernel", "off"),
+        note="which form of the density term",
+        searched=False,
+    ),
+    Setting(
+        "condition",
+        "input",
+        choices=("input", "centre"),
+        note="what a conditional discriminator sees as input",
+        searched=False,
+    ),
+    Setting(
+        "agent", "gru", choices=("gru", "logits"), note="recurrent agents, or one free logit a channel", searched=False
+    ),
+    Setting("feedback", True, choices=_ON_OFF, note="whether the agents hear each other", searched=False),
+    Setting(
+        "prune_discriminator", True, choices=_ON_OFF, note="whether the discriminator is pruned as well", searched=False
+    ),
+    Setting("discriminator_target", 0.5, low=0.2, high=1.0, log=True, note="share of the discriminator's MACs"),
+    Setting("share", 1.0, low=0.3, high=1.0, note="share of the pruning steps that agents use; the rest fine-tunes"),
+    Setting("lr", 2e-3, low=5e-4, high=1e-2, log=True, note="learning rate of the agents"),
+    Setting("temperature", 0.4, low=0.2, high=1.0, log=True, note="of the Gumbel-sigmoid"),
+    Setting("prior", 0.7, low=0.0, high=1.5, note="weight of the L1 importance that the agents start from; 0 is off"),
+    Setting("weight_adversarial", 1.0, low=0.1, high=10.0, log=True, note="of the adversarial form"),
+    Setting("weight_kernel", 1.0, low=0.1, high=10.0, log=True, note="of the kernel form"),
+    Setting("weight_output", 10.0, low=0.0, high=100.0, note="of the distance to the teacher's output; 0 is off"),
+    Setting("weight_cost", 1.0, low=0.1, high=10.0, log=True, note="first weight of the cost; it follows the target"),
+)
+
 METHODS: dict[str, MethodSpec] = {
     "uniform": MethodSpec("baselines:Uniform", "given", note="the same share of every group, strongest channels stay"),
     "widths": MethodSpec(
@@ -75,6 +111,13 @@ METHODS: dict[str, MethodSpec] = {
             Setting("order", "joint", choices=("joint", "sequential"), searched=False),
         ),
         note="GAN Slimming: scales shrunk to zero while the network learns from its teacher",
+    ),
+    "mggc": MethodSpec(
+        "mggc:Mggc",
+        "learned",
+        settings=_MGGC,
+        trains=True,
+        note="two collaborating agents prune generator and discriminator, keeping local density",
     ),
 }
 

@@ -18,6 +18,18 @@ from ..channels import AxisChannels, ChannelGroups
 from ..plan import ChannelPlan
 
 
+class OnOff(torch.autograd.Function):
+    """1 where a gate is not zero, else 0, exactly; the gradient passes as if the gate itself had been used."""
+
+    @staticmethod
+    def forward(ctx: Any, gates: Tensor) -> Tensor:  # noqa: D102
+        return (gates != 0).to(gates.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: D102
+        return gradient
+
+
 def flat_gates(groups: ChannelGroups, gates: Mapping[str, Tensor]) -> Tensor:
     """[1 + all channels]: a leading 1 for what always stays, then each group's gates [size] in order."""
     parts = [gates[name] for name in groups.names]
@@ -47,7 +59,7 @@ def gated_tensors(groups: ChannelGroups, tensors: Mapping[str, Tensor], flat: Te
     scaled: dict[str, Tensor] = {}
     for entry, binary in groups.gates:
         tensor = scaled.get(entry.parameter, tensors[entry.parameter])
-        gate = _spread(entry, (flat != 0).to(flat.dtype) if binary else flat, tensor)
+        gate = _spread(entry, OnOff.apply(flat) if binary else flat, tensor)
         scaled[entry.parameter] = tensor * gate
     return scaled
 

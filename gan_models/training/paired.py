@@ -82,6 +82,10 @@ class PairedTask:
         """G's output."""
         return {"G": generators["G"](batch["input"])}
 
+    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+        """Input and image, one after the other on the channels."""
+        return torch.cat((inputs, images), dim=1)
+
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

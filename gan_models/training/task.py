@@ -45,6 +45,10 @@ class Task(Protocol):
         """Each generator's output for `generate_input`, by generator name."""
         ...
 
+    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+        """What a discriminator is shown of images that a generator made of `inputs`."""
+        ...
+
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -83,6 +83,10 @@ class UnconditionalTask:
         """G's images."""
         return {"G": generators["G"](self.generate_input(batch, "G"))}
 
+    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+        """The images alone."""
+        return images
+
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -102,6 +102,10 @@ class UnpairedTask:
         """Each generator's translation."""
         return {name: generators[name](batch[_FROM[name]]) for name in self.generator_names}
 
+    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+        """The images alone."""
+        return images
+
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
