@@ -185,16 +185,16 @@ class Pruned:
         plan: What was kept.
         steps: Generator optimiser steps that were spent.
         discriminators: Discriminators to go on with, where the method changed them.
-        quantised: How fine-tuning and measuring quantise the generator; None leaves that to the trial.
         record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
+        quantised: How fine-tuning and measuring quantise the generator; None leaves that to the trial.
     """
 
     model: nn.Module
     plan: ChannelPlan
     steps: int = 0
     discriminators: nn.ModuleDict | None = None
-    quantised: QuantSettings | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+    quantised: QuantSettings | None = None
 
 
 class Method(Protocol):
