@@ -200,7 +200,7 @@ class Coronet:
             record.steps,
             phase.discriminators.cpu(),
             {
-                "cost_before_landing": {"value": cost, "ratio to target": cost / job.target.value},
+                "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
                 "widths_before_landing": dict(zip(form.names, widths, strict=True)),
                 "lambda": path,
                 "cost ratio": record.path("cost ratio"),

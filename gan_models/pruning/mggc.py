@@ -57,7 +57,7 @@ class Mggc:
         plan = land(job.groups.form, logits["generator"], job.target)
         own_cost = cost_of(job.groups.form, own, job.target)
         record: dict[str, Any] = {
-            "cost_before_landing": {"value": own_cost, "ratio to target": own_cost / job.target.value},
+            "cost_before_landing": {"value": own_cost, "ratio": own_cost / job.target.value},
             "own_widths": dict(zip(job.groups.form.names, own.tolist(), strict=True)),
             "discriminator": unpruned or "pruned",
             "path": {name: done.path(name) for name in done.curve[-1][1]},
@@ -71,7 +71,7 @@ class Mggc:
             judge_plan = land(form, scores, _reachable(aim, form))
             record["discriminator_cost_before_landing"] = {
                 "value": cost_of(form, _own_plan(discriminator.groups, scores), aim),
-                "ratio to target": cost_of(form, _own_plan(discriminator.groups, scores), aim) / aim.value,
+                "ratio": cost_of(form, _own_plan(discriminator.groups, scores), aim) / aim.value,
             }
             record["discriminator_widths"] = judge_plan.widths
             others = {name: copy_network(judge) for name, judge in job.discriminators.items() if name != job.name}

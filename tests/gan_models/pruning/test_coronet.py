@@ -85,8 +85,8 @@ def test_the_thresholds_alone_come_within_ten_percent_of_two_targets(share: floa
     given = replace(job(embedding=2, steps=3), model=model, groups=groups, target=target, generators={"G": model})
     pruned = prune(given)
     own = pruned.record["cost_before_landing"]
-    assert 0.9 <= own["ratio to target"] <= 1
-    assert own["ratio to target"] == pytest.approx(costs(given, pruned.record["widths_before_landing"]))
+    assert 0.9 <= own["ratio"] <= 1
+    assert own["ratio"] == pytest.approx(costs(given, pruned.record["widths_before_landing"]))
     assert 0.99 <= costs(given, pruned.plan.widths) <= 1
     assert min(pruned.plan.widths.values()) >= 4
     assert pruned.record["floor"] == 4

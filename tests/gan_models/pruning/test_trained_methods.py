@@ -44,7 +44,7 @@ def test_trained_methods_land_on_the_target_and_repeat_themselves(method: str):
     assert sum(p.numel() for p in pruned.model.parameters()) == given.groups.form.predict(widths, "params")
     assert 1 <= pruned.steps <= given.steps
     own = pruned.record["cost_before_landing"]
-    assert own["ratio to target"] == pytest.approx(own["value"] / given.target.value)
+    assert own["ratio"] == pytest.approx(own["value"] / given.target.value)
     after = [value for network in networks for value in network.state_dict().values()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     again = make_method(method).prune(job(method))
