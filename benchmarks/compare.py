@@ -15,6 +15,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import re
 import traceback
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -68,10 +69,10 @@ TASKS: dict[str, dict[str, Any]] = {
         "model_args": {"ngf": 24},
         "data": "builtin:shapes",
         "task": "unconditional",
-        "task_settings": {},
-        "teacher_steps": 2500,
-        "teacher_recipe": {"batch_size": 16, "lr": 4e-4, "betas": (0.0, 0.9), "d_steps": 2},
-        "recipe": {"batch_size": 16, "lr": 4e-4, "betas": (0.0, 0.9), "d_steps": 2, "distill_output": 10.0},
+        "task_settings": {"discriminator": {"model": "sngan", "ndf": 32}},
+        "teacher_steps": 2000,
+        "teacher_recipe": {"batch_size": 16, "lr": 5e-4, "betas": (0.0, 0.9), "d_steps": 2},
+        "recipe": {"batch_size": 16, "lr": 5e-4, "betas": (0.0, 0.9), "d_steps": 2, "distill_output": 10.0},
     },
 }
 
@@ -82,11 +83,22 @@ class Variant:
 
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    bits: int = 32
 
 
 # Every method at its defaults, and what switches one part of a method off.
 VARIANTS: dict[str, Variant] = {
     **{name: Variant(name) for name in METHODS if not METHODS[name].searches_ratios},
+    "coronet/random init": Variant("coronet", {"init": "random"}),
+    "mggc/no feedback": Variant("mggc", {"feedback": False}),
+    "mggc/whole discriminator": Variant("mggc", {"prune_discriminator": False}),
+    "mggc/no density": Variant("mggc", {"density": "off"}),
+    "mggc/free logits": Variant("mggc", {"agent": "logits"}),
+    "mggc/no prior": Variant("mggc", {"prior": 0.0}),
+    "slimming/pruning alone": Variant("slimming", {"objective": "gan"}),
+    "slimming/8 bits": Variant("slimming", bits=8),
+    "slimming/8 bits after": Variant("slimming", {"order": "sequential"}, bits=8),
+    "uniform/8 bits": Variant("uniform", bits=8),
 }
 
 
@@ -127,9 +139,12 @@ def run(case: Case, out: Path) -> dict[str, Any]:
         cost="macs",
         widths=WidthSpace(form).uniform(target) if given else None,
         seed=seed,
-        workspace=str(out / "trials" / f"{case.task}-{case.variant.replace('/', '-')}-{case.target}-{case.seed}"),
+        workspace=str(
+            out / "trials" / f"{case.task}-{re.sub('[^a-z0-9]+', '-', case.variant)}-{case.target}-{case.seed}"
+        ),
         study=config.to_json(),
         teacher=teacher,
+        bits=variant.bits,
     )
     line: dict[str, Any] = {"task": case.task, "variant": case.variant, "target": case.target, "seed": case.seed}
     try:
@@ -177,7 +192,7 @@ def main() -> None:
     """Runs what is missing and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", default="demo,unet,cycle,sngan")
-    parser.add_argument("--variants", default=",".join(VARIANTS))
+    parser.add_argument("--variants", default=",".join(name for name in VARIANTS if "/" not in name))
     parser.add_argument("--targets", default="0.5,0.25,0.125")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
