@@ -47,7 +47,7 @@ class StudyConfig:
         load_size, flip, direction, strict, n_train, n_test: See `DataSpec`.
         convention: `exact` or `published` MACs, for budgets in MACs and percent.
         methods: Pruning methods that compete.
-        method_settings: Settings of methods that are not searched, by `method.setting`.
+        method_settings: Settings of methods that are fixed, and so not searched, by `method.setting`.
         trials: The study's total.
         ladder: Uniform plans tried first; 0 chooses by the number of trials.
         teacher: Weights of the generator (.safetensors or .pth); empty: it is trained.

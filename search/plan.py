@@ -72,6 +72,7 @@ class StudyPlan:
             fixed_target=config.mode == "target",
             bits=self.bits,
             per_channel=config.quantisation.per_channel,
+            fixed=config.method_settings,
         )
 
 

@@ -96,7 +96,7 @@ def search(
     metric: Annotated[str | None, typer.Option(help="inception (FID), shapes (bundled encoder), or auto.")] = None,
     vgg_weights: Annotated[str | None, typer.Option(help="Path of torchvision's VGG-16 weights (slimming).")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option(help="A method's setting that is not searched: slimming.objective=gan.")
+        list[str] | None, typer.Option(help="A method's setting, which is then not searched: coronet.embedding=1.")
     ] = None,
     inception_weights: Annotated[str | None, typer.Option(help="Path of pytorch-fid's Inception weights.")] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe, nsga2, gp, random or qmc.")] = None,
