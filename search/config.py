@@ -149,7 +149,8 @@ class StudyConfig:
         for text in self.budgets:
             parse_budget(text, self.convention)
         for method in self.methods:
-            method_spec(method)
+            if method_spec(method).trains and not self.prune_steps:
+                raise ValueError(f"{method} trains before it cuts: give it --prune-steps")
         check_fixed(self.method_settings)
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise ValueError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
