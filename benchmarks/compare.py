@@ -158,7 +158,7 @@ def run(case: Case, out: Path) -> dict[str, Any]:
     return line | {
         "macs": result.cost,
         "cost_over_target": result.cost / target,
-        "own_cost_over_target": before.get("ratio to target") if isinstance(before, Mapping) else None,
+        "own_cost_over_target": before.get("ratio") if isinstance(before, Mapping) else None,
         "quality": result.quality,
         "metric": names[0] if names else "",
         "teacher": teacher["measurements"][0]["value"],

@@ -204,7 +204,7 @@ class SlimmingPhase:
             discriminators=judges,
             quantised=job.quantised,
             record={
-                "cost_before_landing": {"value": cost, "ratio to target": cost / job.target.value},
+                "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
                 "rho": record.path("rho"),
                 "cost": record.path("cost"),
                 "distance": record.path("distance"),

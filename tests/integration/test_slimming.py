@@ -38,7 +38,7 @@ def test_slimming_meets_a_budget_in_bytes_in_both_bits_and_says_how_it_got_there
         assert method["encoder"].startswith("shapes-")
         assert [step for step, _ in method["rho"]] == [1, 2, 3, 4]
         # So few channels that one of them is a tenth of the cost.
-        assert 0.5 <= method["cost_before_landing"]["ratio to target"] <= 1.5
+        assert 0.5 <= method["cost_before_landing"]["ratio"] <= 1.5
     wrong = [*SMALL, *data, "--study", "x"]
     assert "use 20dist+gan" in refused(monkeypatch, capsys, "search", *wrong, "--setting", "slimming.objective=most")
     assert "holds no VGG-16 weights" in refused(monkeypatch, capsys, "search", *wrong, "--vgg-weights", "no.pth")

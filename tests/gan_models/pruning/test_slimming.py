@@ -40,7 +40,7 @@ def test_every_task_meets_the_target_from_below_and_leaves_the_teacher_alone(tas
     assert sum(p.numel() for p in pruned.model.parameters()) == form.predict(form.widths(pruned.plan.widths), "params")
     for name, model in (*job.generators.items(), ("D", job.discriminators)):
         assert equal(before[name], states(model)), name
-    assert abs(pruned.record["cost_before_landing"]["ratio to target"] - 1) <= 0.1
+    assert abs(pruned.record["cost_before_landing"]["ratio"] - 1) <= 0.1
     assert len(pruned.record["rho"]) == pruned.steps == job.steps
     assert all(rho >= 0 for _, rho in pruned.record["rho"])
     assert pruned.record["encoder"] == "halves"
