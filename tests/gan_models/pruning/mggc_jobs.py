@@ -28,7 +28,9 @@ def mggc_job(kind="paired", name="G", share=0.4, seed=0, steps=4, side=16, n=10,
     torch.manual_seed(1)
     unconditional = kind == "unconditional"
     if network is None:
-        model, arguments = ("sngan_32", {"ngf": 8, "latent": 6}) if unconditional else ("resnet", {"ngf": 6, "n_blocks": 1})
+        model, arguments = (
+            ("sngan_32", {"ngf": 8, "latent": 6}) if unconditional else ("resnet", {"ngf": 6, "n_blocks": 1})
+        )
         generators = {other: build(model, arguments).eval() for other in task.generator_names}
     else:
         generators = {other: network.eval() for other in task.generator_names}

@@ -19,7 +19,9 @@ def test_neighbours_are_those_of_a_search_over_all_pairs_whatever_the_block(n, d
     features = torch.randn(n, d, generator=torch.Generator().manual_seed(n))
     indices, distances = nearest(features, k, rows)
     for i in range(n):
-        by_hand = sorted((float((features[i].double() - features[j].double()).norm()), j) for j in range(n) if j != i)[:k]
+        by_hand = sorted((float((features[i].double() - features[j].double()).norm()), j) for j in range(n) if j != i)[
+            :k
+        ]
         assert indices[i].tolist() == [j for _, j in by_hand]
         assert distances[i].tolist() == pytest.approx([distance for distance, _ in by_hand], rel=1e-5, abs=1e-6)
 
