@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .artifacts import write_result
 from .request import TrialReport, TrialRequest, TrialResult, failure
@@ -30,6 +31,11 @@ class OutOfDisk(RuntimeError):
 
 
 def load_run(run: str) -> Run:
+    """The `Run` that `package.module:function` names. Raises as `load_function`."""
+    return load_function(run)
+
+
+def load_function(run: str) -> Callable[..., Any]:
     """The callable that `package.module:function` names.
 
     Raises:

@@ -27,7 +27,7 @@ METRICS = ("auto", "inception", "shapes")
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 # What may differ between two runs of one study: none of it changes what a trial is.
-FREE = ("name", "trials", "hours", "device", "data_workers")
+FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class StudyConfig:
         device: auto, cpu, cuda.
         hours: Time limit of one run; None for none.
         data_workers: Processes that read images ahead of one training; 0 reads in the trial itself.
+        latency_profile: File of the device's latency profile, for budgets in ms.
+        latency_sha256: Of its content; empty until the study has its own copy.
 
     Raises:
         ValueError: One line: what was given, what is allowed.
@@ -136,6 +138,8 @@ class StudyConfig:
     device: str = "auto"
     hours: float | None = None
     data_workers: int = 0
+    latency_profile: str = ""
+    latency_sha256: str = ""
 
     def __post_init__(self) -> None:
         """Checks everything that needs no torch and no data."""

@@ -8,6 +8,7 @@ Study.open("name").export(trial=3, out="bundle")
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,12 +18,15 @@ from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.config import StudyConfig
 from ..search.engine import Engine
 from ..search.events import Listener, SearchEnded, ignore
+from ..search.latency import with_own_profile
 from ..search.ledger import TrialRecord
 from ..search.plan import StudyPlan, plan_study, with_own_source
 from ..search.teacher import make_teacher
 from .card import Card
 from .changes import MADE_WITH, check_unchanged, made_with
+from .device_profiles import find_profile
 from .export import best_under, export_front, export_trial
+from .final_step import measure_front
 from .outcome import DENSE, outcome_of
 from .reader import COST_LIMIT, StudyRecord, read_study
 from .run_options import RunOptions, engine_settings
@@ -57,6 +61,8 @@ class Search:
         storage: The database's URL.
         artifacts: Folder of artifacts; None puts it beside the database.
         run_options: How to run.
+        latency_profile: For budgets in ms: a profile's file, or its id in the database; empty takes the one of this
+            machine.
 
     Raises:
         ValueError: Anything out of range, in one line.
@@ -70,6 +76,7 @@ class Search:
     storage: str = DEFAULT_STORAGE
     artifacts: str | Path | None = None
     run_options: RunOptions = field(default_factory=RunOptions)
+    latency_profile: str = ""
 
     def config(self) -> StudyConfig:
         """The configuration as given, checked."""
@@ -79,7 +86,7 @@ class Search:
 
     def plan(self) -> StudyPlan:
         """What would be searched; trains and writes nothing."""
-        return plan_study(self.config())
+        return plan_study(self.config(), find_profile=lambda c: find_profile(self.storage, self.latency_profile, c))
 
     def run(self, on_event: Listener = ignore, on_teacher: OnTeacher | None = None) -> Study:
         """Makes the study, its teacher, and searches.
@@ -96,6 +103,8 @@ class Search:
         root = Path(self.artifacts) if self.artifacts else artifacts_beside(self.storage)
         root = root.expanduser().absolute()
         config = with_own_source(plan.config, root / self.name / "source")
+        if plan.latency is not None:
+            config = with_own_profile(config, plan.latency.profile, root / self.name / "source")
         attributes = {
             CONFIG: config.to_json(),
             VERSION: version("ganprune"),
@@ -125,7 +134,12 @@ def _search(
         teacher=teacher,
         on_event=on_event,
     )
-    return engine.run(options.make_executor(), TRIAL)
+    executor = options.make_executor()
+    with executor.ready() if plan.latency is not None else nullcontext():
+        ended = engine.run(executor, TRIAL)
+        if plan.latency is not None:
+            measure_front(store, config, executor, options.device_command)
+    return ended
 
 
 @dataclass(frozen=True)

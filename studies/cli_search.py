@@ -21,7 +21,7 @@ def search(
     data: Annotated[str | None, typer.Option(help="builtin:shapes, builtin:stripes, or a folder of images.")] = None,
     budget: Annotated[
         list[str] | None,
-        typer.Option(help="25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB; several: the first is the objective."),
+        typer.Option(help="25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 20ms; several: the first is the objective."),
     ] = None,
     study: Annotated[str, typer.Option(help="The study's name.")] = "search",
     config: Annotated[
@@ -129,6 +129,8 @@ def search(
     ray_address: opt.RayAddress = "local",
     insecure: opt.Insecure = False,
     max_attempts: opt.MaxAttempts = 5,
+    latency_profile: opt.LatencyProfile = "",
+    device_command: opt.DeviceCommand = "",
     as_json: opt.Json = False,
 ) -> None:
     """Launch a search with a target budget."""
@@ -161,14 +163,15 @@ def search(
     opt.nested(judge, "discriminator", ndf=ndf, n_layers=n_layers)
     opt.nested(given, "task_settings", **judge)
     run_options = RunOptions(
-        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure, max_attempts  # type: ignore[arg-type]
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure, max_attempts,  # type: ignore[arg-type]
+        device_command=device_command,
     )  # fmt: skip
     for option, value in (("--model", model), ("--data", data), ("--budget", budget)):
         if not value:
             raise ValueError(f"{option} is missing: give it as a flag or in --config FILE.toml")
     assert model is not None
     assert data is not None
-    wanted = Search(model, data, budget or "", study, given, storage, artifacts, run_options)
+    wanted = Search(model, data, budget or "", study, given, storage, artifacts, run_options, latency_profile)
     plan = wanted.plan()
     for note in plan.notes:
         wide_console(stderr=True).print(f"note: {note}", highlight=False)

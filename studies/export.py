@@ -188,6 +188,8 @@ class _Exporter:
         model, plan = trial_generator(config, self.folder, trial, full, groups)
         quantised = trial_quantisations(self.folder, trial)
         whole, found, teacher = left_whole(config, full, groups), measurements_of(trial), self.outcome.teacher
+        timed = self.outcome.finalist(trial.number)
+        found = found if timed is None else (*found, timed)
         sides = sides_of(self.located, groups)
         if not sides:
             (name,) = pruned_names(config)

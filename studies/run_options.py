@@ -25,6 +25,7 @@ class RunOptions:
         ray_address: `local`, or a running cluster's address.
         insecure: Join a cluster that does not ask for a token.
         max_attempts: A trial that was started so often without an end fails.
+        device_command: Template of the command that measures an ONNX file on a remote device, for finalists.
 
     Raises:
         ValueError: Unknown executor, or numbers out of range.
@@ -37,6 +38,7 @@ class RunOptions:
     ray_address: str = "local"
     insecure: bool = False
     max_attempts: int = 5
+    device_command: str = ""
 
     def __post_init__(self) -> None:
         """Checks the numbers before anything is written."""

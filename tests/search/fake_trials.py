@@ -68,3 +68,12 @@ def run_without_reports(request: TrialRequest, report) -> TrialResult:
     (Path(request.workspace) / "pid.txt").write_text(str(os.getpid()))
     time.sleep(request.study["seconds"])
     return TrialResult("COMPLETE", 1.0, request.target)
+
+
+def resources(given: dict) -> dict:
+    """What is left for others while this runs, and whether it has a process of its own."""
+    import ray
+
+    time.sleep(1.0)  # until Ray's own count of what is free has caught up
+    free = ray.available_resources().get("CPU", 0.0)
+    return {**given, "free_cpus": free, "own_process": ray.get_runtime_context().worker.mode != 0}
