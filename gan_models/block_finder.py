@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -152,10 +153,8 @@ class _Finder:
 
     def _grown(self, chain: _Chain, node: fx.Node) -> _Chain:
         chain = chain.copy()
-        arguments = fx.map_arg(node.args, lambda n: self._ref(chain, n))
-        keywords = tuple(
-            (name, fx.map_arg(value, lambda n: self._ref(chain, n))) for name, value in node.kwargs.items()
-        )
+        arguments = _map_arg(node.args, lambda n: self._ref(chain, n))
+        keywords = tuple((name, _map_arg(value, lambda n: self._ref(chain, n))) for name, value in node.kwargs.items())
         if not is_plain(arguments) or not all(is_plain(value) for _, value in keywords):
             raise Unfit(node.name)
         name = call_name(node.target)
@@ -259,3 +258,8 @@ def _later(node: fx.Node, than: fx.Node) -> bool:
 def _module(node: fx.Node) -> str:
     stack: list[Any] = list((node.meta.get("nn_module_stack") or {}).values())
     return stack[-1][0] if stack else ""
+
+
+def _map_arg(argument: Any, fn: Callable[[fx.Node], Any]) -> Any:
+    """`fx.map_arg`, whose annotations allow graph nodes as the only result."""
+    return fx.map_arg(argument, fn)

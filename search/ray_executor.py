@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from .attempt import OutOfDisk, limit_threads, load_function, load_run, perform
 from .executor import Trials
@@ -182,6 +182,7 @@ class RayExecutor:
         """
         with ray_cluster(self.options), environment(QUIET):
             import ray
+            from ray.exceptions import RayError
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
             here = ray.get_runtime_context().get_node_id()
@@ -189,10 +190,10 @@ class RayExecutor:
             cpus = node["Resources"].get("CPU", 0.0)
             gpus = node["Resources"].get("GPU", 0.0)
             place = NodeAffinitySchedulingStrategy(here, soft=False)
-            task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy=place)(_alone)
+            task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy=cast(Any, place))(_alone)
             try:
                 return json.loads(ray.get(task.remote(function, json.dumps(given), list(sys.path))))
-            except ray.exceptions.RayError as error:
+            except RayError as error:
                 cause = getattr(error, "cause", None) or error
                 raise RuntimeError(" ".join(str(cause).split())[:300]) from None
 

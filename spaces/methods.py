@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +55,7 @@ class MethodSpace:
     low: float
     high: float
     fixed_target: bool = False
-    bits: tuple[int, ...] = (32,)
+    bits: Sequence[int] = (32,)
     per_channel: bool = True
     fixed: tuple[str, ...] = ()
 
