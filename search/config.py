@@ -58,7 +58,8 @@ class StudyConfig:
         prune_steps: Training steps that a method may spend; methods that do not train fine-tune so much longer.
         finetune_steps: Training steps after pruning.
         rungs: Shares of `finetune_steps` at which a trial is measured.
-        reduction: At a rung one trial in so many goes on; 0 lets all run to the end.
+        reduction: At a rung one trial in so many goes on; 0 lets all run to the end; None: 3 in a study of 8 trials
+            or more, else 0.
         teacher_recipe, recipe: How the teacher is trained, how trials are.
         metric: Features of the quality: `inception` (FID), `shapes` (bundled encoder), `auto`: Inception where
             its weights are at hand when the study is made.
@@ -113,7 +114,7 @@ class StudyConfig:
     prune_steps: int = 0
     finetune_steps: int = 4_000
     rungs: tuple[float, ...] = (0.25, 0.5)
-    reduction: int = 0
+    reduction: int | None = None
     teacher_recipe: Recipe = field(default_factory=Recipe)
     recipe: Recipe = field(default_factory=lambda: Recipe(distill_output=DISTILL))
     metric: Metric = "auto"
@@ -122,7 +123,7 @@ class StudyConfig:
     n_eval: int = 0
     protocol: str = "test-vs-test"
     health: HealthLimits = field(default_factory=HealthLimits)
-    sampler: str = "tpe"
+    sampler: str = "linear"
     mode: str = "pareto"
     shares: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
@@ -202,7 +203,7 @@ class StudyConfig:
             raise ValueError(
                 f"rungs are rising shares of the fine-tuning steps between 0 and 1; got {list(self.rungs)}"
             )
-        if self.reduction == 1 or self.reduction < 0:
+        if self.reduction is not None and (self.reduction == 1 or self.reduction < 0):
             raise ValueError(f"reduction is 0 (off) or 2 and more; got {self.reduction}")
         if self.hours is not None and not self.hours > 0:
             raise ValueError(f"hours must be above 0; got {self.hours}")

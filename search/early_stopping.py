@@ -14,6 +14,13 @@ import numpy as np
 from . import pareto
 from .ledger import TrialRecord
 
+LEAST_TRIALS = 8  # of a study: below, the few trials are the front
+
+
+def default_reduction(trials: int) -> int:
+    """`reduction` where the user gave none: 3, or 0 (off) for a study of few trials."""
+    return 3 if trials >= LEAST_TRIALS else 0
+
 
 @dataclass(frozen=True)
 class StoppingRule:

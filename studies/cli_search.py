@@ -77,7 +77,8 @@ def search(
         str | None, typer.Option(help="Shares of the fine-tuning at which trials are measured: 0.25,0.5.")
     ] = None,
     reduction: Annotated[
-        int | None, typer.Option(help="At a rung one trial in so many goes on; 0: all run to the end.")
+        int | None,
+        typer.Option(help="At a rung one trial in so many goes on; 0: all; default: 3 from 8 trials on."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a training step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
@@ -99,7 +100,7 @@ def search(
         list[str] | None, typer.Option(help="A method's setting, which is then not searched: coronet.embedding=1.")
     ] = None,
     inception_weights: Annotated[str | None, typer.Option(help="Path of pytorch-fid's Inception weights.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe, nsga2, gp, random or qmc.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="linear, tpe, nsga2, gp, random or qmc.")] = None,
     mode: Annotated[
         str | None, typer.Option(help="pareto: the whole front; target: quality at the budget alone.")
     ] = None,
