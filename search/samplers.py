@@ -186,7 +186,8 @@ class Chooser:
             own = [replace(seen, params={name: seen.params[name] for name in asked}) for seen in history]
             params, state = suggest(sampler, own, asked, seed, choice.seed, index, choice.mode == "pareto")
         if TARGET in space:
-            params[TARGET] = drawn_target(space[TARGET], index, derived_seed(choice.seed, 0, f"targets {method}"))
+            turn = derived_seed(choice.seed, 0, f"targets {method}") if purpose == "sampler" else seed
+            params[TARGET] = drawn_target(space[TARGET], index, turn)
         if ratios:
             params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed)
         return self._decoded(method, params, number, sampler, state)
