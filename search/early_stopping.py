@@ -95,3 +95,45 @@ def extrapolated(records: Sequence[TrialRecord]) -> dict[int, float]:
             last = max(finite)
             result[record.number] = record.rungs[last] - float(np.median(to_come.get(last, [0.0])))
     return result
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well a rung foretold the end.
+
+    Attributes:
+        step: The rung.
+        rank_correlation: Spearman's, between quality there and at the end; 1 is the same order.
+        trials: How many it is taken over: those that ended COMPLETE. Stopped ones have no end, so where trials are
+            stopped the worst are missing, and the number is too low rather than too high.
+    """
+
+    step: int
+    rank_correlation: float
+    trials: int
+
+    def line(self) -> str:
+        """For people."""
+        return f"step {self.step}: {self.rank_correlation:.2f} (n={self.trials})"
+
+
+def agreements(records: Sequence[TrialRecord]) -> list[Agreement]:
+    """Rank correlation of each rung with the end, rungs that fewer than 3 complete trials have left out."""
+    pairs: dict[int, list[tuple[float, float]]] = {}
+    for record in records:
+        if record.state == "COMPLETE" and record.quality is not None and record.rungs:
+            for step, quality in record.rungs.items():
+                if step < max(record.rungs) and math.isfinite(quality):
+                    pairs.setdefault(step, []).append((quality, record.quality))
+    found = []
+    for step, values in sorted(pairs.items()):
+        ranks_2N = [_ranks(column) for column in zip(*values, strict=True)]
+        if len(values) >= 3 and all(np.ptp(ranks_N) > 0 for ranks_N in ranks_2N):
+            found.append(Agreement(step, float(np.corrcoef(*ranks_2N)[0, 1]), len(values)))
+    return found
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    """Ranks from 1; equal values share their mean rank."""
+    _, inverse_N, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse_N]

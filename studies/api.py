@@ -27,7 +27,7 @@ from .changes import MADE_WITH, check_unchanged, made_with
 from .device_profiles import find_profile
 from .export import best_under, export_front, export_trial
 from .final_step import measure_front
-from .outcome import DENSE, outcome_of
+from .outcome import DENSE, SIMULATED, outcome_of
 from .reader import COST_LIMIT, StudyRecord, read_study
 from .run_options import RunOptions, engine_settings
 from .storage import parse_url
@@ -88,6 +88,22 @@ class Search:
         """What would be searched; trains and writes nothing."""
         return plan_study(self.config(), find_profile=lambda c: find_profile(self.storage, self.latency_profile, c))
 
+    def artifacts_root(self) -> Path:
+        """The folder of artifacts, absolute."""
+        root = Path(self.artifacts) if self.artifacts else artifacts_beside(self.storage)
+        return root.expanduser().absolute()
+
+    def attributes(self, plan: StudyPlan, root: Path) -> dict[str, Any]:
+        """What the record says of the study before its first trial."""
+        return {
+            CONFIG: plan.config.to_json(),
+            VERSION: version("ganprune"),
+            DENSE: plan.dense,
+            COST_LIMIT: plan.limit,
+            MADE_WITH: made_with(plan),
+            "ganprune.artifacts": str(root),
+        }
+
     def run(self, on_event: Listener = ignore, on_teacher: OnTeacher | None = None) -> Study:
         """Makes the study, its teacher, and searches.
 
@@ -99,22 +115,14 @@ class Search:
             ValueError: The configuration does not fit network or data, or a study of this name exists.
             RuntimeError: The database cannot be used, or training failed.
         """
-        plan = self.plan()
-        root = Path(self.artifacts) if self.artifacts else artifacts_beside(self.storage)
-        root = root.expanduser().absolute()
+        plan, root = self.plan(), self.artifacts_root()
         config = with_own_source(plan.config, root / self.name / "source")
         if plan.latency is not None:
             config = with_own_profile(config, plan.latency.profile, root / self.name / "source")
-        attributes = {
-            CONFIG: config.to_json(),
-            VERSION: version("ganprune"),
-            DENSE: plan.dense,
-            COST_LIMIT: plan.limit,
-            MADE_WITH: made_with(plan),
-            "ganprune.artifacts": str(root),
-        }
+        plan = replace(plan, config=config)
+        attributes = self.attributes(plan, root)
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
-            _search(store, replace(plan, config=config), self.run_options, on_event, on_teacher)
+            _search(store, plan, self.run_options, on_event, on_teacher)
         return Study.open(self.name, self.storage, root)
 
 
@@ -228,6 +236,8 @@ class Study:
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
         options = run_options or RunOptions()
+        if self.record.attributes.get(SIMULATED):
+            raise ValueError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
         with Store.open(self.storage, self.record.name, self.artifacts, options.max_attempts) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])
             done = sum(record.state != "FAIL" for record in store.records())

@@ -132,6 +132,13 @@ def search(
     max_attempts: opt.MaxAttempts = 5,
     latency_profile: opt.LatencyProfile = "",
     device_command: opt.DeviceCommand = "",
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Train nothing: a dry run on drawn qualities, and the hours."),
+    ] = False,
+    seconds_per_step: Annotated[
+        float | None, typer.Option(help="With --simulate: of one training step; default: measured in a few steps.")
+    ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Launch a search with a target budget."""
@@ -177,6 +184,15 @@ def search(
     for note in plan.notes:
         wide_console(stderr=True).print(f"note: {note}", highlight=False)
     dense = plan.dense[plan.cost]
+    if simulate:
+        from .simulate import estimate
+        from .simulate import simulate as dry_run
+
+        found = shown_search("simulated", dense, lambda show: dry_run(wanted, show.event, seconds_per_step), as_json)
+        wide_console(stderr=as_json).print(estimate(found.record, run_options).line(), highlight=False)
+        return
+    if seconds_per_step is not None:
+        raise ValueError("--seconds-per-step is for --simulate; a search measures its trials itself")
     shown_search(plan.config.metric, dense, lambda show: wanted.run(show.event, show.teacher), as_json)
 
 
@@ -193,8 +209,8 @@ def _bits(text: str) -> int:
     return int(text)
 
 
-def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool) -> None:
-    """Runs a search under a display and prints its front.
+def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool) -> Study:
+    """Runs a search under a display, prints its front, and returns the study.
 
     Args:
         metric: The quality's encoder.
@@ -211,6 +227,7 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
     with Display(console, name, dense).live() as show:
         study = run(show)
     print_front(study.record, console, as_json)
+    return study
 
 
 def train_teacher(

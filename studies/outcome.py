@@ -20,6 +20,8 @@ from .reader import COST_LIMIT, StudyRecord
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
 DENSE = "ganprune.dense"  # costs of the dense generator by name; traced again where a study does not say them
 FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
+SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
+SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
 # at the budget itself still counts.
 BEYOND = 1.1
@@ -84,6 +86,11 @@ class Outcome:
             return self.teacher[0].name
         named = [quality_of(trial) for trial in self.scored]
         return next((m.name for m in named if m), "quality")
+
+    @property
+    def note(self) -> str:
+        """What must be said before any number of the study; empty as a rule."""
+        return SIMULATED_NOTE if self.study.attributes.get(SIMULATED) else ""
 
     @property
     def scored(self) -> tuple[TrialRecord, ...]:

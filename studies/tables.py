@@ -14,6 +14,7 @@ from rich.text import Text
 from ..evaluators.measurement import Measurement
 from ..gan_models.latency_form import LATENCY
 from ..gan_models.quant_settings import FULL_BITS
+from ..search.early_stopping import agreements
 from ..search.ledger import TrialRecord
 from ..spaces.budget import UNITS, describe
 from .card import with_interval
@@ -247,3 +248,11 @@ def hypervolume_line(outcome: Outcome) -> str:
         f"(shares of the rectangle up to {outcome.metric} = {volume.quality:.4g} and "
         f"{outcome.cost} = {describe(volume.cost, outcome.cost)})"
     )
+
+
+def remarks(outcome: Outcome) -> list[str]:
+    """What is said under a table: the hypervolume, how well rungs foretold the end; first of all what is not real."""
+    rungs = "; ".join(found.line() for found in agreements(outcome.study.trials))
+    said = [outcome.note] if outcome.note else []
+    said.append(hypervolume_line(outcome))
+    return said + ([f"rank correlation of rungs with the end: {rungs}"] if rungs else [])
