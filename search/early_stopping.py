@@ -1,8 +1,13 @@
 """When a running trial is stopped: two-objective successive halving, asynchronous, as a pure rule.
 
 At each rung a trial is compared with all that reached it, by non-dominated rank and then crowding distance on
-(quality at the rung, cost); the best 1/reduction go on. Our reconstruction after ASHA (Li et al. 2020) and NSGA-II's
-order (Deb et al. 2002). The rung table is read from the record each time, so a resumed study has it at once.
+(quality at the rung, cost); the best 1/reduction go on, and whoever none of the others dominates. Our reconstruction
+after ASHA (Li et al. 2020) and NSGA-II's order (Deb et al. 2002). The rung table is read from the record each time, so
+a resumed study has it at once.
+
+Without the last clause crowding stops what fills the gaps of a front that is longer than the cut: a study that begins
+with a ladder then ends with its ladder (benchmarks/which_stopping.py: 0.727 of hypervolume where no stopping has 0.738
+and this rule 0.739, at a compute of 25 trials).
 """
 
 import math
@@ -48,8 +53,8 @@ class StoppingRule:
             rivals: The (quality, cost) of all others that reached the rung, before it.
 
         Returns:
-            True for the best 1/reduction, and while there are fewer than `reduction` rivals. A trial that
-            dominates all its rivals always goes on; one whose quality is not finite never does.
+            True for the best 1/reduction, for one that no rival dominates, and while there are fewer than
+            `reduction` rivals; never for one whose quality is not finite.
         """
         if not all(map(math.isfinite, newcomer)):
             return False
@@ -57,6 +62,8 @@ class StoppingRule:
         if len(finite) < self.reduction:
             return True
         points_N2 = np.array([newcomer, *finite])
+        if pareto.non_dominated(points_N2)[0]:
+            return True
         position = int(np.flatnonzero(pareto.order(points_N2) == 0)[0])
         return position < len(points_N2) / self.reduction
 
