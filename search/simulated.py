@@ -58,7 +58,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialRe
         widths = space.decode({name: named.get(name, 1.0) for name in space.dimensions}, request.target)
     plan_G = form.widths(widths)
     cost = float((space.model or form).predict(plan_G, space.cost))
-    spent = config.prune_steps if method_spec(request.method).widths == "learned" else 0
+    spent = config.prune_steps if method_spec(request.method).trains else 0
     steps = config.prune_steps + config.finetune_steps
     per_step = StepTimes.from_json(request.teacher["times"]).student_at(cost / world.plan.dense[world.plan.cost])
     rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
