@@ -122,6 +122,7 @@ class Chooser:
             fixed_shares(proposals.methods, choice.shares)
         self.proposals, self.choice = proposals, choice
         self._history = History(proposals.translate)
+        self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}  # one for all trials: 60 dimensions are kilobytes
         self._ladder: Sequence[tuple[str, Mapping[str, Any]]] | None = None
 
     def next(self, records: Sequence[TrialRecord], number: int) -> NewTrial:
@@ -155,7 +156,7 @@ class Chooser:
         starts = self.proposals.starts(method)
         if index < len(starts):
             return self._decoded(method, starts[index], number, START, {})
-        space = self.proposals.distributions(method)
+        space = self._space(method)
         history = self._history.seen(records, method, space)
         new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler")
         for again in range(REDRAWS):
@@ -192,6 +193,11 @@ class Chooser:
             params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed)
         return self._decoded(method, params, number, sampler, state)
 
+    def _space(self, method: str) -> Mapping[str, BaseDistribution]:
+        if method not in self._spaces:
+            self._spaces[method] = self.proposals.distributions(method)
+        return self._spaces[method]
+
     def _seed(self, number: int, purpose: str) -> int:
         return derived_seed(self.choice.seed, number, purpose)
 
@@ -199,7 +205,7 @@ class Chooser:
         self, method: str, params: Mapping[str, Any], number: int, origin: str, state: Mapping[str, Any]
     ) -> NewTrial:
         decoded = self.proposals.decode(method, params, self._seed(number, "decode"))
-        space = self.proposals.distributions(method)
+        space = self._space(method)
         if set(decoded.params) != set(space):
             raise ValueError(f"{method}: decode gave {sorted(decoded.params)}, the sub-space has {sorted(space)}")
         return NewTrial(

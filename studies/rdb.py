@@ -124,6 +124,9 @@ def read_trials(storage: RDBStorage, study_id: int) -> list[FrozenTrial]:
             name = names.setdefault(name, name)
             spaces[trial_id][name] = kind
             params[trial_id][name] = kind.to_external_repr(value)
+        shared: dict[tuple[tuple[str, int], ...], dict[str, BaseDistribution]] = {}
+        for trial_id, space in spaces.items():  # trials of one method share one
+            spaces[trial_id] = shared.setdefault(tuple((name, id(kind)) for name, kind in space.items()), space)
         values: dict[int, list[float]] = defaultdict(list)
         columns = (VALUES.c.value, VALUES.c.value_type)
         for trial_id, value, kind in rows_of(VALUES, VALUES.c.objective, *columns):
