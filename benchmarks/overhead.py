@@ -135,7 +135,7 @@ def tell(event):
         open({file!r}, "a").write(f"{{time.time()}} {{type(event).__name__}}\\n")
 options = dict(model_args=dict(ngf=8, n_blocks=1), image_size=32, n_train=64, n_test=16, trials=1, teacher_steps=1,
     finetune_steps=2, rungs=(0.5,), metric="shapes", teacher={teacher!r}, teacher_discriminator={judge!r},
-    recipe=dict(batch_size=4, distill_output=10.0), task_settings=dict(discriminator=dict(ndf=8)))
+    recipe=dict(batch_size=4, distill_output=10.0))
 Search("resnet", "builtin:shapes", "40%", "start", options, "sqlite:///{out}/start.db").run(tell)
 """
 
