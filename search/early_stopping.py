@@ -136,7 +136,7 @@ def agreements(records: Sequence[TrialRecord]) -> list[Agreement]:
     for step, values in sorted(pairs.items()):
         ranks_2N = [_ranks(column) for column in zip(*values, strict=True)]
         if len(values) >= 3 and all(np.ptp(ranks_N) > 0 for ranks_N in ranks_2N):
-            found.append(Agreement(step, float(np.corrcoef(*ranks_2N)[0, 1]), len(values)))
+            found.append(Agreement(step, float(np.corrcoef(np.array(ranks_2N))[0, 1]), len(values)))
     return found
 
 

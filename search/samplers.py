@@ -246,6 +246,7 @@ def _ratios(
     values_N2 = np.array([values for _, values in ended], dtype=float).reshape(-1, 2)
     at = target or (float(np.median(values_N2[:, 1])) if len(ended) else 1.0)
     found_G = np.exp(propose(points_NG, values_N2[:, 1], values_N2[:, 0], at, np.random.default_rng(seed)))
+    ranges = [(kind.low, kind.high) for kind in space.values() if isinstance(kind, FloatDistribution)]
     return {
-        name: float(np.clip(r, kind.low, kind.high)) for (name, kind), r in zip(space.items(), found_G, strict=True)
-    }  # type: ignore[attr-defined]
+        name: float(np.clip(ratio, low, high)) for name, ratio, (low, high) in zip(space, found_G, ranges, strict=True)
+    }

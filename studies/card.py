@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluators.measurement import Measurement
 from ..spaces.budget import describe
-from .int8 import Int8Report
+
+if TYPE_CHECKING:
+    from .int8 import Int8Report
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Card:
                 versions=dict(data["versions"]),
                 parity=Parity(**data["parity"]),
                 notes=tuple(data["notes"]),
-                int8=None if data.get("int8") is None else Int8Report.from_json(data["int8"]),
+                int8=None if data.get("int8") is None else _int8_report(data["int8"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the card is incomplete or of the wrong kind: {error}") from error
@@ -171,3 +173,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_shown, value)) or "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _int8_report(data: Mapping[str, Any]) -> Int8Report:
+    from .int8 import Int8Report  # brings torch and ONNX, which a table on screen does without
+
+    return Int8Report.from_json(data)
