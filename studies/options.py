@@ -26,11 +26,15 @@ DSteps = Annotated[int | None, typer.Option(help="Discriminator steps a generato
 Trials = Annotated[int | None, typer.Option(help="Total number of trials of the study.")]
 Hours = Annotated[float | None, typer.Option(help="End cleanly after so many hours.")]
 CpusPerTrial = Annotated[int, typer.Option(help="CPUs and threads of one trial.")]
-GpusPerTrial = Annotated[float, typer.Option(help="GPUs of one trial; parts of one allowed.")]
+GpusPerTrial = Annotated[
+    float | None,
+    typer.Option(help="GPUs of one trial: 0.5 puts two on one, 0 hides them; default: one if any."),
+]
 MaxConcurrent = Annotated[int | None, typer.Option(help="Most trials at once.")]
 ExecutorName = Annotated[str, typer.Option(help="ray, or local: one after another in this process.")]
 RayAddress = Annotated[str, typer.Option(help="local, or the address of a running cluster.")]
 MaxAttempts = Annotated[int, typer.Option(help="A trial that was started so often without an end fails.")]
+DiskQuota = Annotated[str | None, typer.Option(help="Most that the study's files may take, such as 20GB.")]
 Insecure = Annotated[bool, typer.Option(help="Join a Ray cluster that asks for no token.")]
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from ganprune.search.executor import Asked
-from ganprune.search.ray_executor import RayExecutor, RayOptions, environment, places
+from ganprune.search.ray_cluster import RayOptions, environment, places
+from ganprune.search.ray_executor import RayExecutor
 from ganprune.studies.reader import read_study
 
 HERE = Path(__file__).parent
@@ -39,9 +40,9 @@ def test_a_trial_too_large_is_refused(ray_running):
         places(RayOptions(cpus_per_trial=99))
 
 
-@pytest.mark.parametrize("options", [{"cpus_per_trial": 0}, {"gpus_per_trial": -1.0}])
+@pytest.mark.parametrize("options", [{"cpus_per_trial": 0}, {"gpus_per_trial": -1.0}, {"gpus_per_trial": 1.5}])
 def test_options_are_checked(options):
-    """A trial without a CPU, or with less than no GPU, is refused."""
+    """A trial without a CPU, or with less than no GPU, or one and a half, is refused."""
     with pytest.raises(ValueError, match="got"):
         RayOptions(**options)
 
@@ -94,7 +95,8 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path):
         from fake_proposals import FakeProposals
         from ganprune.search.engine import Engine
         from ganprune.search.engine_settings import EngineSettings
-        from ganprune.search.ray_executor import RayExecutor, RayOptions, ray_cluster
+        from ganprune.search.ray_cluster import RayOptions, ray_cluster
+        from ganprune.search.ray_executor import RayExecutor
         from ganprune.studies.store import Store
         options = RayOptions(num_cpus=2)
         with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store, ray_cluster(options):
