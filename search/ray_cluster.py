@@ -42,7 +42,8 @@ from ray._raylet import GcsClient
 try:
     GcsClient(address=sys.argv[1]).get_all_node_info(timeout=10)
 except Exception as error:
-    print("refused" if "nauthenticated" in str(error) + type(error).__name__ else f"error {error}")
+    text = f"{type(error).__name__} {error}".lower()
+    print("refused" if "token" in text or "unauthenticated" in text else f"error {error}")
 else:
     print("open")
 """

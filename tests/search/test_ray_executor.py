@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ganprune.search.executor import Asked
-from ganprune.search.ray_cluster import RayOptions, environment, places
+from ganprune.search.ray_cluster import RayOptions, environment, no_passwords, places, ray_cluster
 from ganprune.search.ray_executor import RayExecutor
 from ganprune.studies.reader import read_study
 
@@ -45,6 +45,35 @@ def test_options_are_checked(options):
     """A trial without a CPU, or with less than no GPU, or one and a half, is refused."""
     with pytest.raises(ValueError, match="got"):
         RayOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("gpus_per_trial", "fit"), [(0.5, 4), (1, 2), (2, 1), (0.3, 6), (0, 12), (None, 2)], ids=lambda value: str(value)
+)
+def test_parts_of_a_gpu_are_parts_of_one_gpu(monkeypatch, gpus_per_trial, fit):
+    """Two machines, one with two GPUs: a half each is four trials there; 0 fills the CPUs; the default is one GPU."""
+    nodes = [{"CPU": 8.0, "GPU": 2.0}, {"CPU": 4.0}]
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": True, "Resources": node} for node in nodes])
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 12.0, "GPU": 2.0})
+    assert places(RayOptions(gpus_per_trial=gpus_per_trial)) == fit
+
+
+def test_what_holds_a_password_is_kept_from_ray(monkeypatch):
+    """Variables with a password are gone while Ray starts and back afterwards: its processes keep what they inherit."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:secret@h/x")
+    monkeypatch.setenv("PGPASSWORD", "secret")
+    monkeypatch.setenv("HTTP_PAGE", "https://h/x@y")
+    with no_passwords():
+        assert not {"DATABASE_URL", "PGPASSWORD"} & set(os.environ)
+        assert os.environ["HTTP_PAGE"] == "https://h/x@y"
+    assert os.environ["PGPASSWORD"] == "secret"
+
+
+@pytest.mark.parametrize("address", ["auto", "ray://h:10001", "https://h:80", "h"])
+def test_a_remote_cluster_is_named_by_host_and_port(address):
+    """Nothing is joined by accident: an address is HOST:PORT, or `local`."""
+    with pytest.raises(RuntimeError, match="give local, or HOST:PORT"), ray_cluster(RayOptions(address=address)):
+        pass
 
 
 def test_environment_is_put_back(monkeypatch):
@@ -89,7 +118,8 @@ def test_a_worker_that_dies_while_starting_is_told_so():
 def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path):
     """Each ends a search on Ray at once: KeyboardInterrupt, nothing RUNNING, attempts given back, no trace of Ray's."""
     script = textwrap.dedent(f"""
-        import signal, sys
+        import os, signal, sys
+        os.environ["RAY_ADDRESS"] = "192.0.2.1:6379"  # a stray one is not joined
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
         sys.path.insert(0, {str(HERE)!r})
         from fake_proposals import FakeProposals
