@@ -56,6 +56,11 @@ def clean(folder: StudyFolder, records: Sequence[TrialRecord], weights: bool = F
             continue
         there = [folder.trial(record.number) / name for name in STATES + (WEIGHTS if weights else ())]
         bytes_there = sum(size_of(path) for path in there)
+        if folder.remote:
+            remote = folder.behind(str(record.number))
+            bytes_there = sum(remote.size(path.name) for path in there)
+            for path in there:
+                remote.remove(path.name)
         for path in there:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
         if bytes_there:

@@ -257,7 +257,7 @@ class Engine:
             cost=new.request["cost"],
             widths=new.request["widths"],
             seed=derived_seed(self.settings.choice.seed, record.number, "trial"),
-            workspace=str(self.folder.trial(record.number)),
+            workspace=self.folder.workspace(record.number),
             study=self._study,
             teacher=self._teacher,
             bits=new.request.get("bits", 32),

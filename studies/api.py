@@ -13,12 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..search.artifacts import StudyFolder
 from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.config import StudyConfig
 from ..search.engine import Engine
 from ..search.events import Listener, SearchEnded, ignore
 from ..search.ledger import TrialRecord
 from ..search.plan import StudyPlan, plan_study, with_own_source
+from ..search.remote import is_url
 from ..search.teacher import make_teacher
 from .card import Card
 from .changes import MADE_WITH, check_unchanged, made_with
@@ -55,7 +57,7 @@ class Search:
         name: The study's name.
         options: Any other field of `StudyConfig`, by name.
         storage: The database's URL.
-        artifacts: Folder of artifacts; None puts it beside the database.
+        artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it beside the database.
         run_options: How to run.
 
     Raises:
@@ -93,9 +95,9 @@ class Search:
             RuntimeError: The database cannot be used, or training failed.
         """
         plan = self.plan()
-        root = Path(self.artifacts) if self.artifacts else artifacts_beside(self.storage)
-        root = root.expanduser().absolute()
-        config = with_own_source(plan.config, root / self.name / "source")
+        root = str(self.artifacts or artifacts_beside(self.storage))
+        root = root if is_url(root) else Path(root).expanduser().absolute()
+        config = with_own_source(plan.config, StudyFolder.at(root, self.name).path / "source")
         attributes = {
             CONFIG: config.to_json(),
             VERSION: version("ganprune"),
@@ -116,6 +118,8 @@ def _search(
     config = plan.config
     teacher = make_teacher(config, store.folder.teacher, on_teacher)
     store.set_attribute(TEACHER, teacher)
+    for name in ("teacher", "source"):
+        store.folder.push(name)
     engine = Engine(
         store,
         plan.proposals(),
@@ -135,12 +139,14 @@ class Study:
     Attributes:
         record: Its attributes and trials.
         storage: The database's URL.
-        artifacts: The folder of artifacts.
+        artifacts: The folder of artifacts; where they lie behind a URL, this machine's copy.
+        remote: Their URL.
     """
 
     record: StudyRecord
     storage: str
     artifacts: Path
+    remote: str = ""
 
     @classmethod
     def open(cls, name: str, storage: str = DEFAULT_STORAGE, artifacts: str | Path | None = None) -> Study:
@@ -153,11 +159,22 @@ class Study:
         record = read_study(storage, name)
         kept = record.attributes.get("ganprune.artifacts")
         if artifacts:
-            root = Path(artifacts)
+            root = artifacts
         else:
             beside = artifacts_beside(storage)
-            root = Path(kept) if kept and not (beside / name).is_dir() else beside
-        return cls(record, storage, root.expanduser().absolute())
+            root = kept if kept and (is_url(kept) or not (beside / name).is_dir()) else beside
+        folder = StudyFolder.at(root, name)
+        return cls(record, storage, folder.root, folder.remote)
+
+    @property
+    def folder(self) -> StudyFolder:
+        """The study's files."""
+        return StudyFolder(self.artifacts, self.record.name, self.remote)
+
+    def at_hand(self) -> Path:
+        """The folder of artifacts, what lies behind a URL copied to this machine; training states are left there."""
+        self.folder.pull()
+        return self.artifacts
 
     @property
     def config(self) -> StudyConfig:
@@ -184,11 +201,11 @@ class Study:
             ValueError: The trial cannot be exported (its state is named), or the folder exists.
             RuntimeError: A file does not give what the network gives.
         """
-        return export_trial(self.record, trial, self.artifacts, Path(out), overwrite, int8)
+        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8)
 
     def export_front(self, out: str | Path, overwrite: bool = False, int8: bool = False) -> dict[int, Card]:
         """Writes every trial of the front, each into `out/trial-N`. Raises as `export`."""
-        return export_front(self.record, self.artifacts, Path(out), overwrite, int8)
+        return export_front(self.record, self.at_hand(), Path(out), overwrite, int8)
 
     def resume(
         self,
@@ -214,7 +231,8 @@ class Study:
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
         options = run_options or RunOptions()
-        with Store.open(self.storage, self.record.name, self.artifacts, options.max_attempts) as store:
+        self.at_hand()
+        with Store.open(self.storage, self.record.name, self.remote or self.artifacts, options.max_attempts) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])
             done = sum(record.state != "FAIL" for record in store.records())
             if trials is not None and trials < done:
@@ -225,4 +243,4 @@ class Study:
             check_unchanged(store, plan, accept_changes)
             store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
             _search(store, plan, options, on_event, on_teacher)
-        return Study.open(self.record.name, self.storage, self.artifacts)
+        return Study.open(self.record.name, self.storage, self.remote or self.artifacts)

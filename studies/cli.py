@@ -191,12 +191,11 @@ def gc(
     as_json: opt.Json = False,
 ) -> None:
     """Remove checkpoints of finished trials off the front; never a front's."""
-    from ..search.artifacts import StudyFolder
     from ..search.cleaning import clean
     from .api import Study
 
     study = Study.open(name, storage, artifacts)
-    done = clean(StudyFolder(study.artifacts, name), study.trials, weights)
+    done = clean(study.folder, study.trials, weights)
     if as_json:
         _print({"study": name, "trials": list(done.trials), "freed_bytes": done.freed})
     else:
@@ -217,7 +216,7 @@ def delete(
     study = Study.open(name, storage, artifacts)
     if not yes and not typer.confirm(f"remove study {name} with {len(study.trials)} trials and their files?"):
         raise typer.Exit(1)
-    delete_study(storage, name, study.artifacts)
+    delete_study(storage, name, study.remote or study.artifacts)
     print(f"study {name} is gone")
 
 

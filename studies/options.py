@@ -15,7 +15,9 @@ DEFAULT_STORAGE = "sqlite:///ganprune.db"
 Name = Annotated[str, typer.Argument(help="The study's name.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
 Storage = Annotated[str, typer.Option(help="Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
-Artifacts = Annotated[Path | None, typer.Option(help="Folder of weights and bundles; default: beside the database.")]
+Artifacts = Annotated[
+    str | None, typer.Option(help="Folder of weights, or an fsspec URL (s3://...); default: beside the database.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MODEL_HELP = "Catalog name, package.module:function, or path/to/file.py:function."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]

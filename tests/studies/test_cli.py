@@ -226,3 +226,31 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     code = "import sys; sys.argv = ['ganprune', '--help']\nfrom ganprune.studies import cli\ntry:\n cli.main()\nfinally:\n print(sorted(m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+def test_artifacts_behind_a_url(place, monkeypatch, capsys):
+    """A study whose files lie behind an fsspec URL is resumed and exported on a machine that has none of them."""
+    url = f"file://{place}/bucket"
+    shape = [
+        *TINY,
+        "--data",
+        "builtin:shapes",
+        "--n-train",
+        8,
+        "--n-test",
+        8,
+        "--budget",
+        "60%",
+        "--methods",
+        "uniform",
+    ]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "one"))
+    assert call(monkeypatch, "search", *shape, "--artifacts", url, "--trials", 2) == 0
+    assert (place / "bucket" / "search" / "1" / "generator.safetensors").is_file()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "two"))
+    assert call(monkeypatch, "resume", "search", "--trials", 3, "--executor", "local") == 0
+    assert call(monkeypatch, "export", "search", "--trial", 1, "--out", "b") == 0
+    assert call(monkeypatch, "gc", "search") == 0
+    assert "trials off the front removed" in capsys.readouterr().out
+    assert call(monkeypatch, "delete", "search", "--yes") == 0
+    assert not (place / "bucket" / "search").exists()
