@@ -76,6 +76,8 @@ class RayOptions:
         if self.cpus_per_trial < 1:
             raise ValueError(f"a trial needs 1 CPU or more; got {self.cpus_per_trial}")
         gpus = self.gpus_per_trial
+        if self.address != "local" and not re.fullmatch(r"[^/\s]+:\d+", self.address):
+            raise ValueError(f"--ray-address {self.address!r}: give local, or HOST:PORT of a cluster's head")
         if gpus is not None and (gpus < 0 or (gpus > 1 and gpus != int(gpus))):
             raise ValueError(f"GPUs per trial are a part of one, or a whole number of them; got {gpus:g}")
 
@@ -189,8 +191,6 @@ def worker_variables() -> Mapping[str, str]:
 
 
 def _check_remote(options: RayOptions) -> None:
-    if not re.fullmatch(r"[^/\s]+:\d+", options.address):
-        raise RuntimeError(f"--ray-address {options.address!r}: give local, or HOST:PORT of a cluster's head")
     if not options.insecure and not asks_for_token(options.address):
         raise RuntimeError(
             f"the Ray cluster at {options.address} asks for no token: anybody who reaches it can run code there; "

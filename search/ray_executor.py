@@ -91,5 +91,5 @@ def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:
     )
     with contextlib.suppress(Stopped):
         tuner.fit()
-    if searcher.halted:
-        raise OutOfDisk(searcher.halted)
+    if searcher.halted is not None:
+        raise searcher.halted

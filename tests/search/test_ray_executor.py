@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ganprune.search.executor import Asked
-from ganprune.search.ray_cluster import RayOptions, environment, no_passwords, places, ray_cluster
+from ganprune.search.ray_cluster import RayOptions, environment, no_passwords, places
 from ganprune.search.ray_executor import RayExecutor
 from ganprune.studies.reader import read_study
 
@@ -72,8 +72,8 @@ def test_what_holds_a_password_is_kept_from_ray(monkeypatch):
 @pytest.mark.parametrize("address", ["auto", "ray://h:10001", "https://h:80", "h"])
 def test_a_remote_cluster_is_named_by_host_and_port(address):
     """Nothing is joined by accident: an address is HOST:PORT, or `local`."""
-    with pytest.raises(RuntimeError, match="give local, or HOST:PORT"), ray_cluster(RayOptions(address=address)):
-        pass
+    with pytest.raises(ValueError, match="give local, or HOST:PORT"):
+        RayOptions(address=address)
 
 
 def test_environment_is_put_back(monkeypatch):
@@ -113,6 +113,23 @@ def test_a_worker_that_dies_while_starting_is_told_so():
     assert searcher.__getstate__() == {}
     with pytest.raises(RuntimeError, match="resumed from its database"):
         searcher.restore("anything")
+
+
+def test_a_cluster_that_is_gone_ends_the_search(monkeypatch):
+    """No machine alive: the search stops with a line that says so, instead of waiting for ever."""
+    from ganprune.search.searcher import LedgerSearcher, Lifecycle, Stopped
+
+    engine = Recorded()
+    engine.out_of_time = lambda: False
+    searcher = LedgerSearcher(engine)
+    hook = Lifecycle(searcher)
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": False}, {"Alive": True}])
+    hook.on_step_end(1, [])
+    monkeypatch.setattr("ray.nodes", lambda: [{"Alive": False}])
+    hook.looked = 0.0
+    with pytest.raises(Stopped):
+        hook.on_step_end(2, [])
+    assert "every machine of the Ray cluster is gone; `ganprune resume`" in str(searcher.halted)
 
 
 def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path):

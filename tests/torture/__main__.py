@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import shutil
 import sys
 import time
 from collections import Counter
@@ -42,6 +43,7 @@ def main() -> int:
             add(on_ray(calm, wanted.workers, wanted.raylets, wanted.ray_drivers, dice))
     finally:
         nursery.close()
+    shutil.rmtree(calm.folder, ignore_errors=True)
     print("\nkilled                    times")
     for kind, times in sorted(total.items()):
         print(f"{kind:24} {times:6}")

@@ -1,5 +1,6 @@
 """Studies that are killed again and again, and what must be true of each when it has ended after all."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +55,13 @@ class Torn:
             found += repeated(self.files / str(row[0]))
         return found
 
+    def examined(self, calm: "Torn") -> list[str]:
+        """Its faults; the files of a study without any are removed."""
+        found = self.faults(calm)
+        if not found:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return found
+
 
 def repeated(folder: Path) -> list[str]:
     """Steps of a trial that were trained although a checkpoint after them was on disk already."""
@@ -99,7 +107,7 @@ def drivers(nursery, calm, kills, dice, trials=TRIALS, aims=("random", "checkpoi
             done[moment] += sigkill(pid)
     for torn in studies:
         until_ended(torn, start)
-    return done, [fault for torn in studies for fault in torn.faults(calm)]
+    return done, [fault for torn in studies for fault in torn.examined(calm)]
 
 
 def servers(nursery, calm, kills, dice, server, trials=TRIALS):
@@ -120,12 +128,12 @@ def servers(nursery, calm, kills, dice, server, trials=TRIALS):
         if not torn.ended:
             died.append(f"a driver did not survive its server ({torn.folder})")
             until_ended(torn, lambda torn: nursery.driver(torn.folder, torn.url, trials))
-    return done, died + [fault for torn in studies for fault in torn.faults(calm)]
+    return done, died + [fault for torn in studies for fault in torn.examined(calm)]
 
 
 def on_ray(calm, workers, raylets, ray_drivers, dice, trials=TRIALS):
     """On a local Ray cluster: workers are killed under a driver that goes on; raylets and drivers take all with them."""
-    done, studies, running = Counter(), [], []
+    done, studies, running, hung = Counter(), [], [], []
     plan = ["raylet"] * raylets + ["driver on ray"] * ray_drivers
     dice.shuffle(plan)
 
@@ -157,11 +165,12 @@ def on_ray(calm, workers, raylets, ray_drivers, dice, trials=TRIALS):
                     done[kind := left.pop(0)] += 1
                     if kind != "worker":
                         plan.pop()
-            deadline = time.monotonic() + (900 if not plan else 60)
-            while lives(pid) and time.monotonic() < deadline:
+            deadline = time.monotonic() + 900
+            while lives(pid) and time.monotonic() < deadline:  # a driver whose raylet is gone ends by itself
                 time.sleep(0.1)
-            sigkill(pid)  # a driver that outlives its raylet
+            if sigkill(pid):
+                hung.append(f"a driver hangs ({torn.folder})")
     for torn in studies:
         until_ended(torn, start)
     running[-1].wait()
-    return done, [fault for torn in studies for fault in torn.faults(calm)]
+    return done, hung + [fault for torn in studies for fault in torn.examined(calm)]
