@@ -7,6 +7,7 @@ Study.open("name").export(trial=3, out="bundle")
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.config import StudyConfig
 from ..search.engine import Engine
 from ..search.events import Listener, SearchEnded, ignore
+from ..search.interrupts import HandedBack
 from ..search.ledger import TrialRecord
 from ..search.plan import StudyPlan, plan_study, with_own_source
 from ..search.remote import is_url
@@ -114,16 +116,33 @@ class Search:
 def _search(
     store: Store, plan: StudyPlan, options: RunOptions, on_event: Listener, on_teacher: OnTeacher | None
 ) -> SearchEnded:
-    """Teacher first, then trials; both go on from where an earlier run was interrupted."""
-    config = plan.config
-    teacher = make_teacher(config, store.folder.teacher, on_teacher)
+    """Teacher first, then trials; both go on from where an earlier run was interrupted, and share the time limit."""
+    config, began = plan.config, time.monotonic()
+
+    def left_hours() -> float | None:
+        return None if config.hours is None else config.hours - (time.monotonic() - began) / 3600
+
+    def on_step(step: int, steps: int, losses: Mapping[str, float]) -> None:
+        if on_teacher is not None:
+            on_teacher(step, steps, losses)
+        if (left := left_hours()) is not None and left <= 0:
+            raise HandedBack
+
+    try:
+        teacher = make_teacher(config, store.folder.teacher, on_step)
+    except HandedBack:
+        ended = SearchEnded("deadline", 0, 0, 0, 0)
+        on_event(ended)
+        return ended
     store.set_attribute(TEACHER, teacher)
     for name in ("teacher", "source"):
         store.folder.push(name)
+    left = left_hours()
+    settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
     engine = Engine(
         store,
         plan.proposals(),
-        engine_settings(config, options),
+        settings,
         store.folder,
         study=config.to_json(),
         teacher=teacher,

@@ -254,3 +254,27 @@ def test_artifacts_behind_a_url(place, monkeypatch, capsys):
     assert "trials off the front removed" in capsys.readouterr().out
     assert call(monkeypatch, "delete", "search", "--yes") == 0
     assert not (place / "bucket" / "search").exists()
+
+
+def test_the_time_limit_holds_for_the_teacher_too(place, monkeypatch, capsys):
+    """--hours that are over while the teacher is trained end the search cleanly; a resume trains on and searches."""
+    shape = [
+        *TINY,
+        "--data",
+        "builtin:shapes",
+        "--n-train",
+        8,
+        "--n-test",
+        8,
+        "--budget",
+        "60%",
+        "--methods",
+        "uniform",
+    ]
+    assert call(monkeypatch, "search", *shape, "--teacher-steps", 5000, "--trials", 1, "--hours", "0.0005") == 0
+    assert "search ended: deadline" in capsys.readouterr().out
+    assert not (place / "ganprune-artifacts" / "search" / "teacher" / "teacher.json").exists()
+    with monkeypatch.context() as patched:  # the rest of 5000 steps is not for a test
+        patched.setattr("ganprune.studies.api.make_teacher", lambda *_: pytest.fail("it goes on with the teacher"))
+        with pytest.raises(pytest.fail.Exception, match="goes on with the teacher"):
+            call(patched, "resume", "search", "--executor", "local")

@@ -36,13 +36,20 @@ class Torn:
         return self.folder / "a" / "s"
 
     def table(self) -> list[tuple]:
-        """All that a study is, to the weights' last bit, without times, attempts and places."""
-        return [
-            (t.number, t.state, t.new.method, t.new.params, t.new.origin, t.new.target, t.quality, t.cost, t.rungs,
-             t.constraints, t.stopped, t.attributes.get("plan"), t.attributes.get("architecture"),
-             t.attributes.get("artifact"), [m["value"] for m in t.attributes.get("measurements", ())])
-            for t in read_study(self.url, "s").trials
-        ]  # fmt: skip
+        """All that a study is, to the weights' last bit, without times, attempts and places.
+
+        Of stopped trials without weights and measurements: Ray ends them at their rung, where a trial in the
+        driver's own process still writes its result.
+        """
+        rows = []
+        for t in read_study(self.url, "s").trials:
+            kept = t.attributes if t.state == "COMPLETE" else {}
+            rows.append(
+                (t.number, t.state, t.new.method, t.new.params, t.new.origin, t.new.target, t.quality, t.cost, t.rungs,
+                 t.constraints, t.stopped, t.attributes.get("plan"), t.attributes.get("architecture"),
+                 kept.get("artifact"), [m["value"] for m in kept.get("measurements", ())])
+            )  # fmt: skip
+        return rows
 
     def faults(self, calm: "Torn") -> list[str]:
         """What is wrong with it: lost, repeated, left over, or otherwise than in the uninterrupted study."""
