@@ -122,7 +122,7 @@ def no_passwords() -> Iterator[None]:
 def _hide_command_line() -> None:
     if not any(_CREDENTIALS.search(argument) for argument in sys.orig_argv):
         return
-    from ray._raylet import setproctitle
+    from ray._raylet import setproctitle  # pyright: ignore[reportAttributeAccessIssue]
 
     setproctitle(_CREDENTIALS.sub("://***@", " ".join(sys.orig_argv)))
 

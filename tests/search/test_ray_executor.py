@@ -132,8 +132,9 @@ def test_a_cluster_that_is_gone_ends_the_search(monkeypatch):
     assert "every machine of the Ray cluster is gone; `ganprune resume`" in str(searcher.halted)
 
 
-def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path):
-    """Each ends a search on Ray at once: KeyboardInterrupt, nothing RUNNING, attempts given back, no trace of Ray's."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path, number):
+    """Each ends a search on Ray at once: KeyboardInterrupt, nothing RUNNING, attempts given back, no traceback."""
     script = textwrap.dedent(f"""
         import os, signal, sys
         os.environ["RAY_ADDRESS"] = "192.0.2.1:6379"  # a stray one is not joined
@@ -142,31 +143,26 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path):
         from fake_proposals import FakeProposals
         from ganprune.search.engine import Engine
         from ganprune.search.engine_settings import EngineSettings
-        from ganprune.search.ray_cluster import RayOptions, ray_cluster
+        from ganprune.search.ray_cluster import RayOptions
         from ganprune.search.ray_executor import RayExecutor
         from ganprune.studies.store import Store
-        options = RayOptions(num_cpus=2)
-        with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store, ray_cluster(options):
-            for _ in range(2):
-                engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
-                                on_event=lambda event: print(type(event).__name__, flush=True))
-                try:
-                    engine.run(RayExecutor(options), "fake_trials:run")
-                except KeyboardInterrupt:
-                    print({{record.state for record in store.records()}}, flush=True)
-            sys.exit(130)
+        with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store:
+            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
+                            on_event=lambda event: print(type(event).__name__, flush=True))
+            try:
+                engine.run(RayExecutor(RayOptions(num_cpus=2)), "fake_trials:run")
+            except KeyboardInterrupt:
+                sys.exit(130)
     """)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     driver = subprocess.Popen([sys.executable, "-c", script], **pipes)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        for awaited in ("SearchStarted", "TrialStarted"):
-            while driver.stdout.readline().strip() != awaited:
-                assert driver.poll() is None
-        time.sleep(0.5)
-        driver.send_signal(number)
+    while driver.stdout.readline().strip() != "TrialStarted":
+        assert driver.poll() is None
+    time.sleep(0.5)
+    driver.send_signal(number)
     rest, errors = driver.communicate(timeout=240)
     assert driver.returncode == 130
-    assert rest.split("\n")[-3:-1] == ["SearchEnded", "{'WAITING'}"]
+    assert rest.strip().endswith("SearchEnded")
     assert "Traceback" not in errors
     trials = read_study(f"sqlite:///{tmp_path}/s.db", "s").trials
     assert {t.state for t in trials} == {"WAITING"}
