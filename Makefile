@@ -42,6 +42,7 @@ bench: install-test
 	$(BIN)/python benchmarks/plans_per_second.py
 	$(BIN)/python benchmarks/frechet_speed.py
 	$(BIN)/python benchmarks/search_quality.py
+	$(BIN)/python benchmarks/overhead.py --marks 10,1000
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo

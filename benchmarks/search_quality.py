@@ -21,12 +21,14 @@ import numpy as np
 import torch
 from ganprune.gan_models.catalog import build
 from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.pruning.method import Pruned
+from ganprune.gan_models.pruning.catalog import make_method, method_spec
+from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, land
 from ganprune.gan_models.surgery import cut
 from ganprune.search import trial as trials
 from ganprune.search.bench import Bench, open_bench
 from ganprune.search.config import StudyConfig
+from ganprune.search.cut_check import CutCheck
 from ganprune.search.request import TrialRequest
 from ganprune.search.teacher import make_teacher, resolve
 from ganprune.spaces.widths import WidthSpace
@@ -51,16 +53,14 @@ def finetuned(
 ) -> float:
     """Quality of one plan after the study's fine-tuning, from the teacher's weights or from random ones."""
     torch.manual_seed(seed)
-    source = build(bench.config.model, bench.config.model_args) if scratch else bench.generators[bench.network]
+    source = build(bench.config.model, bench.config.model_args) if scratch else bench.generators[bench.names[0]]
     model = cut(source, bench.groups, plan).requires_grad_(True)
     cost = float(bench.groups.form.predict(bench.groups.form.widths(plan.widths)))
     request = TrialRequest(
         seed, 1, "uniform", {}, cost, "macs", None, seed, str(folder), bench.config.to_json(), teacher
     )
-    counted = {
-        name: float(bench.groups.form.predict(bench.groups.form.widths(plan.widths), name)) for name in trials.COUNTED
-    }
-    run = trials._Trial(bench, request, Pruned(model, plan), counted, trials._Clock(), lambda report: True)
+    checked = CutCheck({"macs": cost}, (), {})
+    run = trials._Trial(bench, request, Pruned(model, plan), checked, trials._Clock(), lambda report: True)
     return float(run.finetune().quality or float("nan"))
 
 
@@ -72,7 +72,7 @@ def row(name: str, values: list[float]) -> None:
 def inherit(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> None:
     """Half width, the same plan: the teacher's strongest channels against training from scratch."""
     plan_widths = {name: max(1, size // 2) for name, size in bench.groups.sizes.items()}
-    scores = l1_scores(bench.generators[bench.network], bench.groups)
+    scores = l1_scores(bench.generators[bench.names[0]], bench.groups)
     plan = ChannelPlan({n: tuple(sorted(np.argsort(-scores[n], kind="stable")[:w])) for n, w in plan_widths.items()})
     share = float(bench.groups.form.predict(bench.groups.form.widths(plan.widths))) / bench.groups.form.dense()
     print(f"half width ({share:.1%} of MACs), {STEPS} steps, fd[shapes,n=300], teacher {quality(teacher):.2f}:")
@@ -82,12 +82,12 @@ def inherit(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> N
 
 def scores(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> None:
     """`magnitude` at 25 % and 10 % of MACs with its scores, and with random ones."""
-    method = trials.make_method("magnitude")
+    method = make_method("magnitude")
     for share in (0.25, 0.1):
-        target = trials.Target("macs", share * bench.groups.form.dense())
+        target = Target("macs", share * bench.groups.form.dense())
         print(f"{share:.0%} of MACs, {STEPS} steps, fd[shapes,n=300]:")
-        model = bench.generators[bench.network]
-        job = trials.PruneJob(model, "G", bench.groups, target, None, trials.method_spec("magnitude").defaults(), 0)
+        model = bench.generators[bench.names[0]]
+        job = PruneJob(model, "G", bench.groups, target, None, method_spec("magnitude").defaults(), 0)
         plans = {"uniform widths, strongest channels": [_uniform(bench, target.value)] * len(seeds)}
         plans["magnitude"] = [method.prune(job).plan] * len(seeds)
         plans["magnitude, random scores"] = [_random(bench, target, seed) for seed in seeds]
@@ -99,13 +99,13 @@ def scores(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> No
 
 def _uniform(bench: Bench, target: float) -> ChannelPlan:
     widths = WidthSpace(bench.groups.form).uniform(target)
-    ranked = l1_scores(bench.generators[bench.network], bench.groups)
+    ranked = l1_scores(bench.generators[bench.names[0]], bench.groups)
     return ChannelPlan({n: tuple(sorted(np.argsort(-ranked[n], kind="stable")[:w])) for n, w in widths.items()})
 
 
-def _random(bench: Bench, target: trials.Target, seed: int) -> ChannelPlan:
+def _random(bench: Bench, target: Target, seed: int) -> ChannelPlan:
     draw = np.random.default_rng(seed)
-    ranked = l1_scores(bench.generators[bench.network], bench.groups)
+    ranked = l1_scores(bench.generators[bench.names[0]], bench.groups)
     return land(bench.groups.form, {n: draw.permutation(s) for n, s in ranked.items()}, target)
 
 

@@ -70,7 +70,7 @@ class CostForm:
         bounds = np.cumsum([0, *sizes.values()])
         merged: dict[bytes, tuple[Floats, dict[str, float]]] = {}
         for row in rows:
-            sides = np.concatenate([_linear(row.left, bounds), _linear(row.right, bounds)])
+            sides = np.concatenate([linear_in_widths(row.left, bounds), linear_in_widths(row.right, bounds)])
             _, totals = merged.setdefault(sides.tobytes(), (sides, {}))
             for cost, coefficient in row.coefficients.items():
                 totals[cost] = totals.get(cost, 0.0) + coefficient
@@ -150,8 +150,8 @@ class CostForm:
     ) -> NDArray[np.int64]:
         """Widths proportional to the given ratios whose cost is at or under a target, and close to it.
 
-        One multiplier is found by bisection; the rest of the target is filled channel by channel, the group
-        furthest below its ideal width first.
+        One multiplier is found by bisection (or, with a model, by pricing all of them); the rest of the target is
+        filled channel by channel, the group furthest below its ideal width first.
 
         Args:
             ratios: Positive weights [G], relative to full width.
@@ -159,7 +159,7 @@ class CostForm:
             cost: The cost's name.
             floor: Fewest channels of a group.
             multiple: Widths are multiples of this, or full.
-            model: Prices plans in the place of this form; its cost must not fall as widths grow.
+            model: Prices plans in the place of this form; its cost may rise and fall.
 
         Raises:
             InfeasibleBudget: Even the smallest plan costs more.
@@ -170,25 +170,48 @@ class CostForm:
             raise ValueError(
                 f"ratios must be {len(self.sizes)} positive numbers, one a group, got shape {ratios.shape}"
             )
-        priced = model or self
         smallest = self.floors(floor, multiple)
-        least = float(priced.predict(smallest, cost))
+        least = float((model or self).predict(smallest, cost))
         if least > target:
             raise InfeasibleBudget(
                 f"target {target:g} {cost} cannot be met: the smallest plan ({floor} channel(s) a group, multiples of "
                 f"{multiple}) costs {least:g}; raise the budget"
             )
+        if model is not None:
+            return self._scan(ratios, target, cost, floor, multiple, model)
         low, high = 0.0, 1.0 / float(ratios.min())
-        if float(priced.predict(self.fit(self.sizes * ratios * high, floor, multiple), cost)) <= target:
+        if float(self.predict(self.fit(self.sizes * ratios * high, floor, multiple), cost)) <= target:
             return self.sizes.copy()
         for _ in range(60):
             middle = 0.5 * (low + high)
-            if float(priced.predict(self.fit(self.sizes * ratios * middle, floor, multiple), cost)) <= target:
+            if float(self.predict(self.fit(self.sizes * ratios * middle, floor, multiple), cost)) <= target:
                 low = middle
             else:
                 high = middle
         ideal = np.minimum(self.sizes * ratios * high, self.sizes)
-        return self.fill(self.fit(self.sizes * ratios * low, floor, multiple), ideal, target, cost, multiple, priced)
+        return self.fill(self.fit(self.sizes * ratios * low, floor, multiple), ideal, target, cost, multiple)
+
+    def _scan(
+        self, ratios: Floats, target: float, cost: str, floor: int, multiple: int, model: CostModel
+    ) -> NDArray[np.int64]:
+        """As `solve`, by pricing every plan on the ray of the ratios at once: a model's cost may fall as widths grow.
+
+        Of the plans at or under the target the one with the most channels is taken, then filled up.
+        """
+        per_unit = self.sizes * ratios
+        steps = [
+            np.append(np.arange(multiple, n + 1, multiple), n) / unit
+            for n, unit in zip(self.sizes, per_unit, strict=True)
+        ]
+        multipliers = np.append(0.0, np.unique(np.concatenate(steps)))
+        plans = np.unique(self.fit(multipliers[:, None] * per_unit, floor, multiple), axis=0)
+        fitting = plans[model.predict(plans, cost) <= target]  # the smallest plan is one of them
+        widths = fitting[np.argmax(fitting.sum(axis=1))]
+        if np.array_equal(widths, self.sizes):
+            return widths
+        reached = np.min(widths / per_unit, where=widths < self.sizes, initial=np.inf)
+        ideal = np.minimum(per_unit * (reached * 1.05), self.sizes)
+        return self.fill(widths, ideal, target, cost, multiple, model)
 
     def fill(
         self,
@@ -229,8 +252,13 @@ class CostForm:
         return used, a[used]
 
 
-def _linear(flat: NDArray[np.int64], bounds: NDArray[np.int64]) -> Floats:
-    """[1 + G]: positions that always stay, then positions a channel of each group."""
+def linear_in_widths(flat: NDArray[np.int64], bounds: NDArray[np.int64]) -> Floats:
+    """[1 + G]: positions that always stay, then positions a channel of each group.
+
+    Args:
+        flat: Channels as in `AxisChannels.flat`.
+        bounds: int [G + 1], where each group's channels begin, and the end.
+    """
     result = np.zeros(len(bounds))
     result[0] = np.count_nonzero(flat == 0)
     group = np.searchsorted(bounds, flat[flat > 0] - 1, side="right") - 1

@@ -34,23 +34,48 @@ def export_onnx(model: nn.Module, example: Tensor, path: str | Path, optimise: b
     Raises:
         RuntimeError: the network cannot be traced, needs an operation that ONNX lacks, or fixes its batch.
     """
-    path = Path(path)
     # Never traced with a batch of one: torch.export refuses to leave a 1 free, and the exporter would fall
     # back to ways that trace less faithfully.
     example = example.detach().cpu().float()
     example = example if len(example) > 1 else torch.cat([example, example])
+    _write(model, (example,), Path(path), [INPUT], ({0: torch.export.Dim(BATCH)},), optimise)
+
+
+def export_fixed(model: nn.Module, inputs: tuple[Tensor, ...], path: str | Path) -> None:
+    """Write `model` in eval mode as one ONNX file for inputs of exactly these sizes: what a latency is measured of.
+
+    Args:
+        model: any number of input tensors, one output tensor or several; not changed.
+        inputs: one of each, batch included.
+        path: as `export_onnx`.
+
+    Raises:
+        RuntimeError: the network cannot be traced, or needs an operation that ONNX lacks.
+    """
+    examples = tuple(x.detach().cpu().float() for x in inputs)
+    _write(model, examples, Path(path), [f"{INPUT}{i}" for i in range(len(examples))], None, optimise=True)
+
+
+def _write(
+    model: nn.Module,
+    examples: tuple[Tensor, ...],
+    path: Path,
+    names: list[str],
+    dynamic: tuple[dict[int, torch.export.Dim], ...] | None,
+    optimise: bool,
+) -> None:
     exported = copy.deepcopy(model).cpu().float().eval()
     with written_beside(path) as beside:
         try:
             with _quiet():
                 torch.onnx.export(
                     exported,
-                    (example,),
+                    examples,
                     beside,
                     dynamo=True,
-                    input_names=[INPUT],
-                    output_names=[OUTPUT],
-                    dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+                    input_names=names,
+                    output_names=[OUTPUT] if dynamic else None,
+                    dynamic_shapes=dynamic,
                     external_data=False,
                     verbose=False,
                     optimize=optimise,

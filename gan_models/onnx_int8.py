@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
+import onnx_ir
 import torch
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
+from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 
 from .checkpoint import written_beside
 from .onnx import export_onnx, session_of
+from .onnx_graph import QuantisedGraph
 from .quant_settings import LayerRanges, Quantisation, QuantSettings, Range
 from .quantization import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
 
@@ -123,8 +125,10 @@ def export_int8(
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.onnx"
         export_onnx(model, example, plain, optimise=False)
-        file = onnx.load(plain)
-    graph = _Graph(file.graph)
+        model_ir = onnx_ir.load(plain)
+    fold_constants(model_ir)  # not the exporter's own optimiser, which folds BatchNorm into weights, too
+    file = onnx_ir.to_proto(model_ir)
+    graph = QuantisedGraph(file.graph)
     layers = quantised_layers(model)
     for name, entry in quantisation.ranges.items():
         if name not in layers:
@@ -161,7 +165,7 @@ def stored_bytes(path: str | Path) -> int:
 
 
 def _quantise_layer(
-    graph: _Graph, name: str, module: nn.Module, ranges: LayerRanges, settings: QuantSettings, unsigned: bool
+    graph: QuantisedGraph, name: str, module: nn.Module, ranges: LayerRanges, settings: QuantSettings, unsigned: bool
 ) -> None:
     weight, axis = module.get_parameter("weight").detach().cpu().float(), channel_axis(module)
     bias = module._parameters.get("bias")
@@ -179,8 +183,8 @@ def _quantise_layer(
             scale = torch.maximum(torch.where(empty, scale.max().clamp(min=1e-8), scale), least)
         else:
             scale = torch.maximum(scale, least.max())
-    graph.weight(name, weight, scale, axis, unsigned)
     integer = all(node.op_type in ("Conv", "Gemm") for node in nodes)
+    graph.weight(name, weight, scale, axis, unsigned, folded=not integer)
     if bias is not None and integer:
         graph.bias(name, bias.detach().cpu().float(), scale * input_scale)
     for i, node in enumerate(nodes):
@@ -194,97 +198,3 @@ def _quantise_layer(
 def _grid(values: Range, settings: QuantSettings) -> tuple[float, int]:
     scale, zero = affine_grid(torch.tensor(values[0]), torch.tensor(values[1]), settings)
     return float(scale), int(zero)
-
-
-class _Graph:
-    """Edits of an ONNX graph; nodes are put in order at the end."""
-
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
-        self.nodes: list[onnx.NodeProto] = list(graph.node)
-        self.before: dict[int, list[onnx.NodeProto]] = {}
-        self.after: dict[int, list[onnx.NodeProto]] = {}
-        self.first: list[onnx.NodeProto] = []
-
-    def consumers(self, tensor: str) -> list[onnx.NodeProto]:
-        """Nodes that compute with a weight, through a transposition of it too; not those that ask for its shape."""
-        found = []
-        for node in self.nodes:
-            if tensor in node.input and node.op_type != "Shape":
-                found += self.consumers(node.output[0]) if node.op_type == "Transpose" else [node]
-        return found
-
-    def weight(self, name: str, weight: Tensor, scale: Tensor, axis: int, unsigned: bool) -> None:
-        """Stores a weight as integers; a dequantised one of the old name takes its place."""
-        shape = [1] * weight.ndim
-        shape[axis] = -1
-        steps = torch.round(weight / scale.reshape(shape if scale.ndim else ()))
-        middle = 128 if unsigned else 0
-        kind = np.uint8 if unsigned else np.int8
-        self._constant(f"{name}.weight_int", (steps + middle).numpy().astype(kind))
-        self._constant(f"{name}.weight_scale", scale.numpy())
-        self._constant(f"{name}.weight_zero", np.full(scale.shape, middle, kind))
-        self._dequantised(name, "weight", scale.ndim, axis)
-
-    def bias(self, name: str, bias: Tensor, scale: Tensor) -> None:
-        """Stores a bias as int32."""
-        scale = scale.reshape(-1).expand(len(bias)) if scale.ndim else scale
-        self._constant(f"{name}.bias_int", torch.round(bias.double() / scale.double()).numpy().astype(np.int32))
-        self._constant(f"{name}.bias_grid", scale.numpy())
-        self._constant(f"{name}.bias_zero", np.zeros(scale.shape, np.int32))
-        self._dequantised(name, "bias", scale.ndim, 0)
-
-    def grid_before(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
-        """Puts what a node reads on a grid."""
-        pair = self._pair(node.input[0], name, f"{name}_on_grid", scale, zero)
-        node.input[0] = f"{name}_on_grid"
-        self.before.setdefault(id(node), []).extend(pair)
-
-    def grid_after(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
-        """Puts what a node gives on a grid."""
-        given = node.output[0]
-        node.output[0] = f"{name}_off_grid"
-        self.after.setdefault(id(node), []).extend(self._pair(node.output[0], name, given, scale, zero))
-
-    def finish(self) -> None:
-        """Writes the nodes back, in an order in which each comes after what it reads."""
-        ordered = list(self.first)
-        for node in self.nodes:
-            ordered += [*self.before.get(id(node), []), node, *self.after.get(id(node), [])]
-        read = {output.name for output in self.graph.output}
-        kept = []
-        for node in reversed(ordered):  # what made the zeros that stood in for a missing bias is read by none
-            if read.intersection(node.output):
-                read.update(node.input)
-                kept.append(onnx.NodeProto.FromString(node.SerializeToString()))
-        for node in kept:  # where in PyTorch's sources a node comes from is several times the size of small weights
-            node.ClearField("metadata_props")
-            node.ClearField("doc_string")
-        constants = [tensor for tensor in self.graph.initializer if tensor.name in read]
-        for field, values in (("node", kept[::-1]), ("initializer", constants), ("value_info", [])):
-            self.graph.ClearField(field)
-            getattr(self.graph, field).extend(values)
-
-    def _constant(self, name: str, value: np.ndarray) -> None:
-        self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name))
-
-    def _dequantised(self, name: str, leaf: str, dimensions: int, axis: int) -> None:
-        old = f"{name}.{leaf}"
-        for i, tensor in enumerate(self.graph.initializer):
-            if tensor.name == old:
-                del self.graph.initializer[i]
-                break
-        scale = f"{name}.weight_scale" if leaf == "weight" else f"{name}.bias_grid"
-        node = helper.make_node("DequantizeLinear", [f"{old}_int", scale, f"{old}_zero"], [old], name=f"{old}_real")
-        if dimensions:
-            node.attribute.append(helper.make_attribute("axis", axis))
-        self.first.append(node)
-
-    def _pair(self, given: str, name: str, result: str, scale: float, zero: int) -> list[onnx.NodeProto]:
-        self._constant(f"{name}_scale", np.array(scale, np.float32))
-        self._constant(f"{name}_zero", np.array(zero, np.uint8))
-        grid = [f"{name}_scale", f"{name}_zero"]
-        return [
-            helper.make_node("QuantizeLinear", [given, *grid], [f"{name}_int"], name=f"{name}_quantise"),
-            helper.make_node("DequantizeLinear", [f"{name}_int", *grid], [result], name=f"{name}_restore"),
-        ]

@@ -49,7 +49,11 @@ class Work:
 
 @dataclass
 class Walk:
-    """What is known while walking the graph."""
+    """What is known while walking the graph.
+
+    `graph` and `values` (node name -> what was traced of it) are for those who look at single calls afterwards;
+    `parameters` maps a node's name to the parameter or buffer that it stands for.
+    """
 
     book: LabelBook
     gates: list[Gate] = field(default_factory=list)
@@ -59,6 +63,9 @@ class Walk:
     modules: dict[str, torch.nn.Module] = field(default_factory=dict)
     normalised: set[str] = field(default_factory=set)
     sites: list[Site] = field(default_factory=list)
+    graph: torch.fx.Graph | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
 
     def add_work(
         self, call: Call, rows: np.ndarray | None, columns: np.ndarray | None, exact: int, published: int

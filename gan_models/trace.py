@@ -164,8 +164,8 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
     signature = program.graph_signature
     first_name = _first_names(model)
     named = {node: first_name[name] for node, name in _graph_inputs(signature)}
-    walk = Walk(LabelBook(), modules=dict(model.named_modules()))
-    values: dict[str, Any] = {}
+    walk = Walk(LabelBook(), modules=dict(model.named_modules()), graph=program.graph, parameters=named)
+    values = walk.values
     parameters: dict[str, Traced] = {}  # a tied parameter may enter the graph under each of its names
     for node in program.graph.nodes:
         if node.op == "placeholder":

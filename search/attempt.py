@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .artifacts import write_result
 from .remote import at_hand
@@ -31,6 +32,11 @@ class OutOfDisk(RuntimeError):
 
 
 def load_run(run: str) -> Run:
+    """The `Run` that `package.module:function` names. Raises as `load_function`."""
+    return load_function(run)
+
+
+def load_function(run: str) -> Callable[..., Any]:
     """The callable that `package.module:function` names.
 
     Raises:

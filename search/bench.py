@@ -19,6 +19,7 @@ from ..evaluators.suite import measure_quality
 from ..gan_models.catalog import build
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into, load_weights, sha256
+from ..gan_models.cost_form import CostModel
 from ..gan_models.groups import find_groups
 from ..gan_models.training.data import ImageSet, open_split
 from ..gan_models.training.loop import best_device
@@ -27,6 +28,7 @@ from ..spaces.widths import select
 from .artifacts import read_json
 from .config import StudyConfig
 from .eval_images import TEST_VS_TEST, inputs_of_test, target_of
+from .latency import OpenedProfile, latency_model, open_latency
 from .sides import Side, examples, joined, mean_quality, new_network, pruned_names, sides_of
 
 REAL = "real.safetensors"
@@ -52,6 +54,7 @@ class Bench:
         train_data, test_data: Images.
         encoder: Of the quality.
         real_features: Of the protocol's real images [M, d], by the generator whose outputs they are compared with.
+        latency: The device's latency profile, where a budget is in ms.
     """
 
     config: StudyConfig
@@ -65,6 +68,7 @@ class Bench:
     test_data: ImageSet
     encoder: Encoder
     real_features: dict[str, Tensor | FeatureSample]
+    latency: OpenedProfile | None = None
 
     def task(self) -> Task:
         """A fresh task: it may hold an image pool, so no two runs share one."""
@@ -73,6 +77,11 @@ class Bench:
     def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
         """Of all generators those that are pruned, as one network."""
         return joined(self.config, generators)
+
+    @property
+    def latency_model(self) -> CostModel | None:
+        """Prices plans of what is pruned in ms; None where no budget is in ms."""
+        return latency_model(self.latency, self.groups, self.sides)
 
     def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
         """Quality of what is pruned on the test images; the first one is the study's quality.
@@ -177,6 +186,7 @@ def _open(config_text: str, folder: str, digest: str) -> Bench:
     groups = groups_of(config, joined(config, generators).cpu())
     spec = config.data_spec()
     weights = Path(config.inception_weights) if config.inception_weights else None
+    latency = open_latency(config)
     return Bench(
         config=config,
         device=device,
@@ -184,11 +194,12 @@ def _open(config_text: str, folder: str, digest: str) -> Bench:
         generators=generators,
         discriminators=discriminators,
         groups=groups,
-        sides=sides_of(config, groups),
+        sides=sides_of(config, groups, latency),
         train_data=open_split(spec, "train"),
         test_data=open_split(spec, "test"),
         encoder=load_encoder(config.metric, weights).to(device),
         real_features=_real_features(load_weights(path / REAL), names),
+        latency=latency,
     )
 
 

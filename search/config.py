@@ -27,7 +27,7 @@ METRICS = ("auto", "inception", "shapes")
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 # What may differ between two runs of one study: none of it changes what a trial is.
-FREE = ("name", "trials", "hours", "device", "data_workers")
+FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class StudyConfig:
         load_size, flip, direction, strict, n_train, n_test: See `DataSpec`.
         convention: `exact` or `published` MACs, for budgets in MACs and percent.
         methods: Pruning methods that compete.
-        method_settings: Settings of methods that are not searched, by `method.setting`.
+        method_settings: Settings of methods that are fixed, and so not searched, by `method.setting`.
         trials: The study's total.
         ladder: Uniform plans tried first; 0 chooses by the number of trials.
         teacher: Weights of the generator (.safetensors or .pth); empty: it is trained.
@@ -58,7 +58,8 @@ class StudyConfig:
         prune_steps: Training steps that a method may spend; methods that do not train fine-tune so much longer.
         finetune_steps: Training steps after pruning.
         rungs: Shares of `finetune_steps` at which a trial is measured.
-        reduction: At a rung one trial in so many goes on; 0 lets all run to the end.
+        reduction: At a rung one trial in so many goes on; 0 lets all run to the end; None: 3 in a study of 8 trials
+            or more, else 0.
         teacher_recipe, recipe: How the teacher is trained, how trials are.
         metric: Features of the quality: `inception` (FID), `shapes` (bundled encoder), `auto`: Inception where
             its weights are at hand when the study is made.
@@ -79,6 +80,8 @@ class StudyConfig:
         device: auto, cpu, cuda.
         hours: Time limit of one run; None for none.
         data_workers: Processes that read images ahead of one training; 0 reads in the trial itself.
+        latency_profile: File of the device's latency profile, for budgets in ms.
+        latency_sha256: Of its content; empty until the study has its own copy.
 
     Raises:
         ValueError: One line: what was given, what is allowed.
@@ -111,7 +114,7 @@ class StudyConfig:
     prune_steps: int = 0
     finetune_steps: int = 4_000
     rungs: tuple[float, ...] = (0.25, 0.5)
-    reduction: int = 0
+    reduction: int | None = None
     teacher_recipe: Recipe = field(default_factory=Recipe)
     recipe: Recipe = field(default_factory=lambda: Recipe(distill_output=DISTILL))
     metric: Metric = "auto"
@@ -120,7 +123,7 @@ class StudyConfig:
     n_eval: int = 0
     protocol: str = "test-vs-test"
     health: HealthLimits = field(default_factory=HealthLimits)
-    sampler: str = "tpe"
+    sampler: str = "linear"
     mode: str = "pareto"
     shares: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
@@ -136,6 +139,8 @@ class StudyConfig:
     device: str = "auto"
     hours: float | None = None
     data_workers: int = 0
+    latency_profile: str = ""
+    latency_sha256: str = ""
 
     def __post_init__(self) -> None:
         """Checks everything that needs no torch and no data."""
@@ -149,7 +154,8 @@ class StudyConfig:
         for text in self.budgets:
             parse_budget(text, self.convention)
         for method in self.methods:
-            method_spec(method)
+            if method_spec(method).trains and not self.prune_steps:
+                raise ValueError(f"{method} trains before it cuts: give it --prune-steps")
         check_fixed(self.method_settings)
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise ValueError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
@@ -197,7 +203,7 @@ class StudyConfig:
             raise ValueError(
                 f"rungs are rising shares of the fine-tuning steps between 0 and 1; got {list(self.rungs)}"
             )
-        if self.reduction == 1 or self.reduction < 0:
+        if self.reduction is not None and (self.reduction == 1 or self.reduction < 0):
             raise ValueError(f"reduction is 0 (off) or 2 and more; got {self.reduction}")
         if self.hours is not None and not self.hours > 0:
             raise ValueError(f"hours must be above 0; got {self.hours}")

@@ -14,6 +14,7 @@ from ..evaluators.cost import count_cost
 from ..evaluators.measurement import Measurement
 from ..evaluators.memory import peak_activation_bytes
 from ..gan_models.cost_form import stored_cost
+from ..gan_models.latency_form import LATENCY
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.gates import gated_call, plan_gates
 from ..gan_models.pruning.method import Pruned
@@ -38,7 +39,7 @@ class CutCheck:
     """What a cut network costs.
 
     Attributes:
-        counted: By the names that budgets use, one image.
+        counted: By the names that budgets use, one image; `latency_ms` is predicted.
         costs: The same and the peak activation memory, as measurements.
         record: For the trial's record: operators that no count holds, and what the second counter has no rule for.
     """
@@ -86,12 +87,15 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
         how["bytes"] += f", stored in {pruned.quantised.bits} bits"
         if predicted != counted["bytes"]:
             raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantised network's {counted['bytes']:.0f}")
-    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
-        raise CutMismatch(f"{request.cost} {counted[request.cost]:.0f} is above the target {request.target:.0f}")
-    if not pruned.steps:
-        _check_outputs(bench, pruned.model, pruned.plan)
     units = UNITS | {"macs_published": "MACs"}
     costs = [Measurement(name, value, units[name], protocol=how[name]) for name, value in counted.items()]
+    if (model := bench.latency_model) is not None and bench.latency is not None:
+        counted[LATENCY] = float(model.predict(widths, LATENCY))
+        costs.append(bench.latency.predicted(counted[LATENCY]))
+    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
+        raise CutMismatch(f"{request.cost} {counted[request.cost]:.6g} is above the target {request.target:.6g}")
+    if not pruned.steps:
+        _check_outputs(bench, pruned.model, pruned.plan)
     record = {
         "uncounted": dict(cost.uncounted),
         "missed_by_thop": dict(cost.missed_by_thop),

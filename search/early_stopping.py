@@ -1,8 +1,13 @@
 """When a running trial is stopped: two-objective successive halving, asynchronous, as a pure rule.
 
 At each rung a trial is compared with all that reached it, by non-dominated rank and then crowding distance on
-(quality at the rung, cost); the best 1/reduction go on. Our reconstruction after ASHA (Li et al. 2020) and NSGA-II's
-order (Deb et al. 2002). The rung table is read from the record each time, so a resumed study has it at once.
+(quality at the rung, cost); the best 1/reduction go on, and whoever none of the others dominates. Our reconstruction
+after ASHA (Li et al. 2020) and NSGA-II's order (Deb et al. 2002). The rung table is read from the record each time, so
+a resumed study has it at once.
+
+Without the last clause crowding stops what fills the gaps of a front that is longer than the cut: a study that begins
+with a ladder then ends with its ladder (benchmarks/which_stopping.py: 0.727 of hypervolume where no stopping has 0.738
+and this rule 0.739, at a compute of 25 trials).
 """
 
 import math
@@ -13,6 +18,13 @@ import numpy as np
 
 from . import pareto
 from .ledger import TrialRecord
+
+LEAST_TRIALS = 8  # of a study: below, the few trials are the front
+
+
+def default_reduction(trials: int) -> int:
+    """`reduction` where the user gave none: 3, or 0 (off) for a study of few trials."""
+    return 3 if trials >= LEAST_TRIALS else 0
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,8 @@ class StoppingRule:
             rivals: The (quality, cost) of all others that reached the rung, before it.
 
         Returns:
-            True for the best 1/reduction, and while there are fewer than `reduction` rivals. A trial that
-            dominates all its rivals always goes on; one whose quality is not finite never does.
+            True for the best 1/reduction, for one that no rival dominates, and while there are fewer than
+            `reduction` rivals; never for one whose quality is not finite.
         """
         if not all(map(math.isfinite, newcomer)):
             return False
@@ -50,6 +62,8 @@ class StoppingRule:
         if len(finite) < self.reduction:
             return True
         points_N2 = np.array([newcomer, *finite])
+        if pareto.non_dominated(points_N2)[0]:
+            return True
         position = int(np.flatnonzero(pareto.order(points_N2) == 0)[0])
         return position < len(points_N2) / self.reduction
 
@@ -88,3 +102,45 @@ def extrapolated(records: Sequence[TrialRecord]) -> dict[int, float]:
             last = max(finite)
             result[record.number] = record.rungs[last] - float(np.median(to_come.get(last, [0.0])))
     return result
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well a rung foretold the end.
+
+    Attributes:
+        step: The rung.
+        rank_correlation: Spearman's, between quality there and at the end; 1 is the same order.
+        trials: How many it is taken over: those that ended COMPLETE. Stopped ones have no end, so where trials are
+            stopped the worst are missing, and the number is too low rather than too high.
+    """
+
+    step: int
+    rank_correlation: float
+    trials: int
+
+    def line(self) -> str:
+        """For people."""
+        return f"step {self.step}: {self.rank_correlation:.2f} (n={self.trials})"
+
+
+def agreements(records: Sequence[TrialRecord]) -> list[Agreement]:
+    """Rank correlation of each rung with the end, rungs that fewer than 3 complete trials have left out."""
+    pairs: dict[int, list[tuple[float, float]]] = {}
+    for record in records:
+        if record.state == "COMPLETE" and record.quality is not None and record.rungs:
+            for step, quality in record.rungs.items():
+                if step < max(record.rungs) and math.isfinite(quality):
+                    pairs.setdefault(step, []).append((quality, record.quality))
+    found = []
+    for step, values in sorted(pairs.items()):
+        ranks_2N = [_ranks(column) for column in zip(*values, strict=True)]
+        if len(values) >= 3 and all(np.ptp(ranks_N) > 0 for ranks_N in ranks_2N):
+            found.append(Agreement(step, float(np.corrcoef(*ranks_2N)[0, 1]), len(values)))
+    return found
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    """Ranks from 1; equal values share their mean rank."""
+    _, inverse_N, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse_N]

@@ -61,6 +61,7 @@ class Engine:
         self._deadline = math.inf
         self._reports: dict[int, TrialReport] = {}
         self._starts: dict[int, int] = {}
+        self._held: set[int] = set()  # RUNNING in the record, waiting for a trial of the same network to end
         self._reason: EndReason = "trials"
 
     @property
@@ -149,6 +150,7 @@ class Engine:
         self.ledger.finish(number, result)
         self._tell_finished(before)
         self._reports.pop(number, None)
+        self._let_go(self.ledger.records()[number])
 
     def stopped(self, number: int) -> None:
         """Record a trial that was ended at a rung without a result of its own, by its last report."""
@@ -181,6 +183,7 @@ class Engine:
         elif record.state == "WAITING":
             self._tell(TrialPutBack(number, reason))
         self._tell_finished(before)
+        self._let_go(self.ledger.records()[number])
 
     def out_of_time(self) -> bool:
         """Whether the time limit is over."""
@@ -226,12 +229,26 @@ class Engine:
         return self.ledger.create_trial(self._chooser.next(self._known(number), number))
 
     def _repeats(self, record: TrialRecord) -> bool:
-        """Whether the same network was trained the same way before: then its result is this trial's too."""
-        same = record.new.identity
-        twin = next((r for r in self._known(record.number) if same and r.scored and r.new.identity == same), None)
-        if twin is not None:
-            self.finished(record.number, twin.result())
-        return twin is not None
+        """Whether the same network was, or is being, trained the same way: its result is this trial's too."""
+        number, same = record.number, record.new.identity
+        twins = [r for r in self.ledger.records() if same and r.number != number and r.new.identity == same]
+        done = next((r for r in twins if r.scored), None)
+        if done is not None:
+            self.finished(number, done.result())
+        elif any(r.state == "RUNNING" and r.number not in self._held for r in twins):
+            self._held.add(number)
+            return True
+        return done is not None
+
+    def _let_go(self, twin: TrialRecord) -> None:
+        """A trial ended: those that waited for it because they are the same network have its result, or are run."""
+        for number in sorted(self._held) if twin.finished else ():
+            if self.ledger.records()[number].new.identity == twin.new.identity:
+                self._held.discard(number)
+                if twin.scored:
+                    self.finished(number, twin.result())
+                else:
+                    self.lost(number, f"trial {twin.number}, the same network, has no result for it")
 
     def _batch_start(self, number: int) -> int:
         batch = self.settings.batch

@@ -1,9 +1,11 @@
 """Who runs the trials: the protocol that the engine offers to executors, and the executor in this process."""
 
 import enum
-from typing import Protocol
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
-from .attempt import limit_threads, load_run, perform
+from .attempt import limit_threads, load_function, load_run, perform
 from .interrupts import Alarm, HandedBack
 from .request import TrialReport, TrialRequest, TrialResult
 
@@ -63,6 +65,14 @@ class Executor(Protocol):
         """Run trials with `run`, the `package.module:function` of a `Run`. Returns when `ask` says DONE."""
         ...
 
+    def ready(self) -> AbstractContextManager[None]:
+        """Keeps what `drive` and `alone` need up between them."""
+        ...
+
+    def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run `package.module:function` on JSON with nothing of the search beside it; returns its JSON."""
+        ...
+
 
 class InProcessExecutor:
     """Runs trials one after another in this process: tests, tiny runs, machines without Ray.
@@ -105,3 +115,11 @@ class InProcessExecutor:
             trials.finished(number, result)
         if asked is Asked.WAIT:
             raise RuntimeError("the engine waits for a trial that nobody runs; this is a fault in ganprune")
+
+    def ready(self) -> AbstractContextManager[None]:
+        """Nothing is needed."""
+        return nullcontext()
+
+    def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a function on JSON here and now: no trial runs between trials."""
+        return dict(load_function(function)(given))

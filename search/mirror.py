@@ -17,6 +17,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+RATIO_MODEL = "linear"  # ratios by our own model of groups, everything else as `tpe`
 STARTUP = 10  # trials before a model is trusted; the ladder counts
 
 
@@ -24,8 +25,13 @@ def _gp(seed: int) -> BaseSampler:
     return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)  # imports torch, hence not above
 
 
+def _tpe(seed: int) -> BaseSampler:
+    return TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=False, constant_liar=True)
+
+
 SAMPLERS: dict[str, Callable[[int], BaseSampler] | None] = {
-    "tpe": lambda seed: TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=False, constant_liar=True),
+    RATIO_MODEL: _tpe,
+    "tpe": _tpe,
     "nsga2": lambda seed: NSGAIISampler(seed=seed, population_size=20),
     "gp": _gp,
     "random": lambda seed: RandomSampler(seed=seed),

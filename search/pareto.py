@@ -96,6 +96,26 @@ def order(points: ArrayLike) -> np.ndarray:
     return np.lexsort((-crowding_N, rank_N))
 
 
+def best(points: ArrayLike, n: int) -> np.ndarray:
+    """Indices of the first `n` points of `order`, without ranking the rest.
+
+    Args:
+        points: (N, 2), finite.
+        n: How many, at most.
+
+    Returns:
+        (min(n, N),) int.
+    """
+    points_N2 = _points(points)
+    left, found = np.arange(len(points_N2)), np.zeros(0, dtype=int)
+    while len(found) < n and len(left):
+        front = non_dominated(points_N2[left])
+        members = left[front]
+        found = np.append(found, members[np.argsort(-crowding(points_N2[members]), kind="stable")])
+        left = left[~front]
+    return found[:n]
+
+
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """Area that the points dominate, up to a reference point.
 

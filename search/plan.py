@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..gan_models.catalog import build
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into
+from ..gan_models.cost_form import CostModel
+from ..gan_models.latency_form import LATENCY
 from ..gan_models.training.data import open_split
 from ..gan_models.training.task import make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
@@ -17,6 +20,8 @@ from ..spaces.joint_widths import JointWidths
 from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
 from .config import StudyConfig
+from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency
+from .latency_profile import LatencyProfile
 from .proposals import SpaceProposals
 from .sides import COSTS, Side, cheapest_plan, sides_of
 from .teacher import files_by_network, resolve
@@ -32,6 +37,7 @@ class StudyPlan:
         dense, cheapest: Cost name -> cost of the full network, and of the smallest plan.
         budgets: Every budget with its bound in the cost's unit; the first one is the objective.
         sides: Where both directions are pruned, what belongs to each.
+        latency: The device's latency profile, where a budget is in ms.
         notes: What a user should be told.
         bits: What trials may have: those of which some plan is within the budget.
     """
@@ -43,6 +49,7 @@ class StudyPlan:
     budgets: tuple[tuple[Budget, float], ...]
     notes: tuple[str, ...] = ()
     sides: tuple[Side, ...] = ()
+    latency: OpenedProfile | None = None
     bits: tuple[int, ...] = (32,)
 
     @property
@@ -59,11 +66,13 @@ class StudyPlan:
         """The spaces of all methods."""
         config = self.config
         form, multiple = self.groups.form, config.channel_multiple
+        in_ms = self.latency is not None and self.cost == LATENCY
         if self.sides:
-            parts = tuple((side.name, side.groups.form, side.share) for side in self.sides)
+            parts = tuple((s.name, s.groups.form, s.share, s.latency if in_ms else None) for s in self.sides)
             widths = JointWidths(form, self.cost, multiple=multiple, ties=config.tie, sides=parts)
         else:
-            widths = WidthSpace(form, self.cost, multiple=multiple, ties=config.tie)
+            model = self.latency.of(self.groups) if in_ms and self.latency is not None else None
+            widths = WidthSpace(form, self.cost, multiple=multiple, ties=config.tie, model=model)
         return SpaceProposals(
             widths,
             self.limit,
@@ -72,17 +81,28 @@ class StudyPlan:
             fixed_target=config.mode == "target",
             bits=self.bits,
             per_channel=config.quantisation.per_channel,
+            fixed=config.method_settings,
         )
 
 
-def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, float], ...]:
+def limits(
+    config: StudyConfig, groups: ChannelGroups, latency: CostModel | None = None
+) -> tuple[tuple[Budget, float], ...]:
     """Every budget of one generator with its bound.
+
+    Args:
+        config: Resolved configuration.
+        groups: Of the generator.
+        latency: Prices plans in ms, where a budget is in ms.
 
     Raises:
         BudgetError: Below the smallest plan or not below the dense network, or of a network that is not pruned.
     """
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
     cheapest = cheapest_plan(config, groups)
+    if latency is not None:
+        dense[LATENCY] = float(latency.predict(groups.form.sizes, LATENCY))
+        cheapest[LATENCY] = float(latency.predict(groups.form.floors(1, config.channel_multiple), LATENCY))
     found = []
     for budget in (parse_budget(text, config.convention) for text in config.budgets):
         if budget.network not in (None, config.prune_network):
@@ -91,12 +111,15 @@ def limits(config: StudyConfig, groups: ChannelGroups) -> tuple[tuple[Budget, fl
     return tuple(found)
 
 
-def plan_study(config: StudyConfig, check_teacher: bool = True) -> StudyPlan:
+def plan_study(
+    config: StudyConfig, check_teacher: bool = True, find_profile: Callable[[StudyConfig], LatencyProfile] | None = None
+) -> StudyPlan:
     """Decides what was left open and checks the whole configuration against network and data; trains nothing.
 
     Args:
         config: As given, or as recorded.
         check_teacher: Whether the teacher's weights must be at hand; not where the study has its own copy.
+        find_profile: Gives the latency profile for a budget in ms where the configuration names none of its own.
 
     Raises:
         ValueError: One line: what was given, what is allowed, what to do.
@@ -109,31 +132,48 @@ def plan_study(config: StudyConfig, check_teacher: bool = True) -> StudyPlan:
         check_weights(config)
     groups = groups_of(config)
     select(groups.names, config.tie, ())  # raises where a pattern matches nothing
-    check_no_latency(config)
-    sides = sides_of(config, groups)
-    budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups)
+    latency = _latency(config, find_profile)
+    sides = sides_of(config, groups, latency)
+    model = latency_model(latency, groups, sides)
+    budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups, model)
     dense = {cost: groups.form.dense(cost) for cost in COSTS}
     cheapest = cheapest_plan(config, groups)
+    if model is not None and latency is not None:
+        dense[LATENCY] = float(model.predict(groups.form.sizes, LATENCY))
+        cheapest[LATENCY] = float(model.predict(groups.form.floors(1, config.channel_multiple), LATENCY))
+        notes += latency_notes(latency, config.channel_multiple)
     notes += [budget.note for budget, _ in budgets if budget.note]
     parts = [(side.groups, side.limit) for side in sides] or [(groups, budgets[0][1])]
     bits = tuple(
         each
         for each in config.bits_offered()
-        if all(cheapest_plan(config, part, (each,))[budgets[0][0].cost] <= limit for part, limit in parts)
+        if budgets[0][0].cost == LATENCY  # bits change no latency that is predicted in float32
+        or all(cheapest_plan(config, part, (each,))[budgets[0][0].cost] <= limit for part, limit in parts)
     )
     if bits != config.bits_offered():
         notes.append(f"no plan of 32 bits is within {budgets[0][0].text}: all trials have {bits[0]} bits")
-    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, bits)
+    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits)
 
 
-def check_no_latency(config: StudyConfig) -> None:
-    """Raises BudgetError for a budget in milliseconds."""
-    for budget in (parse_budget(text, config.convention) for text in config.budgets):
-        if budget.cost == "latency_ms":
-            raise BudgetError(
-                f"budget {budget.text} needs a latency profile of the device, which this version cannot make: "
-                "give MACs, FLOPs, parameters, bytes or a percentage"
-            )
+def _latency(config: StudyConfig, find_profile: Callable[[StudyConfig], LatencyProfile] | None) -> OpenedProfile | None:
+    if find_profile is None or not wants_latency(config) or config.latency_sha256:
+        return open_latency(config)
+    return opened(find_profile(config), config.model, dict(config.model_args), config.example_shape())
+
+
+def latency_notes(latency: OpenedProfile, multiple: int) -> list[str]:
+    """What a user should know of the predictor that budgets in ms are met with."""
+    profile = latency.profile
+    notes = [
+        f"latency is predicted for {profile.device.describe()} (profile {profile.device.id}): "
+        f"{profile.whole.accuracy.describe()}; finalists are measured after the search"
+    ]
+    if profile.multiple > 1 and multiple % profile.multiple:
+        notes.append(
+            f"this device is as fast at widths rounded up to multiples of {profile.multiple}: "
+            f"--channel-multiple {profile.multiple} gives more channels in the same time"
+        )
+    return notes
 
 
 def check_weights(config: StudyConfig) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 
 from ..gan_models.cost_form import stored_cost
-from ..gan_models.pruning.catalog import method_spec
+from ..gan_models.pruning.catalog import fixed_for, method_spec
 from ..spaces.methods import BITS, RATIO, TARGET, MethodSpace
 from ..spaces.widths import WidthSpace, ladder
 from .samplers import Decoded
@@ -34,6 +34,7 @@ class SpaceProposals:
         fixed_target: Whether every trial aims at the budget itself.
         bits: What plans may be stored in; the ladder and each method's first points take them in turn.
         per_channel: Whether 8-bit weights have a scale an output channel.
+        fixed: Settings that the study fixes, by `method.setting`: no dimensions.
     """
 
     widths: WidthSpace
@@ -43,6 +44,7 @@ class SpaceProposals:
     fixed_target: bool = False
     bits: tuple[int, ...] = (32,)
     per_channel: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def lowest(self) -> float:
@@ -55,8 +57,9 @@ class SpaceProposals:
     def space(self, method: str) -> MethodSpace:
         """One method's sub-space."""
         return MethodSpace(
-            method, self.widths, self.lowest, self.budget, self.fixed_target, self.bits, self.per_channel
-        )
+            method, self.widths, self.lowest, self.budget, self.fixed_target, self.bits, self.per_channel,
+            tuple(fixed_for(method, self.fixed)),
+        )  # fmt: skip
 
     def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
         """Its dimensions."""

@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import tempfile
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
-from .attempt import OutOfDisk, limit_threads, load_run, perform
+from .attempt import OutOfDisk, limit_threads, load_function, load_run, perform
 from .executor import Trials
 from .ray_cluster import QUIET, RayOptions, environment, gpus_per_trial, places, ray_cluster
 from .request import TrialReport, TrialRequest
@@ -59,6 +60,39 @@ class RayExecutor:
                 _tune(trials, run, self.options, scratch)
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+
+    def ready(self) -> contextlib.AbstractContextManager[None]:
+        """Ray, running for as long as the block does."""
+        return ray_cluster(self.options)
+
+    def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a function on JSON in a task that takes every CPU of the driver's machine, so that no trial runs there.
+
+        Raises:
+            RuntimeError: What the task raised, or its process died.
+        """
+        with ray_cluster(self.options), environment(QUIET):
+            import ray
+            from ray.exceptions import RayError
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+            here = ray.get_runtime_context().get_node_id()
+            node = next(node for node in ray.nodes() if node["NodeID"] == here)
+            cpus = node["Resources"].get("CPU", 0.0)
+            gpus = node["Resources"].get("GPU", 0.0)
+            place = NodeAffinitySchedulingStrategy(here, soft=False)
+            task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy=cast(Any, place))(_alone)
+            try:
+                return json.loads(ray.get(task.remote(function, json.dumps(given), list(sys.path))))
+            except RayError as error:
+                cause = getattr(error, "cause", None) or error
+                raise RuntimeError(" ".join(str(cause).split())[:300]) from None
+
+
+def _alone(function: str, given: str, path: list[str]) -> str:
+    """What runs in the task of `RayExecutor.alone`."""
+    sys.path.extend(part for part in path if part not in sys.path)
+    return json.dumps(load_function(function)(json.loads(given)))
 
 
 def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:

@@ -5,16 +5,18 @@ nothing is kept here but a cache.
 """
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from optuna.distributions import BaseDistribution
+import numpy as np
+from optuna.distributions import BaseDistribution, FloatDistribution
 
-from .early_stopping import extrapolated
+from ..spaces.methods import RATIO, TARGET
+from .history import History
 from .ledger import NewTrial, TrialRecord
-from .mirror import SAMPLERS, Seen, suggest
+from .linear import propose
+from .mirror import RATIO_MODEL, SAMPLERS, Seen, suggest
 from .shares import LADDER, choose_method, fixed_shares, sampled
 
 START = "start"  # origin of a method's own first points
@@ -79,13 +81,13 @@ class Choice:
     """How trials are chosen.
 
     Attributes:
-        sampler: `tpe`, `nsga2`, `gp`, `random` or `qmc`.
+        sampler: `linear`, `tpe`, `nsga2`, `gp`, `random` or `qmc`.
         seed: The study's seed.
         mode: `pareto` (quality and cost) or `target` (quality alone).
         shares: Parts of the trials by method, set by the user; empty lets the gains decide.
     """
 
-    sampler: str = "tpe"
+    sampler: str = "linear"
     seed: int = 0
     mode: Mode = "pareto"
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -119,6 +121,9 @@ class Chooser:
         if choice.shares:
             fixed_shares(proposals.methods, choice.shares)
         self.proposals, self.choice = proposals, choice
+        self._history = History(proposals.translate)
+        self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}  # one for all trials: 60 dimensions are kilobytes
+        self._ladder: Sequence[tuple[str, Mapping[str, Any]]] | None = None
 
     def next(self, records: Sequence[TrialRecord], number: int) -> NewTrial:
         """The trial to make as `number`, given what is known.
@@ -136,31 +141,62 @@ class Chooser:
     def _rung_of_ladder(self, records: Sequence[TrialRecord], number: int, known: set[str]) -> NewTrial | None:
         used = [r.new.origin.removeprefix(LADDER) for r in records if r.new.origin.startswith(LADDER)]
         first = 1 + max(map(int, used), default=-1)
-        for index, (method, params) in list(enumerate(self.proposals.ladder()))[first:]:
+        if self._ladder is None:
+            self._ladder = self.proposals.ladder()
+        for index, (method, params) in list(enumerate(self._ladder))[first:]:
             new = self._decoded(method, params, number, f"{LADDER}{index}", {})
             if new.identity not in known:  # coarse channels can make two rungs of the ladder the same network
                 return new
         return None
 
     def _sampled(self, records: Sequence[TrialRecord], number: int, known: set[str]) -> NewTrial:
-        choice, seed = self.choice, self._seed(number, "sampler")
         draw = self._seed(number, "method") / 2**32
-        method = choose_method(records, self.proposals.methods, choice.shares, draw)
-        space = self.proposals.distributions(method)
-        history = self._seen(records, method, space)
+        method = choose_method(records, self.proposals.methods, self.choice.shares, draw)
         index = len(sampled(records, method))
         starts = self.proposals.starts(method)
         if index < len(starts):
             return self._decoded(method, starts[index], number, START, {})
-        params, state = suggest(choice.sampler, history, space, seed, choice.seed, index, choice.mode == "pareto")
-        new = self._decoded(method, params, number, choice.sampler, state)
+        space = self._space(method)
+        history = self._history.seen(records, method, space)
+        new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler")
         for again in range(REDRAWS):
             if new.identity not in known:
                 break
-            seed = self._seed(number, f"again {again}")
-            params, _ = suggest("random", [], space, seed, choice.seed, index, choice.mode == "pareto")
-            new = self._decoded(method, params, number, "random", {})
+            # the sampler itself may know other points that are good; one that has no other is left for random ones
+            sampler = self.choice.sampler if again < REDRAWS // 2 else "random"
+            new = self._proposed(sampler, method, history, space, number, index, f"again {again}")
         return new
+
+    def _proposed(
+        self,
+        sampler: str,
+        method: str,
+        history: Sequence[Seen],
+        space: Mapping[str, BaseDistribution],
+        number: int,
+        index: int,
+        purpose: str,
+    ) -> NewTrial:
+        """One sampler's proposal at a drawn target."""
+        choice, seed = self.choice, self._seed(number, purpose)
+        ratios = [name for name in space if name.startswith(RATIO)] if sampler == RATIO_MODEL else []
+        asked = {name: distribution for name, distribution in space.items() if name not in ratios}
+        params: dict[str, Any] = {}
+        state: Mapping[str, Any] = {}
+        if set(asked) - {TARGET}:
+            own = [replace(seen, params={name: seen.params[name] for name in asked}) for seen in history]
+            params, state = suggest(sampler, own, asked, seed, choice.seed, index, choice.mode == "pareto")
+        if TARGET in space:
+            turn = derived_seed(choice.seed, 0, f"targets {method}") if purpose == "sampler" else seed
+            params[TARGET] = drawn_target(space[TARGET], index, turn)
+        if ratios:
+            params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed)
+        return self._decoded(method, params, number, sampler, state)
+
+    def _space(self, method: str) -> Mapping[str, BaseDistribution]:
+        if method not in self._spaces:
+            self._spaces[method] = self.proposals.distributions(method)
+        return self._spaces[method]
 
     def _seed(self, number: int, purpose: str) -> int:
         return derived_seed(self.choice.seed, number, purpose)
@@ -169,7 +205,7 @@ class Chooser:
         self, method: str, params: Mapping[str, Any], number: int, origin: str, state: Mapping[str, Any]
     ) -> NewTrial:
         decoded = self.proposals.decode(method, params, self._seed(number, "decode"))
-        space = self.proposals.distributions(method)
+        space = self._space(method)
         if set(decoded.params) != set(space):
             raise ValueError(f"{method}: decode gave {sorted(decoded.params)}, the sub-space has {sorted(space)}")
         return NewTrial(
@@ -188,30 +224,28 @@ class Chooser:
             sampler_state=state,
         )
 
-    def _seen(self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution]) -> list[Seen]:
-        """The record as a method's sampler sees it: failed trials left out, running ones without values."""
-        seen, stopped = [], extrapolated(records)
-        # Optuna's GP wants the same constraints for every trial; stopped trials have none
-        names = sorted({name for record in records for name in record.constraints})
-        for record in records:
-            new, params = record.new, record.new.params
-            if new.method != method:
-                # Widths that another method was given or has learned are worth knowing wherever widths are searched.
-                widths = new.request.get("widths") or record.attributes.get("plan")
-                bits = new.request.get("bits", 32)
-                translated = self.proposals.translate(widths, new.target, bits, method) if widths else None
-                if translated is None:
-                    continue
-                params = translated
-            if record.state == "FAIL" or set(params) != set(space):
-                continue
-            quality = stopped.get(record.number) if record.state == "PRUNED" else record.quality
-            values = None
-            if record.finished:
-                if quality is None or record.cost is None or not math.isfinite(quality):
-                    continue
-                values = (quality, record.cost)
-            state = new.sampler_state if new.method == method else {}
-            constraints = {name: record.constraints.get(name, 0.0) for name in names} if values else {}
-            seen.append(Seen(record.number, params, values, constraints, state))
-        return seen
+
+def drawn_target(distribution: BaseDistribution, index: int, seed: int) -> float:
+    """The target of a method's proposal `index`: a sequence that fills the range evenly, however far it comes.
+
+    Van der Corput's sequence in base 2, turned by the seed, on the logarithm of the range.
+    """
+    assert isinstance(distribution, FloatDistribution)
+    unit, part, rest = seed / 2**32, 0.5, index
+    while rest:
+        unit, part, rest = unit + part * (rest & 1), part / 2, rest >> 1
+    return float(distribution.high * (distribution.low / distribution.high) ** (unit % 1.0))
+
+
+def _ratios(
+    history: Sequence[Seen], space: Mapping[str, BaseDistribution], target: float | None, seed: int
+) -> dict[str, float]:
+    """Ratios by our own model of what was trained."""
+    ended = [(seen, seen.values) for seen in history if seen.values is not None]
+    points_NG = np.log([[seen.params[name] for name in space] for seen, _ in ended]).reshape(-1, len(space))
+    values_N2 = np.array([values for _, values in ended], dtype=float).reshape(-1, 2)
+    at = target or (float(np.median(values_N2[:, 1])) if len(ended) else 1.0)
+    found_G = np.exp(propose(points_NG, values_N2[:, 1], values_N2[:, 0], at, np.random.default_rng(seed)))
+    return {
+        name: float(np.clip(r, kind.low, kind.high)) for (name, kind), r in zip(space.items(), found_G, strict=True)
+    }  # type: ignore[attr-defined]

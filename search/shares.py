@@ -30,23 +30,24 @@ def gains(records: Sequence[TrialRecord], methods: Sequence[str]) -> dict[str, f
         By method, the mean hypervolume that its last 10 finished, sampled trials added when they are put in one
         after the other; objectives by their range over the study. Trials off the front add 0.
     """
-    scored = [(r, (r.quality, r.cost)) for r in records if r.scored]
+    recent = {m: [r for r in sampled(records, m) if r.finished][-RECENT:] for m in methods}
+    first = min((r.number for trials in recent.values() for r in trials), default=len(records))
+    scored = [r for r in records if r.scored]
+    points_N2 = np.array([(r.quality, r.cost) for r in scored], dtype=float).reshape(-1, 2)
     added: dict[int, float] = {}
     if len(scored) > 1:
-        points_N2 = np.array([point for _, point in scored], dtype=float)
         low, span = points_N2.min(axis=0), np.ptp(points_N2, axis=0)
         unit_N2 = (points_N2 - low) / np.where(span > 0, span, 1.0)
-        front, volume = np.empty((0, 2)), 0.0
-        for (record, _), point in zip(scored, unit_N2, strict=True):
+        # only what the recent trials added is asked for: what came before them is one front
+        start = sum(r.number < first for r in scored)
+        front = unit_N2[:start][pareto.non_dominated(unit_N2[:start])]
+        volume = pareto.hypervolume(front, (1.1, 1.1))
+        for record, point in zip(scored[start:], unit_N2[start:], strict=True):
             front = np.vstack([front, point])
             front = front[pareto.non_dominated(front)]
             grown = pareto.hypervolume(front, (1.1, 1.1))
             added[record.number], volume = grown - volume, grown
-    result = {}
-    for method in methods:
-        recent = [r for r in sampled(records, method) if r.finished][-RECENT:]
-        result[method] = sum(added.get(r.number, 0.0) for r in recent) / len(recent) if recent else 0.0
-    return result
+    return {m: sum(added.get(r.number, 0.0) for r in rs) / len(rs) if rs else 0.0 for m, rs in recent.items()}
 
 
 def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:

@@ -14,10 +14,12 @@ from ..gan_models.channels import ChannelGroups
 from ..gan_models.cost_form import stored_cost
 from ..gan_models.generator_pair import GeneratorPair
 from ..gan_models.groups import find_groups
+from ..gan_models.latency_form import LATENCY, LatencyForm
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.training.task import Task, make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
 from .config import StudyConfig
+from .latency import OpenedProfile, open_latency
 
 BOTH = "both"
 COSTS = ("macs", "macs_published", "params", "bytes")
@@ -33,6 +35,7 @@ class Side:
         budget: What the user wrote for it.
         limit: The budget's bound in its cost's unit.
         share: The limit's part of all sides' limits: of any trial's target this side gets as much.
+        latency: Prices its plans in ms, where the budget is in ms.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Side:
     budget: Budget
     limit: float
     share: float = 1.0
+    latency: LatencyForm | None = None
 
     def own(self, values: Mapping[str, object]) -> dict[str, object]:
         """The entries of this side, without its name."""
@@ -93,12 +97,13 @@ def examples(config: StudyConfig, n: int = 1) -> tuple[torch.Tensor, ...]:
     return tuple(example_input(config.example_shape(), n) for _ in pruned_names(config))
 
 
-def sides_of(config: StudyConfig, groups: ChannelGroups) -> tuple[Side, ...]:
+def sides_of(config: StudyConfig, groups: ChannelGroups, latency: OpenedProfile | None = None) -> tuple[Side, ...]:
     """The generators of a study that prunes both; nothing where it prunes one.
 
     Args:
         config: Resolved configuration.
         groups: Of both together, less what patterns leave whole.
+        latency: The latency profile where it is open already; else the one that the configuration names is read.
 
     Raises:
         BudgetError: Not one budget for each, of the same cost and within what is possible.
@@ -107,6 +112,7 @@ def sides_of(config: StudyConfig, groups: ChannelGroups) -> tuple[Side, ...]:
     if len(names) == 1:
         return ()
     budgets = _budgets(config, names)
+    latency = latency or open_latency(config)
     with torch.device("meta"):
         model = build(config.model, config.model_args)
     every = find_groups(model, example_input(config.example_shape()))
@@ -116,7 +122,11 @@ def sides_of(config: StudyConfig, groups: ChannelGroups) -> tuple[Side, ...]:
         own = find_groups(model, example_input(config.example_shape()), whole) if whole else every
         dense = {cost: own.form.dense(cost) for cost in COSTS}
         cheapest = cheapest_plan(config, own)
-        found.append(Side(name, own, budgets[name], budgets[name].resolve(dense, cheapest)))
+        form = latency.of(own) if latency is not None else None
+        if form is not None:
+            dense[LATENCY] = form.dense()
+            cheapest[LATENCY] = float(form.predict(own.form.floors(1, config.channel_multiple)))
+        found.append(Side(name, own, budgets[name], budgets[name].resolve(dense, cheapest), latency=form))
     total = sum(side.limit for side in found)
     return tuple(replace(side, share=side.limit / total) for side in found)
 

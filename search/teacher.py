@@ -24,6 +24,7 @@ from ..gan_models.training.task import Task, make_task
 from .artifacts import read_json, write_json
 from .bench import REAL, TEACHER, open_bench
 from .config import StudyConfig
+from .early_stopping import default_reduction
 from .eval_images import RealImages
 from .proposals import ladder_size
 from .shapes import fitted
@@ -72,6 +73,7 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         vgg_weights=_vgg(config.vgg_weights),
         task_settings=settings,
         ladder=config.ladder or ladder_size(config.trials),
+        reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes
 

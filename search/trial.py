@@ -17,9 +17,11 @@ from torch import nn
 from ..evaluators.feature_maps import load_feature_maps
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import save_weights, sha256
+from ..gan_models.cost_form import CostModel
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.catalog import fixed_for, make_method, method_spec
-from ..gan_models.pruning.method import Pruned, PruneJob, Target
+from ..gan_models.pruning.method import Pruned, PruneJob
+from ..gan_models.pruning.ranking import cost_of
 from ..gan_models.quant_settings import FULL_BITS
 from ..gan_models.quant_training import Quantiser
 from ..gan_models.training.loop import Networks, train
@@ -29,6 +31,7 @@ from .bench import Bench, open_bench
 from .config import StudyConfig
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .health import HealthWatch
+from .latency import target_of
 from .plan import limits
 from .quantised import QUANTISATION, detach, quantise
 from .request import TrialReport, TrialRequest, TrialResult
@@ -77,7 +80,8 @@ class _Clock:
 def _prune(bench: Bench, request: TrialRequest) -> Pruned:
     """One generator; or both, one after the other, each to its share of the target: a method never sees two."""
     if not bench.sides:
-        return _prune_one(bench, request, bench.names[0], bench.groups, bench.config.prune_steps)
+        model = bench.latency_model
+        return _prune_one(bench, request, bench.names[0], bench.groups, model, bench.config.prune_steps)
     done: dict[str, Pruned] = {}
     kept: dict[str, tuple[int, ...]] = {}
     discriminators = None
@@ -85,9 +89,9 @@ def _prune(bench: Bench, request: TrialRequest) -> Pruned:
         widths = None if request.widths is None else side.own(request.widths)
         own = replace(request, target=side.share * request.target, widths=widths)
         steps = bench.config.prune_steps // len(bench.sides)
-        done[side.name] = found = _prune_one(bench, own, side.name, side.groups, steps, discriminators)
-        priced = cost_as_stored(request.cost, found.quantised)
-        cost = float(side.groups.form.predict(side.groups.form.widths(found.plan.widths), priced))
+        done[side.name] = found = _prune_one(bench, own, side.name, side.groups, side.latency, steps, discriminators)
+        target = target_of(cost_as_stored(request.cost, found.quantised), own.target, 1, side.latency)
+        cost = cost_of(side.groups.form, side.groups.form.widths(found.plan.widths), target)
         if cost > own.target * (1 + 1e-9):
             raise CutMismatch(f"{side.name} costs {cost:.0f} {request.cost}, above its share {own.target:.0f}")
         kept |= {f"{side.name}.{group}": channels for group, channels in found.plan.kept.items()}
@@ -107,6 +111,7 @@ def _prune_one(
     request: TrialRequest,
     name: str,
     groups: ChannelGroups,
+    latency: CostModel | None,
     steps: int,
     discriminators: nn.ModuleDict | None = None,
 ) -> Pruned:
@@ -116,7 +121,7 @@ def _prune_one(
         model=bench.generators[name].cpu(),
         name=name,
         groups=groups,
-        target=Target(cost_as_stored(request.cost, quantised), request.target, multiple=config.channel_multiple),
+        target=target_of(cost_as_stored(request.cost, quantised), request.target, config.channel_multiple, latency),
         widths=request.widths,
         settings={
             **method_spec(request.method).defaults(),
@@ -267,5 +272,5 @@ class _Trial:
         """Every budget after the first one: cost over bound, less 1; above 0 the trial is off the front."""
         if len(self.bench.names) > 1:
             return {}  # one budget a generator, and each one is met by its own plan
-        others = limits(self.bench.config, self.bench.groups)[1:]
+        others = limits(self.bench.config, self.bench.groups, self.bench.latency_model)[1:]
         return {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..gan_models.cost_form import CostForm
+from ..gan_models.cost_form import CostForm, CostModel
 from .widths import WidthSpace
 
 
@@ -14,10 +14,11 @@ class JointWidths(WidthSpace):
     """A `WidthSpace` over the groups of all networks; the target is the sum of their costs.
 
     Attributes:
-        sides: Name (before each of its groups, with a dot) -> its own cost form and its share of the target.
+        sides: Name (before each of its groups, with a dot), its own cost form, its share of the target, and what
+            prices its plans in the form's place.
     """
 
-    sides: tuple[tuple[str, CostForm, float], ...] = ()
+    sides: tuple[tuple[str, CostForm, float, CostModel | None], ...] = ()
 
     def decode(self, ratios: Mapping[str, float], target: float) -> dict[str, int]:
         """Widths of each network in proportion to its ratios, scaled to meet its share of the target from below.
@@ -27,12 +28,15 @@ class JointWidths(WidthSpace):
             KeyError: A dimension is missing.
         """
         widths: dict[str, int] = {}
-        for name, form, share in self.sides:
+        for name, form, share, model in self.sides:
             values = [ratios[self._owner(f"{name}.{group}")] for group in form.names]
-            solved = form.solve(values, share * target, self.cost, self.floor, self.multiple, self.model)
+            solved = form.solve(values, share * target, self.cost, self.floor, self.multiple, model)
             widths |= {f"{name}.{group}": n for group, n in zip(form.names, solved.tolist(), strict=True)}
         return widths
 
     def cheapest(self) -> float:
         """The least target at which every network meets its share."""
-        return max(form.cheapest(self.cost, self.floor, self.multiple) / share for _, form, share in self.sides)
+        return max(
+            float((model or form).predict(form.floors(self.floor, self.multiple), self.cost)) / share
+            for _, form, share, model in self.sides
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class MethodSpace:
         fixed_target: Whether every trial aims at the budget itself (`--mode target`).
         bits: What a plan may be stored in; a dimension where there are several, the first is the ladder's.
         per_channel: Whether 8-bit weights have a scale an output channel, which counts in bytes.
+        fixed: Settings that the study fixes: no dimensions.
     """
 
     method: str
@@ -54,8 +55,13 @@ class MethodSpace:
     low: float
     high: float
     fixed_target: bool = False
-    bits: tuple[int, ...] = (32,)
+    bits: Sequence[int] = (32,)
     per_channel: bool = True
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def _searched(self) -> tuple[Setting, ...]:
+        return tuple(s for s in method_spec(self.method).searched if s.name not in self.fixed)
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Parameter name -> distribution; a setting's name starts with its method's."""
@@ -65,7 +71,7 @@ class MethodSpace:
             space[TARGET] = FloatDistribution(self.low, self.high, log=True)
         if len(self.bits) > 1:
             space[BITS] = CategoricalDistribution(self.bits)
-        for setting in spec.searched:
+        for setting in self._searched:
             space[f"{self.method}.{setting.name}"] = _distribution(setting)
         if spec.searches_ratios:
             for name in self.widths.dimensions:
@@ -79,7 +85,7 @@ class MethodSpace:
     def defaults(self, target: float, bits: int | None = None) -> dict[str, Any]:
         """The point of the ladder at a target: settings at their defaults, all ratios equal."""
         bits = self.bits[0] if bits is None else bits
-        point = {f"{self.method}.{s.name}": s.default for s in method_spec(self.method).searched}
+        point = {f"{self.method}.{s.name}": s.default for s in self._searched}
         if not self.fixed_target:
             point[TARGET] = target
         if len(self.bits) > 1:
@@ -96,7 +102,7 @@ class MethodSpace:
         """
         spec = method_spec(self.method)
         target = self.high if self.fixed_target else float(min(max(params[TARGET], self.low), self.high))
-        settings = {s.name: params[f"{self.method}.{s.name}"] for s in spec.searched}
+        settings = {s.name: params[f"{self.method}.{s.name}"] for s in self._searched}
         built = dict(params) if self.fixed_target else dict(params) | {TARGET: target}
         widths, bits = None, int(params[BITS]) if len(self.bits) > 1 else self.bits[0]
         space = self.widths_at(bits)

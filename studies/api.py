@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,14 +21,17 @@ from ..search.config import StudyConfig
 from ..search.engine import Engine
 from ..search.events import Listener, SearchEnded, ignore
 from ..search.interrupts import HandedBack
+from ..search.latency import with_own_profile
 from ..search.ledger import TrialRecord
 from ..search.plan import StudyPlan, plan_study, with_own_source
 from ..search.remote import is_url
 from ..search.teacher import make_teacher
 from .card import Card
 from .changes import MADE_WITH, check_unchanged, made_with
+from .device_profiles import find_profile
 from .export import best_under, export_front, export_trial
-from .outcome import DENSE, outcome_of
+from .final_step import measure_front
+from .outcome import DENSE, SIMULATED, outcome_of
 from .reader import COST_LIMIT, StudyRecord, read_study
 from .run_options import RunOptions, engine_settings
 from .storage import parse_url
@@ -61,6 +65,8 @@ class Search:
         storage: The database's URL.
         artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it beside the database.
         run_options: How to run.
+        latency_profile: For budgets in ms: a profile's file, or its id in the database; empty takes the one of this
+            machine.
 
     Raises:
         ValueError: Anything out of range, in one line.
@@ -74,6 +80,7 @@ class Search:
     storage: str = DEFAULT_STORAGE
     artifacts: str | Path | None = None
     run_options: RunOptions = field(default_factory=RunOptions)
+    latency_profile: str = ""
 
     def config(self) -> StudyConfig:
         """The configuration as given, checked."""
@@ -83,7 +90,23 @@ class Search:
 
     def plan(self) -> StudyPlan:
         """What would be searched; trains and writes nothing."""
-        return plan_study(self.config())
+        return plan_study(self.config(), find_profile=lambda c: find_profile(self.storage, self.latency_profile, c))
+
+    def artifacts_root(self) -> str:
+        """The folder of artifacts, absolute, or their URL."""
+        root = str(self.artifacts or artifacts_beside(self.storage))
+        return root if is_url(root) else str(Path(root).expanduser().absolute())
+
+    def attributes(self, plan: StudyPlan, root: str) -> dict[str, Any]:
+        """What the record says of the study before its first trial."""
+        return {
+            CONFIG: plan.config.to_json(),
+            VERSION: version("ganprune"),
+            DENSE: plan.dense,
+            COST_LIMIT: plan.limit,
+            MADE_WITH: made_with(plan),
+            "ganprune.artifacts": root,
+        }
 
     def run(self, on_event: Listener = ignore, on_teacher: OnTeacher | None = None) -> Study:
         """Makes the study, its teacher, and searches.
@@ -96,20 +119,15 @@ class Search:
             ValueError: The configuration does not fit network or data, or a study of this name exists.
             RuntimeError: The database cannot be used, or training failed.
         """
-        plan = self.plan()
-        root = str(self.artifacts or artifacts_beside(self.storage))
-        root = root if is_url(root) else Path(root).expanduser().absolute()
-        config = with_own_source(plan.config, StudyFolder.at(root, self.name).path / "source")
-        attributes = {
-            CONFIG: config.to_json(),
-            VERSION: version("ganprune"),
-            DENSE: plan.dense,
-            COST_LIMIT: plan.limit,
-            MADE_WITH: made_with(plan),
-            "ganprune.artifacts": str(root),
-        }
+        plan, root = self.plan(), self.artifacts_root()
+        source = StudyFolder.at(root, self.name).path / "source"
+        config = with_own_source(plan.config, source)
+        if plan.latency is not None:
+            config = with_own_profile(config, plan.latency.profile, source)
+        plan = replace(plan, config=config)
+        attributes = self.attributes(plan, root)
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
-            _search(store, replace(plan, config=config), self.run_options, on_event, on_teacher)
+            _search(store, plan, self.run_options, on_event, on_teacher)
         return Study.open(self.name, self.storage, root)
 
 
@@ -148,7 +166,13 @@ def _search(
         teacher=teacher,
         on_event=on_event,
     )
-    return engine.run(options.make_executor(), TRIAL)
+    executor = options.make_executor()
+    with executor.ready() if plan.latency is not None else nullcontext():
+        ended = engine.run(executor, TRIAL)
+        if plan.latency is not None:
+            store.folder.pull()
+            measure_front(store, config, executor, options.device_command)
+    return ended
 
 
 @dataclass(frozen=True)
@@ -250,6 +274,8 @@ class Study:
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
         options = run_options or RunOptions()
+        if self.record.attributes.get(SIMULATED):
+            raise ValueError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
         self.at_hand()
         with Store.open(self.storage, self.record.name, self.remote or self.artifacts, options.max_attempts) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])

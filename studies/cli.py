@@ -12,6 +12,7 @@ import typer
 
 from ..search.interrupts import terminated_like_ctrl_c
 from . import options as opt
+from .cli_latency import profile_device
 from .cli_quality import compare, fid
 from .cli_results import export, pareto, report, run, show, verify
 from .cli_search import search, train_teacher
@@ -27,7 +28,7 @@ app = typer.Typer(
 )
 for _name, _command in {
     "search": search, "train": train_teacher, "show": show, "pareto": pareto, "report": report, "export": export,
-    "verify": verify, "run": run, "fid": fid, "compare": compare,
+    "verify": verify, "run": run, "fid": fid, "compare": compare, "profile-device": profile_device,
 }.items():  # fmt: skip
     app.command(_name)(_command)
 
@@ -61,6 +62,7 @@ def resume(
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
     ] = False,
+    device_command: opt.DeviceCommand = "",
     as_json: opt.Json = False,
 ) -> None:
     """Go on with a study from its database and artifacts."""
@@ -70,7 +72,7 @@ def resume(
 
     run_options = RunOptions(
         executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure,  # type: ignore[arg-type]
-        max_attempts=max_attempts, disk_quota=disk_quota,
+        max_attempts=max_attempts, disk_quota=disk_quota, device_command=device_command,
     )  # fmt: skip
     study = Study.open(name, storage, artifacts)
     found = outcome_of(study.record)
@@ -123,20 +125,12 @@ def inspect(
     """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
     import torch
 
-    from ..gan_models.catalog import NETWORKS, build, example_input, parse_input_shape
+    from ..gan_models.catalog import build, example_input
     from ..gan_models.groups import find_groups
     from .inspection import inspection, print_inspection
     from .method_inspection import method_inspection, print_method
 
-    if input_shape:
-        shape = parse_input_shape(input_shape)
-    elif model in NETWORKS:
-        shape = NETWORKS[model].input_shape
-        shape = (shape[0], image_size, image_size) if image_size and len(shape) == 3 else shape
-    elif image_size:
-        shape = (3, image_size, image_size)
-    else:
-        raise ValueError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
+    shape = opt.read_shape(model, image_size, input_shape)
     with torch.device("meta"):
         network = build(model, opt.read_arguments(model_args))
     groups = find_groups(network, example_input(shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,18 +26,23 @@ NoCode = Annotated[
 
 def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
     """The front as a table with its hypervolume, or as JSON on standard output."""
+    from ..search.early_stopping import agreements
     from .outcome import outcome_of
-    from .tables import front_rows, hypervolume_line, rich_table, rows_json
+    from .tables import front_rows, remarks, rich_table, rows_json
 
     outcome = outcome_of(study)
     rows = front_rows(outcome)
     if as_json:
         volume = outcome.hypervolume()
         found = {"study": study.name, "front": rows_json(rows), "hypervolume": volume.to_json() if volume else None}
+        found["rank_correlation"] = [asdict(rung) for rung in agreements(study.trials)]
+        if outcome.note:
+            found["simulated"] = outcome.note
         print(json.dumps(found, indent=1, allow_nan=False))
         return
     console.print(rich_table(rows, outcome, f"front of {study.name}"))
-    console.print(hypervolume_line(outcome), highlight=False)
+    for line in remarks(outcome):
+        console.print(line, highlight=False)
 
 
 def show(
@@ -48,14 +54,18 @@ def show(
     """Every trial of a study, with its state and reason."""
     from .api import Study
     from .outcome import outcome_of
-    from .tables import rich_table, rows_json, trial_rows
+    from .tables import remarks, rich_table, rows_json, trial_rows
 
     outcome = outcome_of(Study.open(name, storage, artifacts).record)
     rows = trial_rows(outcome)
     if as_json:
-        print(json.dumps({"study": name, "trials": rows_json(rows)}, indent=1, allow_nan=False))
+        simulated = {"simulated": outcome.note} if outcome.note else {}
+        print(json.dumps({"study": name, "trials": rows_json(rows)} | simulated, indent=1, allow_nan=False))
     else:
-        wide_console().print(rich_table(rows, outcome, f"trials of {name}"))
+        console = wide_console()
+        console.print(rich_table(rows, outcome, f"trials of {name}"))
+        for line in remarks(outcome):
+            console.print(line, highlight=False)
 
 
 def pareto(

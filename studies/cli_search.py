@@ -21,7 +21,7 @@ def search(
     data: Annotated[str | None, typer.Option(help="builtin:shapes, builtin:stripes, or a folder of images.")] = None,
     budget: Annotated[
         list[str] | None,
-        typer.Option(help="25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB; several: the first is the objective."),
+        typer.Option(help="25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 20ms; several: the first is the objective."),
     ] = None,
     study: Annotated[str, typer.Option(help="The study's name.")] = "search",
     config: Annotated[
@@ -77,7 +77,8 @@ def search(
         str | None, typer.Option(help="Shares of the fine-tuning at which trials are measured: 0.25,0.5.")
     ] = None,
     reduction: Annotated[
-        int | None, typer.Option(help="At a rung one trial in so many goes on; 0: all run to the end.")
+        int | None,
+        typer.Option(help="At a rung one trial in so many goes on; 0: all; default: 3 from 8 trials on."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a training step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
@@ -96,10 +97,10 @@ def search(
     metric: Annotated[str | None, typer.Option(help="inception (FID), shapes (bundled encoder), or auto.")] = None,
     vgg_weights: Annotated[str | None, typer.Option(help="Path of torchvision's VGG-16 weights (slimming).")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option(help="A method's setting that is not searched: slimming.objective=gan.")
+        list[str] | None, typer.Option(help="A method's setting, which is then not searched: coronet.embedding=1.")
     ] = None,
     inception_weights: Annotated[str | None, typer.Option(help="Path of pytorch-fid's Inception weights.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe, nsga2, gp, random or qmc.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="linear, tpe, nsga2, gp, random or qmc.")] = None,
     mode: Annotated[
         str | None, typer.Option(help="pareto: the whole front; target: quality at the budget alone.")
     ] = None,
@@ -130,6 +131,15 @@ def search(
     insecure: opt.Insecure = False,
     max_attempts: opt.MaxAttempts = 5,
     disk_quota: opt.DiskQuota = None,
+    latency_profile: opt.LatencyProfile = "",
+    device_command: opt.DeviceCommand = "",
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Train nothing: a dry run on drawn qualities, and the hours."),
+    ] = False,
+    seconds_per_step: Annotated[
+        float | None, typer.Option(help="With --simulate: of one training step; default: measured in a few steps.")
+    ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Launch a search with a target budget."""
@@ -163,18 +173,27 @@ def search(
     opt.nested(given, "task_settings", **judge)
     run_options = RunOptions(
         executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure,  # type: ignore[arg-type]
-        max_attempts=max_attempts, disk_quota=disk_quota,
+        max_attempts=max_attempts, disk_quota=disk_quota, device_command=device_command,
     )  # fmt: skip
     for option, value in (("--model", model), ("--data", data), ("--budget", budget)):
         if not value:
             raise ValueError(f"{option} is missing: give it as a flag or in --config FILE.toml")
     assert model is not None
     assert data is not None
-    wanted = Search(model, data, budget or "", study, given, storage, artifacts, run_options)
+    wanted = Search(model, data, budget or "", study, given, storage, artifacts, run_options, latency_profile)
     plan = wanted.plan()
     for note in plan.notes:
         wide_console(stderr=True).print(f"note: {note}", highlight=False)
     dense = plan.dense[plan.cost]
+    if simulate:
+        from .simulate import estimate
+        from .simulate import simulate as dry_run
+
+        found = shown_search("simulated", dense, lambda show: dry_run(wanted, show.event, seconds_per_step), as_json)
+        wide_console(stderr=as_json).print(estimate(found.record, run_options).line(), highlight=False)
+        return
+    if seconds_per_step is not None:
+        raise ValueError("--seconds-per-step is for --simulate; a search measures its trials itself")
     shown_search(plan.config.metric, dense, lambda show: wanted.run(show.event, show.teacher), as_json)
 
 
@@ -191,8 +210,8 @@ def _bits(text: str) -> int:
     return int(text)
 
 
-def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool) -> None:
-    """Runs a search under a display and prints its front.
+def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool) -> Study:
+    """Runs a search under a display, prints its front, and returns the study.
 
     Args:
         metric: The quality's encoder.
@@ -209,6 +228,7 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
     with Display(console, name, dense).live() as show:
         study = run(show)
     print_front(study.record, console, as_json)
+    return study
 
 
 def train_teacher(

@@ -27,6 +27,7 @@ OPTIONS: Mapping[str, Any] = {
     "teacher_steps": 1500,
     "finetune_steps": 400,
     "rungs": (0.5,),
+    "reduction": 0,  # ten trials are the front: none is stopped
     "teacher_recipe": {"batch_size": 4, "lr": 2e-3},
     "recipe": {"batch_size": 4, "lr": 2e-3, "distill_output": 50.0},
     "task_settings": {"discriminator": {"ndf": 16}},

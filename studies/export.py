@@ -24,7 +24,7 @@ from .card import Card, Parity
 from .folder import fresh_folder
 from .int8_export import Int8Exports, bits_notes
 from .lineage import lineage, notes, versions
-from .outcome import Outcome, measurements_of, named, outcome_of, point
+from .outcome import SIMULATED, Outcome, measurements_of, named, outcome_of, point
 from .reader import StudyRecord
 from .weights import full_network, left_whole, located, trial_generator, trial_quantisations
 
@@ -41,6 +41,8 @@ def exportable(study: StudyRecord, number: int) -> TrialRecord:
     Raises:
         NotExportable: No such trial, or its state does not allow it; the message lists those that can be.
     """
+    if study.attributes.get(SIMULATED):
+        raise NotExportable(f"study {study.name} is simulated: nothing was trained, so there is nothing to export")
     can = [trial.number for trial in study.trials if trial.scored]
     offer = f"these can: {', '.join(map(str, can))}" if can else "no trial can yet"
     trial = next((trial for trial in study.trials if trial.number == number), None)
@@ -188,6 +190,8 @@ class _Exporter:
         model, plan = trial_generator(config, self.folder, trial, full, groups)
         quantised = trial_quantisations(self.folder, trial)
         whole, found, teacher = left_whole(config, full, groups), measurements_of(trial), self.outcome.teacher
+        timed = self.outcome.finalist(trial.number)
+        found = found if timed is None else (*found, timed)
         sides = sides_of(self.located, groups)
         if not sides:
             (name,) = pruned_names(config)

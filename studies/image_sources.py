@@ -134,14 +134,14 @@ def bundle_inputs(
     if name not in PROTOCOLS:
         raise ValueError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
     # Built-in data are drawn from a seed and in numbers: those of the study give its own test images again.
-    counts = {key: int(line[key]) for key in ("n_train", "n_test") if key in line}
     spec = DataSpec(
         source=data,
         task=architecture.task,
         image_size=shape[1] if len(shape) == 3 else int(line["image_size"]),
         direction=direction or str(line.get("direction", "AtoB")),
         seed=int(line.get("seed", 0)),
-        **counts,
+        n_train=int(line.get("n_train", DataSpec.n_train)),
+        n_test=int(line.get("n_test", DataSpec.n_test)),
     )
     limit = n_eval or int(line.get("n_eval", 0))
     settings = {"latent": shape[0]} if architecture.task == "unconditional" else {}
@@ -187,7 +187,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         raise ValueError(f"study {names[0]} prunes {', '.join(bench.names)}, not {network}")
     if len(bench.names) > 1 and not network:
         raise ValueError(f"study {names[0]} prunes {' and '.join(bench.names)}: choose one with --network")
-    name = network or bench.names[0]
+    name = network or next(iter(bench.names))
     full, groups = full_network(config)
     generators: dict[str, Generate] = {}
     for reference, (_, number) in zip(references, parsed, strict=True):

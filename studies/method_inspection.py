@@ -10,7 +10,6 @@ from torch import nn
 
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.pruning.catalog import method_sizes, method_spec
-from ..gan_models.pruning.method import Setting
 from ..spaces.budget import describe
 
 
@@ -21,7 +20,7 @@ def method_inspection(name: str, network: nn.Module, groups: ChannelGroups) -> d
         ValueError: Unknown name.
     """
     spec = method_spec(name)
-    settings = [{"name": s.name, "default": s.default, "allowed": _allowed(s), "note": s.note} for s in spec.settings]
+    settings = [{"name": s.name, "default": s.default, "allowed": s.allowed, "note": s.note} for s in spec.settings]
     return {
         "name": name,
         "note": spec.note,
@@ -29,12 +28,6 @@ def method_inspection(name: str, network: nn.Module, groups: ChannelGroups) -> d
         "settings": settings,
         "sizes": method_sizes(name, network, groups),
     }
-
-
-def _allowed(setting: Setting) -> str:
-    if setting.choices:
-        return ", ".join(map(str, setting.choices))
-    return f"{setting.low:g} to {setting.high:g}{' (log)' if setting.log else ''}"
 
 
 def print_method(found: dict[str, Any], console: Console) -> None:

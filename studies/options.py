@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..gan_models.catalog import NETWORKS, parse_input_shape
 from ..search.config import read_toml
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
@@ -37,6 +38,15 @@ ExecutorName = Annotated[str, typer.Option(help="ray, or local: one after anothe
 RayAddress = Annotated[str, typer.Option(help="local, or the address of a running cluster.")]
 MaxAttempts = Annotated[int, typer.Option(help="A trial that was started so often without an end fails.")]
 DiskQuota = Annotated[str | None, typer.Option(help="Most that the study's files may take, such as 20GB.")]
+DeviceCommand = Annotated[
+    str,
+    typer.Option(
+        help="Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'."
+    ),
+]
+LatencyProfile = Annotated[
+    str, typer.Option(help="For budgets in ms: a profile's id or file; default: this machine's own.")
+]
 Insecure = Annotated[bool, typer.Option(help="Join a Ray cluster that asks for no token.")]
 
 
@@ -83,6 +93,22 @@ def read_arguments(text: str | None) -> dict[str, Any]:
         except json.JSONDecodeError:
             values[name.strip()] = value.strip()
     return values
+
+
+def read_shape(model: str, image_size: int | None, input_shape: str | None) -> tuple[int, ...]:
+    """Shape of one input, from the catalog or from what was given.
+
+    Raises:
+        ValueError: A generator that is not in the catalog, and nothing says what it eats.
+    """
+    if input_shape:
+        return parse_input_shape(input_shape)
+    if model in NETWORKS:
+        shape = NETWORKS[model].input_shape
+        return (shape[0], image_size, image_size) if image_size and len(shape) == 3 else shape
+    if image_size:
+        return (3, image_size, image_size)
+    raise ValueError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
 
 
 def read_list(text: str | None) -> list[str] | None:

@@ -19,6 +19,9 @@ from .reader import COST_LIMIT, StudyRecord
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
 DENSE = "ganprune.dense"  # costs of the dense generator by name; traced again where a study does not say them
+FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
+SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
+SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
 # at the budget itself still counts.
 BEYOND = 1.1
@@ -85,6 +88,11 @@ class Outcome:
         return next((m.name for m in named if m), "quality")
 
     @property
+    def note(self) -> str:
+        """What must be said before any number of the study; empty as a rule."""
+        return SIMULATED_NOTE if self.study.attributes.get(SIMULATED) else ""
+
+    @property
     def scored(self) -> tuple[TrialRecord, ...]:
         """Trials that may stand on the front: complete, inside the budget."""
         return tuple(trial for trial in self.study.trials if trial.scored)
@@ -100,6 +108,11 @@ class Outcome:
     def ladder(self) -> tuple[TrialRecord, ...]:
         """Scored trials of the uniform ladder that began the study."""
         return tuple(trial for trial in self.scored if trial.new.origin.startswith(LADDER))
+
+    def finalist(self, number: int) -> Measurement | None:
+        """A trial's latency as it was measured after the search; None where it was not."""
+        found = (self.study.attributes.get(FINALISTS) or {}).get(str(number))
+        return None if found is None else Measurement.from_json(found)
 
     def share(self, cost: float | None) -> float | None:
         """A cost as a share of the dense generator's."""

@@ -7,6 +7,7 @@ from typing import Any
 from optuna.storages import RDBStorage
 
 from ..search.ledger import TrialRecord
+from .rdb import read_trials
 from .rows import record_of
 from .storage import open_storage, shown
 
@@ -52,7 +53,7 @@ def read_study(url: str, study: str) -> StudyRecord:
     storage = open_storage(url, write=False)
     try:
         study_id = find_study(storage, url, study)
-        rows = storage.get_all_trials(study_id, deepcopy=False)
+        rows = read_trials(storage, study_id)
         attributes = storage.get_study_user_attrs(study_id)
         return StudyRecord(study, attributes, tuple(record_of(row) for row in rows))
     finally:

@@ -16,7 +16,7 @@ from .outcome import TEACHER, VERSION, Outcome, measurements_of, outcome_of
 from .pictures import picture_grid
 from .plots import plot_front
 from .reader import StudyRecord
-from .tables import Row, cells, front_rows, headings, hypervolume_line, trial_rows
+from .tables import Row, cells, front_rows, headings, remarks, trial_rows
 from .weights import ArtifactError
 
 STYLE = """
@@ -50,8 +50,10 @@ def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool =
         ValueError: The study has no configuration.
     """
     outcome = outcome_of(study)
-    parts = [_summary(outcome), "<h2>Front</h2>", _table(front_rows(outcome), outcome)]
-    parts.append(f"<p>{escape(hypervolume_line(outcome))}. Quality is better when lower.</p>")
+    parts = [f"<p><b>{escape(outcome.note)}</b></p>"] if outcome.note else []
+    parts += [_summary(outcome), "<h2>Front</h2>", _table(front_rows(outcome), outcome)]
+    parts += [f"<p>{escape(line)}</p>" for line in remarks(outcome)]
+    parts.append("<p>Quality is better when lower.</p>")
     parts += ["<h2>Quality against cost</h2>", _plot(outcome)]
     if pictures:
         parts += ["<h2>Pictures</h2>", _pictures(study, artifacts_root)]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -43,7 +43,7 @@ def template(new: NewTrial) -> FrozenTrial:
     return create_trial(
         state=TrialState.RUNNING,
         params=dict(new.params),
-        distributions=dict(new.distributions),
+        distributions=cast(dict, new.distributions),  # not copied: trials of a method share one
         user_attrs=attributes,
         system_attrs=dict(new.sampler_state),
     )

@@ -43,6 +43,7 @@ class RunOptions:
         max_attempts: A trial that was started so often without an end fails.
         disk_quota: Most that the study's files may take (`20GB`): then training states off the front are removed,
             and where that is not enough the search ends cleanly. None for no limit.
+        device_command: Template of the command that measures an ONNX file on a remote device, for finalists.
 
     Raises:
         ValueError: Unknown executor, or numbers out of range.
@@ -56,6 +57,7 @@ class RunOptions:
     insecure: bool = False
     max_attempts: int = 5
     disk_quota: str | None = None
+    device_command: str = ""
 
     def __post_init__(self) -> None:
         """Checks the numbers before anything is written."""

@@ -12,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.measurement import Measurement
+from ..gan_models.latency_form import LATENCY
 from ..gan_models.quant_settings import FULL_BITS
+from ..search.early_stopping import agreements
 from ..search.ledger import TrialRecord
 from ..spaces.budget import UNITS, describe
 from .card import with_interval
@@ -20,6 +22,7 @@ from .outcome import TEACHER, Outcome, measurements_of, named, quality_of
 
 DENSE_TEACHER = "dense teacher"
 ALWAYS = ("trial", "method")
+TIMES = ("ms (predicted)", "ms (measured)")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Row:
         l1: Mean absolute difference to the target (paired data).
         params: Parameters.
         bits: Of weights and activations: 8, or 32 for float32.
+        predicted_ms: Latency by the device's profile, where a budget is in ms.
+        measured_ms: Latency measured alone on the device after the search.
         target: The cost that was aimed at.
         seconds: Of the whole trial.
         chosen_by: `ladder:<i>` or a sampler.
@@ -62,6 +67,8 @@ class Row:
     l1: float | None
     params: float | None
     bits: int
+    predicted_ms: float | None
+    measured_ms: float | None
     target: float | None
     seconds: float | None
     chosen_by: str
@@ -106,6 +113,8 @@ def teacher_row(outcome: Outcome) -> Row:
         l1=_value(named(outcome.teacher, "l1")),
         params=outcome.dense.get("params"),
         bits=FULL_BITS,
+        predicted_ms=outcome.dense.get(LATENCY),
+        measured_ms=None,
         target=None,
         seconds=seconds,
         chosen_by="",
@@ -132,10 +141,12 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         l1=_value(named(measured, "l1")),
         params=_value(named(measured, "params")),
         bits=bits_of(trial),
+        predicted_ms=_value(named(measured, LATENCY)),
+        measured_ms=_value(outcome.finalist(trial.number)),
         target=trial.new.target,
         seconds=sum(spent.values()) if spent else None,
         chosen_by=trial.new.origin,
-        reason=_reason(trial),
+        reason=_reason(trial, outcome.finalist(trial.number)),
     )
 
 
@@ -149,8 +160,10 @@ def _value(m: Measurement | None) -> float | None:
     return None if m is None or m.reason is not None else m.value
 
 
-def _reason(trial: TrialRecord) -> str:
+def _reason(trial: TrialRecord, finalist: Measurement | None) -> str:
     parts = [trial.stopped] if trial.stopped else []
+    if finalist is not None and finalist.reason is not None:
+        parts.append(f"latency not measured: {finalist.reason.partition(',')[0]}")
     parts += [f"over {name} by {100 * value:.3g} %" for name, value in trial.constraints.items() if value > 0]
     if "same_as" in trial.attributes.get("record", {}):
         parts.append(f"same network as trial {trial.attributes['record']['same_as']}")
@@ -174,7 +187,8 @@ def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def cells(row: Row, metric: str) -> tuple[str, ...]:
-    """A row for people: number, method, cost, share, quality, L1, parameters, bits below 32, target, seconds, state.
+    """A row for people: number, method, cost, share, quality, L1, parameters, bits below 32, latency predicted and
+    measured, target, seconds, state.
 
     Args:
         row: The row.
@@ -194,6 +208,8 @@ def cells(row: Row, metric: str) -> tuple[str, ...]:
         "" if row.l1 is None else f"{row.l1:.4f}",
         "" if row.params is None else describe(row.params, "params").removesuffix(f" {UNITS['params']}"),
         str(row.bits) if row.bits != FULL_BITS else "",
+        "" if row.predicted_ms is None else f"{row.predicted_ms:.4g}",
+        "" if row.measured_ms is None else f"{row.measured_ms:.4g}",
         "" if row.target is None else describe(row.target, row.cost_name),
         "" if row.seconds is None else f"{row.seconds:.1f}",
         state,
@@ -203,7 +219,8 @@ def cells(row: Row, metric: str) -> tuple[str, ...]:
 def headings(outcome: Outcome) -> tuple[str, ...]:
     """Headings of `cells`."""
     quality = f"{outcome.metric} [90 %]"
-    return ("trial", "method", outcome.cost, "of dense", quality, "l1", "params", "bits", "target", "seconds", "state")
+    end = ("target", "seconds", "state")
+    return ("trial", "method", outcome.cost, "of dense", quality, "l1", "params", "bits", *TIMES, *end)
 
 
 def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "") -> Table:
@@ -231,3 +248,11 @@ def hypervolume_line(outcome: Outcome) -> str:
         f"(shares of the rectangle up to {outcome.metric} = {volume.quality:.4g} and "
         f"{outcome.cost} = {describe(volume.cost, outcome.cost)})"
     )
+
+
+def remarks(outcome: Outcome) -> list[str]:
+    """What is said under a table: the hypervolume, how well rungs foretold the end; first of all what is not real."""
+    rungs = "; ".join(found.line() for found in agreements(outcome.study.trials))
+    said = [outcome.note] if outcome.note else []
+    said.append(hypervolume_line(outcome))
+    return said + ([f"rank correlation of rungs with the end: {rungs}"] if rungs else [])

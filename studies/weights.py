@@ -32,7 +32,10 @@ class ArtifactError(RuntimeError):
 
 
 def located(config: StudyConfig, folder: StudyFolder) -> StudyConfig:
-    """The configuration with a generator's source file where it lies now: artifacts may have been moved."""
+    """The configuration with generator's source and latency profile where they lie now: artifacts may be moved."""
+    if config.latency_profile and not Path(config.latency_profile).expanduser().is_file():
+        profile = folder.path / "source" / Path(config.latency_profile).name
+        config = replace(config, latency_profile=str(profile)) if profile.is_file() else config
     location, _, function = config.model.rpartition(":")
     if not location.endswith(".py") or Path(location).expanduser().is_file():
         return config

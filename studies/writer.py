@@ -11,6 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from . import rdb
 from .lock import StudyLock
 from .rows import CONSTRAINT
 from .storage import StorageError, one_line, shown
@@ -33,7 +34,7 @@ class RowWriter:
         self.storage, self.study_id, self.lock = storage, study_id, lock
         self.patience_s = 0.0 if url.startswith("sqlite") else patience_s
         self._name = shown(url)
-        self.rows = self.durably(lambda: storage.get_all_trials(study_id, deepcopy=False))
+        self.rows = self.durably(lambda: rdb.read_trials(storage, study_id))
 
     def create(self, row: FrozenTrial) -> None:
         """Write a whole row in one transaction; its number becomes the next one.
@@ -43,42 +44,41 @@ class RowWriter:
         """
         number, tries = len(self.rows), itertools.count()
 
-        def write() -> int:
+        def write() -> int | None:
             if next(tries):  # the try before may have been committed, and only the answer lost
                 with contextlib.suppress(KeyError):
                     return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
-            return self.storage.create_new_trial(self.study_id, template_trial=row)
+            return rdb.insert_trial(self.storage, self.study_id, row, number)
 
         self.hold_lock()
         trial_id = self.durably(write)
-        row.number = self.durably(lambda: self.storage.get_trial_number_from_id(trial_id))
-        if row.number != number:
+        if trial_id is None:
             raise RuntimeError(f"another program wrote trials to this study in {self._name}; only one may at a time")
-        row._trial_id = trial_id
+        row.number, row._trial_id = number, trial_id
         self.rows.append(row)
 
     def set_attributes(self, number: int, values: Mapping[str, Any]) -> None:
         """Store attributes of a trial, where they are not stored already."""
         row = self.rows[number]
-        for key, value in values.items():
-            if key not in row.user_attrs or row.user_attrs[key] != value:
-                self.durably(lambda k=key, v=value: self.storage.set_trial_user_attr(row._trial_id, k, v))
-                row.user_attrs[key] = value
+        new = {key: value for key, value in values.items() if key not in row.user_attrs or row.user_attrs[key] != value}
+        if new:
+            self.durably(lambda: rdb.set_attributes(self.storage, row._trial_id, new, {}))
+            row.user_attrs.update(new)
 
     def set_rungs(self, number: int, rungs: Mapping[int, float]) -> None:
         """Store qualities by rung, where they are not stored already."""
         row = self.rows[number]
-        for step in sorted(set(rungs) - set(row.intermediate_values)):
-            self.durably(lambda s=step: self.storage.set_trial_intermediate_value(row._trial_id, s, rungs[s]))
-            row.intermediate_values[step] = rungs[step]
+        new = {step: rungs[step] for step in sorted(set(rungs) - set(row.intermediate_values))}
+        if new:
+            self.durably(lambda: rdb.set_curve(self.storage, row._trial_id, new))
+            row.intermediate_values.update(new)
 
     def set_constraints(self, number: int, constraints: Mapping[str, float]) -> None:
         """Store constraints where Optuna looks for them."""
-        row = self.rows[number]
-        for name in constraints:
-            key, value = CONSTRAINT + name, float(constraints[name])
-            self.durably(lambda k=key, v=value: self.storage.set_trial_system_attr(row._trial_id, k, v))
-            row.system_attrs[key] = value
+        row, new = self.rows[number], {CONSTRAINT + name: float(value) for name, value in constraints.items()}
+        if new:
+            self.durably(lambda: rdb.set_attributes(self.storage, row._trial_id, {}, new))
+            row.system_attrs.update(new)
 
     def set_state(self, number: int, state: str, values: Sequence[float] | None = None) -> None:
         """Store a trial's state, and its values with it.

@@ -18,6 +18,7 @@ SMALL = {
     "search": "--trials 2 --teacher-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
     "train": "--steps 2 --batch-size 2",
+    "profile-device": "--points 2 --networks 4 --seconds 0.01 --allow-busy",  # tests run beside each other
 }
 
 
@@ -86,7 +87,9 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "smallest" / "manifest.json").is_file()
 
 
-@pytest.mark.parametrize("word", ["search", "resume", "show", "pareto", "report", "export", "verify", "run", "inspect"])
+@pytest.mark.parametrize(
+    "word", ["search", "resume", "show", "pareto", "report", "export", "verify", "run", "inspect", "profile-device"]
+)
 def test_every_command_says_what_it_does(word: str):
     """`ganprune COMMAND --help` names its options."""
     code = "from ganprune.studies.cli import main; main()"
@@ -106,7 +109,7 @@ def test_the_methods_of_the_readme_are_those_of_the_catalog():
 
 def test_the_commands_of_the_readme_are_all_commands():
     """The README lists every command and no other."""
-    listed = set(re.search(r"All commands: `([a-z ]+)`", README)[1].split())
+    listed = set(re.search(r"All commands: `([a-z -]+)`", README)[1].split())
     code = "from ganprune.studies.cli import app; import typer; print(*typer.main.get_command(app).commands)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == listed

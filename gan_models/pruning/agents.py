@@ -32,8 +32,8 @@ class StraightThrough(torch.autograd.Function):
         return hard.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: D102
-        return gradient, None
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+        return grad_outputs[0], None
 
 
 class RecurrentAgent(nn.Module):

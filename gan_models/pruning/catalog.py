@@ -134,17 +134,17 @@ def method_spec(name: str) -> MethodSpec:
 
 
 def check_fixed(settings: Mapping[str, Any]) -> None:
-    """Settings that a study fixes, by "method.setting".
+    """Settings that a study fixes, by "method.setting"; one that would be searched is then no dimension.
 
     Raises:
-        ValueError: One that is not known, is searched, or has another value than it allows.
+        ValueError: One that is not known, or has a value that it does not allow.
     """
-    known = {f"{method}.{s.name}": s for method, spec in METHODS.items() for s in spec.settings if not s.searched}
+    known = {f"{method}.{s.name}": s for method, spec in METHODS.items() for s in spec.settings}
     for name, value in settings.items():
         if name not in known:
             raise ValueError(f"setting {name!r} cannot be set; those that can are {', '.join(known)}")
-        if value not in known[name].choices:
-            raise ValueError(f"setting {name}={value} is unknown; use {', '.join(map(str, known[name].choices))}")
+        if not known[name].allows(value):
+            raise ValueError(f"setting {name}={value} is not possible; use {known[name].allowed}")
 
 
 def fixed_for(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class _Side:
         self.dense = cost_of(player.groups.form, player.groups.form.sizes, player.target)
         self.weight = float(settings["weight_cost"])
         self.rate = float(settings["lr"]) * self.agent.rate
-        self.names = {parameter: name for name, parameter in self.agent.named_parameters()}
+        self.names: dict[Tensor, str] = {parameter: name for name, parameter in self.agent.named_parameters()}
         # Little momentum: a target that is met must stop the fall at once.
         self.optimiser = torch.optim.AdamW(self.names, lr=self.rate, betas=(0.5, 0.999), weight_decay=_WEIGHT_DECAY)
 

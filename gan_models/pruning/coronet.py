@@ -197,9 +197,9 @@ class Coronet:
         return Pruned(
             phase.network.materialised(plan).cpu(),
             plan,
-            record.steps,
-            phase.discriminators.cpu(),
-            {
+            steps=record.steps,
+            discriminators=phase.discriminators.cpu(),
+            record={
                 "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
                 "widths_before_landing": dict(zip(form.names, widths, strict=True)),
                 "lambda": path,

@@ -26,8 +26,8 @@ class OnOff(torch.autograd.Function):
         return (gates != 0).to(gates.dtype)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: D102
-        return gradient
+    def backward(ctx: Any, *grad_outputs: Tensor) -> Tensor:  # noqa: D102
+        return grad_outputs[0]
 
 
 def flat_gates(groups: ChannelGroups, gates: Mapping[str, Tensor]) -> Tensor:

@@ -27,6 +27,8 @@ class GeneratedNetwork(nn.Module):
             out; without, they stay until the cut (as published).
     """
 
+    sensitivity: Tensor
+
     def __init__(
         self, model: nn.Module, groups: ChannelGroups, hypernetwork: Hypernetwork, floor: int, gated: bool
     ) -> None:

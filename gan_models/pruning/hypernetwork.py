@@ -39,6 +39,9 @@ class WeightHypernetwork(nn.Module):
         embedding: e.
     """
 
+    a: Tensor
+    b: Tensor
+
     def __init__(self, weight: GeneratedWeight, embedding: int) -> None:
         super().__init__()
         n_a, n_b, k = len(weight.a), len(weight.b), weight.kernel

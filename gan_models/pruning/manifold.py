@@ -172,7 +172,7 @@ def _key(teacher: nn.Module, samples: Samples, encode: Encode, entries: Tensor) 
     def add(*tensors: Tensor) -> None:
         for tensor in tensors:
             digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
 
     data = samples.data
     if isinstance(data, ImageSet):

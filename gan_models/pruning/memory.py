@@ -41,5 +41,5 @@ def check_memory(size: HypernetworkSize, device: torch.device) -> None:
         raise NotEnoughMemory(
             f"coronet's hypernetwork has {size.numbers:,} numbers at embedding size {size.embedding}, which take "
             f"{size.bytes_in_training / GB:.1f} GB with gradients and Adam's state, and {device} has {free / GB:.1f} GB"
-            " free: use a smaller embedding, a narrower generator, fewer workers, or a larger device"
+            " free: use a smaller embedding (--setting coronet.embedding=1), fewer workers or a larger device"
         )

@@ -56,6 +56,21 @@ class Setting:
         elif self.low is None or self.high is None or not self.low <= self.default <= self.high:
             raise ValueError(f"setting {self.name}: default {self.default!r} outside [{self.low}, {self.high}]")
 
+    @property
+    def allowed(self) -> str:
+        """Its values, for tables and messages."""
+        if self.choices:
+            return ", ".join(map(str, self.choices))
+        return f"{self.low:g} to {self.high:g}{' (log)' if self.log else ''}"
+
+    def allows(self, value: Any) -> bool:
+        """Whether a value is one of the choices, of their type, or a number in the range."""
+        if self.choices:
+            return any(value == choice and type(value) is type(choice) for choice in self.choices)
+        assert self.low is not None
+        assert self.high is not None
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+
 
 @dataclass(frozen=True)
 class MethodSpec:

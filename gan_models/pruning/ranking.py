@@ -74,8 +74,9 @@ def widths_at(form: CostForm, ordered: list[NDArray[np.float64]], threshold: flo
 def land(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
     """The plan of the highest scores whose cost is at or under the target, and close to it.
 
-    One threshold on all scores is found by bisection; then the best of the channels below it are added one by
-    one while they fit. Scores of different groups are compared as they are.
+    One threshold on all scores is found by bisection, or among all of them where a model prices plans; then the
+    best of the channels below it are added one by one while they fit. Scores of different groups are compared as
+    they are.
 
     Raises:
         InfeasibleBudget: Even the smallest plan costs more.
@@ -93,16 +94,32 @@ def land(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
         return form.fit(widths_at(form, ordered, threshold), target.floor, target.multiple)
 
     levels = np.unique(np.concatenate(ordered))  # rising: a higher threshold keeps less
-    low, high = -1, len(levels)  # cost at `high` fits (everything dropped), at `low` (everything kept) perhaps
-    while high - low > 1:
-        middle = (low + high) // 2
-        if float(priced.predict(at(levels[middle]), target.cost)) <= target.value:
-            high = middle
-        else:
-            low = middle
-    widths = at(levels[high]) if high < len(levels) else smallest
+    if target.model is not None:
+        widths = _scan(form, ordered, levels, target)
+    else:
+        low, high = -1, len(levels)  # cost at `high` fits (everything dropped), at `low` (everything kept) perhaps
+        while high - low > 1:
+            middle = (low + high) // 2
+            if float(form.predict(at(levels[middle]), target.cost)) <= target.value:
+                high = middle
+            else:
+                low = middle
+        widths = at(levels[high]) if high < len(levels) else smallest
     widths = _add_best(form, ordered, widths, target)
     return strongest(dict(zip(form.names, widths.tolist(), strict=True)), scores)
+
+
+def _scan(
+    form: CostForm, ordered: list[NDArray[np.float64]], levels: NDArray[np.float64], target: Target
+) -> NDArray[np.int64]:
+    """Of the plans of all thresholds at once the one with the most channels that fits: a model's cost may fall as
+    channels are added, so there is nothing to bisect."""
+    kept = [np.searchsorted(-scores, -levels, side="right") for scores in ordered]
+    plans = form.fit(np.stack(kept, axis=1), target.floor, target.multiple)
+    plans = np.concatenate([form.floors(target.floor, target.multiple)[None], plans])
+    assert target.model is not None
+    fitting = plans[target.model.predict(plans, target.cost) <= target.value]
+    return fitting[np.argmax(fitting.sum(axis=1))]
 
 
 def _add_best(

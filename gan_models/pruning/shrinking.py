@@ -107,9 +107,9 @@ class ScaleSteps:
             rho, and the cost of what is left as a share of the target.
         """
         with torch.no_grad():
-            gradient = torch.zeros_like(self.scales) if gradient is None else gradient
+            slope = torch.zeros_like(self.scales) if gradient is None else gradient
             before = to_numpy(self.scales)
-            self._momentum.mul_(_MOMENTUM).add_(gradient / self._size(gradient))
+            self._momentum.mul_(_MOMENTUM).add_(slope / self._size(slope))
             now = self._form.rate * cosine(step, self._sparsity.steps)
             moved = self.scales - now * self._momentum
             rho = self._sparsity.rho(step, self._form.rate, before, to_numpy(moved))

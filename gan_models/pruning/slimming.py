@@ -88,6 +88,7 @@ class SlimmingPhase:
         self._model = copy_network(job.model).to(device).train().requires_grad_(True)
         judge = copy.deepcopy(job.discriminators[job.name]).to(device).train().requires_grad_(True)
         self._judges = nn.ModuleDict({job.name: judge})
+        self._judge_of: dict[str, nn.Module] = dict(self._judges.items())
         self._maps = None if job.feature_maps is None else job.feature_maps.to(device)
         self._distance = image_distance(settings["distance"], self._maps)
         self._quant = job.quantised if settings["order"] == "joint" else None
@@ -96,8 +97,8 @@ class SlimmingPhase:
         sparsity = Sparsity(job.groups.form, job.target, job.steps, penalties(job, form))
         self._steps = ScaleSteps(self._sites.start(job.model).to(device), sparsity, form)
         recipe = self._recipe
-        self._g_names = {p: name for name, p in self._model.named_parameters()}
-        self._d_names = {p: name for name, p in self._judges.named_parameters()}
+        self._g_names: dict[Tensor, str] = {p: name for name, p in self._model.named_parameters()}
+        self._d_names: dict[Tensor, str] = {p: name for name, p in self._judges.named_parameters()}
         self._g_optimiser = torch.optim.Adam(
             list(self._g_names), lr=recipe.lr * float(settings["weight_rate"]), betas=recipe.betas
         )
@@ -127,7 +128,7 @@ class SlimmingPhase:
                 group["lr"] = factor * group["initial_lr"]
         batch = self._taught(batch_at())
         generators = {self._job.name: self._student}
-        terms, outputs = self._task.generator_losses(generators, self._judges, batch)
+        terms, outputs = self._task.generator_losses(generators, self._judge_of, batch)
         adversarial = torch.stack([term for name, term in terms.items() if name.endswith("adversarial")]).sum()
         distance = self._distance(outputs[self._job.name], self._reals)
         self._generator_step(objective(self._job.settings["objective"], distance, adversarial))
@@ -138,7 +139,7 @@ class SlimmingPhase:
                 batch = self._taught(batch_at())
                 with torch.no_grad():
                     outputs = self._task.generate(generators, batch)
-            loss = self._task.discriminator_loss(outputs, self._judges, batch)
+            loss = self._task.discriminator_loss(outputs, self._judge_of, batch)
             self._d_optimiser.zero_grad(set_to_none=True)
             loss.backward()
             self._d_optimiser.step()

@@ -36,7 +36,7 @@ class SoftCost:
 
 
 def log_shortfall(share: Tensor, floor: float) -> Tensor:
-    """Log(floor / min(share, floor)): ours, so that a plan does not end far under its target; 0 at or above the floor."""
+    """Log(floor / min(share, floor)), 0 at or above the floor: ours, against plans far under their target."""
     return torch.log(floor / share.clamp(max=floor)) if float(share.detach()) < floor else share * 0
 
 

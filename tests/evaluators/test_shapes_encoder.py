@@ -137,3 +137,11 @@ def test_other_weights(tmp_path):
     with pytest.raises(ValueError, match="no weights of the shapes encoder") as caught:
         load_shapes(copy)
     assert "\n" not in str(caught.value)
+
+
+def test_a_gradient_reaches_the_images_that_ask_for_one_and_no_weight():
+    encoder = load_encoder("shapes")
+    images = torch.rand(2, 3, 32, 32, requires_grad=True)
+    encoder(images).square().sum().backward()
+    assert float(images.grad.abs().max()) > 0
+    assert not encoder(images.detach()).requires_grad

@@ -11,8 +11,9 @@ from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 
 
 def quality_at(request: TrialRequest, step: int) -> float:
-    """A smooth response: cheap plans are worse, `x` has its best at 0.3, longer training helps."""
-    return 10 / request.target + 5 * (request.settings.get("x", 0.3) - 0.3) ** 2 + 4 / step
+    """Cheap plans are worse, `x` has its best at 0.3, longer training helps; every third trial is a bad one."""
+    bad = 100.0 * (request.number % 3 == 2)
+    return 10 / request.target + 5 * (request.settings.get("x", 0.3) - 0.3) ** 2 + 4 / step + bad
 
 
 def run(request: TrialRequest, report) -> TrialResult:
@@ -73,3 +74,12 @@ def run_without_reports(request: TrialRequest, report) -> TrialResult:
     (Path(request.workspace) / "pid.txt").write_text(str(os.getpid()))
     time.sleep(request.study["seconds"])
     return TrialResult("COMPLETE", 1.0, request.target)
+
+
+def resources(given: dict) -> dict:
+    """What is left for others while this runs, and whether it has a process of its own."""
+    import ray
+
+    time.sleep(1.0)  # until Ray's own count of what is free has caught up
+    free = ray.available_resources().get("CPU", 0.0)
+    return {**given, "free_cpus": free, "own_process": ray.get_runtime_context().worker.mode != 0}

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from ganprune.search.early_stopping import StoppingRule, extrapolated, rivals_at
+from ganprune.search.early_stopping import StoppingRule, agreements, default_reduction, extrapolated, rivals_at
 from ganprune.search.ledger import NewTrial, TrialRecord
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,11 +38,28 @@ def test_a_third_goes_on():
     assert 30 <= kept <= 50
 
 
-def test_ends_of_the_front_go_on():
-    """Among mutually non-dominated trials the least crowded go on: a new cheapest trial is not stopped."""
+def test_no_draw_stops_a_newcomer_that_dominates_everything():
+    """In 2,000 random rung tables of 3 to 60 trials, the newcomer that is best in both objectives goes on, every time."""
+    generator = np.random.default_rng(1)
+    for _ in range(2000):
+        rivals_N2 = generator.uniform(1, 2, (generator.integers(3, 61), 2))
+        newcomer = tuple(generator.uniform(0, 1, 2))
+        assert StoppingRule((1,), generator.uniform(1.5, 10)).goes_on(newcomer, [tuple(r) for r in rivals_N2])
+
+
+def test_the_front_of_a_rung_goes_on():
+    """Whom no rival dominates goes on, however crowded it is there; one that a rival dominates takes its place behind."""
     front = [(10.0 - i, float(i)) for i in range(2, 9)]
     assert RULE.goes_on((20.0, 0.0), front)
-    assert not RULE.goes_on((5.01, 4.99), front)
+    assert RULE.goes_on((5.01, 4.99), front)
+    assert not RULE.goes_on((5.01, 5.01), front)
+
+
+def test_a_front_does_not_keep_others_from_going_on():
+    """The best of those behind a short front are among the best third of all and go on."""
+    rivals = [(1.0, 1.0), *((5.0 + i, 5.0 + i) for i in range(11))]
+    assert RULE.goes_on((4.0, 4.0), rivals)
+    assert not RULE.goes_on((14.0, 14.0), rivals)
 
 
 def test_few_rivals_stop_nobody():
@@ -89,3 +106,30 @@ def test_settings_are_checked(rungs, reduction):
     """Rungs rise from 1, and not everybody goes on."""
     with pytest.raises(ValueError, match="got"):
         StoppingRule(rungs, reduction)
+
+
+def test_rank_correlation_is_spearmans():
+    """Same order 1, opposite order -1, ties share their mean rank; stopped and failed trials have no end to compare."""
+    ends = [1.0, 2.0, 3.0, 4.0]
+    early = {10: [5.0, 6.0, 8.0, 9.0], 20: [9.0, 8.0, 6.0, 5.0], 30: [5.0, 5.0, 7.0, 8.0]}
+    records = [
+        record(i, "COMPLETE", {step: values[i] for step, values in early.items()} | {40: end}, quality=end)
+        for i, end in enumerate(ends)
+    ]
+    records += [record(4, "PRUNED", {10: 0.0}), record(5, "FAIL", {10: 0.0})]
+    found = {a.step: a for a in agreements(records)}
+    assert {step: a.trials for step, a in found.items()} == {10: 4, 20: 4, 30: 4}
+    assert found[10].rank_correlation == pytest.approx(1)
+    assert found[20].rank_correlation == pytest.approx(-1)
+    # ranks 1.5, 1.5, 3, 4 against 1, 2, 3, 4: covariance 4.5 over the root of 4.5 times 5
+    assert found[30].rank_correlation == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+
+
+def test_two_trials_say_nothing_of_a_rung():
+    """A rank correlation of two trials is 1 or -1 by construction; it is not reported."""
+    assert agreements([record(i, "COMPLETE", {1: 3.0 + i, 2: i}, quality=float(i)) for i in range(2)]) == []
+
+
+def test_studies_of_few_trials_stop_nobody():
+    """Early stopping is off by default below 8 trials, and one in three from there on."""
+    assert [default_reduction(n) for n in (1, 7, 8, 300)] == [0, 0, 3, 3]

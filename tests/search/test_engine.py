@@ -11,7 +11,7 @@ from ganprune.search.engine_settings import EngineSettings
 from ganprune.search.executor import Asked, InProcessExecutor
 from ganprune.search.ray_cluster import RayOptions
 from ganprune.search.ray_executor import RayExecutor
-from ganprune.search.request import TrialReport, TrialResult
+from ganprune.search.request import TrialReport, TrialResult, failure
 from ganprune.search.samplers import Choice
 from ganprune.studies.store import Store
 
@@ -138,13 +138,7 @@ def test_the_same_network_is_not_trained_twice(store, search):
 
 def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
     """A driver that dies between writing a repeat and telling its result does not have it trained when it is back."""
-    proposals = FakeProposals(methods=("uniform",), rungs_of_ladder=2)
-
-    def decode(method, params, seed):
-        return replace(FakeProposals.decode(proposals, method, params, seed), identity="always the same")
-
-    object.__setattr__(proposals, "decode", decode)
-    object.__setattr__(proposals, "ladder", list)
+    proposals = always_the_same()
     engine = Engine(store, proposals, EngineSettings(trials=3), store.folder, {}, {})
     engine.finished(engine.ask().number, result())
 
@@ -160,6 +154,39 @@ def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
     assert [(r.state, r.attributes.get("record", {}).get("same_as")) for r in store.records()[1:]] == [
         ("COMPLETE", 0)
     ] * 2
+
+
+def always_the_same():
+    """A space of which every point is the same network."""
+    proposals = FakeProposals(methods=("uniform",), rungs_of_ladder=2)
+
+    def decode(method, params, seed):
+        return replace(FakeProposals.decode(proposals, method, params, seed), identity="always the same")
+
+    object.__setattr__(proposals, "decode", decode)
+    object.__setattr__(proposals, "ladder", list)
+    return proposals
+
+
+@pytest.mark.parametrize("ending", ["COMPLETE", "FAIL", "lost"])
+def test_a_repeat_of_a_running_trial_waits_for_it(store, ending):
+    """Of two trials of one network at once only one is trained; the other has its result, or is run where there is none."""
+    engine = Engine(store, always_the_same(), EngineSettings(trials=3), store.folder, {}, {})
+    engine.set_slots(2)
+    first = engine.ask()
+    assert engine.ask() is Asked.WAIT
+    assert [r.state for r in store.records()] == ["RUNNING", "RUNNING"]
+    if ending == "lost":
+        engine.lost(first.number, "killed")
+        assert engine.ask().number == first.number
+        ending = "COMPLETE"
+    engine.finished(first.number, result() if ending == "COMPLETE" else failure("no"))
+    again = engine.ask()
+    if ending == "COMPLETE":
+        assert again is Asked.DONE
+        assert [r.attributes.get("record", {}).get("same_as") for r in store.records()] == [None, 0, 0]
+    else:
+        assert again.number == 1
 
 
 def test_requests_hold_json_only(store):

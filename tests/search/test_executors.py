@@ -59,12 +59,12 @@ def test_everything_is_recorded_and_the_search_goes_on(executor, search, store):
 
 
 def test_stopped_trials_keep_their_curve(executor, search, store):
-    """A trial stopped at a rung is PRUNED, keeps its curve and is not on the front; asking goes on with TPE."""
+    """A trial stopped at a rung is PRUNED, keeps its curve and is not on the front; asking goes on."""
     proposals = FakeProposals(methods=("widths",), rungs_of_ladder=0)
-    ended, events = search(executor, trials=14, proposals=proposals, stopping=StoppingRule((1, 2)))
+    ended, events = search(executor, trials=20, proposals=proposals, stopping=StoppingRule((1, 2)))
     pruned = [r for r in store.records() if r.state == "PRUNED"]
     assert ended.pruned == len(pruned) >= 3
-    assert ended.complete + ended.pruned == 14
+    assert ended.complete + ended.pruned == 20
     for record in pruned:
         assert list(record.rungs) == [1, 2][: len(record.rungs)]
         assert record.stopped.startswith(f"stopped early at step {max(record.rungs)}")
@@ -73,7 +73,7 @@ def test_stopped_trials_keep_their_curve(executor, search, store):
     assert {t.number for t in study.best_trials}.isdisjoint({r.number for r in pruned})
     assert study.trials[pruned[0].number].values is None
     assert study.trials[pruned[0].number].intermediate_values
-    assert {r.new.origin for r in store.records()} == {"tpe"}
+    assert {r.new.origin for r in store.records()} == {"linear"}
     stops = [e.number for e in events if getattr(e, "goes_on", True) is False]
     assert sorted(stops) == [r.number for r in pruned]
 

@@ -167,3 +167,11 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path, number):
     trials = read_study(f"sqlite:///{tmp_path}/s.db", "s").trials
     assert {t.state for t in trials} == {"WAITING"}
     assert {t.attempt for t in trials} == {0}
+
+
+def test_what_runs_alone_takes_every_cpu(ray_running):
+    """A function on JSON runs in a task of its own that holds all CPUs; what it raises is one line."""
+    executor = RayExecutor(RAY)
+    assert executor.alone("fake_trials:resources", {"x": 3}) == {"x": 3, "free_cpus": 0.0, "own_process": True}
+    with pytest.raises(RuntimeError, match="cannot load the run function 'fake_trials:nosuch'"):
+        executor.alone("fake_trials:nosuch", {})

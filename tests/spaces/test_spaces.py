@@ -5,7 +5,7 @@ import pytest
 import torch
 from ganprune.gan_models.catalog import build
 from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.gan_models.pruning.catalog import METHODS, check_fixed
 from ganprune.search.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace, ladder, select
@@ -129,3 +129,21 @@ def test_learned_methods_start_from_sound_settings():
     assert [start.settings for start in starts] == [METHODS["magnitude"].defaults()] * 4
     assert np.isclose(starts[0].target, 0.25 * DENSE)
     assert np.isclose(starts[-1].target, proposals.lowest)
+
+
+def test_a_fixed_setting_is_no_dimension():
+    """What a study fixes is neither drawn nor in the point; the other settings are as they were; a value or a name
+    that is not allowed is one line."""
+    fixed = {"coronet.embedding": 1, "magnitude.cost_exponent": 0.1}
+    check_fixed(fixed)
+    proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("coronet", "magnitude"), fixed=fixed)
+    plain = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("coronet", "magnitude"))
+    assert set(plain.distributions("coronet")) - set(proposals.distributions("coronet")) == {"coronet.embedding"}
+    point = proposals.space("coronet").decode(draw(proposals.space("coronet"), 0))
+    assert "embedding" not in point.settings
+    assert "share" in point.settings
+    for name, value in (("coronet.embedding", 3), ("coronet.embedding", True), ("magnitude.cost_exponent", 0.9)):
+        with pytest.raises(ValueError, match=f"setting {name}=.* is not possible; use "):
+            check_fixed({name: value})
+    with pytest.raises(ValueError, match=r"'coronet.embeding' cannot be set; those that can are .*coronet.embedding"):
+        check_fixed({"coronet.embeding": 1})

@@ -122,13 +122,18 @@ def test_every_task_can_be_looked_at(task):
     bench = open_bench(plan.config, teacher)
     watch = HealthWatch(bench, HealthLimits(), new_folder(), first=0)
 
-    class Sure(torch.nn.Module):
-        """Says "real" of everything."""
+    class Seeing(torch.nn.Module):
+        """Says "real" of pictures with something on them; an input beside them comes first and is not looked at."""
 
         def forward(self, x):
-            return torch.full((len(x), 1), 5.0)
+            drawn = x[:, -3:].flatten(1).std(1) > 0.01
+            return torch.where(drawn, 5.0, -5.0)[:, None]
 
-    watch.look(1, bench.generators, {name: Sure() for name in bench.discriminators})
+    grey = {name: lambda x, model=model: 0 * model(x) for name, model in bench.generators.items()}
+    judges = {name: Seeing() for name in bench.discriminators}
+    assert "diversity 0 of teacher" in (watch.look(1, grey, judges) or "")
+    assert {(e.real_accuracy, e.generated_accuracy, e.of_teacher) for e in watch.entries} == {(1.0, 1.0, 0.0)}
+    watch.look(1, bench.generators, judges)
     for entry in watch.entries:
         assert (entry.real_accuracy, entry.generated_accuracy) == (1.0, 0.0)
         assert entry.of_teacher == pytest.approx(1)

@@ -6,9 +6,10 @@ import torch
 from ganprune.gan_models.catalog import build
 from ganprune.gan_models.cost_form import InfeasibleBudget
 from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
+from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, fixed_for, make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Setting, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, land, strongest
+from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace
 
 UNTRAINED = sorted(name for name, spec in METHODS.items() if not spec.trains)
@@ -91,3 +92,22 @@ def test_the_cost_exponent_moves_the_plan_to_cheap_channels():
         other = PruneJob(given.model, "G", given.groups, given.target, None, settings, 0)
         totals.append(sum(make_method("magnitude").prune(other).plan.widths.values()))
     assert totals[1] > totals[0]
+
+
+def test_what_a_method_does_not_search_can_be_set_and_nothing_else():
+    """A fixed setting has a known name and one of its choices; the space has no dimension of it."""
+    check_fixed({"slimming.objective": "gan", "slimming.order": "sequential"})
+    assert fixed_for("slimming", {"slimming.objective": "gan", "other.objective": "x"}) == {"objective": "gan"}
+    for settings, message in (
+        ({"slimming.knee": 0.1}, "'slimming.knee' cannot be set; those that can are slimming.objective"),
+        ({"slimming.form": "best"}, "slimming.form=best is unknown; use led, published"),
+        ({"uniform.form": "led"}, "'uniform.form' cannot be set"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_fixed(settings)
+    form = job("resnet", "slimming", 0.5).groups.form
+    space = MethodSpace("slimming", WidthSpace(form), 0.1 * form.dense(), form.dense())
+    assert {name.removeprefix("slimming.") for name in space.distributions()} == {
+        "target", *(setting.name for setting in method_spec("slimming").searched)
+    }  # fmt: skip
+    assert "objective" not in space.decode(space.defaults(form.dense())).settings

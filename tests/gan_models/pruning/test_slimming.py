@@ -63,12 +63,12 @@ def test_the_same_seed_gives_the_same_plan_and_weights_and_another_seed_other_on
 def test_an_interrupted_slimming_ends_bit_for_bit_as_an_uninterrupted_one(task, tmp_path, monkeypatch):
     """Weights, scales, momentum, movement and every optimiser are in the checkpoint."""
     monkeypatch.setattr("ganprune.gan_models.pruning.phase.max", lambda *values: 3, raising=False)  # often
-    job = job_for(task, steps=9)
+    job = job_for(task, steps=30)
     whole = make_method("slimming").prune(job)
     kept, step = replace(job, workspace=tmp_path / "prune"), SlimmingPhase.step
 
     def stopping(self, number, batch_at):
-        if number == 7:
+        if number == 13:
             raise KeyboardInterrupt
         return step(self, number, batch_at)
 

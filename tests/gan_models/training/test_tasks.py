@@ -18,6 +18,27 @@ def batch_for(name, n=3):
 
 @pytest.mark.parametrize("name", sorted(TASKS))
 class TestEveryTask:
+    def test_other_images_can_stand_for_the_real_ones(self, name):
+        """What D is shown as real changes, what generators eat does not, and the batch itself stays as it is."""
+        task, batch = task_named(name), batch_for(name)
+        nets, which = networks_for(task), task.generator_names[0]
+        images = torch.zeros_like(next(iter(task.generate(nets.generators, batch).values())))
+        other = task.with_reals(batch, which, images)
+        changed = [key for key in batch if not torch.equal(batch[key], other[key])]
+        assert len(changed) == 1
+        assert torch.equal(other[changed[0]], images)
+        assert torch.equal(task.generate_input(batch, which), task.generate_input(other, which))
+        seen = []
+
+        class Judge(torch.nn.Module):
+            def forward(self, x):
+                seen.append(x[:, -3:])
+                return x.mean((1, 2, 3))
+
+        judges = torch.nn.ModuleDict({generator: Judge() for generator in task.generator_names})
+        task.discriminator_loss(task.generate(nets.generators, other), judges, other)
+        assert torch.equal(seen[0], images)
+
     def test_losses_are_named_finite_and_reach_the_generators(self, name):
         """The terms are scalars whose sum gives every generator parameter a gradient."""
         task = task_named(name)

@@ -1,0 +1,119 @@
+"""What a latency belongs to: the device, and how it was used. Imports no torch until it is asked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+RUNTIMES = ("eager", "compile", "onnxruntime")
+COMMAND = "command"  # a remote device, by a command that the user gives
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device and how networks run on it: numbers of two different ones cannot be mixed.
+
+    Attributes:
+        cpu: Model of the CPU; what the user calls a remote device.
+        cores: CPUs that this process may use.
+        threads: Threads of a network.
+        gpu: Model of the GPU where networks run on it, else empty.
+        runtime: `eager`, `compile`, `onnxruntime` or `command`.
+        version: Of the runtime.
+        dtype: Of weights and activations.
+        batch: Images in one call.
+    """
+
+    cpu: str
+    cores: int
+    threads: int
+    gpu: str
+    runtime: str
+    version: str
+    dtype: str = "float32"
+    batch: int = 1
+
+    def __post_init__(self):
+        if min(self.cores, self.threads, self.batch) < 1:
+            raise ValueError(f"a device has cores, threads and a batch of 1 or more, got {self}")
+
+    @property
+    def id(self) -> str:
+        """Eight hex digits that stand for all of it."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def machine(self) -> tuple[str, int, str]:
+        """What is bought, without how it is used."""
+        return self.cpu, self.cores, self.gpu
+
+    def describe(self) -> str:
+        """One line for people."""
+        where = self.gpu or self.cpu
+        plural = "s" if self.threads > 1 else ""
+        return (
+            f"{where}, {self.runtime} {self.version}, {self.threads} thread{plural}, {self.dtype}, batch {self.batch}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Device:
+        """What `to_json` wrote. Raises ValueError where it is something else."""
+        try:
+            return cls(**{field.name: data[field.name] for field in fields(cls)})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the device's description is incomplete: {error}") from error
+
+
+def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu") -> Device:
+    """This machine, used in this way."""
+    import torch
+
+    on_gpu = torch.device(device).type == "cuda" and runtime != "onnxruntime"
+    return Device(
+        cpu=cpu_model(),
+        cores=cpus_allowed(),
+        threads=threads,
+        gpu=torch.cuda.get_device_name(device) if on_gpu else "",
+        runtime=runtime,
+        version=_version("onnxruntime" if runtime == "onnxruntime" else "torch"),
+        batch=batch,
+    )
+
+
+def remote_device(name: str, threads: int, batch: int = 1) -> Device:
+    """A device behind a command, under the name that its user gives it."""
+    return Device(name, 1, threads, "", COMMAND, "", batch=batch)
+
+
+def cpu_model() -> str:
+    """The CPU's own name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
+    return next((name for name in named if name), platform.processor() or platform.machine())
+
+
+def cpus_allowed() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,205 @@
+"""A network as blocks of calls that can be timed alone, at any widths.
+
+A block is a chain of ATen calls with at most one multiplication by a weight in it: what runtimes fuse, and what shares
+a cache, is timed together. Its tensors have at most two different numbers of channels (its sides), each linear in the
+widths of the groups, so that a block is a table over a grid of two numbers. Our reconstruction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import gcd
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Vector = NDArray[np.int64]
+FIXED = -1
+GROUPS = 6  # place of the number of groups among a convolution's arguments, transposed or not
+WEIGHTED = frozenset(
+    (
+        "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul",
+        "mm", "bmm", "addmm", "baddbmm",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Side:
+    """A number of channels: unit[0] + unit[1:] @ widths.
+
+    Attributes:
+        unit: int64 [1 + G]; no factor in common.
+        lowest: With one channel a group.
+        full: At full width.
+        step: The number grows in multiples of this.
+    """
+
+    unit: Vector
+    lowest: int
+    full: int
+    step: int
+
+    @property
+    def range(self) -> tuple[int, int, int]:
+        """Lowest, full, step."""
+        return self.lowest, self.full, self.step
+
+
+@dataclass(frozen=True)
+class Axes:
+    """A tensor's shape: per axis (side, channels a unit of it), or (FIXED, size)."""
+
+    sizes: tuple[tuple[int, int], ...]
+
+    def at(self, channels: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape with these channels on the sides."""
+        return tuple(n if side == FIXED else n * channels[side] for side, n in self.sizes)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An argument that is a tensor: `input`, `parameter` or `call`, and which one."""
+
+    kind: str
+    index: int
+
+
+@dataclass(frozen=True)
+class BlockCall:
+    """One ATen call; arguments hold `Ref` where tensors go in. `depthwise`: one convolution group a channel."""
+
+    target: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: tuple[tuple[str, Any], ...]
+    depthwise: bool = False
+
+    @property
+    def name(self) -> str:
+        """The call's name, such as `conv2d`."""
+        return call_name(self.target)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A chain of calls; see the module.
+
+    Attributes:
+        module: Where its first weighted call is made, else its first call.
+        sides: At most two.
+        inputs, parameters: Shapes of what goes in.
+        calls: In order; the last one's output is the block's.
+    """
+
+    module: str
+    sides: tuple[Side, ...]
+    inputs: tuple[Axes, ...]
+    parameters: tuple[Axes, ...]
+    calls: tuple[BlockCall, ...] = field(repr=False)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether it multiplies by a weight."""
+        return any(call.name in WEIGHTED for call in self.calls)
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex digits: blocks with the same key take the same time at the same channels."""
+        parts = [
+            [side.range for side in self.sides],
+            [axes.sizes for axes in (*self.inputs, *self.parameters)],
+            [[str(c.target), repr(c.arguments), repr(c.keywords), c.depthwise] for c in self.calls],
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def describe(self) -> str:
+        """One line for people: calls and the first input's full shape."""
+        shape = "x".join(map(str, self.inputs[0].at(tuple(side.full for side in self.sides)))) if self.inputs else ""
+        return f"{' '.join(call.name for call in self.calls)} on {shape}"
+
+    def build(self, channels: tuple[int, ...], device: str = "cpu") -> tuple[nn.Module, tuple[Tensor, ...]]:
+        """The block as a module with random weights, and random inputs.
+
+        Args:
+            channels: On each side, within its range.
+            device: Where the tensors are made.
+        """
+        generator = None if device == "meta" else torch.Generator(device).manual_seed(0)
+
+        def draw(axes: Axes) -> Tensor:
+            return torch.rand(axes.at(channels), generator=generator, device=device) + 0.1  # variances are above 0
+
+        return BlockModule(self.calls, [draw(axes) for axes in self.parameters]), tuple(map(draw, self.inputs))
+
+
+class BlockModule(nn.Module):
+    """Runs a block's calls."""
+
+    def __init__(self, calls: tuple[BlockCall, ...], parameters: list[Tensor]) -> None:
+        super().__init__()
+        self.calls = calls
+        self.weights = nn.ParameterList([nn.Parameter(p, requires_grad=False) for p in parameters])
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Inputs in the block's order -> output of its last call."""
+        made: list[Any] = []
+        for call in self.calls:
+
+            def tensor(value: Any) -> Any:
+                if isinstance(value, Ref):
+                    source = {"input": inputs, "parameter": self.weights, "call": made}[value.kind]
+                    return source[value.index]
+                if isinstance(value, list | tuple):
+                    return type(value)(tensor(item) for item in value)
+                return value
+
+            arguments = [tensor(value) for value in call.arguments]
+            if call.depthwise:
+                arguments[GROUPS] = arguments[0].shape[1]
+            made.append(call.target(*arguments, **{name: tensor(value) for name, value in call.keywords}))
+        return made[-1]
+
+
+def call_name(target: Any) -> str:
+    """Name of an ATen call without its overload."""
+    return getattr(getattr(target, "overloadpacket", target), "__name__", str(target))
+
+
+def without_side_effect(target: Any) -> Any:
+    """The same call that makes a new tensor, where it works in place: timed again and again, a block must not change
+    its own input (towards numbers so small that they are slow)."""
+    name = call_name(target)
+    pure = getattr(torch.ops.aten, name.removesuffix("_"), None)
+    if name == name.removesuffix("_") or name.startswith("_") or pure is None:
+        return target
+    overload = getattr(target, "_overloadname", "default") or "default"
+    return getattr(pure, overload, target)
+
+
+def common_unit(vector: Vector) -> tuple[Vector, int]:
+    """A linear form without its common factor, and that factor."""
+    factor = 0
+    for value in vector.tolist():
+        factor = gcd(factor, int(value))
+    return vector // max(1, factor), max(1, factor)
+
+
+def side_of(unit: Vector, sizes: Vector) -> Side:
+    """The side of a linear form over groups of these sizes."""
+    step = 0
+    for value in unit[1:].tolist():
+        step = gcd(step, int(value))
+    return Side(unit, int(unit.sum()), int(unit[0] + unit[1:] @ sizes), max(1, step))
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an argument can be used again at other widths: no device, no symbolic size, no tensor."""
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str | Ref | torch.dtype | torch.layout)

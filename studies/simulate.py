@@ -1,0 +1,99 @@
+"""A dry run: the whole search with nothing trained, in this process; the hours of the real one, its front's shape."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..search.engine import Engine
+from ..search.events import Listener, ignore
+from ..search.executor import InProcessExecutor
+from ..search.plan import StudyPlan
+from ..search.simulated import simulated_teacher
+from ..search.step_times import StepTimes, time_steps
+from .api import Search, Study
+from .outcome import SIMULATED, TEACHER
+from .reader import StudyRecord
+from .run_options import RunOptions, engine_settings
+from .store import Store
+
+RUN = "ganprune.search.simulated:run"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the search would take; measuring quality and starting up are not in it.
+
+    Attributes:
+        teacher_hours: Training of the teacher.
+        trial_hours: All trials, one after the other.
+        at_once: Trials that run at the same time here.
+        times: Seconds a step.
+    """
+
+    teacher_hours: float
+    trial_hours: float
+    at_once: int
+    times: StepTimes
+
+    @property
+    def hours(self) -> float:
+        """From start to end."""
+        return self.teacher_hours + self.trial_hours / self.at_once
+
+    def line(self) -> str:
+        """For people."""
+        t = self.times
+        return (
+            f"estimate: {self.hours:.3g} h = teacher {self.teacher_hours:.3g} h + trials {self.trial_hours:.3g} h / "
+            f"{self.at_once} at once (a step takes {t.dense:.3g} s at full width, {t.small:.3g} s at "
+            f"{100 * t.share:.2g} % of the cost; measuring quality comes on top)"
+        )
+
+
+def simulate(search: Search, on_event: Listener = ignore, seconds_per_step: float | None = None) -> Study:
+    """Runs a search without training; the study is marked as simulated and cannot be resumed or exported.
+
+    Args:
+        search: What would be searched.
+        on_event: Told what happens.
+        seconds_per_step: Of one training step at any width; None measures it in a few real steps.
+
+    Raises:
+        ValueError: As `Search.run`, or `seconds_per_step` is not above 0.
+    """
+    plan, options = search.plan(), search.run_options
+    if seconds_per_step is None:
+        times = time_steps(plan, options.cpus_per_trial)
+    else:
+        times = StepTimes.constant(seconds_per_step)
+    root = search.artifacts_root()
+    attributes = search.attributes(plan, root) | {SIMULATED: True}
+    teacher = simulated_teacher(plan.config, times)
+    with Store.create(search.storage, search.name, root, attributes, options.max_attempts) as store:
+        store.set_attribute(TEACHER, teacher)
+        _engine(store, plan, options, teacher, on_event).run(InProcessExecutor(), RUN)
+    return Study.open(search.name, search.storage, root)
+
+
+def _engine(
+    store: Store, plan: StudyPlan, options: RunOptions, teacher: Mapping[str, object], on_event: Listener
+) -> Engine:
+    settings = replace(engine_settings(plan.config, options), slots=1)
+    return Engine(store, plan.proposals(), settings, store.folder, plan.config.to_json(), teacher, on_event)
+
+
+def estimate(record: StudyRecord, options: RunOptions) -> Estimate:
+    """What a simulated study says of the real one on this machine.
+
+    Raises:
+        ValueError: The study is not simulated.
+    """
+    if not record.attributes.get(SIMULATED):
+        raise ValueError(f"study {record.name!r} is not simulated; its trials say how long they took")
+    teacher = record.attributes[TEACHER]
+    spent = sum(sum(trial.attributes.get("seconds", {}).values()) for trial in record.trials)
+    fits = max(1, (os.cpu_count() or 1) // options.cpus_per_trial)
+    at_once = min(fits, options.max_concurrent or fits)
+    return Estimate(teacher["seconds"] / 3600, spent / 3600, at_once, StepTimes.from_json(teacher["times"]))

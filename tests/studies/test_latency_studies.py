@@ -1,0 +1,220 @@
+"""Budgets in ms from end to end: profile, search, finalists, records; and what is said where something is missing."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from ganprune.evaluators.device import this_device
+from ganprune.evaluators.latency import MachineBusy
+from ganprune.evaluators.runtimes import Measurer
+from ganprune.search.latency_profile import LatencyProfile, NoProfile
+from ganprune.studies.api import Study
+from ganprune.studies.device_profiles import ProfileStore, find_profile
+from ganprune.studies.outcome import outcome_of
+
+from ..command_line import QUICK, call, refused
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
+from analytic_device import AnalyticDevice, config, profiled
+
+NETWORK = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", 16]
+PROFILE = [*NETWORK, "--points", 2, "--networks", 4, "--threads", 1]
+SEARCH = [*NETWORK, "--data", "builtin:shapes", *QUICK]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def counting(monkeypatch) -> AnalyticDevice:
+    """Every measurer of this process counts multiplications in the place of timing."""
+    device = AnalyticDevice(overhead_ms=1.0)
+    monkeypatch.setattr(Measurer, "__call__", lambda self, model, inputs: device(model, inputs))
+    return device
+
+
+@pytest.fixture(scope="module")
+def profile() -> LatencyProfile:
+    return replace(profiled(points=2, networks=2), device=this_device("eager", 1))
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_profiles_come_back_as_they_were_kept(place, profile, database, request):
+    """Our tables stand beside Optuna's: profiles and layers are read as written, a newer one takes the older's place."""
+    sqlite = f"sqlite:///{place}/studies.db"
+    url = sqlite if database == "sqlite" else request.getfixturevalue("postgres").new_database()
+    store = ProfileStore(url)
+    store.prepare()
+    assert store.profiles() == ()
+    assert store.layers(profile.device) == {}
+    for layer in profile.layers:
+        store.put_layer(profile.device, layer)
+    store.put(profile)
+    assert store.profiles() == (profile,)
+    assert store.layers(profile.device) == {layer.key: layer for layer in profile.layers}
+    assert store.layers(replace(profile.device, threads=2)) == {}
+    newer = replace(profile, multiple=8)
+    store.put(newer)
+    assert store.profiles() == (newer,)
+    assert optuna.study.get_all_study_names(storage=url) == []
+
+
+def test_the_profile_of_this_machine_is_found_or_named(place, profile):
+    """None, one, several, or a named one: what there is decides, and the message says what to do."""
+    url, wanted = f"sqlite:///{place}/studies.db", config()
+    with pytest.raises(NoProfile, match=r"needs a latency profile of this device .* run `ganprune profile-device"):
+        find_profile(url, "", wanted)
+    store = ProfileStore(url)
+    store.put(replace(profile, device=replace(profile.device, cpu="another")))
+    with pytest.raises(NoProfile, match="1 of other machines"):
+        find_profile(url, "", wanted)
+    store.put(profile)
+    assert find_profile(url, "", wanted) == profile
+    with pytest.raises(NoProfile, match="needs a latency profile of this device"):
+        find_profile(url, "", config(model_args={"ngf": 8, "n_blocks": 2}))
+    other = replace(profile, device=replace(profile.device, threads=2))
+    store.put(other)
+    with pytest.raises(NoProfile, match=f"several latency profiles of this machine fit.*{other.device.id}"):
+        find_profile(url, "", wanted)
+    assert find_profile(url, other.device.id, wanted) == other
+    with pytest.raises(NoProfile, match=r"no profile 'ffffffff', there are "):
+        find_profile(url, "ffffffff", wanted)
+
+
+def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, capsys):
+    """profile-device, a search under ms and MACs at once, its finalists measured, shown and exported; then a resume."""
+    assert call(monkeypatch, "profile-device", *PROFILE, "--out", "p.json", "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["whole"]["accuracy"]["error"] < 1e-6
+    assert made["quiet"]
+    first = counting.calls
+    assert call(monkeypatch, "profile-device", *PROFILE) == 0
+    out = capsys.readouterr().out
+    assert counting.calls == first + 5  # four whole networks and the dense one: all layers were known
+    assert "median error 0.0 %" in out
+    assert f"profile {made['id']} is in the database" in out
+
+    limits = ["--budget", "20ms", "--budget", "60%", "--trials", 4]
+    assert call(monkeypatch, "search", *SEARCH, *limits) == 0
+    text = capsys.readouterr()
+    assert "finalists are measured after the search" in text.err
+    study = Study.open("search")
+    outcome = outcome_of(study.record)
+    dense = outcome.dense["latency_ms"]
+    for trial in study.trials:
+        predicted = next(m for m in trial.attributes["measurements"] if m["name"].startswith("latency_ms[predicted,"))
+        macs = next(m["value"] for m in trial.attributes["measurements"] if m["name"] == "macs")
+        assert trial.cost == predicted["value"] <= 20.0 < dense
+        assert predicted["value"] == pytest.approx(1.0 + 2 * macs / 1e5, rel=1e-6)
+        assert trial.constraints["60%"] == pytest.approx(macs / (0.6 * outcome.dense["macs"]) - 1)
+        assert "profile" in predicted["protocol"]
+    assert study.front()
+    for trial in study.front():
+        measured = outcome.finalist(trial.number)
+        assert measured.name == f"latency_ms[measured,device={made['id']},threads=1,batch=1]"
+        assert measured.value == pytest.approx(trial.cost, rel=1e-6)
+    assert call(monkeypatch, "pareto", "search", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["front"]
+    assert all(row["measured_ms"] == pytest.approx(row["predicted_ms"], rel=1e-6) for row in rows[1:])
+
+    assert call(monkeypatch, "export", "search", "--trial", study.front()[0].number, "--out", "b") == 0
+    assert "latency_ms[measured,device=" in (place / "b" / "card.md").read_text()
+    before = set(study.record.attributes["ganprune.finalists"])
+    assert call(monkeypatch, "resume", "search", "--trials", 5, "--executor", "local") == 0
+    assert before <= set(Study.open("search").record.attributes["ganprune.finalists"])
+
+
+def test_latency_is_a_constraint_where_it_comes_later(place, counting, profile, monkeypatch, capsys):
+    """`--budget 90% --budget 8ms`: MACs are the objective, a trial over the latency is off the front, by name."""
+    call(monkeypatch, "profile-device", *PROFILE)
+    arguments = [*SEARCH, "--budget", "90%", "--budget", "8ms", "--trials", 4]
+    assert call(monkeypatch, "search", *arguments) == 0
+    study = Study.open("search")
+    over = {trial.number for trial in study.trials if trial.constraints["8ms"] > 0}
+    assert over
+    assert len(over) < len(study.trials)
+    assert not over & {trial.number for trial in study.front()}
+    for trial in study.trials:
+        ms = next(m["value"] for m in trial.attributes["measurements"] if m["name"].startswith("latency_ms["))
+        assert trial.constraints["8ms"] == pytest.approx(ms / 8 - 1)
+
+
+def test_what_is_missing_for_a_budget_in_ms_is_one_line(place, counting, monkeypatch, capsys):
+    """Without a profile, and outside of what the device can do, the search is refused before anything is trained."""
+    line = refused(monkeypatch, capsys, "search", *SEARCH, "--budget", "9ms")
+    assert "needs a latency profile of this device" in line
+    assert "run `ganprune profile-device --model" in line
+    assert call(monkeypatch, "profile-device", *PROFILE, "--out", "p.json") == 0
+    line = refused(monkeypatch, capsys, "search", *SEARCH, "--budget", "0.5ms")
+    assert "budget 0.5ms = 0.5 ms cannot be met: give one between 2.54 ms" in line
+    assert "leaves nothing to prune" in refused(monkeypatch, capsys, "search", *SEARCH, "--budget", "1000ms")
+    assert "ganprune-artifacts" not in {path.name for path in place.iterdir()}
+    other = [*SEARCH, "--budget", "9ms", "--latency-profile", "p.json", "--image-size", 32]
+    assert "of another network or resolution" in refused(monkeypatch, capsys, "search", *other)
+    line = refused(monkeypatch, capsys, "profile-device", *PROFILE, "--runtime", "abacus")
+    assert "use eager, compile, onnxruntime" in line
+    line = refused(monkeypatch, capsys, "profile-device", *PROFILE, "--device-command", "ssh phone bench {onnx}")
+    assert "--device-command and --device-name go together" in line
+
+
+def test_a_busy_machine_gives_no_numbers(place, counting, monkeypatch, capsys):
+    """While something runs beside, a profile fails with exit code 1, and finalists say why they were not measured."""
+    assert call(monkeypatch, "profile-device", *PROFILE) == 0
+
+    def busy(self, model, inputs):
+        raise MachineBusy("the machine was busy: other processes used 1.00 of 2 CPUs, in each of 5 attempts")
+
+    monkeypatch.setattr(Measurer, "__call__", busy)
+    assert call(monkeypatch, "profile-device", *PROFILE, "--again") == 1
+    assert "error: the machine was busy: other processes used 1.00 of 2 CPUs" in capsys.readouterr().err
+    assert call(monkeypatch, "search", *SEARCH, "--budget", "9ms", "--trials", 2) == 0
+    assert "latency not measured: the machine was busy" in " ".join(capsys.readouterr().out.split())
+    study = Study.open("search")
+    measured = [outcome_of(study.record).finalist(trial.number) for trial in study.front()]
+    assert measured
+    assert all(m.reason.startswith("the machine was busy") for m in measured)
+
+
+OWN = """
+from torch import nn
+
+
+def generator(width=6):
+    return nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1), nn.Tanh())
+"""
+# Milliseconds by the size of the file: a device that knows nothing of this process.
+BENCH = """
+import json, os, sys
+print(json.dumps({"median_ms": os.path.getsize(sys.argv[1]) / 1000, "p90_ms": 1e6, "n": 7}))
+"""
+
+
+def test_a_device_behind_a_command_is_profiled_and_searched_for(place, monkeypatch, capsys):
+    """Layers, whole networks and finalists are measured by the command; the profile has the device's own name."""
+    (place / "own.py").write_text(OWN)
+    (place / "bench.py").write_text(BENCH)
+    command = ["--device-command", f"{sys.executable} {place}/bench.py {{onnx}}"]
+    network = ["--model", "own.py:generator", "--input-shape", "3,16,16"]
+    few = ["--points", 2, "--networks", 4]
+    assert call(monkeypatch, "profile-device", *network, *few, *command, "--device-name", "phone", "--json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["device"]["cpu"], made["device"]["runtime"]) == ("phone", "command")
+    dense = made["whole"]["dense_ms"]
+    arguments = [*network, "--data", "builtin:shapes", *QUICK, "--budget", f"{0.99 * dense}ms", "--trials", 1]
+    assert "needs a latency profile of this device" in refused(monkeypatch, capsys, "search", *arguments)
+    named = ["--latency-profile", made["id"]]
+    assert call(monkeypatch, "search", *arguments, *named) == 0
+    study = Study.open("search")
+    number = study.front()[0].number
+    reason = outcome_of(study.record).finalist(number).reason
+    assert reason == "phone is a remote device: give --device-command to measure on it"
+    assert call(monkeypatch, "resume", "search", "--executor", "local", *command) == 0
+    measured = outcome_of(Study.open("search").record).finalist(number)
+    assert measured.n == 7
+    assert "phone" in measured.protocol
