@@ -69,6 +69,14 @@ def clean(folder: StudyFolder, records: Sequence[TrialRecord], weights: bool = F
     return Cleaned(tuple(done), freed)
 
 
+def over_quota(folder: StudyFolder, records: Sequence[TrialRecord], quota: int | None) -> bool:
+    """Whether a study takes more than `quota` bytes on this machine even after it was cleaned; None is no limit."""
+    if quota is None or size_of(folder.path) <= quota:
+        return False
+    clean(folder, records)
+    return size_of(folder.path) > quota
+
+
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files in a folder; files that vanish meanwhile count nothing."""
     files = [path] if path.is_file() else list(path.rglob("*"))

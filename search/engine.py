@@ -8,7 +8,7 @@ from typing import Any
 
 from .artifacts import StudyFolder
 from .attempt import stop_reason
-from .cleaning import clean, size_of
+from .cleaning import over_quota
 from .early_stopping import rivals_at
 from .engine_settings import EngineSettings
 from .events import (
@@ -197,17 +197,10 @@ class Engine:
         if self._count("FAIL") >= allowed:
             self._reason = "failures"
             return True
-        if self._no_room():
+        if over_quota(self.folder, self.ledger.records(), self.settings.disk_quota):
             self._reason = "quota"
             return True
         return False
-
-    def _no_room(self) -> bool:
-        quota = self.settings.disk_quota
-        if quota is None or size_of(self.folder.path) <= quota:
-            return False
-        clean(self.folder, self.ledger.records())
-        return size_of(self.folder.path) > quota
 
     def _claimed(self) -> TrialRecord | None:
         used = len(self.ledger.records()) - self._count("FAIL") - self._count("WAITING")
