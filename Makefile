@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test install install-test lint types bench clean
+.PHONY: demo test torture install install-test lint types bench clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
 
 test: install-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+torture: install-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test

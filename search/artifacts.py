@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from .remote import RemoteFolder, cache_of, is_url
 from .request import TrialRequest, TrialResult, plain
 
 RESULT = "result.json"
@@ -92,14 +93,25 @@ class StudyFolder:
     Attributes:
         root: The folder of all artifacts, of any study; made absolute, because workers have another cwd.
         study: The study's name.
+        remote: URL of the artifacts where they lie behind one; `root` is then this machine's copy.
     """
 
     root: Path
     study: str
+    remote: str = ""
 
     def __post_init__(self):
         object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
         check_study_name(self.study)
+
+    @classmethod
+    def at(cls, artifacts: str | Path, study: str) -> Self:
+        """The study's files under a folder, or behind an fsspec URL. Raises RuntimeError for an unknown kind of URL."""
+        if not is_url(artifacts):
+            return cls(Path(artifacts), study)
+        folder = cls(cache_of(str(artifacts)), study, str(artifacts).rstrip("/"))
+        folder.behind()
+        return folder
 
     @property
     def path(self) -> Path:
@@ -115,10 +127,33 @@ class StudyFolder:
         """The folder of one trial."""
         return self.path / str(number)
 
+    def workspace(self, number: int) -> str:
+        """Where a worker finds the folder of one trial: a path, or a URL."""
+        return f"{self.remote}/{self.study}/{number}" if self.remote else str(self.trial(number))
+
+    def behind(self, name: str = "") -> RemoteFolder:
+        """The study's remote folder, or one inside it."""
+        return RemoteFolder("/".join(part for part in (self.remote, self.study, name) if part))
+
+    def push(self, name: str) -> None:
+        """Copies one of the study's folders (`teacher`, `source`) to where workers find it."""
+        if self.remote and (self.path / name).is_dir():
+            self.behind(name).push(self.path / name)
+
+    def pull(self) -> None:
+        """Copies what was kept of the study to this machine; training states stay where they are."""
+        if self.remote:
+            self.behind().pull(self.path, without=("checkpoint", "prune"))
+
     def result(self, number: int) -> TrialResult | None:
         """What trial `number` left on disk, if it came so far."""
+        if self.remote and (content := self.behind(str(number)).read(RESULT)) is not None:
+            self.trial(number).mkdir(parents=True, exist_ok=True)
+            (self.trial(number) / RESULT).write_bytes(content)
         return read_result(self.trial(number), number)
 
     def remove(self) -> None:
         """Delete the study's folder with everything in it."""
+        if self.remote:
+            self.behind().remove()
         shutil.rmtree(self.path, ignore_errors=True)

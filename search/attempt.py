@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .artifacts import write_result
+from .remote import at_hand
 from .request import TrialReport, TrialRequest, TrialResult, failure
 
 try:
@@ -126,13 +127,13 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
 
     try:
         function = load_run(run)
-        with alone_in(Path(request.workspace)):
-            result = function(request, listen)
+        with at_hand(request) as here, alone_in(Path(here.workspace)):
+            result = function(here, listen)
             if not isinstance(result, TrialResult):
                 raise TypeError(f"{run} must return a TrialResult; got {type(result).__name__}")
             if result.state == "PRUNED" and stopped_at:
                 result = replace(result, stopped=stop_reason(stopped_at[0]))
-            write_result(request, result)
+            write_result(here, result)
     except Exception as error:
         if (full := out_of_disk(error)) is not None:
             raise OutOfDisk(

@@ -8,6 +8,7 @@ from typing import Any
 
 from .artifacts import StudyFolder
 from .attempt import stop_reason
+from .cleaning import over_quota
 from .early_stopping import rivals_at
 from .engine_settings import EngineSettings
 from .events import (
@@ -196,6 +197,9 @@ class Engine:
         if self._count("FAIL") >= allowed:
             self._reason = "failures"
             return True
+        if over_quota(self.folder, self.ledger.records(), self.settings.disk_quota):
+            self._reason = "quota"
+            return True
         return False
 
     def _claimed(self) -> TrialRecord | None:
@@ -263,7 +267,7 @@ class Engine:
             cost=new.request["cost"],
             widths=new.request["widths"],
             seed=derived_seed(self.settings.choice.seed, record.number, "trial"),
-            workspace=str(self.folder.trial(record.number)),
+            workspace=self.folder.workspace(record.number),
             study=self._study,
             teacher=self._teacher,
             bits=new.request.get("bits", 32),

@@ -21,6 +21,8 @@ class EngineSettings:
         hours: Time limit; running trials are handed back when it is over. None for none.
         max_failed: The search ends when this many trials of the study failed; None for half of `trials`, at
             least 5.
+        disk_quota: Most bytes that the study's files may take. Above it training states off the front are removed;
+            where that is not enough the search ends. None for no limit.
     """
 
     trials: int
@@ -30,6 +32,7 @@ class EngineSettings:
     batch: int = 0
     hours: float | None = None
     max_failed: int | None = None
+    disk_quota: int | None = None
 
     def __post_init__(self):
         if self.trials < 1:
@@ -42,3 +45,5 @@ class EngineSettings:
             raise ValueError(f"hours must be above 0; got {self.hours}")
         if self.max_failed is not None and self.max_failed < 1:
             raise ValueError(f"max_failed must be 1 or more; got {self.max_failed}")
+        if self.disk_quota is not None and self.disk_quota < 1:
+            raise ValueError(f"disk_quota must be 1 byte or more; got {self.disk_quota}")

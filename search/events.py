@@ -6,7 +6,7 @@ from typing import Literal
 
 from .ledger import State
 
-EndReason = Literal["trials", "deadline", "failures", "interrupted", "error"]
+EndReason = Literal["trials", "deadline", "failures", "quota", "interrupted", "error"]
 
 
 @dataclass(frozen=True)

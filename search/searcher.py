@@ -7,11 +7,13 @@ import json
 import time
 from typing import Any
 
+import ray
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from .attempt import OutOfDisk
 from .executor import Asked, Trials
 from .request import TrialReport, TrialRequest, TrialResult
 
@@ -41,7 +43,7 @@ class LedgerSearcher(Searcher):
         self.trials = trials
         self.numbers: dict[str, int] = {}  # Ray's trial id -> the study's trial number
         self.begun: set[str] = set()
-        self.halted = ""  # why the search cannot go on
+        self.halted: RuntimeError | None = None  # why the search cannot go on
 
     def suggest(self, trial_id: str) -> Any:
         """A trial's request for Ray to run; None for "later", FINISHED when there are no more."""
@@ -60,7 +62,7 @@ class LedgerSearcher(Searcher):
             when = "while it ran" if trial_id in self.begun else "before it began"
             self.lost(trial_id, f"the worker's process died {when} (out of memory, killed, or its machine gone)")
         elif HALT in result:
-            self.halted = result[HALT]  # the trial stays RUNNING, and is handed back with the others
+            self.halted = OutOfDisk(result[HALT])  # the trial stays RUNNING, and is handed back with the others
         elif RESULT in result:
             result_text = result[RESULT]
             self.trials.finished(self.numbers.pop(trial_id), TrialResult.from_json(json.loads(result_text)))
@@ -132,6 +134,11 @@ class Lifecycle(Callback):
             raise Stopped
         if time.monotonic() - self.looked > LOOK_EVERY_S:
             self.looked = time.monotonic()
+            if not any(node["Alive"] for node in ray.nodes()):  # Ray would wait for one for ever
+                self.searcher.halted = RuntimeError(
+                    "every machine of the Ray cluster is gone; `ganprune resume` goes on"
+                )
+                raise Stopped
             for trial in trials:
                 # Ray drops a trial without a word when its worker does not come free of the one before it
                 if trial.trial_id in self.searcher.numbers and trial.status in (Trial.ERROR, Trial.TERMINATED):

@@ -7,6 +7,7 @@ Study.open("name").export(trial=3, out="bundle")
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -14,13 +15,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..search.artifacts import StudyFolder
 from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.config import StudyConfig
 from ..search.engine import Engine
 from ..search.events import Listener, SearchEnded, ignore
+from ..search.interrupts import HandedBack
 from ..search.latency import with_own_profile
 from ..search.ledger import TrialRecord
 from ..search.plan import StudyPlan, plan_study, with_own_source
+from ..search.remote import is_url
 from ..search.teacher import make_teacher
 from .card import Card
 from .changes import MADE_WITH, check_unchanged, made_with
@@ -59,7 +63,7 @@ class Search:
         name: The study's name.
         options: Any other field of `StudyConfig`, by name.
         storage: The database's URL.
-        artifacts: Folder of artifacts; None puts it beside the database.
+        artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it beside the database.
         run_options: How to run.
         latency_profile: For budgets in ms: a profile's file, or its id in the database; empty takes the one of this
             machine.
@@ -88,12 +92,12 @@ class Search:
         """What would be searched; trains and writes nothing."""
         return plan_study(self.config(), find_profile=lambda c: find_profile(self.storage, self.latency_profile, c))
 
-    def artifacts_root(self) -> Path:
-        """The folder of artifacts, absolute."""
-        root = Path(self.artifacts) if self.artifacts else artifacts_beside(self.storage)
-        return root.expanduser().absolute()
+    def artifacts_root(self) -> str:
+        """The folder of artifacts, absolute, or their URL."""
+        root = str(self.artifacts or artifacts_beside(self.storage))
+        return root if is_url(root) else str(Path(root).expanduser().absolute())
 
-    def attributes(self, plan: StudyPlan, root: Path) -> dict[str, Any]:
+    def attributes(self, plan: StudyPlan, root: str) -> dict[str, Any]:
         """What the record says of the study before its first trial."""
         return {
             CONFIG: plan.config.to_json(),
@@ -101,7 +105,7 @@ class Search:
             DENSE: plan.dense,
             COST_LIMIT: plan.limit,
             MADE_WITH: made_with(plan),
-            "ganprune.artifacts": str(root),
+            "ganprune.artifacts": root,
         }
 
     def run(self, on_event: Listener = ignore, on_teacher: OnTeacher | None = None) -> Study:
@@ -116,9 +120,10 @@ class Search:
             RuntimeError: The database cannot be used, or training failed.
         """
         plan, root = self.plan(), self.artifacts_root()
-        config = with_own_source(plan.config, root / self.name / "source")
+        source = StudyFolder.at(root, self.name).path / "source"
+        config = with_own_source(plan.config, source)
         if plan.latency is not None:
-            config = with_own_profile(config, plan.latency.profile, root / self.name / "source")
+            config = with_own_profile(config, plan.latency.profile, source)
         plan = replace(plan, config=config)
         attributes = self.attributes(plan, root)
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
@@ -129,14 +134,33 @@ class Search:
 def _search(
     store: Store, plan: StudyPlan, options: RunOptions, on_event: Listener, on_teacher: OnTeacher | None
 ) -> SearchEnded:
-    """Teacher first, then trials; both go on from where an earlier run was interrupted."""
-    config = plan.config
-    teacher = make_teacher(config, store.folder.teacher, on_teacher)
+    """Teacher first, then trials; both go on from where an earlier run was interrupted, and share the time limit."""
+    config, began = plan.config, time.monotonic()
+
+    def left_hours() -> float | None:
+        return None if config.hours is None else config.hours - (time.monotonic() - began) / 3600
+
+    def on_step(step: int, steps: int, losses: Mapping[str, float]) -> None:
+        if on_teacher is not None:
+            on_teacher(step, steps, losses)
+        if (left := left_hours()) is not None and left <= 0:
+            raise HandedBack
+
+    try:
+        teacher = make_teacher(config, store.folder.teacher, on_step)
+    except HandedBack:
+        ended = SearchEnded("deadline", 0, 0, 0, 0)
+        on_event(ended)
+        return ended
     store.set_attribute(TEACHER, teacher)
+    for name in ("teacher", "source"):
+        store.folder.push(name)
+    left = left_hours()
+    settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
     engine = Engine(
         store,
         plan.proposals(),
-        engine_settings(config, options),
+        settings,
         store.folder,
         study=config.to_json(),
         teacher=teacher,
@@ -146,6 +170,7 @@ def _search(
     with executor.ready() if plan.latency is not None else nullcontext():
         ended = engine.run(executor, TRIAL)
         if plan.latency is not None:
+            store.folder.pull()
             measure_front(store, config, executor, options.device_command)
     return ended
 
@@ -157,12 +182,14 @@ class Study:
     Attributes:
         record: Its attributes and trials.
         storage: The database's URL.
-        artifacts: The folder of artifacts.
+        artifacts: The folder of artifacts; where they lie behind a URL, this machine's copy.
+        remote: Their URL.
     """
 
     record: StudyRecord
     storage: str
     artifacts: Path
+    remote: str = ""
 
     @classmethod
     def open(cls, name: str, storage: str = DEFAULT_STORAGE, artifacts: str | Path | None = None) -> Study:
@@ -175,11 +202,22 @@ class Study:
         record = read_study(storage, name)
         kept = record.attributes.get("ganprune.artifacts")
         if artifacts:
-            root = Path(artifacts)
+            root = artifacts
         else:
             beside = artifacts_beside(storage)
-            root = Path(kept) if kept and not (beside / name).is_dir() else beside
-        return cls(record, storage, root.expanduser().absolute())
+            root = kept if kept and (is_url(kept) or not (beside / name).is_dir()) else beside
+        folder = StudyFolder.at(root, name)
+        return cls(record, storage, folder.root, folder.remote)
+
+    @property
+    def folder(self) -> StudyFolder:
+        """The study's files."""
+        return StudyFolder(self.artifacts, self.record.name, self.remote)
+
+    def at_hand(self) -> Path:
+        """The folder of artifacts, what lies behind a URL copied to this machine; training states are left there."""
+        self.folder.pull()
+        return self.artifacts
 
     @property
     def config(self) -> StudyConfig:
@@ -206,11 +244,11 @@ class Study:
             ValueError: The trial cannot be exported (its state is named), or the folder exists.
             RuntimeError: A file does not give what the network gives.
         """
-        return export_trial(self.record, trial, self.artifacts, Path(out), overwrite, int8)
+        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8)
 
     def export_front(self, out: str | Path, overwrite: bool = False, int8: bool = False) -> dict[int, Card]:
         """Writes every trial of the front, each into `out/trial-N`. Raises as `export`."""
-        return export_front(self.record, self.artifacts, Path(out), overwrite, int8)
+        return export_front(self.record, self.at_hand(), Path(out), overwrite, int8)
 
     def resume(
         self,
@@ -238,7 +276,8 @@ class Study:
         options = run_options or RunOptions()
         if self.record.attributes.get(SIMULATED):
             raise ValueError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
-        with Store.open(self.storage, self.record.name, self.artifacts, options.max_attempts) as store:
+        self.at_hand()
+        with Store.open(self.storage, self.record.name, self.remote or self.artifacts, options.max_attempts) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])
             done = sum(record.state != "FAIL" for record in store.records())
             if trials is not None and trials < done:
@@ -249,4 +288,4 @@ class Study:
             check_unchanged(store, plan, accept_changes)
             store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
             _search(store, plan, options, on_event, on_teacher)
-        return Study.open(self.record.name, self.storage, self.artifacts)
+        return Study.open(self.record.name, self.storage, self.remote or self.artifacts)

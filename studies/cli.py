@@ -53,11 +53,12 @@ def resume(
     artifacts: opt.Artifacts = None,
     executor: opt.ExecutorName = "ray",
     cpus_per_trial: opt.CpusPerTrial = 1,
-    gpus_per_trial: opt.GpusPerTrial = 0.0,
+    gpus_per_trial: opt.GpusPerTrial = None,
     max_concurrent: opt.MaxConcurrent = None,
     ray_address: opt.RayAddress = "local",
     insecure: opt.Insecure = False,
     max_attempts: opt.MaxAttempts = 5,
+    disk_quota: opt.DiskQuota = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
     ] = False,
@@ -70,8 +71,8 @@ def resume(
     from .outcome import outcome_of
 
     run_options = RunOptions(
-        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure, max_attempts,  # type: ignore[arg-type]
-        device_command=device_command,
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure,  # type: ignore[arg-type]
+        max_attempts=max_attempts, disk_quota=disk_quota, device_command=device_command,
     )  # fmt: skip
     study = Study.open(name, storage, artifacts)
     found = outcome_of(study.record)
@@ -173,6 +174,29 @@ def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False
 
 
 @app.command()
+def gc(
+    name: opt.Name,
+    weights: Annotated[
+        bool,
+        typer.Option("--weights", help="Also generators off the front: they cannot be exported then."),
+    ] = False,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Remove checkpoints of finished trials off the front; never a front's."""
+    from ..search.cleaning import clean
+    from .api import Study
+
+    study = Study.open(name, storage, artifacts)
+    done = clean(study.folder, study.trials, weights)
+    if as_json:
+        _print({"study": name, "trials": list(done.trials), "freed_bytes": done.freed})
+    else:
+        print(f"{done.freed / 1e6:.1f} MB of {len(done.trials)} trials off the front removed")
+
+
+@app.command()
 def delete(
     name: opt.Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -186,7 +210,7 @@ def delete(
     study = Study.open(name, storage, artifacts)
     if not yes and not typer.confirm(f"remove study {name} with {len(study.trials)} trials and their files?"):
         raise typer.Exit(1)
-    delete_study(storage, name, study.artifacts)
+    delete_study(storage, name, study.remote or study.artifacts)
     print(f"study {name} is gone")
 
 

@@ -133,7 +133,7 @@ def _options(
     workers: int,
     device: str,
     storage: str,
-    artifacts: Path | None,
+    artifacts: str | None,
     no_code: bool,
 ) -> QualityOptions:
     from .quality import QualityOptions

@@ -94,7 +94,7 @@ def pareto(
     if pictures:
         from .pictures import write_pictures
 
-        write_pictures(study.record, study.artifacts, pictures)
+        write_pictures(study.record, study.at_hand(), pictures)
 
 
 def report(
@@ -108,7 +108,7 @@ def report(
     from .report import write_report
 
     study = Study.open(name, storage, artifacts)
-    print(write_report(study.record, study.artifacts, out))
+    print(write_report(study.record, study.at_hand(), out))
 
 
 def export(

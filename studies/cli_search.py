@@ -125,11 +125,12 @@ def search(
     artifacts: opt.Artifacts = None,
     executor: opt.ExecutorName = "ray",
     cpus_per_trial: opt.CpusPerTrial = 1,
-    gpus_per_trial: opt.GpusPerTrial = 0.0,
+    gpus_per_trial: opt.GpusPerTrial = None,
     max_concurrent: opt.MaxConcurrent = None,
     ray_address: opt.RayAddress = "local",
     insecure: opt.Insecure = False,
     max_attempts: opt.MaxAttempts = 5,
+    disk_quota: opt.DiskQuota = None,
     latency_profile: opt.LatencyProfile = "",
     device_command: opt.DeviceCommand = "",
     simulate: Annotated[
@@ -171,8 +172,8 @@ def search(
     opt.nested(judge, "discriminator", ndf=ndf, n_layers=n_layers)
     opt.nested(given, "task_settings", **judge)
     run_options = RunOptions(
-        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure, max_attempts,  # type: ignore[arg-type]
-        device_command=device_command,
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure,  # type: ignore[arg-type]
+        max_attempts=max_attempts, disk_quota=disk_quota, device_command=device_command,
     )  # fmt: skip
     for option, value in (("--model", model), ("--data", data), ("--budget", budget)):
         if not value:

@@ -16,7 +16,9 @@ DEFAULT_STORAGE = "sqlite:///ganprune.db"
 Name = Annotated[str, typer.Argument(help="The study's name.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
 Storage = Annotated[str, typer.Option(help="Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
-Artifacts = Annotated[Path | None, typer.Option(help="Folder of weights and bundles; default: beside the database.")]
+Artifacts = Annotated[
+    str | None, typer.Option(help="Folder of weights, or an fsspec URL (s3://...); default: beside the database.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MODEL_HELP = "Catalog name, package.module:function, or path/to/file.py:function."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
@@ -27,11 +29,15 @@ DSteps = Annotated[int | None, typer.Option(help="Discriminator steps a generato
 Trials = Annotated[int | None, typer.Option(help="Total number of trials of the study.")]
 Hours = Annotated[float | None, typer.Option(help="End cleanly after so many hours.")]
 CpusPerTrial = Annotated[int, typer.Option(help="CPUs and threads of one trial.")]
-GpusPerTrial = Annotated[float, typer.Option(help="GPUs of one trial; parts of one allowed.")]
+GpusPerTrial = Annotated[
+    float | None,
+    typer.Option(help="GPUs of one trial: 0.5 puts two on one, 0 hides them; default: one if any."),
+]
 MaxConcurrent = Annotated[int | None, typer.Option(help="Most trials at once.")]
 ExecutorName = Annotated[str, typer.Option(help="ray, or local: one after another in this process.")]
 RayAddress = Annotated[str, typer.Option(help="local, or the address of a running cluster.")]
 MaxAttempts = Annotated[int, typer.Option(help="A trial that was started so often without an end fails.")]
+DiskQuota = Annotated[str | None, typer.Option(help="Most that the study's files may take, such as 20GB.")]
 DeviceCommand = Annotated[
     str,
     typer.Option(

@@ -9,8 +9,24 @@ from ..search.config import StudyConfig
 from ..search.early_stopping import StoppingRule
 from ..search.engine_settings import EngineSettings
 from ..search.executor import Executor, InProcessExecutor
-from ..search.ray_executor import RayExecutor, RayOptions
+from ..search.ray_cluster import RayOptions
+from ..search.ray_executor import RayExecutor
 from ..search.samplers import Choice
+
+SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def bytes_of(text: str) -> int:
+    """`20GB` or `500MiB` in bytes.
+
+    Raises:
+        ValueError: It is no positive number with a unit.
+    """
+    for unit, factor in SIZES.items():
+        number = text.removesuffix(unit)
+        if number != text and number.replace(".", "", 1).isdigit() and float(number) > 0:
+            return int(float(number) * factor)
+    raise ValueError(f"disk space {text!r} is not a number with one of {', '.join(SIZES)}, such as 20GB")
 
 
 @dataclass(frozen=True)
@@ -20,11 +36,13 @@ class RunOptions:
     Attributes:
         executor: `ray`, or `local` for one trial after another in this process.
         cpus_per_trial: CPUs and threads of one trial.
-        gpus_per_trial: GPUs of one trial; parts of one allowed.
+        gpus_per_trial: GPUs of one trial; parts of one allowed, 0 hides them, None is one where there are any.
         max_concurrent: Most trials at once; None for as many as fit.
         ray_address: `local`, or a running cluster's address.
         insecure: Join a cluster that does not ask for a token.
         max_attempts: A trial that was started so often without an end fails.
+        disk_quota: Most that the study's files may take (`20GB`): then training states off the front are removed,
+            and where that is not enough the search ends cleanly. None for no limit.
         device_command: Template of the command that measures an ONNX file on a remote device, for finalists.
 
     Raises:
@@ -33,11 +51,12 @@ class RunOptions:
 
     executor: Literal["ray", "local"] = "ray"
     cpus_per_trial: int = 1
-    gpus_per_trial: float = 0.0
+    gpus_per_trial: float | None = None
     max_concurrent: int | None = None
     ray_address: str = "local"
     insecure: bool = False
     max_attempts: int = 5
+    disk_quota: str | None = None
     device_command: str = ""
 
     def __post_init__(self) -> None:
@@ -46,7 +65,14 @@ class RunOptions:
             raise ValueError(f"executor {self.executor!r} is unknown; use ray or local")
         if self.max_concurrent is not None and self.max_concurrent < 1:
             raise ValueError(f"max_concurrent is {self.max_concurrent}; use 1 or more")
+        if self.max_attempts < 1:
+            raise ValueError(f"max_attempts is {self.max_attempts}; use 1 or more")
+        self.quota_bytes()
         self.ray_options()
+
+    def quota_bytes(self) -> int | None:
+        """The quota in bytes."""
+        return None if self.disk_quota is None else bytes_of(self.disk_quota)
 
     def ray_options(self) -> RayOptions:
         """The same for Ray."""
@@ -71,4 +97,5 @@ def engine_settings(config: StudyConfig, options: RunOptions) -> EngineSettings:
         slots=options.max_concurrent,
         batch=config.batch if config.deterministic else 0,
         hours=config.hours,
+        disk_quota=options.quota_bytes(),
     )

@@ -70,7 +70,7 @@ class Store:
             StudyLocked: another process makes or runs it.
             StorageError: the database cannot be used.
         """
-        folder = StudyFolder(Path(artifacts), check_study_name(study))
+        folder = StudyFolder.at(artifacts, check_study_name(study))
         lock = lock_study(url, study)
         try:
             storage = open_storage(url, write=True)
@@ -110,7 +110,7 @@ class Store:
         reader.engine.dispose()
         lock = lock_study(url, study)
         try:
-            folder = StudyFolder(Path(artifacts), study)
+            folder = StudyFolder.at(artifacts, study)
             store = cls(open_storage(url, write=True), url, folder, lock, max_attempts)
             for record in store._in_state("RUNNING"):  # the lock is ours: whoever ran them is dead
                 store.requeue(record.number, "its driver died" if record.attempt else "")

@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from ganprune.search import request as request_module
 from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 
 
@@ -60,7 +61,11 @@ def run(request: TrialRequest, report) -> TrialResult:
         artifact={"path": f"{request.number}/weights", "sha256": "0" * 64},
         seconds={"train": 0.1},
         worker=f"pid {os.getpid()} threads {os.environ.get('OMP_NUM_THREADS')}",
-        record={"url": os.environ.get("GANPRUNE_STORAGE", "")},
+        record={
+            "ganprune": request_module.__file__,
+            "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+            "secrets": sorted(name for name, value in os.environ.items() if "://" in value and "@" in value),
+        },
     )
 
 

@@ -9,7 +9,8 @@ from ganprune.search.early_stopping import StoppingRule
 from ganprune.search.engine import Engine
 from ganprune.search.engine_settings import EngineSettings
 from ganprune.search.executor import Asked, InProcessExecutor
-from ganprune.search.ray_executor import RayExecutor, RayOptions
+from ganprune.search.ray_cluster import RayOptions
+from ganprune.search.ray_executor import RayExecutor
 from ganprune.search.request import TrialReport, TrialResult, failure
 from ganprune.search.samplers import Choice
 from ganprune.studies.store import Store

@@ -1,0 +1,72 @@
+"""One real trial, interrupted at every point that matters, ends as the uninterrupted one; its curve is whole."""
+
+from dataclasses import replace
+
+import pytest
+from ganprune.search import trial
+from ganprune.search.config import StudyConfig
+from ganprune.search.plan import plan_study
+from ganprune.search.request import TrialRequest
+from ganprune.search.teacher import make_teacher
+
+from .tiny_study import SMALL
+
+
+@pytest.fixture(scope="module")
+def request_at(tmp_path_factory):
+    """Makes a request with a workspace of its own."""
+    config = StudyConfig(name="t", **{**SMALL, "finetune_steps": 8, "rungs": (0.25, 0.5, 0.75)})
+    plan, folder = plan_study(config), tmp_path_factory.mktemp("teacher")
+    teacher = make_teacher(plan.config, folder)
+    target = 0.4 * plan.dense["macs"]
+
+    def make(workspace):
+        return TrialRequest(
+            0, 1, "magnitude", {}, target, "macs", None, 7, str(workspace), plan.config.to_json(), teacher
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole(request_at, tmp_path_factory):
+    return trial.run(request_at(tmp_path_factory.mktemp("whole")), lambda report: True)
+
+
+def untimed(result):
+    return replace(result, seconds={}, worker="", record={}, measurements=result.measurements[:1])
+
+
+@pytest.mark.parametrize("rung", [2, 4, 6])
+def test_a_report_that_dies_with_its_driver_is_in_the_next_ones_curve(request_at, whole, tmp_path, rung):
+    """Nobody heard of the rungs before; the resumed attempt's reports and result carry them all, bit for bit."""
+    heard = []
+
+    def dies(report):
+        if report.step == rung:
+            raise KeyboardInterrupt
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        trial.run(request_at(tmp_path), dies)
+    result = trial.run(request_at(tmp_path), lambda report: heard.append(report) or True)
+    assert untimed(result) == untimed(whole)
+    assert list(result.rungs) == [2, 4, 6, 8]
+    for report in heard:
+        assert list(report.rungs) == list(range(2, report.step + 1, 2))
+
+
+def test_a_stopped_trial_that_dies_before_its_result_is_stopped_again(request_at, tmp_path, monkeypatch):
+    """Told to stop at a rung, checkpointed, killed before its manifest: the next attempt tells the same, untrained."""
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trial, "write_json", dies)
+        with pytest.raises(KeyboardInterrupt):
+            trial.run(request_at(tmp_path), lambda report: report.step < 4)
+    result = trial.run(request_at(tmp_path), lambda report: pytest.fail("it was trained again"))
+    assert result.state == "PRUNED"
+    assert result.quality == result.rungs[4]
+    assert list(result.rungs) == [2, 4]

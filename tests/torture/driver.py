@@ -1,0 +1,55 @@
+"""A driver to be killed: makes the study or goes on with it. `driver.py FOLDER URL EXECUTOR TRIALS`, or a nursery.
+
+Without arguments it loads everything, reads such lines from its standard input, and forks a driver for each: a real
+process to be killed, without the seconds that imports take.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import ganprune.studies.api as api
+import workload
+from ganprune.studies.api import RunOptions, Search, Study
+
+api.TRIAL = "workload:run"
+
+
+def drive(folder: str, url: str, executor: str, trials: str) -> None:
+    options = RunOptions(executor, max_attempts=10**6, gpus_per_trial=0)
+    artifacts = Path(folder) / "a"
+    wanted = {**workload.OPTIONS, "trials": int(trials)}
+    try:
+        study = Study.open("s", url, artifacts)
+    except (KeyError, RuntimeError):  # not made yet, or half made
+        Search("resnet", "builtin:shapes", "60%", "s", wanted, url, artifacts, options).run()
+    else:
+        study.resume(run_options=options)
+    (Path(folder) / "ended").touch()
+
+
+def nursery() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    print("ready", flush=True)
+    for line in sys.stdin:
+        child = os.fork()
+        if child:
+            print(child, flush=True)
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        code = 1
+        try:
+            drive(*line.split())
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+
+if __name__ == "__main__":
+    drive(*sys.argv[1:]) if len(sys.argv) > 1 else nursery()
