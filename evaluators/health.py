@@ -64,6 +64,7 @@ class HealthLimits:
     Attributes:
         checks: looks, evenly spread over the training (and one at every rung besides); 0 switches them off.
         start: share of the training before which nothing is ended, only recorded.
+        least_steps: steps before which nothing is ended either: a cut generator begins grey, however short its training.
         diversity: a generator whose diversity is below this share of the teacher's is ended; 0 never does.
         duplicates: so is one with more duplicates than this share, the teacher's own taken off; 1 never does.
         accuracy: so is one whose discriminator is right on more than this share of real and of generated images;
@@ -75,6 +76,7 @@ class HealthLimits:
 
     checks: int = 8
     start: float = 0.25
+    least_steps: int = 50
     diversity: float = 0.05
     duplicates: float = 0.9
     accuracy: float = 1.0
@@ -82,6 +84,8 @@ class HealthLimits:
     def __post_init__(self) -> None:
         if isinstance(self.checks, bool) or not isinstance(self.checks, int) or self.checks < 0:
             raise ValueError(f"health checks={self.checks!r} is no number of looks; use 0 (off) or more")
+        if isinstance(self.least_steps, bool) or not isinstance(self.least_steps, int) or self.least_steps < 0:
+            raise ValueError(f"health least_steps={self.least_steps!r} is no number of steps; use 0 or more")
         for name in ("start", "diversity", "duplicates", "accuracy"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:

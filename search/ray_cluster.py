@@ -168,6 +168,7 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
         if ray.is_initialized():
             yield
             return
+        _read_mode_again()
         given: dict[str, Any] = {"num_cpus": options.num_cpus, "include_dashboard": False} if local else {}
         if not local:
             _check_remote(options)
@@ -183,6 +184,13 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _read_mode_again() -> None:
+    """Ray reads RAY_AUTH_MODE when it is first imported; a program that had it already would not know our token."""
+    from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
+
+    Config.initialize("")
 
 
 def worker_variables() -> Mapping[str, str]:

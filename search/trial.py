@@ -168,7 +168,7 @@ class _Trial:
         bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
         self.architecture = pruned.plan.architecture(config.model_name, config.model_args, bits)
         self.rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
-        first = self._at(round(config.health.start * self.steps))
+        first = self._at(max(round(config.health.start * self.steps), config.health.least_steps))
         self.watch = HealthWatch(bench, config.health, Path(request.workspace), first)
         self.judges = copy.deepcopy(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
 

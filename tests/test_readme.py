@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Documented small sizes: what makes the README's commands finish in seconds. Nothing else of them is changed.
 SMALL = {
-    "search": "--trials 2 --teacher-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
+    "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
     "train": "--steps 2 --batch-size 2",
     "profile-device": "--points 2 --networks 4 --seconds 0.01 --allow-busy",  # tests run beside each other

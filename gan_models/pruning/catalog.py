@@ -142,7 +142,14 @@ def check_fixed(settings: Mapping[str, Any]) -> None:
     known = {f"{method}.{s.name}": s for method, spec in METHODS.items() for s in spec.settings}
     for name, value in settings.items():
         if name not in known:
-            raise ValueError(f"setting {name!r} cannot be set; those that can are {', '.join(known)}")
+            method = name.partition(".")[0]
+            own = [other for other in known if other.startswith(f"{method}.")]
+            say = (
+                f"{method} has {', '.join(own) or 'none'}"
+                if method in METHODS
+                else f"use METHOD.NAME, METHOD one of {', '.join(METHODS)}"
+            )
+            raise ValueError(f"setting {name!r} cannot be set; {say}")
         if not known[name].allows(value):
             raise ValueError(f"setting {name}={value} is not possible; use {known[name].allowed}")
 

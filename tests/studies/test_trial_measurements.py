@@ -42,7 +42,7 @@ def request(plan, teacher, workspace=None, share=0.5):
 
 def test_a_collapsed_training_ends_with_its_reason():
     """Below the limit on diversity a trial is PRUNED at its first look, says why, and is never COMPLETE."""
-    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.0, diversity=1.0))
+    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.0, least_steps=0, diversity=1.0))
     result = perform("ganprune.search.trial:run", request(plan, teacher), lambda report: True)
     assert result.state == "PRUNED"
     entry = result.record["health"][-1]
@@ -56,7 +56,7 @@ def test_a_collapsed_training_ends_with_its_reason():
 
 def test_nothing_is_ended_before_the_start():
     """Before `start` health is recorded only; a rung is a look too, and the last step is none."""
-    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.6, diversity=1.0))
+    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.6, least_steps=0, diversity=1.0))
     result = trial.run(request(plan, teacher), lambda report: True)
     assert [entry["step"] for entry in result.record["health"]] == [2, 3, 4]
     assert result.stopped is not None

@@ -94,13 +94,14 @@ def test_the_cost_exponent_moves_the_plan_to_cheap_channels():
     assert totals[1] > totals[0]
 
 
-def test_what_a_method_does_not_search_can_be_set_and_nothing_else():
-    """A fixed setting has a known name and one of its choices; the space has no dimension of it."""
+def test_any_setting_can_be_fixed_to_what_it_allows():
+    """A fixed setting has a known name and a value that it allows; what is not searched is no dimension."""
     check_fixed({"slimming.objective": "gan", "slimming.order": "sequential"})
     assert fixed_for("slimming", {"slimming.objective": "gan", "other.objective": "x"}) == {"objective": "gan"}
     for settings, message in (
-        ({"slimming.knee": 0.1}, "'slimming.knee' cannot be set; those that can are slimming.objective"),
-        ({"slimming.form": "best"}, "slimming.form=best is unknown; use led, published"),
+        ({"slimming.knee": 7.0}, "slimming.knee=7.0"),
+        ({"slimming.nosuch": 0.1}, "'slimming.nosuch'"),
+        ({"slimming.form": "best"}, "slimming.form=best is not possible; use led, published"),
         ({"uniform.form": "led"}, "'uniform.form' cannot be set"),
     ):
         with pytest.raises(ValueError, match=message):
