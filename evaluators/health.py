@@ -64,7 +64,7 @@ class HealthLimits:
     Attributes:
         checks: looks, evenly spread over the training (and one at every rung besides); 0 switches them off.
         start: share of the training before which nothing is ended, only recorded.
-        least_steps: steps before which nothing is ended either: a cut generator begins grey, however short its training.
+        least_steps: steps before which nothing is ended either: a cut generator begins grey, in a short training too.
         diversity: a generator whose diversity is below this share of the teacher's is ended; 0 never does.
         duplicates: so is one with more duplicates than this share, the teacher's own taken off; 1 never does.
         accuracy: so is one whose discriminator is right on more than this share of real and of generated images;
