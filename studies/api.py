@@ -32,7 +32,7 @@ from .device_profiles import find_profile
 from .export import best_under, export_front, export_trial
 from .final_step import measure_front
 from .outcome import DENSE, SIMULATED, outcome_of
-from .reader import COST_LIMIT, StudyRecord, read_study
+from .reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .run_options import RunOptions, engine_settings
 from .storage import parse_url
 from .store import Store
@@ -128,7 +128,7 @@ class Search:
         attributes = self.attributes(plan, root)
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
             _search(store, plan, self.run_options, on_event, on_teacher)
-        return Study.open(self.name, self.storage, root)
+        return Study.open(self.name, self.storage, root, PATIENCE_S)
 
 
 def _search(
@@ -192,14 +192,20 @@ class Study:
     remote: str = ""
 
     @classmethod
-    def open(cls, name: str, storage: str = DEFAULT_STORAGE, artifacts: str | Path | None = None) -> Study:
-        """Reads a study; needs no lock, so it works while the study runs.
+    def open(
+        cls,
+        name: str,
+        storage: str = DEFAULT_STORAGE,
+        artifacts: str | Path | None = None,
+        patience_s: float = 0.0,
+    ) -> Study:
+        """Reads a study; needs no lock, so it works while the study runs, and waits so long for a server that is away.
 
         Raises:
             KeyError: No such study; the message names those there are.
             RuntimeError: The database cannot be read.
         """
-        record = read_study(storage, name)
+        record = read_study(storage, name, patience_s)
         kept = record.attributes.get("ganprune.artifacts")
         if artifacts:
             root = artifacts
@@ -288,4 +294,4 @@ class Study:
             check_unchanged(store, plan, accept_changes)
             store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
             _search(store, plan, options, on_event, on_teacher)
-        return Study.open(self.record.name, self.storage, self.remote or self.artifacts)
+        return Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)

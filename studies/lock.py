@@ -1,5 +1,6 @@
 """One driver a study: an exclusive lock that dies with its process, so that no clock and no heartbeat is needed."""
 
+import contextlib
 import hashlib
 import os
 import socket
@@ -152,9 +153,10 @@ class PostgresLock:
         self._acquire()
 
     def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(SQLAlchemyError):  # a server that is gone has dropped the lock already
+                connection.close()
 
     def release(self) -> None:
         """Close the connection, and with it the lock."""

@@ -1,16 +1,20 @@
 """Look at studies without a lock: which there are, what they are about, what their trials came to."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..search.ledger import TrialRecord
 from .rdb import read_trials
 from .rows import record_of
-from .storage import open_storage, shown
+from .storage import StorageError, one_line, open_storage, shown
 
+PATIENCE_S = 120.0  # for a database server that went away while a search runs
 SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
 SCHEMA_VERSION = 1
 COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial whose cost is above it is infeasible
@@ -43,13 +47,30 @@ def find_study(storage: RDBStorage, url: str, study: str) -> int:
     return names[study]
 
 
-def read_study(url: str, study: str) -> StudyRecord:
+def read_study(url: str, study: str, patience_s: float = 0.0) -> StudyRecord:
     """A study and all its trials; needs no lock, so it works while the study runs.
+
+    Args:
+        url: The database.
+        study: Its name.
+        patience_s: How long to wait for a server that does not answer.
 
     Raises:
         KeyError: there is no such study.
         StorageError: the database cannot be read.
     """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _read_study(url, study)
+        except (StorageError, StorageInternalError, SQLAlchemyError) as error:
+            if time.monotonic() >= deadline:
+                known = isinstance(error, StorageError)
+                raise error if known else StorageError(f"cannot read {shown(url)}: {one_line(error)}") from None
+        time.sleep(1.0)
+
+
+def _read_study(url: str, study: str) -> StudyRecord:
     storage = open_storage(url, write=False)
     try:
         study_id = find_study(storage, url, study)

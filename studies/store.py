@@ -1,5 +1,6 @@
 """The ledger over Optuna's tables: the only class that writes trials."""
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Self
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..search.artifacts import StudyFolder, check_study_name
 from ..search.ledger import NewTrial, TrialRecord
@@ -130,7 +132,8 @@ class Store:
 
     def close(self) -> None:
         """Give the lock back. Harmless when repeated."""
-        self._storage.remove_session()
+        with contextlib.suppress(SQLAlchemyError):  # everything is committed; a server that is gone changes nothing
+            self._storage.remove_session()
         self._storage.engine.dispose()
         self._lock.release()
 

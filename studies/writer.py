@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import rdb
 from .lock import StudyLock
+from .reader import PATIENCE_S
 from .rows import CONSTRAINT
 from .storage import StorageError, one_line, shown
 
@@ -30,7 +31,7 @@ class RowWriter:
         patience_s: How long to wait for the server (SQLite has none).
     """
 
-    def __init__(self, storage: RDBStorage, url: str, study_id: int, lock: StudyLock, patience_s: float = 120.0):
+    def __init__(self, storage: RDBStorage, url: str, study_id: int, lock: StudyLock, patience_s: float = PATIENCE_S):
         self.storage, self.study_id, self.lock = storage, study_id, lock
         self.patience_s = 0.0 if url.startswith("sqlite") else patience_s
         self._name = shown(url)

@@ -46,7 +46,7 @@ def nursery() -> None:
             drive(*line.split())
             code = 0
         except BaseException:
-            traceback.print_exc()
+            (Path(line.split()[0]) / "died.log").write_text(traceback.format_exc())
         finally:
             os._exit(code)
 

@@ -133,7 +133,9 @@ def servers(nursery, calm, kills, dice, server, trials=TRIALS):
         while alive(pid):
             time.sleep(0.05)
         if not torn.ended:
-            died.append(f"a driver did not survive its server ({torn.folder})")
+            why = torn.folder / "died.log"
+            last = why.read_text().strip().splitlines()[-1] if why.exists() else "killed"
+            died.append(f"a driver did not survive its server ({torn.folder}): {last}")
             until_ended(torn, lambda torn: nursery.driver(torn.folder, torn.url, trials))
     return done, died + [fault for torn in studies for fault in torn.examined(calm)]
 
