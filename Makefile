@@ -10,7 +10,8 @@ demo: install
 	$(BIN)/ganprune demo --out demo
 
 test: install-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
 
 torture: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture

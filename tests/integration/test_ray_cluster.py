@@ -15,6 +15,7 @@ from ganprune.studies.reader import read_study
 from ..postgres import PASSWORD
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.alone
 
 
 @pytest.fixture

@@ -154,6 +154,10 @@ def test_interrupt_hands_back(store, monkeypatch, number):
 
     monkeypatch.setattr("fake_trials.run", run)
     engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})
-    with pytest.raises(KeyboardInterrupt):
-        engine.run(InProcessExecutor(), "fake_trials:run")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine.run(InProcessExecutor(), "fake_trials:run")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [r.state for r in store.records()] == ["WAITING"]

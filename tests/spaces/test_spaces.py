@@ -145,5 +145,5 @@ def test_a_fixed_setting_is_no_dimension():
     for name, value in (("coronet.embedding", 3), ("coronet.embedding", True), ("magnitude.cost_exponent", 0.9)):
         with pytest.raises(ValueError, match=f"setting {name}=.* is not possible; use "):
             check_fixed({name: value})
-    with pytest.raises(ValueError, match=r"'coronet.embeding' cannot be set; those that can are .*coronet.embedding"):
+    with pytest.raises(ValueError, match=r"'coronet.embeding' cannot be set; coronet has .*coronet.embedding"):
         check_fixed({"coronet.embeding": 1})
