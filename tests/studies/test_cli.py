@@ -228,24 +228,14 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     assert done.stdout.strip().endswith("[]")
 
 
+SHAPES = [*TINY, "--data", "builtin:shapes", "--n-train", 8, "--n-test", 8, "--budget", "60%", "--methods", "uniform"]
+
+
 def test_artifacts_behind_a_url(place, monkeypatch, capsys):
     """A study whose files lie behind an fsspec URL is resumed and exported on a machine that has none of them."""
     url = f"file://{place}/bucket"
-    shape = [
-        *TINY,
-        "--data",
-        "builtin:shapes",
-        "--n-train",
-        8,
-        "--n-test",
-        8,
-        "--budget",
-        "60%",
-        "--methods",
-        "uniform",
-    ]
     monkeypatch.setenv("XDG_CACHE_HOME", str(place / "one"))
-    assert call(monkeypatch, "search", *shape, "--artifacts", url, "--trials", 2) == 0
+    assert call(monkeypatch, "search", *SHAPES, "--artifacts", url, "--trials", 2) == 0
     assert (place / "bucket" / "search" / "1" / "generator.safetensors").is_file()
     monkeypatch.setenv("XDG_CACHE_HOME", str(place / "two"))
     assert call(monkeypatch, "resume", "search", "--trials", 3, "--executor", "local") == 0
@@ -258,20 +248,7 @@ def test_artifacts_behind_a_url(place, monkeypatch, capsys):
 
 def test_the_time_limit_holds_for_the_teacher_too(place, monkeypatch, capsys):
     """--hours that are over while the teacher is trained end the search cleanly; a resume trains on and searches."""
-    shape = [
-        *TINY,
-        "--data",
-        "builtin:shapes",
-        "--n-train",
-        8,
-        "--n-test",
-        8,
-        "--budget",
-        "60%",
-        "--methods",
-        "uniform",
-    ]
-    assert call(monkeypatch, "search", *shape, "--teacher-steps", 5000, "--trials", 1, "--hours", "0.0005") == 0
+    assert call(monkeypatch, "search", *SHAPES, "--teacher-steps", 5000, "--trials", 1, "--hours", "0.0005") == 0
     assert "search ended: deadline" in capsys.readouterr().out
     assert not (place / "ganprune-artifacts" / "search" / "teacher" / "teacher.json").exists()
     with monkeypatch.context() as patched:  # the rest of 5000 steps is not for a test
