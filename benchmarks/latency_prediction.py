@@ -1,11 +1,12 @@
 """Predicted against measured latency of random plans of two networks, on this machine.
 
-    python benchmarks/latency_prediction.py [--plans 30] [--threads 2] [--runtime eager] [--points 6]
+    python benchmarks/latency_prediction.py [--plans 30] [--threads 2] [--runtime eager] [--points 6] [--only NETWORK]
 
 Profiles two generators (ResNet with 9 blocks and U-Net, ngf 32, at 128 x 128), then measures whole networks at random
 plans that neither the tables nor the fit have seen: costs from a twentieth of the dense network's MACs up, ratios over
 two octaves. Beside the profile's error stands what MACs alone predict (a line through the same fitted networks). Every
-number is from a quiet machine, or there is an error instead. Takes about fifteen minutes on two cores.
+number is from a quiet machine, or there is an error instead. In ONNX Runtime networks in 8 bits are measured, too.
+Takes about fifteen minutes on two cores.
 """
 
 import argparse
@@ -16,11 +17,13 @@ from ganprune.evaluators.device import cpus_allowed, this_device
 from ganprune.evaluators.latency import Effort, exclusive
 from ganprune.evaluators.runtimes import RUNTIMES, Measurer
 from ganprune.gan_models.catalog import build, example_input
+from ganprune.gan_models.cost_form import LATENCY, stored_cost
 from ganprune.gan_models.groups import find_groups
 from ganprune.gan_models.latency_form import fit_whole
 from ganprune.gan_models.onnx import export_fixed
 from ganprune.gan_models.plan import ChannelPlan
 from ganprune.gan_models.surgery import cut
+from ganprune.search.finalists import in_8_bits
 from ganprune.search.latency_profile import blocks_of
 from ganprune.search.latency_profiling import Thoroughness, accuracy, profile_network, random_plans
 
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--runtime", choices=RUNTIMES, default="eager")
     parser.add_argument("--points", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=0.4)
+    parser.add_argument("--only", choices=sorted(NETWORKS))
     given = parser.parse_args()
     effort = Effort(warm_up=given.seconds / 4, seconds=given.seconds)
     measure = Measurer(given.runtime, given.threads, effort=effort, export=export_fixed)
@@ -46,35 +50,42 @@ def main() -> None:
     print(device.describe())
     with exclusive():
         for name, (arguments, shape) in NETWORKS.items():
+            if given.only and given.only != name:
+                continue
             _one(name, arguments, shape, device, measure, given.points, given.plans)
 
 
 def _one(name, arguments, shape, device, measure, points, n_plans) -> None:
-    profile = profile_network(name, arguments, shape, device, measure, None, Thoroughness(points))
+    int8 = in_8_bits(measure) if measure.runtime == "onnxruntime" else None
+    profile = profile_network(
+        name, arguments, shape, device, measure, None, Thoroughness(points), measure_int8=int8
+    )  # fmt: skip
     model = build(name, arguments).eval()
     example = example_input(shape)
     groups = find_groups(model, example)
     form = profile.form(blocks_of(name, arguments, shape))
-    rows = []
-    for widths in random_plans(groups, n_plans, FRESH_SEED):
-        plan = ChannelPlan({group: tuple(range(n)) for group, n in widths.items()})
-        ms = measure(cut(model, groups, plan), (torch.rand_like(example),)).median_ms
-        w = groups.form.widths(widths)
-        rows.append((float(groups.form.predict(w)), float(form.predict(w)), ms))
-    macs, predicted, measured = np.array(rows).T
-    whole = profile.whole
-    fitted = ~np.array(whole.held_out)
-    macs_fitted = groups.form.predict([groups.form.widths(widths) for widths in whole.widths])[fitted]
-    scale, overhead = fit_whole(macs_fitted, np.array(whole.measured_ms)[fitted])
-    print(f"\n{name} {arguments} at {'x'.join(map(str, shape))}: dense {whole.dense_ms:.1f} ms, "
-          f"{len(profile.layers)} layers, fit {whole.scale:.3f} x sum + {whole.overhead_ms:.2f} ms, "
+    plans = random_plans(groups, n_plans, FRESH_SEED)
+    networks = [
+        cut(model, groups, ChannelPlan({group: tuple(range(n)) for group, n in widths.items()})) for widths in plans
+    ]
+    print(f"\n{name} {arguments} at {'x'.join(map(str, shape))}: {len(profile.layers)} layers, "
           f"multiple {profile.multiple}")  # fmt: skip
-    print(f"  {'MACs':>12} {'predicted ms':>13} {'measured ms':>12} {'error':>7}")
-    for count, guess, ms in sorted(rows):
-        print(f"  {count / 1e6:>10.1f} M {guess:>13.2f} {ms:>12.2f} {100 * (guess / ms - 1):>+6.1f}%")
-    print(f"  profile's own: {whole.accuracy.describe()}")
-    print(f"  these plans, profile:    {accuracy(predicted, measured).describe()}")
-    print(f"  these plans, MACs alone: {accuracy(scale * macs + overhead, measured).describe()}")
+    for bits, timer, whole in ((32, measure, profile.whole), (8, int8, profile.whole_int8)):
+        if timer is None or whole is None:
+            continue
+        w = np.array([groups.form.widths(widths) for widths in plans])
+        measured = np.array([timer(network, (torch.rand_like(example),)).median_ms for network in networks])
+        macs, predicted = groups.form.predict(w), form.predict(w, stored_cost(LATENCY, bits))
+        fitted = ~np.array(whole.held_out)
+        macs_fitted = groups.form.predict([groups.form.widths(widths) for widths in whole.widths])[fitted]
+        line = fit_whole(np.outer(macs_fitted, [1.0, 0.0, 0.0]), np.array(whole.measured_ms)[fitted])
+        print(f"  {bits} bits: dense {whole.dense_ms:.1f} ms, fit {whole.fit.describe()}")
+        print(f"  {'MACs':>12} {'predicted ms':>13} {'measured ms':>12} {'error':>7}")
+        for count, guess, ms in sorted(zip(macs, predicted, measured, strict=True)):
+            print(f"  {count / 1e6:>10.1f} M {guess:>13.2f} {ms:>12.2f} {100 * (guess / ms - 1):>+6.1f}%")
+        print(f"  profile's own: {whole.accuracy.describe()}")
+        print(f"  these plans, profile:    {accuracy(predicted, measured).describe()}")
+        print(f"  these plans, MACs alone: {accuracy(line(np.outer(macs, [1.0, 0.0, 0.0])), measured).describe()}")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import gcd
+from math import gcd, prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 Vector = NDArray[np.int64]
 FIXED = -1
 GROUPS = 6  # place of the number of groups among a convolution's arguments, transposed or not
+INTEGER = frozenset(("conv1d", "conv2d", "conv3d", "linear"))  # what runtimes have integer kernels for on CPUs
+_HOW_TIMED = 2  # counted up where times change their meaning, so that older tables are not mixed with new ones
 WEIGHTED = frozenset(
     (
         "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul",
@@ -109,9 +111,24 @@ class Block:
         return any(call.name in WEIGHTED for call in self.calls)
 
     @property
+    def integer(self) -> bool:
+        """Whether it can run on integers where the network has 8 bits."""
+        return any(call.name in INTEGER for call in self.calls)
+
+    @property
+    def weights(self) -> tuple[tuple[int, int, int], ...]:
+        """Numbers in its parameters: sum of factor * n0 ** power0 * n1 ** power1 over its sides' channels."""
+        found = []
+        for axes in self.parameters:
+            powers = [sum(side == own for side, _ in axes.sizes) for own in (0, 1)]
+            found.append((prod(n for _, n in axes.sizes), *powers))
+        return tuple(found)
+
+    @property
     def key(self) -> str:
         """Sixteen hex digits: blocks with the same key take the same time at the same channels."""
         parts = [
+            _HOW_TIMED,
             [side.range for side in self.sides],
             [axes.sizes for axes in (*self.inputs, *self.parameters)],
             [[str(c.target), repr(c.arguments), repr(c.keywords), c.depthwise] for c in self.calls],
@@ -139,31 +156,46 @@ class Block:
 
 
 class BlockModule(nn.Module):
-    """Runs a block's calls."""
+    """Runs a block's calls; a call's output is let go of after its last use, as in the network it comes from."""
 
     def __init__(self, calls: tuple[BlockCall, ...], parameters: list[Tensor]) -> None:
         super().__init__()
         self.calls = calls
         self.weights = nn.ParameterList([nn.Parameter(p, requires_grad=False) for p in parameters])
+        last = {ref.index: i for i, call in enumerate(calls) for ref in _refs(call) if ref.kind == "call"}
+        self.done = [[made for made, at in last.items() if at == i] for i in range(len(calls))]
 
     def forward(self, *inputs: Tensor) -> Any:
         """Inputs in the block's order -> output of its last call."""
         made: list[Any] = []
-        for call in self.calls:
-
-            def tensor(value: Any) -> Any:
-                if isinstance(value, Ref):
-                    source = {"input": inputs, "parameter": self.weights, "call": made}[value.kind]
-                    return source[value.index]
-                if isinstance(value, list | tuple):
-                    return type(value)(tensor(item) for item in value)
-                return value
-
-            arguments = [tensor(value) for value in call.arguments]
+        sources = {"input": inputs, "parameter": self.weights, "call": made}
+        for call, done in zip(self.calls, self.done, strict=True):
+            arguments = [_filled(value, sources) for value in call.arguments]
             if call.depthwise:
                 arguments[GROUPS] = arguments[0].shape[1]
-            made.append(call.target(*arguments, **{name: tensor(value) for name, value in call.keywords}))
+            made.append(call.target(*arguments, **{name: _filled(value, sources) for name, value in call.keywords}))
+            del arguments
+            for index in done:
+                made[index] = None
         return made[-1]
+
+
+def _filled(value: Any, sources: Mapping[str, Sequence[Any]]) -> Any:
+    # no closure inside forward: one that calls itself keeps every tensor alive until the garbage collector runs, and
+    # each call of a block then waits for fresh pages
+    if isinstance(value, Ref):
+        return sources[value.kind][value.index]
+    if isinstance(value, list | tuple):
+        return type(value)(_filled(item, sources) for item in value)
+    return value
+
+
+def _refs(value: Any) -> list[Ref]:
+    if isinstance(value, BlockCall):
+        return _refs([value.arguments, value.keywords])
+    if isinstance(value, list | tuple):
+        return [ref for item in value for ref in _refs(item)]
+    return [value] if isinstance(value, Ref) else []
 
 
 def call_name(target: Any) -> str:

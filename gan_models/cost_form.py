@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 COSTS = ("macs", "macs_published", "params", "bytes")
 INT8, INT8_PER_CHANNEL = "bytes_int8", "bytes_int8_per_channel"
+LATENCY, LATENCY_INT8 = "latency_ms", "latency_ms_int8"
 
 
 class InfeasibleBudget(ValueError):
@@ -24,8 +25,10 @@ class InfeasibleBudget(ValueError):
 
 
 def stored_cost(cost: str, bits: int = 32, per_channel: bool = False) -> str:
-    """The name under which a cost form knows a cost of networks stored in so many bits: bytes depend on them."""
-    return {False: INT8, True: INT8_PER_CHANNEL}[per_channel] if cost == "bytes" and bits == 8 else cost
+    """The name under which a cost model knows a cost of networks in so many bits: bytes and latency depend on them."""
+    if bits != 8:
+        return cost
+    return {"bytes": INT8_PER_CHANNEL if per_channel else INT8, LATENCY: LATENCY_INT8}.get(cost, cost)
 
 
 class CostModel(Protocol):

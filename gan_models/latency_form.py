@@ -1,21 +1,24 @@
 """Latency of any plan: tables of the network's blocks, read between their measured points, and added up.
 
-Our reconstruction: latency = scale * (sum over blocks of their table at the plan's channels) + overhead, with scale
-and overhead fitted to whole networks, because a block alone finds other caches and other neighbours.
+Our reconstruction: a block's time at a plan's channels is read from its table; a whole network takes
+a * (sum over blocks that 8 bits can compute on integers) + b * (sum over the others) + c * (its weights) + d, with a to
+d fitted to whole networks. A block timed alone finds its weights in the cache, which c makes up for. Networks that run
+in 8 bits have coefficients of their own, fitted to networks measured in 8 bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .cost_form import LATENCY
+
 Floats = NDArray[np.float64]
 Units = NDArray[np.int64]
-LATENCY = "latency_ms"
 _AT_ONCE = 200_000  # plans priced together: what they need fits into some hundred MB
 
 
@@ -62,38 +65,74 @@ def ceil_to(n: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """What a whole network takes, from its blocks; all 0 or more.
+
+    Attributes:
+        integer: What the tables of blocks that can run on integers are multiplied by.
+        other: The same of the other blocks.
+        weights: Milliseconds a million weights.
+        overhead_ms: What is added.
+    """
+
+    integer: float = 1.0
+    other: float = 1.0
+    weights: float = 0.0
+    overhead_ms: float = 0.0
+
+    def __call__(self, parts: Floats) -> Floats:
+        """Milliseconds [P] from what `LatencyForm.parts` gives [P, 3]."""
+        return parts @ np.array([self.integer, self.other, self.weights]) + self.overhead_ms
+
+    def describe(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.integer:.3f} x convolutions and linears + {self.other:.3f} x other layers + "
+            f"{self.weights:.3g} ms a million weights + {self.overhead_ms:.3g} ms"
+        )
+
+
+@dataclass(frozen=True)
 class Term:
-    """A block of the network: how its sides depend on the widths (int64 [1 + G] each), its table, how often."""
+    """A block of the network.
+
+    Attributes:
+        units: How its sides depend on the widths (int64 [1 + G] each).
+        grid: Its table.
+        count: How often it is there.
+        weights: Its weights: sum of factor * n0 ** power0 * n1 ** power1, as (factor, power0, power1).
+        integer: Whether it can run on integers where the network has 8 bits.
+    """
 
     units: tuple[Units, ...]
     grid: Grid
     count: int = 1
+    weights: tuple[tuple[int, int, int], ...] = ()
+    integer: bool = False
 
 
 @dataclass(frozen=True)
 class LatencyForm:
-    """A `CostModel` for `latency_ms`.
+    """A `CostModel` for `latency_ms` and, where it was fitted in 8 bits too, `latency_ms_int8`.
 
     Attributes:
         names: Groups [G]; the order of widths.
         sizes: Channels at full width, int64 [G].
         terms: The network's blocks.
-        scale: What the sum is multiplied by.
-        overhead_ms: What is added.
+        fits: By cost.
     """
 
     names: tuple[str, ...]
     sizes: NDArray[np.int64]
     terms: tuple[Term, ...]
-    scale: float = 1.0
-    overhead_ms: float = 0.0
+    fits: Mapping[str, Fit] = field(default_factory=lambda: {LATENCY: Fit()})
 
     def predict(self, widths: ArrayLike, cost: str = LATENCY) -> Floats:
         """Milliseconds of plans.
 
         Args:
             widths: Kept channels, [P, G] or [G]; rounded to whole channels.
-            cost: `latency_ms`; this model knows no other.
+            cost: `latency_ms` or `latency_ms_int8`.
 
         Returns:
             float64 [P], or a 0-d array for [G].
@@ -101,37 +140,35 @@ class LatencyForm:
         Raises:
             KeyError: Another cost.
         """
-        if cost != LATENCY:
-            raise KeyError(f"a latency table prices {LATENCY}, not {cost!r}")
+        if cost not in self.fits:
+            raise KeyError(f"this latency table prices {', '.join(self.fits)}, not {cost!r}")
         whole = np.rint(np.asarray(widths, dtype=np.float64)).astype(np.int64)
         plans = whole.reshape(-1, len(self.names))
-        parts = [self._total(plans[i : i + _AT_ONCE]) for i in range(0, max(1, len(plans)), _AT_ONCE)]
-        return (self.scale * np.concatenate(parts) + self.overhead_ms).reshape(whole.shape[:-1])
+        starts = range(0, max(1, len(plans)), _AT_ONCE)
+        found = [self.fits[cost](self.parts(plans[i : i + _AT_ONCE])) for i in starts]
+        return np.concatenate(found).reshape(whole.shape[:-1])
 
-    def _total(self, plans: NDArray[np.int64]) -> Floats:
-        total = np.zeros(len(plans))
+    def parts(self, plans: NDArray[np.int64]) -> Floats:
+        """What a fit adds up of plans [P, G]: ms of integer blocks, ms of others, million weights; float64 [P, 3]."""
+        total = np.zeros((len(plans), 3))
         for term in self.terms:
-            (i, f), (j, g) = (self._place(term, side, plans) for side in (0, 1))
+            channels = [_channels(unit, plans) for unit in term.units]
+            (i, f), (j, g) = (_place(term.grid, side, channels) for side in (0, 1))
             ms = term.grid.ms
             i_next, j_next = np.minimum(i + 1, ms.shape[0] - 1), np.minimum(j + 1, ms.shape[1] - 1)
             here = (1 - f) * ((1 - g) * ms[i, j] + g * ms[i, j_next])
-            total += term.count * (here + f * ((1 - g) * ms[i_next, j] + g * ms[i_next, j_next]))
+            there = f * ((1 - g) * ms[i_next, j] + g * ms[i_next, j_next])
+            total[:, 0 if term.integer else 1] += term.count * (here + there)
+            for factor, *powers in term.weights:
+                n = np.full(len(plans), float(factor))
+                for side, power in zip(channels, powers, strict=False):
+                    n *= side if power == 1 else side**power
+                total[:, 2] += term.count * n / 1e6
         return total
 
-    def _place(self, term: Term, side: int, plans: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-        below, way = term.grid.cells(side)
-        if side >= len(term.units):
-            return below, way
-        unit = term.units[side]
-        # most sides are one group alone: no product of integer matrices for those
-        used = np.flatnonzero(unit[1:])
-        n = unit[0] + sum((unit[1 + g] * plans[:, g] for g in used), np.zeros(len(plans), dtype=np.int64))
-        n = np.clip(n, 0, len(below) - 1)
-        return below[n], way[n]
-
-    def dense(self) -> float:
+    def dense(self, cost: str = LATENCY) -> float:
         """Milliseconds of the unpruned network."""
-        return float(self.predict(self.sizes))
+        return float(self.predict(self.sizes, cost))
 
     def of_groups(self, names: Sequence[str]) -> LatencyForm:
         """The same over these groups alone, in this order; all others stay whole.
@@ -150,8 +187,22 @@ class LatencyForm:
             fixed = unit[0] + int(unit[1:][others] @ self.sizes[others])
             return np.concatenate([[fixed], unit[1:][chosen]])
 
-        terms = tuple(Term(tuple(map(moved, term.units)), term.grid, term.count) for term in self.terms)
-        return LatencyForm(tuple(names), self.sizes[chosen], terms, self.scale, self.overhead_ms)
+        terms = tuple(replace(term, units=tuple(map(moved, term.units))) for term in self.terms)
+        return replace(self, names=tuple(names), sizes=self.sizes[chosen], terms=terms)
+
+
+def _channels(unit: Units, plans: NDArray[np.int64]) -> NDArray[np.int64]:
+    # most sides are one group alone: no product of integer matrices for those
+    used = np.flatnonzero(unit[1:])
+    return unit[0] + sum((unit[1 + g] * plans[:, g] for g in used), np.zeros(len(plans), dtype=np.int64))
+
+
+def _place(grid: Grid, side: int, channels: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Floats]:
+    below, way = grid.cells(side)
+    if side >= len(channels):
+        return below, way
+    n = np.clip(channels[side], 0, len(below) - 1)
+    return below[n], way[n]
 
 
 @dataclass(frozen=True)
@@ -177,23 +228,23 @@ class SummedLatency:
         )  # fmt: skip
 
 
-def fit_whole(sums: ArrayLike, measured: ArrayLike) -> tuple[float, float]:
-    """Scale and overhead, both 0 or more, with the least squares of relative errors.
+def fit_whole(parts: ArrayLike, measured: ArrayLike) -> Fit:
+    """The coefficients, all 0 or more, with the least squares of relative errors.
 
     Args:
-        sums: Added tables [N] of whole networks.
-        measured: Their latencies [N], in the same unit.
+        parts: What `LatencyForm.parts` gives of whole networks [N, 3].
+        measured: Their latencies [N] in ms.
 
     Raises:
         ValueError: Fewer than two networks, or times that are not above 0.
     """
     from scipy.optimize import nnls
 
-    s, y = np.asarray(sums, dtype=np.float64), np.asarray(measured, dtype=np.float64)
-    if len(s) < 2 or s.shape != y.shape or np.any(s <= 0) or np.any(y <= 0):
-        raise ValueError(f"a fit needs two or more networks with times above 0, got {s} and {y}")
-    (scale, overhead), _ = nnls(np.stack([s, np.ones_like(s)], axis=1) / y[:, None], np.ones_like(y))
-    return float(scale), float(overhead)
+    x, y = np.asarray(parts, dtype=np.float64), np.asarray(measured, dtype=np.float64)
+    if len(y) < 2 or x.shape != (len(y), 3) or np.any(x.sum(axis=1) <= 0) or np.any(y <= 0):
+        raise ValueError(f"a fit needs two or more networks with times above 0, got {x} and {y}")
+    found, _ = nnls(np.column_stack([x, np.ones(len(y))]) / y[:, None], np.ones(len(y)))
+    return Fit(*map(float, found))
 
 
 def grid_points(lowest: int, full: int, step: int, n: int) -> tuple[int, ...]:

@@ -41,19 +41,20 @@ def export_onnx(model: nn.Module, example: Tensor, path: str | Path, optimise: b
     _write(model, (example,), Path(path), [INPUT], ({0: torch.export.Dim(BATCH)},), optimise)
 
 
-def export_fixed(model: nn.Module, inputs: tuple[Tensor, ...], path: str | Path) -> None:
+def export_fixed(model: nn.Module, inputs: tuple[Tensor, ...], path: str | Path, optimise: bool = True) -> None:
     """Write `model` in eval mode as one ONNX file for inputs of exactly these sizes: what a latency is measured of.
 
     Args:
         model: any number of input tensors, one output tensor or several; not changed.
         inputs: one of each, batch included.
         path: as `export_onnx`.
+        optimise: as `export_onnx`.
 
     Raises:
         RuntimeError: the network cannot be traced, or needs an operation that ONNX lacks.
     """
     examples = tuple(x.detach().cpu().float() for x in inputs)
-    _write(model, examples, Path(path), [f"{INPUT}{i}" for i in range(len(examples))], None, optimise=True)
+    _write(model, examples, Path(path), [f"{INPUT}{i}" for i in range(len(examples))], None, optimise)
 
 
 def _write(

@@ -7,6 +7,7 @@ Runtime fuses these into integer convolutions. Our reconstruction.
 
 from __future__ import annotations
 
+import copy
 import platform
 import tempfile
 from collections import Counter
@@ -23,9 +24,10 @@ from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 
 from .checkpoint import written_beside
-from .onnx import export_onnx, session_of
+from .onnx import export_fixed, export_onnx, session_of
 from .onnx_graph import QuantisedGraph
 from .quant_settings import LayerRanges, Quantisation, QuantSettings, Range
+from .quant_training import calibrate
 from .quantization import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
 
 INTEGER = (
@@ -120,12 +122,40 @@ def export_int8(
         RuntimeError: the network cannot be written as ONNX, or its layers cannot be found in the file.
     """
     check_exportable(quantisation.settings)
-    if unsigned is None:
-        unsigned = products_saturate() and not quantisation.settings.reduce_range
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.onnx"
         export_onnx(model, example, plain, optimise=False)
-        model_ir = onnx_ir.load(plain)
+        _write_quantised(plain, model, quantisation, Path(path), unsigned)
+
+
+def export_int8_fixed(model: nn.Module, inputs: tuple[Tensor, ...], path: str | Path) -> None:
+    """Write `model` in 8 bits as one ONNX file for inputs of exactly these sizes: what a latency is measured of.
+
+    Ranges are calibrated on these very inputs: no time depends on them.
+
+    Args:
+        model: any number of input tensors; not changed.
+        inputs: one of each, batch included.
+        path: where.
+
+    Raises:
+        ValueError: nothing in the network can be quantised.
+        RuntimeError: as `export_int8`.
+    """
+    model = copy.deepcopy(model).cpu().float().eval()
+    quantisation = calibrate(model, QuantSettings(per_channel=True), [inputs])
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "float.onnx"
+        export_fixed(model, inputs, plain, optimise=False)
+        _write_quantised(plain, model, quantisation, Path(path), None)
+
+
+def _write_quantised(
+    plain: Path, model: nn.Module, quantisation: Quantisation, path: Path, unsigned: bool | None
+) -> None:
+    if unsigned is None:
+        unsigned = products_saturate() and not quantisation.settings.reduce_range
+    model_ir = onnx_ir.load(plain)
     fold_constants(model_ir)  # not the exporter's own optimiser, which folds BatchNorm into weights, too
     file = onnx_ir.to_proto(model_ir)
     graph = QuantisedGraph(file.graph)
@@ -136,7 +166,7 @@ def export_int8(
         _quantise_layer(graph, name, layers[name], entry, quantisation.settings, unsigned)
     graph.finish()
     file.ClearField("metadata_props")
-    with written_beside(Path(path)) as beside:
+    with written_beside(path) as beside:
         onnx.save(file, beside)
 
 

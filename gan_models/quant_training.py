@@ -79,13 +79,15 @@ class Quantiser:
         return found
 
 
-def calibrate(model: nn.Module, settings: QuantSettings, batches: Iterable[Tensor]) -> Quantisation:
+def calibrate(
+    model: nn.Module, settings: QuantSettings, batches: Iterable[Tensor | tuple[Tensor, ...]]
+) -> Quantisation:
     """Ranges of a trained float network: the mean over batches of each batch's lowest and highest value.
 
     Args:
         model: the float network, run in eval mode; not changed.
         settings: bits and scheme; the published one needs no ranges.
-        batches: what the network eats, of the training data.
+        batches: what the network eats, of the training data; tuples where it eats several tensors.
 
     Raises:
         ValueError: no batch, or nothing that can be quantised.
@@ -112,7 +114,7 @@ def calibrate(model: nn.Module, settings: QuantSettings, batches: Iterable[Tenso
     try:
         with torch.no_grad():
             for batch in batches:
-                model(batch)
+                model(*batch) if isinstance(batch, tuple) else model(batch)
     finally:
         model.train(was_training)
         for handle in handles:

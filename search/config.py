@@ -223,10 +223,15 @@ class StudyConfig:
             strict=self.strict,
         )
 
-    def bits_offered(self) -> tuple[int, ...]:
-        """Bits that trials may have; each method chooses among them where there are several."""
+    def bits_offered(self, latency_int8: bool = False) -> tuple[int, ...]:
+        """Bits that trials may have; each method chooses among them where there are several.
+
+        Args:
+            latency_int8: Whether the device's latency profile prices networks of 8 bits, too.
+        """
         first = parse_budget(self.budgets[0], self.convention)
-        return self.bits or ((FULL_BITS, 8) if first.cost == "bytes" else (FULL_BITS,))
+        both = first.cost == "bytes" or (first.cost == "latency_ms" and latency_int8)
+        return self.bits or ((FULL_BITS, 8) if both else (FULL_BITS,))
 
     def known_task(self) -> str | None:
         """The task where it is known without looking at the data."""

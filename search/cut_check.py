@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from ..evaluators.cost import count_cost
 from ..evaluators.measurement import Measurement
 from ..evaluators.memory import peak_activation_bytes
-from ..gan_models.cost_form import stored_cost
-from ..gan_models.latency_form import LATENCY
+from ..gan_models.cost_form import LATENCY, stored_cost
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.pruning.gates import gated_call, plan_gates
 from ..gan_models.pruning.method import Pruned
-from ..gan_models.quant_settings import QuantSettings
+from ..gan_models.quant_settings import FULL_BITS, QuantSettings
 from ..gan_models.quantization import quantised_bytes
 from ..spaces.budget import UNITS
 from .bench import Bench
@@ -90,8 +89,9 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
     units = UNITS | {"macs_published": "MACs"}
     costs = [Measurement(name, value, units[name], protocol=how[name]) for name, value in counted.items()]
     if (model := bench.latency_model) is not None and bench.latency is not None:
-        counted[LATENCY] = float(model.predict(widths, LATENCY))
-        costs.append(bench.latency.predicted(counted[LATENCY]))
+        counted[LATENCY] = float(model.predict(widths, cost_as_stored(LATENCY, pruned.quantised)))
+        bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
+        costs.append(bench.latency.predicted(counted[LATENCY], bits))
     if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
         raise CutMismatch(f"{request.cost} {counted[request.cost]:.6g} is above the target {request.target:.6g}")
     if not pruned.steps:

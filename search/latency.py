@@ -11,9 +11,10 @@ from typing import Protocol
 
 from ..evaluators.measurement import Measurement
 from ..gan_models.channels import ChannelGroups
-from ..gan_models.cost_form import CostModel
-from ..gan_models.latency_form import LATENCY, LatencyForm, SummedLatency
+from ..gan_models.cost_form import LATENCY, LATENCY_INT8, CostModel
+from ..gan_models.latency_form import LatencyForm, SummedLatency
 from ..gan_models.pruning.method import Target
+from ..gan_models.quant_settings import FULL_BITS
 from ..spaces.budget import parse_budget
 from .config import StudyConfig
 from .latency_profile import CURE, LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
@@ -49,22 +50,42 @@ class OpenedProfile:
         """The predictor over these groups alone; groups that a study leaves whole stay whole."""
         return self.form.of_groups(groups.names)
 
-    def predicted(self, value: float) -> Measurement:
+    def predicted(self, value: float, bits: int = FULL_BITS) -> Measurement:
         """A predicted latency in ms, named as such."""
-        return Measurement(self.profile.name("predicted"), value, "ms", protocol=protocol(self.profile))
+        return Measurement(self.profile.name("predicted"), value, "ms", protocol=protocol(self.profile, bits))
+
+    def bits(self, config: StudyConfig) -> tuple[int, ...]:
+        """Bits that trials of a study may have where a budget is in ms.
+
+        Raises:
+            NoProfile: The study wants 8 bits, which the profile cannot price.
+        """
+        int8 = self.profile.whole_int8 is not None and config.quantisation.scheme != "published"
+        offered = config.bits_offered(int8)
+        if 8 in offered and wants_latency(config) and not int8:
+            raise NoProfile(
+                f"8 bits under a budget in ms need a profile that was measured in 8 bits, with integers to compute on: "
+                f"`ganprune profile-device --runtime onnxruntime`; this one is of {self.profile.device.describe()}"
+                if config.quantisation.scheme != "published"
+                else "8 bits under a budget in ms need the signed quantiser: no int8 file is made of the published one"
+            )
+        return offered
 
 
-def protocol(profile: LatencyProfile) -> str:
+def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
     """How a latency was predicted, for its measurement."""
+    whole = profile.whole if bits == FULL_BITS else profile.whole_int8
+    assert whole is not None
     return (
-        f"predicted by the profile of {profile.device.describe()}; {profile.whole.accuracy.describe()}"
+        f"predicted by the profile of {profile.device.describe()}"
+        f"{'' if bits == FULL_BITS else f' in {bits} bits'}; {whole.accuracy.describe()}"
         f"{'' if profile.quiet else '; profiled on a busy machine'}"
     )
 
 
 def target_of(cost: str, value: float, multiple: int, latency: CostModel | None) -> Target:
     """The target of a trial; `latency` prices it where it is in ms."""
-    return Target(cost, value, multiple=multiple, model=latency if cost == LATENCY else None)
+    return Target(cost, value, multiple=multiple, model=latency if cost in (LATENCY, LATENCY_INT8) else None)
 
 
 def wants_latency(config: StudyConfig) -> bool:

@@ -15,11 +15,12 @@ import torch
 from ..evaluators.device import Device
 from ..gan_models.block_finder import Blocks, find_blocks
 from ..gan_models.catalog import build, example_input
+from ..gan_models.cost_form import LATENCY, LATENCY_INT8
 from ..gan_models.groups import find_groups
-from ..gan_models.latency_form import Grid, LatencyForm, Term
+from ..gan_models.latency_form import Fit, Grid, LatencyForm, Term
 from .artifacts import read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
 CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
 
 
@@ -97,7 +98,7 @@ class WholeNetworks:
     """What was measured of whole networks, and the fit to it.
 
     Attributes:
-        scale, overhead_ms: See `LatencyForm`.
+        fit: See `Fit`.
         widths: Channels by group of each network [N].
         measured_ms, predicted_ms: Of each, after the fit.
         held_out: Whether the fit has not seen it.
@@ -105,14 +106,19 @@ class WholeNetworks:
         accuracy: On those held out.
     """
 
-    scale: float
-    overhead_ms: float
+    fit: Fit
     widths: tuple[Mapping[str, int], ...]
     measured_ms: tuple[float, ...]
     predicted_ms: tuple[float, ...]
     held_out: tuple[bool, ...]
     dense_ms: float
     accuracy: Accuracy
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> WholeNetworks:
+        """What `dataclasses.asdict` made, from JSON."""
+        lists = {name: tuple(data[name]) for name in ("widths", "measured_ms", "predicted_ms", "held_out")}
+        return cls(**{**data, **lists, "fit": Fit(**data["fit"]), "accuracy": Accuracy(**data["accuracy"])})
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,7 @@ class LatencyProfile:
         model: Its name, for people.
         layers: Its distinct layers.
         whole: The fit to whole networks and its error.
+        whole_int8: The same of networks that run in 8 bits; None where the device was not asked.
         multiple: Widths cost as much as the next multiple of this; 1 where the device likes none.
         multiples: Candidate -> time at the next multiple over the time at a width, median over widths.
         unmeasured: Calls that stand in no table.
@@ -140,6 +147,7 @@ class LatencyProfile:
     multiples: Mapping[int, float] | None = None
     unmeasured: tuple[str, ...] = ()
     quiet: bool = True
+    whole_int8: WholeNetworks | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -150,6 +158,7 @@ class LatencyProfile:
             "model": self.model,
             "layers": [asdict(layer) for layer in self.layers],
             "whole": asdict(self.whole),
+            "whole_int8": None if self.whole_int8 is None else asdict(self.whole_int8),
             "multiple": self.multiple,
             "multiples": {str(n): value for n, value in (self.multiples or {}).items()},
             "unmeasured": list(self.unmeasured),
@@ -164,21 +173,20 @@ class LatencyProfile:
             ValueError: Another format, or something is missing.
         """
         if data.get("format") != FORMAT:
-            raise ValueError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}")
+            raise ValueError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {CURE}")
         try:
-            whole = dict(data["whole"])
-            for name in ("widths", "measured_ms", "predicted_ms", "held_out"):
-                whole[name] = tuple(whole[name])
+            int8 = data["whole_int8"]
             return cls(
                 device=Device.from_json(data["device"]),
                 network=str(data["network"]),
                 model=str(data["model"]),
                 layers=tuple(map(LayerTable.from_json, data["layers"])),
-                whole=WholeNetworks(**{**whole, "accuracy": Accuracy(**whole["accuracy"])}),
+                whole=WholeNetworks.from_json(data["whole"]),
                 multiple=int(data["multiple"]),
                 multiples={int(n): float(value) for n, value in data["multiples"].items()},
                 unmeasured=tuple(data["unmeasured"]),
                 quiet=bool(data["quiet"]),
+                whole_int8=None if int8 is None else WholeNetworks.from_json(int8),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the latency profile is incomplete or of the wrong kind: {error!r}") from error
@@ -203,8 +211,8 @@ class LatencyProfile:
                 f"the latency profile of {self.model} ({self.device.describe()}) is of another network or resolution: "
                 f"{CURE}"
             )
-        return replace(sum_of_layers(blocks, self.layers, self.multiple), scale=self.whole.scale,
-                       overhead_ms=self.whole.overhead_ms)  # fmt: skip
+        fits = {LATENCY: self.whole.fit} | ({} if self.whole_int8 is None else {LATENCY_INT8: self.whole_int8.fit})
+        return replace(sum_of_layers(blocks, self.layers, self.multiple), fits=fits)
 
 
 def sum_of_layers(blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int) -> LatencyForm:
@@ -221,7 +229,7 @@ def sum_of_layers(blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int)
     for block in blocks.blocks:
         units = tuple(side.unit for side in block.sides)
         same = (block.key, b"".join(unit.tobytes() for unit in units))
-        term, n = counts.get(same, (Term(units, grids[block.key]), 0))
+        term, n = counts.get(same, (Term(units, grids[block.key], weights=block.weights, integer=block.integer), 0))
         counts[same] = (term, n + 1)
     terms = tuple(replace(term, count=n) for term, n in counts.values())
     return LatencyForm(blocks.groups, blocks.sizes, terms)

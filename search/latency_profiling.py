@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from ..evaluators.device import Device
 from ..evaluators.latency import Timing
-from ..gan_models.block_finder import Blocks, find_blocks
+from ..gan_models.block_finder import find_blocks
 from ..gan_models.blocks import Block
 from ..gan_models.catalog import build, example_input
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.groups import find_groups
-from ..gan_models.latency_form import fit_whole, grid_points
+from ..gan_models.latency_form import LatencyForm, fit_whole, grid_points
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.surgery import cut
 from .latency_profile import Accuracy, LatencyProfile, LayerTable, WholeNetworks, network_key, sum_of_layers
@@ -43,13 +43,15 @@ class Thoroughness:
     """
 
     points: int = 6
-    fitted: int = 8
+    fitted: int = 14
     held_out: int = 10
     seed: int = 0
 
     def __post_init__(self):
-        if self.points < 2 or self.fitted < 2 or self.held_out < 2:
-            raise ValueError(f"a profile needs 2 or more points, fitted and held-out networks, got {self}")
+        if self.points < 2 or self.fitted < 4 or self.held_out < 2:
+            raise ValueError(
+                f"a profile needs 2 or more points and held-out networks, 4 or more fitted ones, got {self}"
+            )
 
 
 def profile_network(
@@ -62,6 +64,7 @@ def profile_network(
     thoroughness: Thoroughness | None = None,
     on_step: OnStep | None = None,
     on_layer: Callable[[LayerTable], None] | None = None,
+    measure_int8: Measure | None = None,
 ) -> LatencyProfile:
     """Measures a network on a device.
 
@@ -75,6 +78,7 @@ def profile_network(
         thoroughness: How much is measured.
         on_step: Told (done, all, what) before each measurement.
         on_layer: Told of each new table once it is complete, so that it can be kept.
+        measure_int8: Times a network that is run in 8 bits; None: the profile prices plans of 32 bits alone.
 
     Raises:
         MachineBusy: The machine was never quiet.
@@ -92,8 +96,8 @@ def profile_network(
     costliest = _costliest(distinct)
     sweep = _sweep_widths(costliest) if costliest is not None else ()
     new = [block for block in distinct.values() if block.key not in tables]
-    n_plans = thoroughness.fitted + thoroughness.held_out
-    steps = _Steps(sum(len(_points(block, thoroughness.points)) for block in new) + len(sweep) + n_plans + 1, on_step)
+    n_whole = (thoroughness.fitted + thoroughness.held_out + 1) * (1 + (measure_int8 is not None))
+    steps = _Steps(sum(len(_points(block, thoroughness.points)) for block in new) + len(sweep) + n_whole, on_step)
     for block in new:
         tables[block.key] = _table(block, thoroughness.points, measure, steps)
         if on_layer is not None:
@@ -103,8 +107,15 @@ def profile_network(
         times = {n: _time(costliest, (n,) * len(costliest.sides), measure, steps) for n in sweep}
         multiple, multiples = liked_multiple(times)
     layers = tuple(tables[key] for key in distinct)
-    whole = _whole_networks(network, groups, blocks, layers, multiple, example, measure, thoroughness, steps)
-    return LatencyProfile(device, network_key(blocks), model, layers, whole, multiple, multiples, blocks.unmeasured)
+    form = sum_of_layers(blocks, layers, multiple)
+    whole, int8 = (
+        None if timer is None else _whole_networks(network, groups, form, example, timer, thoroughness, steps)
+        for timer in (measure, measure_int8)
+    )
+    assert whole is not None
+    return LatencyProfile(
+        device, network_key(blocks), model, layers, whole, multiple, multiples, blocks.unmeasured, whole_int8=int8
+    )
 
 
 class _Steps:
@@ -182,8 +193,8 @@ def liked_multiple(times: Mapping[int, Timing] | Mapping[int, float]) -> tuple[i
 
 
 def _whole_networks(
-    network: nn.Module, groups: ChannelGroups, blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int,
-    example: tuple[Tensor, ...], measure: Measure, thoroughness: Thoroughness, steps: _Steps,
+    network: nn.Module, groups: ChannelGroups, form: LatencyForm, example: tuple[Tensor, ...], measure: Measure,
+    thoroughness: Thoroughness, steps: _Steps,
 ) -> WholeNetworks:  # fmt: skip
     plans = random_plans(groups, thoroughness.fitted + thoroughness.held_out, thoroughness.seed)
     inputs = tuple(torch.rand_like(x) for x in example)
@@ -194,16 +205,15 @@ def _whole_networks(
         measured.append(measure(cut(network, groups, plan), inputs).median_ms)
     steps.next("the dense network")
     dense = measure(network, inputs).median_ms
-    form = sum_of_layers(blocks, layers, multiple)
-    sums = form.predict([groups.form.widths(widths) for widths in plans])
+    parts = form.parts(np.array([groups.form.widths(widths) for widths in plans], dtype=np.int64))
     # held out are networks of all sizes, the smallest and the largest among them: the fit gets no easy questions
     order = np.argsort(measured)
     held_out = np.zeros(len(plans), dtype=bool)
     held_out[order[np.linspace(0, len(plans) - 1, thoroughness.held_out).round().astype(int)]] = True
-    scale, overhead = fit_whole(sums[~held_out], np.array(measured)[~held_out])
-    predicted = scale * sums + overhead
+    fit = fit_whole(parts[~held_out], np.array(measured)[~held_out])
+    predicted = fit(parts)
     return WholeNetworks(
-        scale, overhead, tuple(plans), tuple(measured), tuple(predicted.tolist()), tuple(held_out.tolist()), dense,
+        fit, tuple(plans), tuple(measured), tuple(predicted.tolist()), tuple(held_out.tolist()), dense,
         accuracy(predicted[held_out], np.array(measured)[held_out]),
     )  # fmt: skip
 

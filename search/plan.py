@@ -11,8 +11,8 @@ from pathlib import Path
 from ..gan_models.catalog import build
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into
-from ..gan_models.cost_form import CostModel
-from ..gan_models.latency_form import LATENCY
+from ..gan_models.cost_form import LATENCY, CostModel
+from ..gan_models.quant_settings import FULL_BITS
 from ..gan_models.training.data import open_split
 from ..gan_models.training.task import make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
@@ -23,7 +23,7 @@ from .config import StudyConfig
 from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency
 from .latency_profile import LatencyProfile
 from .proposals import SpaceProposals
-from .sides import COSTS, Side, cheapest_plan, sides_of
+from .sides import Side, cheapest_plan, dense_costs, sides_of
 from .teacher import files_by_network, resolve
 
 
@@ -86,7 +86,7 @@ class StudyPlan:
 
 
 def limits(
-    config: StudyConfig, groups: ChannelGroups, latency: CostModel | None = None
+    config: StudyConfig, groups: ChannelGroups, latency: CostModel | None = None, bits: tuple[int, ...] = (FULL_BITS,)
 ) -> tuple[tuple[Budget, float], ...]:
     """Every budget of one generator with its bound.
 
@@ -94,15 +94,13 @@ def limits(
         config: Resolved configuration.
         groups: Of the generator.
         latency: Prices plans in ms, where a budget is in ms.
+        bits: What trials may have; a budget in ms must be met in the fastest of them.
 
     Raises:
         BudgetError: Below the smallest plan or not below the dense network, or of a network that is not pruned.
     """
-    dense = {cost: groups.form.dense(cost) for cost in COSTS}
-    cheapest = cheapest_plan(config, groups)
-    if latency is not None:
-        dense[LATENCY] = float(latency.predict(groups.form.sizes, LATENCY))
-        cheapest[LATENCY] = float(latency.predict(groups.form.floors(1, config.channel_multiple), LATENCY))
+    dense = dense_costs(groups, latency)
+    cheapest = cheapest_plan(config, groups, bits, latency)
     found = []
     for budget in (parse_budget(text, config.convention) for text in config.budgets):
         if budget.network not in (None, config.prune_network):
@@ -133,25 +131,23 @@ def plan_study(
     groups = groups_of(config)
     select(groups.names, config.tie, ())  # raises where a pattern matches nothing
     latency = _latency(config, find_profile)
+    offered = config.bits_offered() if latency is None else latency.bits(config)
     sides = sides_of(config, groups, latency)
     model = latency_model(latency, groups, sides)
-    budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups, model)
-    dense = {cost: groups.form.dense(cost) for cost in COSTS}
-    cheapest = cheapest_plan(config, groups)
-    if model is not None and latency is not None:
-        dense[LATENCY] = float(model.predict(groups.form.sizes, LATENCY))
-        cheapest[LATENCY] = float(model.predict(groups.form.floors(1, config.channel_multiple), LATENCY))
+    budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups, model, offered)
+    if latency is not None:
         notes += latency_notes(latency, config.channel_multiple)
     notes += [budget.note for budget, _ in budgets if budget.note]
-    parts = [(side.groups, side.limit) for side in sides] or [(groups, budgets[0][1])]
+    parts = [(side.groups, side.limit, side.latency) for side in sides] or [(groups, budgets[0][1], model)]
+    cost = budgets[0][0].cost
     bits = tuple(
         each
-        for each in config.bits_offered()
-        if budgets[0][0].cost == LATENCY  # bits change no latency that is predicted in float32
-        or all(cheapest_plan(config, part, (each,))[budgets[0][0].cost] <= limit for part, limit in parts)
+        for each in offered
+        if all(cheapest_plan(config, part, (each,), form)[cost] <= limit for part, limit, form in parts)
     )
-    if bits != config.bits_offered():
+    if bits != offered:
         notes.append(f"no plan of 32 bits is within {budgets[0][0].text}: all trials have {bits[0]} bits")
+    dense, cheapest = dense_costs(groups, model), cheapest_plan(config, groups, offered, model)
     return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits)
 
 

@@ -11,10 +11,10 @@ from torch import nn
 from ..evaluators.measurement import Measurement
 from ..gan_models.catalog import build, example_input
 from ..gan_models.channels import ChannelGroups
-from ..gan_models.cost_form import stored_cost
+from ..gan_models.cost_form import COSTS, LATENCY, CostModel, stored_cost
 from ..gan_models.generator_pair import GeneratorPair
 from ..gan_models.groups import find_groups
-from ..gan_models.latency_form import LATENCY, LatencyForm
+from ..gan_models.latency_form import LatencyForm
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.training.task import Task, make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
@@ -22,7 +22,6 @@ from .config import StudyConfig
 from .latency import OpenedProfile, open_latency
 
 BOTH = "both"
-COSTS = ("macs", "macs_published", "params", "bytes")
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,7 @@ def sides_of(config: StudyConfig, groups: ChannelGroups, latency: OpenedProfile 
         return ()
     budgets = _budgets(config, names)
     latency = latency or open_latency(config)
+    bits = config.bits_offered() if latency is None else latency.bits(config)
     with torch.device("meta"):
         model = build(config.model, config.model_args)
     every = find_groups(model, example_input(config.example_shape()))
@@ -120,22 +120,37 @@ def sides_of(config: StudyConfig, groups: ChannelGroups, latency: OpenedProfile 
     for name in names:
         whole = {group: "left whole by the study" for group in every.names if f"{name}.{group}" not in groups.names}
         own = find_groups(model, example_input(config.example_shape()), whole) if whole else every
-        dense = {cost: own.form.dense(cost) for cost in COSTS}
-        cheapest = cheapest_plan(config, own)
         form = latency.of(own) if latency is not None else None
-        if form is not None:
-            dense[LATENCY] = form.dense()
-            cheapest[LATENCY] = float(form.predict(own.form.floors(1, config.channel_multiple)))
-        found.append(Side(name, own, budgets[name], budgets[name].resolve(dense, cheapest), latency=form))
+        limit = budgets[name].resolve(dense_costs(own, form), cheapest_plan(config, own, bits, form))
+        found.append(Side(name, own, budgets[name], limit, latency=form))
     total = sum(side.limit for side in found)
     return tuple(replace(side, share=side.limit / total) for side in found)
 
 
-def cheapest_plan(config: StudyConfig, groups: ChannelGroups, bits: tuple[int, ...] | None = None) -> dict[str, float]:
-    """Cost name -> cost of the smallest plan, in the fewest of these bits; None: of those that the study offers."""
-    per_channel, multiple = config.quantisation.per_channel, config.channel_multiple
-    names = {cost: [stored_cost(cost, each, per_channel) for each in bits or config.bits_offered()] for cost in COSTS}
-    return {cost: min(groups.form.cheapest(name, multiple=multiple) for name in names[cost]) for cost in COSTS}
+def dense_costs(groups: ChannelGroups, latency: CostModel | None = None) -> dict[str, float]:
+    """Cost name -> cost of the full network; with what prices it in ms, that too."""
+    dense = {cost: groups.form.dense(cost) for cost in COSTS}
+    return dense if latency is None else dense | {LATENCY: float(latency.predict(groups.form.sizes, LATENCY))}
+
+
+def cheapest_plan(
+    config: StudyConfig, groups: ChannelGroups, bits: tuple[int, ...] | None = None, latency: CostModel | None = None
+) -> dict[str, float]:
+    """Cost name -> cost of the smallest plan, in the cheapest of these bits.
+
+    Args:
+        config: Of the study.
+        groups: Of the generator.
+        bits: None: those that the study offers.
+        latency: Prices it in ms, where it can.
+    """
+    floors = groups.form.floors(1, config.channel_multiple)
+    models: dict[str, CostModel] = dict.fromkeys(COSTS, groups.form) | ({LATENCY: latency} if latency else {})
+
+    def price(cost: str, each: int) -> float:
+        return float(models[cost].predict(floors, stored_cost(cost, each, config.quantisation.per_channel)))
+
+    return {cost: min(price(cost, each) for each in bits or config.bits_offered()) for cost in models}
 
 
 def _budgets(config: StudyConfig, names: tuple[str, ...]) -> dict[str, Budget]:

@@ -31,8 +31,11 @@ def profile_device(
     device_name: Annotated[str, typer.Option(help="What the device behind --device-command is called.")] = "",
     points: Annotated[int, typer.Option(help="Widths that are measured of each side of a layer.")] = 6,
     networks: Annotated[
-        int, typer.Option(help="Random whole networks: half for the fit, half for the predictor's own error.")
-    ] = 18,
+        int, typer.Option(help="Random whole networks: 3 of 5 for the fit, 2 of 5 for the predictor's own error.")
+    ] = 24,
+    bits: Annotated[
+        str, typer.Option(help="32,8 measures whole networks in 8 bits, too, where the runtime runs ONNX; or 32.")
+    ] = "32,8",
     seconds: Annotated[float, typer.Option(help="Seconds of samples for one number.")] = 0.4,
     allow_busy: Annotated[
         bool, typer.Option("--allow-busy", help="Measure on a machine that is not quiet; the profile says so.")
@@ -51,6 +54,7 @@ def profile_device(
     from ..evaluators.runtimes import Measurer
     from ..gan_models.onnx import export_fixed
     from ..gan_models.training.loop import best_device
+    from ..search.finalists import in_8_bits
     from ..search.latency_profile import write_profile
     from ..search.latency_profiling import Thoroughness, profile_network
     from .device_profiles import ProfileStore
@@ -58,8 +62,10 @@ def profile_device(
     shape = opt.read_shape(model, image_size, input_shape)
     if bool(device_command) != bool(device_name):
         raise ValueError("--device-command and --device-name go together: the profile is kept under the device's name")
-    if seconds <= 0 or networks < 4 or batch < 1:
-        raise ValueError("use --seconds above 0, --networks 4 or more, --batch 1 or more")
+    if seconds <= 0 or networks < 6 or batch < 1:
+        raise ValueError("use --seconds above 0, --networks 6 or more, --batch 1 or more")
+    if bits not in ("32", "32,8"):
+        raise ValueError(f"--bits {bits} is unknown; use 32 or 32,8")
     n_threads = cpus_allowed() if threads is None else threads
     limits = Limits(math.inf, math.inf, math.inf) if allow_busy else Limits()
     effort = Effort(warm_up=seconds / 4, seconds=seconds, limits=limits)
@@ -73,14 +79,15 @@ def profile_device(
     store, console = ProfileStore(storage), wide_console(stderr=as_json)
     store.prepare()
     known = {} if again else store.layers(what)
-    fitted = networks // 2
-    thoroughness = Thoroughness(points, fitted, networks - fitted)
+    held_out = max(2, 2 * networks // 5)
+    thoroughness = Thoroughness(points, networks - held_out, held_out)
+    int8 = in_8_bits(measurer) if bits == "32,8" and way in (COMMAND, "onnxruntime") else None
     console.print(f"profiling {what.describe()} (profile {what.id})", highlight=False)
     progress = Progress(console)
     with exclusive():
         profile = profile_network(
             model, opt.read_arguments(model_args), shape, what, measurer, known, thoroughness, progress.step,
-            lambda layer: store.put_layer(what, layer),
+            lambda layer: store.put_layer(what, layer), int8,
         )  # fmt: skip
     profile = replace(profile, quiet=not allow_busy)
     store.put(profile)
@@ -129,9 +136,11 @@ def print_profile(profile: LatencyProfile, console: Console) -> None:
     whole = profile.whole
     lines = [
         f"dense network: {whole.dense_ms:.4g} ms measured",
-        f"predictor: {whole.scale:.3f} x the sum of its layers + {whole.overhead_ms:.3g} ms; "
-        f"{whole.accuracy.describe()}",
+        f"predictor: {whole.fit.describe()}; {whole.accuracy.describe()}",
     ]
+    if (int8 := profile.whole_int8) is not None:
+        lines.append(f"dense network in 8 bits: {int8.dense_ms:.4g} ms measured")
+        lines.append(f"predictor in 8 bits: {int8.fit.describe()}; {int8.accuracy.describe()}")
     if profile.multiples:
         costs = ", ".join(f"{n}: {100 * (value - 1):+.1f} %" for n, value in profile.multiples.items())
         lines.append(f"time when a width is rounded up to a multiple of {costs}")

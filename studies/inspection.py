@@ -12,9 +12,8 @@ from torch import nn
 
 from ..gan_models.advice import what_to_change
 from ..gan_models.channels import AxisChannels, ChannelGroups, owner
+from ..gan_models.cost_form import COSTS
 from ..spaces.budget import describe
-
-COSTS = ("macs", "macs_published", "params", "bytes")
 
 
 def inspection(

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluators.measurement import Measurement
-from ..gan_models.latency_form import LATENCY
+from ..gan_models.cost_form import LATENCY
 from ..gan_models.quant_settings import FULL_BITS
 from ..search.early_stopping import agreements
 from ..search.ledger import TrialRecord

@@ -18,7 +18,7 @@ SMALL = {
     "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
     "train": "--steps 2 --batch-size 2",
-    "profile-device": "--points 2 --networks 4 --seconds 0.01 --allow-busy",  # tests run beside each other
+    "profile-device": "--points 2 --networks 6 --seconds 0.01 --allow-busy",  # tests run beside each other
 }
 
 

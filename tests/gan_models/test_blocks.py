@@ -1,5 +1,6 @@
 """Blocks: a network's calls, each in one block, with the channels that they have in the cut network."""
 
+import gc
 from functools import cache
 
 import numpy as np
@@ -46,6 +47,42 @@ def test_blocks_add_up_to_the_cut_network(name: str):
         total += flops(module, inputs)
     assert total == flops(cut(model, groups, plan), example)
     assert blocks.unmeasured == ()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_hold_the_weights_of_the_cut_network(name: str):
+    """At a random plan the numbers in all blocks' parameters are the cut network's parameters and running statistics."""
+    model, _, groups, blocks = found(name)
+    rng = np.random.default_rng(2)
+    widths = {g.name: int(rng.integers(1, g.size + 1)) for g in groups.groups}
+    w = np.array([1, *widths.values()])
+    total = 0
+    for block in blocks.blocks:
+        n = [int(side.unit @ w) for side in block.sides] + [1, 1]
+        total += sum(factor * n[0] ** first * n[1] ** second for factor, first, second in block.weights)
+    small = cut(model, groups, ChannelPlan({group: tuple(range(n)) for group, n in widths.items()}))
+    assert total == sum(t.numel() for t in small.state_dict().values() if t.is_floating_point())
+
+
+def test_a_block_keeps_no_tensor_after_its_call():
+    """Nothing but the output is alive after a call, with the garbage collector off: pages are used again, as in the
+    network."""
+    _, _, _, blocks = found("resnet")
+    block = max(blocks.blocks, key=lambda b: len(b.calls))
+    module, inputs = block.build(tuple(side.full for side in block.sides))
+
+    def alive() -> int:
+        return sum(isinstance(x, torch.Tensor) for x in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _ in range(3):
+            module(*inputs)
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import InfeasibleBudget
+from ganprune.gan_models.cost_form import LATENCY, LATENCY_INT8, InfeasibleBudget
 from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.latency_form import Grid, LatencyForm, SummedLatency, Term, fit_whole, grid_points
+from ganprune.gan_models.latency_form import Fit, Grid, LatencyForm, SummedLatency, Term, fit_whole, grid_points
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.ranking import land
@@ -52,13 +52,15 @@ def test_terms_are_counted_scaled_and_added():
     """Three times one block and once a fixed one, scaled, plus the overhead; sides may be sums of groups."""
     fixed = Term((), Grid((), np.array([[2.0]])))
     both = Term(units((1, 1, 1)), table(lambda x, _: float(x), (1, 29)), count=3)
-    form = LatencyForm(("a", "b"), SIZES, (both, fixed), scale=2.0, overhead_ms=0.25)
+    form = LatencyForm(("a", "b"), SIZES, (both, fixed), {LATENCY: Fit(2.0, 2.0, 0.0, 0.25)})
     assert float(form.predict([4, 5])) == pytest.approx(2 * (3 * (1 + 4 + 5) + 2) + 0.25)
 
 
 def test_groups_that_are_left_whole_stay_whole():
     """Over one group alone the other is at full width; an unknown group is named."""
-    form = LatencyForm(("a", "b"), SIZES, (Term(units((0, 1, 0), (0, 0, 1)), GRID),), 1.5, 0.1)
+    form = LatencyForm(
+        ("a", "b"), SIZES, (Term(units((0, 1, 0), (0, 0, 1)), GRID),), {LATENCY: Fit(0.0, 1.5, 0.0, 0.1)}
+    )
     np.testing.assert_allclose(form.of_groups(["b"]).predict([[3], [7]]), form.predict([[16, 3], [16, 7]]))
     np.testing.assert_allclose(form.of_groups(["b", "a"]).predict([3, 5]), form.predict([5, 3]))
     with pytest.raises(KeyError, match="no group 'c'"):
@@ -102,13 +104,26 @@ def test_a_grid_has_both_ends_and_only_channels_that_can_be(side):
     assert all((point - lowest) % step == 0 for point in points)
 
 
-def test_the_fit_finds_scale_and_overhead():
-    """Networks that take 1.3 x their sum + 0.7 ms are fitted exactly; a negative overhead is never made up."""
-    sums = np.array([1.0, 2.0, 5.0, 9.0])
-    assert fit_whole(sums, 1.3 * sums + 0.7) == (pytest.approx(1.3), pytest.approx(0.7))
-    assert fit_whole(sums, 1.3 * sums - 0.5)[1] == 0.0
+def test_the_fit_finds_its_coefficients():
+    """Times that are a sum of the parts are fitted exactly; nothing below 0 is ever made up."""
+    parts = np.random.default_rng(0).uniform(1, 9, (6, 3))
+    found = fit_whole(parts, parts @ [1.3, 0.4, 0.1] + 0.7)
+    assert found == Fit(*map(pytest.approx, (1.3, 0.4, 0.1, 0.7)))
+    assert np.all(np.array([*vars(fit_whole(parts, parts @ [1.0, 0.0, 0.0] - 0.5)).values()]) >= 0)
     with pytest.raises(ValueError, match="two or more"):
-        fit_whole([1.0], [1.0])
+        fit_whole([[1.0, 0.0, 0.0]], [1.0])
+
+
+def test_eight_bits_have_coefficients_of_their_own():
+    """Blocks that run on integers and blocks that do not are scaled apart; a table without 8 bits says so."""
+    whole = Term(units((0, 1, 0)), table(lambda x, _: float(x), (1, 16)), weights=((10, 2, 0), (5, 1, 0)), integer=True)
+    other = Term(units((0, 0, 1)), table(lambda x, _: 2.0 * x, (1, 12)))
+    fits = {LATENCY: Fit(1.0, 1.0, 0.0, 0.5), LATENCY_INT8: Fit(0.25, 1.0, 1e6, 0.5)}
+    form = LatencyForm(("a", "b"), SIZES, (whole, other), fits)
+    assert float(form.predict([4, 3])) == pytest.approx(4 + 6 + 0.5)
+    assert float(form.predict([4, 3], LATENCY_INT8)) == pytest.approx(1 + 6 + (10 * 16 + 5 * 4) + 0.5)
+    with pytest.raises(KeyError, match="prices latency_ms, not 'latency_ms_int8'"):
+        LatencyForm(("a", "b"), SIZES, (whole, other)).predict([4, 3], LATENCY_INT8)
 
 
 # Wide is cheaper than narrow between 9 and 12 channels: no bisection finds what fits.

@@ -12,7 +12,7 @@ from ganprune.gan_models.cost_form import stored_cost
 from ganprune.gan_models.groups import find_groups
 from ganprune.gan_models.int8_parity import measure_int8_parity
 from ganprune.gan_models.onnx import onnx_difference
-from ganprune.gan_models.onnx_int8 import arithmetic, export_int8, products_saturate, stored_bytes
+from ganprune.gan_models.onnx_int8 import arithmetic, export_int8, export_int8_fixed, products_saturate, stored_bytes
 from ganprune.gan_models.plan import ChannelPlan
 from ganprune.gan_models.quant_settings import LayerRanges, Quantisation, QuantSettings
 from ganprune.gan_models.quant_training import calibrate
@@ -56,6 +56,17 @@ def inputs(name: str, n: int = 4, seed: int = 0) -> torch.Tensor:
 @cache
 def quantisation(name: str, settings: QuantSettings) -> Quantisation:
     return calibrate(network(name), settings, [inputs(name, seed=i) for i in range(3)])
+
+
+@pytest.mark.parametrize("name", ["resnet", "sngan_32"])
+def test_what_a_latency_is_measured_of_runs_on_integers(tmp_path, name):
+    """The file for inputs of fixed size has every plain convolution on integers, and leaves the network as it was."""
+    model = network(name)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    export_int8_fixed(model, (inputs(name, 1),), tmp_path / "m.onnx")
+    n = sum(type(module) is nn.Conv2d for module in model.modules())
+    assert arithmetic(tmp_path / "m.onnx").convolutions == n
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize(("name", "settings"), [(n, CHANNELS) for n in OURS] + [("sngan_32", QuantSettings())])

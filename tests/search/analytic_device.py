@@ -31,10 +31,10 @@ class AnalyticDevice:
         return Timing(ms, 1.1 * ms, 5)
 
 
-def profiled(device=None, points: int = 3, networks: int = 3, known=None) -> LatencyProfile:
+def profiled(device=None, points: int = 3, known=None, int8=None) -> LatencyProfile:
     return profile_network(
         "resnet", ARGUMENTS, SHAPE, DEVICE, device or AnalyticDevice(), known,
-        Thoroughness(points, networks, networks),
+        Thoroughness(points, 5, 3), measure_int8=int8,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from ganprune.evaluators.quietness import Limits
 from ganprune.evaluators.runtimes import Measurer
 from ganprune.gan_models.catalog import build, example_input
 from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.quant_settings import QuantSettings
 from ganprune.search.latency import open_latency, opened, with_own_profile
 from ganprune.search.latency_profile import LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
 from ganprune.search.latency_profiling import Thoroughness, accuracy, liked_multiple, profile_network
@@ -25,8 +26,9 @@ def profile() -> LatencyProfile:
 
 def test_a_device_that_counts_is_predicted_exactly(profile):
     """Times in proportion to multiplications: every plan is predicted to rounding, scale and overhead are found."""
-    assert profile.whole.scale == pytest.approx(1.25)
-    assert profile.whole.overhead_ms == pytest.approx(2.0)
+    fit = profile.whole.fit
+    assert (fit.integer, fit.other) == (pytest.approx(1.25), pytest.approx(1.25))
+    assert (fit.weights, fit.overhead_ms) == (pytest.approx(0.0, abs=1e-9), pytest.approx(2.0))
     assert profile.whole.accuracy.error < 1e-9
     assert profile.whole.accuracy.rank_correlation == 1.0
     assert sum(profile.whole.held_out) == profile.whole.accuracy.n == 3
@@ -35,6 +37,32 @@ def test_a_device_that_counts_is_predicted_exactly(profile):
     plans = np.random.default_rng(0).integers(1, groups.form.sizes + 1, (200, len(groups.names)))
     expected = 1.25 * 2 * groups.form.predict(plans) / FLOPS_PER_MS + 2.0
     np.testing.assert_allclose(form.predict(plans), expected, rtol=1e-6)
+
+
+def test_networks_of_eight_bits_are_fitted_apart():
+    """A device twice as fast in 8 bits: those plans cost half, and the profile stays plain JSON."""
+    found = profiled(AnalyticDevice(overhead_ms=1.0), int8=AnalyticDevice(whole=0.5, overhead_ms=1.0))
+    assert found.whole_int8 is not None
+    assert found.whole_int8.accuracy.error < 1e-9
+    form = found.form(blocks_of("resnet", ARGUMENTS, SHAPE))
+    plans = np.random.default_rng(0).integers(1, form.sizes + 1, (20, len(form.names)))
+    np.testing.assert_allclose(form.predict(plans, "latency_ms_int8") - 1, (form.predict(plans) - 1) / 2, rtol=1e-6)
+    assert LatencyProfile.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_bits_are_a_dimension_where_the_device_was_measured_in_eight(profile):
+    """32 and 8 are offered under a budget in ms; 8 is refused where the profile or the quantiser cannot run it."""
+    both = opened(profiled(int8=AnalyticDevice(whole=0.5)), "resnet", ARGUMENTS, SHAPE)
+    one = opened(profile, "resnet", ARGUMENTS, SHAPE)
+    assert both.bits(config()) == (32, 8)
+    assert both.bits(config(bits=(32,))) == (32,)
+    assert both.bits(config(budgets=("25%", "3ms"))) == (32,)
+    assert one.bits(config()) == (32,)
+    with pytest.raises(NoProfile, match="profile-device --runtime onnxruntime"):
+        one.bits(config(bits=(8,)))
+    with pytest.raises(NoProfile, match="signed quantiser"):
+        both.bits(config(bits=(8,), quantisation=QuantSettings(scheme="published")))
+    assert "in 8 bits" in both.predicted(1.0, 8).protocol
 
 
 def test_a_profile_is_plain_json_both_ways(profile, tmp_path):
@@ -48,7 +76,7 @@ def test_a_profile_is_plain_json_both_ways(profile, tmp_path):
     with pytest.raises(NoProfile, match="no latency profile; run `ganprune profile-device"):
         read_profile(tmp_path / "none.json")
     broken = profile.to_json()
-    del broken["whole"]["scale"]
+    del broken["whole"]["fit"]
     with pytest.raises(ValueError, match="incomplete"):
         LatencyProfile.from_json(broken)
     with pytest.raises(ValueError, match="format"):
@@ -67,7 +95,7 @@ def test_layers_that_are_known_are_not_measured_again(profile):
     known = {layer.key: layer for layer in profile.layers}
     device = AnalyticDevice()
     assert profiled(device, known=known).layers == profile.layers
-    assert device.calls == 3 + 3 + 1
+    assert device.calls == 5 + 3 + 1
     missing = profile.layers[1]
     again = AnalyticDevice()
     profiled(again, known={key: layer for key, layer in known.items() if key != missing.key})
@@ -129,14 +157,14 @@ def test_a_real_profile_of_this_machine():
     effort = Effort(0.0, 0.0, 2, 0.0, limits=Limits(math.inf, math.inf, math.inf))
     found = profile_network(
         "resnet", ARGUMENTS, SHAPE, this_device("eager", 1), Measurer("eager", 1, effort=effort), None,
-        Thoroughness(2, 2, 2),
+        Thoroughness(2, 4, 2),
     )  # fmt: skip
     assert all(ms > 0 for layer in found.layers for ms in layer.ms)
     assert found.form(blocks_of("resnet", ARGUMENTS, SHAPE)).dense() > 0
     assert LatencyProfile.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
-@pytest.mark.parametrize("bad", [{"points": 1}, {"fitted": 1}, {"held_out": 1}])
+@pytest.mark.parametrize("bad", [{"points": 1}, {"fitted": 3}, {"held_out": 1}])
 def test_a_profile_needs_something_to_go_by(bad):
     """Fewer than two points or networks make no table, no fit and no error."""
     with pytest.raises(ValueError, match="needs 2 or more"):

@@ -10,6 +10,7 @@ import pytest
 from ganprune.evaluators.device import this_device
 from ganprune.evaluators.latency import MachineBusy
 from ganprune.evaluators.runtimes import Measurer
+from ganprune.gan_models.onnx_int8 import export_int8_fixed
 from ganprune.search.latency_profile import LatencyProfile, NoProfile
 from ganprune.studies.api import Study
 from ganprune.studies.device_profiles import ProfileStore, find_profile
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
 from analytic_device import AnalyticDevice, config, profiled
 
 NETWORK = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", 16]
-PROFILE = [*NETWORK, "--points", 2, "--networks", 4, "--threads", 1]
+PROFILE = [*NETWORK, "--points", 2, "--networks", 6, "--threads", 1]
 SEARCH = [*NETWORK, "--data", "builtin:shapes", *QUICK]
 
 
@@ -41,7 +42,7 @@ def counting(monkeypatch) -> AnalyticDevice:
 
 @pytest.fixture(scope="module")
 def profile() -> LatencyProfile:
-    return replace(profiled(points=2, networks=2), device=this_device("eager", 1))
+    return replace(profiled(points=2), device=this_device("eager", 1))
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
@@ -96,7 +97,7 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
     first = counting.calls
     assert call(monkeypatch, "profile-device", *PROFILE) == 0
     out = capsys.readouterr().out
-    assert counting.calls == first + 5  # four whole networks and the dense one: all layers were known
+    assert counting.calls == first + 7  # six whole networks and the dense one: all layers were known
     assert "median error 0.0 %" in out
     assert f"profile {made['id']} is in the database" in out
 
@@ -143,6 +144,30 @@ def test_latency_is_a_constraint_where_it_comes_later(place, counting, profile, 
     for trial in study.trials:
         ms = next(m["value"] for m in trial.attributes["measurements"] if m["name"].startswith("latency_ms["))
         assert trial.constraints["8ms"] == pytest.approx(ms / 8 - 1)
+
+
+def test_bits_are_chosen_under_a_budget_in_ms(place, monkeypatch, capsys):
+    """On a device that is twice as fast on integers trials of 32 and of 8 bits are priced, built and measured as such."""
+
+    def timer(self, model, inputs):
+        return AnalyticDevice(whole=0.5 if self.export is export_int8_fixed else 1.0)(model, inputs)
+
+    monkeypatch.setattr(Measurer, "__call__", timer)
+    assert call(monkeypatch, "profile-device", *PROFILE, "--runtime", "onnxruntime") == 0
+    assert "predictor in 8 bits: " in capsys.readouterr().out
+    assert call(monkeypatch, "search", *SEARCH, "--methods", "uniform", "--budget", "8ms", "--trials", 4) == 0
+    study = Study.open("search")
+    for trial in study.trials:
+        found = {m["name"].partition("[")[0]: m for m in trial.attributes["measurements"]}
+        bits = trial.new.request.get("bits", 32)
+        ms = 2 * found["macs"]["value"] / 1e5 * (0.5 if bits == 8 else 1.0)
+        assert trial.cost == pytest.approx(ms, rel=1e-6)
+        assert trial.cost <= 8.0
+        assert ("in 8 bits" in found["latency_ms"]["protocol"]) == (bits == 8)
+    assert {trial.new.request.get("bits", 32) for trial in study.trials} == {8, 32}
+    outcome = outcome_of(study.record)
+    for trial in study.front():
+        assert outcome.finalist(trial.number).value == pytest.approx(trial.cost, rel=1e-6)
 
 
 def test_what_is_missing_for_a_budget_in_ms_is_one_line(place, counting, monkeypatch, capsys):
@@ -201,7 +226,7 @@ def test_a_device_behind_a_command_is_profiled_and_searched_for(place, monkeypat
     (place / "bench.py").write_text(BENCH)
     command = ["--device-command", f"{sys.executable} {place}/bench.py {{onnx}}"]
     network = ["--model", "own.py:generator", "--input-shape", "3,16,16"]
-    few = ["--points", 2, "--networks", 4]
+    few = ["--points", 2, "--networks", 6]
     assert call(monkeypatch, "profile-device", *network, *few, *command, "--device-name", "phone", "--json") == 0
     made = json.loads(capsys.readouterr().out)
     assert (made["device"]["cpu"], made["device"]["runtime"]) == ("phone", "command")
