@@ -121,16 +121,16 @@ def main() -> None:
         Case(*one)
         for one in product((UNIFORM, *samplers), given.methods.split(","), groups, trials, range(given.instances))
     ]
-    begun = time.perf_counter()
-    with ProcessPoolExecutor(given.processes) as pool:
-        done = list(pool.map(study, cases))
+    begun, done = time.perf_counter(), []
+    with ProcessPoolExecutor(given.processes) as pool, open(given.csv or os.devnull, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(Case)])
+        for case in pool.map(study, cases):
+            done.append(case)
+            writer.writerow(astuple(case))
+            file.flush()
     table(done, samplers, trials)
     print(f"\n{len(done)} studies in {time.perf_counter() - begun:.0f} s")
-    if given.csv:
-        with open(given.csv, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([field.name for field in fields(Case)])
-            writer.writerows(astuple(case) for case in done)
 
 
 if __name__ == "__main__":

@@ -64,8 +64,7 @@ class StoppingRule:
         points_N2 = np.array([newcomer, *finite])
         if pareto.non_dominated(points_N2)[0]:
             return True
-        position = int(np.flatnonzero(pareto.order(points_N2) == 0)[0])
-        return position < len(points_N2) / self.reduction
+        return 0 in pareto.best(points_N2, math.ceil(len(points_N2) / self.reduction))
 
 
 def rivals_at(records: Sequence[TrialRecord], step: int, number: int) -> list[tuple[float, float]]:
@@ -95,12 +94,13 @@ def extrapolated(records: Sequence[TrialRecord]) -> dict[int, float]:
             for step, quality in record.rungs.items():
                 if math.isfinite(quality):
                     to_come.setdefault(step, []).append(quality - record.quality)
+    median = {step: float(np.median(gaps)) for step, gaps in to_come.items()}
     result = {}
     for record in records:
         finite = [step for step, quality in record.rungs.items() if math.isfinite(quality)]
         if record.state == "PRUNED" and finite:
             last = max(finite)
-            result[record.number] = record.rungs[last] - float(np.median(to_come.get(last, [0.0])))
+            result[record.number] = record.rungs[last] - median.get(last, 0.0)
     return result
 
 

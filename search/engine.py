@@ -60,7 +60,8 @@ class Engine:
         self._slots = settings.slots
         self._deadline = math.inf
         self._reports: dict[int, TrialReport] = {}
-        self._starts: dict[int, int] = {}
+        self._asked: dict[int, int] = {}  # attempts that were counted when a trial was given out
+        self._starts: dict[int, int] = {}  # times in a row that its process died before training began
         self._held: set[int] = set()  # RUNNING in the record, waiting for a trial of the same network to end
         self._reason: EndReason = "trials"
 
@@ -103,13 +104,7 @@ class Engine:
             if self._reason == "trials" and self._count("RUNNING"):
                 self._reason = "deadline"
             self._hand_back()
-            ended = SearchEnded(
-                self._reason,
-                self._count("COMPLETE"),
-                self._count("PRUNED"),
-                self._count("FAIL"),
-                self._count("WAITING"),
-            )
+            ended = SearchEnded(self._reason, *map(self._count, ("COMPLETE", "PRUNED", "FAIL", "WAITING")))
             self._tell(ended)
         return ended
 
@@ -149,7 +144,8 @@ class Engine:
         before = self._states()
         self.ledger.finish(number, result)
         self._tell_finished(before)
-        self._reports.pop(number, None)
+        for kept in (self._reports, self._asked, self._starts):
+            kept.pop(number, None)
         self._let_go(self.ledger.records()[number])
 
     def stopped(self, number: int) -> None:
@@ -177,7 +173,8 @@ class Engine:
         """A trial's process died: back in place, unless it cannot even start."""
         before = self._states()
         record = self.ledger.requeue(number, reason)
-        self._starts[number] = self._starts.get(number, 0) + (record.attempt == 0)
+        begun = record.attempt != self._asked.get(number, -1)
+        self._starts[number] = 0 if begun else self._starts.get(number, 0) + 1
         if record.state == "WAITING" and self._starts[number] >= START_TRIES:
             self.ledger.finish(number, failure(f"its process died {START_TRIES} times before it began: {reason}"))
         elif record.state == "WAITING":
@@ -253,11 +250,12 @@ class Engine:
         if not self.settings.batch:
             return records
         start = self._batch_start(number)
-        blank = {"state": "RUNNING", "quality": None, "cost": None, "rungs": {}, "constraints": {}}
+        blank = {"state": "RUNNING", "quality": None, "cost": None, "rungs": {}, "constraints": {}, "attributes": {}}
         return records[:start] + [replace(record, **blank) for record in records[start:number]]
 
     def _request(self, record: TrialRecord) -> TrialRequest:
         new = record.new
+        self._asked[record.number] = record.attempt
         return TrialRequest(
             number=record.number,
             attempt=record.attempt + 1,

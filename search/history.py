@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,14 @@ from .mirror import Seen
 SHOWN = 300
 
 
+@dataclass(frozen=True)
+class Point:
+    """A trial in one method's sub-space: params (None where it is no point of it), and what its sampler left there."""
+
+    params: Mapping[str, Any] | None
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Translate(Protocol):
     """A plan as a point of another method's sub-space."""
 
@@ -28,16 +37,17 @@ class Translate(Protocol):
 
 
 class History:
-    """What the samplers of one study see. Keeps nothing but translated plans, which never change once built.
+    """What the samplers of one study see. Keeps nothing but the points that were shown last, which never change.
 
     Args:
-        translate: Makes a plan a point of a method that searches widths.
+        translate: Makes a plan a point of a method that takes plans.
+        takes_plans: Whether other methods' plans are points of a method's sub-space.
         limit: Ended trials that are shown at most.
     """
 
-    def __init__(self, translate: Translate, limit: int = SHOWN):
-        self._translate, self._limit = translate, limit
-        self._points: dict[tuple[str, int], Mapping[str, Any] | None] = {}
+    def __init__(self, translate: Translate, takes_plans: Callable[[str], bool], limit: int = SHOWN):
+        self._translate, self._takes_plans, self._limit = translate, takes_plans, limit
+        self._points: dict[str, dict[int, Point]] = {}
 
     def seen(self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution]) -> list[Seen]:
         """The record for one method's sampler: failed trials left out, running ones without values.
@@ -47,11 +57,11 @@ class History:
             method: Whose sampler asks.
             space: Its dimensions.
         """
-        stopped = extrapolated(records)
+        stopped, plans = extrapolated(records), self._takes_plans(method)
         ended: list[tuple[TrialRecord, tuple[float, float] | None]] = []
         running: list[tuple[TrialRecord, tuple[float, float] | None]] = []
         for record in records:
-            if record.state == "FAIL" or (record.new.method != method and not self._plan(record)):
+            if record.state == "FAIL" or not (plans or record.new.method == method):
                 continue
             if not record.finished:
                 running.append((record, None))
@@ -61,14 +71,16 @@ class History:
                 ended.append((record, (quality, record.cost)))
         # Optuna's GP wants the same constraints for every trial; stopped trials have none
         names = sorted({name for record in records for name in record.constraints})
-        found = []
+        known, shown, found = self._points.get(method, {}), {}, []
         for record, values in sorted([*self._worth(ended), *running], key=lambda item: item[0].number):
-            params = self._point(record, method)
-            if params is None or set(params) != set(space):
+            point = known.get(record.number) or self._point(record, method)
+            if point.params is None or set(point.params) != set(space):
                 continue
-            own = record.new.sampler_state if record.new.method == method else {}
+            if values is not None:
+                shown[record.number] = point
             constraints = {name: record.constraints.get(name, 0.0) for name in names} if values else {}
-            found.append(Seen(record.number, params, values, constraints, own))
+            found.append(Seen(record.number, point.params, values, constraints, point.state))
+        self._points[method] = shown
         return found
 
     def _worth(
@@ -81,20 +93,10 @@ class History:
         points_N2 = np.array([values for _, values in older], dtype=float)
         return [older[i] for i in sorted(pareto.best(points_N2, self._limit - half))] + recent
 
-    @staticmethod
-    def _plan(record: TrialRecord) -> Mapping[str, int] | None:
-        # Widths that another method was given or has learned are worth knowing wherever widths are searched.
-        return record.new.request.get("widths") or record.attributes.get("plan")
-
-    def _point(self, record: TrialRecord, method: str) -> Mapping[str, Any] | None:
-        if record.new.method == method:
-            return record.new.params
-        key = (method, record.number)
-        if key in self._points:
-            return self._points[key]
-        plan = self._plan(record)
-        bits = record.new.request.get("bits", 32)
-        point = self._translate(plan, record.new.target, bits, method) if plan else None
-        if record.finished:
-            self._points[key] = point
-        return point
+    def _point(self, record: TrialRecord, method: str) -> Point:
+        new = record.new
+        if new.method == method:
+            return Point(dict(new.params), dict(new.sampler_state))
+        # widths that another method was given or has learned are worth knowing wherever widths are searched
+        plan = new.request.get("widths") or record.attributes.get("plan")
+        return Point(self._translate(plan, new.target, new.request.get("bits", 32), method) if plan else None)

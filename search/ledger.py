@@ -11,7 +11,7 @@ from .request import FINISHED_STATES, TrialReport, TrialResult
 State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class NewTrial:
     """A trial to write: what was chosen, decoded, before anything ran.
 
@@ -36,7 +36,7 @@ class NewTrial:
     sampler_state: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One trial as the record holds it.
 

@@ -106,9 +106,13 @@ class SpaceProposals:
         targets = ladder(self.lowest, self.budget, 1 if self.fixed_target else N_STARTS)
         return [self.space(method).defaults(t, self.bits[i % len(self.bits)]) for i, t in enumerate(targets)]
 
+    def takes_plans(self, method: str) -> bool:
+        """Whether plans that other methods built can be points of its sub-space: where it searches ratios."""
+        return method_spec(method).searches_ratios
+
     def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
         """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""
-        if not method_spec(to).searches_ratios or set(widths) != set(self.widths.form.names):
+        if not self.takes_plans(to) or set(widths) != set(self.widths.form.names):
             return None
         point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
         if len(self.bits) > 1:

@@ -71,6 +71,10 @@ class Proposals(Protocol):
         """A method's own first points, before its sampler decides: sound settings at targets spread over the range."""
         ...
 
+    def takes_plans(self, method: str) -> bool:
+        """Whether plans that other methods built can be points of its sub-space."""
+        ...
+
     def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
         """A plan that some method built, as a point of another method's sub-space; None where there is none."""
         ...
@@ -121,7 +125,7 @@ class Chooser:
         if choice.shares:
             fixed_shares(proposals.methods, choice.shares)
         self.proposals, self.choice = proposals, choice
-        self._history = History(proposals.translate)
+        self._history = History(proposals.translate, proposals.takes_plans)
         self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}  # one for all trials: 60 dimensions are kilobytes
         self._ladder: Sequence[tuple[str, Mapping[str, Any]]] | None = None
 

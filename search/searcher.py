@@ -65,13 +65,17 @@ class LedgerSearcher(Searcher):
             self.halted = OutOfDisk(result[HALT])  # the trial stays RUNNING, and is handed back with the others
         elif RESULT in result:
             result_text = result[RESULT]
-            self.trials.finished(self.numbers.pop(trial_id), TrialResult.from_json(json.loads(result_text)))
+            self.trials.finished(self._ended(trial_id), TrialResult.from_json(json.loads(result_text)))
         else:
-            self.trials.stopped(self.numbers.pop(trial_id))
+            self.trials.stopped(self._ended(trial_id))
 
     def lost(self, trial_id: str, reason: str) -> None:
         """A trial will not be heard of again."""
-        self.trials.lost(self.numbers.pop(trial_id), reason)
+        self.trials.lost(self._ended(trial_id), reason)
+
+    def _ended(self, trial_id: str) -> int:
+        self.begun.discard(trial_id)
+        return self.numbers.pop(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing is saved; Ray wants a file."""

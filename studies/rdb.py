@@ -96,21 +96,24 @@ def _insert_attributes(connection: Connection, table: Table, trial_id: int, valu
         connection.execute(insert(table), rows)
 
 
-def read_trials(storage: RDBStorage, study_id: int) -> list[FrozenTrial]:
-    """All trials of a study by number, as `RDBStorage.get_all_trials` gives them. Raises SQLAlchemyError."""
+def read_trials(storage: RDBStorage, study_id: int, trial_id: int | None = None) -> list[FrozenTrial]:
+    """All trials of a study by number, as `RDBStorage.get_all_trials` gives them. Raises SQLAlchemyError.
+
+    Args:
+        storage: Optuna's storage.
+        study_id: The study.
+        trial_id: Read this one alone.
+    """
+    chosen = TRIALS.c.study_id == study_id if trial_id is None else TRIALS.c.trial_id == trial_id
     with storage.engine.connect() as connection:
 
         def rows_of(table: Table, order: Any, *columns: Any) -> list[Any]:
             query = select(table.c.trial_id, *columns).join(TRIALS, TRIALS.c.trial_id == table.c.trial_id)
-            return list(connection.execute(query.where(TRIALS.c.study_id == study_id).order_by(order)))
+            return list(connection.execute(query.where(chosen).order_by(order)))
 
         columns = (TRIALS.c.trial_id, TRIALS.c.number, TRIALS.c.state, TRIALS.c.datetime_start)
         found = list(
-            connection.execute(
-                select(*columns, TRIALS.c.datetime_complete)
-                .where(TRIALS.c.study_id == study_id)
-                .order_by(TRIALS.c.trial_id)
-            )
+            connection.execute(select(*columns, TRIALS.c.datetime_complete).where(chosen).order_by(TRIALS.c.trial_id))
         )
         names: dict[str, str] = {}  # each name once in memory, however many trials have it
         kinds: dict[str, BaseDistribution] = {}

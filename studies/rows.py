@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from sys import intern
 from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -60,16 +61,17 @@ def record_of(row: FrozenTrial) -> TrialRecord:
         raise ValueError(f"trial {row.number} was not written by ganprune; a study takes trials from one program only")
     complete = row.state == TrialState.COMPLETE
     quality, cost = row.values if complete else (attributes.get("quality"), attributes.get("cost"))
+    stopped = attributes.get("stopped")
     rungs = {int(step): float(value) for step, value in row.intermediate_values.items()}
     return TrialRecord(
         number=row.number,
         state=row.state.name,  # pyright: ignore[reportArgumentType]
         new=NewTrial(
-            method=attributes["method"],
+            method=intern(attributes["method"]),  # the same few texts in every trial
             params=row.params,
             distributions=row.distributions,
             target=attributes["target"],
-            origin=attributes.get("origin", ""),
+            origin=intern(attributes.get("origin", "")),
             request=attributes["request"],
             identity=attributes.get("identity", ""),
             sampler_state={k: v for k, v in row.system_attrs.items() if not k.startswith(CONSTRAINT)},
@@ -79,7 +81,7 @@ def record_of(row: FrozenTrial) -> TrialRecord:
         cost=number_or_none(cost),
         constraints=dict(row.constraints),
         rungs=dict(sorted(rungs.items())),
-        stopped=attributes.get("stopped"),
+        stopped=None if stopped is None else intern(stopped),
         attributes={key: value for key, value in attributes.items() if key not in _OURS},
     )
 

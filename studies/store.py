@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..search.artifacts import StudyFolder, check_study_name
 from ..search.ledger import NewTrial, TrialRecord
 from ..search.request import TrialReport, TrialResult, failure, plain
+from .ended import Ended
 from .lock import StudyLock, lock_study
 from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, find_study
 from .rows import checked, record_of, report_attributes, result_attributes, template, within_budget
@@ -51,7 +52,10 @@ class Store:
         self._study_id = find_study(storage, url, self.study)
         self._writer = RowWriter(storage, url, self._study_id, lock)
         self._cost_limit = storage.get_study_user_attrs(self._study_id).get(COST_LIMIT)
-        self._records = [record_of(row) for row in self._writer.rows]
+        self._ended = Ended(lambda number: record_of(self._writer.read(number)))
+        self._records: list[TrialRecord] = []
+        for number in list(self._writer.rows):
+            self._records.append(self._known(number))
 
     @classmethod
     def create(
@@ -164,7 +168,7 @@ class Store:
         """
         row = template(new)
         self._writer.create(row)
-        self._records.append(record_of(row))
+        self._records.append(self._known(row.number))
         return self._records[-1]
 
     def claim(self) -> TrialRecord | None:
@@ -234,8 +238,15 @@ class Store:
         return [record for record in self._records if record.state == state]
 
     def _refresh(self, number: int) -> TrialRecord:
-        self._records[number] = record_of(self._writer.rows[number])
+        self._records[number] = self._known(number)
         return self._records[number]
+
+    def _known(self, number: int) -> TrialRecord:
+        record = record_of(self._writer.rows[number])
+        if not record.finished:
+            return record
+        self._writer.forget(number)
+        return self._ended.settled(record)
 
 
 def delete_study(url: str, study: str, artifacts: str | Path) -> None:

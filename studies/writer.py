@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 
 
 class RowWriter:
-    """Writes the trials of one study, by trial number, and keeps `rows`: what was written, in memory.
+    """Writes the trials of one study, by trial number, and keeps `rows`: what was written of those that have not ended.
 
     Args:
         storage: Optuna's storage.
@@ -35,7 +35,9 @@ class RowWriter:
         self.storage, self.study_id, self.lock = storage, study_id, lock
         self.patience_s = 0.0 if url.startswith("sqlite") else patience_s
         self._name = shown(url)
-        self.rows = self.durably(lambda: rdb.read_trials(storage, study_id))
+        rows = self.durably(lambda: rdb.read_trials(storage, study_id))
+        self._ids = [row._trial_id for row in rows]
+        self.rows = dict(enumerate(rows))
 
     def create(self, row: FrozenTrial) -> None:
         """Write a whole row in one transaction; its number becomes the next one.
@@ -43,7 +45,7 @@ class RowWriter:
         Raises:
             RuntimeError: somebody else wrote trials to the study.
         """
-        number, tries = len(self.rows), itertools.count()
+        number, tries = len(self._ids), itertools.count()
 
         def write() -> int | None:
             if next(tries):  # the try before may have been committed, and only the answer lost
@@ -56,7 +58,17 @@ class RowWriter:
         if trial_id is None:
             raise RuntimeError(f"another program wrote trials to this study in {self._name}; only one may at a time")
         row.number, row._trial_id = number, trial_id
-        self.rows.append(row)
+        self._ids.append(trial_id)
+        self.rows[number] = row
+
+    def read(self, number: int) -> FrozenTrial:
+        """A trial's row as it stands in the database."""
+        trial_id = self._ids[number]
+        return self.durably(lambda: rdb.read_trials(self.storage, self.study_id, trial_id))[0]
+
+    def forget(self, number: int) -> None:
+        """A trial ended: nothing more is written to its row."""
+        self.rows.pop(number, None)
 
     def set_attributes(self, number: int, values: Mapping[str, Any]) -> None:
         """Store attributes of a trial, where they are not stored already."""

@@ -38,5 +38,8 @@ class FakeProposals:
     def starts(self, method: str):
         return []
 
+    def takes_plans(self, method: str) -> bool:
+        return method == "widths"
+
     def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str):
         return {"target": target, f"{to}.x": 0.5} if to == "widths" and "a" in widths else None

@@ -71,6 +71,16 @@ def test_a_batch_waits_for_the_one_before(store):
     assert engine.ask().number == 2
 
 
+def test_a_batch_knows_nothing_of_how_far_its_own_trials_are(store):
+    """With batches a trial is shown the others of its batch as they were asked for, whatever they have reported since."""
+    engine = make(store, batch=3)
+    first, second = engine.ask(), engine.ask()
+    known = engine._known(2)
+    engine.report(first.number, TrialReport(1, 3.0, 0.5, {}, widths={"a": 3}))
+    engine.finished(second.number, replace(result(), widths={"a": 5}))
+    assert engine._known(2) == known
+
+
 def test_slots_bound_what_runs_at_once(store):
     """No more trials are given out than there are slots."""
     engine = make(store, slots=2)
@@ -103,6 +113,20 @@ def test_a_worker_that_never_starts_is_given_up(store):
     record = store.records()[0]
     assert (record.state, record.attempt) == ("FAIL", 0)
     assert record.stopped == "its process died 3 times before it began: no memory"
+
+
+def test_a_trial_that_ran_once_and_never_starts_again_is_given_up(store):
+    """After an attempt that was cut off, three deaths before training begins are a failure too, not an endless loop."""
+    engine = make(store)
+    asked = engine.ask()
+    engine.started(asked.number)
+    engine.lost(0, "machine gone")
+    for _ in range(3):
+        assert (engine.ask().number, store.records()[0].state) == (0, "RUNNING")
+        engine.lost(0, "no memory")
+    assert (store.records()[0].state, store.records()[0].attempt) == ("FAIL", 1)
+    assert store.records()[0].stopped == "its process died 3 times before it began: no memory"
+    assert engine.ask().number == 1
 
 
 def test_a_stop_without_a_result_keeps_the_last_report(store):
