@@ -150,6 +150,8 @@ def plan_study(
         if budgets[0][0].cost == LATENCY  # bits change no latency that is predicted in float32
         or all(cheapest_plan(config, part, (each,))[budgets[0][0].cost] <= limit for part, limit in parts)
     )
+    if config.quantisation.scheme == "published" and 8 not in bits:
+        raise ValueError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
     if bits != config.bits_offered():
         notes.append(f"no plan of 32 bits is within {budgets[0][0].text}: all trials have {bits[0]} bits")
     return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits)
