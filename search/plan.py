@@ -145,6 +145,8 @@ def plan_study(
         for each in offered
         if all(cheapest_plan(config, part, (each,), form)[cost] <= limit for part, limit, form in parts)
     )
+    if config.quantisation.scheme == "published" and 8 not in bits:
+        raise ValueError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
     if bits != offered:
         notes.append(f"no plan of 32 bits is within {budgets[0][0].text}: all trials have {bits[0]} bits")
     dense, cheapest = dense_costs(groups, model), cheapest_plan(config, groups, offered, model)

@@ -119,6 +119,10 @@ def search(
     per_channel: Annotated[
         bool | None, typer.Option(help="8-bit weights with one scale an output channel; else one a layer.")
     ] = None,
+    quantiser: Annotated[
+        str | None,
+        typer.Option(help="Grids of 8-bit trials: signed, or published (GAN Slimming's; --no-per-channel is its too)."),
+    ] = None,
     data_workers: Annotated[int | None, typer.Option(help="Processes that read images ahead of a training.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
@@ -167,7 +171,7 @@ def search(
     opt.nested(given, "recipe", distill_output=distill, distill_features=distill_features)
     opt.nested(given, "teacher_recipe", batch_size=batch_size, lr=lr, d_steps=d_steps)
     opt.nested(given, "task_settings", adversarial=adversarial)
-    opt.nested(given, "quantisation", per_channel=per_channel)
+    opt.nested(given, "quantisation", per_channel=per_channel, scheme=quantiser)
     judge: dict[str, Any] = {}
     opt.nested(judge, "discriminator", ndf=ndf, n_layers=n_layers)
     opt.nested(given, "task_settings", **judge)

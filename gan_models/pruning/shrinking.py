@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .latents import pull_of
 from .method import PruneJob
 from .ranking import channel_costs, l1_scores
 from .sparsity import Sparsity, cosine, shrunk, to_numpy, to_tensor
@@ -32,6 +33,7 @@ class Shrinking:
         relative: Whether gradients are divided by their running root mean square over all channels.
         knee: Where a gate's fading begins (`Scales`).
         importance_exponent, cost_exponent: What the L1 norm is weighted by (`penalties`).
+        sensitivity: How much less it weighs scales that the loss depends on (`pull_of`).
     """
 
     rate: float
@@ -39,9 +41,10 @@ class Shrinking:
     knee: float
     importance_exponent: float
     cost_exponent: float
+    sensitivity: float
 
 
-PUBLISHED = Shrinking(rate=0.1, relative=False, knee=1.0, importance_exponent=0.0, cost_exponent=0.0)
+PUBLISHED = Shrinking(rate=0.1, relative=False, knee=1.0, importance_exponent=0.0, cost_exponent=0.0, sensitivity=0.0)
 
 
 def shrinking(settings: Mapping[str, Any], steps: int) -> Shrinking:
@@ -58,6 +61,7 @@ def shrinking(settings: Mapping[str, Any], steps: int) -> Shrinking:
         knee=float(settings["knee"]),
         importance_exponent=float(settings["importance_exponent"]),
         cost_exponent=float(settings["cost_exponent"]),
+        sensitivity=float(settings["sensitivity"]),
     )
 
 
@@ -82,6 +86,7 @@ class ScaleSteps:
         start: Scales [C] before the first step.
         sparsity: Chooses rho.
         form: How they move.
+        weights: [C] > 0, of each scale in the L1 norm before the sensitivity (`penalties`).
 
     Attributes:
         scales: [C], a leaf that gradients are taken of.
@@ -89,10 +94,11 @@ class ScaleSteps:
             zero are told apart too.
     """
 
-    def __init__(self, start: Tensor, sparsity: Sparsity, form: Shrinking) -> None:
+    def __init__(self, start: Tensor, sparsity: Sparsity, form: Shrinking, weights: np.ndarray) -> None:
         self.scales = start.clone().requires_grad_(True)
         self.margin = start.clone()
-        self._sparsity, self._form = sparsity, form
+        self._sparsity, self._form, self._weights = sparsity, form, to_tensor(weights, start)
+        self._felt = torch.zeros_like(start)  # mean over the steps of the squared gradient of each channel's gate
         self._momentum = torch.zeros_like(start)
         self._square = torch.zeros(2, dtype=torch.float64)  # running mean of the gradients' squares, and its weight
 
@@ -110,10 +116,10 @@ class ScaleSteps:
             slope = torch.zeros_like(self.scales) if gradient is None else gradient
             before = to_numpy(self.scales)
             self._momentum.mul_(_MOMENTUM).add_(slope / self._size(slope))
+            weights = self._weights * self._pull(step, slope)
             now = self._form.rate * cosine(step, self._sparsity.steps)
             moved = self.scales - now * self._momentum
-            rho = self._sparsity.rho(step, self._form.rate, before, to_numpy(moved))
-            weights = to_tensor(self._sparsity.weights, moved)
+            rho = self._sparsity.rho(step, self._form.rate, before, to_numpy(moved), to_numpy(weights))
             self.scales.copy_(shrunk(moved, rho * now * weights))
             self.margin = moved.abs() / weights - rho * now
         return rho, self.cost() / self._sparsity.target.value
@@ -125,6 +131,14 @@ class ScaleSteps:
     def cost(self) -> float:
         """Cost of the channels whose scales are not zero."""
         return self._sparsity.cost(to_numpy(self.scales) > 0)
+
+    def _pull(self, step: int, slope: Tensor) -> Tensor:
+        """[C]; less for scales that the loss depends on (`pull_of`)."""
+        if self._form.sensitivity == 0:
+            return torch.ones_like(self.scales)
+        felt = torch.where(self.scales.abs() < self._form.knee, self._form.knee * slope, slope)
+        self._felt += (felt.square() - self._felt) / (step + 1)
+        return pull_of(self._felt, self._form.sensitivity)
 
     def _size(self, gradient: Tensor) -> float:
         if not self._form.relative:
@@ -140,6 +154,7 @@ class ScaleSteps:
             "momentum": self._momentum,
             "square": self._square,
             "margin": self.margin,
+            "felt": self._felt,
             "movement": torch.from_numpy(self._sparsity.movement),
         }
 
@@ -150,4 +165,5 @@ class ScaleSteps:
         self._momentum = tensors["momentum"].to(self.scales)
         self._square = tensors["square"].cpu()
         self.margin = tensors["margin"].to(self.scales)
+        self._felt = tensors["felt"].to(self.scales)
         self._sparsity.movement = tensors["movement"].cpu().numpy()

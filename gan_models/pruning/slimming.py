@@ -94,8 +94,8 @@ class SlimmingPhase:
         self._quant = job.quantised if settings["order"] == "joint" else None
         form = shrinking(settings, job.steps)
         self._sites = Scales(job.groups, self._norms(), form.knee)
-        sparsity = Sparsity(job.groups.form, job.target, job.steps, penalties(job, form))
-        self._steps = ScaleSteps(self._sites.start(job.model).to(device), sparsity, form)
+        sparsity = Sparsity(job.groups.form, job.target, job.steps)
+        self._steps = ScaleSteps(self._sites.start(job.model).to(device), sparsity, form, penalties(job, form))
         recipe = self._recipe
         self._g_names: dict[Tensor, str] = {p: name for name, p in self._model.named_parameters()}
         self._d_names: dict[Tensor, str] = {p: name for name, p in self._judges.named_parameters()}

@@ -45,19 +45,18 @@ class Sparsity:
         form: The network's cost form.
         target: The cost to end at.
         steps: All steps.
-        weights: [C] > 0; a channel's threshold is rho * rate * weight.
 
     Attributes:
         movement: [C]; how a scale's size moves by its gradient, in units of the rate.
     """
 
-    def __init__(self, form: CostForm, target: Target, steps: int, weights: Floats) -> None:
-        self.form, self.target, self.steps, self.weights = form, target, steps, weights
-        self.movement: Floats = np.zeros(len(weights))
+    def __init__(self, form: CostForm, target: Target, steps: int) -> None:
+        self.form, self.target, self.steps = form, target, steps
+        self.movement: Floats = np.zeros(int(sum(form.sizes)))
         self._bounds = np.cumsum([0, *form.sizes])
         self._rates = np.array([cosine(step, steps) for step in range(steps)])
 
-    def rho(self, step: int, rate: float, before: Floats, after: Floats) -> float:
+    def rho(self, step: int, rate: float, before: Floats, after: Floats, weights: Floats) -> float:
         """The weight for this step's proximal step.
 
         Args:
@@ -65,6 +64,7 @@ class Sparsity:
             rate: Learning rate of the scales at a factor of 1.
             before: |scales| [C] before this step's gradient step.
             after: |scales| [C] after it.
+            weights: [C] > 0; a channel's threshold is rho * rate * weight.
         """
         now = rate * self._rates[step]
         alive = before > 0
@@ -76,7 +76,7 @@ class Sparsity:
         predicted = np.maximum(after + self.movement * believed, 0)
         # One that is at 0 stays there while every step takes away what its gradient gives.
         predicted = np.where(alive, predicted, after * shrinking / now)
-        return self._threshold(predicted / self.weights) / shrinking
+        return self._threshold(predicted / weights) / shrinking
 
     def _threshold(self, scores: Floats) -> float:
         """The least T >= 0 at which the channels with scores above T cost at most the target."""

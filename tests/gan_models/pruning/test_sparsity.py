@@ -25,11 +25,11 @@ def led(form, share, steps, weights, pull, seed=0, noise=0.0):
     """Scales under a constant pull [C] and noise. Returns the path of rho and the last cost, of the target."""
     random = np.random.default_rng(seed)
     target = Target("macs", share * form.dense())
-    sparsity = Sparsity(form, target, steps, weights)
+    sparsity = Sparsity(form, target, steps)
     scales, path = torch.ones(len(weights), dtype=torch.float64), []
     for step in range(steps):
         moved = scales + RATE * cosine(step, steps) * torch.from_numpy(pull + noise * random.normal(size=len(pull)))
-        rho = sparsity.rho(step, RATE, to_numpy(scales), to_numpy(moved))
+        rho = sparsity.rho(step, RATE, to_numpy(scales), to_numpy(moved), weights)
         scales = shrunk(moved, rho * RATE * cosine(step, steps) * torch.from_numpy(weights))
         path.append(rho)
     return path, sparsity.cost(to_numpy(scales) > 0) / target.value
@@ -63,7 +63,7 @@ def test_without_gradient_rho_is_what_the_rates_to_come_need(form):
     path, ratio = led(form, 0.3, steps, weights, np.zeros(n))
     coming = RATE * sum(cosine(step, steps) for step in range(math.ceil(0.75 * steps)))
     assert path[0] == pytest.approx(path[5])  # nothing moves, so nothing changes its mind
-    cost = Sparsity(form, Target("macs", 0.3 * form.dense()), steps, weights).cost
+    cost = Sparsity(form, Target("macs", 0.3 * form.dense()), steps).cost
     assert cost(1 / weights > path[0] * coming) <= 0.3 * form.dense() < cost(1 / weights > 0.97 * path[0] * coming)
     assert 0.9 <= ratio <= 1
 
