@@ -24,6 +24,7 @@ from ..gan_models.training.task import Task, make_task
 from .artifacts import read_json, write_json
 from .bench import REAL, TEACHER, open_bench
 from .config import StudyConfig
+from .default_methods import with_methods
 from .early_stopping import default_reduction
 from .eval_images import RealImages
 from .proposals import ladder_size
@@ -39,7 +40,7 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     Raises:
         ValueError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
-    notes = []
+    config, notes = with_methods(config)
     task = config.known_task() or detect_task(config.data)
     config = fitted(config, task)
     metric, weights = config.metric, config.inception_weights
