@@ -20,6 +20,7 @@ from ..gan_models.training.loop import best_device
 from .config import OPEN, StudyConfig
 
 METHODS = ("uniform", "coronet", "mggc", "widths")
+WIDTHS_FROM = 30  # trials; in fewer the width search learns too little to be worth its share
 STEPS = 4_000  # of one trial, pruning and fine-tuning together
 PRUNE_SHARE = 0.3  # of a trial's steps, as in the comparison
 LEAST_PRUNE_STEPS = 30  # with fewer, what a method learns while it prunes is noise
@@ -44,7 +45,9 @@ def steps_of(prune: int, finetune: int, trains: bool) -> tuple[int, int]:
 
 def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     """The configuration with methods and steps decided, and what a user should be told of it."""
-    methods, notes = config.methods or METHODS, []
+    short = config.trials < WIDTHS_FROM
+    methods = config.methods or tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
+    notes = []
     trained = [name for name in methods if method_spec(name).trains]
     prune, finetune = steps_of(config.prune_steps, config.finetune_steps, bool(trained))
     few = prune == 0 or (config.prune_steps == OPEN and prune < LEAST_PRUNE_STEPS)

@@ -73,7 +73,7 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         inception_weights=weights,
         vgg_weights=_vgg(config.vgg_weights),
         task_settings=settings,
-        ladder=config.ladder or ladder_size(config.trials),
+        ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes

@@ -118,7 +118,8 @@ def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]])
     found = [ringed[i] for i in np.flatnonzero(non_dominated(ringed))]
     costs, qualities = zip(*sorted((cost, quality) for quality, cost in found), strict=True)
     end = max([*costs, outcome.limit or costs[-1]])
-    axes.step([*costs, end], [*qualities, qualities[-1]], where="post", color="gray", ls=(0, (4, 3)), lw=1, zorder=1)
+    steps = ([*costs, end], [*qualities, qualities[-1]])
+    axes.step(*steps, where="post", color="gray", ls=(0, (4, 3)), lw=1, zorder=1, label="front of the ladder alone")
 
 
 def _draw_front(axes: Axes, outcome: Outcome) -> None:

@@ -40,7 +40,9 @@ tr.teacher td { color: var(--quiet); font-style: italic }
 img { display: block; width: 100%; height: auto } .pictures img { min-width: 760px }
 code { background: var(--soft); padding: .1em .3em; border-radius: 4px; overflow-wrap: anywhere }
 details { margin: .6em 0 } summary { cursor: pointer; font-weight: 600; font-size: 1.1em; padding: .3em 0 }
+@media (max-width: 640px) { .spare { display: none } .pictures img { min-width: 620px } }
 """
+SPARE = (*UNITS, "target")  # left out on a phone, which shows the share of the dense cost
 TEXT = ("method", "state", "reason", "measurement", "unit", "protocol", "option", "value")  # columns of words
 
 
@@ -141,6 +143,7 @@ def _html_table(heads: Iterable[str], body: Iterable[tuple[str, Iterable[str]]])
 
     def cell(tag: str, head: str, text: str) -> str:
         kind = "number" if head not in TEXT else "text" if len(text) > 40 else ""
+        kind += " spare" if head in SPARE else ""
         return f'<{tag} class="{kind}">{escape(text)}</{tag}>' if kind else f"<{tag}>{escape(text)}</{tag}>"
 
     top = "".join(cell("th", head, head) for _, head in shown)
