@@ -5,7 +5,7 @@ import torch
 from ganprune.gan_models.pruning.catalog import TRAINED, method_sizes, method_spec
 from ganprune.search import default_methods
 from ganprune.search.config import OPEN, StudyConfig
-from ganprune.search.default_methods import LEAST_PRUNE_STEPS, METHODS, STEPS, steps_of, with_methods
+from ganprune.search.default_methods import LEAST_PRUNE_STEPS, METHODS, STEPS, WIDTHS_FROM, steps_of, with_methods
 from ganprune.search.plan import plan_study
 from ganprune.search.sides import new_network
 from ganprune.studies.run_options import RunOptions
@@ -16,7 +16,7 @@ PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
 TINY = {
     "name": "d", "model": "resnet", "model_args": {"ngf": 4, "n_blocks": 1}, "data": "builtin:shapes",
     "budgets": ("60%",), "image_size": 16, "n_train": 8, "n_test": 8, "task_settings": {"discriminator": PATCH},
-    "metric": "shapes", "device": "cpu",
+    "metric": "shapes", "device": "cpu", "trials": 30,
 }  # fmt: skip
 TRAINING = tuple(name for name in METHODS if method_spec(name).trains)
 OTHERS = tuple(name for name in METHODS if not method_spec(name).trains)
@@ -44,6 +44,13 @@ def test_nothing_given_is_uniform_plans_and_the_methods_that_won_the_comparison(
     assert found.methods == METHODS == ("uniform", "coronet", "mggc", "widths")
     assert (found.prune_steps, found.finetune_steps) == (1200, 2800)
     assert notes == []
+
+
+def test_a_short_search_is_without_the_width_search():
+    """It takes some 30 trials until it knows which groups matter; named, it is searched in any study."""
+    assert with_methods(config(trials=WIDTHS_FROM - 1))[0].methods == ("uniform", "coronet", "mggc")
+    named = config(trials=5, methods=("uniform", "widths"), prune_steps=0, finetune_steps=9)
+    assert with_methods(named)[0].methods == ("uniform", "widths")
 
 
 def test_what_is_given_stays():

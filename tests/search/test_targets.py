@@ -94,7 +94,7 @@ def test_no_cost_is_trained_twice_and_each_method_begins_at_the_budget():
 
 def test_few_settings_change_while_a_method_has_few_trials():
     """First its defaults; then all but two of them, until it has 16 trials; then its sampler has all."""
-    records = searched(60)
+    records = searched(100)
     for method in ("coronet", "mggc"):
         defaults = METHODS[method].defaults()
         own = [r.new for r in records if r.new.method == method]
