@@ -1,9 +1,9 @@
-"""Is it worth it? Inherited weights against scratch, L1 scores against random ones, the search against its ladder.
+"""Is it worth it? Inherited weights against scratch, L1 scores against random ones, searches against uniform plans.
 
 Built-in shapes at 64x64, one teacher, fd[shapes] on 300 test images, lower is better. On two cores:
-`inherit` and `scores` about 6 minutes each, `search` about 12 minutes a seed.
+`inherit` and `scores` about 6 minutes each, `search` about 6 minutes a seed. `controls` makes the uniform plans alone.
 
-    python benchmarks/search_quality.py [inherit] [scores] [search] [--seeds 3] [--out FOLDER]
+    python benchmarks/search_quality.py [inherit] [scores] [controls] [search] [--seeds 3] [--out FOLDER]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,15 +29,18 @@ from ganprune.search import trial as trials
 from ganprune.search.bench import Bench, open_bench
 from ganprune.search.config import StudyConfig
 from ganprune.search.cut_check import CutCheck
+from ganprune.search.pareto import hypervolume
 from ganprune.search.request import TrialRequest
 from ganprune.search.teacher import make_teacher, resolve
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.demo import OPTIONS
-from ganprune.studies.outcome import outcome_of
+from ganprune.studies.outcome import Outcome, outcome_of, points
 
 STEPS = 300
-SETTINGS: dict[str, Any] = {**OPTIONS, "finetune_steps": STEPS, "metric": "shapes", "rungs": ()}
+SETTINGS: dict[str, Any] = {
+    **OPTIONS, "prune_steps": 90, "finetune_steps": STEPS - 90, "metric": "shapes", "rungs": ()
+}  # fmt: skip
 
 
 def opened(out: Path) -> tuple[Bench, dict[str, Any]]:
@@ -109,41 +112,48 @@ def _random(bench: Bench, target: Target, seed: int) -> ChannelPlan:
     return land(bench.groups.form, {n: draw.permutation(s) for n, s in ranked.items()}, target)
 
 
-def search(seeds: range, out: Path, n_trials: int, controls: int) -> None:
-    """Hypervolume of a search's front, of its own ladder and, for the first seeds, of as many uniform plans."""
+def studied(name: str, seed: int, out: Path, options: dict[str, Any], executor: Literal["ray", "local"]) -> Outcome:
+    """One study with the shared teacher; an interrupted or finished one goes on from its record."""
+    folder = out / f"study-{name}-{seed}"
+    storage, run_options = f"sqlite:///{folder}.db", RunOptions(executor)
+    teacher = {"teacher": str(out / "teacher" / "generator-G.safetensors")}
+    teacher |= {"teacher_discriminator": str(out / "teacher" / "discriminator-G.safetensors")}
+    if folder.exists():
+        study = Study.open(name, storage, folder).resume(run_options=run_options)
+    else:
+        options = {**SETTINGS, **teacher, **options, "seed": seed}
+        study = Search("resnet", "builtin:shapes", "40%", name, options, storage, folder, run_options).run()
+    return outcome_of(study.record)
+
+
+def uniform_plans(seed: int, out: Path, n_trials: int, executor: Literal["ray", "local"]) -> Outcome:
+    """As many trials as the search has, all uniform plans, evenly spread."""
+    return studied("uniform", seed, out, {"trials": n_trials, "methods": ["uniform"], "ladder": n_trials}, executor)
+
+
+def search(seeds: range, out: Path, n_trials: int, controls: int, executor: Literal["ray", "local"]) -> None:
+    """A search with the default methods against as many uniform plans, which also set the reference point."""
     print(f"{n_trials} trials under 40 % of MACs, {STEPS} steps each; hypervolume, share of the reference's rectangle:")
-    print(f"  {'':6s} {'ladder':>8s} {'front':>8s} {'gained':>8s} {'uniform only':>13s} {'front - uniform only':>21s}")
+    print(f"  {'':6s} {'search':>8s} {'uniform plans':>14s} {'difference':>11s}   methods on the search's front")
+    gained = []
     for seed in seeds:
-        volumes = {}
-        for name, methods, ladder in (
-            ("search", ["uniform", "widths", "magnitude"], 8),
-            ("uniform", ["uniform"], n_trials),
-        ):
-            if name == "uniform" and seed >= controls:
-                continue
-            folder = out / f"study-{name}-{seed}"
-            options = {**SETTINGS, "trials": n_trials, "methods": methods, "ladder": ladder, "seed": seed}
-            options |= {"teacher": str(out / "teacher" / "generator-G.safetensors")}
-            options |= {"teacher_discriminator": str(out / "teacher" / "discriminator-G.safetensors")}
-            storage = f"sqlite:///{folder}.db"
-            if folder.exists():  # an earlier, interrupted run of this benchmark
-                study = Study.open(name, storage, folder).resume()
-            else:
-                study = Search("resnet", "builtin:shapes", "40%", name, options, storage, folder, RunOptions()).run()
-            volumes[name] = outcome_of(study.record)
-        found = volumes["search"].hypervolume()
-        assert found is not None
-        line = f"  seed {seed} {found.ladder:8.4f} {found.front:8.4f} {found.gain:+8.4f}"
-        if "uniform" in volumes:
-            theirs = _volume(volumes["uniform"], found.quality, found.cost)
-            line += f" {theirs:13.4f} {found.front - theirs:+21.4f}"
-        print(line, flush=True)
+        found = studied("search", seed, out, {"trials": n_trials}, executor)
+        line, corner = f"  seed {seed}", None
+        if seed < controls:
+            plans = uniform_plans(seed, out, n_trials, executor)
+            worst = max(float(trial.quality or 0.0) for trial in plans.scored)
+            corner = (1.1 * worst, 1.1 * float(plans.limit or 0.0))
+            volumes = [_volume(outcome, *corner) for outcome in (found, plans)]
+            gained.append(volumes[0] - volumes[1])
+            line += f" {volumes[0]:8.4f} {volumes[1]:14.4f} {gained[-1]:+11.4f}"
+        front = [trial.new.method for trial in found.front]
+        counts = ", ".join(f"{name} {front.count(name)}" for name in dict.fromkeys(front))
+        print(f"{line}   {counts}", flush=True)
+    if gained:
+        print(f"  difference: mean {mean(gained):+.4f}, from {min(gained):+.4f} to {max(gained):+.4f}", flush=True)
 
 
-def _volume(outcome: Any, quality: float, cost: float) -> float:
-    from ganprune.search.pareto import hypervolume
-    from ganprune.studies.outcome import points
-
+def _volume(outcome: Outcome, quality: float, cost: float) -> float:
     return hypervolume(points(outcome.scored), (quality, cost)) / (quality * cost)
 
 
@@ -157,9 +167,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["inherit", "scores", "search"])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--controls", type=int, default=3, help="seeds that also search uniform plans alone")
     parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
+    parser.add_argument("--executor", choices=("ray", "local"), default="ray")
     given = parser.parse_args()
     bench, teacher = opened(given.out.absolute())
     seeds = range(given.seeds)
@@ -167,8 +178,11 @@ def main() -> None:
         inherit(bench, teacher, seeds, given.out)
     if "scores" in given.parts:
         scores(bench, teacher, seeds, given.out)
+    if "controls" in given.parts:
+        for seed in seeds:
+            uniform_plans(seed, given.out.absolute(), given.trials, given.executor)
     if "search" in given.parts:
-        search(seeds, given.out.absolute(), given.trials, min(given.controls, given.seeds))
+        search(seeds, given.out.absolute(), given.trials, min(given.controls, given.seeds), given.executor)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def study(case: Case) -> Case:
     form, uniform = form_of(case.groups), case.sampler == UNIFORM
     surface, space = Surface.drawn(form, case.instance), WidthSpace(form)
     methods = ("uniform",) if uniform else tuple(case.methods.split("+"))
-    ladder = case.trials if uniform else ladder_size(case.trials)
+    ladder = case.trials if uniform else ladder_size(case.trials, methods)
     proposals = SpaceProposals(space, BUDGET * form.dense(), methods, ladder)
     choice = Choice(seed=case.instance) if uniform else Choice(case.sampler, seed=case.instance)
     chooser, records, true, spent = Chooser(proposals, choice), [], [], 0.0

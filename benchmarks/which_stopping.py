@@ -56,7 +56,8 @@ def study(case: Case) -> Case:
     """Runs trials until the compute is used up."""
     form, rule = form_of(case.groups), RULES[case.rule]
     surface, space = Surface.drawn(form, case.instance), WidthSpace(form)
-    proposals = SpaceProposals(space, BUDGET * form.dense(), tuple(case.methods.split("+")), ladder_size(case.compute))
+    methods = tuple(case.methods.split("+"))
+    proposals = SpaceProposals(space, BUDGET * form.dense(), methods, ladder_size(case.compute, methods))
     chooser = Chooser(proposals, Choice(seed=case.instance))
     records: list[TrialRecord] = []
     true: dict[int, tuple[float, float]] = {}

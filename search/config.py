@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any, Literal
 
 from ..evaluators.health import HealthLimits
@@ -25,6 +24,7 @@ from .artifacts import check_study_name
 Metric = Literal["auto", "inception", "shapes"]
 METRICS = ("auto", "inception", "shapes")
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
+OPEN = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
@@ -46,7 +46,7 @@ class StudyConfig:
         image_size: Pixels a side of what the networks see; 0: as the generator has it.
         load_size, flip, direction, strict, n_train, n_test: See `DataSpec`.
         convention: `exact` or `published` MACs, for budgets in MACs and percent.
-        methods: Pruning methods that compete.
+        methods: Pruning methods that compete; none: the default ones, see `default_methods`.
         method_settings: Settings of methods that are fixed, and so not searched, by `method.setting`.
         trials: The study's total.
         ladder: Uniform plans tried first; 0 chooses by the number of trials.
@@ -55,8 +55,9 @@ class StudyConfig:
         teacher_train_mode: Whether the teacher is run in train mode when it is measured and distilled from, as
             upstream pix2pix does (dropout, batch statistics).
         teacher_steps: Training steps of the teacher, or of its discriminator's warm-up.
-        prune_steps: Training steps that a method may spend; methods that do not train fine-tune so much longer.
-        finetune_steps: Training steps after pruning.
+        prune_steps: Training steps that a method may spend; methods that do not train fine-tune so much longer. Open:
+            30 % of all steps where a method trains.
+        finetune_steps: Training steps after pruning. Open: what is left of 4,000.
         rungs: Shares of `finetune_steps` at which a trial is measured.
         reduction: At a rung one trial in so many goes on; 0 lets all run to the end; None: 3 in a study of 8 trials
             or more, else 0.
@@ -103,7 +104,7 @@ class StudyConfig:
     n_train: int = 2000
     n_test: int = 500
     convention: str = "exact"
-    methods: tuple[str, ...] = ("uniform", "widths", "magnitude")
+    methods: tuple[str, ...] = ()
     method_settings: Mapping[str, Any] = field(default_factory=dict)
     trials: int = 20
     ladder: int = 0
@@ -111,8 +112,8 @@ class StudyConfig:
     teacher_discriminator: str = ""
     teacher_train_mode: bool = False
     teacher_steps: int = 20_000
-    prune_steps: int = 0
-    finetune_steps: int = 4_000
+    prune_steps: int = OPEN
+    finetune_steps: int = OPEN
     rungs: tuple[float, ...] = (0.25, 0.5)
     reduction: int | None = None
     teacher_recipe: Recipe = field(default_factory=Recipe)
@@ -161,8 +162,8 @@ class StudyConfig:
             raise ValueError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
         if self.quantisation.bits != 8:
             raise ValueError(f"trials are quantised to 8 bits; got quantisation with bits={self.quantisation.bits}")
-        if len(set(self.methods)) != len(self.methods) or not self.methods:
-            raise ValueError(f"methods must be named once each, at least one; got {', '.join(self.methods) or 'none'}")
+        if len(set(self.methods)) != len(self.methods):
+            raise ValueError(f"methods must be named once each; got {', '.join(self.methods)}")
         if self.model in NETWORKS and self.input_shape:
             raise ValueError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
         if ":" in self.model and not self.input_shape:
@@ -192,8 +193,8 @@ class StudyConfig:
             "trials": 1,
             "ladder": 0,
             "teacher_steps": 0,
-            "prune_steps": 0,
-            "finetune_steps": 1,
+            "prune_steps": OPEN if self.prune_steps == OPEN else 0,
+            "finetune_steps": OPEN if self.finetune_steps == OPEN else 1,
         }
         least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1, "data_workers": 0}
         for name, low in least.items():
@@ -286,19 +287,3 @@ class StudyConfig:
         """Hash (16 hex digits) of all that changes what a trial is."""
         data = {name: value for name, value in self.to_json().items() if name not in FREE}
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Options of a search from a TOML file; dashes in names may be underscores.
-
-    Raises:
-        ValueError: No such file, or not TOML.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"cannot read the configuration {path}: {error.strerror or error}") from error
-    try:
-        return {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not TOML: {error}") from error

@@ -20,6 +20,7 @@ from ..spaces.joint_widths import JointWidths
 from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
 from .config import StudyConfig
+from .default_methods import within_memory
 from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency
 from .latency_profile import LatencyProfile
 from .proposals import SpaceProposals
@@ -110,7 +111,10 @@ def limits(
 
 
 def plan_study(
-    config: StudyConfig, check_teacher: bool = True, find_profile: Callable[[StudyConfig], LatencyProfile] | None = None
+    config: StudyConfig,
+    check_teacher: bool = True,
+    find_profile: Callable[[StudyConfig], LatencyProfile] | None = None,
+    sharing: Callable[[str], int] | None = None,
 ) -> StudyPlan:
     """Decides what was left open and checks the whole configuration against network and data; trains nothing.
 
@@ -118,11 +122,14 @@ def plan_study(
         config: As given, or as recorded.
         check_teacher: Whether the teacher's weights must be at hand; not where the study has its own copy.
         find_profile: Gives the latency profile for a budget in ms where the configuration names none of its own.
+        sharing: Of a new study: trials that will share the memory of a kind of device (`cpu`, `cuda`; 0: not known),
+            so that what does not fit is left out. None for a study that has its methods.
 
     Raises:
         ValueError: One line: what was given, what is allowed, what to do.
         NotTraceable: The network cannot be followed.
     """
+    open_methods = not config.methods
     config, notes = resolve(config)
     for split in ("train", "test"):  # a wrong folder must not cost a study's name
         open_split(config.data_spec(), split)
@@ -140,6 +147,9 @@ def plan_study(
     notes += [budget.note for budget, _ in budgets if budget.note]
     parts = [(side.groups, side.limit, side.latency) for side in sides] or [(groups, budgets[0][1], model)]
     cost = budgets[0][0].cost
+    if sharing is not None:
+        config, left_out = within_memory(config, [part for part, *_ in parts], open_methods, sharing)
+        notes += left_out
     bits = tuple(
         each
         for each in offered

@@ -19,7 +19,7 @@ from .samplers import Decoded
 # The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
 # even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
 LOWEST_SHARE = 1 / 8
-N_STARTS = 4
+N_STARTS = 8  # trials of a learned method at its default settings, before these are searched
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class SpaceProposals:
         ]
 
     def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
-        """Learned methods at their default settings, at four targets from the budget down; none for given widths.
+        """Learned methods at their default settings, at eight targets from the budget down; none for given widths.
 
         Random settings are poor ones as a rule: without these a short study says nothing of a method.
         """
@@ -120,6 +120,13 @@ class SpaceProposals:
         return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.budget)}
 
 
-def ladder_size(trials: int) -> int:
-    """Plans of the ladder for a study of so many trials: a half of them, 2 to 8."""
-    return max(2, min(8, trials // 2))
+def ladder_size(trials: int, methods: Sequence[str]) -> int:
+    """Plans of the ladder for a study of so many trials, 2 to 8.
+
+    A half of the trials where all methods are given their widths: below 30 trials or so most of a front is then the
+    ladder's. A fifth, from 9 trials on at least three, where methods learn widths: these are ahead of uniform plans
+    from their first trial on.
+    """
+    learns = any(method_spec(method).widths == "learned" for method in methods)
+    wanted = max(trials // 5, min(3, trials // 3)) if learns else trials // 2
+    return max(2, min(8, wanted))

@@ -12,14 +12,18 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
 
-from ..spaces.methods import RATIO, TARGET
+from ..spaces.methods import BITS, RATIO, TARGET
+from . import pareto
 from .history import History
 from .ledger import NewTrial, TrialRecord
 from .linear import propose
 from .mirror import RATIO_MODEL, SAMPLERS, Seen, suggest
 from .shares import LADDER, choose_method, fixed_shares, sampled
+from .targets import widest_gap
 
 START = "start"  # origin of a method's own first points
+CHANGED = 2  # settings that a trial changes while its method has few: most random settings are worse than the defaults
+FREE_AFTER = 16  # trials of a method from which on its sampler has all settings
 REDRAWS = 10  # times that a proposal which repeats an earlier trial is drawn again
 Mode = Literal["pareto", "target"]
 
@@ -157,12 +161,13 @@ class Chooser:
         draw = self._seed(number, "method") / 2**32
         method = choose_method(records, self.proposals.methods, self.choice.shares, draw)
         index = len(sampled(records, method))
-        starts = self.proposals.starts(method)
+        starts, space = self.proposals.starts(method), self._space(method)
+        target = self._target(records, space, self._seed(number, "target") / 2**32)
         if index < len(starts):
-            return self._decoded(method, starts[index], number, START, {})
-        space = self._space(method)
+            at = {TARGET: target} if index and target is not None else {}
+            return self._decoded(method, {**starts[index], **at}, number, START, {})
         history = self._history.seen(records, method, space)
-        new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler")
+        new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler", target)
         for again in range(REDRAWS):
             if new.identity not in known:
                 break
@@ -170,6 +175,19 @@ class Chooser:
             sampler = self.choice.sampler if again < REDRAWS // 2 else "random"
             new = self._proposed(sampler, method, history, space, number, index, f"again {again}")
         return new
+
+    def _target(
+        self, records: Sequence[TrialRecord], space: Mapping[str, BaseDistribution], turn: float
+    ) -> float | None:
+        """Where the front has its widest gap; None where no target is chosen, or there is no front yet."""
+        kind = space.get(TARGET)
+        points_N2 = np.array([(r.quality, r.cost) for r in records if r.scored], dtype=float).reshape(-1, 2)
+        if not isinstance(kind, FloatDistribution) or len(np.unique(points_N2[:, 1])) < 2:
+            return None
+        best = {tuple(point) for point in points_N2[pareto.non_dominated(points_N2)]}
+        ended = [r for r in records if r.finished and (r.quality, r.cost) not in best]
+        running = [r.new.target for r in records if not r.finished]
+        return widest_gap(points_N2, [r.new.target for r in ended], running, kind.low, kind.high, turn)
 
     def _proposed(
         self,
@@ -180,8 +198,9 @@ class Chooser:
         number: int,
         index: int,
         purpose: str,
+        target: float | None = None,
     ) -> NewTrial:
-        """One sampler's proposal at a drawn target."""
+        """One sampler's proposal at a target; at a drawn one where none is given."""
         choice, seed = self.choice, self._seed(number, purpose)
         ratios = [name for name in space if name.startswith(RATIO)] if sampler == RATIO_MODEL else []
         asked = {name: distribution for name, distribution in space.items() if name not in ratios}
@@ -190,12 +209,22 @@ class Chooser:
         if set(asked) - {TARGET}:
             own = [replace(seen, params={name: seen.params[name] for name in asked}) for seen in history]
             params, state = suggest(sampler, own, asked, seed, choice.seed, index, choice.mode == "pareto")
+            params |= self._kept(method, params, index, seed)
         if TARGET in space:
             turn = derived_seed(choice.seed, 0, f"targets {method}") if purpose == "sampler" else seed
-            params[TARGET] = drawn_target(space[TARGET], index, turn)
+            params[TARGET] = target or drawn_target(space[TARGET], index, turn)
         if ratios:
             params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed)
         return self._decoded(method, params, number, sampler, state)
+
+    def _kept(self, method: str, params: Mapping[str, Any], index: int, seed: int) -> dict[str, Any]:
+        """Settings that stay at their defaults: while a method has few trials, all but two."""
+        start = next(iter(self.proposals.starts(method)), {})
+        names = [name for name in params if name in start and name not in (TARGET, BITS)]
+        if index >= FREE_AFTER or len(names) <= CHANGED:
+            return {}
+        changed = set(np.random.default_rng(seed).choice(names, CHANGED, replace=False).tolist())
+        return {name: start[name] for name in names if name not in changed}
 
     def _space(self, method: str) -> Mapping[str, BaseDistribution]:
         if method not in self._spaces:

@@ -1,4 +1,4 @@
-"""Which method gets the next trial: equally at first, then by the hypervolume gained, never less than a tenth."""
+"""Which method gets the next trial: equally at first, then by what it is worth to the front, at least a tenth."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,7 @@ import numpy as np
 from . import pareto
 from .ledger import TrialRecord
 
-EQUAL_ROUNDS = 4  # trials a method gets before gains are compared
-RECENT = 10  # trials of a method that its gain is averaged over
+EQUAL_ROUNDS = 3  # trials a method gets before gains are compared
 FLOOR = 0.1
 LADDER = "ladder:"
 
@@ -20,34 +19,34 @@ def sampled(records: Sequence[TrialRecord], method: str) -> list[TrialRecord]:
 
 
 def gains(records: Sequence[TrialRecord], methods: Sequence[str]) -> dict[str, float]:
-    """What each method's recent trials added to the front, on average.
+    """What the front would lose without each method, a trial.
 
     Args:
         records: The study's trials by number.
         methods: The methods' names.
 
     Returns:
-        By method, the mean hypervolume that its last 10 finished, sampled trials added when they are put in one
-        after the other; objectives by their range over the study. Trials off the front add 0.
+        By method, the hypervolume that is gone when the trials that its sampler chose are taken out, over their number;
+        objectives by their range over the study. What a trial adds when it comes would not do: while the front is
+        coarse every trial adds something, whatever its method.
     """
-    recent = {m: [r for r in sampled(records, m) if r.finished][-RECENT:] for m in methods}
-    first = min((r.number for trials in recent.values() for r in trials), default=len(records))
     scored = [r for r in records if r.scored]
-    points_N2 = np.array([(r.quality, r.cost) for r in scored], dtype=float).reshape(-1, 2)
-    added: dict[int, float] = {}
-    if len(scored) > 1:
-        low, span = points_N2.min(axis=0), np.ptp(points_N2, axis=0)
-        unit_N2 = (points_N2 - low) / np.where(span > 0, span, 1.0)
-        # only what the recent trials added is asked for: what came before them is one front
-        start = sum(r.number < first for r in scored)
-        front = unit_N2[:start][pareto.non_dominated(unit_N2[:start])]
-        volume = pareto.hypervolume(front, (1.1, 1.1))
-        for record, point in zip(scored[start:], unit_N2[start:], strict=True):
-            front = np.vstack([front, point])
-            front = front[pareto.non_dominated(front)]
-            grown = pareto.hypervolume(front, (1.1, 1.1))
-            added[record.number], volume = grown - volume, grown
-    return {m: sum(added.get(r.number, 0.0) for r in rs) / len(rs) if rs else 0.0 for m, rs in recent.items()}
+    if len(scored) < 2:
+        return dict.fromkeys(methods, 0.0)
+    points_N2 = np.array([(r.quality, r.cost) for r in scored], dtype=float)
+    low, span = points_N2.min(axis=0), np.ptp(points_N2, axis=0)
+    unit_N2 = (points_N2 - low) / np.where(span > 0, span, 1.0)
+
+    def volume(kept_N: np.ndarray) -> float:
+        left_N2 = unit_N2[kept_N]
+        return pareto.hypervolume(left_N2[pareto.non_dominated(left_N2)], (1.1, 1.1)) if len(left_N2) else 0.0
+
+    whole, found = volume(np.ones(len(scored), dtype=bool)), {}
+    for method in methods:
+        own = {r.number for r in sampled(records, method) if r.finished}
+        without = volume(np.array([r.number not in own for r in scored]))
+        found[method] = (whole - without) / len(own) if own else 0.0
+    return found
 
 
 def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
@@ -85,8 +84,8 @@ def choose_method(
 
     Returns:
         Its name: with shares given, the method furthest behind its share; else the one with the fewest trials
-        until each has 4 (the ladder's count for the method that made them), then one that is behind a tenth of all,
-        then one drawn by hypervolume gained.
+        until each has 3, then one that is behind a tenth of all (the ladder's count for the method that made them),
+        then one drawn by what the front would lose without it.
     """
     counts = {method: len(sampled(records, method)) for method in methods}
     total = sum(counts.values())
@@ -98,9 +97,8 @@ def choose_method(
     newest = min(methods, key=lambda method: tried[method])
     if tried[newest] < EQUAL_ROUNDS:
         return newest
-    fewest = min(methods, key=lambda method: counts[method])
-    if counts[fewest] < floor * total:
-        return fewest
+    if tried[newest] < floor * len(records):
+        return newest
     gained = gains(records, methods)
     all_gained = sum(gained.values())
     free = 1 - floor * len(methods)

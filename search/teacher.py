@@ -24,6 +24,7 @@ from ..gan_models.training.task import Task, make_task
 from .artifacts import read_json, write_json
 from .bench import REAL, TEACHER, open_bench
 from .config import StudyConfig
+from .default_methods import with_methods
 from .early_stopping import default_reduction
 from .eval_images import RealImages
 from .proposals import ladder_size
@@ -39,7 +40,7 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     Raises:
         ValueError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
-    notes = []
+    config, notes = with_methods(config)
     task = config.known_task() or detect_task(config.data)
     config = fitted(config, task)
     metric, weights = config.metric, config.inception_weights
@@ -72,7 +73,7 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         inception_weights=weights,
         vgg_weights=_vgg(config.vgg_weights),
         task_settings=settings,
-        ladder=config.ladder or ladder_size(config.trials),
+        ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes

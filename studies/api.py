@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ class Search:
 
     def plan(self) -> StudyPlan:
         """What would be searched; trains and writes nothing."""
-        return plan_study(self.config(), find_profile=lambda c: find_profile(self.storage, self.latency_profile, c))
+        profile = partial(find_profile, self.storage, self.latency_profile)
+        return plan_study(self.config(), find_profile=profile, sharing=self.run_options.sharing)
 
     def artifacts_root(self) -> str:
         """The folder of artifacts, absolute, or their URL."""

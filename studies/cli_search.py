@@ -59,8 +59,10 @@ def search(
         typer.Option(help="What ends a training early: checks=8,diversity=0.05,duplicates=0.9,accuracy=1; or off."),
     ] = None,
     convention: Annotated[str | None, typer.Option(help="exact, or published: MACs as papers print them.")] = None,
-    methods: Annotated[str | None, typer.Option(help="Methods that compete: uniform,widths,magnitude.")] = None,
-    share: Annotated[str | None, typer.Option(help="Shares of the trials: widths=0.5,magnitude=0.3.")] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Methods that compete; default: uniform,coronet,mggc,widths.")
+    ] = None,
+    share: Annotated[str | None, typer.Option(help="Shares of the trials: coronet=0.5,widths=0.1.")] = None,
     trials: opt.Trials = None,
     hours: opt.Hours = None,
     teacher: Annotated[str | None, typer.Option(help="Weights of the generator: FILE, or AtoB=FILE,BtoA=FILE.")] = None,
@@ -71,8 +73,12 @@ def search(
     teacher_steps: Annotated[
         int | None, typer.Option(help="Training steps of the teacher, or of its discriminator's warm-up.")
     ] = None,
-    prune_steps: Annotated[int | None, typer.Option(help="Training steps that a method may spend.")] = None,
-    finetune_steps: Annotated[int | None, typer.Option(help="Training steps after pruning.")] = None,
+    prune_steps: Annotated[
+        int | None, typer.Option(help="Training steps that a method may spend; default: 30 % of all steps.")
+    ] = None,
+    finetune_steps: Annotated[
+        int | None, typer.Option(help="Training steps after pruning; default: the rest of 4000.")
+    ] = None,
     rungs: Annotated[
         str | None, typer.Option(help="Shares of the fine-tuning at which trials are measured: 0.25,0.5.")
     ] = None,

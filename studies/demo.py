@@ -25,8 +25,9 @@ OPTIONS: Mapping[str, Any] = {
     "n_train": 1000,
     "n_test": 300,
     "teacher_steps": 1500,
-    "finetune_steps": 400,
-    "rungs": (0.5,),
+    "prune_steps": 120,
+    "finetune_steps": 280,
+    "rungs": (),
     "reduction": 0,  # ten trials are the front: none is stopped
     "teacher_recipe": {"batch_size": 4, "lr": 2e-3},
     "recipe": {"batch_size": 4, "lr": 2e-3, "distill_output": 50.0},

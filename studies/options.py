@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..gan_models.catalog import NETWORKS, parse_input_shape
-from ..search.config import read_toml
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
 
@@ -48,6 +48,22 @@ LatencyProfile = Annotated[
     str, typer.Option(help="For budgets in ms: a profile's id or file; default: this machine's own.")
 ]
 Insecure = Annotated[bool, typer.Option(help="Join a Ray cluster that asks for no token.")]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Options of a search from a TOML file; dashes in names may be underscores.
+
+    Raises:
+        ValueError: No such file, or not TOML.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+    try:
+        return {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not TOML: {error}") from error
 
 
 def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ..search.ledger import TrialRecord
+from ..search.pareto import non_dominated
 from ..spaces.budget import PREFIXES
 from .outcome import Outcome, point, quality_of
 
@@ -29,11 +30,15 @@ CONVENTIONS = {
 }
 
 
-def plot_front(outcome: Outcome) -> bytes:
+def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
     """Quality against cost of every complete trial, as PNG.
 
-    Methods have colours and markers; the front is a line of steps, the uniform ladder is ringed, intervals are
-    90 %. The dense teacher and the budget are references.
+    Methods have colours and markers; the front is a line of steps, the uniform ladder is ringed and its own front
+    dashed, intervals are 90 %. The dense teacher and the budget are references.
+
+    Args:
+        outcome: The study.
+        narrow: For a column or a phone: upright, the legend below.
 
     Raises:
         ValueError: There is no complete trial to draw.
@@ -41,15 +46,18 @@ def plot_front(outcome: Outcome) -> bytes:
     done = [trial for trial in outcome.study.trials if trial.state == "COMPLETE" and trial.quality is not None]
     if not done:
         raise ValueError(f"study {outcome.study.name} has no complete trial to draw yet")
-    figure = Figure(figsize=(10.5, 5.5), dpi=130, layout="constrained")
+    figure = Figure(figsize=(5.2, 6.2) if narrow else (10.5, 5.5), dpi=150 if narrow else 130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     _draw_trials(axes, outcome, done)
     _draw_front(axes, outcome)
     _draw_references(axes, outcome)
-    _label(axes, outcome, done)
+    _label(axes, outcome, done, narrow)
     # outside: whatever its place inside, it would hide trials of some study
-    figure.legend(fontsize=8.5, loc="outside right upper", frameon=False)
+    if narrow:
+        figure.legend(fontsize=8.5, loc="outside lower center", frameon=False, ncols=2)
+    else:
+        figure.legend(fontsize=8.5, loc="outside right upper", frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": "ganprune"})
     return buffer.getvalue()
@@ -92,6 +100,7 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
         axes.scatter([], [], marker="o", facecolor="none", edgecolor="gray", label="over the budget (hollow)")
     if outcome.ladder:
         ringed = [point(trial) for trial in outcome.ladder]
+        _draw_steps(axes, outcome, ringed)
         axes.scatter(
             [c for _, c in ringed],
             [q for q, _ in ringed],
@@ -102,6 +111,15 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
             zorder=2,
             label="uniform ladder",
         )
+
+
+def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]]) -> None:
+    """What the ladder alone would have come to: all that lies between it and the front is the search's."""
+    found = [ringed[i] for i in np.flatnonzero(non_dominated(ringed))]
+    costs, qualities = zip(*sorted((cost, quality) for quality, cost in found), strict=True)
+    end = max([*costs, outcome.limit or costs[-1]])
+    steps = ([*costs, end], [*qualities, qualities[-1]])
+    axes.step(*steps, where="post", color="gray", ls=(0, (4, 3)), lw=1, zorder=1, label="front of the ladder alone")
 
 
 def _draw_front(axes: Axes, outcome: Outcome) -> None:
@@ -127,7 +145,7 @@ def _draw_references(axes: Axes, outcome: Outcome) -> None:
         axes.scatter([], [], marker="*", s=110, color="goldenrod", edgecolor="black", lw=0.6, label="dense teacher")
 
 
-def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
+def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) -> None:
     values = [point(trial)[0] for trial in done] + [m.value for m in outcome.teacher[:1] if m.reason is None]
     axes.set_xscale("log")
     if min(values) > 0 and max(values) / min(values) > WIDE:
@@ -145,7 +163,8 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))
     axes.set_xlabel(f"cost of one input: {shown}{space}{CONVENTIONS[outcome.cost]}, log scale")
     axes.set_ylabel(f"{outcome.metric}, lower is better")
-    axes.set_title(f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data}{_sample_size(outcome)}")
+    title = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data}{_sample_size(outcome)}"
+    axes.set_title(title if not narrow else "", fontsize=12)
     axes.grid(alpha=0.25, which="major")
     _shares_on_top(axes, outcome)
 

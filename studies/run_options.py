@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,6 +78,17 @@ class RunOptions:
     def ray_options(self) -> RayOptions:
         """The same for Ray."""
         return RayOptions(self.cpus_per_trial, self.gpus_per_trial, self.ray_address, insecure=self.insecure)
+
+    def at_once(self) -> int:
+        """Trials that run at the same time on this machine, as far as its CPUs allow."""
+        fits = max(1, (os.cpu_count() or 1) // self.cpus_per_trial) if self.executor == "ray" else 1
+        return min(fits, self.max_concurrent or fits)
+
+    def sharing(self, device: str) -> int:
+        """Trials that share the memory of this machine's `cpu` or of one `cuda`; 0 where trials run elsewhere."""
+        if self.executor == "ray" and self.ray_address != "local":
+            return 0
+        return min(self.at_once(), max(1, int(1 / (self.gpus_per_trial or 1)))) if device == "cuda" else self.at_once()
 
     def make_executor(self) -> Executor:
         """Who runs the trials."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -94,6 +93,4 @@ def estimate(record: StudyRecord, options: RunOptions) -> Estimate:
         raise ValueError(f"study {record.name!r} is not simulated; its trials say how long they took")
     teacher = record.attributes[TEACHER]
     spent = sum(sum(trial.attributes.get("seconds", {}).values()) for trial in record.trials)
-    fits = max(1, (os.cpu_count() or 1) // options.cpus_per_trial)
-    at_once = min(fits, options.max_concurrent or fits)
-    return Estimate(teacher["seconds"] / 3600, spent / 3600, at_once, StepTimes.from_json(teacher["times"]))
+    return Estimate(teacher["seconds"] / 3600, spent / 3600, options.at_once(), StepTimes.from_json(teacher["times"]))

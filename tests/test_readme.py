@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands run, its files exist, its numbers are those of the code."""
+"""The README and the pages under docs/ tell the truth: commands run, files exist, numbers are those of the code."""
 
 import os
 import re
@@ -13,7 +13,8 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Documented small sizes: what makes the README's commands finish in seconds. Nothing else of them is changed.
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+# Documented small sizes: what makes the commands finish in seconds. Nothing else of them is changed.
 SMALL = {
     "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
@@ -22,53 +23,90 @@ SMALL = {
 }
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.S | re.M)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.S | re.M)
 
 
-def commands() -> list[list[str]]:
-    return [shlex.split(line) for block in blocks("sh") for line in block.splitlines() if line.strip()]
+def commands(text: str = README) -> list[list[str]]:
+    return [shlex.split(line) for block in blocks("sh", text) for line in block.splitlines() if line.strip()]
+
+
+WITH_COMMANDS = [name for name, text in PAGES.items() if any(c[0] == "ganprune" for c in commands(text))]
+
+
+def links(text: str) -> list[str]:
+    return re.findall(r"\]\((?!http)([^)#]+)\)", text)
 
 
 def test_every_make_target_named_is_there():
-    """`make NAME` of the README is a target of the Makefile."""
+    """`make NAME` of the README and the pages is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    named = {word for command in commands() if command[0] == "make" for word in command[1:]}
-    named |= {word for words in re.findall(r"`make ([a-z ]+)`", README) for word in words.split()}
-    assert {"demo", "test"} <= named <= targets
+    text = "\n".join([README, *PAGES.values()])
+    named = {word for command in commands(text) if command[0] == "make" for word in command[1:]}
+    named |= {word for words in re.findall(r"`make ([a-z ]+)`", text) for word in words.split()}
+    assert {"demo", "test", "compare", "torture"} <= named <= targets
 
 
 def test_every_file_named_is_there():
-    """Links and pictures of the README point to files of the repository."""
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+    """Links and pictures point to files of the repository, and every page is reached from the README."""
+    for target in links(README):
         assert (ROOT / target).is_file(), target
+    for name, text in PAGES.items():
+        for target in links(text):
+            assert (ROOT / "docs" / target).is_file(), f"{name}: {target}"
+    assert {f"docs/{name}" for name in PAGES} <= set(links(README))
 
 
-def test_every_command_of_the_readme_runs(tmp_path):
-    """The README's ganprune commands, in their order, at small sizes, each exit 0."""
-    rng = np.random.default_rng(0)
-    for split in ("train", "val", "test"):
-        (tmp_path / "pairs" / split).mkdir(parents=True)
-        for i in range(4):
-            image = Image.fromarray(rng.integers(0, 255, (16, 32, 3), dtype=np.uint8))
-            image.save(tmp_path / "pairs" / split / f"{i}.png")
-    own = next(block for block in blocks("python") if block.startswith("# own.py"))
-    (tmp_path / "own.py").write_text(own)
+def run_commands(text: str, folder: Path) -> list[str]:
+    """Runs the ganprune commands of a page in their order, at small sizes, each exit 0; their names."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
     ran = []
-    for command in commands():
+    for command in commands(text):
         if command[0] != "ganprune":
             continue
         arguments = [*command[1:], *SMALL.get(command[1], "").split()]
-        if "64" in arguments:  # images of 32 stay: SNGAN has no smaller ones
+        # images of 32 stay: SNGAN has no smaller ones
+        if "64" in arguments or (command[1] in ("search", "train") and "--image-size" not in arguments):
             arguments += ["--image-size", "16"]
         if "own.py:generator" in arguments and command[1] == "search":
             arguments[arguments.index("--input-shape") + 1] = "3,16,16"
         launch = [sys.executable, "-c", "from ganprune.studies.cli import main; main()", *arguments]
-        done = subprocess.run(launch, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=900)
+        done = subprocess.run(launch, cwd=folder, capture_output=True, text=True, env=environment, timeout=900)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         ran.append(command[1])
-    assert set(ran) >= {"search", "resume", "pareto", "report", "export", "verify", "run", "train", "inspect"}
+    return ran
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the commands run: a folder of pairs, one of CycleGAN's layout, and the README's own generator."""
+    root, rng = tmp_path_factory.mktemp("readme"), np.random.default_rng(0)
+    sizes = {f"pairs/{split}": (16, 32, 3) for split in ("train", "val", "test")}
+    sizes |= {f"horse2zebra/{split}": (16, 16, 3) for split in ("trainA", "trainB", "testA", "testB")}
+    for name, size in sizes.items():
+        (root / name).mkdir(parents=True)
+        for i in range(4):
+            Image.fromarray(rng.integers(0, 255, size, dtype=np.uint8)).save(root / name / f"{i}.png")
+    own = next(block for block in blocks("python") if block.startswith("# own.py"))
+    (root / "own.py").write_text(own)
+    return root
+
+
+@pytest.fixture(scope="module")
+def ran(folder):
+    """The README's commands, run; the pages' commands go on from there."""
+    return set(run_commands(README, folder))
+
+
+def test_every_command_of_the_readme_runs(ran):
+    """The README's ganprune commands, in their order, at small sizes, each exit 0."""
+    assert ran >= {"search", "resume", "pareto", "report", "export", "verify", "run", "train", "inspect"}
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS)
+def test_every_command_of_the_pages_runs(ran, folder, page: str):
+    """The same of every page under docs/, after the README's in the same folder."""
+    assert run_commands(PAGES[page], folder)
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):

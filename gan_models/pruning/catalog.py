@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ..channels import ChannelGroups
 
+TRAINED = "bytes in training"  # the column of `method_sizes` that says what must fit into memory
+
 _BY_COST = Setting(
     "cost_exponent",
     0.05,

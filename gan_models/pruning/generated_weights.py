@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..channels import ChannelGroups
-from .catalog import method_spec
+from .catalog import TRAINED, method_spec
 
 BYTES = 4  # float32
 STATES = 4  # a number, its gradient and Adam's two moments
@@ -124,7 +124,7 @@ def size_rows(model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
             "latents": size.latents,
             "numbers": size.numbers,
             "bytes": size.bytes,
-            "bytes in training": size.bytes_in_training,
+            TRAINED: size.bytes_in_training,
         }
         for size in sizes
     ]

@@ -108,8 +108,9 @@ def test_patterns_choose_groups():
 
 
 def test_the_ladder_leaves_room_for_the_search():
-    """Half of a short study, eight plans of a long one."""
-    assert [ladder_size(n) for n in (1, 4, 10, 16, 100)] == [2, 2, 5, 8, 8]
+    """Half of a short study, a fifth where a method learns widths, eight plans of a long one."""
+    assert [ladder_size(n, ["uniform", "widths"]) for n in (1, 4, 10, 16, 100)] == [2, 2, 5, 8, 8]
+    assert [ladder_size(n, ["uniform", "coronet"]) for n in (1, 4, 10, 16, 20, 100)] == [2, 2, 3, 3, 4, 8]
 
 
 def test_only_quotients_of_ratios_count():
@@ -126,7 +127,7 @@ def test_learned_methods_start_from_sound_settings():
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths", "magnitude"))
     assert proposals.starts("uniform") == proposals.starts("widths") == []
     starts = [proposals.decode("magnitude", point, 0) for point in proposals.starts("magnitude")]
-    assert [start.settings for start in starts] == [METHODS["magnitude"].defaults()] * 4
+    assert [start.settings for start in starts] == [METHODS["magnitude"].defaults()] * 8
     assert np.isclose(starts[0].target, 0.25 * DENSE)
     assert np.isclose(starts[-1].target, proposals.lowest)
 

@@ -285,7 +285,7 @@ def test_grid_of_a_study(monkeypatch):
 class Page(HTMLParser):
     """Checks that tags are closed, and collects text and addresses."""
 
-    VOID = {"meta", "img", "!doctype"}
+    VOID = {"meta", "img", "source", "!doctype"}
 
     def __init__(self, text):
         super().__init__()
@@ -294,7 +294,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+        self.addresses += [value for name, value in attrs if name in ("src", "srcset", "href")]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -312,7 +312,7 @@ def test_report_is_one_file_that_needs_no_network(tmp_path):
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert page.open == []
-    assert len(page.addresses) == 2
+    assert len(page.addresses) == 3  # the plot, wide and for a phone, and the pictures
     assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
     assert not {"script", "link", "iframe"} & set(page.tags)
     assert "http" not in re.sub(r"base64,[^\"]*", "", text)

@@ -15,7 +15,7 @@ from ..command_line import call, refused
 from .tiny_study import SMALL
 
 OPTIONS = {k: v for k, v in SMALL.items() if k not in ("model", "data", "budgets")}
-OPTIONS |= {"trials": 14, "finetune_steps": 100, "rungs": (0.25, 0.5), "teacher_steps": 50}
+OPTIONS |= {"trials": 14, "prune_steps": 50, "finetune_steps": 100, "rungs": (0.25, 0.5), "teacher_steps": 50}
 
 
 def search(folder, **changes):
@@ -33,6 +33,7 @@ def test_nothing_is_trained_and_everything_is_recorded(simulated):
     record = simulated.record
     assert len(record.trials) == 14
     assert {t.state for t in record.trials} == {"COMPLETE", "PRUNED"}
+    assert {t.new.method for t in record.trials} == {"uniform", "coronet", "mggc"}  # as a real search
     for trial in record.trials:
         assert trial.cost <= trial.new.target
         assert trial.attributes["plan"]
@@ -53,7 +54,7 @@ def test_the_same_study_is_simulated_the_same(simulated, tmp_path):
 def test_the_estimate_counts_the_steps_that_trials_take(simulated):
     """Hours are seconds a step times the steps of whole and stopped trials, shared by those that run at once."""
     found = estimate(simulated.record, RunOptions(max_concurrent=1))
-    steps = sum(100 if t.state == "COMPLETE" else max(t.rungs) for t in simulated.trials)
+    steps = sum(150 if t.state == "COMPLETE" else max(t.rungs) for t in simulated.trials)
     assert found.trial_hours == pytest.approx(2.0 * steps / 3600)
     assert found.teacher_hours == pytest.approx(2.0 * 50 / 3600)
     assert found.hours == pytest.approx(found.teacher_hours + found.trial_hours)
@@ -67,7 +68,7 @@ def test_it_is_marked_wherever_it_is_shown(simulated, tmp_path, monkeypatch, cap
         shown = capsys.readouterr().out
         assert SIMULATED_NOTE in shown
         assert "fd[simulated]" in shown
-        assert "rank correlation of rungs with the end: step 25:" in shown
+        assert "rank correlation of rungs with the end: step 75:" in shown
         assert call(monkeypatch, *command, "--json") == 0
         assert json.loads(capsys.readouterr().out)["simulated"] == SIMULATED_NOTE
     assert SIMULATED_NOTE.replace("'", "&#x27;") in report_html(simulated.record, tmp_path, pictures=False)

@@ -1,0 +1,146 @@
+"""A search whose methods and steps were left open takes those of the comparison, where steps and memory allow them."""
+
+import pytest
+import torch
+from ganprune.gan_models.pruning.catalog import TRAINED, method_sizes, method_spec
+from ganprune.search import default_methods
+from ganprune.search.config import OPEN, StudyConfig
+from ganprune.search.default_methods import LEAST_PRUNE_STEPS, METHODS, STEPS, WIDTHS_FROM, steps_of, with_methods
+from ganprune.search.plan import plan_study
+from ganprune.search.sides import new_network
+from ganprune.studies.run_options import RunOptions
+from hypothesis import given
+from hypothesis import strategies as st
+
+PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
+TINY = {
+    "name": "d", "model": "resnet", "model_args": {"ngf": 4, "n_blocks": 1}, "data": "builtin:shapes",
+    "budgets": ("60%",), "image_size": 16, "n_train": 8, "n_test": 8, "task_settings": {"discriminator": PATCH},
+    "metric": "shapes", "device": "cpu", "trials": 30,
+}  # fmt: skip
+TRAINING = tuple(name for name in METHODS if method_spec(name).trains)
+OTHERS = tuple(name for name in METHODS if not method_spec(name).trains)
+
+
+def config(**changes) -> StudyConfig:
+    return StudyConfig(**TINY | changes)
+
+
+def memory_of(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
+    monkeypatch.setattr(default_methods, "free_bytes", lambda device: int(free))
+
+
+def sizes() -> dict[int, int]:
+    """Bytes in training by embedding."""
+    plan = plan_study(config())
+    with torch.device("meta"):
+        rows = method_sizes("coronet", new_network(plan.config), plan.groups)
+    return {row["embedding"]: row[TRAINED] for row in rows}
+
+
+def test_nothing_given_is_uniform_plans_and_the_methods_that_won_the_comparison():
+    """Four thousand steps a trial, 30 % of them to prune in."""
+    found, notes = with_methods(config())
+    assert found.methods == METHODS == ("uniform", "coronet", "mggc", "widths")
+    assert (found.prune_steps, found.finetune_steps) == (1200, 2800)
+    assert notes == []
+
+
+def test_a_short_search_is_without_the_width_search():
+    """It takes some 30 trials until it knows which groups matter; named, it is searched in any study."""
+    assert with_methods(config(trials=WIDTHS_FROM - 1))[0].methods == ("uniform", "coronet", "mggc")
+    named = config(trials=5, methods=("uniform", "widths"), prune_steps=0, finetune_steps=9)
+    assert with_methods(named)[0].methods == ("uniform", "widths")
+
+
+def test_what_is_given_stays():
+    """Methods and steps that a user or a record names are never changed, and deciding twice changes nothing."""
+    given_all = config(methods=("magnitude", "coronet"), prune_steps=5, finetune_steps=7)
+    assert with_methods(given_all) == (given_all, [])
+    old = config(methods=("uniform", "widths", "magnitude"), prune_steps=0, finetune_steps=4000)
+    assert with_methods(old) == (old, [])
+    once, _ = with_methods(config())
+    assert with_methods(once) == (once, [])
+    assert with_methods(config(methods=("coronet",), finetune_steps=10))[0].prune_steps == 4
+
+
+@given(prune=st.integers(0, 9000), finetune=st.integers(1, 9000), trains=st.booleans())
+def test_open_steps_follow_from_those_given(prune, finetune, trains):
+    """30 % of all steps are for pruning where a method trains and none otherwise; what is given is kept."""
+    assert steps_of(prune, finetune, trains) == (prune, finetune)
+    share, same = steps_of(OPEN, finetune, trains)
+    assert same == finetune
+    assert abs(share - 0.3 * (share + finetune)) <= 1 if trains else share == 0
+    kept, rest = steps_of(prune, OPEN, trains)
+    assert kept == prune
+    assert rest >= STEPS - prune
+    assert rest >= 0.69 * (prune + rest)
+    assert sum(steps_of(OPEN, OPEN, trains)) == STEPS
+
+
+def test_with_too_few_steps_to_prune_in_the_methods_that_train_are_left_out():
+    """Of the default methods only, with a note; all steps are then fine-tuning. Steps that are given are enough."""
+    least = round(LEAST_PRUNE_STEPS * 0.7 / 0.3)
+    assert with_methods(config(finetune_steps=least))[0].methods == METHODS
+    few, notes = with_methods(config(finetune_steps=least - 3))
+    assert few.methods == OTHERS
+    assert (few.prune_steps, few.finetune_steps) == (0, least - 3)
+    assert "coronet and mggc are left out" in notes[0]
+    assert "too few to prune in" in notes[0]
+    none, notes = with_methods(config(prune_steps=0))
+    assert (none.methods, none.finetune_steps) == (OTHERS, STEPS)
+    assert "no steps to prune in" in notes[0]
+    assert with_methods(config(prune_steps=1))[0].methods == METHODS
+    with pytest.raises(ValueError, match="coronet trains before it cuts: give it --prune-steps"):
+        config(methods=("coronet",), prune_steps=0)
+
+
+def test_a_hypernetwork_that_does_not_fit_is_made_smaller_or_left_out(monkeypatch):
+    """The largest embedding that fits is fixed; where none does, coronet is left out with a note, before any trial."""
+    needed = sizes()
+    assert list(needed) == [8, 4, 2, 1]
+    alone = RunOptions(executor="local").sharing
+    for free, embedding in ((needed[8], None), (needed[8] - 1, 4), (needed[2], 2), (needed[1], 1)):
+        memory_of(monkeypatch, free)
+        plan = plan_study(config(), sharing=alone)
+        assert plan.config.methods == METHODS
+        assert plan.config.method_settings == ({"coronet.embedding": embedding} if embedding else {})
+        assert len(plan.notes) == (embedding is not None)
+    memory_of(monkeypatch, needed[1] - 1)
+    plan = plan_study(config(), sharing=alone)
+    assert plan.config.methods == plan.proposals().methods == ("uniform", "mggc", "widths")
+    assert (plan.config.prune_steps, plan.config.finetune_steps) == (1200, 2800)
+    assert any("coronet is left out: it takes" in note for note in plan.notes)
+
+
+def test_a_method_that_the_user_named_is_kept_with_a_warning(monkeypatch):
+    """Where no setting of it fits; and of settings that the study fixes nothing is changed."""
+    needed = sizes()
+    memory_of(monkeypatch, needed[1] - 1)
+    plan = plan_study(config(methods=("uniform", "coronet")), sharing=RunOptions(executor="local").sharing)
+    assert plan.config.methods == ("uniform", "coronet")
+    assert any("trials of coronet will fail: it takes" in note for note in plan.notes)
+    memory_of(monkeypatch, needed[1])
+    fixed = config(method_settings={"coronet.embedding": 8})
+    plan = plan_study(fixed, sharing=RunOptions(executor="local").sharing)
+    assert "coronet" not in plan.config.methods
+
+
+def test_memory_is_shared_by_trials_that_run_at_once(monkeypatch):
+    """Two trials need twice the memory; what is there on other machines is not known, and a resume changes nothing."""
+    memory_of(monkeypatch, 2 * sizes()[8] - 1)
+    one, two = RunOptions(max_concurrent=1), RunOptions()
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert plan_study(config(), sharing=one.sharing).config.method_settings == {}
+    assert plan_study(config(), sharing=two.sharing).config.method_settings == {"coronet.embedding": 4}
+    memory_of(monkeypatch, 1)
+    assert plan_study(config(), sharing=RunOptions(ray_address="10.0.0.1:6379").sharing).config.methods == METHODS
+    assert plan_study(config()).config.methods == METHODS
+
+
+def test_a_gpu_is_shared_by_as_many_trials_as_fit_on_it():
+    """One by default; three where each takes a third of it, if there are CPUs for three."""
+    assert RunOptions().sharing("cuda") == 1
+    assert RunOptions(gpus_per_trial=1 / 3, max_concurrent=2).sharing("cuda") == min(2, RunOptions().at_once())
+    assert RunOptions(gpus_per_trial=2).sharing("cuda") == 1
+    assert RunOptions(executor="local").sharing("cpu") == 1
