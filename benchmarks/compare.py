@@ -98,7 +98,7 @@ VARIANTS: dict[str, Variant] = {
     "slimming/pruning alone": Variant("slimming", {"objective": "gan"}),
     "slimming/8 bits": Variant("slimming", bits=8),
     "slimming/8 bits after": Variant("slimming", {"order": "sequential"}, bits=8),
-    "uniform/8 bits": Variant("uniform", bits=8),
+    **{f"{name}/8 bits": Variant(name, bits=8) for name in ("uniform", "magnitude", "coronet", "mggc")},
 }
 
 

@@ -96,15 +96,15 @@ def _insert_attributes(connection: Connection, table: Table, trial_id: int, valu
         connection.execute(insert(table), rows)
 
 
-def read_trials(storage: RDBStorage, study_id: int, trial_id: int | None = None) -> list[FrozenTrial]:
+def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> list[FrozenTrial]:
     """All trials of a study by number, as `RDBStorage.get_all_trials` gives them. Raises SQLAlchemyError.
 
     Args:
         storage: Optuna's storage.
         study_id: The study.
-        trial_id: Read this one alone.
+        only: Id of a trial to read alone.
     """
-    chosen = TRIALS.c.study_id == study_id if trial_id is None else TRIALS.c.trial_id == trial_id
+    chosen = TRIALS.c.study_id == study_id if only is None else TRIALS.c.trial_id == only
     with storage.engine.connect() as connection:
 
         def rows_of(table: Table, order: Any, *columns: Any) -> list[Any]:
