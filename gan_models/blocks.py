@@ -186,7 +186,8 @@ def _filled(value: Any, sources: Mapping[str, Sequence[Any]]) -> Any:
     if isinstance(value, Ref):
         return sources[value.kind][value.index]
     if isinstance(value, list | tuple):
-        return type(value)(_filled(item, sources) for item in value)
+        items = [_filled(item, sources) for item in value]
+        return items if isinstance(value, list) else tuple(items)  # the trace's own lists cannot be compiled
     return value
 
 

@@ -85,6 +85,18 @@ def test_a_block_keeps_no_tensor_after_its_call():
         gc.enable()
 
 
+@pytest.mark.parametrize("name", ["resnet", "unet"])
+def test_blocks_can_be_compiled_whole(name: str):
+    """torch.compile's tracer follows every block without a break (its code generation needs a compiler: not here)."""
+    _, _, _, blocks = found(name)
+    for block in {block.key: block for block in blocks.blocks}.values():
+        module, inputs = block.build(tuple(side.full for side in block.sides))
+        with torch.inference_mode():
+            expected = module(*inputs)
+            torch.compiler.reset()
+            torch.testing.assert_close(torch.compile(module, backend="eager", fullgraph=True)(*inputs), expected)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_multiplication_is_in_one_block(name: str):
     """As many weighted calls as the trace has, at most one a block, and at most two sides."""
