@@ -12,6 +12,7 @@ from . import pareto
 Floats = NDArray[np.float64]
 
 CANDIDATES = 97  # costs that are looked at, evenly spread over the logarithm of the range
+LEAST = 1e-3  # of the worst quality: lower ones are taken to be as good
 BEYOND = 1.1  # the reference point, over the worst quality and the budget
 
 
@@ -24,7 +25,7 @@ def widest_gap(
     and the new one, so that no gap that cannot be filled takes all trials.
 
     Args:
-        points_N2: Quality and cost of scored trials, both above 0; at least two that differ in cost.
+        points_N2: Quality and cost (above 0) of scored trials; at least one.
         off_front: Targets of trials that ended and are not on the front.
         running: Targets of trials that have no quality yet; they are taken to come out as expected.
         low: The lowest target.
@@ -34,8 +35,10 @@ def widest_gap(
     Returns:
         The target, from `low` to `high`.
     """
-    corner = (BEYOND * float(points_N2[:, 0].max()), BEYOND * high)
-    front_N2 = _front(points_N2)
+    worst = float(np.abs(points_N2[:, 0]).max()) or 1.0
+    corner = (BEYOND * worst, BEYOND * high)
+    front_N2 = _front(np.maximum(points_N2, [LEAST * worst, 0.0]))  # a distance near 0 may be measured below it
+    off_sorted = np.sort(np.asarray(off_front, dtype=float))
     for target in sorted(running):
         front_N2 = _front(np.vstack([front_N2, [_expected(front_N2, target), target]]))
     volume = pareto.hypervolume(front_N2, corner)
@@ -46,7 +49,7 @@ def widest_gap(
         gain = pareto.hypervolume(_front(np.vstack([front_N2, point])), corner) - volume
         below, above = front_N2[front_N2[:, 1] <= target, 1], front_N2[front_N2[:, 1] > target, 1]
         left, right = below.max(initial=0.0), above.min(initial=np.inf)
-        gain /= 1 + sum(left < other < right for other in off_front)
+        gain /= 1 + max(0, np.searchsorted(off_sorted, right) - np.searchsorted(off_sorted, left, side="right"))
         if gain > most:
             best, most = target, gain
     return best
