@@ -25,8 +25,8 @@ OPTIONS: Mapping[str, Any] = {
     "n_train": 1000,
     "n_test": 300,
     "teacher_steps": 1500,
-    "prune_steps": 120,
-    "finetune_steps": 280,
+    "prune_steps": 105,
+    "finetune_steps": 245,
     "rungs": (),
     "reduction": 0,  # ten trials are the front: none is stopped
     "teacher_recipe": {"batch_size": 4, "lr": 2e-3},
@@ -41,6 +41,7 @@ SMALL: Mapping[str, Any] = {
     "n_train": 64,
     "n_test": 32,
     "teacher_steps": 8,
+    "prune_steps": 2,
     "finetune_steps": 4,
 }
 
