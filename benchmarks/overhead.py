@@ -8,7 +8,7 @@
 Trials are simulated, so that nearly all the time is the driver's: `ask` is choosing and writing a trial, `report` two
 rungs with early stopping's decision, `tell` its start and end. Milliseconds a trial, mean of the last 20 before each
 mark; the share is of a trial of 30 s. "CPU ms" is what this process computed in that time: on a loaded machine the
-number to look at. Memory is this process's, all in; "read s" reads the study whole, as `resume` and `show` do.
+number to look at. Memory is this process's, all in; "read s" reads the study whole, as `show` does.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 from ganprune.search.samplers import Choice
 from ganprune.search.surface import Surface
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies.reader import read_study
 from ganprune.studies.store import Store
 from which_sampler import BUDGET, form_of
 
@@ -90,9 +89,7 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
     begun = time.perf_counter()
     with Store.open(url, name, folder):
         opened = time.perf_counter() - begun
-    begun = time.perf_counter()
-    read_study(url, name)
-    print(f"  opening {max(marks)} trials: {opened:.2f} s to write, {time.perf_counter() - begun:.2f} s to look at")
+    print(f"  opening {max(marks)} trials to go on with them: {opened:.2f} s")
 
 
 def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[dict[str, int], float, dict]:
@@ -106,16 +103,25 @@ def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[
     return dict(widths), float(form.predict(plan_G)), curve
 
 
+READ = """
+import time
+from ganprune.studies.reader import read_study
+begun = time.perf_counter()
+read_study({url!r}, {study!r})
+print(time.perf_counter() - begun)
+"""
+
+
 def row(groups: int, url: str, study: str, spent: list[tuple[float, float, float, float]], total: float) -> None:
     """One line of the table."""
     last = spent[-LAST:]
     ask, report, tell, cpu = (1000 * sum(part) / len(last) for part in zip(*last, strict=True))
-    whole, held, begun = ask + report + tell, megabytes(), time.perf_counter()
-    read_study(url, study)
-    read = time.perf_counter() - begun
+    whole = ask + report + tell
+    child = [sys.executable, "-c", READ.format(url=url, study=study)]  # what it takes is not this process's memory
+    read = float(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
     print(
         f"  {len(spent):7d} {groups:7d} {url.partition(':')[0].partition('+')[0]:>11s} {ask:9.1f} {report:9.1f} "
-        f"{tell:9.1f} {whole:9.1f} {cpu:9.1f} {whole / TRIAL_S / 10:7.2f} % {held:9.0f} {total:9.0f} {read:9.2f}",
+        f"{tell:9.1f} {whole:9.1f} {cpu:9.1f} {whole / TRIAL_S / 10:7.2f} % {megabytes():9.0f} {total:9.0f} {read:9.2f}",
         flush=True,
     )
 

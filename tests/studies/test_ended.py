@@ -51,7 +51,7 @@ def test_memory_is_flat(store):
     proposals = SpaceProposals(space, 0.4 * form.dense(), ("uniform", "widths", "magnitude"))
     settings = EngineSettings(1000, Choice("random"), StoppingRule((1, 2)))
     engine = Engine(store, proposals, settings, store.folder, {}, {})
-    engine._chooser._history._limit = 40  # 300 are shown of a longer study
+    engine._chooser._history._limit = 12  # 300 are shown of a longer study
 
     def run(trials):
         for _ in range(trials):
