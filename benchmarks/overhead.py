@@ -121,7 +121,8 @@ def row(groups: int, url: str, study: str, spent: list[tuple[float, float, float
     read = float(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
     print(
         f"  {len(spent):7d} {groups:7d} {url.partition(':')[0].partition('+')[0]:>11s} {ask:9.1f} {report:9.1f} "
-        f"{tell:9.1f} {whole:9.1f} {cpu:9.1f} {whole / TRIAL_S / 10:7.2f} % {megabytes():9.0f} {total:9.0f} {read:9.2f}",
+        f"{tell:9.1f} {whole:9.1f} {cpu:9.1f} {whole / TRIAL_S / 10:7.2f} % {megabytes():9.0f} "
+        f"{total:9.0f} {read:9.2f}",
         flush=True,
     )
 
