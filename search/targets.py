@@ -38,7 +38,7 @@ def widest_gap(
     front_N2 = _front(points_N2)
     for target in sorted(running):
         front_N2 = _front(np.vstack([front_N2, [_expected(front_N2, target), target]]))
-    volume = pareto.hypervolume(front_N2, corner)
+    volume, others = pareto.hypervolume(front_N2, corner), np.sort(np.asarray(off_front, dtype=float))
     best, most = high, -1.0
     for step in range(CANDIDATES):
         target = low * (high / low) ** ((step + turn) / CANDIDATES)
@@ -46,7 +46,7 @@ def widest_gap(
         gain = pareto.hypervolume(_front(np.vstack([front_N2, point])), corner) - volume
         below, above = front_N2[front_N2[:, 1] <= target, 1], front_N2[front_N2[:, 1] > target, 1]
         left, right = below.max(initial=0.0), above.min(initial=np.inf)
-        gain /= 1 + sum(left < other < right for other in off_front)
+        gain /= 1 + np.searchsorted(others, right) - np.searchsorted(others, left, side="right")
         if gain > most:
             best, most = target, gain
     return best
