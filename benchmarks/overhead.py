@@ -7,7 +7,8 @@
 
 Trials are simulated, so that nearly all the time is the driver's: `ask` is choosing and writing a trial, `report` two
 rungs with early stopping's decision, `tell` its start and end. Milliseconds a trial, mean of the last 20 before each
-mark; the share is of a trial of 30 s. Memory is this process's, all in.
+mark; the share is of a trial of 30 s. "CPU ms" is what this process computed in that time: on a loaded machine the
+number to look at. Memory is this process's, all in; "read s" reads the study whole, as `show` does.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 from ganprune.search.samplers import Choice
 from ganprune.search.surface import Surface
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies.reader import read_study
 from ganprune.studies.store import Store
 from which_sampler import BUDGET, form_of
 
@@ -57,16 +57,18 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
     proposals = SpaceProposals(space, BUDGET * form.dense(), METHODS)
     settings = EngineSettings(max(marks), Choice(sampler), StoppingRule((1, 2)), slots=1)
     name, begun = f"overhead-{groups}", time.perf_counter()
-    spent: list[tuple[float, float, float]] = []
+    spent: list[tuple[float, float, float, float]] = []
     with Store.create(url, name, folder, {}) as store:
         engine = Engine(store, proposals, settings, store.folder, {}, {})
         while len(spent) < max(marks):
-            moments = [time.perf_counter()]
+            cpu, moments = time.process_time(), [time.perf_counter()]
             request = engine.ask()
             moments.append(time.perf_counter())
+            asked = time.process_time() - cpu
             if not isinstance(request, TrialRequest):
                 raise RuntimeError(f"the engine gave {request} after {len(spent)} trials")
             widths, cost, curve = played(request, space, surface)
+            cpu = time.process_time() - asked
             moments.append(time.perf_counter())
             engine.started(request.number)
             moments.append(time.perf_counter())
@@ -80,15 +82,14 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
                 engine.stopped(request.number)
             moments.append(time.perf_counter())
             ask, _, start, report, end = (b - a for a, b in pairwise(moments))
-            spent.append((ask, report, start + end))
+            spent.append((ask, report, start + end, time.process_time() - cpu))
             if len(spent) in marks:
-                row(groups, url, spent, time.perf_counter() - begun)
+                done = time.perf_counter() - begun
+                row(groups, url, name, spent, done)
     begun = time.perf_counter()
     with Store.open(url, name, folder):
         opened = time.perf_counter() - begun
-    begun = time.perf_counter()
-    read_study(url, name)
-    print(f"  opening {max(marks)} trials: {opened:.2f} s to write, {time.perf_counter() - begun:.2f} s to look at")
+    print(f"  opening {max(marks)} trials to go on with them: {opened:.2f} s")
 
 
 def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[dict[str, int], float, dict]:
@@ -102,14 +103,26 @@ def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[
     return dict(widths), float(form.predict(plan_G)), curve
 
 
-def row(groups: int, url: str, spent: list[tuple[float, float, float]], total: float) -> None:
+READ = """
+import time
+from ganprune.studies.reader import read_study
+begun = time.perf_counter()
+read_study({url!r}, {study!r})
+print(time.perf_counter() - begun)
+"""
+
+
+def row(groups: int, url: str, study: str, spent: list[tuple[float, float, float, float]], total: float) -> None:
     """One line of the table."""
     last = spent[-LAST:]
-    ask, report, tell = (1000 * sum(part) / len(last) for part in zip(*last, strict=True))
+    ask, report, tell, cpu = (1000 * sum(part) / len(last) for part in zip(*last, strict=True))
     whole = ask + report + tell
+    child = [sys.executable, "-c", READ.format(url=url, study=study)]  # what it takes is not this process's memory
+    read = float(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
     print(
         f"  {len(spent):7d} {groups:7d} {url.partition(':')[0].partition('+')[0]:>11s} {ask:9.1f} {report:9.1f} "
-        f"{tell:9.1f} {whole:9.1f} {whole / TRIAL_S / 10:9.2f} % {megabytes():9.0f} {total:9.0f}",
+        f"{tell:9.1f} {whole:9.1f} {cpu:9.1f} {whole / TRIAL_S / 10:7.2f} % {megabytes():9.0f} "
+        f"{total:9.0f} {read:9.2f}",
         flush=True,
     )
 
@@ -183,7 +196,7 @@ def main() -> None:
         if given.start:
             start(folder)
             return
-        heads = ("ask ms", "report ms", "tell ms", "sum ms", "of 30 s", "MB", "s in all")
+        heads = ("ask ms", "report ms", "tell ms", "sum ms", "CPU ms", "of 30 s", "MB", "s in all", "read s")
         print(f"  {'trials':>7s} {'groups':>7s} {'database':>11s} " + " ".join(f"{head:>9s}" for head in heads))
         for groups in map(int, given.groups.split(",")):
             url = given.storage or f"sqlite:///{folder}/{groups}.db"

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from optuna.distributions import BaseDistribution
+
 from ..search.ledger import TrialRecord
 
 NOTHING: Mapping[str, Any] = {}  # one for all
@@ -24,17 +26,21 @@ class Ended:
     def __init__(self, read: Callable[[int], TrialRecord]):
         self._read = read
         self._at_hand: dict[int, TrialRecord] = {}
+        self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}
 
     def settled(self, record: TrialRecord) -> TrialRecord:
         """The record of a trial that has ended, to be kept: its mappings are read back when they are looked into.
 
         Its constraints and its quality by rung stay: each trial at a rung is compared with all that reached it.
         """
-        number = record.number
+        number, space = record.number, record.new.distributions
         self._keep(record)
+        if self._spaces.get(record.new.method) != space:
+            self._spaces[record.new.method] = space
         new = replace(
             record.new,
             params=Part(self, number, "params"),
+            distributions=self._spaces[record.new.method],
             request=Part(self, number, "request"),
             sampler_state=Part(self, number, "sampler_state") if record.new.sampler_state else NOTHING,
         )

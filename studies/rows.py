@@ -44,7 +44,7 @@ def template(new: NewTrial) -> FrozenTrial:
     return create_trial(
         state=TrialState.RUNNING,
         params=dict(new.params),
-        distributions=cast(dict, new.distributions),  # not copied: trials of a method share one
+        distributions=cast(dict, new.distributions),
         user_attrs=attributes,
         system_attrs=dict(new.sampler_state),
     )

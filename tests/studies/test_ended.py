@@ -45,13 +45,13 @@ def chain():
 
 
 def test_memory_is_flat(store):
-    """From trial 200 to 500 of a study with stopping and three methods, numbers stay and plans do not."""
+    """From trial 120 to 270 of a study with stopping and three methods, numbers stay and plans do not."""
     form = chain()
     surface, space = Surface.drawn(form, 0), WidthSpace(form)
     proposals = SpaceProposals(space, 0.4 * form.dense(), ("uniform", "widths", "magnitude"))
     settings = EngineSettings(1000, Choice("random"), StoppingRule((1, 2)))
     engine = Engine(store, proposals, settings, store.folder, {}, {})
-    engine._chooser._history._limit = 40  # 300 are shown of a longer study
+    engine._chooser._history._limit = 12  # 300 are shown of a longer study
 
     def run(trials):
         for _ in range(trials):
@@ -67,8 +67,8 @@ def test_memory_is_flat(store):
                 engine.stopped(request.number)
         return held(engine)
 
-    before = run(200)
-    assert run(300) - before < 300 * A_TRIAL
+    before = run(120)
+    assert run(150) - before < 150 * A_TRIAL
 
 
 def test_an_ended_trial_reads_as_it_was(store, new, url, monkeypatch):
