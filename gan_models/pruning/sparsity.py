@@ -93,10 +93,23 @@ class Sparsity:
         return float(levels[high])
 
     def cost(self, kept: NDArray[np.bool_]) -> float:
-        """Cost of keeping these channels [C]; a group that has lost all is at its floor."""
+        """Cost of keeping these channels [C]."""
+        return float((self.target.model or self.form).predict(self.widths(kept), self.target.cost))
+
+    def channel_costs(self, kept: NDArray[np.bool_]) -> Floats:
+        """What one channel of its group costs [C] > 0 beside the channels that are kept; MACs under a latency.
+
+        Costs at full width mislead: most of a trunk channel's falls with the widths around it, while one next to the
+        images costs what it did.
+        """
+        cost = "macs" if self.target.model else self.target.cost
+        per_group = self.form.gradient(self.widths(kept), cost)
+        return np.repeat(np.maximum(per_group, 1e-12 * self.form.dense(cost)), self.form.sizes)
+
+    def widths(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Widths [G] of keeping these channels [C]; a group that has lost all is at its floor."""
         counts = np.add.reduceat(kept.astype(np.int64), self._bounds[:-1]) if len(kept) else np.zeros(0)
-        widths = self.form.fit(counts, self.target.floor, self.target.multiple)
-        return float((self.target.model or self.form).predict(widths, self.target.cost))
+        return self.form.fit(counts, self.target.floor, self.target.multiple)
 
 
 def to_numpy(values: Tensor) -> Floats:
