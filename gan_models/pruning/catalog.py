@@ -105,8 +105,10 @@ METHODS: dict[str, MethodSpec] = {
             Setting("scale_rate", 0.3, low=0.03, high=3.0, log=True, note="how far gradients can move a scale"),
             Setting("weight_rate", 1.0, low=0.1, high=2.0, log=True, note="rates of the networks, of the recipe's"),
             Setting("importance_exponent", 3.0, low=0.0, high=6.0, note="weak channels shrink faster; 0 is published"),
-            Setting("cost_exponent", 0.05, low=0.0, high=0.3, note="dear channels shrink faster; 0 is published"),
-            Setting("sensitivity", 0.0, low=0.0, high=1.0, note="scales that the loss depends on shrink slower"),
+            Setting("cost_exponent", 0.25, low=0.0, high=1.0, note="dear channels shrink faster; 0 is published"),
+            Setting(
+                "sensitivity", 0.25, low=0.0, high=1.0, note="what the loss depends on shrinks slower; 0 is published"
+            ),
             Setting("knee", 0.1, low=0.02, high=1.0, log=True, note="a scale above acts as 1; 1 is published"),
             Setting("objective", "20dist+gan", choices=("20dist+gan", "dist+0.001gan", "gan"), searched=False),
             Setting("distance", "perceptual+l1", choices=("perceptual+l1", "perceptual", "l1", "mse"), searched=False),

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .latents import pull_of
 from .method import PruneJob
-from .ranking import channel_costs, l1_scores
+from .ranking import l1_scores
 from .sparsity import Sparsity, cosine, shrunk, to_numpy, to_tensor
 
 _MOMENTUM = 0.5
@@ -66,16 +66,14 @@ def shrinking(settings: Mapping[str, Any], steps: int) -> Shrinking:
 
 
 def penalties(job: PruneJob, form: Shrinking) -> np.ndarray:
-    """[C], median 1: weight of each scale in the L1 norm; all 1 is the published norm.
+    """[C], median 1: weight of each scale in the L1 norm before cost and sensitivity; all 1 is the published norm.
 
-    A channel's cost to a power, over its importance (L1 norm of its weights) to a power: the adaptive lasso (Zou
-    2006), which takes what was weak to zero first and leaves what was strong nearly as large as it was.
+    One over a channel's importance (L1 norm of its weights) to a power: the adaptive lasso (Zou 2006), which takes
+    what was weak to zero first and leaves what was strong nearly as large as it was.
     """
-    per_group = channel_costs(job.groups.form, "macs" if job.target.model else job.target.cost)
-    costs = np.repeat(np.maximum(per_group, 1e-12), list(job.groups.sizes.values()))
     scores = l1_scores(job.model, job.groups)
     importance = np.maximum(np.concatenate([scores[name] for name in job.groups.names]), 1e-3)
-    weights = costs**form.cost_exponent / importance**form.importance_exponent
+    weights = importance**-form.importance_exponent
     return weights / np.median(weights)
 
 
@@ -116,7 +114,7 @@ class ScaleSteps:
             slope = torch.zeros_like(self.scales) if gradient is None else gradient
             before = to_numpy(self.scales)
             self._momentum.mul_(_MOMENTUM).add_(slope / self._size(slope))
-            weights = self._weights * self._pull(step, slope)
+            weights = self._weights * self._prices(before) * self._pull(step, slope)
             now = self._form.rate * cosine(step, self._sparsity.steps)
             moved = self.scales - now * self._momentum
             rho = self._sparsity.rho(step, self._form.rate, before, to_numpy(moved), to_numpy(weights))
@@ -131,6 +129,13 @@ class ScaleSteps:
     def cost(self) -> float:
         """Cost of the channels whose scales are not zero."""
         return self._sparsity.cost(to_numpy(self.scales) > 0)
+
+    def _prices(self, before: np.ndarray) -> Tensor:
+        """[C]; more for channels that are dear in the network as it is now."""
+        if self._form.cost_exponent == 0:
+            return torch.ones_like(self.scales)
+        costs = self._sparsity.channel_costs(before > 0)
+        return to_tensor((costs / np.median(costs)) ** self._form.cost_exponent, self.scales)
 
     def _pull(self, step: int, slope: Tensor) -> Tensor:
         """[C]; less for scales that the loss depends on (`pull_of`)."""

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 _AIM = 0.75  # share of the steps after which the target should be met; the rest trains what is left
 _FEWEST = 0.05  # share of the steps that rho always looks ahead
 _AHEAD = 0.1  # share of the steps that a scale's present movement is believed for
+_OVER = 1 + 1e-6  # so that float32 leaves nothing of the channel whose score is the threshold
 _MEMORY = 0.8  # of the running mean of the movement
 
 
@@ -79,7 +80,7 @@ class Sparsity:
         return self._threshold(predicted / weights) / shrinking
 
     def _threshold(self, scores: Floats) -> float:
-        """The least T >= 0 at which the channels with scores above T cost at most the target."""
+        """The least T >= 0, and a rounding more, at which the channels with scores above T cost at most the target."""
         levels = np.unique(scores)
         low, high = -1, len(levels) - 1  # dropping all is taken to fit
         while high - low > 1:
@@ -90,13 +91,26 @@ class Sparsity:
                 low = middle
         if self.cost(scores > 0) <= self.target.value:
             return 0.0
-        return float(levels[high])
+        return float(levels[high]) * _OVER
 
     def cost(self, kept: NDArray[np.bool_]) -> float:
-        """Cost of keeping these channels [C]; a group that has lost all is at its floor."""
+        """Cost of keeping these channels [C]."""
+        return float((self.target.model or self.form).predict(self.widths(kept), self.target.cost))
+
+    def channel_costs(self, kept: NDArray[np.bool_]) -> Floats:
+        """What one channel of its group costs [C] > 0 beside the channels that are kept; MACs under a latency.
+
+        Costs at full width mislead: most of a trunk channel's falls with the widths around it, while one next to the
+        images costs what it did.
+        """
+        cost = "macs" if self.target.model else self.target.cost
+        per_group = self.form.gradient(self.widths(kept), cost)
+        return np.repeat(np.maximum(per_group, 1e-12 * self.form.dense(cost)), self.form.sizes)
+
+    def widths(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Widths [G] of keeping these channels [C]; a group that has lost all is at its floor."""
         counts = np.add.reduceat(kept.astype(np.int64), self._bounds[:-1]) if len(kept) else np.zeros(0)
-        widths = self.form.fit(counts, self.target.floor, self.target.multiple)
-        return float((self.target.model or self.form).predict(widths, self.target.cost))
+        return self.form.fit(counts, self.target.floor, self.target.multiple)
 
 
 def to_numpy(values: Tensor) -> Floats:

@@ -17,7 +17,9 @@ STEPS = 40
 
 def steps_of(form, sensitivity, share=0.3):
     """Scales of equal start and weight that gradients cannot move far."""
-    own = replace(shrinking(method_spec("slimming").defaults(), STEPS), rate=1e-4, sensitivity=sensitivity)
+    own = replace(
+        shrinking(method_spec("slimming").defaults(), STEPS), rate=1e-4, sensitivity=sensitivity, cost_exponent=0.0
+    )
     n = int(form.sizes.sum())
     sparsity = Sparsity(form, Target("macs", share * form.dense()), STEPS)
     return ScaleSteps(torch.ones(n), sparsity, own, np.ones(n))

@@ -87,3 +87,19 @@ def test_a_target_that_everything_meets_needs_no_sparsity(form):
     path, ratio = led(form, 1.0, 10, np.ones(n), np.zeros(n))
     assert path == [0.0] * 10
     assert ratio == 1.0
+
+
+def test_a_channel_is_priced_beside_what_is_left(form):
+    """Half of every group gone: a channel's price is what the cost loses without it, not a share of the dense one."""
+    target = Target("macs", form.dense())
+    sparsity = Sparsity(form, target, 10)
+    kept = np.concatenate([np.arange(size) < size // 2 for size in form.sizes])
+    prices, at = sparsity.channel_costs(kept), np.cumsum([0, *form.sizes])
+    for i, start in enumerate(at[:-1]):
+        without = kept.copy()
+        without[start] = False
+        assert prices[start] == pytest.approx(sparsity.cost(kept) - sparsity.cost(without))
+        assert prices[start] == prices[at[i + 1] - 1]
+    assert not np.allclose(
+        prices / prices[0], sparsity.channel_costs(kept | True) / sparsity.channel_costs(kept | True)[0]
+    )
