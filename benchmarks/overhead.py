@@ -1,6 +1,6 @@
 """What a search costs beside its trials: asking, telling and scheduling by size of the study, opening it, starting up.
 
-    python benchmarks/overhead.py                                        SQLite, 10 to 10,000 trials: about 25 minutes
+    python benchmarks/overhead.py                                SQLite, 10 to 10,000 trials: half an hour if quiet
     python benchmarks/overhead.py --marks 10,1000                                                      about 2 minutes
     python benchmarks/overhead.py --storage postgresql+psycopg://USER@HOST/NAME
     python benchmarks/overhead.py --start                              search to first training step, against plain Ray
