@@ -4,6 +4,7 @@
     python benchmarks/overhead.py --marks 10,1000                                                      about 2 minutes
     python benchmarks/overhead.py --storage postgresql+psycopg://USER@HOST/NAME
     python benchmarks/overhead.py --start                              search to first training step, against plain Ray
+    python benchmarks/overhead.py --ray 1000                      so many trials that do nothing: in Ray's workers, and here
 
 Trials are simulated, so that nearly all the time is the driver's: `ask` is choosing and writing a trial, `report` two
 rungs with early stopping's decision, `tell` its start and end. Milliseconds a trial, mean of the last 20 before each
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,10 @@ from typing import Any
 from ganprune.search.early_stopping import StoppingRule
 from ganprune.search.engine import Engine
 from ganprune.search.engine_settings import EngineSettings
+from ganprune.search.events import TrialFinished
+from ganprune.search.executor import InProcessExecutor
 from ganprune.search.proposals import SpaceProposals
+from ganprune.search.ray_executor import RayExecutor
 from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 from ganprune.search.samplers import Choice
 from ganprune.search.surface import Surface
@@ -127,6 +132,29 @@ def row(groups: int, url: str, study: str, spent: list[tuple[float, float, float
     )
 
 
+def nothing(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+    """A trial that costs nothing: what is left is what trials cost beside their training."""
+    return TrialResult("COMPLETE", request.target**-0.5, request.target, widths=request.widths)
+
+
+def ray_share(n: int, folder: Path) -> None:
+    """So many empty trials of uniform plans, in the driver itself and in Ray's workers."""
+    form = form_of(13)
+    for name, executor in (("local", InProcessExecutor()), ("ray", RayExecutor())):
+        proposals = SpaceProposals(WidthSpace(form), BUDGET * form.dense(), ("uniform",))
+        moments: list[float] = []
+        with Store.create(f"sqlite:///{folder}/{name}.db", name, folder / name, {}) as store:
+            engine = Engine(
+                store, proposals, EngineSettings(n, slots=2), store.folder, {}, {},
+                on_event=lambda event, told=moments: told.append(time.perf_counter())
+                if isinstance(event, TrialFinished) else None,
+            )  # fmt: skip
+            engine.run(executor, "overhead:nothing")
+        half = len(moments) // 2
+        each = (moments[-1] - moments[half]) / (len(moments) - 1 - half)
+        print(f"  {name:5s} {len(moments)} trials: {1000 * each:.0f} ms a trial over the second half, two at once")
+
+
 PLAIN = """
 import os, time
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -190,11 +218,15 @@ def main() -> None:
     parser.add_argument("--sampler", default=Choice().sampler)
     parser.add_argument("--storage", help="a database's URL; default: a new SQLite file")
     parser.add_argument("--start", action="store_true", help="measure the start alone")
+    parser.add_argument("--ray", type=int, default=0, metavar="N", help="measure N trials that do nothing alone")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="ganprune-overhead-"))
     try:
         if given.start:
             start(folder)
+            return
+        if given.ray:
+            ray_share(given.ray, folder)
             return
         heads = ("ask ms", "report ms", "tell ms", "sum ms", "CPU ms", "of 30 s", "MB", "s in all", "read s")
         print(f"  {'trials':>7s} {'groups':>7s} {'database':>11s} " + " ".join(f"{head:>9s}" for head in heads))
