@@ -27,6 +27,7 @@ from ..gan_models.quant_training import Quantiser
 from ..gan_models.training.loop import Networks, train
 from ..gan_models.training.seeds import mixed
 from .artifacts import read_curve, write_curve, write_json
+from .attempt import stop_reason
 from .bench import Bench, open_bench
 from .config import StudyConfig
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
@@ -258,7 +259,7 @@ class _Trial:
             widths=self.pruned.plan.widths,
             architecture=self.architecture,
             artifact=artifact | {"sha256": digest},
-            stopped=(self.watch.reason or f"stopped at step {max(self.curve, default=0)}") if stopped else None,
+            stopped=(self.watch.reason or stop_reason(max(self.curve, default=0))) if stopped else None,
             seconds=dict(self.clock.seconds),
             constraints=self._constraints(),
             worker=f"{platform.node()}:{os.getpid()} {self.bench.device} {torch.get_num_threads()} threads",
