@@ -4,7 +4,7 @@
     python benchmarks/overhead.py --marks 10,1000                                                      about 2 minutes
     python benchmarks/overhead.py --storage postgresql+psycopg://USER@HOST/NAME
     python benchmarks/overhead.py --start                              search to first training step, against plain Ray
-    python benchmarks/overhead.py --ray 1000                      so many trials that do nothing: in Ray's workers, and here
+    python benchmarks/overhead.py --ray 1000                so many trials that do nothing, in Ray's workers and here
 
 Trials are simulated, so that nearly all the time is the driver's: `ask` is choosing and writing a trial, `report` two
 rungs with early stopping's decision, `tell` its start and end. Milliseconds a trial, mean of the last 20 before each
