@@ -273,5 +273,7 @@ class _Trial:
         """Every budget after the first one: cost over bound, less 1; above 0 the trial is off the front."""
         if len(self.bench.names) > 1:
             return {}  # one budget a generator, and each one is met by its own plan
-        others = limits(self.bench.config, self.bench.groups, self.bench.latency_model)[1:]
+        latency, config = self.bench.latency, self.bench.config
+        offered = config.bits_offered() if latency is None else latency.bits(config)
+        others = limits(config, self.bench.groups, self.bench.latency_model, offered)[1:]
         return {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}
