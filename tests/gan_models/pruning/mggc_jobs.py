@@ -23,8 +23,8 @@ def encoder(images):
     return torch.nn.functional.conv2d(images, weight, stride=2).abs().mean((2, 3))
 
 
-def mggc_job(kind="paired", name="G", share=0.4, seed=0, steps=4, side=16, n=10, network=None, **settings):
-    task = make_task(kind, SETTINGS[kind], seed=3)
+def mggc_job(kind="paired", name="G", share=0.4, seed=0, steps=4, side=16, n=10, network=None, task=None, **settings):
+    task = make_task(kind, task or SETTINGS[kind], seed=3)
     torch.manual_seed(1)
     unconditional = kind == "unconditional"
     if network is None:
