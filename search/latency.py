@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from ..evaluators.measurement import Measurement
+from ..gan_models.bounds import Bound, priced_with
 from ..gan_models.channels import ChannelGroups
-from ..gan_models.cost_form import LATENCY, LATENCY_INT8, CostModel
+from ..gan_models.cost_form import LATENCY, LATENCY_INT8, CostForm, CostModel
 from ..gan_models.latency_form import LatencyForm, SummedLatency
 from ..gan_models.pruning.method import Target
 from ..gan_models.quant_settings import FULL_BITS
@@ -83,9 +84,12 @@ def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
     )
 
 
-def target_of(cost: str, value: float, multiple: int, latency: CostModel | None) -> Target:
-    """The target of a trial; `latency` prices it where it is in ms."""
-    return Target(cost, value, multiple=multiple, model=latency if cost in (LATENCY, LATENCY_INT8) else None)
+def target_of(
+    cost: str, value: float, multiple: int, form: CostForm, latency: CostModel | None, bounds: Sequence[Bound] = ()
+) -> Target:
+    """The target of a trial; `latency` prices it where it is in ms; plans that meet it meet the bounds as well."""
+    model = latency if cost in (LATENCY, LATENCY_INT8) else None
+    return Target(cost, value, multiple=multiple, model=priced_with(model or form, value, bounds) if bounds else model)
 
 
 def wants_latency(config: StudyConfig) -> bool:

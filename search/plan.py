@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..gan_models.bounds import Bound
 from ..gan_models.catalog import build
 from ..gan_models.channels import ChannelGroups
 from ..gan_models.checkpoint import load_into
-from ..gan_models.cost_form import LATENCY, CostModel
+from ..gan_models.cost_form import LATENCY, CostForm, CostModel
 from ..gan_models.quant_settings import FULL_BITS
 from ..gan_models.training.data import open_split
 from ..gan_models.training.task import make_task
-from ..spaces.budget import Budget, BudgetError, parse_budget
+from ..spaces.budget import Budget, BudgetError, describe, parse_budget
 from ..spaces.joint_widths import JointWidths
 from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
@@ -73,7 +74,8 @@ class StudyPlan:
             widths = JointWidths(form, self.cost, multiple=multiple, ties=config.tie, sides=parts)
         else:
             model = self.latency.of(self.groups) if in_ms and self.latency is not None else None
-            widths = WidthSpace(form, self.cost, multiple=multiple, ties=config.tie, model=model)
+            bounds = bounds_of(self.budgets, form, latency_model(self.latency, self.groups, ()))
+            widths = WidthSpace(form, self.cost, multiple=multiple, ties=config.tie, model=model, bounds=bounds)
         return SpaceProposals(
             widths,
             self.limit,
@@ -108,6 +110,18 @@ def limits(
             raise BudgetError(f"budget {budget.text} is for {budget.network}; this study prunes {config.prune_network}")
         found.append((budget, budget.resolve(dense, cheapest)))
     return tuple(found)
+
+
+def bounds_of(budgets: Sequence[tuple[Budget, float]], form: CostForm, latency: CostModel | None) -> tuple[Bound, ...]:
+    """What every plan of one generator has to meet beside its target: all budgets after the first.
+
+    Args:
+        budgets: As `limits` gives them.
+        form: Of the generator.
+        latency: Prices plans in ms.
+    """
+    models = {LATENCY: latency or form}
+    return tuple(Bound(budget.cost, limit, models.get(budget.cost, form)) for budget, limit in budgets[1:])
 
 
 def plan_study(
@@ -145,22 +159,38 @@ def plan_study(
     if latency is not None:
         notes += latency_notes(latency, config.channel_multiple)
     notes += [budget.note for budget, _ in budgets if budget.note]
-    parts = [(side.groups, side.limit, side.latency) for side in sides] or [(groups, budgets[0][1], model)]
-    cost = budgets[0][0].cost
+    parts = [(side.groups, ((side.budget, side.limit),), side.latency) for side in sides] or [(groups, budgets, model)]
     if sharing is not None:
         config, left_out = within_memory(config, [part for part, *_ in parts], open_methods, sharing)
         notes += left_out
-    bits = tuple(
-        each
-        for each in offered
-        if all(cheapest_plan(config, part, (each,), form)[cost] <= limit for part, limit, form in parts)
-    )
+    bits = tuple(each for each in offered if all(_within(config, each, *part) for part in parts))
+    if not bits:
+        texts = " and ".join(budget.text for budget, _ in budgets)
+        raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits: raise one of them")
     if config.quantisation.scheme == "published" and 8 not in bits:
         raise ValueError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
     if bits != offered:
-        notes.append(f"no plan of 32 bits is within {budgets[0][0].text}: all trials have {bits[0]} bits")
+        texts = " and ".join(dict.fromkeys(budget.text for budget, _ in budgets))
+        notes.append(f"no plan of 32 bits is within {texts}: all trials have {bits[0]} bits")
     dense, cheapest = dense_costs(groups, model), cheapest_plan(config, groups, offered, model)
-    return StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits)
+    plan = StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits)
+    highest, first = plan.proposals().highest, budgets[0][0]
+    if highest < plan.limit:
+        others = " and ".join(budget.text for budget, _ in budgets[1:])
+        left = f"plans within {others} cost at most {describe(highest, first.cost)} of the {first.text}"
+        plan = replace(plan, notes=(*notes, f"{left}: targets are drawn up to that"))
+    return plan
+
+
+def _within(
+    config: StudyConfig,
+    bits: int,
+    groups: ChannelGroups,
+    budgets: Sequence[tuple[Budget, float]],
+    form: CostModel | None,
+) -> bool:
+    cheapest = cheapest_plan(config, groups, (bits,), form)
+    return all(cheapest[budget.cost] <= limit for budget, limit in budgets)
 
 
 def _latency(config: StudyConfig, find_profile: Callable[[StudyConfig], LatencyProfile] | None) -> OpenedProfile | None:

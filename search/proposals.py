@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 
-from ..gan_models.cost_form import stored_cost
 from ..gan_models.pruning.catalog import fixed_for, method_spec
 from ..spaces.methods import BITS, RATIO, TARGET, MethodSpace
 from ..spaces.widths import WidthSpace, ladder
@@ -19,6 +19,7 @@ from .samplers import Decoded
 # The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
 # even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
 LOWEST_SHARE = 1 / 8
+_BINDS = 0.98  # of the budget: plans that come that close to it are at the budget
 N_STARTS = 8  # trials of a learned method at its default settings, before these are searched
 
 
@@ -49,15 +50,23 @@ class SpaceProposals:
     @property
     def lowest(self) -> float:
         """The lowest target that is drawn; plans of all bits can meet it."""
-        cost = self.widths.cost
-        priced = [replace(self.widths, cost=stored_cost(cost, bits, self.per_channel)) for bits in self.bits]
-        cheapest = max(space.cheapest() for space in priced)
-        return min(self.budget, max(self.budget * LOWEST_SHARE, 1.001 * cheapest))
+        cheapest = max(space.cheapest() for space in self._spaces)
+        return min(self.highest, max(self.highest * LOWEST_SHARE, 1.001 * cheapest))
+
+    @cached_property
+    def highest(self) -> float:
+        """The highest target that is drawn: the budget, or the most that a plan costs which meets the others too."""
+        dearest = max(space.dearest(self.budget) for space in self._spaces)
+        return self.budget if dearest > _BINDS * self.budget else dearest
+
+    @property
+    def _spaces(self) -> list[WidthSpace]:
+        return [self.widths.stored(bits, self.per_channel) for bits in self.bits]
 
     def space(self, method: str) -> MethodSpace:
         """One method's sub-space."""
         return MethodSpace(
-            method, self.widths, self.lowest, self.budget, self.fixed_target, self.bits, self.per_channel,
+            method, self.widths, self.lowest, self.highest, self.fixed_target, self.bits, self.per_channel,
             tuple(fixed_for(method, self.fixed)),
         )  # fmt: skip
 
@@ -88,8 +97,10 @@ class SpaceProposals:
         """Uniform plans from the budget down; without a method that takes widths, each method in turn."""
         given = [method for method in self.methods if method_spec(method).widths == "given"]
         starters = [m for m in given if not method_spec(m).searches_ratios][:1] or given[:1] or list(self.methods)
-        low = self.budget if self.fixed_target else self.lowest
-        targets = ladder(low, self.budget, 1 if self.fixed_target else self.n_ladder)
+        top = self.highest
+        if self.widths.bounds:  # above it uniform plans are all the same one
+            top = max(self.lowest, *(space.price(space.uniform(top)) for space in self._spaces))
+        targets = ladder(self.lowest, top, 1 if self.fixed_target else self.n_ladder)
         return [
             (method, self.space(method).defaults(target, bits))
             for i, target in enumerate(targets)
@@ -103,7 +114,7 @@ class SpaceProposals:
         """
         if method_spec(method).widths == "given":
             return []
-        targets = ladder(self.lowest, self.budget, 1 if self.fixed_target else N_STARTS)
+        targets = ladder(self.lowest, self.highest, 1 if self.fixed_target else N_STARTS)
         return [self.space(method).defaults(t, self.bits[i % len(self.bits)]) for i, t in enumerate(targets)]
 
     def takes_plans(self, method: str) -> bool:
@@ -117,7 +128,7 @@ class SpaceProposals:
         point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
         if len(self.bits) > 1:
             point[BITS] = bits
-        return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.budget)}
+        return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.highest)}
 
 
 def ladder_size(trials: int, methods: Sequence[str]) -> int:

@@ -26,6 +26,7 @@ from ..gan_models.quant_settings import FULL_BITS
 from ..gan_models.quant_training import Quantiser
 from ..gan_models.training.loop import Networks, train
 from ..gan_models.training.seeds import mixed
+from ..spaces.budget import Budget
 from .artifacts import read_curve, write_curve, write_json
 from .attempt import stop_reason
 from .bench import Bench, open_bench
@@ -33,10 +34,11 @@ from .config import StudyConfig
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .health import HealthWatch
 from .latency import target_of
-from .plan import limits
+from .plan import bounds_of, limits
 from .quantised import QUANTISATION, detach, quantise
 from .request import TrialReport, TrialRequest, TrialResult
 
+ROUNDING = 1e-9  # relative: a cost that is summed in another order is the same cost
 WEIGHTS, PLAN = "generator.safetensors", "plan.json"
 
 
@@ -91,9 +93,10 @@ def _prune(bench: Bench, request: TrialRequest) -> Pruned:
         own = replace(request, target=side.share * request.target, widths=widths)
         steps = bench.config.prune_steps // len(bench.sides)
         done[side.name] = found = _prune_one(bench, own, side.name, side.groups, side.latency, steps, discriminators)
-        target = target_of(cost_as_stored(request.cost, found.quantised), own.target, 1, side.latency)
-        cost = cost_of(side.groups.form, side.groups.form.widths(found.plan.widths), target)
-        if cost > own.target * (1 + 1e-9):
+        form, stored = side.groups.form, cost_as_stored(request.cost, found.quantised)
+        target = target_of(stored, own.target, 1, form, side.latency)
+        cost = cost_of(form, form.widths(found.plan.widths), target)
+        if cost > own.target * (1 + ROUNDING):
             raise CutMismatch(f"{side.name} costs {cost:.0f} {request.cost}, above its share {own.target:.0f}")
         kept |= {f"{side.name}.{group}": channels for group, channels in found.plan.kept.items()}
         discriminators = found.discriminators or discriminators
@@ -118,11 +121,15 @@ def _prune_one(
 ) -> Pruned:
     config = bench.config
     quantised = config.quantisation if request.bits < FULL_BITS else None
+    stored = cost_as_stored(request.cost, quantised)
+    bounds = [] if bench.sides else bounds_of(_limits(bench), groups.form, latency)
+    if quantised:
+        bounds = [bound.stored(quantised.bits, quantised.per_channel) for bound in bounds]
     job = PruneJob(
         model=bench.generators[name].cpu(),
         name=name,
         groups=groups,
-        target=target_of(cost_as_stored(request.cost, quantised), request.target, config.channel_multiple, latency),
+        target=target_of(stored, request.target, config.channel_multiple, groups.form, latency, bounds),
         widths=request.widths,
         settings={
             **method_spec(request.method).defaults(),
@@ -273,7 +280,13 @@ class _Trial:
         """Every budget after the first one: cost over bound, less 1; above 0 the trial is off the front."""
         if len(self.bench.names) > 1:
             return {}  # one budget a generator, and each one is met by its own plan
-        latency, config = self.bench.latency, self.bench.config
-        offered = config.bits_offered() if latency is None else latency.bits(config)
-        others = limits(config, self.bench.groups, self.bench.latency_model, offered)[1:]
-        return {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}
+        others = _limits(self.bench)[1:]
+        excess = {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}
+        return {text: 0.0 if abs(value) < ROUNDING else value for text, value in excess.items()}
+
+
+def _limits(bench: Bench) -> tuple[tuple[Budget, float], ...]:
+    """Every budget of the one generator that is pruned, with its bound."""
+    latency, config = bench.latency, bench.config
+    offered = config.bits_offered() if latency is None else latency.bits(config)
+    return limits(config, bench.groups, bench.latency_model, offered)

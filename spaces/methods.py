@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from ..gan_models.cost_form import stored_cost
 from ..gan_models.pruning.catalog import method_spec
 from ..gan_models.pruning.method import Setting
 from .widths import RATIO_RANGE, WidthSpace
@@ -43,8 +42,8 @@ class MethodSpace:
     Attributes:
         method: Its name in the catalog.
         widths: The space of widths.
-        low, high: Range of the target, in the cost's unit; `high` is the budget.
-        fixed_target: Whether every trial aims at the budget itself (`--mode target`).
+        low, high: Range of the target, in the cost's unit; `high` is the budget, or what the other budgets leave of it.
+        fixed_target: Whether every trial aims at `high` (`--mode target`).
         bits: What a plan may be stored in; a dimension where there are several, the first is the ladder's.
         per_channel: Whether 8-bit weights have a scale an output channel, which counts in bytes.
         fixed: Settings that the study fixes: no dimensions.
@@ -80,7 +79,7 @@ class MethodSpace:
 
     def widths_at(self, bits: int) -> WidthSpace:
         """The space of widths with plans priced as they are stored in so many bits."""
-        return replace(self.widths, cost=stored_cost(self.widths.cost, bits, self.per_channel))
+        return self.widths.stored(bits, self.per_channel)
 
     def defaults(self, target: float, bits: int | None = None) -> dict[str, Any]:
         """The point of the ladder at a target: settings at their defaults, all ratios equal."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..gan_models.cost_form import CostForm, CostModel
+from ..gan_models.bounds import Bound, priced_with
+from ..gan_models.cost_form import CostForm, CostModel, stored_cost
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.
 # Two octaves: wider draws are so far from any good plan that a short search learns nothing (one trial: 91 where uniform
 # has 39), and a group at 2 beside one at 0.5 is a factor of 4 between neighbours.
 RATIO_RANGE = (0.5, 2.0)
+_DRAWN = 64  # plans that are priced to know how much the other budgets leave of the first
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class WidthSpace:
         multiple: Widths are multiples of this, or full.
         ties: Patterns of group names (shell style); all groups that match one share one ratio.
         model: Prices plans in the place of the form (a latency table).
+        bounds: The other budgets: a plan is at or under each of them as well.
     """
 
     form: CostForm
@@ -36,6 +39,7 @@ class WidthSpace:
     multiple: int = 1
     ties: tuple[str, ...] = ()
     model: CostModel | None = None
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -45,6 +49,11 @@ class WidthSpace:
     def _owner(self, group: str) -> str:
         return next((pattern for pattern in self.ties if fnmatchcase(group, pattern)), group)
 
+    def stored(self, bits: int, per_channel: bool) -> WidthSpace:
+        """The same space with plans priced as they are stored in so many bits."""
+        bounds = tuple(bound.stored(bits, per_channel) for bound in self.bounds)
+        return replace(self, cost=stored_cost(self.cost, bits, per_channel), bounds=bounds)
+
     def decode(self, ratios: Mapping[str, float], target: float) -> dict[str, int]:
         """Widths in proportion to the ratios (only their quotients count), scaled to meet the target from below.
 
@@ -53,7 +62,8 @@ class WidthSpace:
             KeyError: A dimension is missing.
         """
         values = [ratios[self._owner(name)] for name in self.form.names]
-        widths = self.form.solve(values, target, self.cost, self.floor, self.multiple, self.model)
+        model = priced_with(self.model or self.form, target, self.bounds) if self.bounds else self.model
+        widths = self.form.solve(values, target, self.cost, self.floor, self.multiple, model)
         return dict(zip(self.form.names, widths.tolist(), strict=True))
 
     def encode(self, widths: Mapping[str, int]) -> dict[str, float]:
@@ -71,6 +81,22 @@ class WidthSpace:
     def uniform(self, target: float) -> dict[str, int]:
         """The plan with the same ratio everywhere. Raises InfeasibleBudget."""
         return self.decode(dict.fromkeys(self.dimensions, 1.0), target)
+
+    def dearest(self, target: float) -> float:
+        """The most that a plan of the space costs at or under a target: less than it where another budget binds.
+
+        Found among the uniform plan and others drawn from the space.
+        """
+        if not self.bounds:
+            return target
+        draw, (low, high) = np.random.default_rng(0), np.log(RATIO_RANGE)
+        ratios = np.exp(draw.uniform(low, high, (_DRAWN, len(self.dimensions))))
+        ratios[0] = 1.0
+        return max(self.price(self.decode(dict(zip(self.dimensions, row, strict=True)), target)) for row in ratios)
+
+    def price(self, widths: Mapping[str, int]) -> float:
+        """Cost of a plan, in the unit of targets."""
+        return float((self.model or self.form).predict(self.form.widths(widths), self.cost))
 
     def cheapest(self) -> float:
         """Cost of the smallest plan."""

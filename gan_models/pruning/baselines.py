@@ -40,7 +40,7 @@ class Magnitude:
     def prune(self, job: PruneJob) -> Pruned:
         """Cuts to the target. Raises InfeasibleBudget."""
         form = job.groups.form
-        per_channel = channel_costs(form, "macs" if job.target.model else job.target.cost)
+        per_channel = channel_costs(form, job.target.exact_cost)
         exponent = float(job.settings["cost_exponent"])
         scores = {
             name: score / np.maximum(cost, 1e-12) ** exponent

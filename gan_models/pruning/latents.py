@@ -43,7 +43,7 @@ def teacher_magnitudes(
     Our reconstruction.
     """
     form = groups.form
-    per_channel = channel_costs(form, "macs" if target.model else target.cost)
+    per_channel = channel_costs(form, target.exact_cost)
     scores = l1_scores(model, groups)
     flat = np.concatenate(
         [scores[name] / max(cost, 1e-12) ** cost_exponent for name, cost in zip(form.names, per_channel, strict=True)]

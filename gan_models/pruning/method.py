@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ..cost_form import LATENCY, LATENCY_INT8
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -114,7 +116,7 @@ class Target:
         value: Upper bound in that unit.
         floor: Fewest channels a group keeps.
         multiple: Widths are multiples of this, or full.
-        model: Prices plans where it is not the exact cost form (a latency table).
+        model: Prices plans where it is not the exact cost form (a latency table, several budgets at once).
     """
 
     cost: str
@@ -122,6 +124,11 @@ class Target:
     floor: int = 1
     multiple: int = 1
     model: CostModel | None = None
+
+    @property
+    def exact_cost(self) -> str:
+        """The cost form's own cost to take gradients of: MACs where the target is in ms."""
+        return "macs" if self.cost in (LATENCY, LATENCY_INT8) else self.cost
 
 
 class FeatureMaps(Protocol):

@@ -109,7 +109,7 @@ def _batch_size(job: PruneJob) -> int:
 
 
 def _generator_player(job: PruneJob, stage: Stage) -> Player:
-    cost = "macs" if job.target.model is not None else job.target.cost
+    cost = job.target.exact_cost
     priced = job.target.model or job.groups.form
     dense = float(priced.predict(job.groups.form.sizes, job.target.cost))
     share = min(1.0, job.target.value / dense)

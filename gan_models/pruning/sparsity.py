@@ -103,7 +103,7 @@ class Sparsity:
         Costs at full width mislead: most of a trunk channel's falls with the widths around it, while one next to the
         images costs what it did.
         """
-        cost = "macs" if self.target.model else self.target.cost
+        cost = self.target.exact_cost
         per_group = self.form.gradient(self.widths(kept), cost)
         return np.repeat(np.maximum(per_group, 1e-12 * self.form.dense(cost)), self.form.sizes)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from ganprune.gan_models.bounds import Bound
 from ganprune.gan_models.catalog import build
 from ganprune.gan_models.groups import find_groups
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed
@@ -48,6 +49,46 @@ def test_points_decode_inside_their_target(method, seed, budget, tied):
     for name, dist in space.distributions().items():
         assert dist._contains(dist.to_internal_repr(point.params[name]))
     assert set(point.params) == set(space.distributions())
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 9999), budget=st.floats(0.1, 0.9), params=st.floats(0.05, 0.9), memory=st.floats(0.05, 0.9),
+    multiple=st.sampled_from([1, 4]),
+)  # fmt: skip
+def test_a_plan_meets_every_budget_and_leaves_little_of_the_one_that_binds(seed, budget, params, memory, multiple):
+    """Decoded under three budgets a plan is at or under each, and no group can be widened within all of them."""
+    bounds = tuple(
+        Bound(cost, share * FORM.dense(cost), FORM) for cost, share in (("params", params), ("bytes", memory))
+    )
+    widths = WidthSpace(FORM, multiple=multiple, bounds=bounds)
+    point = draw(MethodSpace("widths", WidthSpace(FORM), 0.02 * DENSE, budget * DENSE), seed)
+    ratios = {name.removeprefix("ratio:"): value for name, value in point.items() if name.startswith("ratio:")}
+    plan = FORM.widths(widths.decode(ratios, budget * DENSE))
+    shares = [FORM.predict(plan) / (budget * DENSE), *(FORM.predict(plan, b.cost) / b.limit for b in bounds)]
+    assert max(shares) <= 1 + 1e-12
+    wider = plan + multiple * np.eye(len(plan), dtype=int)
+    wider = wider[(wider <= FORM.sizes).all(1)]
+    over = [FORM.predict(wider) / (budget * DENSE), *(FORM.predict(wider, b.cost) / b.limit for b in bounds)]
+    assert max(shares) >= 0.998 or (np.max(over, axis=0) > 1).all()
+    assert widths.dearest(budget * DENSE) <= budget * DENSE
+
+
+def test_targets_are_drawn_up_to_what_the_other_budgets_leave():
+    """A bound that binds lowers the highest target to what some plan can cost; the ladder has no plan twice."""
+
+    def under(share: float) -> SpaceProposals:
+        bounds = (Bound("params", share * FORM.dense("params"), FORM),)
+        return SpaceProposals(WidthSpace(FORM, bounds=bounds), 0.5 * DENSE, ("uniform", "widths"), n_ladder=6)
+
+    assert under(0.99).highest == 0.5 * DENSE
+    tight = under(0.1)
+    uniform = tight.widths.price(tight.widths.uniform(0.5 * DENSE))
+    assert uniform < tight.highest < 0.4 * DENSE  # plans of other shapes cost more within the same parameters
+    plans = [tight.decode(method, params, 0).identity for method, params in tight.ladder()]
+    assert len(set(plans)) == len(plans) == 6
+    for method in tight.methods:
+        assert tight.distributions(method)["target"].high == tight.highest
 
 
 @settings(max_examples=25, deadline=None)

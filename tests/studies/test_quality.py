@@ -21,6 +21,9 @@ from ..command_line import call, refused
 from .tiny_study import made, new_folder
 
 N = 24
+ROUNDING = (
+    1e-6  # of a measurement done again: convolutions may round otherwise where the weights lie elsewhere in memory
+)
 
 
 @cache
@@ -107,12 +110,11 @@ def test_statistics_are_written_and_read(folders, monkeypatch, capsys):
 
 
 def test_a_bundle_on_its_data_is_at_its_cards_number(monkeypatch, capsys, tmp_path):
-    """A bundle fed the data of its study measures what the trial measured, bit for bit; other real images may be given."""
+    """A bundle fed the data of its study measures what the trial measured; other real images may be given."""
     trial = measurements_of(made().record.trials[2])
     found = said(capsys, monkeypatch, "fid", exported(2), "builtin:shapes", "--metric", "shapes")
-    assert {m["name"]: m["value"] for m in found["measurements"]} == {
-        m.name: m.value for m in trial if not m.protocol.startswith(("counted", "largest"))
-    }
+    recorded = {m.name: m.value for m in trial if not m.protocol.startswith(("counted", "largest"))}
+    assert {m["name"]: m["value"] for m in found["measurements"]} == pytest.approx(recorded, rel=ROUNDING)
     assert found["measurements"][0]["protocol"] == trial[0].protocol
     other = said(
         capsys, monkeypatch, "fid", exported(2), "builtin:shapes", "--metric", "shapes", "--protocol",
@@ -161,19 +163,20 @@ def test_compare_trials_and_bundles(monkeypatch, capsys, tmp_path):
     where = ["--storage", url, "--artifacts", study.root]
     found = said(capsys, monkeypatch, "compare", "tiny:0", "tiny:2", *where)
     recorded = [study.record.trials[i].quality for i in (0, 2)]
-    assert [found["distance_a"], found["distance_b"]] == recorded
+    assert [found["distance_a"], found["distance_b"]] == pytest.approx(recorded, rel=ROUNDING)
     bundles = said(
         capsys, monkeypatch, "compare", exported(0), exported(2), "--data", "builtin:shapes", "--metric", "shapes"
     )
-    assert (bundles["p"], bundles["distance_a"]) == (found["p"], found["distance_a"])
+    both = (found["p"], found["distance_a"])
+    assert (bundles["p"], bundles["distance_a"]) == pytest.approx(both, rel=ROUNDING)
     assert found["matched"] is bundles["matched"] is True
     same = said(capsys, monkeypatch, "compare", "tiny:teacher", "tiny:teacher", *where)
     assert (same["p"], same["difference"]["value"]) == (1.0, 0.0)
     assert "cannot tell A from B" in same["verdict"]
     mixed = said(capsys, monkeypatch, "compare", "tiny:0", exported(2), *where)
-    assert (mixed["distance_b"], mixed["p"]) == (found["distance_b"], found["p"])
+    assert (mixed["distance_b"], mixed["p"]) == pytest.approx((found["distance_b"], found["p"]), rel=ROUNDING)
     quality = said(capsys, monkeypatch, "fid", "tiny:2", *where)
-    assert quality["measurements"][0]["value"] == recorded[1]
+    assert quality["measurements"][0]["value"] == pytest.approx(recorded[1], rel=ROUNDING)
 
 
 BAD = [

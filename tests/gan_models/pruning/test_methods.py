@@ -1,8 +1,11 @@
 """The contract of every pruning method that needs no training, and what magnitude is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from ganprune.gan_models.bounds import BindingCost, Bound
 from ganprune.gan_models.catalog import build
 from ganprune.gan_models.cost_form import InfeasibleBudget
 from ganprune.gan_models.groups import find_groups
@@ -40,6 +43,18 @@ def test_methods_meet_the_target_from_below(method: str, network: str):
     assert all(torch.equal(before[name], value) for name, value in given.model.state_dict().items())
     again = make_method(method).prune(given)
     assert again.plan == pruned.plan
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_learned_plans_meet_a_second_budget_too(network: str):
+    """With parameters bound to less than the target leaves, a plan reaches that bound from below instead."""
+    given = job(network, "magnitude", 0.3)
+    form, limit = given.groups.form, 0.1 * given.groups.form.dense("params")
+    model = BindingCost(form, given.target.value, (Bound("params", limit, form),))
+    pruned = make_method("magnitude").prune(replace(given, target=replace(given.target, model=model)))
+    widths = form.widths(pruned.plan.widths)
+    assert form.predict(widths) <= given.target.value
+    assert 0.97 * limit <= form.predict(widths, "params") <= limit
 
 
 @pytest.mark.parametrize("method", UNTRAINED)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from ganprune.gan_models.bounds import BindingCost, Bound
 from ganprune.gan_models.catalog import build
 from ganprune.gan_models.groups import find_groups
 from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
@@ -51,6 +52,18 @@ def test_trained_methods_land_on_the_target_and_repeat_themselves(method: str):
     assert again.plan == pruned.plan
     mine, theirs = pruned.model.state_dict(), again.model.state_dict()
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_trained_methods_meet_a_second_budget_too(method: str):
+    """With parameters bound to less than the target leaves, the plan reaches that bound from below instead."""
+    given = job(method)
+    form, limit = given.groups.form, 0.15 * given.groups.form.dense("params")
+    model = BindingCost(form, given.target.value, (Bound("params", limit, form),))
+    pruned = make_method(method).prune(replace(given, target=replace(given.target, model=model)))
+    widths = form.widths(pruned.plan.widths)
+    assert form.predict(widths) < 0.97 * given.target.value
+    assert 0.97 * limit <= form.predict(widths, "params") <= limit
 
 
 @pytest.mark.parametrize("method", TRAINED)
