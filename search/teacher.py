@@ -63,6 +63,11 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         if not config.recipe.distils:
             raise ValueError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
         notes.append(f"one generator given: {settings['directions'][0]} is distilled, without cycle")
+    if config.teacher and not config.teacher_discriminator:
+        notes.append(
+            "no --teacher-discriminator: one is trained against the frozen teacher first, for "
+            f"{config.teacher_steps:,} steps (--teacher-steps)"
+        )
     if task != "unconditional":
         judge = dict(settings.get("discriminator", {}))
         settings["discriminator"] = judge | {"n_layers": judge.get("n_layers", _patch_layers(config.image_size))}

@@ -78,7 +78,8 @@ def test_a_search_is_launched_resumed_and_exported(place, monkeypatch, capsys):
 
 
 def test_a_trained_teacher_is_a_teacher_for_a_search(place, monkeypatch, capsys):
-    """`train` writes weights that `--teacher` and `--teacher-discriminator` take; the search then trains neither."""
+    """`train` writes weights that `--teacher` and `--teacher-discriminator` take; with both the search trains neither,
+    with the teacher alone it says for how long it will train a discriminator first."""
     shape = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", "16", "--data", "builtin:shapes"]
     assert call(monkeypatch, "train", *shape, "--steps", 2, "--batch-size", 2, "--out", "t.safetensors") == 0
     assert (place / "t.safetensors").is_file()
@@ -86,9 +87,15 @@ def test_a_trained_teacher_is_a_teacher_for_a_search(place, monkeypatch, capsys)
     sizes = ["--n-train", 8, "--n-test", 8, "--trials", 1, "--budget", "50%", "--methods", "uniform"]
     weights = ["--teacher", "t.safetensors", "--data", "builtin:shapes", "--metric", "shapes", "--executor", "local"]
     steps = ["--teacher-steps", 2, "--finetune-steps", 1, "--batch-size", 2]
-    assert call(monkeypatch, "search", *shape[:6], *weights, *sizes, *steps, "--ndf", 4) == 0
-    record = json.loads((place / "ganprune-artifacts" / "search" / "teacher" / "teacher.json").read_text())
-    assert record["origin"]["G"]["file"] == "t.safetensors"
+    note = "no --teacher-discriminator: one is trained against the frozen teacher first, for 2 steps"
+    judge = ["--teacher-discriminator", "t.discriminator.safetensors"]
+    for study, given, trained in (("alone", ["--ndf", 4], True), ("both", judge, False)):
+        capsys.readouterr()
+        assert call(monkeypatch, "search", "--study", study, *shape[:6], *weights, *sizes, *steps, *given) == 0
+        assert (note in " ".join(capsys.readouterr().err.split())) == trained
+        record = json.loads((place / "ganprune-artifacts" / study / "teacher" / "teacher.json").read_text())
+        assert record["origin"]["G"]["file"] == "t.safetensors"
+        assert (record["seconds"] > 0) == trained
 
 
 def test_options_come_from_a_file_and_flags_win(place, monkeypatch, capsys):
