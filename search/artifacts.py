@@ -14,6 +14,7 @@ from .remote import RemoteFolder, cache_of, is_url
 from .request import TrialRequest, TrialResult, plain
 
 RESULT = "result.json"
+OWNER = "study.json"  # in a study's folder: which study's files they are
 CURVE = "curve.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -144,6 +145,44 @@ class StudyFolder:
         """Copies what was kept of the study to this machine; training states stay where they are."""
         if self.remote:
             self.behind().pull(self.path, without=("checkpoint", "prune"))
+
+    def claim(self, study_id: str, new: bool) -> None:
+        """Marks the folder as the one of a study, so that no other study of the same name takes up its files.
+
+        Args:
+            study_id: Of the study, as its record has it.
+            new: Whether the study has no files yet: then any that are there are another's.
+
+        Raises:
+            ValueError: It holds another study's files.
+        """
+        owner = self._owner()
+        if owner not in ("", study_id) or (new and not owner and self._holds_files()):
+            place = f"{self.remote}/{self.study}" if self.remote else str(self.path)
+            raise ValueError(
+                f"{place} holds the files of another study named {self.study!r} (of another database, or of one that "
+                "is gone): --artifacts names another place, --study another name; remove the folder if nothing of it "
+                "is wanted"
+            )
+        mark = {"id": study_id, "study": self.study}
+        if self.remote:
+            if (read_json(self.path / OWNER) or {}).get("id") != study_id:
+                shutil.rmtree(self.path, ignore_errors=True)  # this machine's copy of what was there before
+            if not owner:
+                self.behind().write(OWNER, json.dumps(mark).encode())
+        if self.remote or not owner:
+            write_json(self.path / OWNER, mark)
+
+    def _owner(self) -> str:
+        if not self.remote:
+            return str((read_json(self.path / OWNER) or {}).get("id", ""))
+        content = self.behind().read(OWNER)
+        return "" if content is None else str(json.loads(content).get("id", ""))
+
+    def _holds_files(self) -> bool:
+        if self.remote:
+            return self.behind().size("teacher") > 0 or self.behind().size("0") > 0
+        return (self.path / "teacher").exists() or any(path.name.isdigit() for path in self.path.glob("*"))
 
     def result(self, number: int) -> TrialResult | None:
         """What trial `number` left on disk, if it came so far."""

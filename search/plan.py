@@ -22,7 +22,7 @@ from ..spaces.widths import WidthSpace, select
 from .bench import groups_of
 from .config import StudyConfig
 from .default_methods import within_memory
-from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency
+from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency, with_own_profile
 from .latency_profile import LatencyProfile
 from .proposals import SpaceProposals
 from .sides import Side, cheapest_plan, dense_costs, sides_of
@@ -63,6 +63,13 @@ class StudyPlan:
     def limit(self) -> float:
         """The first budget's bound; the sum of both where both directions are pruned."""
         return sum(side.limit for side in self.sides) or self.budgets[0][1]
+
+    def kept_in(self, folder: Path) -> StudyPlan:
+        """The plan with a generator's own file and the latency profile copied to the study's folder."""
+        config = with_own_source(self.config, folder)
+        if self.latency is not None:
+            config = with_own_profile(config, self.latency.profile, folder)
+        return replace(self, config=config)
 
     def proposals(self) -> SpaceProposals:
         """The spaces of all methods."""

@@ -77,8 +77,7 @@ class RemoteFolder:
                 name = path.relative_to(local).as_posix()
                 mark = (len(content), int.from_bytes(hashlib.sha256(content).digest()[:6], "big"))
                 if self.sent.get(name) != mark:
-                    self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
-                    self._system.pipe_file(self._at(name), content)
+                    self.write(name, content)
                     self.sent[name] = mark
             for name in [name for name in self.sent if not (local / name).exists()]:
                 with contextlib.suppress(FileNotFoundError):
@@ -120,6 +119,11 @@ class RemoteFolder:
             return self._system.cat_file(self._at(name))
         except FileNotFoundError:
             return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes one file in one piece."""
+        self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+        self._system.pipe_file(self._at(name), content)
 
     def size(self, name: str) -> int:
         """Bytes of a file or folder; 0 where there is none."""

@@ -22,9 +22,8 @@ from ..search.config import StudyConfig
 from ..search.engine import Engine
 from ..search.events import Listener, SearchEnded, ignore
 from ..search.interrupts import HandedBack
-from ..search.latency import with_own_profile
 from ..search.ledger import TrialRecord
-from ..search.plan import StudyPlan, plan_study, with_own_source
+from ..search.plan import StudyPlan, plan_study
 from ..search.remote import is_url
 from ..search.teacher import make_teacher
 from .card import Card
@@ -118,18 +117,17 @@ class Search:
             on_teacher: Called with (step, steps, losses) while the teacher is trained.
 
         Raises:
-            ValueError: The configuration does not fit network or data, or a study of this name exists.
+            ValueError: The configuration does not fit network or data, or a study of this name exists, or its files.
             RuntimeError: The database cannot be used, or training failed.
         """
         plan, root = self.plan(), self.artifacts_root()
         source = StudyFolder.at(root, self.name).path / "source"
-        config = with_own_source(plan.config, source)
-        if plan.latency is not None:
-            config = with_own_profile(config, plan.latency.profile, source)
-        plan = replace(plan, config=config)
-        attributes = self.attributes(plan, root)
+
+        def attributes() -> dict[str, Any]:
+            return self.attributes(plan.kept_in(source), root)
+
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
-            _search(store, plan, self.run_options, on_event, on_teacher)
+            _search(store, plan.kept_in(source), self.run_options, on_event, on_teacher)
         return Study.open(self.name, self.storage, root, PATIENCE_S)
 
 

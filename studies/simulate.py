@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..search.engine import Engine
 from ..search.events import Listener, ignore
@@ -68,7 +69,10 @@ def simulate(search: Search, on_event: Listener = ignore, seconds_per_step: floa
     else:
         times = StepTimes.constant(seconds_per_step)
     root = search.artifacts_root()
-    attributes = search.attributes(plan, root) | {SIMULATED: True}
+
+    def attributes() -> dict[str, Any]:
+        return search.attributes(plan, root) | {SIMULATED: True}
+
     teacher = simulated_teacher(plan.config, times)
     with Store.create(search.storage, search.name, root, attributes, options.max_attempts) as store:
         store.set_attribute(TEACHER, teacher)

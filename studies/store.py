@@ -1,8 +1,9 @@
 """The ledger over Optuna's tables: the only class that writes trials."""
 
 import contextlib
+import uuid
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from .storage import open_storage, shown
 from .writer import RowWriter
 
 OBJECTIVES = ("quality", "cost")
+ID = "ganprune.id"  # also in the study's folder: its files are this study's and no other's
 LOST = "lost"  # why a trial was last put back without an end
 
 
@@ -59,7 +61,12 @@ class Store:
 
     @classmethod
     def create(
-        cls, url: str, study: str, artifacts: str | Path, attributes: Mapping[str, Any], max_attempts: int = 5
+        cls,
+        url: str,
+        study: str,
+        artifacts: str | Path,
+        attributes: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        max_attempts: int = 5,
     ) -> Self:
         """Make a study and open it.
 
@@ -68,11 +75,12 @@ class Store:
             study: Its name.
             artifacts: The folder that holds the artifacts of all studies.
             attributes: JSON by name: `ganprune.config`, `ganprune.version`, `ganprune.teacher`, ...;
-                with `ganprune.cost_limit` (a number) a trial whose cost is above it is infeasible.
+                with `ganprune.cost_limit` (a number) a trial whose cost is above it is infeasible. Or what makes them,
+                called once the study's folder is its own.
             max_attempts: See the class.
 
         Raises:
-            ValueError: a study of this name exists, or the name cannot be used.
+            ValueError: a study of this name exists, or files of one, or the name cannot be used.
             StudyLocked: another process makes or runs it.
             StorageError: the database cannot be used.
         """
@@ -80,22 +88,12 @@ class Store:
         lock = lock_study(url, study)
         try:
             storage = open_storage(url, write=True)
-            existing = {found.study_name: found for found in storage.get_all_studies()}.get(study)
-            if existing is None:
-                study_id = storage.create_new_study([StudyDirection.MINIMIZE] * len(OBJECTIVES), study)
-            else:
-                study_id = existing._study_id
-                # a crash while a study was made leaves it without trials and without the mark written last
-                half_made = SCHEMA not in existing.user_attrs and not storage.get_all_trials(study_id)
-                if not half_made or any(not key.startswith("ganprune.") for key in existing.user_attrs):
-                    raise ValueError(
-                        f"study {study!r} exists in {shown(url)}; `ganprune resume {study}` goes on with it, "
-                        f"`ganprune delete {study}` removes it, --study names another"
-                    )
+            study_id = _new_study(storage, url, folder)
+            given = attributes() if callable(attributes) else attributes
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 optuna.load_study(study_name=study, storage=storage).set_metric_names(list(OBJECTIVES))
-            for key, value in {**attributes, SCHEMA: SCHEMA_VERSION}.items():
+            for key, value in {**given, SCHEMA: SCHEMA_VERSION}.items():
                 storage.set_study_user_attr(study_id, key, plain(value))
             return cls(storage, url, folder, lock, max_attempts)
         except BaseException:
@@ -108,6 +106,7 @@ class Store:
 
         Raises:
             KeyError: no such study; the message names those there are.
+            ValueError: the folder holds the files of another study of this name.
             StudyLocked: another process runs it.
             StorageError: the database cannot be used.
         """
@@ -118,6 +117,9 @@ class Store:
         try:
             folder = StudyFolder.at(artifacts, study)
             store = cls(open_storage(url, write=True), url, folder, lock, max_attempts)
+            study_id = store.attributes.get(ID) or uuid.uuid4().hex  # made before there were any
+            folder.claim(study_id, new=False)
+            store.set_attribute(ID, study_id)
             for record in store._in_state("RUNNING"):  # the lock is ours: whoever ran them is dead
                 store.requeue(record.number, "its driver died" if record.attempt else "")
             return store
@@ -247,6 +249,33 @@ class Store:
             return record
         self._writer.forget(number)
         return self._ended.settled(record)
+
+
+def _new_study(storage: RDBStorage, url: str, folder: StudyFolder) -> int:
+    """A study without trials that has an id, and its folder to itself; one left half made by a crash is taken up."""
+    existing = {found.study_name: found for found in storage.get_all_studies()}.get(folder.study)
+    directions = [StudyDirection.MINIMIZE] * len(OBJECTIVES)
+    if existing is None:
+        study_id, attributes = storage.create_new_study(directions, folder.study), {}
+    else:
+        study_id, attributes = existing._study_id, existing.user_attrs
+        # the mark that is written last is missing, and nothing in it is anybody else's
+        half_made = SCHEMA not in attributes and not storage.get_all_trials(study_id)
+        ours = existing.directions == directions and all(key.startswith("ganprune.") for key in attributes)
+        if not (half_made and ours):
+            raise ValueError(
+                f"study {folder.study!r} exists in {shown(url)}; `ganprune resume {folder.study}` goes on with it, "
+                f"`ganprune delete {folder.study}` removes it, --study names another"
+            )
+    identity = attributes.get(ID) or uuid.uuid4().hex
+    storage.set_study_user_attr(study_id, ID, identity)
+    try:
+        folder.claim(identity, new=True)
+    except ValueError:
+        if existing is None:
+            storage.delete_study(study_id)
+        raise
+    return study_id
 
 
 def delete_study(url: str, study: str, artifacts: str | Path) -> None:

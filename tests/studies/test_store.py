@@ -1,10 +1,11 @@
 import math
 import pickle
+import shutil
 import warnings
 
 import optuna
 import pytest
-from ganprune.search.artifacts import write_result
+from ganprune.search.artifacts import OWNER, write_result
 from ganprune.search.request import TrialReport, TrialRequest, TrialResult
 from ganprune.studies.lock import StudyLocked
 from ganprune.studies.reader import list_studies, read_study
@@ -209,6 +210,56 @@ def test_names_must_be_free_to_create_and_there_to_open(store, url, tmp_path):
     with pytest.raises(ValueError, match="exists"):
         Store.create(url, "foreign", tmp_path / "a", {})
     assert [s.name for s in list_studies(url)] == ["s"]
+
+
+def test_a_study_takes_up_no_other_studys_files(store, new, url, tmp_path):
+    """A folder belongs to one study: another database's of the same name, or one made after its database was lost, is
+    refused before anything is written to either; nor does opening or deleting that study touch these files."""
+    store.create_trial(new())
+    put_on_disk(store, 0)
+    store.close()
+    other = f"sqlite:///{tmp_path}/other.db"
+    with pytest.raises(ValueError, match=r"holds the files of another study named 's'.*--artifacts names another"):
+        Store.create(other, "s", tmp_path / "a", pytest.fail)
+    assert list_studies(other) == ()
+    assert optuna.get_all_study_names(other) == []
+    Store.create(other, "s", tmp_path / "b", {}).close()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*")}
+    for touch in (Store.open, delete_study):
+        with pytest.raises(ValueError, match="holds the files of another study"):
+            touch(other, "s", tmp_path / "a")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*")} == before
+    (tmp_path / "a" / "s" / OWNER).unlink()  # files of which nobody knows whose they are
+    with pytest.raises(ValueError, match="holds the files of another study"):
+        Store.create(f"sqlite:///{tmp_path}/third.db", "s", tmp_path / "a", {})
+    with Store.open(url, "s", tmp_path / "a") as again:  # their own study's, which was made before folders were marked
+        assert again.folder.result(0) is not None
+    assert (tmp_path / "a" / "s" / OWNER).is_file()
+
+
+def test_artifacts_behind_a_url_belong_to_one_study_too(url, tmp_path, monkeypatch):
+    """The mark is behind the URL; this machine's copy of a study that is gone from there is not taken up."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    behind = f"file://{tmp_path}/bucket"
+    Store.create(url, "s", behind, {}).close()
+    other = f"sqlite:///{tmp_path}/other.db"
+    with pytest.raises(ValueError, match="bucket/s holds the files of another study"):
+        Store.create(other, "s", behind, {})
+    with Store.open(url, "s", behind) as store:
+        stale = store.folder.teacher / "teacher.json"
+        stale.parent.mkdir()
+        stale.write_text("{}")
+    shutil.rmtree(tmp_path / "bucket")
+    Store.create(other, "s", behind, {}).close()
+    assert not stale.exists()
+
+
+def test_a_foreign_study_is_not_taken_over_because_it_is_empty(url, tmp_path):
+    """One that maximises, or has another number of objectives, is somebody else's even without trials."""
+    for name, directions in (("up", ["maximize", "maximize"]), ("one", ["minimize"])):
+        optuna.create_study(study_name=name, storage=url, directions=directions)
+        with pytest.raises(ValueError, match=f"study '{name}' exists"):
+            Store.create(url, name, tmp_path / "a", {})
 
 
 def test_a_half_made_study_is_made_again(url, tmp_path, monkeypatch):
