@@ -193,6 +193,23 @@ def load_state(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return _load_safetensors(path), info
 
 
+def latest_state(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """What there is to go on from: as `load_state`, or None where there is nothing, or nothing whole.
+
+    A damaged checkpoint is removed with a warning: training from the start gives what the damaged one would have come
+    to, and no other cure is left to whoever runs into it.
+    """
+    if not has_state(folder):
+        return None
+    try:
+        return load_state(folder)
+    except CheckpointError as error:
+        warnings.warn(f"{error}; it was removed, and training begins anew", stacklevel=2)
+        for path in [Path(folder) / STATE_FILE, *Path(folder).glob("tensors-*.safetensors")]:
+            path.unlink(missing_ok=True)
+        return None
+
+
 def sha256(path: str | Path) -> str:
     """The file's sha256, hexadecimal."""
     with Path(path).open("rb") as file:

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..checkpoint import has_state, load_state, save_state
+from ..checkpoint import latest_state, save_state
 from ..training.data import batches
 from ..training.loop import TrainingDiverged
 from ..training.recipe import Recipe
@@ -96,8 +96,8 @@ def run_phase(phase: Phase, job: PruneJob, steps: int) -> PhaseRecord:
     }
     done, seconds = 0, 0.0
     curve: list[tuple[int, dict[str, float]]] = []
-    if job.workspace is not None and has_state(job.workspace):
-        tensors, info = load_state(job.workspace)
+    if job.workspace is not None and (saved := latest_state(job.workspace)) is not None:
+        tensors, info = saved
         other = [key for key, value in identity.items() if info.get("identity", {}).get(key) != value]
         if other:
             raise ValueError(f"the checkpoint in {job.workspace} is of another job ({', '.join(other)} differ)")

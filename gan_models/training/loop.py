@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import has_state, load_state, save_state
+from ..checkpoint import latest_state, save_state
 from .data import batches
 from .recipe import Recipe, TrainRecord
 from .seeds import mixed
@@ -146,11 +146,10 @@ class _Run:
         self.trainer, self.identity, self.folder = trainer, identity, folder
         self.done, self.stopped, self.seconds = 0, False, 0.0
         self.curve: list[tuple[int, dict[str, float]]] = []
-        if folder is not None and has_state(folder):
-            self._resume(folder)
+        if folder is not None and (saved := latest_state(folder)) is not None:
+            self._resume(folder, *saved)
 
-    def _resume(self, folder: Path) -> None:
-        tensors, info = load_state(folder)
+    def _resume(self, folder: Path, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
         theirs = info.get("identity", {})
         other = [key for key, value in self.identity.items() if theirs.get(key) != value]
         if other:

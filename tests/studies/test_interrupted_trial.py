@@ -56,6 +56,28 @@ def test_a_report_that_dies_with_its_driver_is_in_the_next_ones_curve(request_at
         assert list(report.rungs) == list(range(2, report.step + 1, 2))
 
 
+@pytest.mark.parametrize("damage", ["cut off", "gone", "state"])
+def test_a_damaged_checkpoint_costs_its_steps_and_not_the_trial(request_at, whole, tmp_path, damage):
+    """The attempt that finds it says so, trains from the start, and ends as the uninterrupted one."""
+
+    def dies(report):
+        if report.step == 4:
+            raise KeyboardInterrupt
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        trial.run(request_at(tmp_path), dies)
+    (tensors,) = (tmp_path / "checkpoint").glob("tensors-*.safetensors")
+    if damage == "gone":
+        tensors.unlink()
+    else:
+        path = tensors if damage == "cut off" else tmp_path / "checkpoint" / "state.json"
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match="damaged.*training begins anew"):
+        result = trial.run(request_at(tmp_path), lambda report: True)
+    assert untimed(result) == untimed(whole)
+
+
 def test_a_stopped_trial_that_dies_before_its_result_is_stopped_again(request_at, tmp_path, monkeypatch):
     """Told to stop at a rung, checkpointed, killed before its manifest: the next attempt tells the same, untrained."""
 

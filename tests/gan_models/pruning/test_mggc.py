@@ -118,6 +118,16 @@ def test_a_resumed_phase_ends_as_an_uninterrupted_one(kind, tmp_path, monkeypatc
     assert _same(whole, Mggc().prune(kept))  # the finished phase is read from its checkpoint
 
 
+def test_a_phase_whose_checkpoint_is_damaged_begins_anew(tmp_path):
+    job = mggc_job(steps=2)
+    kept = replace(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
+    whole = Mggc().prune(kept)
+    for path in (tmp_path / "prune").glob("tensors-*"):
+        path.write_bytes(path.read_bytes()[:50])
+    with pytest.warns(UserWarning, match="damaged.*training begins anew"):
+        assert _same(whole, Mggc().prune(kept))
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("feedback", False), ("prune_discriminator", False), ("density", "off"), ("density", "adversarial"),
