@@ -68,11 +68,12 @@ class StoppingRule:
 
 
 def rivals_at(records: Sequence[TrialRecord], step: int, number: int) -> list[tuple[float, float]]:
-    """The (quality, cost) of the trials that reached a rung, `number` itself and failed ones left out."""
+    """The (quality, cost) of the trials that reached a rung; `number` itself, failed and infeasible ones left out."""
     return [
         (record.rungs[step], record.cost)
         for record in records
-        if record.number != number and record.state != "FAIL" and record.cost is not None and step in record.rungs
+        if record.number != number and record.state != "FAIL" and record.feasible
+        if record.cost is not None and step in record.rungs
     ]
 
 

@@ -8,6 +8,7 @@ from optuna.distributions import BaseDistribution
 
 from .request import FINISHED_STATES, TrialReport, TrialResult
 
+SET_ASIDE = "other real images"  # a constraint's name: the trial was measured against images that are no longer there
 State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
 
@@ -68,6 +69,15 @@ class TrialRecord:
     def finished(self) -> bool:
         """Whether nothing more will be written to this trial."""
         return self.state in FINISHED_STATES
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """The constraints that are violated, for people."""
+        return tuple(
+            "measured against other real images" if name == SET_ASIDE else f"over {name} by {100 * value:.3g} %"
+            for name, value in self.constraints.items()
+            if value > 0
+        )
 
     @property
     def feasible(self) -> bool:

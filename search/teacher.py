@@ -208,6 +208,28 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
     }
 
 
+def renew_real(config: StudyConfig, folder: Path, others: Callable[[], None]) -> None:
+    """Real features are taken anew, of the data and in the encoder that there are now; the teacher is measured anew.
+
+    Args:
+        config: Resolved configuration.
+        folder: The study's folder of the teacher.
+        others: Called where they are others than before, so that qualities before and after cannot be compared; before
+            the teacher's record says so, so that a crash in between does not hide it.
+    """
+    record = read_json(folder / TEACHER)
+    if record is None:
+        others()  # they are taken with the teacher
+        return
+    device, content = best_device(config.device), fingerprint(config.data_spec())
+    weights = Path(config.inception_weights) if config.inception_weights else None
+    now = _real_features(config, content, load_encoder(config.metric, weights).to(device), folder, device)
+    if now != record["files"].get(REAL):
+        others()
+    record |= {"data": content, "files": record["files"] | {REAL: now}}
+    write_json(folder / TEACHER, {key: value for key, value in record.items() if key != "measurements"})
+
+
 def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:
     """Networks with their weights, drawn from the study's seed or read from files."""
     generators = {}

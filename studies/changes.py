@@ -20,6 +20,7 @@ from ..gan_models.training.data import fingerprint
 from ..search.artifacts import StudyFolder, read_json, write_json
 from ..search.bench import TEACHER as TEACHER_FILE
 from ..search.plan import StudyPlan
+from ..search.teacher import renew_real
 from .outcome import TEACHER
 from .store import Store
 
@@ -101,7 +102,8 @@ def check_unchanged(store: Store, plan: StudyPlan, accept: bool) -> tuple[Change
     Args:
         store: The study, held.
         plan: As it would be searched now.
-        accept: Go on all the same; the record then says what was overruled, and when.
+        accept: Go on all the same; the record then says what was overruled, and when. Where real images or the metric
+            are others, trials so far are set aside: their qualities cannot be compared with later ones.
 
     Returns:
         What changed, accepted.
@@ -122,6 +124,8 @@ def check_unchanged(store: Store, plan: StudyPlan, accept: bool) -> tuple[Change
     if changes:
         entry = {"trials": len(store.records()), "changes": {c.name: [c.recorded, c.found] for c in changes}}
         store.set_attribute(ACCEPTED, [*(store.attributes.get(ACCEPTED) or []), entry])
+    if {"data", "metric"} & {change.name for change in changes}:
+        renew_real(plan.config, store.folder.teacher, store.set_aside)
     if of_teacher:
         _take_teacher(store.folder)
     store.set_attribute(MADE_WITH, recorded | found)

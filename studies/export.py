@@ -52,8 +52,7 @@ def exportable(study: StudyRecord, number: int) -> TrialRecord:
         return trial
     why = f" ({trial.stopped})" if trial.stopped else ""
     if trial.state == "COMPLETE":
-        over = ", ".join(f"over the {name} by {100 * v:.3g}%" for name, v in trial.constraints.items() if v > 0)
-        why = f" but {over or 'without a quality'}"
+        why = f" but {', '.join(trial.violated) or 'without a quality'}"
     raise NotExportable(f"trial {number} of study {study.name} is {trial.state}{why} and cannot be exported; {offer}")
 
 

@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..search.artifacts import StudyFolder, check_study_name
-from ..search.ledger import NewTrial, TrialRecord
+from ..search.ledger import SET_ASIDE, NewTrial, TrialRecord
 from ..search.request import TrialReport, TrialResult, failure, plain
 from .ended import Ended
 from .lock import StudyLock, lock_study
@@ -214,6 +214,13 @@ class Store:
             values = (float(result.quality), float(result.cost))
         self._writer.set_state(number, result.state, values)
         return self._refresh(number)
+
+    def set_aside(self) -> None:
+        """Take all trials that were measured off the front: what they were measured against is no longer there."""
+        for record in [record for record in self._records if record.finished and record.quality is not None]:
+            self._writer.recall(record.number)
+            self._writer.set_constraints(record.number, {SET_ASIDE: 1.0})
+            self._refresh(record.number)
 
     def requeue(self, number: int, reason: str = "") -> TrialRecord:
         """Put a RUNNING trial back in place, or tell it from disk; see `Ledger.requeue`."""

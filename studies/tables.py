@@ -164,7 +164,7 @@ def _reason(trial: TrialRecord, finalist: Measurement | None) -> str:
     parts = [trial.stopped] if trial.stopped else []
     if finalist is not None and finalist.reason is not None:
         parts.append(f"latency not measured: {finalist.reason.partition(',')[0]}")
-    parts += [f"over {name} by {100 * value:.3g} %" for name, value in trial.constraints.items() if value > 0]
+    parts += trial.violated
     if "same_as" in trial.attributes.get("record", {}):
         parts.append(f"same network as trial {trial.attributes['record']['same_as']}")
     return "; ".join(parts)

@@ -66,6 +66,10 @@ class RowWriter:
         trial_id = self._ids[number]
         return self.durably(lambda: rdb.read_trials(self.storage, self.study_id, trial_id))[0]
 
+    def recall(self, number: int) -> None:
+        """Something is to be written to the row of a trial that has ended after all."""
+        self.rows[number] = self.read(number)
+
     def forget(self, number: int) -> None:
         """A trial ended: nothing more is written to its row."""
         self.rows.pop(number, None)

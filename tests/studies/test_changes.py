@@ -8,6 +8,7 @@ import pytest
 from ganprune.studies import changes
 from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.changes import ACCEPTED, MADE_WITH, StudyChanged
+from ganprune.studies.quality import QualityOptions, measure_fid
 from ganprune.studies.reader import read_study
 from ganprune.studies.store import Store
 from PIL import Image
@@ -133,6 +134,45 @@ def test_accepting_goes_on_and_is_recorded(place):
     resume(3)  # it is not refused a second time
     (line,) = changes.accepted_changes(study.record.attributes)
     assert line.startswith("from trial 1 on: data (recorded ")
+
+
+def dies(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("change", ["another image", "one more image"])
+def test_after_other_test_images_were_accepted_quality_is_measured_against_them(place, change):
+    """New trials and the teacher are measured against the images that are there; trials before are set aside, in words,
+    and no trial after it takes their results over; a crash half way changes nothing of that."""
+    if change == "another image":
+        another_image(place)
+    else:
+        draw(place / "pairs" / "test" / "3.png", 99)
+    teacher = Study.open("s").record.attributes["ganprune.teacher"]["measurements"][0]["value"]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("ganprune.search.teacher.write_json", dies)
+        with pytest.raises(KeyboardInterrupt):
+            resume(accept_changes=True)
+    study = resume(3, accept_changes=True)
+    assert [trial.state for trial in study.trials] == ["COMPLETE"] * 3
+    old, new = study.trials[0], study.trials[1]
+    assert old.violated == ("measured against other real images",)
+    assert not old.scored
+    assert {trial.number for trial in study.front()} <= {1, 2}
+    assert "same_as" not in new.attributes.get("record", {})
+    assert study.record.attributes["ganprune.teacher"]["measurements"][0]["value"] != teacher
+    study.export(1, place / "bundle")
+    measured = measure_fid("bundle", "pairs", QualityOptions(metric="shapes")).measurements[0]
+    assert new.quality == pytest.approx(measured.value, rel=1e-6)
+    assert resume(4).trials[0].violated  # and it stays so
+
+
+def test_other_training_images_leave_qualities_comparable(place):
+    """Where the real images that quality is measured against are the same, no trial is set aside."""
+    draw(place / "pairs" / "train" / "1.png", 99)
+    study = resume(accept_changes=True)
+    assert [trial.scored for trial in study.trials] == [True, True]
+    assert list(study.record.attributes[ACCEPTED][0]["changes"]) == ["data"]
 
 
 def test_a_lost_teacher_that_is_accepted_is_made_again(place):
