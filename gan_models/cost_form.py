@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .exchange import exchanged
+
 Floats = NDArray[np.float64]
 COSTS = ("macs", "macs_published", "params", "bytes")
 INT8, INT8_PER_CHANNEL = "bytes_int8", "bytes_int8_per_channel"
@@ -192,7 +194,7 @@ class CostForm:
             else:
                 high = middle
         ideal = np.minimum(self.sizes * ratios * high, self.sizes)
-        return self.fill(self.fit(self.sizes * ratios * low, floor, multiple), ideal, target, cost, multiple)
+        return self.fill(self.fit(self.sizes * ratios * low, floor, multiple), ideal, target, cost, floor, multiple)
 
     def _scan(
         self, ratios: Floats, target: float, cost: str, floor: int, multiple: int, model: CostModel
@@ -214,7 +216,7 @@ class CostForm:
             return widths
         reached = np.min(widths / per_unit, where=widths < self.sizes, initial=np.inf)
         ideal = np.minimum(per_unit * (reached * 1.05), self.sizes)
-        return self.fill(widths, ideal, target, cost, multiple, model)
+        return self.fill(widths, ideal, target, cost, floor, multiple, model)
 
     def fill(
         self,
@@ -222,16 +224,18 @@ class CostForm:
         ideal: ArrayLike,
         target: float,
         cost: str,
+        floor: int,
         multiple: int,
         model: CostModel | None = None,
     ) -> NDArray[np.int64]:
-        """Adds channels while they fit under the target, until 0.2 % of it is left.
+        """Adds channels while they fit under the target, until 0.2 % of it is left; or exchanges some.
 
         Args:
             widths: Start [G], at or under the target.
             ideal: Fractional widths [G]; the group furthest below its own, relative to its size, goes first.
             target: Upper bound on the cost.
             cost: The cost's name.
+            floor: Fewest channels of a group.
             multiple: Step in channels.
             model: As in `solve`.
         """
@@ -241,7 +245,10 @@ class CostForm:
             wider = widths + np.diag(steps)
             fits = (priced.predict(wider, cost) <= target) & (steps > 0)
             if not fits.any():
-                break
+                if (other := exchanged(self, widths, target, cost, floor, multiple, model)) is None:
+                    break
+                widths = other
+                continue
             shortfall = np.where(fits, (ideal - widths) / self.sizes, -np.inf)
             chosen = int(np.argmax(shortfall))
             widths[chosen] += steps[chosen]

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..channels import AxisChannels, ChannelGroups
 from ..cost_form import CostForm, InfeasibleBudget
+from ..exchange import exchanged
 from ..plan import ChannelPlan
 from .method import Target
 
@@ -125,13 +126,17 @@ def _scan(
 def _add_best(
     form: CostForm, ordered: list[NDArray[np.float64]], widths: NDArray[np.int64], target: Target
 ) -> NDArray[np.int64]:
-    """Adds the best next channels that still fit, until 0.2 % of the target is left."""
+    """Adds the best next channels that still fit, until 0.2 % of the target is left, or exchanges some."""
     priced, widths = target.model or form, widths.copy()
     while float(priced.predict(widths, target.cost)) < 0.998 * target.value:
         steps = np.minimum(widths - widths % target.multiple + target.multiple, form.sizes) - widths
         fits = (priced.predict(widths + np.diag(steps), target.cost) <= target.value) & (steps > 0)
         if not fits.any():
-            break
+            other = exchanged(form, widths, target.value, target.cost, target.floor, target.multiple, target.model)
+            if other is None:
+                break
+            widths = other
+            continue
         following = np.array(
             [scores[width] if ok else -np.inf for scores, width, ok in zip(ordered, widths, fits, strict=True)]
         )

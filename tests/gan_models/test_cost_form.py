@@ -64,7 +64,8 @@ def test_published_macs_equal_thop(name: str):
     cost=st.sampled_from(["macs", "macs_published", "params"]), multiple=st.sampled_from([1, 1, 4]),
 )  # fmt: skip
 def test_solve_never_exceeds_its_target(name, share, seed, cost, multiple):
-    """Whatever the ratios, the plan is at or under the target, and no single step of channels still fits below 99 %."""
+    """Whatever the ratios, the plan is at or under the target, and below 99 % neither a step of channels still fits nor does
+    giving one group's step to another come closer."""
     form = FORMS[name]
     target = share * form.dense(cost)
     ratios = np.random.default_rng(seed).uniform(0.1, 1.0, len(form.names))
@@ -80,6 +81,12 @@ def test_solve_never_exceeds_its_target(name, share, seed, cost, multiple):
     if reached < 0.99 * min(target, form.dense(cost)):
         steps = np.minimum(widths - widths % multiple + multiple, form.sizes) - widths
         assert np.all((form.predict(widths + np.diag(steps), cost) > target) | (steps == 0))
+        for giving in range(len(widths)):
+            fewer = widths.copy()
+            fewer[giving] = max(form.floors(1, multiple)[giving], (widths[giving] - 1) // multiple * multiple)
+            others = np.arange(len(widths)) != giving
+            costs = form.predict(fewer + np.diag(steps), cost)[others & (fewer[giving] < widths[giving])]
+            assert np.all((costs > target) | (costs <= reached))
 
 
 def test_solve_lands_within_one_percent_on_a_real_network():
@@ -92,6 +99,20 @@ def test_solve_lands_within_one_percent_on_a_real_network():
             ratios = np.random.default_rng(seed).uniform(0.2, 1.0, len(form.names))
             reached = float(form.predict(form.solve(ratios, share * form.dense()))) / form.dense()
             assert 0.99 * share <= reached <= share
+
+
+def test_exchanges_close_what_single_channels_leave_on_a_narrow_network():
+    """With single channels alone a fifth of these plans is over 1 % under its target; with exchanges less than a twentieth."""
+    with torch.device("meta"):
+        form = find_groups(build("resnet", {"ngf": 8, "n_blocks": 1}), torch.empty(1, 3, 32, 32)).form
+    rng, reached = np.random.default_rng(0), []
+    for _ in range(200):
+        target = rng.uniform(0.1, 0.9) * form.dense("bytes")
+        ratios = np.exp(rng.uniform(np.log(0.5), np.log(2), len(form.names)))
+        reached.append(float(form.predict(form.solve(ratios, target, "bytes"), "bytes")) / target)
+    assert max(reached) <= 1
+    assert min(reached) > 0.98
+    assert np.mean(np.array(reached) < 0.99) < 0.05
 
 
 def test_predict_is_the_same_one_by_one_and_vectorised():
