@@ -26,6 +26,10 @@ PUSH_EVERY_S = 5.0
 TRIES = 10
 
 
+class WrongUrl(RuntimeError, ValueError):
+    """A URL of a kind that nobody knows, or one that cannot be read: the input is at fault."""
+
+
 def is_url(text: str | Path) -> bool:
     """Whether artifacts lie behind an fsspec URL rather than in a folder."""
     return "://" in str(text)
@@ -45,7 +49,8 @@ class RemoteFolder:
         url: The folder.
 
     Raises:
-        RuntimeError: No file system for such a URL is installed, or it cannot be reached.
+        WrongUrl: Nobody knows such a URL.
+        RuntimeError: The package for such a URL is not installed.
     """
 
     url: str
@@ -56,7 +61,8 @@ class RemoteFolder:
         try:
             system, self._path = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
-            raise RuntimeError(f"artifacts at {self.url!r}: {' '.join(str(error).split())[:200]}") from None
+            kind = WrongUrl if isinstance(error, ValueError) else RuntimeError
+            raise kind(f"artifacts at {self.url!r}: {' '.join(str(error).split())[:200]}") from None
         self._system: Any = system
 
     def push(self, local: Path) -> None:

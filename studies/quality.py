@@ -141,6 +141,7 @@ def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = Non
     Raises:
         ValueError: Something that cannot be measured; one line that says what can.
     """
+    _check_target(save)
     device, kind = device_of(options.device), kind_of(a)
     if kind == "trial":
         trials = study_trials([a], options.storage, options.artifacts, options.network, options.device)
@@ -271,6 +272,14 @@ def protocol_text(name: str, encoder: Encoder, real: Features) -> str:
     """The protocol as it stands in a measurement."""
     n = "unknown" if real.n is None else real.n
     return f"{name}; n_real={n}; {encoder.preprocessing}; encoder sha256 {encoder.sha256[:8]}"
+
+
+def _check_target(path: Path | None) -> None:
+    """Before any work: whether a file can be written there at all."""
+    if path is not None and not path.parent.is_dir():
+        raise ValueError(f"--save {path}: the folder {path.parent.absolute()} does not exist; make it first")
+    if path is not None and path.is_dir():
+        raise ValueError(f"--save {path} is a folder; give a file")
 
 
 def _save(real: Features, path: Path | None) -> None:

@@ -29,6 +29,10 @@ class StorageError(RuntimeError):
     """The database cannot be used; the message is one line, names it without its password, and says what to do."""
 
 
+class WrongStorage(StorageError, ValueError):
+    """What was given names no database that can be used: the input is at fault, not the database."""
+
+
 def parse_url(url: str) -> URL:
     """The URL of a database that studies can live in, SQLite's path made absolute.
 
@@ -36,22 +40,24 @@ def parse_url(url: str) -> URL:
         url: `sqlite:///file.db`, `sqlite:////absolute/file.db` or `postgresql+psycopg://user:password@host/name`.
 
     Raises:
-        StorageError: it is no such URL, or names a SQLite database in memory.
+        WrongStorage: it is no such URL, or names a SQLite database in memory.
     """
     try:
         parsed = sqlalchemy.make_url(url)
+        kind = parsed.get_backend_name()
+        if kind in ("sqlite", "postgresql"):
+            parsed.get_dialect()  # raises for a driver that nobody knows, as in postgresql+psycopgg://
     except (ArgumentError, ValueError):
-        raise StorageError(
+        raise WrongStorage(
             f"{_without_password(url)!r} is no database URL; give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ) from None
-    kind = parsed.get_backend_name()
     if kind == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise StorageError("a study must outlive its process; give a file: sqlite:///FILE")
+            raise WrongStorage("a study must outlive its process; give a file: sqlite:///FILE")
         return parsed.set(database=str(Path(parsed.database).expanduser().absolute()))
     if kind == "postgresql":
         return parsed.set(drivername="postgresql+psycopg") if "+" not in parsed.drivername else parsed
-    raise StorageError(
+    raise WrongStorage(
         f"{kind!r} databases are not supported; give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
     )
 
@@ -79,7 +85,7 @@ def file_system_of(path: Path, mounts: str) -> str:
 
 
 def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
-    """Raise StorageError where `path` lies on a network file system (Linux; elsewhere nothing is known)."""
+    """Raise WrongStorage where `path` lies on a network file system (Linux; elsewhere nothing is known)."""
     if mounts is None:
         try:
             mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
@@ -87,7 +93,7 @@ def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
             return
     kind = file_system_of(path.resolve(), mounts)
     if kind in NETWORK_FILE_SYSTEMS:
-        raise StorageError(
+        raise WrongStorage(
             f"{path} lies on a network file system ({kind}), where SQLite gets corrupted; "
             "put it on a local disk or use postgresql+psycopg://..."
         )
@@ -128,7 +134,8 @@ def open_storage(url: str, *, write: bool) -> RDBStorage:
         write: A writer makes the tables where they are missing. A reader changes nothing and needs no lock.
 
     Raises:
-        StorageError: it cannot be reached, is no database of studies, or lies on a network file system.
+        WrongStorage: the URL, its folder or its file is none for studies, or lies on a network file system.
+        StorageError: it cannot be reached, or be read.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # Optuna says on stderr what we show ourselves
     parsed = parse_url(url)
@@ -151,7 +158,7 @@ def open_storage(url: str, *, write: bool) -> RDBStorage:
     except (SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError, AssertionError) as error:
         reason = one_line(error)
         if "no such table" in reason or 'relation "version_info"' in reason:
-            reason = "there are no studies in it"
+            raise WrongStorage(f"cannot open {name}: there are no studies in it") from None
         raise StorageError(f"cannot open {name}: {reason}") from None
     if sqlite and write:
         _begin_immediate(storage.engine)
@@ -159,14 +166,14 @@ def open_storage(url: str, *, write: bool) -> RDBStorage:
 
 
 def check_file(url: URL, *, write: bool) -> None:
-    """Raise StorageError where SQLite's file cannot be what is asked for: no such folder, no file to read, ..."""
+    """Raise WrongStorage where SQLite's file cannot be what is asked for: no such folder, no file to read, ..."""
     path, name = Path(url.database or ""), shown(url)
     if path.is_dir():
-        raise StorageError(f"cannot open {name}: {path} is a folder; give a file")
+        raise WrongStorage(f"cannot open {name}: {path} is a folder; give a file")
     if not path.parent.is_dir():
-        raise StorageError(f"cannot open {name}: the folder {path.parent} does not exist; make it first")
+        raise WrongStorage(f"cannot open {name}: the folder {path.parent} does not exist; make it first")
     if not write and not path.exists():
-        raise StorageError(f"no database at {path}; `ganprune search` makes one, --storage names another")
+        raise WrongStorage(f"no database at {path}; `ganprune search` makes one, --storage names another")
     refuse_network_file_system(path.parent)
 
 

@@ -125,7 +125,11 @@ BAD = {
     "teacher missing": (["--teacher", "none.pth"], 2, "is not a file"),
     "teacher a pickle": (["--teacher", "evil.pth"], 2, "would have to run code to load"),
     "storage": (["--storage", "postgresql://u:secret@127.0.0.1:1/x"], 1, "u:***@127.0.0.1"),
-    "storage kind": (["--storage", "mysql://u:secret@h/x"], 1, "not supported"),
+    "storage kind": (["--storage", "mysql://u:secret@h/x"], 2, "not supported"),
+    "storage driver": (["--storage", "postgresql+psycopgg://u:secret@h/x"], 2, "is no database URL"),
+    "storage folder": (["--storage", "sqlite:///nodir/x.db"], 2, "nodir does not exist; make it first"),
+    "storage no database": (["--storage", "sqlite:///text.db"], 1, "file is not a database"),
+    "artifacts": (["--artifacts", "s4://bucket/x"], 2, "artifacts at 's4://bucket/x/search': Protocol not known"),
     "study name": (["--study", "../x"], 2, "a study's name is"),
     "group pattern": (["--keep", "zzz"], 2, "matches no group"),
     "executor": (["--executor", "cloud"], 2, "use ray or local"),
@@ -140,6 +144,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(case, place, monkeypatch, ca
     monkeypatch.setenv("TORCH_HOME", str(place / "no-cache"))
     (place / "empty").mkdir()
     (place / "evil.pth").write_bytes(pickle.dumps(Path))
+    (place / "text.db").write_text("no database" * 1000)
     extra, code, says = BAD[case]
     assert call(monkeypatch, "search", *TINY, "--data", "builtin:shapes", "--budget", "30%", *extra) == code
     captured = capsys.readouterr()
@@ -166,6 +171,9 @@ def test_names_that_exist_and_names_that_do_not(place, monkeypatch, capsys):
     assert "--best-under" in capsys.readouterr().err
     assert call(monkeypatch, "resume", "search", "--trials", 0) == 2
     assert "--trials is the study's total: 1 are there already, got 0" in capsys.readouterr().err
+    (place / "empty.db").touch()
+    for file, says in (("none.db", "no database at "), ("empty.db", "there are no studies in it")):
+        assert says in refused(monkeypatch, capsys, "resume", "search", "--storage", f"sqlite:///{file}")
 
 
 def test_two_budgets_are_both_met_by_every_plan(place, monkeypatch, capsys):

@@ -109,6 +109,12 @@ def test_statistics_are_written_and_read(folders, monkeypatch, capsys):
     assert (both["n_generated"], both["n_real"]) == (None, N)
 
 
+def test_where_statistics_cannot_be_written_is_said_first(folders, monkeypatch, capsys):
+    """--save into a folder that is not there is refused before anything else is looked at."""
+    line = refused(monkeypatch, capsys, "fid", "nowhere", "real", "--metric", "shapes", "--save", "no/x.npz")
+    assert f"the folder {folders / 'no'} does not exist" in line
+
+
 def test_a_bundle_on_its_data_is_at_its_cards_number(monkeypatch, capsys, tmp_path):
     """A bundle fed the data of its study measures what the trial measured; other real images may be given."""
     trial = measurements_of(made().record.trials[2])
@@ -196,6 +202,7 @@ BAD = [
     (["compare", "little", "small.npz", "--real", "real"], "holds statistics only"),
     (["compare", "little", "few", "--real", "real", "--metric", "shapes"], "A has 24 images, B has 2"),
     (["compare", "little", "much", "--real", "real", "--level", "5"], "between 0 and 1"),
+    (["fid", "little", "real", "--metric", "shapes", "--save", "empty"], "--save empty is a folder; give a file"),
     (["compare", "a:1", "b:2"], "trials of a and b: export both"),
 ]
 
