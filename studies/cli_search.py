@@ -228,6 +228,9 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
         dense: Cost of the dense network, for shares.
         run: The search; listens through the display.
         as_json: Print JSON on standard output, everything else on standard error.
+
+    Raises:
+        TooManyFailed: It ended by failures; its front is printed before.
     """
     from ..evaluators.measurement import frechet_name
     from .cli_results import print_front
@@ -238,6 +241,7 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
     with Display(console, name, dense).live() as show:
         study = run(show)
     print_front(study.record, console, as_json)
+    show.refuse_failures(study.record)
     return study
 
 

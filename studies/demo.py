@@ -58,7 +58,7 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
 
     Raises:
         ValueError: `out` holds something that is no demo.
-        RuntimeError: The bundle does not verify.
+        RuntimeError: Too many trials failed, or the bundle does not verify.
     """
     if out.exists() and any(out.iterdir()):
         if not (out / "demo.db").exists():
@@ -82,6 +82,7 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
     with Display(console, "fd[shapes]", plan.dense["macs"]).live() as display:
         study = search.run(display.event, display.teacher)
     print_front(study.record, console, as_json=False)
+    display.refuse_failures(study.record)
     write_plot(outcome_of(study.record), out / "front.png")
     write_pictures(study.record, study.artifacts, out / "pictures.png")
     best = study.best_under(BUDGET)

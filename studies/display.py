@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,8 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ..search.events import Event, SearchEnded, SearchStarted, TrialFinished, TrialPutBack, TrialReported, TrialStarted
+from .reader import StudyRecord
 
 _PLAIN_EVERY = 10.0  # seconds between lines of the teacher's training where nobody watches
+_LAST = 3  # failed trials that are named where too many failed
+
+
+class TooManyFailed(RuntimeError):
+    """A search ended because its trials fail; one line with the last reasons."""
 
 
 class Display:
@@ -21,10 +28,14 @@ class Display:
         console: Where to write.
         metric: Name of the quality, for the lines.
         dense: Cost of the dense network, for shares.
+
+    Attributes:
+        ended: How the search ended; None before that.
     """
 
     def __init__(self, console: Console, metric: str, dense: float) -> None:
         self.console, self.metric, self.dense = console, metric, dense
+        self.ended: SearchEnded | None = None
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
         self._running: dict[int, str] = {}
@@ -74,9 +85,33 @@ class Display:
             self._say(f"trial {event.number} goes back: {event.reason}", always=True)
         elif isinstance(event, TrialFinished):
             self._end_of_trial(event)
-        elif isinstance(event, SearchEnded) and event.reason != "trials":
-            self._say(f"search ended: {event.reason}", always=True)
+        elif isinstance(event, SearchEnded):
+            self.ended = event
+            if event.reason != "trials":
+                self._say(f"search ended: {event.reason}", always=True)
         self._draw()
+
+    def refuse_failures(self, record: StudyRecord) -> None:
+        """Raise TooManyFailed where the search ended by failures: what there is was shown, and the work failed.
+
+        Args:
+            record: The study as it stands now; a resume may have run no trial of its own.
+        """
+        if self.ended is None or self.ended.reason != "failures":
+            return
+        failed = [trial for trial in record.trials if trial.state == "FAIL"]
+        reasons: dict[str, list[str]] = {}
+        for trial in failed[-_LAST:]:
+            reasons.setdefault(textwrap.shorten(trial.stopped or "", 200), []).append(str(trial.number))
+        last = "; ".join(
+            f"trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {why}" for why, numbers in reasons.items()
+        )
+        # the engine allows for half as many failures as the study has trials
+        enough = 2 * (len(failed) + 1)
+        raise TooManyFailed(
+            f"too many trials failed ({len(failed)} of {len(record.trials)}); the last, {last}. Mend the cause, then "
+            f"`ganprune resume {record.name} --trials {enough}` (or more) goes on"
+        )
 
     def _end_of_trial(self, event: TrialFinished) -> None:
         self._running.pop(event.number, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from ganprune.search import trial as training
 from PIL import Image
 
 from ..command_line import call, refused
@@ -263,3 +264,30 @@ def test_the_time_limit_holds_for_the_teacher_too(place, monkeypatch, capsys):
         patched.setattr("ganprune.studies.api.make_teacher", lambda *_: pytest.fail("it goes on with the teacher"))
         with pytest.raises(pytest.fail.Exception, match="goes on with the teacher"):
             call(patched, "resume", "search", "--executor", "local")
+
+
+def test_a_search_whose_trials_fail_exits_1_with_their_reasons(place, monkeypatch, capsys):
+    """What there is is printed first; a resume of it fails alike, and goes on with the total that the line names."""
+    real = training.run
+
+    def run(request, report):
+        if request.number:
+            raise ValueError(f"no more memory, {'wide' if request.number == 5 else 'narrow'}")
+        return real(request, report)
+
+    def failed(*arguments):
+        capsys.readouterr()
+        assert call(monkeypatch, *arguments) == 1
+        captured = capsys.readouterr()
+        (line,) = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+        assert "too many trials failed (5 of 6); the last, trials 3, 4: " in line
+        assert "no more memory, narrow; trial 5: " in line
+        assert "no more memory, wide. Mend the cause, then `ganprune resume search --trials 12`" in line
+        return captured.out
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "run", run)
+        assert "front of search" in failed("search", *SHAPES, "--trials", 4)
+        front = json.loads(failed("resume", "search", "--executor", "local", "--json"))["front"]
+        assert [row["trial"] for row in front] == [None, 0]
+    assert call(monkeypatch, "resume", "search", "--executor", "local", "--trials", 12) == 0
