@@ -24,6 +24,7 @@ from .artifacts import check_study_name
 Metric = Literal["auto", "inception", "shapes"]
 METRICS = ("auto", "inception", "shapes")
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
+BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 # What may differ between two runs of one study: none of it changes what a trial is.

@@ -18,10 +18,8 @@ from ..gan_models.latency_form import LatencyForm
 from ..gan_models.plan import ChannelPlan
 from ..gan_models.training.task import Task, make_task
 from ..spaces.budget import Budget, BudgetError, parse_budget
-from .config import StudyConfig
+from .config import BOTH, StudyConfig
 from .latency import OpenedProfile, open_latency
-
-BOTH = "both"
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
     """What a user of the bundle must know besides."""
     accepted = accepted_changes(outcome.study.attributes)
     lines = [f"the study went on although something had changed, {line}" for line in accepted]
+    if over := outcome.over_when_measured(trial.number):
+        lines.append(f"the budget was met as predicted, not as measured: {over}")
     uncounted = trial.attributes.get("record", {}).get("cost", {}).get("uncounted", {})
     if uncounted:
         calls = ", ".join(f"{name} x {n}" for name, n in uncounted.items())

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..evaluators.measurement import Measurement
-from ..gan_models.cost_form import COSTS
+from ..gan_models.cost_form import COSTS, LATENCY
 from ..search import pareto
-from ..search.config import StudyConfig
+from ..search.config import BOTH, StudyConfig
 from ..search.ledger import TrialRecord
 from ..search.shares import LADDER
-from ..spaces.budget import parse_budget
+from ..spaces.budget import describe, parse_budget
 from .reader import COST_LIMIT, StudyRecord
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
@@ -113,6 +113,24 @@ class Outcome:
         """A trial's latency as it was measured after the search; None where it was not."""
         found = (self.study.attributes.get(FINALISTS) or {}).get(str(number))
         return None if found is None else Measurement.from_json(found)
+
+    def over_when_measured(self, number: int) -> str:
+        """By how much a trial's measured latency is above the budgets in ms; empty where it is not, or is not known."""
+        measured = self.finalist(number)
+        if measured is None or measured.reason is not None:
+            return ""
+        over = [
+            f"{text} by {100 * (measured.value / ms - 1):.3g} %" for text, ms in self._in_ms() if measured.value > ms
+        ]
+        return f"measured {describe(measured.value, LATENCY)}, over {' and '.join(over)}" if over else ""
+
+    def _in_ms(self) -> list[tuple[str, float]]:
+        """Budgets in ms and their bounds; two generators are measured one after the other, so their sum counts."""
+        if self.config.prune_network == BOTH:
+            whole = self.limit if self.cost == LATENCY else None
+            return [] if whole is None else [(f"{describe(whole, LATENCY)} of both generators", whole)]
+        budgets = [parse_budget(text, self.config.convention) for text in self.config.budgets]
+        return [(budget.text, budget.amount) for budget in budgets if budget.cost == LATENCY]
 
     def share(self, cost: float | None) -> float | None:
         """A cost as a share of the dense generator's."""

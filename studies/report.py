@@ -108,7 +108,10 @@ def _facts(outcome: Outcome) -> str:
     facts = [("dense teacher", _number(teacher.quality), _cost(teacher))]
     front = front_rows(outcome)[1:]
     for name, row in (("best under the budget", front[-1:]), ("cheapest of the front", front[:1])):
-        facts += [(name, _number(r.quality), f"trial {r.trial}, {r.method}: {_cost(r)}") for r in row]
+        for r in row:
+            over = outcome.over_when_measured(r.trial) if r.trial is not None else ""
+            text = f"trial {r.trial}, {r.method}: {_cost(r)}" + (f"; {over}" if over else "")
+            facts.append((name, _number(r.quality), text))
     volume = outcome.hypervolume()
     if volume is not None:
         facts.append(("gained over the uniform ladder", f"{volume.gain:+.4f}", f"hypervolume {volume.front:.4f}"))

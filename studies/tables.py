@@ -49,7 +49,8 @@ class Row:
         target: The cost that was aimed at.
         seconds: Of the whole trial.
         chosen_by: `ladder:<i>` or a sampler.
-        reason: Why it ended early, failed or may not stand on the front.
+        reason: Why it ended early, failed or may not stand on the front; by how much it is over a budget in ms
+            when it is measured.
     """
 
     trial: int | None
@@ -146,7 +147,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         target=trial.new.target,
         seconds=sum(spent.values()) if spent else None,
         chosen_by=trial.new.origin,
-        reason=_reason(trial, outcome.finalist(trial.number)),
+        reason=_reason(outcome, trial),
     )
 
 
@@ -160,11 +161,13 @@ def _value(m: Measurement | None) -> float | None:
     return None if m is None or m.reason is not None else m.value
 
 
-def _reason(trial: TrialRecord, finalist: Measurement | None) -> str:
+def _reason(outcome: Outcome, trial: TrialRecord) -> str:
+    finalist, over = outcome.finalist(trial.number), outcome.over_when_measured(trial.number)
     parts = [trial.stopped] if trial.stopped else []
     if finalist is not None and finalist.reason is not None:
         parts.append(f"latency not measured: {finalist.reason.partition(',')[0]}")
     parts += trial.violated
+    parts += [over] if over else []
     if "same_as" in trial.attributes.get("record", {}):
         parts.append(f"same network as trial {trial.attributes['record']['same_as']}")
     return "; ".join(parts)

@@ -16,6 +16,7 @@ from ganprune.search.latency_profile import LatencyProfile, NoProfile
 from ganprune.studies.api import Study
 from ganprune.studies.device_profiles import ProfileStore, find_profile
 from ganprune.studies.outcome import outcome_of
+from ganprune.studies.report import report_html
 
 from ..command_line import QUICK, call, refused
 
@@ -130,6 +131,33 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
     before = set(study.record.attributes["ganprune.finalists"])
     assert call(monkeypatch, "resume", "search", "--trials", 5, "--executor", "local") == 0
     assert before <= set(Study.open("search").record.attributes["ganprune.finalists"])
+
+
+@pytest.mark.parametrize("budgets", [["--budget", "8ms"], ["--budget", "90%", "--budget", "8ms"]], ids=len)
+def test_a_finalist_that_is_measured_over_a_budget_says_so(place, counting, budgets, monkeypatch, capsys):
+    """A device that is 3 % slower after the search: what is over 8 ms says by how much in table, page and card."""
+    assert call(monkeypatch, "profile-device", *PROFILE) == 0
+    counting.whole, counting.overhead_ms = 1.03, 1.03
+    assert call(monkeypatch, "search", *SEARCH, "--methods", "uniform", *budgets, "--trials", 1) == 0
+    study = Study.open("search")
+    ms = outcome_of(study.record).finalist(0).value
+    assert 8.0 < ms <= 8.0 * 1.03
+    remark = f"measured {ms:.4g} ms, over 8ms by {100 * (ms / 8 - 1):.3g} %"
+    printed = "".join(capsys.readouterr().out.split())  # a narrow screen folds the column
+    assert f"COMPLETE: {remark}".replace(" ", "") in printed
+    page = report_html(study.record, study.artifacts, pictures=False)
+    assert f"COMPLETE: {remark}" in page
+    assert f"; {remark}" in page  # beside "best under the budget"
+    assert call(monkeypatch, "resume", "search", "--trials", 2, "--executor", "local") == 0
+    capsys.readouterr()
+    assert call(monkeypatch, "show", "search", "--json") == 0
+    rows = {row["trial"]: row for row in json.loads(capsys.readouterr().out)["trials"]}
+    assert rows[1]["predicted_ms"] < 8.0 / 1.03
+    assert (rows[0]["reason"], rows[1]["reason"]) == (remark, "")
+    study = Study.open("search")
+    says = f"the budget was met as predicted, not as measured: {remark}"
+    assert [says in study.export(number, f"b{number}").notes for number in (0, 1)] == [True, False]
+    assert f"* {says}\n" in (place / "b0" / "card.md").read_text()
 
 
 def test_every_plan_meets_the_later_budgets_as_well(place, counting, profile, monkeypatch, capsys):

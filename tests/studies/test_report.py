@@ -105,6 +105,35 @@ def test_rows_say_everything(tmp_path):
     assert fail.reason.startswith("diverged")
 
 
+@pytest.mark.parametrize(
+    ("ms", "config", "remark"),
+    [
+        (3.101, {"budgets": ["3ms"]}, "measured 3.101 ms, over 3ms by 3.37 %"),
+        (3.101, {"budgets": ["40%", "3ms", "2.5ms", "4ms"]}, "measured 3.101 ms, over 3ms by 3.37 % and 2.5ms by 24 %"),
+        (3.0, {"budgets": ["3ms"]}, ""),
+        (None, {"budgets": ["3ms"]}, "latency not measured: the machine was busy"),
+        (500.0, {"budgets": ["40%"]}, ""),
+        (  # both generators are measured one after the other, and 400 ms is what both may take
+            500.0,
+            {
+                "budgets": ["AtoB=150ms", "BtoA=250ms"],
+                "data": "builtin:stripes",
+                "task": "unpaired",
+                "prune_network": "both",
+            },
+            "measured 500 ms, over 400 ms of both generators by 25 %",
+        ),
+    ],
+)
+def test_a_measured_latency_over_a_budget_is_remarked(ms, config, remark):
+    """Each budget in ms is compared with what was measured; what was not measured is not compared."""
+    name, how = "latency_ms[measured,device=d,threads=1,batch=1]", {"value": ms, "unit": "ms"}
+    study = record(*LADDER, **config)
+    why = {} if ms else {"reason": "the machine was busy, in each of 5 attempts"}
+    study = replace(study, attributes=study.attributes | {"ganprune.finalists": {"1": {"name": name} | how | why}})
+    assert [row.reason for row in front_rows(outcome_of(study))] == ["", remark, ""]
+
+
 def test_metric_is_never_renamed():
     """Tables call the quality what the record calls it; a row under another protocol says its own."""
     outcome = by_hand(*LADDER, trial(2, 100, 30.0, name="fd[shapes,n=5]"))
