@@ -74,7 +74,9 @@ class TrialRecord:
     def violated(self) -> tuple[str, ...]:
         """The constraints that are violated, for people."""
         return tuple(
-            "measured against other real images" if name == SET_ASIDE else f"over {name} by {100 * value:.3g} %"
+            "measured against other real images"
+            if name == SET_ASIDE
+            else f"over {'the budget' if name == 'budget' else name} by {100 * value:.3g} %"
             for name, value in self.constraints.items()
             if value > 0
         )
