@@ -30,6 +30,8 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ("multiplies a depthwise", "make channel multiplier and convolution two layers"),
     ("is a row axis", "permute so that channels are the last axis when the product is taken"),
     ("of two activations", "make one factor a weight, or project by linear layers before and after"),
+    ("is a row that", NOTHING + "rows are picked by number; the table's columns can go"),
+    ("gives the numbers of rows", NOTHING + "what is looked up keeps its rows; the table's columns can go"),
     ("axis that carries no channels", "let a layer make the other operand, or give it size 1 on that axis"),
     ("norm", "let a layer make what is normalised"),
     ("weight", "use the weight as it is, without moving its axes"),

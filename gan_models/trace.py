@@ -22,6 +22,7 @@ from .rules import (
     Walk,
     cat,
     elementwise,
+    glu,
     group_norm,
     layer_norm,
     layout,
@@ -35,6 +36,7 @@ from .rules import (
 )
 from .weighted_rules import (
     convolution,
+    embedding,
     linear,
     matrix_product,
     transposed_convolution,
@@ -64,6 +66,8 @@ RULES: dict[str, Rule] = {
     **_named(group_norm, "group_norm native_group_norm"),
     **_named(layer_norm, "layer_norm"),
     **_named(prelu, "prelu"),
+    **_named(embedding, "embedding"),
+    **_named(glu, "glu"),
     **_named(cat, "cat concat concatenate"),
     **_named(pad, "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad2d"),
     **_named(softmax, "softmax log_softmax"),
