@@ -12,6 +12,7 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ("--keep", "take the pattern out of --keep"),
     ("nothing with weights reads", "put a convolution or linear layer after it, or leave the module out"),
     ("writes a single channel", NOTHING + "the last channel cannot go"),
+    ("is not called", "leave the module out: its parameters count"),
     ("goes with channels that stay", NOTHING + "see the module that writes its channels"),
     ("code fixes its size", "take the size from a tensor's shape, or -1, in the place of a number"),
     ("has no channel rule", "use a call that works element by element or on the image's axes, or a layer of torch.nn"),
@@ -32,6 +33,10 @@ ADVICE: tuple[tuple[str, str], ...] = (
     ("of two activations", "make one factor a weight, or project by linear layers before and after"),
     ("is a row that", NOTHING + "rows are picked by number; the table's columns can go"),
     ("gives the numbers of rows", NOTHING + "what is looked up keeps its rows; the table's columns can go"),
+    (
+        "(its first two do)",
+        "give the parameter a layer's axes: output, input, then the rest",
+    ),
     ("axis that carries no channels", "let a layer make the other operand, or give it size 1 on that axis"),
     ("norm", "let a layer make what is normalised"),
     ("weight", "use the weight as it is, without moving its axes"),

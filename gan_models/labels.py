@@ -161,9 +161,14 @@ def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...],
                 merged.append(label)
     kept = []
     for label in merged:
-        bare = {axis for axis in varying(label) if any(_is_bare(operand, axis, len(shape)) for operand in operands)}
-        if bare == varying(label):
-            book.pin(label, f"{call} combines it with an axis that carries no channels")
+        bare = {a: x for a in sorted(varying(label)) for x in operands if _is_bare(x, a, len(shape))}
+        if bare and bare.keys() == varying(label):
+            other = next(iter(bare.values()))
+            reason = f"{call} combines it with an axis that carries no channels"
+            if other.parameter is not None:
+                known = other.parameter
+                reason = f"{call} combines it with {known} on an axis that carries no channels (its first two do)"
+            book.pin(label, reason)
             kept.append(label)
         else:
             kept.append(book.coarse(label, bare))

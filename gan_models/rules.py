@@ -52,7 +52,7 @@ class Walk:
     """What is known while walking the graph.
 
     `graph` and `values` (node name -> what was traced of it) are for those who look at single calls afterwards;
-    `parameters` maps a node's name to the parameter or buffer that it stands for.
+    `parameters` maps a node's name to the parameter or buffer that it stands for; `used` are those that calls read.
     """
 
     book: LabelBook
@@ -66,6 +66,7 @@ class Walk:
     graph: torch.fx.Graph | None = None
     values: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def add_work(
         self, call: Call, rows: np.ndarray | None, columns: np.ndarray | None, exact: int, published: int

@@ -178,6 +178,8 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
                 values[node.name] = _input(walk, shape)
                 continue
             name = named[node.name]
+            if node.users:
+                walk.used.add(name)
             if name not in parameters:
                 parameters[name] = _parameter(walk, name, shape)
             values[node.name] = parameters[name]
