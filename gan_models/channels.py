@@ -42,7 +42,7 @@ class AxisChannels:
 
 @dataclass(frozen=True)
 class Unpruned:
-    """A module whose output channels all stay, and why."""
+    """A module whose channels all stay, and why; or that is not called."""
 
     module: str
     reason: str
@@ -70,7 +70,7 @@ class ChannelGroups:
 
     Attributes:
         groups: In the order of the graph.
-        unpruned: Modules that write channels which all stay, with the reason.
+        unpruned: Modules that write or hold channels which all stay, and modules not called, with the reason.
         axes: Every parameter axis with prunable positions: what `cut` slices.
         gates: Axes that consume channels (True: exact for gates of 0 and 1 only).
         writes: Axes of the weights that write channels.

@@ -73,7 +73,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
                 min(writers),
                 all_writes[min(writers)].parameter
                 if min(writers) < len(constants)
-                else owner(all_writes[min(writers)].parameter),
+                else owner(all_writes[min(writers)].parameter) or all_writes[min(writers)].parameter,
                 modules,
                 sorted(atoms, key=first.__getitem__),
             )
@@ -105,7 +105,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
     form = CostForm.from_rows({g.name: g.size for g in groups}, _rows(walk, model, flat_of_atom[atom_of]))
     return ChannelGroups(
         groups=tuple(groups),
-        unpruned=_unpruned(walk, atom_of, flat_of_atom, reasons),
+        unpruned=_unpruned(walk, model, constants, atom_of, flat_of_atom[atom_of], reasons),
         axes=axes,
         gates=tuple(entry for entry in gates.values() if entry[0].flat.any()),
         writes=tuple(entry for entry in writes.values() if entry.flat.any()),
@@ -174,16 +174,30 @@ def _reasons(walk: Walk, atom_of: np.ndarray) -> dict[int, str]:
 
 
 def _unpruned(
-    walk: Walk, atom_of: np.ndarray, flat_of_atom: np.ndarray, reasons: dict[int, str]
+    walk: Walk, model: nn.Module, constants: list[Site], atom_of: np.ndarray, flat: np.ndarray, reasons: dict[int, str]
 ) -> tuple[Unpruned, ...]:
-    """Modules that write more than one channel, none of them prunable."""
+    """Modules none of whose channels is prunable: those that write some, those that go along, those not called."""
     result: dict[str, str] = {}
-    for site in walk.writes:  # of layers: a constant that stays is nobody's loss
+    for site in walk.writes:
         atoms = atom_of[site.ids]
-        if len(atoms) < 2 or flat_of_atom[atoms].any():
+        if len(atoms) < 2 or flat[site.ids].any():
             continue
         reason = next((reasons[a] for a in atoms.tolist() if a in reasons), "nothing with weights reads its channels")
         result.setdefault(owner(site.parameter), reason)
+    readers = {gate.site.parameter for gate in walk.gates}
+    for site in walk.sites:  # the other axis of a weight that reads
+        if len(site.ids) == 1 and site.parameter in readers:
+            result.setdefault(owner(site.parameter), "writes a single channel")
+    prunable = {owner(site.parameter) for site in walk.sites if flat[site.ids].any()}
+    own = dict.fromkeys(owner(name) for name, _ in model.named_parameters())
+    alone = {(site.parameter, site.axis) for site in constants}
+    for site in walk.sites:
+        known = [reasons[a] for a in atom_of[site.ids].tolist() if a in reasons]
+        if known and owner(site.parameter) in own and owner(site.parameter) not in prunable:
+            along = "" if (site.parameter, site.axis) in alone else "goes with channels that stay: "
+            result.setdefault(owner(site.parameter), along + known[0])
+    for module in [name for name in own if name not in {owner(used) for used in walk.used}]:
+        result.setdefault(module, "is not called, or nothing uses what it gives")
     return tuple(Unpruned(module, reason) for module, reason in result.items())
 
 

@@ -8,7 +8,7 @@ are the atoms of pruning. Our reconstruction of dependency discovery, at the lev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +94,15 @@ class LabelBook:
             self.tie(ids.reshape(-1, 1), np.moveaxis(other, axis, 0).reshape(other.shape[axis], -1))
         return ids
 
+    def coarse(self, label: np.ndarray, axes: Iterable[int]) -> np.ndarray:
+        """The label without its dependence on some axes: what varied along them is tied together."""
+        for axis in axes:
+            if label.shape[axis] > 1:
+                first = label.take([0], axis)
+                self.tie(first, label)
+                label = first
+        return label
+
     def atoms(self) -> np.ndarray:
         """Component number [n] of every label."""
         if not self._edges:
@@ -136,23 +145,37 @@ def align(label: np.ndarray, ndim: int) -> np.ndarray:
 def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...], call: str) -> list[np.ndarray]:
     """Labels of an elementwise call: those that meet on an axis are tied, the others are kept side by side.
 
-    A label that meets a full axis without labels is pinned: the other operand could not be cut with it.
+    A label may vary along several axes: after a pixel shuffle along the channel axis and, r by r, the image's. Where
+    another operand has no labels on some of these axes it depends on the others alone from here on: what varied
+    along the first is tied together. Where none is left it is pinned: the other operand could not be cut with it.
     """
     merged: list[np.ndarray] = []
     for operand in operands:
         for label in operand.labels:
             label = align(label, len(shape))
-            partner = next((other for other in merged if varying(other) & varying(label)), None)
-            if partner is None:
+            met = [number for number, other in enumerate(merged) if varying(other) & varying(label)]
+            for number in met:
+                book.tie(merged[number], label)
+                merged[number] = book.coarse(merged[number], varying(merged[number]) - varying(label))
+            if not met:
                 merged.append(label)
-            else:
-                book.tie(partner, label)
+    kept = []
     for label in merged:
-        for axis in varying(label):
-            for operand in operands:
-                own = len(shape) - len(operand.shape)
-                if axis < own or operand.shape[axis - own] == 1:
-                    continue
-                if operand.on_axis(axis - own) is None:
-                    book.pin(label, f"{call} combines it with an axis that carries no channels")
-    return merged
+        bare = {a: x for a in sorted(varying(label)) for x in operands if _is_bare(x, a, len(shape))}
+        if bare and bare.keys() == varying(label):
+            other = next(iter(bare.values()))
+            reason = f"{call} combines it with an axis that carries no channels"
+            if other.parameter is not None:
+                known = other.parameter
+                reason = f"{call} combines it with {known} on an axis that carries no channels (its first two do)"
+            book.pin(label, reason)
+            kept.append(label)
+        else:
+            kept.append(book.coarse(label, bare))
+    return kept
+
+
+def _is_bare(operand: Traced, axis: int, ndim: int) -> bool:
+    """Whether a tensor that is broadcast to so many axes has entries along this one, but no labels."""
+    axis -= ndim - len(operand.shape)
+    return axis >= 0 and operand.shape[axis] > 1 and operand.on_axis(axis) is None

@@ -7,7 +7,7 @@ definition: two channels are tied exactly where the call cannot be cut on one wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Walk:
     """What is known while walking the graph.
 
     `graph` and `values` (node name -> what was traced of it) are for those who look at single calls afterwards;
-    `parameters` maps a node's name to the parameter or buffer that it stands for.
+    `parameters` maps a node's name to the parameter or buffer that it stands for; `used` are those that calls read.
     """
 
     book: LabelBook
@@ -66,6 +66,7 @@ class Walk:
     graph: torch.fx.Graph | None = None
     values: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def add_work(
         self, call: Call, rows: np.ndarray | None, columns: np.ndarray | None, exact: int, published: int
@@ -178,6 +179,13 @@ def cat(walk: Walk, call: Call) -> list[Traced]:
     return [Traced(shape, combine(walk.book, stripped, (*shape[:axis], 1, *shape[axis + 1 :]), call.name))]
 
 
+def glu(walk: Walk, call: Call) -> list[Traced]:
+    """Gated linear unit: the first half of an axis times the sigmoid of the second."""
+    x, shape = call.arguments[0], call.shapes[0]
+    halved = replace(call, target=torch.chunk, arguments=(x, 2, call.argument(1, -1)), shapes=(shape, shape))
+    return [Traced(shape, combine(walk.book, layout(walk, halved), shape, call.name))]
+
+
 def per_channel_norm(walk: Walk, call: Call) -> list[Traced]:
     """Batch and instance norm: affine parameters and statistics go with the channel."""
     x = call.arguments[0]
@@ -251,10 +259,10 @@ def pad(walk: Walk, call: Call) -> list[Traced]:
     padded = {len(x.shape) - 1 - i // 2 for i, amount in enumerate(amounts) if amount}
     kept = []
     for label in x.labels:
-        if varying(label) <= padded or len(varying(label)) > 1 or varying(label) & padded:
+        if varying(label) <= padded:
             walk.book.pin(label, f"{call.name} in {call.module or 'the model'} pads an axis that carries channels")
         else:
-            kept.append(label)
+            kept.append(walk.book.coarse(label, padded))
     return [Traced(call.shapes[0], kept)]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from .channels import ChannelGroups, owner
 from .plan import ChannelPlan
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module:
@@ -48,7 +50,7 @@ def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module
     return new
 
 
-def copy_network(model: nn.Module) -> nn.Module:
+def copy_network(model: Network) -> Network:
     """A deep copy that shares no tensor; tensors computed by hooks (spectral norm) are detached."""
     memo: dict[int, Any] = {}
     for module in model.modules():

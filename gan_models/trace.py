@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import copy
-import io
-import logging
 import operator
-import re
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,11 +13,13 @@ from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .labels import LabelBook, Site, Traced
+from .refusal import other_inputs, silence, why_refused
 from .rules import (
     Call,
     Walk,
     cat,
     elementwise,
+    glu,
     group_norm,
     layer_norm,
     layout,
@@ -35,6 +33,7 @@ from .rules import (
 )
 from .weighted_rules import (
     convolution,
+    embedding,
     linear,
     matrix_product,
     transposed_convolution,
@@ -64,6 +63,8 @@ RULES: dict[str, Rule] = {
     **_named(group_norm, "group_norm native_group_norm"),
     **_named(layer_norm, "layer_norm"),
     **_named(prelu, "prelu"),
+    **_named(embedding, "embedding"),
+    **_named(glu, "glu"),
     **_named(cat, "cat concat concatenate"),
     **_named(pad, "pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad2d"),
     **_named(softmax, "softmax log_softmax"),
@@ -96,23 +97,20 @@ def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export
     """The graph of a network in eval mode, on the meta device: no memory, no weights read.
 
     Raises:
-        NotTraceable: Control flow that depends on data, or a call that torch.export cannot follow.
+        NotTraceable: Control flow that depends on data, a call that torch.export cannot follow, or another number of
+            inputs than its forward takes.
     """
+    refused = f"{type(model).__name__} cannot be traced, so nothing of it was pruned"
+    if wrong := other_inputs(model, len(example_inputs)):
+        raise NotTraceable(f"{refused}: {wrong}")
     meta = meta_copy(model)
     inputs = tuple(torch.empty_like(x, device="meta") for x in example_inputs)
     try:
-        with warnings.catch_warnings(), torch.no_grad(), _silence():
+        with warnings.catch_warnings(), torch.no_grad(), silence():
             warnings.simplefilter("ignore")
             return torch.export.export(meta, inputs, strict=False)
     except Exception as error:
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        places = re.findall(r'File "([^"]+)", line (\d+), in \w+\s*\n\s*(.+)', str(error))
-        place = f", at {places[-1][0]}:{places[-1][1]} `{places[-1][2].strip()}`" if places else ""
-        raise NotTraceable(
-            f"{type(model).__name__} cannot be traced, so nothing of it was pruned{place}: {first[:200]} "
-            "(the input shape must be what it eats, a branch on a tensor's value must become torch.where, "
-            "a size must come from a shape)"
-        ) from error
+        raise NotTraceable(refused + why_refused(error)) from error
 
 
 def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], ...]:
@@ -124,21 +122,6 @@ def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple
     graph = export(model, example_inputs).graph
     given = next(node for node in graph.nodes if node.op == "output").all_input_nodes
     return tuple(shape for node in given for shape in _shapes(node))
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Torch logs and prints the half-made graph of a network that it refuses; the error says enough."""
-    loggers = [logging.getLogger(f"torch.{name}") for name in ("fx.experimental.symbolic_shapes", "export", "_export")]
-    before = [logger.disabled for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        for logger, disabled in zip(loggers, before, strict=True):
-            logger.disabled = disabled
 
 
 def meta_copy(model: nn.Module) -> nn.Module:
@@ -174,6 +157,8 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
                 values[node.name] = _input(walk, shape)
                 continue
             name = named[node.name]
+            if node.users:
+                walk.used.add(name)
             if name not in parameters:
                 parameters[name] = _parameter(walk, name, shape)
             values[node.name] = parameters[name]

@@ -141,6 +141,21 @@ def matrix_product(walk: Walk, call: Call) -> list[Traced]:
     return [Traced(call.shapes[0])]
 
 
+def embedding(walk: Walk, call: Call) -> list[Traced]:
+    """A table [rows, dim]: its columns write channels; rows are picked by number, so that all of them stay."""
+    weight, numbers = call.arguments[0], call.arguments[1]
+    if len(weight.shape) > 1 and weight.on_axis(0) is not None:
+        rows = walk.book.along(weight, 0, "weight")
+        walk.book.pin(rows, f"is a row that {call.name} in {call.module or 'the model'} picks by its number")
+    for label in numbers.labels:
+        walk.book.pin(label, f"gives the numbers of rows that {call.name} in {call.module or 'the model'} picks")
+    if weight.on_axis(1) is None:
+        return [Traced(call.shapes[0])]
+    out = walk.book.along(weight, 1, "weight")
+    _produce(walk, call, out)
+    return [on_channels(call.shapes[0], out, -1)]
+
+
 def vector_product(walk: Walk, call: Call) -> list[Traced]:
     """mv, dot, vdot: what power iteration of a spectral norm is made of; not counted as work."""
     a, b = call.arguments[0], call.arguments[1]

@@ -160,7 +160,7 @@ def groups_of(config: StudyConfig, model: nn.Module | None = None) -> ChannelGro
     if left_out:
         groups = find_groups(model, example, left_out)
     if not groups.groups:
-        reasons = "; ".join(f"{u.module}: {u.reason}" for u in groups.unpruned[:3])
+        reasons = "; ".join(f"{u.module or 'the model'}: {u.reason}" for u in groups.unpruned[:3])
         raise ValueError(f"nothing in {config.model} can be pruned: {reasons or 'it has no channel group'}")
     return groups
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from ..gan_models.pruning.gates import gated_call, plan_gates
 from ..gan_models.pruning.method import Pruned
 from ..gan_models.quant_settings import FULL_BITS, QuantSettings
 from ..gan_models.quantization import quantised_bytes
+from ..gan_models.surgery import copy_network
 from ..spaces.budget import UNITS
 from .bench import Bench
 from .request import TrialRequest
@@ -106,11 +106,11 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
 
 def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
     """A network that was only cut must give what the gated teacher gives."""
-    teacher = copy.deepcopy(bench.joined(bench.generators)).cpu().double().eval()
+    teacher = copy_network(bench.joined(bench.generators)).cpu().double().eval()
     inputs = tuple(x.double() for x in examples(bench.config))
     with torch.no_grad():
         gated = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, inputs[0]), *inputs)
-        outputs = copy.deepcopy(small).cpu().double().eval()(*inputs)
+        outputs = copy_network(small).cpu().double().eval()(*inputs)
     for expected, output in zip(
         *(made if isinstance(made, tuple) else (made,) for made in (gated, outputs)), strict=True
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import platform
 import time
@@ -24,6 +23,7 @@ from ..gan_models.pruning.method import Pruned, PruneJob
 from ..gan_models.pruning.ranking import cost_of
 from ..gan_models.quant_settings import FULL_BITS
 from ..gan_models.quant_training import Quantiser
+from ..gan_models.surgery import copy_network
 from ..gan_models.training.loop import Networks, train
 from ..gan_models.training.seeds import mixed
 from ..spaces.budget import Budget
@@ -178,12 +178,12 @@ class _Trial:
         self.rungs = {max(1, round(share * config.finetune_steps)) + self.spare for share in config.rungs}
         first = self._at(max(round(config.health.start * self.steps), config.health.least_steps))
         self.watch = HealthWatch(bench, config.health, Path(request.workspace), first)
-        self.judges = copy.deepcopy(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
+        self.judges = copy_network(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
 
     def finetune(self) -> TrialResult:
         """Trains to the last rung and measures there."""
         bench, config = self.bench, self.bench.config
-        generators = {name: copy.deepcopy(model) for name, model in bench.generators.items()}
+        generators = {name: copy_network(model) for name, model in bench.generators.items()}
         pruned = self.pruned.model.requires_grad_(True)  # the others stay the frozen teacher's
         alone = len(bench.names) == 1
         generators |= {name: pruned if alone else pruned.get_submodule(name) for name in bench.names}

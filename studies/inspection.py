@@ -50,19 +50,14 @@ def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any
     writes, follows = _groups_by_module(groups.writes, groups), _groups_by_module(_followers(groups), groups)
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
     kinds = {name: type(module).__name__ for name, module in network.named_modules()}
-    shapes: dict[str, list[tuple[int, ...]]] = {}
-    for name, parameter in network.named_parameters():
-        shapes.setdefault(owner(name), []).append(tuple(parameter.shape))
     rows = []
-    for name, own in shapes.items():
+    for name in dict.fromkeys(owner(name) for name, _ in network.named_parameters()):
         row: dict[str, Any] = {"module": name or "(the model)", "kind": kinds[name]}
         carried = writes.get(name) or ({} if name in reasons else follows.get(name)) or {}
         if carried:
             rows.append(row | {"prunable": True, "groups": list(carried)})
             continue
-        single = any(len(shape) > 1 and 1 in shape[:2] for shape in own)
-        rest = "writes a single channel" if single else "goes with channels that stay"
-        reason = reasons.get(name, rest)
+        reason = reasons.get(name, "goes with channels that stay")
         rows.append(row | {"prunable": False, "reason": reason, "change": what_to_change(reason)})
     return rows
 

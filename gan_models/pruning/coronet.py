@@ -8,7 +8,6 @@ tracing, the start from a teacher, gating out channels as soon as they fall, and
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -84,7 +83,7 @@ class CoronetPhase:
             if name != job.name
         }
         judges = job.task.make_discriminators(seed) if random or job.discriminators is None else job.discriminators
-        self.discriminators = copy.deepcopy(judges).requires_grad_(True)
+        self.discriminators = copy_network(judges).requires_grad_(True)
         generators = {name: self.network if name == job.name else others[name] for name in job.task.generator_names}
         factors = {"hypernetwork.latents": float(settings["latent_lr"]), "hypernetwork.": float(settings["hyper_lr"])}
 

@@ -10,7 +10,6 @@ C is the number of all groups' channels, in the order of the groups.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..channels import ChannelGroups
+from ..surgery import copy_network
 from .gates import gated_call, gated_tensors, plan_gates
 
 _PER_CHANNEL = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
@@ -73,7 +73,7 @@ class Scales:
 
         A kept channel of scale 0 reads as zero and can be trained again.
         """
-        new = copy.deepcopy(model)
+        new = copy_network(model)
         own = dict(new.named_parameters()) | dict(new.named_buffers())
         with torch.no_grad():
             for name, span in self._in_norms.items():
@@ -139,7 +139,7 @@ def _is_affine(module: nn.Module) -> bool:
 
 
 def _cuts_alike(model: nn.Module, groups: ChannelGroups, norms: Mapping[str, str], example: Tensor) -> bool:
-    quiet = copy.deepcopy(model).eval()
+    quiet = copy_network(model).eval()
     own = dict(quiet.named_parameters()) | dict(quiet.named_buffers())
     gates = plan_gates(groups, groups.full_plan(), next(quiet.parameters()))
     silenced = dict(own)

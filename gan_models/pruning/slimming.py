@@ -11,7 +11,6 @@ SNGAN has no adversarial term for G).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -86,7 +85,7 @@ class SlimmingPhase:
         self._task = _alone(job.task, job.name, job.seed)
         self._teacher = TeacherImages(copy_network(job.model).to(device).eval().requires_grad_(False))
         self._model = copy_network(job.model).to(device).train().requires_grad_(True)
-        judge = copy.deepcopy(job.discriminators[job.name]).to(device).train().requires_grad_(True)
+        judge = copy_network(job.discriminators[job.name]).to(device).train().requires_grad_(True)
         self._judges = nn.ModuleDict({job.name: judge})
         self._judge_of: dict[str, nn.Module] = dict(self._judges.items())
         self._maps = None if job.feature_maps is None else job.feature_maps.to(device)

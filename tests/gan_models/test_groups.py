@@ -139,3 +139,52 @@ def test_a_bare_parameter_is_pruned_like_a_layer():
     """A weight that is no module's own is found through the graph and its name."""
     groups = find_groups(RawParameter(), torch.empty(1, 3, 8, 8))
     assert sorted(groups.sizes.values()) == [6, 8]
+
+
+class Leftovers(nn.Module):
+    """Calls one of two layers; a learned constant goes through a weight with an extra axis; its noise has one scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant = nn.Parameter(torch.randn(1, 6, 4, 4))
+        self.start, self.called, self.not_called = nn.Linear(5, 6), nn.Conv2d(6, 8, 1), nn.Conv2d(6, 8, 1)
+        self.scale, self.slope = nn.Parameter(torch.randn(1, 8, 8)), nn.PReLU(1)
+        self.odd, self.flat, self.last = nn.Linear(5, 8), nn.Conv2d(8, 1, 1), nn.Conv2d(8, 3, 1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        h = self.slope(self.called(self.constant * self.start(z)[:, :, None, None]))
+        bent = (self.odd(z)[:, None, None, :] * self.scale[:, None]).sum((1, 2, 3))
+        return self.last(h) * torch.sigmoid(self.flat(h)) + bent[:, None, None, None]
+
+
+def test_modules_that_are_not_called_are_said_to_be_that():
+    """A layer that the forward pass leaves out goes with nobody's channels; it is named, after those that are called."""
+    groups = find_groups(Leftovers(), torch.empty(1, 5))
+    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    assert [name for name, reason in reasons.items() if "is not called" in reason] == ["not_called"]
+    assert list(reasons)[-1] == "not_called"
+    assert reasons["flat"] == "writes a single channel"
+    assert reasons["odd"] == "mul combines it with scale on an axis that carries no channels (its first two do)"
+    assert set(groups.names) == {"start", "called"}
+
+
+class Seeded(nn.Module):
+    """A learned constant whose channels are summed, and a weight of the network's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seed, self.norm = nn.ParameterDict({"image": torch.randn(1, 6, 4, 4)}), nn.BatchNorm2d(3)
+        self.kernel, self.last = nn.Parameter(torch.randn(8, 3, 1, 1)), nn.Conv2d(8, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = nn.functional.conv2d(self.norm(x) + self.seed["image"].sum(1, keepdim=True), self.kernel)
+        return self.last(h)
+
+
+def test_what_no_layer_writes_has_its_true_reason_and_every_group_has_a_name():
+    """A constant's channels stay for what is done to them; a group that a bare parameter writes has its name."""
+    groups = find_groups(Seeded(), torch.empty(1, 3, 4, 4))
+    assert groups.sizes == {"kernel": 8}
+    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    assert reasons["seed"] == "sum in the model reduces over channels"
+    assert reasons["norm"] == "reads the network's input"

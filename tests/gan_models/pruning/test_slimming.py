@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
+from ganprune.gan_models.groups import find_groups
 from ganprune.gan_models.pruning.catalog import make_method
+from ganprune.gan_models.pruning.method import Target
 from ganprune.gan_models.pruning.slimming import SlimmingPhase, objective
 from ganprune.gan_models.pruning.teacher_images import TeacherImages
 from ganprune.gan_models.quant_settings import QuantSettings
@@ -158,3 +160,38 @@ def test_teacher_images_are_computed_once_and_kept_within_a_limit():
     latents(torch.ones(2, 4))
     latents(torch.ones(2, 4))
     assert latents.computed == 4
+
+
+class Hooked(nn.Module):
+    """A generator with the older spectral norm: its hook leaves a computed weight, which is no leaf, on the module."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.utils.spectral_norm(nn.Conv2d(3, 8, 3, padding=1))
+        self.second = nn.utils.spectral_norm(nn.Conv2d(8, 8, 3, padding=1))
+        self.norm, self.last = nn.BatchNorm2d(8), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x):
+        return torch.tanh(self.last(torch.relu(self.norm(self.second(torch.relu(self.first(x)))))))
+
+
+@pytest.mark.parametrize("form", ["led", "published"])
+def test_a_network_with_the_older_spectral_norm_is_slimmed(form):
+    """Its computed weights have a history, which a plain deep copy refuses; the plan meets the target all the same."""
+    job = job_for("paired")
+    torch.manual_seed(0)
+    model = Hooked().eval()
+    model(torch.zeros(1, 3, 16, 16))  # leaves weights with a history
+    groups = find_groups(model, torch.empty(1, 3, 16, 16))
+    job = replace(
+        job,
+        model=model,
+        groups=groups,
+        generators=job.generators | {job.name: model},
+        target=Target("macs", 0.6 * groups.form.dense()),
+        settings=job.settings | {"form": form},
+        steps=3,
+    )
+    pruned = make_method("slimming").prune(job)
+    assert float(groups.form.predict(groups.form.widths(pruned.plan.widths))) <= job.target.value
+    assert torch.isfinite(pruned.model(torch.zeros(2, 3, 16, 16))).all()
