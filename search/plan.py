@@ -24,6 +24,7 @@ from .config import StudyConfig
 from .default_methods import within_memory
 from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency, with_own_profile
 from .latency_profile import LatencyProfile
+from .preflight import check_generator
 from .proposals import SpaceProposals
 from .sides import Side, cheapest_plan, dense_costs, sides_of
 from .teacher import files_by_network, resolve
@@ -156,6 +157,8 @@ def plan_study(
         open_split(config.data_spec(), split)
     if check_teacher:
         check_weights(config)
+    if sharing is not None:
+        check_generator(config)
     groups = groups_of(config)
     select(groups.names, config.tie, ())  # raises where a pattern matches nothing
     latency = _latency(config, find_profile)

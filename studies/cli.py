@@ -127,12 +127,14 @@ def inspect(
 
     from ..gan_models.catalog import build, example_input
     from ..gan_models.groups import find_groups
+    from ..search.preflight import check_output
     from .inspection import inspection, print_inspection
     from .method_inspection import method_inspection, print_method
 
     shape = opt.read_shape(model, image_size, input_shape)
     with torch.device("meta"):
         network = build(model, opt.read_arguments(model_args))
+    check_output(model, network, shape)
     groups = find_groups(network, example_input(shape))
     found = inspection(network, groups, model, shape, channel_multiple)
     if method:
