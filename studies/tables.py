@@ -244,7 +244,7 @@ def hypervolume_line(outcome: Outcome) -> str:
     if volume is None:
         return "hypervolume: not known before a plan of the uniform ladder is complete"
     return (
-        f"hypervolume: front {volume.front:.4f}, uniform ladder alone {volume.ladder:.4f}, gained {volume.gain:+.4f} "
+        f"hypervolume: front {volume.front:.4f}, {outcome.ladder_name} alone {volume.ladder:.4f}, gained {volume.gain:+.4f} "
         f"(shares of the rectangle up to {outcome.metric} = {volume.quality:.4g} and "
         f"{outcome.cost} = {describe(volume.cost, outcome.cost)})"
     )

@@ -1,5 +1,7 @@
 """Generators that no cut can be made of are refused in one line before anything is trained."""
 
+import re
+
 import pytest
 import torch
 from ganprune.gan_models.catalog import build, example_input
@@ -94,3 +96,10 @@ def test_randomness_in_eval_mode_is_refused(nets, tmp_path):
     save_weights(network, tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="differ by"):
         check_generator(study(nets, "Noise", teacher=str(tmp_path / "w.safetensors")))
+
+
+@pytest.mark.parametrize(("name", "value"), [("methods", "mggc"), ("budgets", "50%"), ("prune", "a*")])
+def test_a_word_is_no_list(name, value):
+    """Where Python's options want several, one word is not taken apart into letters."""
+    with pytest.raises(ValueError, match=rf"^{name} is a list, such as \['{re.escape(value)}'\]; got '"):
+        StudyConfig(**{"model": "resnet", **SETTINGS, "input_shape": ()} | {name: value})
