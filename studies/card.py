@@ -157,9 +157,40 @@ class Card:
         ]
         if self.int8:
             lines += ["", "## In 8 bits", "", *(f"* {text}" for text in self.int8.lines())]
+        lines += ["", "## In Python", "", *self._snippet()]
         if self.notes:
             lines += ["", "## Notes", "", *(f"* {note}" for note in self.notes)]
         return "\n".join(lines) + "\n"
+
+    def _snippet(self) -> list[str]:
+        """How the files are used, in Python that runs in the bundle's folder."""
+        latent = self.lineage.get("task") == "unconditional"
+        drawn = "torch.randn(1, *shape)  # normally distributed" if latent else "torch.rand(1, *shape) * 2 - 1"
+        gives = "Images that it gives are in [-1, 1]." if latent else "Images are RGB, (N, C, H, W), in [-1, 1]."
+        lines = [
+            f"{gives} The batch size is free.",
+            "",
+            "```python",
+            "from pathlib import Path",
+            "",
+            "import torch",
+            "from ganprune.studies.bundle import load_bundle, read_architecture",
+            "",
+            'bundle = Path(".")  # this folder',
+            "shape = read_architecture(bundle).input_shape",
+            f"x = {drawn}",
+            "with torch.no_grad():",
+            "    y = load_bundle(bundle)(x)",
+        ]
+        if self.parity.onnx is not None:
+            lines += [
+                "",
+                "import onnxruntime  # needs neither ganprune nor PyTorch",
+                "",
+                'session = onnxruntime.InferenceSession(str(bundle / "generator.onnx"))',
+                'z = session.run(None, {"input": x.numpy()})[0]',
+            ]
+        return [*lines, "```"]
 
 
 def with_interval(m: Measurement | None, digits: int = 4) -> str:
