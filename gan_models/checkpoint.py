@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-PICKLED_SUFFIXES = (".pth", ".pt")
+from .state_dicts import first, fitting, located
+
 PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
 STATE_FILE = "state.json"
 PARALLEL_PREFIX = "module."  # what DataParallel puts in front of every key
-LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 class CheckpointError(ValueError):
@@ -37,8 +38,8 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a checkpoint, on the CPU, without ever running code from the file.
 
     Args:
-        path: `.safetensors`, or `.pth` / `.pt` holding a state dict (old and new formats of `torch.save`),
-            alone or under the key "state_dict".
+        path: safetensors, or what `torch.save` wrote of a state dict (old and new formats), alone or under the key
+            "state_dict".
 
     Returns:
         Name -> tensor; `module.` in front of every name is taken off.
@@ -46,77 +47,56 @@ def load_weights(path: str | Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: the file is missing, damaged, of another kind, or would need unpickling.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} is not a file: give a .safetensors or a .pth state dict")
-    if path.suffix == ".safetensors":
-        return _without_prefix(_load_safetensors(path))
-    if path.suffix not in PICKLED_SUFFIXES:
-        raise CheckpointError(
-            f"checkpoint {path} is of an unknown kind: use .safetensors, {' or '.join(PICKLED_SUFFIXES)}"
-        )
-    try:
-        with path.open("rb") as file:
-            head = file.read(2)
-    except OSError as error:
-        raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # on pickle protocols; what matters is said below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if head in PICKLE_HEADS or "GLOBAL" in str(error):
-            raise CheckpointError(
-                f"checkpoint {path} holds more than tensors and would have to run code to load, which is "
-                "refused: save model.state_dict() alone, or convert it to .safetensors"
-            ) from error
-        raise CheckpointError(_damaged(path)) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError) as error:
-        raise CheckpointError(_damaged(path)) from error
-    return _without_prefix(_tensors(path, content))
+    return _without_prefix(_tensors(Path(path), _content(Path(path))))
 
 
 def load_into(model: nn.Module, path: str | Path) -> None:
     """Load a checkpoint into `model`, strictly; the model is unchanged when it does not fit.
 
-    Two differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
-    keeps none (before PyTorch 0.4), and a BatchNorm without `num_batches_tracked` (before 0.4.1).
-
     Args:
         model: a network with weights (not on the meta device).
-        path: as for `load_weights`.
+        path: a file as for `load_weights`, in which the state dict may lie under any key and behind any prefix; where
+            several fit, `FILE::key` chooses, with dots between keys.
 
     Raises:
-        CheckpointError: as for `load_weights`, or keys or shapes differ; names the first of them.
+        CheckpointError: as for `load_weights`; names or shapes differ, the first of them are named; or several fit.
     """
-    given = load_weights(path)
-    wanted = model.state_dict()
-    for name, module in model.named_modules():
-        if isinstance(module, nn.modules.instancenorm._InstanceNorm) and not module.track_running_stats:
-            for key in LEGACY_NORM_KEYS:
-                given.pop(f"{name}.{key}" if name else key, None)
-        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            key = f"{name}.num_batches_tracked" if name else "num_batches_tracked"
-            if key in wanted and key not in given:
-                given[key] = torch.zeros_like(wanted[key], device="cpu")
-    missing = [key for key in wanted if key not in given]
-    unexpected = [key for key in given if key not in wanted]
-    misshapen = [
-        f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in given and given[key].shape != wanted[key].shape
-    ]
-    faults = [
-        f"{len(found)} {kind} ({_first(found)})"
-        for kind, found in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
-        if found
-    ]
-    if faults:
-        raise CheckpointError(
-            f"checkpoint {path} does not fit the network: {', '.join(faults)}; "
-            "build the network with the checkpoint's arguments (width, blocks, norm, dropout)"
-        )
+    file, key = located(path)
+    try:
+        given = fitting(model, _content(file), key)
+    except CheckpointError:
+        raise
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {file} {error}") from error
     model.load_state_dict(given, strict=True)
+
+
+def _content(path: Path) -> Any:
+    """What a checkpoint holds, whatever its suffix; nothing is unpickled but tensors and plain values."""
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} is not a file: give a .safetensors or a .pth state dict")
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    if path.suffix == ".safetensors" or head[8:] == b"{":  # a length of 8 bytes, then JSON
+        return _load_safetensors(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols; what matters is said below
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if head[:2] in PICKLE_HEADS or "GLOBAL" in str(error):
+            what = f" ({named[1]})" if named else ""
+            raise CheckpointError(
+                f"checkpoint {path} holds more than tensors{what} and would have to run code to load, which is "
+                "refused: save model.state_dict() alone, or convert it to .safetensors"
+            ) from error
+        raise CheckpointError(_damaged(path)) from error
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise CheckpointError(_damaged(path)) from error
 
 
 def save_weights(
@@ -269,7 +249,7 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
         raise CheckpointError(f"checkpoint {path} holds a {type(content).__name__}, not a state dict")
     other = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
     if other or not content:
-        fault = f"{_first(other)} is no tensor" if other else "it is empty"
+        fault = f"{first(other)} is no tensor" if other else "it is empty"
         raise CheckpointError(f"checkpoint {path} is not a state dict: {fault}")
     return {str(name): value for name, value in content.items()}
 
@@ -282,8 +262,3 @@ def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _damaged(path: Path) -> str:
     return f"checkpoint {path} cannot be read: it is damaged, cut short, or not a {path.suffix} file"
-
-
-def _first(names: Sequence[str], n: int = 3) -> str:
-    shown = ", ".join(names[:n])
-    return f"{shown}, ..." if len(names) > n else shown

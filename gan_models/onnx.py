@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -81,6 +82,9 @@ def _write(
                     verbose=False,
                     optimize=optimise,
                 )
+            content = onnx.load(beside)
+            without_origin(content)
+            onnx.save(content, beside)
         except Exception as error:  # the exporter raises many kinds
             cause = error.__cause__ or error
             lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
@@ -88,6 +92,22 @@ def _write(
                 f"{type(model).__name__} cannot be written as ONNX: {type(cause).__name__}: "
                 f"{lines[0] if lines else 'no reason given'}"
             ) from error
+
+
+def without_origin(message: Any) -> None:
+    """Takes out of an ONNX message, with all that is in it, where the exporter found each part; in place.
+
+    That is the path and the text of source lines on the disk of whoever exported, and more than half of a small file.
+
+    Args:
+        message: a model, a graph, a node, ...
+    """
+    for field, value in list(message.ListFields()):
+        if field.name in ("metadata_props", "doc_string"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                without_origin(part)
 
 
 def compare_onnx(path: str | Path, model: nn.Module, inputs: Tensor) -> float:

@@ -82,9 +82,6 @@ class QuantisedGraph:
             if read.intersection(node.output):
                 read.update(node.input)
                 kept.append(onnx.NodeProto.FromString(node.SerializeToString()))
-        for node in kept:  # where in PyTorch's sources a node comes from is several times the size of small weights
-            node.ClearField("metadata_props")
-            node.ClearField("doc_string")
         constants = [tensor for tensor in self.graph.initializer if tensor.name in read]
         for field, values in (("node", kept[::-1]), ("initializer", constants), ("value_info", [])):
             self.graph.ClearField(field)

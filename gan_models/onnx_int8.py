@@ -24,7 +24,7 @@ from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 
 from .checkpoint import written_beside
-from .onnx import export_fixed, export_onnx, session_of
+from .onnx import export_fixed, export_onnx, session_of, without_origin
 from .onnx_graph import QuantisedGraph
 from .quant_settings import LayerRanges, Quantisation, QuantSettings, Range
 from .quant_training import calibrate
@@ -165,7 +165,7 @@ def _write_quantised(
             raise RuntimeError(f"the ranges name a layer {name!r} that the network does not have")
         _quantise_layer(graph, name, layers[name], entry, quantisation.settings, unsigned)
     graph.finish()
-    file.ClearField("metadata_props")
+    without_origin(file)
     with written_beside(path) as beside:
         onnx.save(file, beside)
 

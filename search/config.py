@@ -148,6 +148,8 @@ class StudyConfig:
         """Checks everything that needs no torch and no data."""
         check_study_name(self.name)
         for name in ("budgets", "methods", "rungs", "prune", "keep", "tie", "input_shape", "bits"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} is a list, such as [{getattr(self, name)!r}]; got {getattr(self, name)!r}")
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_choices()
         self._check_numbers()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..gan_models.bounds import Bound
@@ -24,9 +24,12 @@ from .config import StudyConfig
 from .default_methods import within_memory
 from .latency import OpenedProfile, latency_model, open_latency, opened, wants_latency, with_own_profile
 from .latency_profile import LatencyProfile
+from .preflight import check_generator
 from .proposals import SpaceProposals
 from .sides import Side, cheapest_plan, dense_costs, sides_of
 from .teacher import files_by_network, resolve
+
+FEW_IMAGES = 50  # below, even the order of two generators is mostly chance
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class StudyPlan:
         latency: The device's latency profile, where a budget is in ms.
         notes: What a user should be told.
         bits: What trials may have: those of which some plan is within the budget.
+        images: Split -> images in it.
     """
 
     config: StudyConfig
@@ -53,6 +57,7 @@ class StudyPlan:
     sides: tuple[Side, ...] = ()
     latency: OpenedProfile | None = None
     bits: tuple[int, ...] = (32,)
+    images: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def cost(self) -> str:
@@ -152,10 +157,12 @@ def plan_study(
     """
     open_methods = not config.methods
     config, notes = resolve(config)
-    for split in ("train", "test"):  # a wrong folder must not cost a study's name
-        open_split(config.data_spec(), split)
+    # a wrong folder must not cost a study's name
+    images = {split: len(open_split(config.data_spec(), split)) for split in ("train", "test")}
     if check_teacher:
         check_weights(config)
+    if sharing is not None:
+        check_generator(config)
     groups = groups_of(config)
     select(groups.names, config.tie, ())  # raises where a pattern matches nothing
     latency = _latency(config, find_profile)
@@ -165,6 +172,12 @@ def plan_study(
     budgets = tuple((side.budget, side.limit) for side in sides) or limits(config, groups, model, offered)
     if latency is not None:
         notes += latency_notes(latency, config.channel_multiple)
+    measured = min(images["test"], config.n_eval or images["test"])
+    if measured < FEW_IMAGES:
+        cure = "--n-test" if config.data.startswith("builtin:") else "more test images"
+        notes.append(
+            f"quality is measured on {measured} test images, which says little: give {cure}, {FEW_IMAGES} or more"
+        )
     notes += [budget.note for budget, _ in budgets if budget.note]
     parts = [(side.groups, ((side.budget, side.limit),), side.latency) for side in sides] or [(groups, budgets, model)]
     if sharing is not None:
@@ -180,7 +193,7 @@ def plan_study(
         texts = " and ".join(dict.fromkeys(budget.text for budget, _ in budgets))
         notes.append(f"no plan of 32 bits is within {texts}: all trials have {bits[0]} bits")
     dense, cheapest = dense_costs(groups, model), cheapest_plan(config, groups, offered, model)
-    plan = StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits)
+    plan = StudyPlan(config, groups, dense, cheapest, budgets, tuple(notes), sides, latency, bits, images)
     highest, first = plan.proposals().highest, budgets[0][0]
     if highest < plan.limit:
         others = " and ".join(budget.text for budget, _ in budgets[1:])

@@ -16,6 +16,7 @@ from ..evaluators.features import Encoder, load_encoder
 from ..evaluators.inception import find_inception_weights
 from ..gan_models.catalog import build
 from ..gan_models.checkpoint import load_into, save_weights, sha256
+from ..gan_models.state_dicts import located
 from ..gan_models.training.data import fingerprint, open_split
 from ..gan_models.training.layouts import detect_task
 from ..gan_models.training.loop import Networks, best_device, train
@@ -101,7 +102,7 @@ def _single_file(text: str) -> bool:
 
 
 def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str, Path]:
-    """Weight files by generator: `path`, or `AtoB=path,BtoA=path`.
+    """Weight files by generator: `path`, or `AtoB=path,BtoA=path`; each may end in `::key`, which stays on the path.
 
     Raises:
         ValueError: A name the task does not have, a name missing, or a file that is not there.
@@ -118,8 +119,8 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
     if set(files) != set(names):
         raise ValueError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
     for path in files.values():
-        if not path.is_file():
-            raise ValueError(f"{option} {path} is not a file")
+        if not located(path)[0].is_file():
+            raise ValueError(f"{option} {located(path)[0]} is not a file")
     return files
 
 
@@ -195,7 +196,7 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
     weights = Path(config.inception_weights) if config.inception_weights else None
     content = fingerprint(spec)
     files[REAL] = _real_features(config, content, load_encoder(config.metric, weights).to(device), folder, device)
-    origin = {name: {"file": path.name, "sha256": sha256(path)} for name, path in given.items()}
+    origin = {name: {"file": path.name, "sha256": sha256(located(path)[0])} for name, path in given.items()}
     return {
         "model": config.model,
         "arguments": dict(config.model_args),

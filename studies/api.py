@@ -31,7 +31,7 @@ from .changes import MADE_WITH, check_unchanged, made_with
 from .device_profiles import find_profile
 from .export import best_under, export_front, export_trial
 from .final_step import measure_front
-from .outcome import DENSE, SIMULATED, outcome_of
+from .outcome import DENSE, IMAGES, SIMULATED, outcome_of
 from .reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .run_options import RunOptions, engine_settings
 from .storage import parse_url
@@ -106,6 +106,7 @@ class Search:
             DENSE: plan.dense,
             COST_LIMIT: plan.limit,
             MADE_WITH: made_with(plan),
+            IMAGES: dict(plan.images),
             "ganprune.artifacts": root,
         }
 

@@ -26,7 +26,7 @@ from .int8 import Int8Report
 FORMAT = 1
 WEIGHTS, ARCHITECTURE, ONNX = "generator.safetensors", "architecture.json", "generator.onnx"
 CARD, CARD_TEXT, MANIFEST, SOURCE = "card.json", "card.md", "manifest.json", "source.py"
-REQUIRED = (WEIGHTS, ARCHITECTURE, ONNX, CARD, CARD_TEXT)
+REQUIRED = (WEIGHTS, ARCHITECTURE, CARD, CARD_TEXT)
 # Of outputs in [-1, 1]: rounding of float32 through some tens of layers stays ten times below.
 TOLERANCE = 1e-4
 BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
@@ -117,6 +117,8 @@ def write_bundle(
 ) -> Card:
     """Writes a bundle, loads every file again and compares; the folder appears whole or not at all.
 
+    A network that cannot be written as ONNX has a bundle without, and a note on its card that says why.
+
     Args:
         out: The bundle's folder.
         architecture: How to build the network again.
@@ -128,22 +130,23 @@ def write_bundle(
 
     Raises:
         ValueError: `out` exists, or there can be no int8 file of the network.
-        RuntimeError: The network cannot be written as ONNX, or a file's outputs differ by more than 1e-4.
+        RuntimeError: A file's outputs differ by more than 1e-4.
     """
     with fresh_folder(out, MANIFEST, overwrite) as folder:
         save_weights(model.cpu(), folder / WEIGHTS)
         if source is not None:
             shutil.copyfile(source, folder / SOURCE)
         write_json(folder / ARCHITECTURE, architecture.to_json())
-        export_onnx(model, example_input(architecture.input_shape, 2), folder / ONNX)
+        lacking = _write_onnx(model, architecture.input_shape, folder / ONNX)
         parity = measure_parity(folder, model, _rebuild(folder, architecture), architecture.input_shape)
         if not parity.passed:
             raise RuntimeError(
                 f"the exported files do not give the generator's outputs: difference {parity.reload:.3g} in PyTorch, "
-                f"{parity.onnx:.3g} in ONNX, allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
+                f"{parity.onnx_shown} in ONNX, allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
             )
-        report = int8(folder) if int8 else None
-        card = replace(card_of(parity), int8=report)
+        report = int8(folder) if int8 and not lacking else None
+        card = card_of(parity)
+        card = replace(card, int8=report, notes=card.notes + lacking)
         write_json(folder / CARD, card.to_json())
         (folder / CARD_TEXT).write_text(card.to_markdown(), encoding="utf-8")
         files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
@@ -151,12 +154,21 @@ def write_bundle(
     return card
 
 
+def _write_onnx(model: nn.Module, shape: tuple[int, ...], path: Path) -> tuple[str, ...]:
+    """Writes the ONNX file; the note that says why there is none, where the network cannot be written as one."""
+    try:
+        export_onnx(model, example_input(shape, 2), path)
+    except RuntimeError as error:
+        return (f"no ONNX file: {' '.join(str(error).split())}",)
+    return ()
+
+
 def measure_parity(folder: Path, model: nn.Module, reloaded: nn.Module, shape: tuple[int, ...]) -> Parity:
     """Differences of a bundle's files from `model`, on inputs in batches of 1 and 4."""
     inputs = torch.split(example_input(shape, sum(BATCHES)), list(BATCHES))
     expected = [outputs_of(model, x) for x in inputs]
     again = max(float((outputs_of(reloaded, x) - y).abs().max()) for x, y in zip(inputs, expected, strict=True))
-    onnx = max(compare_onnx(folder / ONNX, model, x) for x in inputs)
+    onnx = max(compare_onnx(folder / ONNX, model, x) for x in inputs) if (folder / ONNX).is_file() else None
     scale = max(1.0, *(float(y.abs().max()) for y in expected))
     return Parity(again, onnx, scale, sum(BATCHES), TOLERANCE)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,12 +129,14 @@ def inspect(
 
     from ..gan_models.catalog import build, example_input
     from ..gan_models.groups import find_groups
+    from ..search.preflight import check_output
     from .inspection import inspection, print_inspection
     from .method_inspection import method_inspection, print_method
 
     shape = opt.read_shape(model, image_size, input_shape)
     with torch.device("meta"):
         network = build(model, opt.read_arguments(model_args))
+    check_output(model, network, shape)
     groups = find_groups(network, example_input(shape))
     found = inspection(network, groups, model, shape, channel_multiple)
     if method:
@@ -221,9 +225,29 @@ def main() -> None:
     sys.exit(_guarded(lambda: app(arguments, standalone_mode=True), debug))
 
 
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Our own warnings as one line each, without the source line that gave them, and each only once."""
+    root, told = Path(__file__).resolve().parents[1], set[str]()
+    ours = tuple(f"{root / name}/" for name in ("search", "spaces", "evaluators", "gan_models", "studies"))
+    usual = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], filename: str, *rest: Any) -> None:
+        if not str(Path(filename).resolve()).startswith(ours):
+            usual(message, category, filename, *rest)
+        elif str(message) not in told:
+            told.add(str(message))
+            print(f"note: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = tell
+        yield
+
+
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
     try:
-        with terminated_like_ctrl_c():
+        with _told_once(), terminated_like_ctrl_c():
             call()
     except KeyboardInterrupt:
         print("interrupted; `ganprune resume` goes on", file=sys.stderr)

@@ -142,7 +142,9 @@ def export(
     for number, card in cards.items():
         folder = out / f"trial-{number}" if front else out
         parity = card.parity
-        print(f"trial {number} -> {folder} (largest difference: reload {parity.reload:.2g}, ONNX {parity.onnx:.2g})")
+        print(f"trial {number} -> {folder} (largest difference: reload {parity.reload:.2g}, ONNX {parity.onnx_shown})")
+        for note in card.notes if parity.onnx is None else ():
+            print(f"note: {note}")
         for line in card.int8.lines() if card.int8 else []:
             print(f"  {line}")
 

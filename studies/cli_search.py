@@ -65,7 +65,9 @@ def search(
     share: Annotated[str | None, typer.Option(help="Shares of the trials: coronet=0.5,widths=0.1.")] = None,
     trials: opt.Trials = None,
     hours: opt.Hours = None,
-    teacher: Annotated[str | None, typer.Option(help="Weights of the generator: FILE, or AtoB=FILE,BtoA=FILE.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE.")
+    ] = None,
     teacher_discriminator: Annotated[str | None, typer.Option(help="Weights of its discriminator.")] = None,
     teacher_train_mode: Annotated[
         bool | None, typer.Option(help="Run the teacher in train mode, as upstream pix2pix tests.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +217,7 @@ class _Exporter:
                 )
                 cards.append(self._write(trial, part, folder / side.name, False))
             write_json(folder / FRONT, {"study": self.study.name, "bundles": [side.name for side in sides]})
-        return max(cards, key=lambda card: card.parity.onnx)
+        return max(cards, key=lambda card: math.inf if card.parity.onnx is None else card.parity.onnx)
 
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config

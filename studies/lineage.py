@@ -12,7 +12,7 @@ from ..search.ledger import TrialRecord
 from ..search.samplers import derived_seed
 from .bundle import SOURCE
 from .changes import accepted_changes
-from .outcome import TEACHER, VERSION, Outcome
+from .outcome import IMAGES, TEACHER, VERSION, Outcome
 
 PACKAGES = ("ganprune", "torch", "onnx", "onnxruntime")
 
@@ -52,8 +52,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "data": config.data,
         "direction": config.direction,
         "image_size": config.image_size,
-        "n_train": config.n_train,
-        "n_test": config.n_test,
+        **_counted(outcome),
         "n_eval": config.n_eval,
         "protocol": config.protocol,
         "data_sha256": (outcome.study.attributes.get(TEACHER) or {}).get("data", ""),
@@ -62,6 +61,14 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "study_made_with": outcome.study.attributes.get(VERSION, ""),
     }
     return found | ({"same_as": trained} if trained != trial.number else {})
+
+
+def _counted(outcome: Outcome) -> dict[str, int | str]:
+    """Images that there were; the configuration says it of built-in sets alone."""
+    config = outcome.config
+    drawn = {"train": config.n_train, "test": config.n_test} if config.data.startswith("builtin:") else {}
+    known = outcome.study.attributes.get(IMAGES) or drawn
+    return {f"n_{split}": known.get(split, "not recorded") for split in ("train", "test")}
 
 
 def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[str, ...]:

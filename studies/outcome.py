@@ -18,6 +18,7 @@ from ..spaces.budget import describe, parse_budget
 from .reader import COST_LIMIT, StudyRecord
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
+IMAGES = "ganprune.images"  # split -> images in it when the study was made
 DENSE = "ganprune.dense"  # costs of the dense generator by name; traced again where a study does not say them
 FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
 SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
@@ -108,6 +109,11 @@ class Outcome:
     def ladder(self) -> tuple[TrialRecord, ...]:
         """Scored trials of the uniform ladder that began the study."""
         return tuple(trial for trial in self.scored if trial.new.origin.startswith(LADDER))
+
+    @property
+    def ladder_name(self) -> str:
+        """What the ladder is called: in a study without `uniform` other methods' trials stand on it."""
+        return "uniform ladder" if all(trial.new.method == "uniform" for trial in self.ladder) else "first trials"
 
     def finalist(self, number: int) -> Measurement | None:
         """A trial's latency as it was measured after the search; None where it was not."""

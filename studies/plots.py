@@ -109,7 +109,7 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
             edgecolor="gray",
             lw=0.9,
             zorder=2,
-            label="uniform ladder",
+            label=outcome.ladder_name,
         )
 
 

@@ -114,7 +114,9 @@ def _facts(outcome: Outcome) -> str:
             facts.append((name, _number(r.quality), text))
     volume = outcome.hypervolume()
     if volume is not None:
-        facts.append(("gained over the uniform ladder", f"{volume.gain:+.4f}", f"hypervolume {volume.front:.4f}"))
+        facts.append(
+            (f"gained over the {outcome.ladder_name}", f"{volume.gain:+.4f}", f"hypervolume {volume.front:.4f}")
+        )
     found = [
         f'<div class="fact"><span class="quiet">{escape(name)}</span><b>{escape(value)}</b><span>{escape(text)}</span>'
         for name, value, text in facts

@@ -245,10 +245,10 @@ def hypervolume_line(outcome: Outcome) -> str:
     """One line: how much of the space the front dominates, and how much of that its own ladder does."""
     volume = outcome.hypervolume()
     if volume is None:
-        return "hypervolume: not known before a plan of the uniform ladder is complete"
+        return "hypervolume: not known before one of the first trials is complete"
     return (
-        f"hypervolume: front {volume.front:.4f}, uniform ladder alone {volume.ladder:.4f}, gained {volume.gain:+.4f} "
-        f"(shares of the rectangle up to {outcome.metric} = {volume.quality:.4g} and "
+        f"hypervolume: front {volume.front:.4f}, {outcome.ladder_name} alone {volume.ladder:.4f}, "
+        f"gained {volume.gain:+.4f} (shares of the rectangle up to {outcome.metric} = {volume.quality:.4g} and "
         f"{outcome.cost} = {describe(volume.cost, outcome.cost)})"
     )
 

@@ -110,6 +110,79 @@ def test_a_state_dict_beside_other_things(tmp_path):
     assert refused(load_weights, path).endswith("it is empty")
 
 
+def judge() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.Linear(2, 1))
+
+
+def adam(network: nn.Module) -> torch.optim.Optimizer:
+    """Adam with moments, which are tensors under keys as well."""
+    optimiser = torch.optim.Adam(network.parameters())
+    for parameter in network.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    optimiser.zero_grad()
+    return optimiser
+
+
+def behind(prefix: str, network: nn.Module) -> dict[str, torch.Tensor]:
+    return {f"{prefix}{key}": value for key, value in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("g.pth.tar", lambda g: {"epoch": 3, "state_dict": behind("module.", g), "best": 0.5}),
+        ("g.ckpt", lambda g: {"state_dict": behind("netG.", g) | behind("netD.", judge()), "version": "2.0"}),
+        ("g.ckpt", lambda g: {"state_dict": {"model": behind("generator.module.", g)}}),
+        ("g.pt", lambda g: {"g_ema": g.state_dict(), "d": judge().state_dict(), "g_optim": adam(g).state_dict()}),
+        ("g.pth", lambda g: {"params_ema": g.state_dict()}),
+        ("g.bin", lambda g: {"model": g.state_dict(), "args": None}),
+        ("g", lambda g: g.state_dict()),
+    ],
+)
+def test_a_state_dict_is_found_wherever_it_lies(tmp_path, name, pack):
+    """Under any key, behind any prefix, beside a discriminator and optimisers, in a file of any suffix."""
+    teacher, other = resnet(0), resnet(1)
+    torch.save(pack(teacher), tmp_path / name)
+    load_into(other, tmp_path / name)
+    assert same(teacher, other)
+
+
+def test_safetensors_are_known_by_their_content(tmp_path):
+    """A safetensors file without its suffix loads; prefixes come off there, too."""
+    teacher, other = resnet(0), resnet(1)
+    save_weights(behind("generator.", teacher), tmp_path / "g.safetensors")
+    os.replace(tmp_path / "g.safetensors", tmp_path / "g.ckpt")
+    load_into(other, tmp_path / "g.ckpt")
+    assert same(teacher, other)
+
+
+def test_of_several_that_fit_one_is_chosen(tmp_path):
+    """A file with a generator and its average asks which; `FILE::key` says it, with dots between keys."""
+    path, trained, average, other = tmp_path / "550000.pt", resnet(0), resnet(1), resnet(2)
+    torch.save({"g": trained.state_dict(), "ema": {"g": average.state_dict()}, "d": judge().state_dict()}, path)
+    message = refused(load_into, other, path)
+    assert message.endswith("holds several state dicts that fit the network: choose one, FILE::g, ema.g")
+    for key, expected in (("g", trained), ("ema.g", average), ("ema", average)):
+        load_into(other, f"{path}::{key}")
+        assert same(other, expected)
+    load_into(found := judge(), path)  # of another network there is only one
+    assert torch.equal(found[1].weight, torch.load(path, weights_only=True)["d"]["1.weight"])
+    message = refused(load_into, other, f"{path}::d")
+    assert "does not fit the network: 20 missing" in message
+    assert "state dict under 'h'; there are g, ema.g, d" in refused(load_into, other, f"{path}::h")
+    assert "no.pt is not a file" in refused(load_into, other, f"{tmp_path / 'no.pt'}::g")
+
+
+def test_of_none_that_fits_the_nearest_is_told(tmp_path):
+    """What is wrong is said of the state dict that is most like the network, and which others there are."""
+    path = tmp_path / "w.pt"
+    torch.save({"d": judge().state_dict(), "g": resnet(0, n_blocks=3).state_dict()}, path)
+    message = refused(load_into, resnet(1), path)
+    assert "10 unexpected (model.12.conv_block.1." in message
+    assert message.endswith("the file holds d, g")
+
+
 @pytest.mark.parametrize("kind", ["zip", "legacy", "plain 0", "plain 2", "plain 4"])
 def test_pickles_are_refused_and_not_run(tmp_path, kind):
     """A file that must run code to load is refused in one line, and the code is not run."""
@@ -144,11 +217,11 @@ def test_damaged_files(tmp_path, suffix):
 
 
 def test_missing_and_unknown_files(tmp_path):
-    """A missing file, a folder and an unknown suffix each get one line that says what may be given."""
+    """A missing file and a folder get one line that says what may be given; a suffix is no reason to refuse."""
     assert "is not a file: give a .safetensors or a .pth" in refused(load_weights, tmp_path / "no.pth")
     assert "is not a file" in refused(load_weights, tmp_path)
     (tmp_path / "weights.ckpt").write_bytes(b"x")
-    assert "unknown kind: use .safetensors, .pth or .pt" in refused(load_weights, tmp_path / "weights.ckpt")
+    assert "cut short, or not a .ckpt file" in refused(load_weights, tmp_path / "weights.ckpt")
 
 
 def test_weights_that_do_not_fit(tmp_path):

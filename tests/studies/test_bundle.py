@@ -90,6 +90,16 @@ def test_onnx_file_runs_alone(bundle):
     np.testing.assert_allclose(theirs, outputs(load_bundle(bundle)).numpy(), atol=1e-5)
 
 
+def test_the_cards_own_words_run(bundle, monkeypatch):
+    """The Python on the card runs in the bundle's folder; both files give the same images."""
+    monkeypatch.chdir(bundle)
+    code = (bundle / "card.md").read_text().split("```python\n")[1].split("```")[0]
+    names: dict = {}
+    exec(code, names)
+    assert names["y"].shape == (1, 3, 16, 16)
+    np.testing.assert_allclose(names["z"], names["y"].numpy(), atol=1e-5)
+
+
 def test_loading_needs_neither_database_nor_ray(bundle):
     """A process that loads a bundle imports no optuna, ray, sqlalchemy or matplotlib."""
     code = (

@@ -1,15 +1,18 @@
 """Networks that are not ours, cut at random: as ONNX and as a bundle they give what the cut network gives."""
 
 import inspect
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from ganprune.evaluators.cost import count_macs
 from ganprune.gan_models.catalog import build, example_input
 from ganprune.gan_models.groups import find_groups
 from ganprune.gan_models.surgery import cut
-from ganprune.studies.bundle import SOURCE, Architecture, load_bundle, write_bundle
+from ganprune.studies.bundle import ONNX, SOURCE, Architecture, load_bundle, read_card, write_bundle
 from ganprune.studies.card import Card
+from ganprune.studies.verify import verify_bundle
 
 from ..gan_models.foreign import FOREIGN
 from ..gan_models.test_surgery import lively, random_plan
@@ -36,3 +39,54 @@ def test_a_cut_foreign_network_survives_its_bundle(name, tmp_path):
     x = example_input(shape, 3)
     with torch.no_grad():
         assert torch.equal(load_bundle(tmp_path / "b")(x), small(x))
+
+
+MODULATED = '''
+import torch
+from ganprune.evaluators.cost import count_macs
+from torch import nn
+from torch.nn import functional as F
+
+class Modulated(nn.Module):
+    """A convolution with weights of its own for each image, as StyleGAN2 computes it: one group an image."""
+    def __init__(self, width):
+        super().__init__()
+        self.first, self.style = nn.Conv2d(3, width, 3, padding=1), nn.Linear(3, width)
+        self.weight = nn.Parameter(torch.randn(3, width, 3, 3))
+    def forward(self, x):
+        n, _, h, w = x.shape
+        inner = torch.relu(self.first(x))
+        weight = self.weight * self.style(x.mean((2, 3)))[:, None, :, None, None]
+        y = F.conv2d(inner.reshape(1, -1, h, w), weight.reshape(-1, *self.weight.shape[1:]), padding=1, groups=n)
+        return torch.tanh(y.reshape(n, 3, h, w))
+'''
+
+
+def test_a_network_that_onnx_cannot_hold_has_a_bundle_without(tmp_path):
+    """It is written, loads, says why there is no ONNX file and verifies; a file that was lost is told apart."""
+    (tmp_path / "m.py").write_text(MODULATED)
+    shape, model = (3, 8, 8), f"{SOURCE}:Modulated"
+    full = build(f"{tmp_path / 'm.py'}:Modulated", {"width": 4}).eval()
+    groups = find_groups(full, example_input(shape))
+    plan = groups.full_plan()
+    hashed = plan.architecture(model, {"width": 4})
+    architecture = Architecture(model, {"width": 4}, shape, "paired", "G", plan, groups.sizes, {}, hashed)
+    costs = {name: float(value) for name, value in count_macs(full, example_input(shape)).items()}
+    bundle, source = tmp_path / "b", tmp_path / "m.py"
+    card = write_bundle(bundle, architecture, full, lambda p: Card(costs, {}, (), (), {}, {}, p), source)
+    assert not (bundle / ONNX).exists()
+    assert card.parity.onnx is None
+    assert [note for note in card.notes if note.startswith("no ONNX file: Modulated cannot be written as ONNX: ")]
+    assert "none was written" in (bundle / "card.md").read_text()
+    assert read_card(bundle) == card
+    checks = {check.name: check for check in verify_bundle(bundle)}
+    assert all(check.passed for check in checks.values())
+    assert checks["onnx"].detail == card.notes[-1]
+    x = example_input(shape, 3)
+    with torch.no_grad():
+        assert torch.equal(load_bundle(bundle)(x), full(x))
+    claims = json.loads((bundle / "card.json").read_text())
+    claims["parity"]["onnx"] = 1e-6
+    (bundle / "card.json").write_text(json.dumps(claims))
+    (lost,) = [check for check in verify_bundle(bundle) if check.name == "onnx"]
+    assert not lost.passed

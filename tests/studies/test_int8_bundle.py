@@ -96,6 +96,18 @@ def test_a_float_trial_is_calibrated_after_training():
     assert card.int8.bytes == quantised_bytes(bundles.load_bundle(out), found.settings)
 
 
+@pytest.mark.parametrize("name", [bundles.ONNX, INT8])
+def test_no_file_tells_where_it_was_made(name):
+    """What is not numbers in an ONNX file of a bundle holds no path, no source line and nothing but the graph."""
+    file = onnx.load(calibrated() / name)
+    for tensor in file.graph.initializer:
+        tensor.ClearField("raw_data")
+    words = file.SerializeToString()
+    assert b".py" not in words
+    assert b"/" not in words
+    assert not [part for part in (file.graph, *file.graph.node, *file.graph.input) if part.metadata_props]
+
+
 def test_a_changed_int8_file_is_found(tmp_path):
     """One layer's weights changed, with every hash put right again: verify still says so."""
     folder = Path(shutil.copytree(calibrated(), tmp_path / "b"))

@@ -17,7 +17,7 @@ from ganprune.studies.outcome import Outcome, outcome_of
 from ganprune.studies.pictures import Column, draw_grid, picture_grid
 from ganprune.studies.plots import plot_front, write_plot
 from ganprune.studies.reader import StudyRecord
-from ganprune.studies.report import report_html, write_report
+from ganprune.studies.report import _facts, report_html, write_report
 from ganprune.studies.tables import csv_text, frame, front_rows, hypervolume_line, rich_table, rows_json, trial_rows
 from PIL import Image
 from rich.console import Console
@@ -188,6 +188,16 @@ def test_hypervolume_in_closed_form():
     assert f"{volume.gain:+.4f}" in line
     assert "fd[shapes,n=9] = 22" in line
     assert "440 MACs" in line
+
+
+def test_a_ladder_without_uniform_plans_is_not_called_so():
+    """In a study of other methods the first trials are what the search is compared with, in line and report."""
+    first = [trial(n, 400 - 200 * n, 10.0 + 10 * n, "mggc", origin=f"ladder:{n}") for n in (0, 1)]
+    study = record(*first, trial(2, 250, 12.0, "slimming"))
+    for text in (hypervolume_line(outcome_of(study)), _facts(outcome_of(study))):
+        assert "first trials" in text
+        assert "uniform" not in text
+    assert "uniform ladder alone" in hypervolume_line(by_hand(*LADDER))
 
 
 def test_hypervolume_stays_comparable():

@@ -1,0 +1,140 @@
+"""Which tensors of a checkpoint are a network's: alone, under a key, or behind a prefix, told by names and shapes.
+
+Everything that a file holds is one tree of dotted names: `{"g_ema": {"conv.weight": ...}}` and
+`{"g_ema.conv.weight": ...}` are the same. What lies under one dotted key is a network's state dict if its names and
+shapes are the network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CHOICE = "::"  # FILE::key
+LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def located(source: str | Path) -> tuple[Path, str]:
+    """A checkpoint's file, and the key that was chosen in it: `FILE` or `FILE::key` (empty: none was)."""
+    text = str(source)
+    if CHOICE not in text or Path(text).is_file():
+        return Path(text), ""
+    path, _, key = text.rpartition(CHOICE)
+    return Path(path), key
+
+
+def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
+    """The one state dict in `content` that fits `model`.
+
+    Two differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
+    keeps none (before PyTorch 0.4), and a BatchNorm without `num_batches_tracked` (before 0.4.1).
+
+    Args:
+        model: the network; not changed.
+        content: what a checkpoint held: mappings in mappings, tensors, and things that are looked past.
+        key: dotted; only what lies under it counts. Empty: everything.
+
+    Returns:
+        Name in the network -> tensor.
+
+    Raises:
+        ValueError: none fits, or several do; how a sentence that begins with the checkpoint's name goes on.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError(f"holds a {type(content).__name__}, not a state dict")
+    tensors = dict(_flat(content))
+    if not tensors:
+        other = [str(name) for name in content]
+        raise ValueError(f"is not a state dict: {f'{first(other)} is no tensor' if other else 'it is empty'}")
+    within = {name: value for name, value in tensors.items() if not key or name.startswith(f"{key}.")}
+    if not within:
+        raise ValueError(f"holds no state dict under {key!r}; there are {first(_holders(content), 12)}")
+    wanted = model.state_dict()
+    holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
+    places = dict.fromkeys([*_places(within, wanted), *(f"{name}." if name else "" for name in holders)])
+    found = {place: _under(within, place) for place in places}
+    fits = {place: given for place, given in found.items() if not _faults(wanted, _modern(model, wanted, given))}
+    if len(fits) > 1:
+        names = [place.removesuffix(".") for place in fits]
+        raise ValueError(f"holds several state dicts that fit the network: choose one, FILE{CHOICE}{first(names, 12)}")
+    if fits:
+        (given,) = fits.values()
+        return _modern(model, wanted, given)
+    best = max(found.values(), key=lambda given: (len(wanted.keys() & given.keys()), len(given)))
+    others = f"; the file holds {first(holders, 12)}" if len(holders) > 1 else ""
+    raise ValueError(
+        f"does not fit the network: {', '.join(_faults(wanted, _modern(model, wanted, best)))}; "
+        f"build the network with the checkpoint's arguments (width, blocks, norm, dropout){others}"
+    )
+
+
+def first(names: Sequence[str], n: int = 3) -> str:
+    """The first names, for a message."""
+    shown = ", ".join(names[:n])
+    return f"{shown}, ..." if len(names) > n else shown
+
+
+def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+    for name, value in content.items():
+        if isinstance(value, Tensor):
+            yield f"{prefix}{name}", value
+        elif isinstance(value, Mapping) and not _of_optimiser(value):
+            yield from _flat(value, f"{prefix}{name}.")
+
+
+def _holders(content: Mapping[Any, Any], prefix: str = "") -> list[str]:
+    """Dotted keys of the mappings that hold tensors themselves."""
+    found = [prefix.removesuffix(".")] if any(isinstance(value, Tensor) for value in content.values()) else []
+    for name, value in content.items():
+        if isinstance(value, Mapping) and not _of_optimiser(value):
+            found += _holders(value, f"{prefix}{name}.")
+    return found
+
+
+def _of_optimiser(content: Mapping[Any, Any]) -> bool:
+    return "param_groups" in content
+
+
+def _places(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+    """Prefixes under which a name lies that the network cannot be without, whatever PyTorch wrote the file."""
+    anchor = next((name for name in wanted if not name.endswith(LEGACY_NORM_KEYS)), None)
+    if anchor is None:
+        return [""]
+    return [name.removesuffix(anchor) for name in tensors if name == anchor or name.endswith(f".{anchor}")]
+
+
+def _under(tensors: Mapping[str, Tensor], place: str) -> dict[str, Tensor]:
+    return {name.removeprefix(place): value for name, value in tensors.items() if name.startswith(place)}
+
+
+def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As today's PyTorch would have written it."""
+    given = dict(given)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.instancenorm._InstanceNorm) and not module.track_running_stats:
+            for key in LEGACY_NORM_KEYS:
+                given.pop(f"{name}.{key}" if name else key, None)
+        elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+            key = f"{name}.num_batches_tracked" if name else "num_batches_tracked"
+            if key in wanted and key not in given:
+                given[key] = torch.zeros_like(wanted[key], device="cpu")
+    return given
+
+
+def _faults(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    missing = [key for key in wanted if key not in given]
+    unexpected = [key for key in given if key not in wanted]
+    misshapen = [
+        f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in given and given[key].shape != wanted[key].shape
+    ]
+    return [
+        f"{len(found)} {kind} ({first(found)})"
+        for kind, found in (("missing", missing), ("unexpected", unexpected), ("of another shape", misshapen))
+        if found
+    ]
