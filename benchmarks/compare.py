@@ -96,7 +96,7 @@ VARIANTS: dict[str, Variant] = {
     "mggc/free logits": Variant("mggc", {"agent": "logits"}),
     "mggc/no prior": Variant("mggc", {"prior": 0.0}),
     "slimming/pruning alone": Variant("slimming", {"objective": "gan"}),
-    "slimming/8 bits": Variant("slimming", bits=8),
+    "slimming/8 bits": Variant("slimming", {"order": "joint"}, bits=8),
     "slimming/8 bits after": Variant("slimming", {"order": "sequential"}, bits=8),
     **{f"{name}/8 bits": Variant(name, bits=8) for name in ("uniform", "magnitude", "coronet", "mggc")},
 }

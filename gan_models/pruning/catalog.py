@@ -113,7 +113,7 @@ METHODS: dict[str, MethodSpec] = {
             Setting("objective", "20dist+gan", choices=("20dist+gan", "dist+0.001gan", "gan"), searched=False),
             Setting("distance", "perceptual+l1", choices=("perceptual+l1", "perceptual", "l1", "mse"), searched=False),
             Setting("form", "led", choices=("led", "published"), searched=False),
-            Setting("order", "joint", choices=("joint", "sequential"), searched=False),
+            Setting("order", "auto", choices=("auto", "joint", "sequential"), searched=False),
         ),
         note="GAN Slimming: scales shrunk to zero while the network learns from its teacher",
     ),

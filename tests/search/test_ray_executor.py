@@ -31,7 +31,7 @@ def test_workers_run_side_by_side_and_die_alone(ray_running, search, store, tmp_
     back = [(event.number, event.reason) for event in events if type(event).__name__ == "TrialPutBack"]
     assert back == [(2, "the worker's process died while it ran (out of memory, killed, or its machine gone)")]
     assert not list(scratch.iterdir())
-    assert sorted(p.name for p in store.folder.path.iterdir()) == ["0", "1", "2", "3"]
+    assert sorted(p.name for p in store.folder.path.iterdir()) == ["0", "1", "2", "3", "study.json"]
 
 
 def test_a_trial_too_large_is_refused(ray_running):

@@ -99,7 +99,7 @@ def test_rows_say_everything(tmp_path):
     assert (cheap.cost, cheap.unit, cheap.cost_name, cheap.share) == (200, "MACs", "macs", 0.2)
     assert (cheap.metric, cheap.quality, cheap.low, cheap.high) == ("fd[shapes,n=9]", 20.0, 19.0, 21.0)
     assert (cheap.l1, cheap.params, cheap.seconds, cheap.chosen_by, cheap.front) == (0.25, 7.0, 3.0, "ladder:1", True)
-    assert over.reason == "over budget by 125 %"
+    assert over.reason == "over the budget by 125 %"
     assert not over.front
     assert (fail.state, fail.cost, fail.quality) == ("FAIL", None, None)
     assert fail.reason.startswith("diverged")
@@ -357,7 +357,7 @@ def test_report_is_one_file_that_needs_no_network(tmp_path):
     assert "http" not in re.sub(r"base64,[^\"]*", "", text)
     words = " ".join(page.words)
     for expected in (
-        "fd[shapes,n=8]", "training diverged", "stopped at step 1", "dense teacher", "test-vs-test", "over budget",
+        "fd[shapes,n=8]", "training diverged", "stopped at step 1", "dense teacher", "test-vs-test", "over the budget",
         "hypervolume", "trained for 2 steps", "teacher_steps", "resnet",
     ):  # fmt: skip
         assert expected in words

@@ -125,11 +125,15 @@ def test_the_published_form_keeps_its_scales_in_the_norms():
     assert pruned.record["objective"]["form"] == "published"
 
 
-@pytest.mark.parametrize(("order", "levels"), [("joint", True), ("sequential", False)])
-def test_weights_are_quantised_in_training_where_all_is_done_at_once(order, levels, monkeypatch):
-    """8 bits: the student runs on the quantiser's grid and learns through it; one after the other, it runs in float."""
+@pytest.mark.parametrize(
+    ("order", "form", "levels"),
+    [("joint", "led", True), ("sequential", "led", False), ("auto", "led", False), ("auto", "published", True)],
+)
+def test_weights_are_quantised_in_training_where_all_is_done_at_once(order, form, levels):
+    """8 bits: the student runs on the quantiser's grid and learns through it; one after the other, which is our form's
+    default and not the published one's, it runs in float."""
     settings = QuantSettings()
-    job = replace(job_for("paired", steps=3, order=order), quantised=settings)
+    job = replace(job_for("paired", steps=3, order=order, form=form), quantised=settings)
     phase, seen = SlimmingPhase(job), []
     last = [module for module in phase._model.modules() if isinstance(module, nn.Conv2d)][-1]
     last.register_forward_hook(lambda module, inputs, output: seen.append((module.weight, inputs[0])))
@@ -142,7 +146,9 @@ def test_weights_are_quantised_in_training_where_all_is_done_at_once(order, leve
     assert phase.scales.grad is not None
     assert float(phase.scales.grad.abs().max()) > 0
     assert any(not torch.equal(before[name], value) for name, value in phase._model.state_dict().items())
-    assert make_method("slimming").prune(job).quantised == settings
+    pruned = make_method("slimming").prune(job)
+    assert pruned.quantised == settings
+    assert pruned.record["objective"]["order"] == ("joint" if levels else "sequential")
 
 
 def test_teacher_images_are_computed_once_and_kept_within_a_limit():
