@@ -79,6 +79,7 @@ def pareto(
 ) -> None:
     """The Pareto front of quality against cost."""
     from .api import Study
+    from .folder import write_file
     from .outcome import outcome_of
     from .tables import csv_text, front_rows
 
@@ -86,7 +87,7 @@ def pareto(
     outcome = outcome_of(study.record)
     print_front(study.record, wide_console(), as_json)
     if csv:
-        csv.write_text(csv_text(front_rows(outcome)), encoding="utf-8")
+        write_file(csv, csv_text(front_rows(outcome)).encode())
     if plot:
         from .plots import write_plot
 

@@ -21,6 +21,7 @@ from ..search.ledger import TrialRecord
 from ..spaces.budget import describe
 from .bundle import outputs_of
 from .export import exportable
+from .folder import write_file
 from .outcome import Outcome, outcome_of
 from .reader import StudyRecord
 from .translate import to_picture
@@ -91,11 +92,8 @@ def write_pictures(
     device: str = "auto",
 ) -> Path:
     """`picture_grid` as a file; its folder is made."""
-    path = Path(path).expanduser()
     content = picture_grid(study, artifacts_root, trials, rows, device)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
+    return write_file(path, content)
 
 
 def draw_grid(columns: Sequence[Column]) -> bytes:

@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from ..search.ledger import TrialRecord
 from ..search.pareto import non_dominated
 from ..spaces.budget import PREFIXES
+from .folder import write_file
 from .outcome import Outcome, point, quality_of
 
 # Okabe and Ito's palette: told apart by people who see colours differently.
@@ -65,11 +66,8 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
 
 def write_plot(outcome: Outcome, path: str | Path) -> Path:
     """`plot_front` as a file; its folder is made."""
-    path = Path(path).expanduser()
     content = plot_front(outcome)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
+    return write_file(path, content)
 
 
 def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:

@@ -12,6 +12,7 @@ from ..evaluators.measurement import Measurement
 from ..search.artifacts import StudyFolder
 from ..spaces.budget import UNITS, describe
 from .card import with_interval
+from .folder import write_file
 from .outcome import TEACHER, VERSION, Outcome, measurements_of, outcome_of
 from .pictures import picture_grid
 from .plots import plot_front
@@ -48,11 +49,7 @@ TEXT = ("method", "state", "reason", "measurement", "unit", "protocol", "option"
 
 def write_report(study: StudyRecord, artifacts_root: str | Path, path: str | Path, pictures: bool = True) -> Path:
     """`report_html` as a file; its folder is made."""
-    path = Path(path).expanduser()
-    text = report_html(study, artifacts_root, pictures)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+    return write_file(path, report_html(study, artifacts_root, pictures).encode())
 
 
 def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool = True) -> str:

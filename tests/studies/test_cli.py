@@ -61,8 +61,8 @@ def test_a_search_is_launched_resumed_and_exported(place, monkeypatch, capsys):
     for trial in study.trials:
         assert {"method", "plan", "architecture", "measurements", "artifact", "seconds"} <= set(trial.user_attrs)
 
-    assert call(monkeypatch, "pareto", "s", "--csv", "f.csv", "--plot", "f.png", "--pictures", "p.png") == 0
-    assert (place / "f.csv").read_text().count("\n") == len(front["front"]) + 1
+    assert call(monkeypatch, "pareto", "s", "--csv", "new/f.csv", "--plot", "f.png", "--pictures", "p.png") == 0
+    assert (place / "new" / "f.csv").read_text().count("\n") == len(front["front"]) + 1
     assert all(Image.open(place / name).size[0] > 300 for name in ("f.png", "p.png"))
     capsys.readouterr()
     assert call(monkeypatch, "export", "s", "--best-under", "39.9%", "--out", "b") == 0
