@@ -29,13 +29,18 @@ def check_study_name(name: str) -> str:
 
 
 def write_json(path: str | Path, value: Mapping[Any, Any]) -> None:
-    """Write `value` as JSON so that a reader, or a crash, sees the old file or the whole new one, never a part."""
-    path = Path(path)
+    """Write `value` as JSON, as `write_file` does."""
+    write_file(path, json.dumps(plain(value), indent=1, allow_nan=False).encode())
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """A file of which a reader, or a crash, sees the old one or the whole new one, never a part; its folder is made."""
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with open(beside, "w", encoding="utf-8") as file:
-            json.dump(plain(value), file, indent=1, allow_nan=False)
+        with open(beside, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
@@ -46,6 +51,7 @@ def write_json(path: str | Path, value: Mapping[Any, Any]) -> None:
         os.fsync(folder)  # the rename itself must survive a power loss
     finally:
         os.close(folder)
+    return path
 
 
 def read_json(path: str | Path) -> dict[str, Any] | None:

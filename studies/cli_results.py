@@ -78,8 +78,8 @@ def pareto(
     as_json: opt.Json = False,
 ) -> None:
     """The Pareto front of quality against cost."""
+    from ..search.artifacts import write_file
     from .api import Study
-    from .folder import write_file
     from .outcome import outcome_of
     from .tables import csv_text, front_rows
 

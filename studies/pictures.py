@@ -14,14 +14,13 @@ from torch import Tensor, nn
 
 from ..gan_models.quantization import FixedRanges, add_hooks
 from ..gan_models.training.data import in_order
-from ..search.artifacts import StudyFolder
+from ..search.artifacts import StudyFolder, write_file
 from ..search.bench import Bench, open_bench
 from ..search.eval_images import EVAL_BATCH
 from ..search.ledger import TrialRecord
 from ..spaces.budget import describe
 from .bundle import outputs_of
 from .export import exportable
-from .folder import write_file
 from .outcome import Outcome, outcome_of
 from .reader import StudyRecord
 from .translate import to_picture

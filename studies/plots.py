@@ -12,10 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ..search.artifacts import write_file
 from ..search.ledger import TrialRecord
 from ..search.pareto import non_dominated
 from ..spaces.budget import PREFIXES
-from .folder import write_file
 from .outcome import Outcome, point, quality_of
 
 # Okabe and Ito's palette: told apart by people who see colours differently.

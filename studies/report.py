@@ -9,10 +9,9 @@ from html import escape
 from pathlib import Path
 
 from ..evaluators.measurement import Measurement
-from ..search.artifacts import StudyFolder
+from ..search.artifacts import StudyFolder, write_file
 from ..spaces.budget import UNITS, describe
 from .card import with_interval
-from .folder import write_file
 from .outcome import TEACHER, VERSION, Outcome, measurements_of, outcome_of
 from .pictures import picture_grid
 from .plots import plot_front
