@@ -27,15 +27,15 @@ from typing import Any
 import pandas as pd
 import torch
 from filelock import FileLock
+from ganprune.gan_models.files.seeds import mixed
 from ganprune.gan_models.pruning.catalog import METHODS
-from ganprune.gan_models.training.seeds import mixed
-from ganprune.search import trial as trials
-from ganprune.search.bench import open_bench
 from ganprune.search.config import StudyConfig
-from ganprune.search.request import TrialRequest
-from ganprune.search.teacher import make_teacher, resolve
+from ganprune.search.preparations.teacher import make_teacher, resolve
+from ganprune.search.records.messages import TrialRequest
+from ganprune.search.trial import trial as trials
+from ganprune.search.trial.context import open_bench
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies.demo import OPTIONS
+from ganprune.studies.cli.demo import OPTIONS
 
 PRUNE, FINETUNE = 120, 280
 TEACHER_SEED = 0

@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from ganprune.evaluators.frechet import frechet_distance, frechet_from_statistics, frechet_to_statistics
-from ganprune.evaluators.statistics import statistics_of
-from ganprune.evaluators.torchvision_import import make_torchvision_importable
+from ganprune.evaluators.features.statistics import statistics_of
+from ganprune.evaluators.features.torchvision_import import make_torchvision_importable
+from ganprune.evaluators.quality.frechet import frechet_distance, frechet_from_statistics, frechet_to_statistics
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor

@@ -13,19 +13,19 @@ import time
 from statistics import median
 
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.surgery import copy_network
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import method_spec
-from ganprune.gan_models.pruning.coronet import CoronetPhase
-from ganprune.gan_models.pruning.generated_weights import hypernetwork_size
-from ganprune.gan_models.pruning.latents import with_floor
-from ganprune.gan_models.pruning.memory import check_memory
+from ganprune.gan_models.pruning.coronet.generated_weights import hypernetwork_size
+from ganprune.gan_models.pruning.coronet.latents import with_floor
+from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.method import PruneJob, Target
-from ganprune.gan_models.surgery import copy_network
+from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.training.device_memory import check_memory
 from ganprune.gan_models.training.loop import best_device
 from ganprune.gan_models.training.recipe import Recipe
-from ganprune.gan_models.training.task import make_task
-from ganprune.gan_models.training.trainer import Networks, Trainer
+from ganprune.gan_models.training.step import Networks, Trainer
 from torch import nn
 
 

@@ -16,9 +16,9 @@ import statistics
 from dataclasses import dataclass
 
 import torch
-from ganprune.evaluators.frechet import frechet_distance
-from ganprune.evaluators.intervals import group_jackknife
-from ganprune.evaluators.kid import kernel_distance
+from ganprune.evaluators.quality.frechet import frechet_distance
+from ganprune.evaluators.quality.jackknife import group_jackknife
+from ganprune.evaluators.quality.kid import kernel_distance
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor

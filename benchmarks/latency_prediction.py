@@ -13,19 +13,19 @@ import argparse
 
 import numpy as np
 import torch
-from ganprune.evaluators.device import cpus_allowed, this_device
-from ganprune.evaluators.latency import Effort, exclusive
-from ganprune.evaluators.runtimes import RUNTIMES, Measurer
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.cost_form import LATENCY, stored_cost
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.latency_form import fit_whole
-from ganprune.gan_models.onnx import export_fixed
-from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.surgery import cut
-from ganprune.search.finalists import in_8_bits
-from ganprune.search.latency_profile import blocks_of
-from ganprune.search.latency_profiling import Thoroughness, accuracy, profile_network, random_plans
+from ganprune.evaluators.cost.device import cpus_allowed, this_device
+from ganprune.evaluators.cost.latency import Effort, exclusive
+from ganprune.evaluators.cost.runtimes import RUNTIMES, Measurer
+from ganprune.gan_models.costs.cost_form import LATENCY, stored_cost
+from ganprune.gan_models.export.onnx_float import export_fixed
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.latency.predictor import fit_whole
+from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.search.latency.profile import blocks_of
+from ganprune.search.latency.profiler import Thoroughness, accuracy, profile_network, random_plans
+from ganprune.search.trial.finalists import in_8_bits
 
 NETWORKS = {
     "resnet_9blocks": ({"ngf": 32}, (3, 128, 128)),

@@ -15,8 +15,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from ganprune.gan_models.pruning.catalog import method_spec
-from ganprune.gan_models.pruning.coronet import CoronetPhase
-from ganprune.gan_models.pruning.latents import with_floor
+from ganprune.gan_models.pruning.coronet.latents import with_floor
+from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.phase import PhaseRecord, run_phase
 from search_quality import opened

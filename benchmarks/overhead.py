@@ -29,18 +29,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.events import TrialFinished
-from ganprune.search.executor import InProcessExecutor
-from ganprune.search.proposals import SpaceProposals
-from ganprune.search.ray_executor import RayExecutor
-from ganprune.search.request import TrialReport, TrialRequest, TrialResult
-from ganprune.search.samplers import Choice
-from ganprune.search.surface import Surface
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.execution.ray_executor import RayExecutor
+from ganprune.search.records.events import TrialFinished
+from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
+from ganprune.search.simulation.response_surface import Surface
+from ganprune.search.strategy.chooser import Choice
+from ganprune.search.strategy.early_stopping import StoppingRule
+from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies.store import Store
+from ganprune.studies.database.store import Store
 from which_sampler import BUDGET, form_of
 
 LAST = 20  # trials that a mean is taken over
@@ -110,7 +110,7 @@ def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[
 
 READ = """
 import time
-from ganprune.studies.reader import read_study
+from ganprune.studies.database.reader import read_study
 begun = time.perf_counter()
 read_study({url!r}, {study!r})
 print(time.perf_counter() - begun)
@@ -169,7 +169,7 @@ tune.Tuner(trivial, param_space={{"file": {file!r}}}, run_config=tune.RunConfig(
 """
 SEARCH = """
 import time
-from ganprune.search.events import TrialReported, TrialStarted
+from ganprune.search.records.events import TrialReported, TrialStarted
 from ganprune.studies.api import Search
 def tell(event):
     if isinstance(event, (TrialStarted, TrialReported)):

@@ -7,8 +7,8 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
-from ganprune.gan_models.catalog import NETWORKS, build, example_input
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import NETWORKS, build, example_input
 
 N_PLANS = 100_000
 

@@ -19,23 +19,23 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.plan import ChannelPlan
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, land
-from ganprune.gan_models.surgery import cut
-from ganprune.search import trial as trials
-from ganprune.search.bench import Bench, open_bench
 from ganprune.search.config import StudyConfig
-from ganprune.search.cut_check import CutCheck
-from ganprune.search.pareto import hypervolume
-from ganprune.search.request import TrialRequest
-from ganprune.search.teacher import make_teacher, resolve
+from ganprune.search.preparations.teacher import make_teacher, resolve
+from ganprune.search.records.messages import TrialRequest
+from ganprune.search.strategy.pareto import hypervolume
+from ganprune.search.trial import trial as trials
+from ganprune.search.trial.context import Bench, open_bench
+from ganprune.search.trial.cut_check import CutCheck
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.api import RunOptions, Search, Study
-from ganprune.studies.demo import OPTIONS
-from ganprune.studies.outcome import Outcome, outcome_of, points
+from ganprune.studies.cli.demo import OPTIONS
+from ganprune.studies.results.outcome import Outcome, outcome_of, points
 
 STEPS = 300
 SETTINGS: dict[str, Any] = {

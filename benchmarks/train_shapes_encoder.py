@@ -1,4 +1,4 @@
-"""Make `evaluators/shapes_encoder.safetensors`, the bundled encoder, and the JSON beside it that says how.
+"""Make `evaluators/features/shapes_encoder.safetensors`, the bundled encoder, and the JSON beside it that says how.
 
     python benchmarks/train_shapes_encoder.py            (about 15 minutes on one core)
 
@@ -24,8 +24,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 import torch.nn.functional as F
-from ganprune.evaluators.shapes_network import SHAPES_DIMENSION, SIDE, ShapesNetwork
-from ganprune.gan_models.training.builtin import render_shapes
+from ganprune.evaluators.features.shapes_network import SHAPES_DIMENSION, SIDE, ShapesNetwork
+from ganprune.gan_models.data.synthetic import render_shapes
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -176,7 +176,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def main() -> None:
-    here = Path(__file__).resolve().parents[1] / "evaluators" / "shapes_encoder.safetensors"
+    here = Path(__file__).resolve().parents[1] / "evaluators" / "features" / "shapes_encoder.safetensors"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=here)
     parser.add_argument("--steps", type=int, default=3000)

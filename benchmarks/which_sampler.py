@@ -1,9 +1,9 @@
 """Which sampler? Hypervolume of simulated studies, beside as many uniform plans; nothing is trained.
 
 The network is a ResNet with as many groups as asked for, its cost form the real one; qualities come from
-`search/surface.py`, one drawn response an instance, with noise. The front is chosen by what was measured and valued by
-what is true; hypervolume is the share of the rectangle up to 1.1 x the budget and 1.1 x the quality of the smallest
-uniform plan. Trials run one after another. Every number of trials is a study of its own size.
+`search/simulation/response_surface.py`, one drawn response an instance, with noise. The front is chosen by what was
+measured and valued by what is true; hypervolume is the share of the rectangle up to 1.1 x the budget and 1.1 x the
+quality of the smallest uniform plan. Trials run one after another. Every number of trials is a study of its own size.
 
     python benchmarks/which_sampler.py --csv samplers.csv            about 40 minutes on two quiet cores; gp 3 hours
     python benchmarks/which_sampler.py --trials 25,50 --instances 4 --samplers linear,tpe --groups 12,48      1 minute
@@ -28,14 +28,14 @@ from statistics import mean, stdev
 
 import numpy as np
 import torch
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.cost_form import CostForm
-from ganprune.gan_models.groups import find_groups
-from ganprune.search import pareto
-from ganprune.search.ledger import TrialRecord
-from ganprune.search.proposals import SpaceProposals, ladder_size
-from ganprune.search.samplers import Choice, Chooser, derived_seed
-from ganprune.search.surface import Surface
+from ganprune.gan_models.costs.cost_form import CostForm
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.search.records.ledger import TrialRecord
+from ganprune.search.simulation.response_surface import Surface
+from ganprune.search.strategy import pareto
+from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed
+from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.widths import WidthSpace
 
 BUDGET = 0.4  # of the dense network's MACs

@@ -20,12 +20,12 @@ from itertools import product
 from statistics import mean, stdev
 
 import numpy as np
-from ganprune.search import pareto
-from ganprune.search.early_stopping import StoppingRule, rivals_at
-from ganprune.search.ledger import TrialRecord
-from ganprune.search.proposals import SpaceProposals, ladder_size
-from ganprune.search.samplers import Choice, Chooser, derived_seed
-from ganprune.search.surface import Surface
+from ganprune.search.records.ledger import TrialRecord
+from ganprune.search.simulation.response_surface import Surface
+from ganprune.search.strategy import pareto
+from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed
+from ganprune.search.strategy.early_stopping import StoppingRule, rivals_at
+from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.widths import WidthSpace
 from which_sampler import BUDGET, form_of
 

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
 
-from ..evaluators.health import HealthLimits
-from ..gan_models.catalog import NETWORKS, parse_input_shape
+from ..evaluators.quality.collapse import HealthLimits
+from ..gan_models.data.spec import BUILTIN_TASKS, DIRECTIONS, DataSpec
+from ..gan_models.files.settings_json import read_settings, settings_json
+from ..gan_models.networks.catalog import NETWORKS, parse_input_shape
 from ..gan_models.pruning.catalog import check_fixed, method_spec
-from ..gan_models.quant_settings import FULL_BITS, QuantSettings
-from ..gan_models.training.catalog import TASKS
+from ..gan_models.quantization.settings import FULL_BITS, QuantSettings
+from ..gan_models.tasks.catalog import TASKS
 from ..gan_models.training.recipe import Recipe
-from ..gan_models.training.settings import read_settings, settings_json
-from ..gan_models.training.spec import BUILTIN_TASKS, DIRECTIONS, DataSpec
 from ..spaces.budget import CONVENTIONS, parse_budget
-from .artifacts import check_study_name
+from .artifacts.study_folder import check_study_name
 
 Metric = Literal["auto", "inception", "shapes"]
 METRICS = ("auto", "inception", "shapes")
@@ -72,7 +72,7 @@ class StudyConfig:
         protocol: Which images are compared: outputs for the test inputs, with the real test images (`test-vs-test`),
             training images (`test-vs-train`) or both (`test-vs-train+test`). Papers differ; no table mixes them.
         health: How a training is watched, and what ends it early.
-        sampler, mode, shares, seed, deterministic: See `search.samplers`.
+        sampler, mode, shares, seed, deterministic: See `search.strategy.chooser`.
         prune, keep, tie: Patterns of group names.
         channel_multiple: Widths are multiples of this, or full.
         bits: What trials may have, 32 or 8 or both; empty: both where the first budget is in bytes, else 32.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..gan_models.cost_form import CostForm, CostModel
+from ..gan_models.costs.cost_form import CostForm, CostModel
 from .widths import WidthSpace
 
 

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
-from ..gan_models.bounds import Bound, priced_with
-from ..gan_models.cost_form import CostForm, CostModel, stored_cost
+from ..gan_models.costs.combined_budgets import Bound, priced_with
+from ..gan_models.costs.cost_form import CostForm, CostModel, stored_cost
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.

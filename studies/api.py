@@ -16,31 +16,31 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..search.artifacts import StudyFolder
-from ..search.bench import TEACHER as TEACHER_FILE
+from ..search.artifacts.remote import is_url
+from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
-from ..search.engine import Engine
-from ..search.events import Listener, SearchEnded, ignore
-from ..search.interrupts import HandedBack
-from ..search.ledger import TrialRecord
-from ..search.plan import StudyPlan, plan_study
-from ..search.remote import is_url
-from ..search.teacher import make_teacher
-from .card import Card
-from .changes import MADE_WITH, check_unchanged, made_with
-from .device_profiles import find_profile
-from .export import best_under, export_front, export_trial
-from .final_step import measure_front
-from .outcome import DENSE, IMAGES, SIMULATED, outcome_of
-from .reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
+from ..search.engine.engine import Engine
+from ..search.execution.signals import HandedBack
+from ..search.preparations.teacher import make_teacher
+from ..search.records.events import Listener, SearchEnded, ignore
+from ..search.records.ledger import TrialRecord
+from ..search.setup.study_plan import StudyPlan, plan_study
+from ..search.trial.context import TEACHER as TEACHER_FILE
+from .bundles.card import Card
+from .bundles.export import best_under, export_front, export_trial
+from .bundles.trial_weights import located
+from .database.latency_profiles import find_profile
+from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
+from .database.storage import parse_url
+from .database.store import Store
+from .finalist_latency import measure_front
+from .results.outcome import DENSE, IMAGES, SIMULATED, outcome_of
+from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .run_options import RunOptions, engine_settings
-from .storage import parse_url
-from .store import Store
-from .weights import located
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
-TRIAL = "ganprune.search.trial:run"
+TRIAL = "ganprune.search.trial.trial:run"
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]
 

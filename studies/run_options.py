@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..search.config import StudyConfig
-from ..search.early_stopping import StoppingRule
-from ..search.engine_settings import EngineSettings
-from ..search.executor import Executor, InProcessExecutor
-from ..search.ray_cluster import RayOptions
-from ..search.ray_executor import RayExecutor
-from ..search.samplers import Choice
+from ..search.engine.settings import EngineSettings
+from ..search.execution.executor import Executor, InProcessExecutor
+from ..search.execution.ray_cluster import RayOptions
+from ..search.execution.ray_executor import RayExecutor
+from ..search.strategy.chooser import Choice
+from ..search.strategy.early_stopping import StoppingRule
 
 SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 

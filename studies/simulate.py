@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..search.engine import Engine
-from ..search.events import Listener, ignore
-from ..search.executor import InProcessExecutor
-from ..search.plan import StudyPlan
-from ..search.simulated import simulated_teacher
-from ..search.step_times import StepTimes, time_steps
+from ..search.engine.engine import Engine
+from ..search.execution.executor import InProcessExecutor
+from ..search.records.events import Listener, ignore
+from ..search.setup.study_plan import StudyPlan
+from ..search.simulation.simulated_trial import simulated_teacher
+from ..search.simulation.step_times import StepTimes, time_steps
 from .api import Search, Study
-from .outcome import SIMULATED, TEACHER
-from .reader import StudyRecord
+from .database.reader import StudyRecord
+from .database.store import Store
+from .results.outcome import SIMULATED, TEACHER
 from .run_options import RunOptions, engine_settings
-from .store import Store
 
-RUN = "ganprune.search.simulated:run"
+RUN = "ganprune.search.simulation.simulated_trial:run"
 
 
 @dataclass(frozen=True)

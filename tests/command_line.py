@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from ganprune.studies import cli
+from ganprune.studies.cli import main as cli
 
 # Training that shows the path in a second; quality means nothing at this length.
 QUICK = [

@@ -70,7 +70,7 @@ def run_commands(text: str, folder: Path) -> list[str]:
             arguments += ["--image-size", "16"]
         if "own.py:generator" in arguments and command[1] == "search":
             arguments[arguments.index("--input-shape") + 1] = "3,16,16"
-        launch = [sys.executable, "-c", "from ganprune.studies.cli import main; main()", *arguments]
+        launch = [sys.executable, "-c", "from ganprune.studies.cli.main import main; main()", *arguments]
         done = subprocess.run(launch, cwd=folder, capture_output=True, text=True, env=environment, timeout=900)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         ran.append(command[1])
@@ -130,7 +130,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
 )
 def test_every_command_says_what_it_does(word: str):
     """`ganprune COMMAND --help` names its options."""
-    code = "from ganprune.studies.cli import main; main()"
+    code = "from ganprune.studies.cli.main import main; main()"
     done = subprocess.run([sys.executable, "-c", code, word, "--help"], capture_output=True, text=True, check=True)
     assert "--help" in done.stdout
     assert len(done.stdout.splitlines()) > 5
@@ -148,6 +148,6 @@ def test_the_methods_of_the_readme_are_those_of_the_catalog():
 def test_the_commands_of_the_readme_are_all_commands():
     """The README lists every command and no other."""
     listed = set(re.search(r"All commands: `([a-z -]+)`", README)[1].split())
-    code = "from ganprune.studies.cli import app; import typer; print(*typer.main.get_command(app).commands)"
+    code = "from ganprune.studies.cli.main import app; import typer; print(*typer.main.get_command(app).commands)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == listed

@@ -1,1 +1,1 @@
-"""The methods: (teacher, task, target, settings) -> (pruned generator, plan)."""
+"""Pruning methods by name, and what they share."""

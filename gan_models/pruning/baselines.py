@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..surgery import cut
+from ..groups.surgery import cut
 from .method import Pruned, PruneJob
 from .ranking import channel_costs, cost_of, l1_scores, land, strongest
 

@@ -11,7 +11,7 @@ from .method import Method, MethodSpec, Setting
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..channels import ChannelGroups
+    from ..groups.channel_groups import ChannelGroups
 
 TRAINED = "bytes in training"  # the column of `method_sizes` that says what must fit into memory
 
@@ -90,15 +90,15 @@ METHODS: dict[str, MethodSpec] = {
         "baselines:Magnitude", "learned", settings=(_BY_COST,), note="global ranking of all channels by L1 norm per MAC"
     ),
     "coronet": MethodSpec(
-        "coronet:Coronet",
+        "coronet.method:Coronet",
         "learned",
         settings=_CORONET,
         trains=True,
-        sizes="generated_weights:size_rows",
+        sizes="coronet.generated_weights:size_rows",
         note="a hypernetwork makes the weights from one latent a channel; l1 on the latents while the GAN trains",
     ),
     "slimming": MethodSpec(
-        "slimming:Slimming",
+        "slimming.method:Slimming",
         "learned",
         trains=True,
         settings=(
@@ -118,7 +118,7 @@ METHODS: dict[str, MethodSpec] = {
         note="GAN Slimming: scales shrunk to zero while the network learns from its teacher",
     ),
     "mggc": MethodSpec(
-        "mggc:Mggc",
+        "mggc.method:Mggc",
         "learned",
         settings=_MGGC,
         trains=True,

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..channels import AxisChannels, ChannelGroups
-from ..plan import ChannelPlan
+from ..groups.channel_groups import AxisChannels, ChannelGroups
+from ..groups.plan import ChannelPlan
 
 
 class OnOff(torch.autograd.Function):

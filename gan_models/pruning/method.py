@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..cost_form import LATENCY, LATENCY_INT8
+from ..costs.cost_form import LATENCY, LATENCY_INT8
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from torch.utils.data import Dataset
 
-    from ..channels import ChannelGroups
-    from ..cost_form import CostModel
-    from ..plan import ChannelPlan
-    from ..quant_settings import QuantSettings
-    from ..training.settings import JSON
-    from ..training.task import Task
+    from ..costs.cost_form import CostModel
+    from ..files.settings_json import JSON
+    from ..groups.channel_groups import ChannelGroups
+    from ..groups.plan import ChannelPlan
+    from ..quantization.settings import QuantSettings
+    from ..tasks.task import Task
 
 Widths = Literal["given", "learned"]
 

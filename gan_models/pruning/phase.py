@@ -15,13 +15,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..checkpoint import latest_state, save_state
-from ..training.data import batches
+from ..checkpoints.checkpoint import latest_state, save_state
+from ..data.dataset import batches
+from ..files.seeds import mixed
+from ..files.settings_json import JSON
+from ..tasks.task import Batch
 from ..training.loop import TrainingDiverged
 from ..training.recipe import Recipe
-from ..training.seeds import mixed
-from ..training.settings import JSON
-from ..training.task import Batch
 from .method import PruneJob
 
 CURVE_POINTS = 100

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from ..channels import AxisChannels, ChannelGroups
-from ..cost_form import CostForm, InfeasibleBudget
-from ..exchange import exchanged
-from ..plan import ChannelPlan
+from ..costs.channel_swap import exchanged
+from ..costs.cost_form import CostForm, InfeasibleBudget
+from ..groups.channel_groups import AxisChannels, ChannelGroups
+from ..groups.plan import ChannelPlan
 from .method import Target
 
 Scores = Mapping[str, NDArray[np.float64]]

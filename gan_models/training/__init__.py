@@ -1,1 +1,1 @@
-"""Data, adversarial tasks, distillation and the training loop that every network is trained with."""
+"""One training loop: steps, recipe, distillation, optimizer state."""

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
-from .losses import l1
+from ..tasks.losses import l1
 
 _FIT_ROWS = 16384  # positions that the first solution is fitted on
 _RIDGE = 1e-4

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..checkpoint import latest_state, save_state
-from .data import batches
+from ..checkpoints.checkpoint import latest_state, save_state
+from ..data.dataset import batches
+from ..files.seeds import mixed
+from ..tasks.task import Task
 from .recipe import Recipe, TrainRecord
-from .seeds import mixed
-from .task import Task
-from .trainer import Networks, Trainer
+from .step import Networks, Trainer
 
 __all__ = ["Networks", "Recipe", "TrainRecord", "TrainingDiverged", "best_device", "train"]
 

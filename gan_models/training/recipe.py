@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .settings import JSON, check_weights, read_settings, settings_json
+from ..files.settings_json import JSON, check_weights, read_settings, settings_json
 
 AMP_MODES = ("off", "bf16", "fp16")
 

@@ -4,9 +4,9 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
-from ganprune.evaluators.cost import CostCount, count_cost, count_macs
-from ganprune.gan_models.resnet import resnet_9blocks
-from ganprune.gan_models.unet import unet_256
+from ganprune.evaluators.cost.counters import CostCount, count_cost, count_macs
+from ganprune.gan_models.networks.resnet import resnet_9blocks
+from ganprune.gan_models.networks.unet import unet_256
 from torch import nn
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from ganprune.evaluators.extrapolation import LEAST, extrapolated_frechet
-from ganprune.evaluators.frechet import frechet_distance
-from ganprune.evaluators.sample import sample_of
-from ganprune.evaluators.statistics import statistics_of
+from ganprune.evaluators.features.sample import sample_of
+from ganprune.evaluators.features.statistics import statistics_of
+from ganprune.evaluators.quality.fid_infinity import LEAST, extrapolated_frechet
+from ganprune.evaluators.quality.frechet import frechet_distance
 
 
 def normal(n, d, seed, shift=0.0):

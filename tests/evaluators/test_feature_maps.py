@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ganprune.evaluators.feature_maps import load_feature_maps, shapes_maps, vgg_maps
+from ganprune.evaluators.features.feature_maps import load_feature_maps, shapes_maps, vgg_maps
 from safetensors.torch import save_file
 from torch.nn import functional as F
 

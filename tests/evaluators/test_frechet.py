@@ -8,10 +8,10 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators import frechet
-from ganprune.evaluators.frechet import frechet_distance, frechet_from_statistics, frechet_to_statistics
-from ganprune.evaluators.statistics import FeatureStatistics, StatisticsAccumulator, statistics_of
-from ganprune.evaluators.torchvision_import import make_torchvision_importable
+from ganprune.evaluators.features.statistics import FeatureStatistics, StatisticsAccumulator, statistics_of
+from ganprune.evaluators.features.torchvision_import import make_torchvision_importable
+from ganprune.evaluators.quality import frechet
+from ganprune.evaluators.quality.frechet import frechet_distance, frechet_from_statistics, frechet_to_statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

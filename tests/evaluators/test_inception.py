@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators import inception
-from ganprune.evaluators.features import feature_batches, features_of, load_encoder
-from ganprune.evaluators.image_files import folder_batches, image_files
-from ganprune.evaluators.inception import WEIGHTS_NAME, WEIGHTS_VARIABLE, find_inception_weights, load_inception
-from ganprune.evaluators.statistics import statistics_of
-from ganprune.evaluators.torchvision_import import make_torchvision_importable
+from ganprune.evaluators.features import inception
+from ganprune.evaluators.features.encoders import feature_batches, features_of, load_encoder
+from ganprune.evaluators.features.image_folders import folder_batches, image_files
+from ganprune.evaluators.features.inception import (
+    WEIGHTS_NAME,
+    WEIGHTS_VARIABLE,
+    find_inception_weights,
+    load_inception,
+)
+from ganprune.evaluators.features.statistics import statistics_of
+from ganprune.evaluators.features.torchvision_import import make_torchvision_importable
 from PIL import Image
 
 
@@ -24,7 +29,7 @@ def run(code):
 def test_pytorch_fid_imports():
     """After the cure, in a fresh process, torchvision and pytorch_fid import and their Inception builds."""
     done = run(
-        "from ganprune.evaluators.torchvision_import import make_torchvision_importable as cure\n"
+        "from ganprune.evaluators.features.torchvision_import import make_torchvision_importable as cure\n"
         "first = cure(); assert cure() == first\n"
         "import torchvision, pytorch_fid.inception as p\n"
         "assert torchvision.extension._has_ops() != first\n"
@@ -36,7 +41,7 @@ def test_pytorch_fid_imports():
 def test_importing_our_modules_imports_no_torchvision():
     """The evaluators touch torchvision only when Inception is loaded."""
     done = run(
-        "import sys, ganprune.evaluators.suite, ganprune.evaluators.inception; print('torchvision' in sys.modules)"
+        "import sys, ganprune.evaluators.quality.suite, ganprune.evaluators.features.inception; print('torchvision' in sys.modules)"
     )
     assert done.stdout.strip() == "False", done.stderr
 

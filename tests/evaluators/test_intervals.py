@@ -1,7 +1,7 @@
 import pytest
 import torch
-from ganprune.evaluators.frechet import frechet_distance
-from ganprune.evaluators.intervals import compare_frechet, group_jackknife
+from ganprune.evaluators.quality.frechet import frechet_distance
+from ganprune.evaluators.quality.jackknife import compare_frechet, group_jackknife
 
 
 def normal(n, d, seed, shift=0.0):

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from ganprune.evaluators.coverage import coverage_of
-from ganprune.evaluators.kid import kernel_distance, kernel_distance_of_subsets
+from ganprune.evaluators.quality.kid import kernel_distance, kernel_distance_of_subsets
+from ganprune.evaluators.quality.prdc import coverage_of
 
 
 def normal(n, d, seed, shift=0.0):
@@ -95,7 +95,7 @@ def test_coverage_in_chunks(monkeypatch):
     """Working in chunks of rows changes nothing."""
     a, b = normal(70, 3, 1), normal(50, 3, 2, 0.5)
     whole = coverage_of(a, b)
-    monkeypatch.setattr("ganprune.evaluators.coverage._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("ganprune.evaluators.quality.prdc._ROWS_AT_ONCE", 7)
     assert coverage_of(a, b) == whole
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from ganprune.evaluators import latency
-from ganprune.evaluators.device import Device, remote_device, this_device
-from ganprune.evaluators.latency import Effort, MachineBusy, Timing, exclusive, measure_latency
-from ganprune.evaluators.quietness import Disturbance, Limits, Snapshot, between, busy_seconds, snapshot
-from ganprune.evaluators.runtimes import Measurer, RuntimeUnavailable, run_command
-from ganprune.gan_models.onnx import export_fixed
+from ganprune.evaluators.cost import latency
+from ganprune.evaluators.cost.device import Device, remote_device, this_device
+from ganprune.evaluators.cost.latency import Effort, MachineBusy, Timing, exclusive, measure_latency
+from ganprune.evaluators.cost.machine_load import Disturbance, Limits, Snapshot, between, busy_seconds, snapshot
+from ganprune.evaluators.cost.runtimes import Measurer, RuntimeUnavailable, run_command
+from ganprune.gan_models.export.onnx_float import export_fixed
 from torch import nn
 
 ANY = Limits(math.inf, math.inf, math.inf)
@@ -126,7 +126,7 @@ def test_only_one_process_measures_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(latency, "lock_path", lambda: path)
     with exclusive(), exclusive():
         code = (
-            "import sys, pathlib\nfrom ganprune.evaluators import latency\n"
+            "import sys, pathlib\nfrom ganprune.evaluators.cost import latency\n"
             f"latency.lock_path = lambda: pathlib.Path({str(path)!r})\n"
             "try:\n  with latency.exclusive(0.05): print('mine')\nexcept RuntimeError as error: print(error)"
         )

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from ganprune.evaluators import memory
-from ganprune.evaluators.memory import peak_activation_bytes
-from ganprune.gan_models.resnet import resnet_9blocks
+from ganprune.evaluators.cost import activation_memory as memory
+from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
+from ganprune.gan_models.networks.resnet import resnet_9blocks
 from torch import nn
 
 BYTES = 4  # of a float32

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from ganprune.evaluators.paired import l1_of, psnr_of, ssim_of
+from ganprune.evaluators.quality.reference_based import l1_of, psnr_of, ssim_of
 
 
 def test_closed_forms_of_constant_images():

@@ -5,15 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators import feature_cache
-from ganprune.evaluators.distances import details_of, frechet_measurement
-from ganprune.evaluators.feature_cache import cached_sample, sample_from, sample_tensors
-from ganprune.evaluators.features import feature_batches, load_encoder
-from ganprune.evaluators.frechet import frechet_between, frechet_distance
-from ganprune.evaluators.image_files import content_of, folder_batches, image_files
-from ganprune.evaluators.intervals import compare_frechet, group_jackknife
-from ganprune.evaluators.sample import LARGE_GROUPS, SampleCollector, sample_of
-from ganprune.evaluators.statistics import merged, statistics_of
+from ganprune.evaluators.features import cache as feature_cache
+from ganprune.evaluators.features.cache import cached_sample, sample_from, sample_tensors
+from ganprune.evaluators.features.encoders import feature_batches, load_encoder
+from ganprune.evaluators.features.image_folders import content_of, folder_batches, image_files
+from ganprune.evaluators.features.sample import LARGE_GROUPS, SampleCollector, sample_of
+from ganprune.evaluators.features.statistics import merged, statistics_of
+from ganprune.evaluators.quality.distances import details_of, frechet_measurement
+from ganprune.evaluators.quality.frechet import frechet_between, frechet_distance
+from ganprune.evaluators.quality.jackknife import compare_frechet, group_jackknife
 from PIL import Image
 
 

@@ -4,11 +4,17 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
-from ganprune.evaluators.features import NonFiniteImages, as_eight_bit, feature_batches, features_of, load_encoder
-from ganprune.evaluators.frechet import frechet_distance
-from ganprune.evaluators.shapes_encoder import BUNDLED, load_shapes
-from ganprune.evaluators.statistics import statistics_of
-from ganprune.gan_models.training.builtin import render_shapes
+from ganprune.evaluators.features.encoders import (
+    NonFiniteImages,
+    as_eight_bit,
+    feature_batches,
+    features_of,
+    load_encoder,
+)
+from ganprune.evaluators.features.shapes_encoder import BUNDLED, load_shapes
+from ganprune.evaluators.features.statistics import statistics_of
+from ganprune.evaluators.quality.frechet import frechet_distance
+from ganprune.gan_models.data.synthetic import render_shapes
 
 N = 160
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from ganprune.evaluators.features import NonFiniteImages, features_of, load_encoder
-from ganprune.evaluators.frechet import frechet_distance, frechet_to_statistics
+from ganprune.evaluators.features.encoders import NonFiniteImages, features_of, load_encoder
+from ganprune.evaluators.features.statistics import statistics_of
 from ganprune.evaluators.measurement import Measurement
-from ganprune.evaluators.statistics import statistics_of
-from ganprune.evaluators.suite import absent_quality, measure_quality
-from ganprune.gan_models.training.builtin import render_shapes
+from ganprune.evaluators.quality.frechet import frechet_distance, frechet_to_statistics
+from ganprune.evaluators.quality.suite import absent_quality, measure_quality
+from ganprune.gan_models.data.synthetic import render_shapes
 from torch import nn
 
 N = 40

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 import torch
-from ganprune.gan_models.catalog import DISCRIMINATORS, NETWORKS, build
+from ganprune.gan_models.networks.catalog import DISCRIMINATORS, NETWORKS, build
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 

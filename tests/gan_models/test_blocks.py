@@ -6,11 +6,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.block_finder import find_blocks
-from ganprune.gan_models.blocks import WEIGHTED, without_side_effect
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.surgery import cut
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.latency.block_finder import find_blocks
+from ganprune.gan_models.latency.blocks import WEIGHTED, without_side_effect
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 

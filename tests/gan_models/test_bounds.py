@@ -2,9 +2,9 @@
 
 import numpy as np
 import torch
-from ganprune.gan_models.bounds import BindingCost, Bound, priced_with
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound, priced_with
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 
 with torch.device("meta"):
     FORM = find_groups(build("resnet", {"ngf": 8, "n_blocks": 1}), torch.empty(1, 3, 16, 16)).form

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import (
+from ganprune.gan_models.networks.catalog import (
     DISCRIMINATORS,
     NETWORKS,
     TASKS,
@@ -84,7 +84,7 @@ def test_every_entry_builds_runs_and_traces(name):
 def test_importing_the_catalog_imports_no_torch():
     """The catalog, its names and its parsing of shapes are there without torch."""
     code = (
-        "import sys; from ganprune.gan_models import catalog; catalog.parse_input_shape('latent:8'); "
+        "import sys; from ganprune.gan_models.networks import catalog; catalog.parse_input_shape('latent:8'); "
         "assert 'torch' not in sys.modules and len(catalog.NETWORKS) >= 8"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -136,7 +136,7 @@ def test_files_of_one_name_do_not_mix(file, tmp_path):
 def test_a_generator_from_a_package():
     """A dotted module with a function builds the generator; so do classes and files of real networks."""
     assert isinstance(build("torch.nn:Conv2d", {"in_channels": 3, "out_channels": 4, "kernel_size": 1}), nn.Conv2d)
-    assert isinstance(build("ganprune.gan_models.unet:unet", {"num_downs": 5, "ngf": 2}), nn.Module)
+    assert isinstance(build("ganprune.gan_models.networks.unet:unet", {"num_downs": 5, "ngf": 2}), nn.Module)
     johnson = build(f"{HERE / 'foreign_images.py'}:johnson", {"width": 4, "blocks": 1})
     assert johnson(example_input((3, 16, 16))).shape == (1, 3, 16, 16)
 
@@ -160,7 +160,9 @@ def test_bad_files_and_modules(file, tmp_path):
     assert "must read package.module:function" in refused(f"{file}:os.system('x')")
     assert "neither a package.module nor a file ending in .py" in refused("my gan/model.txt:small")
     assert "there is no module 'no_such_package'; install it" in refused("no_such_package.module:function")
-    assert "ganprune.gan_models.unet has no 'unet_512'; it defines" in refused("ganprune.gan_models.unet:unet_512")
+    assert "ganprune.gan_models.networks.unet has no 'unet_512'; it defines" in refused(
+        "ganprune.gan_models.networks.unet:unet_512"
+    )
     loaded = set(sys.modules)
     file.write_text("import no_such_package\n")
     assert "imports 'no_such_package', which is not installed" in refused(f"{file}:small")

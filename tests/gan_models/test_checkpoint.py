@@ -6,9 +6,8 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from ganprune.gan_models import checkpoint
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.checkpoint import (
+from ganprune.gan_models.checkpoints import checkpoint
+from ganprune.gan_models.checkpoints.checkpoint import (
     CheckpointError,
     has_state,
     load_into,
@@ -18,6 +17,7 @@ from ganprune.gan_models.checkpoint import (
     save_weights,
     sha256,
 )
+from ganprune.gan_models.networks.catalog import build, example_input
 from safetensors import safe_open
 from torch import nn
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import thop
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import InfeasibleBudget
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.surgery import cut
+from ganprune.gan_models.costs.cost_form import InfeasibleBudget
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.trace import NotTraceable
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.trace import NotTraceable
+from ganprune.gan_models.networks.catalog import build
 from torch import Tensor, nn
 
 from .foreign import FOREIGN

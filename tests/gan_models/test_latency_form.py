@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import LATENCY, LATENCY_INT8, InfeasibleBudget
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.latency_form import Fit, Grid, LatencyForm, SummedLatency, Term, fit_whole, grid_points
+from ganprune.gan_models.costs.cost_form import LATENCY, LATENCY_INT8, InfeasibleBudget
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.latency.predictor import Fit, Grid, LatencyForm, SummedLatency, Term, fit_whole, grid_points
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.ranking import land

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.surgery import cut
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 

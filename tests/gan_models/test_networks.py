@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build, example_input
 from torch import nn
 from torch.nn.utils import parametrize
 

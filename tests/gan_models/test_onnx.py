@@ -5,8 +5,8 @@ import copy
 import onnx
 import pytest
 import torch
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.onnx import compare_onnx, export_onnx
+from ganprune.gan_models.export.onnx_float import compare_onnx, export_onnx
+from ganprune.gan_models.networks.catalog import build, example_input
 from torch import nn
 
 from .foreign import FOREIGN

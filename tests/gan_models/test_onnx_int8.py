@@ -7,17 +7,23 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.cost_form import stored_cost
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.int8_parity import measure_int8_parity
-from ganprune.gan_models.onnx import onnx_difference
-from ganprune.gan_models.onnx_int8 import arithmetic, export_int8, export_int8_fixed, products_saturate, stored_bytes
-from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.quant_settings import LayerRanges, Quantisation, QuantSettings
-from ganprune.gan_models.quant_training import calibrate
-from ganprune.gan_models.quantization import quantised, quantised_bytes, quantised_layers
-from ganprune.gan_models.surgery import cut
+from ganprune.gan_models.costs.cost_form import stored_cost
+from ganprune.gan_models.export.int8_parity import measure_int8_parity
+from ganprune.gan_models.export.onnx_float import onnx_difference
+from ganprune.gan_models.export.onnx_int8 import (
+    arithmetic,
+    export_int8,
+    export_int8_fixed,
+    products_saturate,
+    stored_bytes,
+)
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.quantization.calibration import calibrate
+from ganprune.gan_models.quantization.fake_quant import quantised, quantised_bytes, quantised_layers
+from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
 from onnx import numpy_helper
 from torch import nn
 

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from ganprune.gan_models.quant_settings import LayerRanges, Quantisation, QuantSettings
-from ganprune.gan_models.quant_training import BUFFER, MOMENTUM, Quantiser, calibrate
-from ganprune.gan_models.quantization import quantised_call
+from ganprune.gan_models.quantization.calibration import BUFFER, MOMENTUM, Quantiser, calibrate
+from ganprune.gan_models.quantization.fake_quant import quantised_call
+from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
 from ganprune.gan_models.training.loop import train
 from ganprune.gan_models.training.recipe import Recipe
 from torch import nn

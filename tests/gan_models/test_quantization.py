@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
-from ganprune.gan_models.quant_settings import LayerRanges, Quantisation, QuantSettings
-from ganprune.gan_models.quantization import (
+from ganprune.gan_models.quantization.fake_quant import (
     channel_axis,
     quantise_activation,
     quantise_weight,
@@ -18,7 +18,7 @@ from ganprune.gan_models.quantization import (
     quantised_layers,
     weight_scale,
 )
-from ganprune.gan_models.surgery import cut
+from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 import torch
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.trace import NotTraceable
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.trace import NotTraceable
 from torch import Tensor, nn
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from ganprune.gan_models.block_finder import find_blocks
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.latency.block_finder import find_blocks
 from torch import Tensor, nn
 from torch.nn import functional as F
 

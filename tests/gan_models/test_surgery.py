@@ -5,10 +5,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
-from ganprune.gan_models.surgery import cut
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn

@@ -7,11 +7,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "search"))
 
 from fake_proposals import FakeProposals
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.ray_cluster import RayOptions
-from ganprune.search.ray_executor import RayExecutor
-from ganprune.studies.store import Store
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.execution.ray_cluster import RayOptions
+from ganprune.search.execution.ray_executor import RayExecutor
+from ganprune.studies.database.store import Store
 
 storage, artifacts, address = sys.argv[1:4]
 insecure = "INSECURE" in os.environ

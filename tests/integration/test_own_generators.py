@@ -8,9 +8,9 @@ from pathlib import Path
 import optuna
 import pytest
 import torch
-from ganprune.gan_models.checkpoint import load_weights
-from ganprune.studies.bundle import BundleError, load_bundle
-from ganprune.studies.verify import verify_bundle
+from ganprune.gan_models.checkpoints.checkpoint import load_weights
+from ganprune.studies.bundles.bundle import BundleError, load_bundle
+from ganprune.studies.bundles.verify import verify_bundle
 from PIL import Image
 
 from ..command_line import QUICK, call, refused

@@ -1,8 +1,8 @@
 """The command line on PostgreSQL: nothing else changes, and its password is seen nowhere."""
 
 import optuna
-from ganprune.search import engine
-from ganprune.studies.lock import lock_study
+from ganprune.search.engine import engine
+from ganprune.studies.database.lock import lock_study
 
 from ..command_line import QUICK, call
 from ..postgres import PASSWORD

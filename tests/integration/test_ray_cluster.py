@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ganprune.studies.reader import read_study
+from ganprune.studies.database.reader import read_study
 
 from ..postgres import PASSWORD
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import optuna
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.checkpoint import load_weights, save_weights
+from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights
+from ganprune.gan_models.networks.catalog import build
 from PIL import Image
 
 from ..command_line import QUICK, call, refused

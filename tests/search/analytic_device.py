@@ -1,11 +1,11 @@
 """A device whose times are known: so many multiplications a millisecond, so many milliseconds a call."""
 
 import torch
-from ganprune.evaluators.device import Device
-from ganprune.evaluators.latency import Timing
+from ganprune.evaluators.cost.device import Device
+from ganprune.evaluators.cost.latency import Timing
 from ganprune.search.config import StudyConfig
-from ganprune.search.latency_profile import LatencyProfile
-from ganprune.search.latency_profiling import Thoroughness, profile_network
+from ganprune.search.latency.profile import LatencyProfile
+from ganprune.search.latency.profiler import Thoroughness, profile_network
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 

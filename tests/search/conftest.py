@@ -2,12 +2,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.executor import InProcessExecutor
-from ganprune.search.ray_cluster import RayOptions, ray_cluster
-from ganprune.search.ray_executor import RayExecutor
-from ganprune.studies.store import Store
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.execution.ray_cluster import RayOptions, ray_cluster
+from ganprune.search.execution.ray_executor import RayExecutor
+from ganprune.studies.database.store import Store
 
 sys.path.insert(0, str(Path(__file__).parent))  # fake_trials is imported by name, also in Ray's workers
 

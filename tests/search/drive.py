@@ -6,13 +6,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_proposals import FakeProposals
-from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.executor import InProcessExecutor
-from ganprune.studies.reader import list_studies
-from ganprune.studies.storage import StorageError
-from ganprune.studies.store import Store
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.strategy.early_stopping import StoppingRule
+from ganprune.studies.database.reader import list_studies
+from ganprune.studies.database.storage import StorageError
+from ganprune.studies.database.store import Store
 
 
 def open_or_create(folder: Path) -> Store:

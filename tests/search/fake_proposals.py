@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganprune.search.samplers import Decoded
+from ganprune.search.strategy.chooser import Decoded
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 

@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from ganprune.search import request as request_module
-from ganprune.search.request import TrialReport, TrialRequest, TrialResult
+from ganprune.search.records import messages as request_module
+from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
 
 
 def quality_at(request: TrialRequest, step: int) -> float:

@@ -2,8 +2,15 @@ import json
 import os
 
 import pytest
-from ganprune.search.artifacts import StudyFolder, check_study_name, read_json, read_result, write_json, write_result
-from ganprune.search.request import TrialRequest, TrialResult
+from ganprune.search.artifacts.study_folder import (
+    StudyFolder,
+    check_study_name,
+    read_json,
+    read_result,
+    write_json,
+    write_result,
+)
+from ganprune.search.records.messages import TrialRequest, TrialResult
 
 
 def request(folder, number=4):

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from ganprune.search.artifacts import StudyFolder
-from ganprune.search.cleaning import clean, kept_folders, size_of
-from ganprune.search.executor import InProcessExecutor
-from ganprune.search.ledger import NewTrial, TrialRecord
+from ganprune.search.artifacts.study_folder import StudyFolder
+from ganprune.search.engine.checkpoint_cleanup import clean, kept_folders, size_of
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.studies.run_options import bytes_of
 
 NEW = NewTrial("m", {}, {}, 1.0, "tpe", {})

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from drive import drive, open_or_create
-from ganprune.studies.lock import StudyLocked
-from ganprune.studies.reader import read_study
-from ganprune.studies.store import Store
-from ganprune.studies.writer import RowWriter
+from ganprune.studies.database.durable_writes import RowWriter
+from ganprune.studies.database.lock import StudyLocked
+from ganprune.studies.database.reader import read_study
+from ganprune.studies.database.store import Store
 
 DRIVE = str(Path(__file__).parent / "drive.py")
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from ganprune.gan_models.pruning.catalog import TRAINED, method_sizes, method_spec
-from ganprune.search import default_methods
 from ganprune.search.config import OPEN, StudyConfig
-from ganprune.search.default_methods import LEAST_PRUNE_STEPS, METHODS, STEPS, WIDTHS_FROM, steps_of, with_methods
-from ganprune.search.plan import plan_study
-from ganprune.search.sides import new_network
+from ganprune.search.setup import defaults as default_methods
+from ganprune.search.setup.defaults import LEAST_PRUNE_STEPS, METHODS, STEPS, WIDTHS_FROM, steps_of, with_methods
+from ganprune.search.setup.pruned_generators import new_network
+from ganprune.search.setup.study_plan import plan_study
 from ganprune.studies.run_options import RunOptions
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from ganprune.search.early_stopping import StoppingRule, agreements, default_reduction, extrapolated, rivals_at
-from ganprune.search.ledger import NewTrial, TrialRecord
+from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.search.strategy.early_stopping import StoppingRule, agreements, default_reduction, extrapolated, rivals_at
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 from fake_proposals import FakeProposals
-from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.executor import Asked, InProcessExecutor
-from ganprune.search.ray_cluster import RayOptions
-from ganprune.search.ray_executor import RayExecutor
-from ganprune.search.request import TrialReport, TrialResult, failure
-from ganprune.search.samplers import Choice
-from ganprune.studies.store import Store
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.execution.executor import Asked, InProcessExecutor
+from ganprune.search.execution.ray_cluster import RayOptions
+from ganprune.search.execution.ray_executor import RayExecutor
+from ganprune.search.records.messages import TrialReport, TrialResult, failure
+from ganprune.search.strategy.chooser import Choice
+from ganprune.search.strategy.early_stopping import StoppingRule
+from ganprune.studies.database.store import Store
 
 LOCAL = InProcessExecutor()
 

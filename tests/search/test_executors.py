@@ -7,9 +7,9 @@ import time
 import optuna
 import pytest
 from fake_proposals import FakeProposals
-from ganprune.search.attempt import OutOfDisk, alone_in, load_run
-from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.executor import InProcessExecutor
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.execution.worker import OutOfDisk, alone_in, load_run
+from ganprune.search.strategy.early_stopping import StoppingRule
 
 
 def load(store):
@@ -80,8 +80,8 @@ def test_stopped_trials_keep_their_curve(executor, search, store):
 
 def test_a_wrong_run_function_is_the_users_error(executor, search, store):
     """A run function that cannot be loaded ends the search before any trial is made."""
-    from ganprune.search.engine import Engine
-    from ganprune.search.engine_settings import EngineSettings
+    from ganprune.search.engine.engine import Engine
+    from ganprune.search.engine.settings import EngineSettings
 
     engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})
     with pytest.raises(ValueError, match="cannot load the run function 'no_such:run'"):
@@ -110,8 +110,8 @@ def test_time_limit_hands_back(search, store):
 
 def test_the_time_limit_is_noticed_between_reports(store):
     """A trial that reports nothing for a minute ends at the limit; it is back in place, and the next run does it."""
-    from ganprune.search.engine import Engine
-    from ganprune.search.engine_settings import EngineSettings
+    from ganprune.search.engine.engine import Engine
+    from ganprune.search.engine.settings import EngineSettings
 
     settings = EngineSettings(trials=1, hours=0.4 / 3600)
     engine = Engine(store, FakeProposals(), settings, store.folder, {"seconds": 60}, {})
@@ -145,8 +145,8 @@ def test_two_processes_never_train_in_one_folder(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_interrupt_hands_back(store, monkeypatch, number):
     """Ctrl-C or SIGTERM in a trial puts it back and is raised as KeyboardInterrupt."""
-    from ganprune.search.engine import Engine
-    from ganprune.search.engine_settings import EngineSettings
+    from ganprune.search.engine.engine import Engine
+    from ganprune.search.engine.settings import EngineSettings
 
     def run(request, report):
         os.kill(os.getpid(), number)

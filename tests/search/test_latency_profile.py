@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from analytic_device import ARGUMENTS, DEVICE, FLOPS_PER_MS, SHAPE, AnalyticDevice, config, profiled
-from ganprune.evaluators.device import this_device
-from ganprune.evaluators.latency import Effort, Timing
-from ganprune.evaluators.quietness import Limits
-from ganprune.evaluators.runtimes import Measurer
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.quant_settings import QuantSettings
-from ganprune.search.latency import open_latency, opened, with_own_profile
-from ganprune.search.latency_profile import LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
-from ganprune.search.latency_profiling import Thoroughness, accuracy, liked_multiple, profile_network
+from ganprune.evaluators.cost.device import this_device
+from ganprune.evaluators.cost.latency import Effort, Timing
+from ganprune.evaluators.cost.machine_load import Limits
+from ganprune.evaluators.cost.runtimes import Measurer
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.quantization.settings import QuantSettings
+from ganprune.search.latency.predictor import open_latency, opened, with_own_profile
+from ganprune.search.latency.profile import LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
+from ganprune.search.latency.profiler import Thoroughness, accuracy, liked_multiple, profile_network
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from ganprune.search import pareto
+from ganprune.search.strategy import pareto
 from hypothesis import given
 from hypothesis import strategies as st
 

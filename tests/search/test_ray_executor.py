@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from ganprune.search.executor import Asked
-from ganprune.search.ray_cluster import RayOptions, environment, no_passwords, places
-from ganprune.search.ray_executor import RayExecutor
-from ganprune.studies.reader import read_study
+from ganprune.search.execution.executor import Asked
+from ganprune.search.execution.ray_cluster import RayOptions, environment, no_passwords, places
+from ganprune.search.execution.ray_executor import RayExecutor
+from ganprune.studies.database.reader import read_study
 
 HERE = Path(__file__).parent
 RAY = RayOptions(num_cpus=2)
@@ -100,7 +100,7 @@ class Recorded:
 
 def test_a_worker_that_dies_while_starting_is_told_so():
     """Ray reports an error before the trial began: the engine hears that it never ran."""
-    from ganprune.search.searcher import LedgerSearcher
+    from ganprune.search.execution.ray_hooks import LedgerSearcher
 
     engine = Recorded()
     searcher = LedgerSearcher(engine)
@@ -117,7 +117,7 @@ def test_a_worker_that_dies_while_starting_is_told_so():
 
 def test_a_cluster_that_is_gone_ends_the_search(monkeypatch):
     """No machine alive: the search stops with a line that says so, instead of waiting for ever."""
-    from ganprune.search.searcher import LedgerSearcher, Lifecycle, Stopped
+    from ganprune.search.execution.ray_hooks import LedgerSearcher, Lifecycle, Stopped
 
     engine = Recorded()
     engine.out_of_time = lambda: False
@@ -141,11 +141,11 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path, number):
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
         sys.path.insert(0, {str(HERE)!r})
         from fake_proposals import FakeProposals
-        from ganprune.search.engine import Engine
-        from ganprune.search.engine_settings import EngineSettings
-        from ganprune.search.ray_cluster import RayOptions
-        from ganprune.search.ray_executor import RayExecutor
-        from ganprune.studies.store import Store
+        from ganprune.search.engine.engine import Engine
+        from ganprune.search.engine.settings import EngineSettings
+        from ganprune.search.execution.ray_cluster import RayOptions
+        from ganprune.search.execution.ray_executor import RayExecutor
+        from ganprune.studies.database.store import Store
         with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store:
             engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
                             on_event=lambda event: print(type(event).__name__, flush=True))

@@ -11,12 +11,12 @@ import pickle
 import optuna
 import pytest
 from fake_proposals import FakeProposals
-from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.executor import InProcessExecutor
-from ganprune.search.samplers import Choice
-from ganprune.search.searcher import LedgerSearcher, Lifecycle, RungScheduler
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.execution.ray_hooks import LedgerSearcher, Lifecycle, RungScheduler
+from ganprune.search.strategy.chooser import Choice
+from ganprune.search.strategy.early_stopping import StoppingRule
 
 LOCAL = InProcessExecutor()
 

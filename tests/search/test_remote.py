@@ -4,12 +4,12 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from ganprune.search.artifacts import StudyFolder, write_json
-from ganprune.search.attempt import perform
-from ganprune.search.cleaning import clean
-from ganprune.search.ledger import NewTrial, TrialRecord
-from ganprune.search.remote import RemoteFolder, at_hand, cache_of, is_url
-from ganprune.search.request import TrialRequest
+from ganprune.search.artifacts.remote import RemoteFolder, at_hand, cache_of, is_url
+from ganprune.search.artifacts.study_folder import StudyFolder, write_json
+from ganprune.search.engine.checkpoint_cleanup import clean
+from ganprune.search.execution.worker import perform
+from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.search.records.messages import TrialRequest
 
 
 @pytest.fixture

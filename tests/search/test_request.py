@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from ganprune.search.request import TrialReport, TrialRequest, TrialResult, failure, plain
+from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult, failure, plain
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 from fake_proposals import FakeProposals
-from ganprune.search.ledger import TrialRecord
-from ganprune.search.mirror import SAMPLERS, quasi_random
-from ganprune.search.samplers import Choice, Chooser, derived_seed
-from ganprune.search.shares import EQUAL_ROUNDS, choose_method, gains
+from ganprune.search.records.ledger import TrialRecord
+from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed
+from ganprune.search.strategy.method_shares import EQUAL_ROUNDS, choose_method, gains
+from ganprune.search.strategy.optuna_mirror import SAMPLERS, quasi_random
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 WIDTHS = FakeProposals(methods=("widths",), rungs_of_ladder=0)

@@ -2,14 +2,14 @@
 
 import numpy as np
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS
-from ganprune.search.ledger import TrialRecord
-from ganprune.search.pareto import hypervolume
-from ganprune.search.proposals import SpaceProposals
-from ganprune.search.samplers import CHANGED, FREE_AFTER, START, Choice, Chooser
-from ganprune.search.targets import widest_gap
+from ganprune.search.records.ledger import TrialRecord
+from ganprune.search.strategy.chooser import CHANGED, FREE_AFTER, START, Choice, Chooser
+from ganprune.search.strategy.cost_targets import widest_gap
+from ganprune.search.strategy.pareto import hypervolume
+from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.methods import TARGET
 from ganprune.spaces.widths import WidthSpace
 from hypothesis import given

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import INT8, INT8_PER_CHANNEL, stored_cost
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.costs.cost_form import INT8, INT8_PER_CHANNEL, stored_cost
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.search.config import StudyConfig
-from ganprune.search.plan import plan_study
-from ganprune.search.proposals import SpaceProposals
+from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.budget import BudgetError
 from ganprune.spaces.methods import BITS, TARGET
 from ganprune.spaces.widths import WidthSpace

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.bounds import Bound
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.costs.combined_budgets import Bound
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed
-from ganprune.search.proposals import SpaceProposals, ladder_size
+from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace, ladder, select
 from hypothesis import given, settings

@@ -1,6 +1,6 @@
 import pytest
-from ganprune.search.ledger import NewTrial
-from ganprune.studies.store import Store
+from ganprune.search.records.ledger import NewTrial
+from ganprune.studies.database.store import Store
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 SPACE = {

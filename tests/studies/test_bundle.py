@@ -12,18 +12,18 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.checkpoint import load_weights, save_weights, sha256
-from ganprune.search.artifacts import StudyFolder
+from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights, sha256
+from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
 from ganprune.spaces.budget import BudgetError
-from ganprune.studies import bundle as bundles
-from ganprune.studies.bundle import BundleError, load_bundle, read_architecture, read_card
-from ganprune.studies.export import NotExportable, best_under, export_front, export_trial
-from ganprune.studies.pictures import picture_grid
-from ganprune.studies.translate import read_image, run_bundle, to_picture
-from ganprune.studies.verify import verify_bundle
-from ganprune.studies.weights import ArtifactError, full_network, trial_generator
+from ganprune.studies.bundles import bundle as bundles
+from ganprune.studies.bundles.bundle import BundleError, load_bundle, read_architecture, read_card
+from ganprune.studies.bundles.export import NotExportable, best_under, export_front, export_trial
+from ganprune.studies.bundles.inference import read_image, run_bundle, to_picture
+from ganprune.studies.bundles.trial_weights import ArtifactError, full_network, trial_generator
+from ganprune.studies.bundles.verify import verify_bundle
+from ganprune.studies.report.image_grid import picture_grid
 from PIL import Image
 
 from .tiny_study import SMALL, made, make, new_folder
@@ -103,7 +103,7 @@ def test_the_cards_own_words_run(bundle, monkeypatch):
 def test_loading_needs_neither_database_nor_ray(bundle):
     """A process that loads a bundle imports no optuna, ray, sqlalchemy or matplotlib."""
     code = (
-        "import sys; from ganprune.studies.bundle import load_bundle; load_bundle(sys.argv[1]);"
+        "import sys; from ganprune.studies.bundles.bundle import load_bundle; load_bundle(sys.argv[1]);"
         "print([m for m in ('optuna', 'ray', 'sqlalchemy', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code, bundle], capture_output=True, text=True, check=True)

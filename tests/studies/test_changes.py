@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ganprune.studies import changes
+from ganprune.studies import resume_checks as changes
 from ganprune.studies.api import RunOptions, Search, Study
-from ganprune.studies.changes import ACCEPTED, MADE_WITH, StudyChanged
-from ganprune.studies.quality import QualityOptions, measure_fid
-from ganprune.studies.reader import read_study
-from ganprune.studies.store import Store
+from ganprune.studies.comparison.fid import QualityOptions, measure_fid
+from ganprune.studies.database.reader import read_study
+from ganprune.studies.database.store import Store
+from ganprune.studies.resume_checks import ACCEPTED, MADE_WITH, StudyChanged
 from PIL import Image
 
 LOCAL = RunOptions(executor="local")
@@ -150,7 +150,7 @@ def test_after_other_test_images_were_accepted_quality_is_measured_against_them(
         draw(place / "pairs" / "test" / "3.png", 99)
     teacher = Study.open("s").record.attributes["ganprune.teacher"]["measurements"][0]["value"]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("ganprune.search.teacher.write_json", dies)
+        patched.setattr("ganprune.search.preparations.teacher.write_json", dies)
         with pytest.raises(KeyboardInterrupt):
             resume(accept_changes=True)
     study = resume(3, accept_changes=True)

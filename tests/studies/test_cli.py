@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from ganprune.search import trial as training
+from ganprune.search.trial import trial as training
 from PIL import Image
 
 from ..command_line import call, refused
@@ -239,7 +239,7 @@ def test_doctor_says_what_is_there(place, monkeypatch, capsys):
 
 def test_help_is_quick_because_nothing_heavy_is_imported():
     """`ganprune --help` as its own process imports neither torch nor ray nor optuna."""
-    code = "import sys; sys.argv = ['ganprune', '--help']\nfrom ganprune.studies import cli\ntry:\n cli.main()\nfinally:\n print(sorted(m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules))"
+    code = "import sys; sys.argv = ['ganprune', '--help']\nfrom ganprune.studies.cli import main\ntry:\n main.main()\nfinally:\n print(sorted(m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
 

@@ -6,17 +6,17 @@ import types
 
 import numpy as np
 import pytest
-from ganprune.gan_models.cost_form import CostForm, Row
-from ganprune.search.early_stopping import StoppingRule
-from ganprune.search.engine import Engine
-from ganprune.search.engine_settings import EngineSettings
-from ganprune.search.proposals import SpaceProposals
-from ganprune.search.request import TrialReport, TrialResult
-from ganprune.search.samplers import Choice
-from ganprune.search.surface import Surface
+from ganprune.gan_models.costs.cost_form import CostForm, Row
+from ganprune.search.engine.engine import Engine
+from ganprune.search.engine.settings import EngineSettings
+from ganprune.search.records.messages import TrialReport, TrialResult
+from ganprune.search.simulation.response_surface import Surface
+from ganprune.search.strategy.chooser import Choice
+from ganprune.search.strategy.early_stopping import StoppingRule
+from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies import ended
-from ganprune.studies.reader import read_study
+from ganprune.studies.database import lazy_records as ended
+from ganprune.studies.database.reader import read_study
 
 A_TRIAL = 1500  # bytes that may stay of one; whole records of 24 groups are five times as much
 GROUPS, SIZE = 24, 32

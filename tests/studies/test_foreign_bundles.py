@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from ganprune.evaluators.cost import count_macs
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.surgery import cut
-from ganprune.studies.bundle import ONNX, SOURCE, Architecture, load_bundle, read_card, write_bundle
-from ganprune.studies.card import Card
-from ganprune.studies.verify import verify_bundle
+from ganprune.evaluators.cost.counters import count_macs
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.studies.bundles.bundle import ONNX, SOURCE, Architecture, load_bundle, read_card, write_bundle
+from ganprune.studies.bundles.card import Card
+from ganprune.studies.bundles.verify import verify_bundle
 
 from ..gan_models.foreign import FOREIGN
 from ..gan_models.test_surgery import lively, random_plan
@@ -43,7 +43,7 @@ def test_a_cut_foreign_network_survives_its_bundle(name, tmp_path):
 
 MODULATED = '''
 import torch
-from ganprune.evaluators.cost import count_macs
+from ganprune.evaluators.cost.counters import count_macs
 from torch import nn
 from torch.nn import functional as F
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from ganprune.gan_models import advice
-from ganprune.gan_models.groups import find_groups
-from ganprune.studies.inspection import module_rows
+from ganprune.gan_models.groups import advice
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.studies.cli.inspect_network import module_rows
 from torch import Tensor, nn
 
 from ..command_line import call, refused

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from ganprune.gan_models.checkpoint import load_weights, sha256
-from ganprune.gan_models.quant_settings import Quantisation, QuantSettings
-from ganprune.gan_models.quantization import quantised_bytes
+from ganprune.gan_models.checkpoints.checkpoint import load_weights, sha256
+from ganprune.gan_models.quantization.fake_quant import quantised_bytes
+from ganprune.gan_models.quantization.settings import Quantisation, QuantSettings
 from ganprune.search.config import StudyConfig
-from ganprune.studies import bundle as bundles
-from ganprune.studies.bundle import read_card
-from ganprune.studies.export import export_trial
-from ganprune.studies.int8 import CALIBRATED, INT8, QUANTISATION, TRAINED
-from ganprune.studies.pictures import picture_grid
-from ganprune.studies.verify import verify_bundle
+from ganprune.studies.bundles import bundle as bundles
+from ganprune.studies.bundles.bundle import read_card
+from ganprune.studies.bundles.export import export_trial
+from ganprune.studies.bundles.int8 import CALIBRATED, INT8, QUANTISATION, TRAINED
+from ganprune.studies.bundles.verify import verify_bundle
+from ganprune.studies.report.image_grid import picture_grid
 from onnx import numpy_helper
 from PIL import Image
 

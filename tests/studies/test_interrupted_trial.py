@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from ganprune.search import trial
 from ganprune.search.config import StudyConfig
-from ganprune.search.plan import plan_study
-from ganprune.search.request import TrialRequest
-from ganprune.search.teacher import make_teacher
+from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.records.messages import TrialRequest
+from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.trial import trial
 
 from .tiny_study import SMALL
 

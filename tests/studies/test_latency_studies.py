@@ -8,15 +8,15 @@ from pathlib import Path
 
 import optuna
 import pytest
-from ganprune.evaluators.device import this_device
-from ganprune.evaluators.latency import MachineBusy
-from ganprune.evaluators.runtimes import Measurer
-from ganprune.gan_models.onnx_int8 import export_int8_fixed
-from ganprune.search.latency_profile import LatencyProfile, NoProfile
+from ganprune.evaluators.cost.device import this_device
+from ganprune.evaluators.cost.latency import MachineBusy
+from ganprune.evaluators.cost.runtimes import Measurer
+from ganprune.gan_models.export.onnx_int8 import export_int8_fixed
+from ganprune.search.latency.profile import LatencyProfile, NoProfile
 from ganprune.studies.api import Study
-from ganprune.studies.device_profiles import ProfileStore, find_profile
-from ganprune.studies.outcome import outcome_of
-from ganprune.studies.report import report_html
+from ganprune.studies.database.latency_profiles import ProfileStore, find_profile
+from ganprune.studies.report.html import report_html
+from ganprune.studies.results.outcome import outcome_of
 
 from ..command_line import QUICK, call, refused
 

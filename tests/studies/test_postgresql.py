@@ -7,12 +7,12 @@ import sys
 import threading
 
 import pytest
-from ganprune.search.request import TrialResult
-from ganprune.studies.lock import StudyLocked, lock_study, this_process
-from ganprune.studies.reader import read_study
-from ganprune.studies.store import Store
+from ganprune.search.records.messages import TrialResult
+from ganprune.studies.database.lock import StudyLocked, lock_study, this_process
+from ganprune.studies.database.reader import read_study
+from ganprune.studies.database.store import Store
 
-HOLDER = "import sys, time; from ganprune.studies.lock import lock_study; x = lock_study(sys.argv[1], 's'); print('held', flush=True); time.sleep(60)"
+HOLDER = "import sys, time; from ganprune.studies.database.lock import lock_study; x = lock_study(sys.argv[1], 's'); print('held', flush=True); time.sleep(60)"
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import re
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build, example_input
-from ganprune.gan_models.checkpoint import save_weights
+from ganprune.gan_models.checkpoints.checkpoint import save_weights
+from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.config import StudyConfig
-from ganprune.search.plan import plan_study
-from ganprune.search.preflight import check_generator, check_output
+from ganprune.search.setup.generator_checks import check_generator, check_output
+from ganprune.search.setup.study_plan import plan_study
 
 from ..command_line import QUICK, refused
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators.features import features_of, load_encoder
-from ganprune.evaluators.frechet import frechet_distance
-from ganprune.evaluators.statistics import FeatureStatistics
-from ganprune.gan_models.training.builtin import render_shapes
-from ganprune.studies import image_sources
-from ganprune.studies.export import export_trial
-from ganprune.studies.outcome import measurements_of
+from ganprune.evaluators.features.encoders import features_of, load_encoder
+from ganprune.evaluators.features.statistics import FeatureStatistics
+from ganprune.evaluators.quality.frechet import frechet_distance
+from ganprune.gan_models.data.synthetic import render_shapes
+from ganprune.studies.bundles.export import export_trial
+from ganprune.studies.comparison import image_sources
+from ganprune.studies.results.outcome import measurements_of
 from PIL import Image
 
 from ..command_line import call, refused

@@ -4,10 +4,10 @@ import math
 
 import optuna
 import pytest
-from ganprune.search.request import TrialResult
-from ganprune.studies.rdb import insert_trial, read_trials
-from ganprune.studies.rows import template
-from ganprune.studies.storage import open_storage
+from ganprune.search.records.messages import TrialResult
+from ganprune.studies.database.optuna_tables import insert_trial, read_trials
+from ganprune.studies.database.storage import open_storage
+from ganprune.studies.database.trial_rows import template
 
 
 def filled(store, new):

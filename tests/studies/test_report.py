@@ -12,13 +12,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ganprune.search.ledger import NewTrial, TrialRecord
-from ganprune.studies.outcome import Outcome, outcome_of
-from ganprune.studies.pictures import Column, draw_grid, picture_grid
-from ganprune.studies.plots import plot_front, write_plot
-from ganprune.studies.reader import StudyRecord
-from ganprune.studies.report import _facts, report_html, write_report
-from ganprune.studies.tables import csv_text, frame, front_rows, hypervolume_line, rich_table, rows_json, trial_rows
+from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.studies.database.reader import StudyRecord
+from ganprune.studies.report.html import _facts, report_html, write_report
+from ganprune.studies.report.image_grid import Column, draw_grid, picture_grid
+from ganprune.studies.results.outcome import Outcome, outcome_of
+from ganprune.studies.results.plots import plot_front, write_plot
+from ganprune.studies.results.tables import (
+    csv_text,
+    frame,
+    front_rows,
+    hypervolume_line,
+    rich_table,
+    rows_json,
+    trial_rows,
+)
 from PIL import Image
 from rich.console import Console
 
@@ -232,7 +240,7 @@ def test_study_without_stored_costs_is_traced():
 
 def test_tables_need_no_torch():
     """Looking at a study imports no torch: a table on screen is there at once."""
-    code = "import sys; import ganprune.studies.tables, ganprune.studies.plots; print('torch' in sys.modules)"
+    code = "import sys; import ganprune.studies.results.tables, ganprune.studies.results.plots; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -302,7 +310,7 @@ def test_grid_shows_the_pictures_themselves():
 
 def test_grid_of_a_study(monkeypatch):
     """The grid has input, target, teacher and the trials asked for, labelled with method, quality and cost share."""
-    from ganprune.studies import pictures
+    from ganprune.studies.report import image_grid as pictures
 
     seen = []
     real = pictures.draw_grid

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from ganprune.search import step_times
+from ganprune.search.simulation import step_times
 from ganprune.studies.api import Search, Study
-from ganprune.studies.outcome import SIMULATED_NOTE
-from ganprune.studies.reader import read_study
-from ganprune.studies.report import report_html
+from ganprune.studies.database.reader import read_study
+from ganprune.studies.report.html import report_html
+from ganprune.studies.results.outcome import SIMULATED_NOTE
 from ganprune.studies.run_options import RunOptions
 from ganprune.studies.simulate import estimate, simulate
 

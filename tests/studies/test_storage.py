@@ -7,10 +7,10 @@ from pathlib import Path
 
 import optuna
 import pytest
-from ganprune.search.request import TrialResult
-from ganprune.studies.lock import FileLock, StudyLocked, lock_study, this_process
-from ganprune.studies.reader import read_study
-from ganprune.studies.storage import (
+from ganprune.search.records.messages import TrialResult
+from ganprune.studies.database.lock import FileLock, StudyLocked, lock_study, this_process
+from ganprune.studies.database.reader import read_study
+from ganprune.studies.database.storage import (
     StorageError,
     file_system_of,
     open_storage,
@@ -158,7 +158,9 @@ def test_the_second_driver_is_told_who_holds_the_lock(url, tmp_path):
 
 def test_the_lock_dies_with_its_process(url):
     """A process that ends without releasing leaves the lock free."""
-    script = f"import os; from ganprune.studies.lock import lock_study; x = lock_study({url!r}, 's'); os._exit(0)"
+    script = (
+        f"import os; from ganprune.studies.database.lock import lock_study; x = lock_study({url!r}, 's'); os._exit(0)"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
     lock_study(url, "s").release()
 

@@ -5,11 +5,11 @@ import warnings
 
 import optuna
 import pytest
-from ganprune.search.artifacts import OWNER, write_result
-from ganprune.search.request import TrialReport, TrialRequest, TrialResult
-from ganprune.studies.lock import StudyLocked
-from ganprune.studies.reader import list_studies, read_study
-from ganprune.studies.store import Store, delete_study
+from ganprune.search.artifacts.study_folder import OWNER, write_result
+from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
+from ganprune.studies.database.lock import StudyLocked
+from ganprune.studies.database.reader import list_studies, read_study
+from ganprune.studies.database.store import Store, delete_study
 from sqlalchemy import event
 
 GOOD = TrialResult("COMPLETE", 5.0, 1.0, rungs={1: 7.0, 2: 5.0}, widths={"g": 4}, architecture="h", worker="w")
@@ -269,8 +269,8 @@ def test_a_half_made_study_is_made_again(url, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("ganprune.studies.store.find_study", die)
-        patched.setattr("ganprune.studies.store.SCHEMA", "ganprune.half")
+        patched.setattr("ganprune.studies.database.store.find_study", die)
+        patched.setattr("ganprune.studies.database.store.SCHEMA", "ganprune.half")
         with pytest.raises(KeyboardInterrupt):
             Store.create(url, "s", tmp_path / "a", {"ganprune.config": 1})
     assert list_studies(url) == ()

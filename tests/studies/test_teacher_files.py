@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.checkpoint import load_weights, sha256
-from ganprune.gan_models.training.task import make_task
+from ganprune.gan_models.checkpoints.checkpoint import load_weights, sha256
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.tasks.task import make_task
 from ganprune.search.config import StudyConfig
-from ganprune.search.plan import check_weights
-from ganprune.search.teacher import make_teacher, resolve
+from ganprune.search.preparations.teacher import make_teacher, resolve
+from ganprune.search.setup.study_plan import check_weights
 
 from .tiny_study import SMALL
 

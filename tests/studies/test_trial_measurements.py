@@ -6,20 +6,20 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators.features import NonFiniteImages, features_of
-from ganprune.evaluators.health import HealthLimits
-from ganprune.evaluators.memory import peak_activation_bytes
-from ganprune.gan_models.checkpoint import load_weights
-from ganprune.search import cut_check, trial
-from ganprune.search.bench import open_bench
+from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
+from ganprune.evaluators.features.encoders import NonFiniteImages, features_of
+from ganprune.evaluators.quality.collapse import HealthLimits
+from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.search.config import StudyConfig
-from ganprune.search.eval_images import RealImages
-from ganprune.search.executor import perform
-from ganprune.search.health import HealthWatch
-from ganprune.search.plan import plan_study
-from ganprune.search.request import TrialRequest
-from ganprune.search.sides import examples
-from ganprune.search.teacher import make_teacher
+from ganprune.search.execution.executor import perform
+from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.records.messages import TrialRequest
+from ganprune.search.setup.pruned_generators import examples
+from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.trial import cut_check, trial
+from ganprune.search.trial.collapse_monitor import HealthWatch
+from ganprune.search.trial.context import open_bench
+from ganprune.search.trial.eval_images import RealImages
 from PIL import Image
 
 from .tiny_study import SMALL, new_folder
@@ -43,7 +43,7 @@ def request(plan, teacher, workspace=None, share=0.5):
 def test_a_collapsed_training_ends_with_its_reason():
     """Below the limit on diversity a trial is PRUNED at its first look, says why, and is never COMPLETE."""
     plan, teacher = prepared(health=HealthLimits(checks=2, start=0.0, least_steps=0, diversity=1.0))
-    result = perform("ganprune.search.trial:run", request(plan, teacher), lambda report: True)
+    result = perform("ganprune.search.trial.trial:run", request(plan, teacher), lambda report: True)
     assert result.state == "PRUNED"
     entry = result.record["health"][-1]
     ratio = entry["diversity"] / entry["teacher_diversity"]
@@ -162,7 +162,7 @@ def test_a_cost_that_is_not_what_was_predicted_fails_the_trial_by_name(name, mon
     monkeypatch.setattr(
         cut_check, "count_cost", lambda *given: replace(cost := true_count(*given), **{name: getattr(cost, name) + 1})
     )
-    result = perform("ganprune.search.trial:run", request(plan, teacher), lambda report: True)
+    result = perform("ganprune.search.trial.trial:run", request(plan, teacher), lambda report: True)
     assert result.state == "FAIL"
     assert f"predicted {name} " in str(result.stopped)
 

@@ -6,15 +6,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 from ganprune.gan_models.training.recipe import Recipe
-from ganprune.search import trial
 from ganprune.search.config import StudyConfig
-from ganprune.search.ledger import NewTrial
-from ganprune.search.plan import plan_study
-from ganprune.search.request import TrialRequest, TrialResult, failure
-from ganprune.search.teacher import make_teacher
-from ganprune.studies.outcome import CONFIG, DENSE, TEACHER, VERSION
-from ganprune.studies.reader import COST_LIMIT, StudyRecord, read_study
-from ganprune.studies.store import Store
+from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.records.ledger import NewTrial
+from ganprune.search.records.messages import TrialRequest, TrialResult, failure
+from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.trial import trial
+from ganprune.studies.database.reader import COST_LIMIT, StudyRecord, read_study
+from ganprune.studies.database.store import Store
+from ganprune.studies.results.outcome import CONFIG, DENSE, TEACHER, VERSION
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
 SMALL = {

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ganprune.studies.reader import read_study
+from ganprune.studies.database.reader import read_study
 
 from .kills import HERE, Nursery, alive, descendants, sigkill, wait_for
 

@@ -15,9 +15,9 @@ from ganprune.gan_models.pruning import catalog, phase
 from ganprune.gan_models.pruning.baselines import Magnitude
 from ganprune.gan_models.pruning.method import MethodSpec, Pruned, PruneJob
 from ganprune.gan_models.training import loop
-from ganprune.gan_models.training.trainer import Trainer
-from ganprune.search import trial
-from ganprune.search.request import TrialRequest, TrialResult
+from ganprune.gan_models.training.step import Trainer
+from ganprune.search.records.messages import TrialRequest, TrialResult
+from ganprune.search.trial import trial
 
 PRUNE, FINETUNE = 6, 12
 OPTIONS = {

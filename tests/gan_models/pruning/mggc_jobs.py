@@ -1,12 +1,12 @@
 """Small pruning jobs of every task for the tests of MGGC."""
 
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.recipe import Recipe
-from ganprune.gan_models.training.task import make_task
 
 PATCH = {"discriminator": {"model": "n_layers", "ndf": 4, "n_layers": 1}}
 SETTINGS = {

@@ -1,12 +1,12 @@
 """Small jobs for the tests of slimming, one a task."""
 
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.recipe import Recipe
-from ganprune.gan_models.training.task import make_task
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
 SETTINGS = {

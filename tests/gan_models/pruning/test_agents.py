@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
-from ganprune.gan_models.pruning.agents import (
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.pruning.differentiable_cost import SoftCost, log_ratio, log_shortfall
+from ganprune.gan_models.pruning.gates import gated_call
+from ganprune.gan_models.pruning.mggc.agents import (
     AGENTS,
     SUMMARY,
     RecurrentAgent,
@@ -17,9 +20,6 @@ from ganprune.gan_models.pruning.agents import (
     gumbel_noise,
     keep_probability,
 )
-from ganprune.gan_models.pruning.gates import gated_call
-from ganprune.gan_models.pruning.soft_cost import SoftCost, log_ratio, log_shortfall
-from ganprune.gan_models.surgery import cut
 
 SIZES = {"a": 5, "b.c": 3, "d": 8}
 

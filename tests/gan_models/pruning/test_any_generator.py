@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.training.recipe import Recipe
-from ganprune.search.default_methods import METHODS
+from ganprune.search.setup.defaults import METHODS
 
 from ..networks import CASES
 from ..training.small import task_named

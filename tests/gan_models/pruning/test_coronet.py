@@ -5,18 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import InfeasibleBudget
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.pruning import coronet, memory
+from ganprune.gan_models.costs.cost_form import InfeasibleBudget
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
-from ganprune.gan_models.pruning.coronet import CoronetPhase
-from ganprune.gan_models.pruning.generated_weights import HypernetworkSize
-from ganprune.gan_models.pruning.latents import with_floor
-from ganprune.gan_models.pruning.memory import NotEnoughMemory, check_memory
+from ganprune.gan_models.pruning.coronet import method as coronet
+from ganprune.gan_models.pruning.coronet.generated_weights import HypernetworkSize
+from ganprune.gan_models.pruning.coronet.latents import with_floor
+from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.phase import run_phase
 from ganprune.gan_models.pruning.ranking import land
+from ganprune.gan_models.training import device_memory as memory
+from ganprune.gan_models.training.device_memory import NotEnoughMemory, check_memory
 from ganprune.gan_models.training.recipe import Recipe
 
 from ..training.small import data_for, networks_for, task_named

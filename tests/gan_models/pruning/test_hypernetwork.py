@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import NETWORKS, build, example_input
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import NETWORKS, build, example_input
+from ganprune.gan_models.pruning.coronet.generated_network import GeneratedNetwork
+from ganprune.gan_models.pruning.coronet.generated_weights import generated_weights, hypernetwork_size
+from ganprune.gan_models.pruning.coronet.hypernetwork import Hypernetwork
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
-from ganprune.gan_models.pruning.generated_network import GeneratedNetwork
-from ganprune.gan_models.pruning.generated_weights import generated_weights, hypernetwork_size
-from ganprune.gan_models.pruning.hypernetwork import Hypernetwork
-from ganprune.gan_models.surgery import cut
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn

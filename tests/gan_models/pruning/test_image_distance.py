@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ganprune.gan_models.pruning.image_distance import gram, image_distance, perceptual
+from ganprune.gan_models.pruning.perceptual_distance import gram, image_distance, perceptual
 
 from .slimming_jobs import Maps
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.pruning.latents import (
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.pruning.coronet.latents import (
     FLOOR,
     TAU,
     alive,

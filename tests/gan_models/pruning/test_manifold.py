@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ganprune.gan_models.pruning.local_density import balance, discriminator_features, kernel_loss, log_density
-from ganprune.gan_models.pruning.manifold import Samples, learned_manifold, nearest, unit
-from ganprune.gan_models.pruning.mggc import _stage
-from ganprune.gan_models.training.losses import discriminator_adversarial
+from ganprune.gan_models.pruning.mggc.local_density import balance, discriminator_features, kernel_loss, log_density
+from ganprune.gan_models.pruning.mggc.manifold import Samples, learned_manifold, nearest, unit
+from ganprune.gan_models.pruning.mggc.method import _stage
+from ganprune.gan_models.tasks.losses import discriminator_adversarial
 from torch import nn
 
 from .mggc_jobs import encoder, mggc_job

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.bounds import BindingCost, Bound
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import InfeasibleBudget
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
+from ganprune.gan_models.costs.cost_form import InfeasibleBudget
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, fixed_for, make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Setting, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, land, strongest

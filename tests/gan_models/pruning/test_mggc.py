@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.cost_form import InfeasibleBudget
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.pruning import collaboration
+from ganprune.gan_models.costs.cost_form import InfeasibleBudget
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
-from ganprune.gan_models.pruning.mggc import Mggc
+from ganprune.gan_models.pruning.mggc import collaboration
+from ganprune.gan_models.pruning.mggc.method import Mggc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.phase import run_phase
 from ganprune.gan_models.training.loop import TrainingDiverged

@@ -4,12 +4,12 @@ import copy
 
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
-from ganprune.gan_models.plan import ChannelPlan
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.gates import masked_norms
-from ganprune.gan_models.pruning.scales import Scales, norm_sites
-from ganprune.gan_models.surgery import cut
+from ganprune.gan_models.pruning.slimming.scales import Scales, norm_sites
 from torch import nn
 from torch.func import functional_call
 

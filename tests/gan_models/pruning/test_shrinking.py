@@ -7,8 +7,8 @@ import pytest
 import torch
 from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.method import Target
-from ganprune.gan_models.pruning.shrinking import PUBLISHED, ScaleSteps, shrinking
-from ganprune.gan_models.pruning.sparsity import Sparsity
+from ganprune.gan_models.pruning.slimming.scale_optimizer import PUBLISHED, ScaleSteps, shrinking
+from ganprune.gan_models.pruning.slimming.sparsity_control import Sparsity
 
 from .slimming_jobs import job_for
 

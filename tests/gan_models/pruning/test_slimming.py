@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.pruning.catalog import make_method
 from ganprune.gan_models.pruning.method import Target
-from ganprune.gan_models.pruning.slimming import SlimmingPhase, objective
-from ganprune.gan_models.pruning.teacher_images import TeacherImages
-from ganprune.gan_models.quant_settings import QuantSettings
+from ganprune.gan_models.pruning.slimming.method import SlimmingPhase, objective
+from ganprune.gan_models.pruning.teacher_cache import TeacherImages
+from ganprune.gan_models.quantization.settings import QuantSettings
 from torch import nn
 
 from .slimming_jobs import Maps, job_for

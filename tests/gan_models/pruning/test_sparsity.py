@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.method import Target
-from ganprune.gan_models.pruning.sparsity import Sparsity, cosine, shrunk, to_numpy
+from ganprune.gan_models.pruning.slimming.sparsity_control import Sparsity, cosine, shrunk, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ganprune.gan_models.bounds import BindingCost, Bound
-from ganprune.gan_models.catalog import build
-from ganprune.gan_models.groups import find_groups
+from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.training.recipe import Recipe

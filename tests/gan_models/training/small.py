@@ -1,8 +1,8 @@
 """Small networks and data for the tests of training."""
 
 import torch
+from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.loop import Networks
-from ganprune.gan_models.training.task import make_task
 from torch import nn
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}

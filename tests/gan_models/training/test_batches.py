@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ganprune.gan_models.training.data import DataSpec, batches, in_order, open_split
+from ganprune.gan_models.data.dataset import DataSpec, batches, in_order, open_split
 
 
 class TestBatches:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from ganprune.gan_models.training.builtin import render_shapes, render_stripes
+from ganprune.gan_models.data.synthetic import render_shapes, render_stripes
 
 
 def test_an_image_depends_on_seed_split_and_index_alone():

@@ -8,13 +8,7 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.training.data import (
-    DataSpec,
-    Draw,
-    detect_task,
-    fingerprint,
-    open_split,
-)
+from ganprune.gan_models.data.dataset import DataSpec, Draw, detect_task, fingerprint, open_split
 from PIL import Image
 
 
@@ -266,7 +260,7 @@ class TestAugmentation:
 
 def test_settings_import_no_torch():
     """A configuration can hold specs and recipes, and list tasks, without torch."""
-    modules = ["spec", "recipe", "settings", "catalog", "layouts"]
-    code = "import sys\n" + "".join(f"import ganprune.gan_models.training.{m}\n" for m in modules)
+    modules = ["data.spec", "data.layouts", "training.recipe", "files.settings_json", "tasks.catalog"]
+    code = "import sys\n" + "".join(f"import ganprune.gan_models.{m}\n" for m in modules)
     code += "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,8 +4,8 @@ import math
 
 import pytest
 import torch
-from ganprune.gan_models.training.image_pool import ImagePool
-from ganprune.gan_models.training.losses import discriminator_adversarial, generator_adversarial, l1
+from ganprune.gan_models.tasks.image_pool import ImagePool
+from ganprune.gan_models.tasks.losses import discriminator_adversarial, generator_adversarial, l1
 
 
 @pytest.mark.parametrize(

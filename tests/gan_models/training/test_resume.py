@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from ganprune.gan_models.training.data import DataSpec, open_split
+from ganprune.gan_models.data.dataset import DataSpec, open_split
 from ganprune.gan_models.training.loop import Recipe, train
 
 from .small import data_for, networks_for, same, task_named, teachers_for, weights

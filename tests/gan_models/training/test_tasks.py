@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
-from ganprune.gan_models.training.catalog import TASKS
-from ganprune.gan_models.training.data import batches
-from ganprune.gan_models.training.task import make_task
+from ganprune.gan_models.data.dataset import batches
+from ganprune.gan_models.tasks.catalog import TASKS
+from ganprune.gan_models.tasks.task import make_task
 from torch.func import functional_call
 
 from .small import SETTINGS, data_for, networks_for, task_named

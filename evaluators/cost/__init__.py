@@ -1,0 +1,1 @@
+"""Counters of MACs and parameters, activation memory, and latency on a device."""

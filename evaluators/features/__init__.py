@@ -1,0 +1,1 @@
+"""Encoders of images, samples of their features, and caches of both."""

@@ -1,0 +1,1 @@
+"""Distances between sets of images, metrics of pairs, and their intervals."""

@@ -1,0 +1,1 @@
+"""Training states and state dicts on disk."""

@@ -1,0 +1,1 @@
+"""Costs of plans as functions of the groups' widths."""

@@ -1,0 +1,1 @@
+"""Images on disk or rendered, as datasets with seeded order and augmentation."""

@@ -1,0 +1,79 @@
+"""What data a run reads, as a value: `DataSpec`. Imports no torch, so that configurations may hold one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..files.settings_json import JSON, read_settings, settings_json
+
+SPLITS = ("train", "val", "test")
+# The tasks that each built-in set can serve, its own first.
+BUILTIN_TASKS = {"builtin:shapes": ("paired", "unconditional"), "builtin:stripes": ("unpaired",)}
+DIRECTIONS = ("AtoB", "BtoA")
+DATA_TASKS = ("paired", "unpaired", "unconditional")
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which images, at what size, for which task.
+
+    Args:
+        source: `builtin:shapes`, `builtin:stripes`, a folder in one of the layouts of `layouts.py`, or
+            CIFAR-10's binary archive (.tar.gz or its extracted folder).
+        task: "paired", "unpaired" or "unconditional".
+        image_size: pixels a side of what a network sees.
+        direction: which half of an aligned picture is the input (paired only).
+        load_size: pixels a side that training images are resized to before a random crop of `image_size`
+            (upstream's 286 for 256); None: resized to `image_size`, no crop.
+        flip: mirror training images left-right with probability 1/2, both pictures of a pair alike.
+        seed: content of the built-in sets; the held-out tenth of folders that come without a split.
+        n_train: size of a built-in training split.
+        n_test: size of a built-in validation or test split.
+        strict: fail on an image that cannot be read instead of leaving it out.
+
+    Raises:
+        ValueError: a field outside what is allowed.
+    """
+
+    source: str
+    task: str
+    image_size: int
+    direction: str = "AtoB"
+    load_size: int | None = None
+    flip: bool = True
+    seed: int = 0
+    n_train: int = 2000
+    n_test: int = 500
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise ValueError(f"no data given; use {', '.join(BUILTIN_TASKS)} or a folder")
+        if self.task not in DATA_TASKS:
+            raise ValueError(f"task {self.task!r} is unknown; use one of {', '.join(DATA_TASKS)}")
+        if self.direction not in DIRECTIONS:
+            raise ValueError(f"direction {self.direction!r} is unknown; use AtoB or BtoA")
+        if not 8 <= self.image_size <= 4096:
+            raise ValueError(f"image size {self.image_size} is not possible; use 8 to 4096 pixels")
+        if self.load_size is not None and not self.image_size <= self.load_size <= 8192:
+            raise ValueError(
+                f"load size {self.load_size} is not possible; use {self.image_size} (the image size) to 8192"
+            )
+        if self.n_train < 1 or self.n_test < 1:
+            raise ValueError(f"n_train={self.n_train}, n_test={self.n_test}: both must be at least 1")
+        if self.source.startswith("builtin:"):
+            if self.source not in BUILTIN_TASKS:
+                raise ValueError(f"data {self.source!r} is unknown; built in are {', '.join(BUILTIN_TASKS)}")
+            if self.task not in BUILTIN_TASKS[self.source]:
+                allowed = " or ".join(BUILTIN_TASKS[self.source])
+                raise ValueError(f"{self.source} serves the task {allowed}, not {self.task}; change --task or --data")
+
+    def to_json(self) -> dict[str, JSON]:
+        """The spec as plain JSON values."""
+        return settings_json(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, JSON]) -> DataSpec:
+        """The spec that `to_json` wrote; ValueError on unknown fields."""
+        return read_settings(cls, data)

@@ -1,0 +1,1 @@
+"""Channel groups of a traced network: discovery, plans, surgery."""

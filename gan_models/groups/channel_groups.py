@@ -1,0 +1,130 @@
+"""What is known of a network's channels: groups, the axes that carry them, gates, and the cost form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..costs.cost_form import CostForm
+from .plan import ChannelPlan
+
+
+@dataclass(frozen=True)
+class ChannelGroup:
+    """Channels that every listed module shares.
+
+    Attributes:
+        name: The first module that writes them.
+        size: Channels at full width.
+        modules: All modules whose parameters carry them, in the order of the graph.
+    """
+
+    name: str
+    size: int
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AxisChannels:
+    """Which channel each position of one axis of one parameter or buffer belongs to.
+
+    Attributes:
+        parameter: Its name in `named_parameters()` or `named_buffers()`.
+        axis: The axis.
+        flat: int64 [n]; 0 for a position that always stays, else 1 + offset of its group + channel.
+    """
+
+    parameter: str
+    axis: int
+    flat: np.ndarray
+
+
+@dataclass(frozen=True)
+class Unpruned:
+    """A module whose channels all stay, and why; or that is not called."""
+
+    module: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """Multiply-accumulates of one call at full width, for the traced input.
+
+    Attributes:
+        module: Where it is called.
+        kind: The ATen call (`conv2d`, `conv_transpose2d`, `linear`, ...).
+        macs, macs_published: On the grid where it works, and as papers count it.
+    """
+
+    module: str
+    kind: str
+    macs: int
+    macs_published: int
+
+
+@dataclass(frozen=True)
+class ChannelGroups:
+    """All that pruning needs to know of a network; a pure function of its graph.
+
+    Attributes:
+        groups: In the order of the graph.
+        unpruned: Modules that write or hold channels which all stay, and modules not called, with the reason.
+        axes: Every parameter axis with prunable positions: what `cut` slices.
+        gates: Axes that consume channels (True: exact for gates of 0 and 1 only).
+        writes: Axes of the weights that write channels.
+        norms: Norm modules with the channel of each position of their input (`flat`, as in AxisChannels).
+        form: The cost form.
+        layers: What the dense network costs, call by call.
+    """
+
+    groups: tuple[ChannelGroup, ...]
+    unpruned: tuple[Unpruned, ...]
+    axes: tuple[AxisChannels, ...]
+    gates: tuple[tuple[AxisChannels, bool], ...]
+    writes: tuple[AxisChannels, ...]
+    norms: tuple[tuple[str, np.ndarray], ...]
+    form: CostForm
+    layers: tuple[LayerCost, ...] = ()
+    offsets: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the groups, in order."""
+        return tuple(group.name for group in self.groups)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Channels of each group at full width."""
+        return {group.name: group.size for group in self.groups}
+
+    def full_plan(self) -> ChannelPlan:
+        """The plan that keeps everything."""
+        return ChannelPlan.full(self.sizes)
+
+    def check(self, plan: ChannelPlan) -> None:
+        """Raises ValueError where the plan is not one of these groups."""
+        unknown, missing = set(plan.kept) - set(self.names), set(self.names) - set(plan.kept)
+        if unknown or missing:
+            raise ValueError(
+                f"plan does not fit the network: unknown groups {sorted(unknown)[:5]}, missing {sorted(missing)[:5]}"
+            )
+        for name, size in self.sizes.items():
+            if plan.kept[name][-1] >= size:
+                raise ValueError(f"plan keeps channel {plan.kept[name][-1]} of group {name!r}, which has {size}")
+
+    def mask(self, plan: ChannelPlan) -> np.ndarray:
+        """Bool [1 + channels of all groups]: entry 0 is for what always stays."""
+        self.check(plan)
+        mask = np.zeros(1 + sum(self.sizes.values()), dtype=bool)
+        mask[0] = True
+        for name, kept in plan.kept.items():
+            mask[1 + self.offsets[name] + np.asarray(kept, dtype=np.int64)] = True
+        return mask
+
+
+def owner(parameter: str) -> str:
+    """Name of the module that a parameter belongs to; a parametrization counts as its module's own."""
+    head = parameter.partition(".parametrizations.")[0]
+    return head if head != parameter else parameter.rpartition(".")[0]

@@ -1,0 +1,224 @@
+"""Channel groups of any network: what must be kept or dropped together, found by tracing it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..costs.cost_form import INT8, INT8_PER_CHANNEL, CostForm, Row
+from ..quantization.fake_quant import channel_axis, quantised_layers
+from .channel_groups import AxisChannels, ChannelGroup, ChannelGroups, LayerCost, Unpruned, owner
+from .labels import Site
+from .plan import ChannelPlan
+from .rules import Walk
+from .surgery import cut
+from .trace import meta_copy, walk_graph
+
+
+def find_groups(
+    model: nn.Module, example_inputs: Tensor | tuple[Tensor, ...], pinned: dict[str, str] | None = None
+) -> ChannelGroups:
+    """Finds the channel groups of a network by tracing it once in eval mode on the meta device.
+
+    What cannot be followed, or cannot be cut because the network's own code fixes a size, is left whole and
+    reported in `unpruned`. Inputs and outputs of the network are never pruned.
+
+    Args:
+        model: Any module; it is not changed.
+        example_inputs: One input (or a tuple) with a batch axis first, e.g. [1, 3, 256, 256].
+        pinned: Group name -> reason, for groups that must be left whole.
+
+    Raises:
+        NotTraceable: The graph depends on data.
+    """
+    inputs = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
+    walk = walk_graph(model, inputs)
+    pinned = dict(pinned or {})
+    groups = _assemble(walk, model, pinned)
+    failing = _uncuttable(model, inputs, groups)
+    return _assemble(walk, model, pinned | failing) if failing else groups
+
+
+def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGroups:
+    atom_of = walk.book.atoms()
+    reasons = _reasons(walk, atom_of)
+    read = {int(a) for gate in walk.gates for a in atom_of[gate.site.ids]}
+    signature: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    first: dict[int, tuple[int, int]] = {}
+    for number, site in enumerate(walk.sites):
+        atoms, index, counts = np.unique(atom_of[site.ids], return_index=True, return_counts=True)
+        for atom, position, count in zip(atoms.tolist(), index.tolist(), counts.tolist(), strict=True):
+            signature[atom].append((number, count))
+            first.setdefault(atom, (number, position))
+    constants = _constants(walk, model, atom_of)
+    all_writes = [*constants, *walk.writes]
+    write_keys = {(site.parameter, site.axis): order for order, site in reversed(list(enumerate(all_writes)))}
+    by_key: dict[tuple[tuple[int, int], ...], list[int]] = defaultdict(list)
+    for atom, key in signature.items():
+        if atom not in reasons and atom in read:
+            by_key[tuple(key)].append(atom)
+
+    found: list[tuple[int, str, tuple[str, ...], list[int]]] = []
+    for key, atoms in by_key.items():
+        sites = [walk.sites[number] for number, _ in key]
+        writers = [write_keys[s.parameter, s.axis] for s in sites if (s.parameter, s.axis) in write_keys]
+        if not writers or len(atoms) < 2:
+            continue
+        modules = tuple(dict.fromkeys(owner(site.parameter) for site in sites))
+        found.append(
+            (
+                min(writers),
+                all_writes[min(writers)].parameter
+                if min(writers) < len(constants)
+                else owner(all_writes[min(writers)].parameter) or all_writes[min(writers)].parameter,
+                modules,
+                sorted(atoms, key=first.__getitem__),
+            )
+        )
+    found.sort(key=lambda entry: (entry[0], first[entry[3][0]]))
+
+    names: dict[str, int] = defaultdict(int)
+    groups, offsets, flat_of_atom = [], {}, np.zeros(int(atom_of.max(initial=0)) + 1, dtype=np.int64)
+    held = dict(pinned)
+    offset = 0
+    for _, writer, modules, atoms in found:
+        names[writer] += 1
+        name = writer if names[writer] == 1 else f"{writer}#{names[writer]}"
+        if name in held:
+            reasons.update(dict.fromkeys(atoms, held[name]))
+            continue
+        groups.append(ChannelGroup(name, len(atoms), modules))
+        offsets[name] = offset
+        flat_of_atom[atoms] = 1 + offset + np.arange(len(atoms))
+        offset += len(atoms)
+
+    def channels(site: Site) -> AxisChannels:
+        return AxisChannels(site.parameter, site.axis, flat_of_atom[atom_of[site.ids]])
+
+    axes = tuple(entry for entry in map(channels, walk.sites) if entry.flat.any())
+    gates = {(g.site.parameter, g.site.axis): (channels(g.site), g.binary) for g in walk.gates}
+    writes = {(s.parameter, s.axis): channels(s) for s in all_writes}
+    norms = tuple((norm.module, flat_of_atom[atom_of[norm.ids]]) for norm in walk.norms)
+    form = CostForm.from_rows({g.name: g.size for g in groups}, _rows(walk, model, flat_of_atom[atom_of]))
+    return ChannelGroups(
+        groups=tuple(groups),
+        unpruned=_unpruned(walk, model, constants, atom_of, flat_of_atom[atom_of], reasons),
+        axes=axes,
+        gates=tuple(entry for entry in gates.values() if entry[0].flat.any()),
+        writes=tuple(entry for entry in writes.values() if entry.flat.any()),
+        norms=tuple(entry for entry in norms if entry[1].any()),
+        form=form,
+        layers=_layers(walk),
+        offsets=offsets,
+    )
+
+
+def _constants(walk: Walk, model: nn.Module, atom_of: np.ndarray) -> list[Site]:
+    """Axes of parameters that are an activation by themselves (StyleGAN's learned constant): no layer writes them."""
+    written = {int(a) for site in walk.writes for a in atom_of[site.ids]}
+    read = {(gate.site.parameter, gate.site.axis) for gate in walk.gates}
+    own = {name for name, _ in model.named_parameters()}
+    return [
+        site
+        for site in walk.sites
+        if site.parameter in own
+        and (site.parameter, site.axis) not in read
+        and len(site.ids) > 1
+        and written.isdisjoint(atom_of[site.ids].tolist())
+    ]
+
+
+def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
+    """Every parameter's count and every call's multiply-accumulates, over the channels of two axes."""
+    rows = []
+    axes: dict[str, list[np.ndarray]] = defaultdict(list)
+    for site in walk.sites:
+        axes[site.parameter].append(flat[site.ids])
+    none = np.zeros(1, dtype=np.int64)
+    quantised = {f"{name}.weight".lstrip("."): channel_axis(m) for name, m in quantised_layers(model).items()}
+    for name, parameter in model.named_parameters():
+        left, right = [*axes.get(name, []), none, none][:2]
+        counted = len(left) * len(right)
+        each = parameter.numel() / counted
+        stored = each if name in quantised else 4 * each
+        rows.append(Row(left, right, {"params": each, INT8: stored, INT8_PER_CHANNEL: stored}))
+    for name, axis in quantised.items():
+        own = model.get_parameter(name)
+        ids = next((s.ids for s in walk.sites if (s.parameter, s.axis) == (name, axis)), None)
+        channels = np.zeros(own.shape[axis], dtype=np.int64) if ids is None else flat[ids]
+        rows += [Row(none, none, {INT8: 4.0}), Row(channels, none, {INT8_PER_CHANNEL: 4.0})]
+    for work in walk.work:
+        left = none if work.rows is None else flat[work.rows]
+        right = none if work.columns is None else flat[work.columns]
+        rows.append(Row(left, right, {"macs": work.exact, "macs_published": work.published}))
+    return rows
+
+
+def _layers(walk: Walk) -> tuple[LayerCost, ...]:
+    layers = []
+    for work in walk.work:
+        n = 1 if work.rows is None or work.columns is None else len(work.rows) * len(work.columns)
+        layers.append(LayerCost(work.module, work.kind, round(n * work.exact), round(n * work.published)))
+    return tuple(layers)
+
+
+def _reasons(walk: Walk, atom_of: np.ndarray) -> dict[int, str]:
+    reasons: dict[int, str] = {}
+    for ids, reason in walk.book.pins:
+        for atom in np.unique(atom_of[ids]).tolist():
+            reasons.setdefault(atom, reason)
+    return reasons
+
+
+def _unpruned(
+    walk: Walk, model: nn.Module, constants: list[Site], atom_of: np.ndarray, flat: np.ndarray, reasons: dict[int, str]
+) -> tuple[Unpruned, ...]:
+    """Modules none of whose channels is prunable: those that write some, those that go along, those not called."""
+    result: dict[str, str] = {}
+    for site in walk.writes:
+        atoms = atom_of[site.ids]
+        if len(atoms) < 2 or flat[site.ids].any():
+            continue
+        reason = next((reasons[a] for a in atoms.tolist() if a in reasons), "nothing with weights reads its channels")
+        result.setdefault(owner(site.parameter), reason)
+    readers = {gate.site.parameter for gate in walk.gates}
+    for site in walk.sites:  # the other axis of a weight that reads
+        if len(site.ids) == 1 and site.parameter in readers:
+            result.setdefault(owner(site.parameter), "writes a single channel")
+    prunable = {owner(site.parameter) for site in walk.sites if flat[site.ids].any()}
+    own = dict.fromkeys(owner(name) for name, _ in model.named_parameters())
+    alone = {(site.parameter, site.axis) for site in constants}
+    for site in walk.sites:
+        known = [reasons[a] for a in atom_of[site.ids].tolist() if a in reasons]
+        if known and owner(site.parameter) in own and owner(site.parameter) not in prunable:
+            along = "" if (site.parameter, site.axis) in alone else "goes with channels that stay: "
+            result.setdefault(owner(site.parameter), along + known[0])
+    for module in [name for name in own if name not in {owner(used) for used in walk.used}]:
+        result.setdefault(module, "is not called, or nothing uses what it gives")
+    return tuple(Unpruned(module, reason) for module, reason in result.items())
+
+
+def _uncuttable(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups) -> dict[str, str]:
+    """Groups whose cut breaks the network's own code, found by cutting on the meta device."""
+    meta = meta_copy(model)
+    meta_inputs = tuple(torch.empty_like(x, device="meta") for x in inputs)
+    halves = {g.name: tuple(range(max(1, g.size // 2))) for g in groups.groups}
+
+    def failure(names: set[str]) -> str | None:
+        kept = {g.name: halves[g.name] if g.name in names else tuple(range(g.size)) for g in groups.groups}
+        try:
+            with torch.no_grad():
+                cut(meta, groups, ChannelPlan(kept))(*meta_inputs)
+        except Exception as error:  # whatever the network's code raises is the reason we report
+            return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        return None
+
+    if not groups.groups or failure(set(halves)) is None:
+        return {}
+    failing = {name: message for name in halves if (message := failure({name})) is not None}
+    if not failing:
+        failing = dict.fromkeys(halves, str(failure(set(halves))))
+    return {name: f"the network's code fixes its size: {message[:160]}" for name, message in failing.items()}

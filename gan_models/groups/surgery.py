@@ -1,0 +1,114 @@
+"""Cuts a network to a plan, for real: smaller tensors, no masks."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from .channel_groups import ChannelGroups, owner
+from .plan import ChannelPlan
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module:
+    """A new network that holds only the kept channels; the full plan gives an equal copy, bit for bit.
+
+    Args:
+        model: The network whose groups were found; it is not changed.
+        groups: What `find_groups` said of it.
+        plan: Kept channels of every group.
+
+    Raises:
+        ValueError: The plan does not fit the groups.
+    """
+    mask = groups.mask(plan)
+    new = copy_network(model)
+    aliases = _aliases(new)
+    changed: set[str] = set()
+    index: dict[str, dict[int, Tensor]] = {}
+    for entry in groups.axes:
+        keep = mask[entry.flat]
+        if not keep.all():
+            index.setdefault(entry.parameter, {})[entry.axis] = torch.from_numpy(keep.nonzero()[0])
+    for name, axes in index.items():
+        tensor = _get(new, name)
+        sliced = tensor.detach()
+        for axis, positions in axes.items():
+            sliced = sliced.index_select(axis, positions.to(sliced.device))
+        replacement = nn.Parameter(sliced, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else sliced
+        for alias in aliases[name]:
+            _set(new, alias, replacement)
+            changed.add(owner(alias))
+    for name in changed:
+        _fit_weights(new.get_submodule(name))
+    for name, flat in groups.norms:
+        _fit_norm(new.get_submodule(name), int(mask[flat].sum()))
+    return new
+
+
+def copy_network(model: Network) -> Network:
+    """A deep copy that shares no tensor; tensors computed by hooks (spectral norm) are detached."""
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(model, memo)
+
+
+def _get(model: nn.Module, name: str) -> Tensor:
+    owner, _, leaf = name.rpartition(".")
+    return getattr(model.get_submodule(owner), leaf)
+
+
+def _set(model: nn.Module, name: str, value: Tensor) -> None:
+    owner, _, leaf = name.rpartition(".")
+    module = model.get_submodule(owner)
+    if leaf in module._parameters:
+        module._parameters[leaf] = value  # type: ignore[assignment]
+    else:
+        module._buffers[leaf] = value
+
+
+def _aliases(model: nn.Module) -> dict[str, list[str]]:
+    """Every name of every parameter and buffer -> all names of the same tensor (tied weights)."""
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    by_identity: dict[int, list[str]] = {}
+    for name, tensor in named:
+        by_identity.setdefault(id(tensor), []).append(name)
+    return {name: by_identity[id(tensor)] for name, tensor in named}
+
+
+def _fit_weights(module: nn.Module) -> None:
+    """Sets the sizes that a module of torch keeps beside its tensors to what its tensors have now."""
+    if isinstance(module, nn.modules.conv._ConvNd):
+        rows, columns = module.weight.shape[:2]
+        n_in, n_out = (rows, columns) if module.transposed else (columns, rows)
+        depthwise = module.groups > 1 and module.in_channels == module.groups
+        if depthwise:
+            multiplier = module.out_channels // module.groups
+            module.groups = rows if module.transposed else rows // multiplier
+        if module.transposed:
+            module.in_channels, module.out_channels = n_in, n_out * module.groups
+        else:
+            module.in_channels, module.out_channels = n_in * module.groups, n_out
+    elif isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.PReLU):
+        module.num_parameters = module.weight.shape[0]
+    elif isinstance(module, nn.Embedding):
+        module.num_embeddings, module.embedding_dim = module.weight.shape
+
+
+def _fit_norm(module: nn.Module, n_channels: int) -> None:
+    """The same for norms, which may have no tensors at all."""
+    if isinstance(module, nn.modules.batchnorm._NormBase):
+        module.num_features = n_channels
+    elif isinstance(module, nn.GroupNorm):
+        module.num_channels = n_channels
+    elif isinstance(module, nn.LayerNorm):
+        module.normalized_shape = (n_channels,)

@@ -1,0 +1,80 @@
+"""Why a network cannot be traced, in one line without torch's terms, and torch's own words kept off the screen."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import nn
+
+_CURE = (
+    "the input shape must be what it eats, a branch on a tensor's value must become torch.where, "
+    "a size must come from a shape"
+)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Torch logs and prints the half-made graph of a network that it refuses; the error says enough."""
+    known = [one for name, one in logging.root.manager.loggerDict.items() if name.startswith("torch.")]
+    loggers = [(one, one.disabled) for one in known if isinstance(one, logging.Logger)]
+    parent = logging.getLogger("torch")  # of loggers that are made while the graph is
+    level = parent.level
+    for logger, _ in loggers:
+        logger.disabled = True
+    parent.setLevel(logging.CRITICAL + 1)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        parent.setLevel(level)
+        for logger, disabled in loggers:
+            logger.disabled = disabled
+
+
+def other_inputs(model: nn.Module, given: int) -> str | None:
+    """What is wrong with the number of inputs that a network is given; None where its forward takes as many."""
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):  # a forward that Python cannot look into
+        return None
+    try:
+        signature.bind(*[None] * given)
+    except TypeError:
+        varied = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        asked = [one for one in signature.parameters.values() if one.kind not in varied]
+        needed = [one.name for one in asked if one.default is inspect.Parameter.empty]
+        return (
+            f"its forward takes {', '.join(needed) or 'nothing'}, and is given {given} input{'s' * (given != 1)}; "
+            "generators of one input are supported: name a wrapper whose forward takes one and fixes the others or "
+            "derives them from it, such as a class from the end of the latent"
+        )
+    return None
+
+
+def why_refused(error: Exception) -> str:
+    """An error of torch.export as `, at FILE:LINE `code`: what is wrong (what to do)`; the place where it is known."""
+    text = str(error)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    if "data-dependent" in first:
+        first = "a shape or a branch is data-dependent: it needs the values of the data"
+    places = re.findall(r'File "([^"]+)", line (\d+), in \w+\s*\n\s*(.+)', text) or _frames(error)
+    place = f", at {places[-1][0]}:{places[-1][1]} `{places[-1][2].strip()}`" if places else ""
+    return f"{place}: {first[:200]} ({_CURE})"
+
+
+def _frames(error: Exception) -> list[tuple[str, str, str]]:
+    """File, line and code of the calls that led to an error, without those of torch and of this program."""
+    own = (Path(torch.__file__).parent, Path(__file__).parents[1], Path(inspect.__file__).parent / "contextlib.py")
+    return [
+        (frame.filename, str(frame.lineno), frame.line or "")
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in own)
+    ]

@@ -1,0 +1,1 @@
+"""Blocks of a network that are timed, and latency predicted from them."""

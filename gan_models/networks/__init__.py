@@ -1,0 +1,1 @@
+"""Generators and discriminators, and the catalog that builds them by name."""

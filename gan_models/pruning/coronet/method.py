@@ -1,0 +1,207 @@
+"""CoroNetGAN (Kumar et al. 2023): a hypernetwork is trained in the GAN's stead while its latents are driven to zero.
+
+Reconstruction after the abstract, on the exact core of differentiable meta pruning (Li et al. 2020, "DHP"), which it
+applies to the generator of a conditional GAN: after each generator step the latents take a proximal l1 step, channels
+whose latent falls under a threshold go, and pruning stops when the cost is at the target. Ours: groups found by
+tracing, the start from a teacher, gating out channels as soon as they fall, and lambda's controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.dataset import batches
+from ...files.seeds import mixed
+from ...files.settings_json import JSON
+from ...groups.surgery import copy_network
+from ...tasks.task import Batch
+from ...training.device_memory import check_memory
+from ...training.recipe import Recipe
+from ...training.step import Networks, Trainer
+from ..method import Pruned, PruneJob, Target
+from ..phase import run_phase
+from ..ranking import cost_of, land
+from .generated_network import GeneratedNetwork
+from .generated_weights import hypernetwork_size
+from .hypernetwork import Hypernetwork
+from .latents import needed_shrink, pull_of, resistances, shrunk, teacher_magnitudes, threshold_widths, with_floor
+
+# A stronger pull would no longer be a proximal step of training but a cut: a run that needs it has too few steps.
+MAX_LAMBDA = 1e4
+NEAR = 1.1  # the threshold's own plan must come this near to the target
+
+
+class CoronetPhase:
+    """Training of hypernetwork and discriminators, with the proximal step and the controller of its strength.
+
+    The controller knows how far the latents must shrink for the target (`needed_shrink`), and gives each of the n
+    steps left its part of it, 1 - ((n - 1) / n)^(schedule + 1): evenly for a schedule of 0, early for a high one, and
+    all of the rest in the last step. lambda is that shrinkage over the latents' learning rate. What gradients undo
+    is made up for by the steps left, so that the target is met whatever they do.
+
+    Args:
+        job: What is pruned.
+        target: With the floor that the thresholds keep.
+        steps: Steps in which the target must be met.
+    """
+
+    def __init__(self, job: PruneJob, target: Target, steps: int) -> None:
+        assert job.task is not None
+        assert job.device is not None
+        assert job.data is not None
+        settings, seed = job.settings, mixed(job.seed, 60)
+        self.job, self.target, self.steps = job, target, steps
+        self.recipe = replace(Recipe.from_json(job.recipe), decay=0.0)
+        self.batches_per_step = self.recipe.d_steps
+        random = settings["init"] == "random"
+        model = reset(job.model, seed) if random else job.model
+        self.hypernetwork = Hypernetwork(model, job.groups, int(settings["embedding"]))
+        if random:
+            self.hypernetwork.draw(seed)
+        else:
+            start = teacher_magnitudes(model, job.groups, target, float(settings["cost_exponent"]))
+            latents = torch.from_numpy(start).float()
+            self.hypernetwork.copy_teacher(model, latents, float(settings["coupling"]), seed)
+        self.network = GeneratedNetwork(model, job.groups, self.hypernetwork, target.floor, bool(settings["gated"]))
+        others = {
+            name: copy_network(other).requires_grad_(False)
+            for name, other in job.generators.items()
+            if name != job.name
+        }
+        judges = job.task.make_discriminators(seed) if random or job.discriminators is None else job.discriminators
+        self.discriminators = copy_network(judges).requires_grad_(True)
+        generators = {name: self.network if name == job.name else others[name] for name in job.task.generator_names}
+        factors = {"hypernetwork.latents": float(settings["latent_lr"]), "hypernetwork.": float(settings["hyper_lr"])}
+
+        def factor(name: str) -> float:
+            own = name.removeprefix(f"generators.{job.name}.")
+            return next((value for start, value in factors.items() if own.startswith(start)), 1.0)
+
+        self.latent_lr = self.recipe.lr * factors["hypernetwork.latents"]
+        teacher = {job.name: copy_network(job.model).requires_grad_(False)} if self.recipe.distils else None
+        self.trainer = Trainer(
+            job.task, Networks(nn.ModuleDict(generators), self.discriminators), self.recipe, steps=steps, seed=seed,
+            device=job.device, teacher=teacher, example=next(batches(job.data, self.recipe.batch_size, seed, 0)),
+            lr_factor=factor, fused=True,
+        )  # fmt: skip
+        self.network.refresh()
+
+    def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
+        """One training step, then the proximal step; records the losses, lambda and the would-be plan's cost."""
+        terms = self.trainer.step(step, batch_at)
+        self.network.forget()
+        left = max(1, self.steps - step)
+        part = 1 - ((left - 1) / left) ** (float(self.job.settings["schedule"]) + 1)
+        latents, groups = self.hypernetwork.latents, self.job.groups
+        pull = self._pull(step)
+        needed = needed_shrink(groups, resistances(latents, pull), self.target)
+        strength = min(MAX_LAMBDA, part * needed / self.latent_lr)
+        with torch.no_grad():
+            latents.copy_(shrunk(latents, groups, strength * self.latent_lr, self.target.floor, pull))
+        self.network.refresh()
+        return {**terms, "lambda": strength, "cost ratio": self.cost() / self.target.value}
+
+    def _pull(self, step: int) -> Tensor:
+        """Of each latent, after taking in the step's gradient: the mean square over all steps so far."""
+        seen, gradient = self.network.sensitivity, self.hypernetwork.latents.grad
+        if gradient is not None:
+            seen += (gradient.detach().float().square() - seen) / (step + 1)
+        return pull_of(seen, float(self.job.settings["sensitivity"]))
+
+    def magnitudes(self) -> Mapping[str, Any]:
+        """|latent| by group."""
+        return self.hypernetwork.by_group(self.job.groups)
+
+    def cost(self) -> float:
+        """Cost of the plan that the threshold alone makes now."""
+        form = self.job.groups.form
+        return cost_of(form, threshold_widths(form, self.magnitudes(), self.target), self.target)
+
+    def finished(self, done: int) -> bool:
+        """Whether that plan is at the target; steps left go to fine-tuning."""
+        return self.cost() <= self.target.value
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
+        """Everything is in the trainer: latents are parameters, gates follow from them."""
+        tensors, scales = self.trainer.state()
+        return tensors, {"scales": cast(JSON, scales)}
+
+    def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
+        """Puts back what `state` gave."""
+        self.trainer.load_state(tensors, cast(Mapping[str, dict[str, float]], info["scales"]))
+        self.network.refresh()
+
+
+def reset(model: nn.Module, seed: int) -> nn.Module:
+    """A copy with every layer's own random start, and biases of 0: a teacher that has not been trained."""
+    new = copy_network(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        for module in new.modules():
+            start = getattr(module, "reset_parameters", None)
+            if callable(start):
+                start()
+            bias = getattr(module, "bias", None)
+            if isinstance(bias, nn.Parameter):
+                nn.init.zeros_(bias)
+    return new
+
+
+class Coronet:
+    """The method; see the module."""
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Trains, prunes to the target, cuts.
+
+        Raises:
+            ValueError: No steps to train in, or no data, task or device.
+            InfeasibleBudget: Even the smallest plan costs more than the target.
+            NotEnoughMemory: The device cannot hold the hypernetwork.
+            RuntimeError: The thresholds did not get near the target in the steps given.
+        """
+        if job.steps < 1:
+            raise ValueError("coronet trains before it cuts: give it --prune-steps 1 or more")
+        if job.task is None or job.data is None or job.device is None:
+            raise ValueError("coronet trains while it prunes and needs a task, data and a device")
+        form, target = job.groups.form, with_floor(job.groups.form, job.target)
+        _refuse_infeasible(job, target)
+        size = hypernetwork_size(job.model, job.groups, int(job.settings["embedding"]))
+        check_memory(size, job.device)
+        steps = max(1, round(float(job.settings["share"]) * job.steps))
+        phase = CoronetPhase(job, target, steps)
+        record = run_phase(phase, job, steps)
+        cost, path = phase.cost(), record.path("lambda")
+        if cost > NEAR * job.target.value:
+            raise RuntimeError(
+                f"coronet did not reach {job.target.value:g} {job.target.cost} in {record.steps} steps: its plan costs "
+                f"{cost:g} with lambda at {path[-1][1]:g} (at most {MAX_LAMBDA:g}); give it more --prune-steps or a "
+                "higher latent_lr"
+            )
+        widths = threshold_widths(form, phase.magnitudes(), target).tolist()
+        plan = land(form, phase.magnitudes(), target)
+        return Pruned(
+            phase.network.materialised(plan).cpu(),
+            plan,
+            steps=record.steps,
+            discriminators=phase.discriminators.cpu(),
+            record={
+                "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
+                "widths_before_landing": dict(zip(form.names, widths, strict=True)),
+                "lambda": path,
+                "cost ratio": record.path("cost ratio"),
+                "floor": target.floor,
+                "hypernetwork": {"numbers": size.numbers, "bytes in training": size.bytes_in_training},
+                "seconds": record.seconds,
+            },
+        )
+
+
+def _refuse_infeasible(job: PruneJob, target: Target) -> None:
+    """InfeasibleBudget before any step, in the words of `land`."""
+    land(job.groups.form, {name: np.zeros(size) for name, size in job.groups.sizes.items()}, target)

@@ -1,0 +1,1 @@
+"""MGGC: collaborative agents prune generator and discriminator, keeping local density."""

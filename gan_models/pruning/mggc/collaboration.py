@@ -1,0 +1,290 @@
+"""The two agents at work: alternating updates on frozen networks, each hearing the other's last summary.
+
+From the abstract: adversarial training of two pruning agents that exchange feedback and prune pretrained G and D. Ours:
+one step updates the discriminator's agent (it maximises), then the generator's (it minimises); the cost target falls
+from all channels to its value over the first 70 % of the steps; multipliers follow the cost; rates fall at the end.
+
+Shapes: C centres, M neighbours drawn of each, d features, E numbers of a summary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...files.seeds import mixed
+from ...files.settings_json import JSON
+from ...groups.channel_groups import ChannelGroups
+from ...tasks.losses import discriminator_adversarial, generator_adversarial, l1
+from ...tasks.task import Batch, Task
+from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
+from ..differentiable_cost import SoftCost, log_ratio, log_shortfall
+from ..gates import gated_call
+from ..method import Target
+from ..ranking import cost_of
+from .agents import AGENTS, gates, gumbel_noise
+from .local_density import balance, kernel_loss
+from .manifold import Encode, Manifold, Samples
+
+_FALLING = 0.7  # share of the steps over which the target comes down, at full learning rate
+_LEAST = 0.97  # of its target: what an own plan is drawn back to from below
+_NEIGHBOURS_DRAWN = 4  # of one centre, where the batch has room for them
+_LAST_RATE = 0.1
+_WEIGHT_DECAY = 1e-3  # as in the released code of the same authors
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the agents act on; nothing of it is trained.
+
+    Attributes:
+        task: The task.
+        name: Of the generator.
+        teacher: The generator, on the device, eval mode, frozen.
+        judge: Its discriminator, likewise.
+        samples: Inputs by entry of the data.
+        encode: Images to features of unit length.
+        manifold: The teacher's samples and their neighbours.
+        batch_size: Images a step.
+        seed: Of the agents' weights.
+    """
+
+    task: Task
+    name: str
+    teacher: nn.Module
+    judge: nn.Module
+    samples: Samples
+    encode: Encode
+    manifold: Manifold
+    batch_size: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Player:
+    """One agent's network.
+
+    Attributes:
+        model: The frozen network that it gates.
+        groups: Its channel groups.
+        share: Target as a share of the dense cost.
+        cost: What the regulariser counts: exact, with gradients.
+        target: What its own plan is priced with.
+        prior: Added to its logits, or None.
+    """
+
+    model: nn.Module
+    groups: ChannelGroups
+    share: float
+    cost: str
+    target: Target
+    prior: Tensor | None
+
+
+class _Side:
+    """An agent with its optimiser, cost and multiplier."""
+
+    def __init__(self, player: Player, settings: Mapping[str, Any], seed: int, device: torch.device) -> None:
+        self.player, self.settings = player, settings
+        self.sizes = player.groups.sizes
+        self.agent = AGENTS[str(settings["agent"])](self.sizes, seed, player.prior).to(device)
+        self.cost = SoftCost(player.groups.form, player.cost)
+        self.dense = cost_of(player.groups.form, player.groups.form.sizes, player.target)
+        self.weight = float(settings["weight_cost"])
+        self.rate = float(settings["lr"]) * self.agent.rate
+        self.names: dict[Tensor, str] = {parameter: name for name, parameter in self.agent.named_parameters()}
+        # Little momentum: a target that is met must stop the fall at once.
+        self.optimiser = torch.optim.AdamW(self.names, lr=self.rate, betas=(0.5, 0.999), weight_decay=_WEIGHT_DECAY)
+
+    def gates(self, logits: Tensor, noise: bool) -> dict[str, Tensor]:
+        """Gates of 0 and 1 by group; without noise those of the agent's own plan."""
+        drawn = gumbel_noise(logits) if noise else None
+        return gates(logits, self.sizes, float(self.settings["temperature"]), self.player.target.floor, drawn)
+
+    def regulariser(self, logits: Tensor, target: float) -> tuple[Tensor, float]:
+        """Log-ratio of the own plan's cost to a share of the dense cost, and that cost as a share.
+
+        Ours: without noise, so that what is held to the target is the plan that is kept. Where plans are priced by a
+        model without gradient (latency), the exact form's share is scaled to the model's.
+        """
+        own = self.gates(logits, noise=False)
+        share = self.cost(own)
+        widths = np.array([round(float(gate.detach().sum())) for gate in own.values()], dtype=np.int64)
+        priced = cost_of(self.player.groups.form, widths, self.player.target) / self.dense
+        scaled = share * (priced / max(float(share.detach()), 1e-12))
+        return log_ratio(scaled, target) + log_shortfall(scaled, _LEAST * target), priced
+
+    def update(self, loss: Tensor, share: float, target: float, rate: float) -> None:
+        """One step of the agent; the multiplier rises while its cost is above the target and falls below it."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        gap = math.log(max(share, 1e-9) / target)
+        self.weight = min(1e3, max(0.1, self.weight * math.exp(min(0.2, max(-0.2, gap)))))
+
+
+class Collaboration:
+    """The phase: see `Phase`. One step draws centres and neighbours of the manifold, not batches of the data.
+
+    Args:
+        stage: What the agents act on.
+        generator: The generator's player.
+        discriminator: The discriminator's, or None where it is left whole.
+        settings: The method's.
+        steps: Of the whole phase.
+    """
+
+    batches_per_step = 0
+
+    def __init__(
+        self, stage: Stage, generator: Player, discriminator: Player | None, settings: Mapping[str, Any], steps: int
+    ) -> None:
+        self.stage, self.settings, self.steps = stage, settings, steps
+        self.device = stage.samples.device
+        self.mode = str(stage.task.settings_json()["adversarial"])
+        self.generator = _Side(generator, settings, mixed(stage.seed, 60), self.device)
+        self.discriminator = (
+            None if discriminator is None else _Side(discriminator, settings, mixed(stage.seed, 61), self.device)
+        )
+        self.sides = {"generator": self.generator} | (
+            {} if self.discriminator is None else {"discriminator": self.discriminator}
+        )
+        self.talks = bool(settings["feedback"]) and self.discriminator is not None
+        with torch.no_grad():
+            self.said = self.generator.agent()[1].detach().clone()
+            if self.discriminator is not None:
+                answer = self.discriminator.agent(self._heard(self.said))[1]
+                self.discriminator.agent.settle(self._heard(self.said))
+                self.generator.agent.settle(self._heard(answer))
+            else:
+                self.generator.agent.settle()
+
+    def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
+        """One update of each agent."""
+        progress = step / self.steps
+        rate = 1.0 if progress < _FALLING else 1 + (_LAST_RATE - 1) * (progress - _FALLING) / (1 - _FALLING)
+        fall = min(1.0, (step + 1) / max(1.0, _FALLING * self.steps))
+        real, inputs, centres_CE, width_C, condition = self._neighbourhoods()
+        values: dict[str, float | Tensor] = {}
+        listened = None if self.discriminator is None else self.discriminator.agent(self._heard(self.said))
+        heard = None if listened is None else self._heard(listened[1])
+        logits, summary = self.generator.agent(heard)
+        fake = gated_call(
+            self.stage.teacher, self.generator.player.groups, self.generator.gates(logits, noise=True), inputs
+        )
+        adversarial = self.settings["density"] in ("adversarial", "both")
+        judge_gates = None
+        if self.discriminator is not None and listened is not None:
+            judge_logits = listened[0]
+            judge_gates = self.discriminator.gates(judge_logits, noise=True)
+            scores = self._scores(judge_gates, condition, real), self._scores(judge_gates, condition, fake.detach())
+            loss = discriminator_adversarial(self.mode, *scores)
+            target = self.discriminator.player.share**fall
+            cost, share = self.discriminator.regulariser(judge_logits, target)
+            values |= {"discriminator_loss": loss.detach(), "discriminator_share": share} | balance(self.mode, *scores)
+            total = float(self.settings["weight_adversarial"]) * loss + self.discriminator.weight * cost
+            self.discriminator.update(total, share, target, rate)
+            values["discriminator_multiplier"] = self.discriminator.weight
+            judge_gates = {name: gate.detach() for name, gate in judge_gates.items()}
+        else:
+            with torch.no_grad():
+                scores = self._scores(None, condition, real), self._scores(None, condition, fake)
+                values["discriminator_loss"] = discriminator_adversarial(self.mode, *scores)
+                values |= balance(self.mode, *scores)
+        terms = {"output": float(self.settings["weight_output"]) * l1(fake, real)}
+        if adversarial:
+            loss = generator_adversarial(self.mode, self._scores(judge_gates, condition, fake))
+            terms["adversarial"] = float(self.settings["weight_adversarial"]) * loss
+        if self.settings["density"] in ("kernel", "both"):
+            shape = len(centres_CE), -1, centres_CE.shape[1]
+            with torch.no_grad():
+                original = self.stage.encode(inputs, real).reshape(shape)
+            pruned = self.stage.encode(inputs, fake).reshape(shape)
+            terms["kernel"] = float(self.settings["weight_kernel"]) * kernel_loss(centres_CE, original, pruned, width_C)
+        target = self.generator.player.share**fall
+        cost, share = self.generator.regulariser(logits, target)
+        total = torch.stack(list(terms.values())).sum() + self.generator.weight * cost
+        self.generator.update(total, share, target, rate)
+        self.said = summary.detach().clone()
+        values |= {name: term.detach() for name, term in terms.items()}
+        return values | {"share": share, "share_wanted": target, "multiplier": self.generator.weight}
+
+    def _neighbourhoods(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """The original's samples, their inputs, features and kernel widths of the centres, and D's conditions."""
+        stage, manifold = self.stage, self.stage.manifold
+        k = min(int(self.settings["k"]), manifold.neighbours.shape[1])
+        n_drawn = min(k, _NEIGHBOURS_DRAWN, stage.batch_size)
+        n_centres = max(1, stage.batch_size // n_drawn)
+        centres = torch.randint(len(manifold.entries), (n_centres,)).tolist()
+        drawn = torch.cat([manifold.neighbours[c, torch.randperm(k)[:n_drawn]] for c in centres])
+        inputs = stage.samples.inputs(manifold.entries[drawn].tolist())
+        condition = inputs
+        with torch.no_grad():
+            real = stage.teacher(inputs)
+            if self.settings["condition"] == "centre":
+                shown = stage.teacher(stage.samples.inputs(manifold.entries[centres].tolist()))
+                shown = shown.repeat_interleave(n_drawn, 0)
+                condition = shown if shown.shape == inputs.shape else inputs
+        widths = torch.tensor([manifold.bandwidth(c, k) for c in centres])
+        return real, inputs, manifold.features[centres].to(self.device), widths.to(self.device), condition
+
+    def _scores(self, judge_gates: Mapping[str, Tensor] | None, condition: Tensor, images: Tensor) -> Tensor:
+        shown = self.stage.task.judged(condition, images)
+        if judge_gates is None or self.discriminator is None:
+            return self.stage.judge(shown)
+        return gated_call(self.stage.judge, self.discriminator.player.groups, judge_gates, shown)
+
+    def _heard(self, summary: Tensor) -> Tensor | None:
+        return summary.detach() if self.talks else None
+
+    def logits(self) -> dict[str, dict[str, np.ndarray]]:
+        """What each agent thinks of every channel, by side and group, float64 [size]."""
+        with torch.no_grad():
+            made: dict[str, Tensor] = {}
+            heard = None
+            if self.discriminator is not None:
+                made["discriminator"], summary = self.discriminator.agent(self._heard(self.said))
+                heard = self._heard(summary)
+            made["generator"] = self.generator.agent(heard)[0]
+        return {
+            side: {
+                name: part.double().cpu().numpy()
+                for name, part in zip(
+                    self.sides[side].sizes, flat.split(list(self.sides[side].sizes.values())), strict=True
+                )
+            }
+            for side, flat in made.items()
+        }
+
+    def finished(self, done: int) -> bool:
+        """All steps are used: the schedule needs them."""
+        return False
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
+        """Agents, optimisers, multipliers and what was said last."""
+        tensors = {"said": self.said}
+        for name, side in self.sides.items():
+            tensors |= {f"{name}/agent/{key}": value for key, value in side.agent.state_dict().items()}
+            held = optimiser_tensors(side.optimiser, side.names)
+            tensors |= {f"{name}/optimiser/{key}": value for key, value in held.items()}
+        return tensors, {name: side.weight for name, side in self.sides.items()}
+
+    def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
+        """Puts back what `state` gave."""
+        self.said = tensors["said"].to(self.device)
+        for name, side in self.sides.items():
+
+            def part(prefix: str) -> dict[str, Tensor]:
+                return {k.removeprefix(prefix): value for k, value in tensors.items() if k.startswith(prefix)}
+
+            side.agent.load_state_dict(part(f"{name}/agent/"))
+            load_optimiser_tensors(side.optimiser, side.names, part(f"{name}/optimiser/"))
+            side.weight = float(str(info[name]))

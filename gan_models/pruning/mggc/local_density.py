@@ -1,0 +1,97 @@
+"""What keeps the density inside neighbourhoods: an adversarial form, a kernel form, and the encoders of both.
+
+From the abstract: the pruned generator should match the original's density in each neighbourhood of the learned
+manifold, in a manner resembling kernel density estimation, by adversarial training. The published formula is not
+known to us. Our reconstruction:
+* adversarial: the task's own adversarial losses, the original's samples of one neighbourhood taken as real and the
+  pruned generator's samples of the same inputs as fake (after IC-GAN's neighbourhood sampling, Casanova et al. 2021);
+* kernel: ours alone, exact to test: zero when both generators agree.
+
+Shapes: C centres, M neighbours drawn of each, d features, n samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ...tasks.task import Task
+from .manifold import Encode, unit
+
+
+def log_density(centre_Cd: Tensor, samples_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
+    """Log of the mean RBF kernel exp(-|a - b|^2 / 2h^2) between each centre and its samples: [C]."""
+    squared_CM = (samples_CMd - centre_Cd[:, None]).square().sum(-1)
+    exponent = -squared_CM / (2 * bandwidth_C[:, None].square())
+    return exponent.logsumexp(1) - math.log(samples_CMd.shape[1])
+
+
+def kernel_loss(centre_Cd: Tensor, original_CMd: Tensor, pruned_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
+    """Mean over centres of (log p - log p0)^2: the density that either generator puts near the centre.
+
+    Our reconstruction; exactly 0 where both make the same images. Far outside the neighbourhood (a difference of
+    logs above 1) it grows linearly, so that one centre does not outweigh all others.
+
+    Args:
+        centre_Cd: Features of the centres.
+        original_CMd: Features of the original's samples of each neighbourhood.
+        pruned_CMd: Features of the pruned generator's samples of the same inputs.
+        bandwidth_C: h of each centre.
+    """
+    with torch.no_grad():
+        wanted = log_density(centre_Cd, original_CMd, bandwidth_C)
+    difference = (log_density(centre_Cd, pruned_CMd, bandwidth_C) - wanted).abs()
+    return torch.where(difference <= 1, difference.square(), 2 * difference - 1).mean()
+
+
+def trial_features(encoder: Callable[[Tensor], Tensor]) -> Encode:
+    """Features of the images by the encoder that the trial handed in."""
+    return lambda inputs, images: unit(encoder(images))
+
+
+def discriminator_features(task: Task, judge: nn.Module) -> Encode:
+    """The discriminator's penultimate features, averaged over positions: what its last weighted layer reads.
+
+    Args:
+        task: Says what the discriminator is shown.
+        judge: In eval mode.
+
+    Raises:
+        ValueError: The discriminator has no layer with weights; raised on the first call.
+    """
+    weighted = [module for module in judge.modules() if isinstance(getattr(module, "weight", None), Tensor)]
+
+    def encode(inputs: Tensor, images: Tensor) -> Tensor:
+        read: list[Tensor] = []
+        handles = [module.register_forward_pre_hook(lambda _, given: read.append(given[0])) for module in weighted]
+        try:
+            judge(task.judged(inputs, images))
+        finally:
+            for handle in handles:
+                handle.remove()
+        if not read:
+            raise ValueError("the discriminator has no layer with weights, so it gives no features; use encoder=trial")
+        features = read[-1]
+        return unit(features if features.dim() < 3 else features.flatten(2).mean(2))
+
+    return encode
+
+
+def balance(mode: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """How a discriminator stands: mean scores, and the share of either kind that it places on the right side.
+
+    Args:
+        mode: Adversarial loss; the boundary is 0.5 for lsgan and 0 for the others.
+        real: Raw scores of any shape, of the original's images.
+        fake: Of the pruned generator's.
+    """
+    boundary = 0.5 if mode == "lsgan" else 0.0
+    return {
+        "score_real": real.detach().float().mean(),
+        "score_fake": fake.detach().float().mean(),
+        "accuracy_real": (real.detach() > boundary).float().mean(),
+        "accuracy_fake": (fake.detach() <= boundary).float().mean(),
+    }

@@ -1,0 +1,1 @@
+"""GAN Slimming: distillation, channel pruning and quantization in one objective."""

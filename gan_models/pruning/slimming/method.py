@@ -1,0 +1,262 @@
+"""GAN Slimming: distillation, channel pruning and quantisation in one objective (Wang et al., ECCV 2020).
+
+    min over W, s max over D  L_GAN(W, s, D) + beta L_dist(W, s) + rho |s|_1,  G run with q(W) and q(activations)
+
+After the released code (VITA-Group/GAN-Slimming): every step is Adam on the weights W, SGD with momentum and the
+proximal step on the scales s, then D's own steps, D's real images being the teacher's. Ours: scales on any channel
+group (`scales.py`), rho led to a target cost (`sparsity.py`), a start from the teacher's weights with scales at their
+importance, rates from the study's recipe, and for unconditional networks the same objective (the released copy for
+SNGAN has no adversarial term for G).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ...data.dataset import batches
+from ...files.seeds import mixed
+from ...files.settings_json import JSON
+from ...groups.surgery import copy_network, cut
+from ...quantization.fake_quant import quantised_call
+from ...tasks.task import Batch, Task, make_task
+from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
+from ...training.recipe import Recipe
+from ..gates import masked_norms
+from ..method import Pruned, PruneJob
+from ..perceptual_distance import image_distance
+from ..phase import PhaseRecord, run_phase
+from ..ranking import land
+from ..teacher_cache import TeacherImages
+from .scale_optimizer import ScaleSteps, penalties, shrinking
+from .scales import Scales, norm_sites
+from .sparsity_control import Sparsity, cosine
+
+# (weight of the distillation, of the adversarial term): since November 2020, before it, and without a teacher.
+OBJECTIVES = {"20dist+gan": (20.0, 1.0), "dist+0.001gan": (1.0, 0.001), "gan": (0.0, 1.0)}
+
+
+def objective(name: str, distance: Tensor, adversarial: Tensor) -> Tensor:
+    """What weights and scales descend, less rho |s|_1, which the proximal step takes. `name` is of `OBJECTIVES`."""
+    weight_distance, weight_adversarial = OBJECTIVES[name]
+    return weight_distance * distance + weight_adversarial * adversarial
+
+
+class Slimming:
+    """Shrinks scales of channels while the network learns from its teacher; what reaches zero is cut."""
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Trains for `job.steps`, cuts to the target.
+
+        Raises:
+            InfeasibleBudget: No plan meets the target.
+            ValueError: No training steps, or a distance that needs an encoder without one.
+            TrainingDiverged: A loss is not finite.
+        """
+        if job.steps < 1:
+            raise ValueError("slimming trains before it cuts: give it --prune-steps")
+        land(job.groups.form, _equal(job), job.target)  # an impossible target is refused before the training
+        phase = SlimmingPhase(job)
+        record = run_phase(phase, job, job.steps)
+        return phase.pruned(record)
+
+
+def _equal(job: PruneJob) -> dict[str, np.ndarray]:
+    return {name: np.ones(size) for name, size in job.groups.sizes.items()}
+
+
+class SlimmingPhase:
+    """The training; `pruned` ends it.
+
+    Args:
+        job: What is asked for; its networks are not changed.
+    """
+
+    def __init__(self, job: PruneJob) -> None:
+        assert job.task is not None
+        assert job.discriminators is not None
+        assert job.device is not None
+        settings, device = job.settings, job.device
+        self._job, self._recipe = job, Recipe.from_json(job.recipe)
+        self._task = _alone(job.task, job.name, job.seed)
+        self._teacher = TeacherImages(copy_network(job.model).to(device).eval().requires_grad_(False))
+        self._model = copy_network(job.model).to(device).train().requires_grad_(True)
+        judge = copy_network(job.discriminators[job.name]).to(device).train().requires_grad_(True)
+        self._judges = nn.ModuleDict({job.name: judge})
+        self._judge_of: dict[str, nn.Module] = dict(self._judges.items())
+        self._maps = None if job.feature_maps is None else job.feature_maps.to(device)
+        self._distance = image_distance(settings["distance"], self._maps)
+        self._quant = job.quantised if _order(settings) == "joint" else None
+        form = shrinking(settings, job.steps)
+        self._sites = Scales(job.groups, self._norms(), form.knee)
+        sparsity = Sparsity(job.groups.form, job.target, job.steps)
+        self._steps = ScaleSteps(self._sites.start(job.model).to(device), sparsity, form, penalties(job, form))
+        recipe = self._recipe
+        self._g_names: dict[Tensor, str] = {p: name for name, p in self._model.named_parameters()}
+        self._d_names: dict[Tensor, str] = {p: name for name, p in self._judges.named_parameters()}
+        self._g_optimiser = torch.optim.Adam(
+            list(self._g_names), lr=recipe.lr * float(settings["weight_rate"]), betas=recipe.betas
+        )
+        lr_d = recipe.lr if recipe.lr_discriminator is None else recipe.lr_discriminator
+        self._d_optimiser = torch.optim.Adam(
+            list(self._d_names), lr=lr_d * float(settings["weight_rate"]), betas=recipe.betas
+        )
+        for optimiser in (self._g_optimiser, self._d_optimiser):
+            for group in optimiser.param_groups:
+                group["initial_lr"] = group["lr"]
+
+    @property
+    def scales(self) -> Tensor:
+        """[C], float32."""
+        return self._steps.scales
+
+    @property
+    def batches_per_step(self) -> int:
+        """One a discriminator step."""
+        return self._recipe.d_steps
+
+    def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
+        """Weights, then scales, then D."""
+        factor = cosine(step, self._job.steps)
+        for optimiser in (self._g_optimiser, self._d_optimiser):
+            for group in optimiser.param_groups:
+                group["lr"] = factor * group["initial_lr"]
+        batch = self._taught(batch_at())
+        generators = {self._job.name: self._student}
+        terms, outputs = self._task.generator_losses(generators, self._judge_of, batch)
+        adversarial = torch.stack([term for name, term in terms.items() if name.endswith("adversarial")]).sum()
+        distance = self._distance(outputs[self._job.name], self._reals)
+        self._generator_step(objective(self._job.settings["objective"], distance, adversarial))
+        rho, ratio = self._steps.step(step, self.scales.grad)
+        loss = torch.zeros(())
+        for i in range(self._recipe.d_steps):
+            if i:
+                batch = self._taught(batch_at())
+                with torch.no_grad():
+                    outputs = self._task.generate(generators, batch)
+            loss = self._task.discriminator_loss(outputs, self._judge_of, batch)
+            self._d_optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self._d_optimiser.step()
+        return {
+            "rho": rho,
+            "cost": ratio,
+            "distance": distance.detach(),
+            "adversarial": adversarial.detach(),
+            "discriminator": loss.detach(),
+        }
+
+    def _taught(self, batch: Batch) -> Batch:
+        """The batch whose real images are the teacher's."""
+        self._reals = self._teacher(self._task.generate_input(batch, self._job.name))
+        return self._task.with_reals(batch, self._job.name, self._reals)
+
+    def _student(self, x: Tensor) -> Tensor:
+        """The network under its scales, quantised where that is asked for."""
+        tensors = self._sites.tensors(self._model, self.scales)
+        with masked_norms(self._model, self._job.groups, self._sites.gates(self.scales.detach())):
+            if self._quant is not None:
+                return quantised_call(self._model, (x,), self._quant, tensors)
+            return functional_call(self._model, tensors, (x,))
+
+    def _generator_step(self, loss: Tensor) -> None:
+        """Adam on the weights; the scales' gradient is left in `scales.grad`."""
+        parameters = [*self._g_names, self.scales]
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self._g_optimiser.step()
+
+    def _norms(self) -> dict[str, str]:
+        """The groups whose scale is a norm's own weight: in the published form, where there is one."""
+        job = self._job
+        if self._job.settings["form"] != "published":
+            return {}
+        return norm_sites(copy_network(job.model).cpu(), job.groups, self._example())
+
+    def _example(self) -> Tensor:
+        source = batches(self._job.data, max(2, self._recipe.batch_size), mixed(self._job.seed, 60))
+        with torch.random.fork_rng(devices=[]):
+            batch = next(source)
+        source.close()
+        return self._task.generate_input(batch, self._job.name)
+
+    def finished(self, done: int) -> bool:
+        """Never early."""
+        return False
+
+    def pruned(self, record: PhaseRecord) -> Pruned:
+        """Folds the scales, lands on the target, cuts."""
+        job = self._job
+        folded = self._sites.folded(self._model, self.scales.detach()).cpu().eval()
+        plan = land(job.groups.form, self._sites.by_group(self._steps.margin), job.target)
+        cost = self._steps.cost()
+        assert job.discriminators is not None
+        judges = nn.ModuleDict({**dict(job.discriminators.items()), **dict(self._judges.items())})
+        return Pruned(
+            model=cut(folded, job.groups, plan),
+            plan=plan,
+            steps=record.steps,
+            discriminators=judges,
+            quantised=job.quantised,
+            record={
+                "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
+                "rho": record.path("rho"),
+                "cost": record.path("cost"),
+                "distance": record.path("distance"),
+                "objective": {name: job.settings[name] for name in ("objective", "distance", "form")}
+                | {"order": _order(job.settings)},
+                "encoder": None if self._maps is None else self._maps.name,
+                "scales": {"all": self._sites.size, "in norms": self._in_norms(), "not zero": self._steps.left()},
+                "seconds": record.seconds,
+            },
+        )
+
+    def _in_norms(self) -> int:
+        return sum(self._job.groups.sizes[name] for name in self._sites.norms)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
+        """Networks, optimisers, scales and what rho is chosen by."""
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "generator": self._model.state_dict(),
+            "discriminators": self._judges.state_dict(),
+            "g_optimiser": optimiser_tensors(self._g_optimiser, self._g_names),
+            "d_optimiser": optimiser_tensors(self._d_optimiser, self._d_names),
+            "task": self._task.state(),
+            "scales": self._steps.state(),
+        }
+        return {f"{part}/{key}": value for part, tensors in parts.items() for key, value in tensors.items()}, {}
+
+    def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
+        """Puts back what `state` gave."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            start = f"{prefix}/"
+            return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+
+        self._model.load_state_dict(part("generator"))
+        self._judges.load_state_dict(part("discriminators"))
+        load_optimiser_tensors(self._g_optimiser, self._g_names, part("g_optimiser"))
+        load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
+        assert self._job.device is not None
+        self._task.load_state(part("task"), self._job.device)
+        self._steps.load_state(part("scales"))
+
+
+def _order(settings: Mapping[str, Any]) -> str:
+    """Whether 8 bits come with pruning (`joint`, the paper's) or after it: ours does better so, as measured."""
+    chosen = str(settings["order"])
+    return {"published": "joint", "led": "sequential"}[str(settings["form"])] if chosen == "auto" else chosen
+
+
+def _alone(task: Task, name: str, seed: int) -> Task:
+    """A fresh task that trains this generator alone: the objective has no cycle."""
+    settings = task.settings_json()
+    if len(task.generator_names) > 1:
+        settings = {**settings, "directions": [name]}
+    return make_task(task.name, settings, mixed(seed, 61))

@@ -1,0 +1,174 @@
+"""How slimming's scales move: SGD with momentum, then the proximal step of the L1 norm that rho weighs.
+
+The published form is rate 0.1, momentum 0.5, every scale shrunk alike (Wang et al., ECCV 2020). Ours is led to the
+budget: gradients are taken relative to their size, so that one rate fits every network and loss, and the norm is
+weighted. C is the number of all channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..coronet.latents import pull_of
+from ..method import PruneJob
+from ..ranking import l1_scores
+from .sparsity_control import Sparsity, cosine, shrunk, to_numpy, to_tensor
+
+_MOMENTUM = 0.5
+_MEMORY = 0.9  # of the running size of the gradients
+
+
+@dataclass(frozen=True)
+class Shrinking:
+    """The form of the movement.
+
+    Attributes:
+        rate: SGD's at a factor of 1.
+        relative: Whether gradients are divided by their running root mean square over all channels.
+        knee: Where a gate's fading begins (`Scales`).
+        importance_exponent, cost_exponent: What the L1 norm is weighted by (`penalties`).
+        sensitivity: How much less it weighs scales that the loss depends on (`pull_of`).
+    """
+
+    rate: float
+    relative: bool
+    knee: float
+    importance_exponent: float
+    cost_exponent: float
+    sensitivity: float
+
+
+PUBLISHED = Shrinking(rate=0.1, relative=False, knee=1.0, importance_exponent=0.0, cost_exponent=0.0, sensitivity=0.0)
+
+
+def shrinking(settings: Mapping[str, Any], steps: int) -> Shrinking:
+    """The form that slimming's settings name.
+
+    In ours a scale with a steady gradient of the mean size moves by `scale_rate` over all steps.
+    """
+    if settings["form"] == "published":
+        return PUBLISHED
+    travelled = sum(cosine(step, steps) for step in range(steps)) / (1 - _MOMENTUM)
+    return Shrinking(
+        rate=float(settings["scale_rate"]) / travelled,
+        relative=True,
+        knee=float(settings["knee"]),
+        importance_exponent=float(settings["importance_exponent"]),
+        cost_exponent=float(settings["cost_exponent"]),
+        sensitivity=float(settings["sensitivity"]),
+    )
+
+
+def penalties(job: PruneJob, form: Shrinking) -> np.ndarray:
+    """[C], median 1: weight of each scale in the L1 norm before cost and sensitivity; all 1 is the published norm.
+
+    One over a channel's importance (L1 norm of its weights) to a power: the adaptive lasso (Zou 2006), which takes
+    what was weak to zero first and leaves what was strong nearly as large as it was.
+    """
+    scores = l1_scores(job.model, job.groups)
+    importance = np.maximum(np.concatenate([scores[name] for name in job.groups.names]), 1e-3)
+    weights = importance**-form.importance_exponent
+    return weights / np.median(weights)
+
+
+class ScaleSteps:
+    """The scales and all that their next step depends on.
+
+    Args:
+        start: Scales [C] before the first step.
+        sparsity: Chooses rho.
+        form: How they move.
+        weights: [C] > 0, of each scale in the L1 norm before the sensitivity (`penalties`).
+
+    Attributes:
+        scales: [C], a leaf that gradients are taken of.
+        margin: [C]; how far a scale was above its last threshold, by which channels of a plan are ranked: those at
+            zero are told apart too.
+    """
+
+    def __init__(self, start: Tensor, sparsity: Sparsity, form: Shrinking, weights: np.ndarray) -> None:
+        self.scales = start.clone().requires_grad_(True)
+        self.margin = start.clone()
+        self._sparsity, self._form, self._weights = sparsity, form, to_tensor(weights, start)
+        self._felt = torch.zeros_like(start)  # mean over the steps of the squared gradient of each channel's gate
+        self._momentum = torch.zeros_like(start)
+        self._square = torch.zeros(2, dtype=torch.float64)  # running mean of the gradients' squares, and its weight
+
+    def step(self, step: int, gradient: Tensor | None) -> tuple[float, float]:
+        """SGD with momentum, then the proximal step.
+
+        Args:
+            step: From 0.
+            gradient: Of the scales [C]; None where nothing depends on them.
+
+        Returns:
+            rho, and the cost of what is left as a share of the target.
+        """
+        with torch.no_grad():
+            slope = torch.zeros_like(self.scales) if gradient is None else gradient
+            before = to_numpy(self.scales)
+            self._momentum.mul_(_MOMENTUM).add_(slope / self._size(slope))
+            weights = self._weights * self._prices(before) * self._pull(step, slope)
+            now = self._form.rate * cosine(step, self._sparsity.steps)
+            moved = self.scales - now * self._momentum
+            rho = self._sparsity.rho(step, self._form.rate, before, to_numpy(moved), to_numpy(weights))
+            self.scales.copy_(shrunk(moved, rho * now * weights))
+            self.margin = moved.abs() / weights - rho * now
+        return rho, self.cost() / self._sparsity.target.value
+
+    def left(self) -> int:
+        """Scales that are not zero."""
+        return int((self.scales != 0).sum())
+
+    def cost(self) -> float:
+        """Cost of the channels whose scales are not zero."""
+        return self._sparsity.cost(to_numpy(self.scales) > 0)
+
+    def _prices(self, before: np.ndarray) -> Tensor:
+        """[C]; more for channels that are dear in the network as it is now."""
+        if self._form.cost_exponent == 0:
+            return torch.ones_like(self.scales)
+        costs = self._sparsity.channel_costs(before > 0)
+        return to_tensor((costs / np.median(costs)) ** self._form.cost_exponent, self.scales)
+
+    def _pull(self, step: int, slope: Tensor) -> Tensor:
+        """[C]; less for scales that the loss depends on (`pull_of`)."""
+        if self._form.sensitivity == 0:
+            return torch.ones_like(self.scales)
+        felt = torch.where(self.scales.abs() < self._form.knee, self._form.knee * slope, slope)
+        self._felt += (felt.square() - self._felt) / (step + 1)
+        return pull_of(self._felt, self._form.sensitivity)
+
+    def _size(self, gradient: Tensor) -> float:
+        if not self._form.relative:
+            return 1.0
+        self._square = _MEMORY * self._square
+        self._square += (1 - _MEMORY) * torch.tensor([float(gradient.double().square().mean()), 1.0])
+        return max(float((self._square[0] / self._square[1]).sqrt()), 1e-30)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything, as tensors."""
+        return {
+            "scales": self.scales.detach(),
+            "momentum": self._momentum,
+            "square": self._square,
+            "margin": self.margin,
+            "felt": self._felt,
+            "movement": torch.from_numpy(self._sparsity.movement),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Puts back what `state` gave."""
+        with torch.no_grad():
+            self.scales.copy_(tensors["scales"])
+        self._momentum = tensors["momentum"].to(self.scales)
+        self._square = tensors["square"].cpu()
+        self.margin = tensors["margin"].to(self.scales)
+        self._felt = tensors["felt"].to(self.scales)
+        self._sparsity.movement = tensors["movement"].cpu().numpy()

@@ -1,0 +1,1 @@
+"""Simulated 8-bit arithmetic: settings, quantizers, calibration."""

@@ -1,0 +1,133 @@
+"""Training and calibrating quantised networks: where the ranges of activations come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from .fake_quant import add_hooks, has_output_grid, quantised_layers
+from .settings import LayerRanges, Quantisation, QuantSettings
+
+BUFFER = "activation_ranges"
+MOMENTUM = 0.1
+
+
+class Quantiser:
+    """Makes a network run quantised until it is detached; ranges follow what passes in train mode.
+
+    A range moves a tenth of the way to each training batch's own, and stands still in eval mode. Ranges lie in a
+    buffer of the network, so checkpoints of a training hold them; its parameters and their names stay as they are.
+
+    Args:
+        model: any network; the buffer is added to it.
+        settings: bits and scheme.
+        quantisation: ranges to start from; None starts from the first batch's.
+
+    Raises:
+        ValueError: nothing in the network can be quantised, or it is quantised already.
+    """
+
+    def __init__(self, model: nn.Module, settings: QuantSettings, quantisation: Quantisation | None = None) -> None:
+        if BUFFER in model._buffers:
+            raise ValueError("the network is quantised already")
+        self.model, self.settings = model, settings
+        self._layers = quantised_layers(model)
+        self._index = {name: i for i, name in enumerate(self._layers)}
+        if not self._layers:
+            raise ValueError(f"{type(model).__name__} has no convolution or linear that can be quantised")
+        ranges = torch.full((len(self._layers), 2, 2), math.nan)
+        for name, entry in (quantisation.ranges if quantisation else {}).items():
+            ranges[self._index[name], 0] = torch.tensor(entry.input)
+            if entry.output is not None:
+                ranges[self._index[name], 1] = torch.tensor(entry.output)
+        device = next(iter(self._layers.values())).get_parameter("weight").device
+        model.register_buffer(BUFFER, ranges.to(device))
+        self._handles = add_hooks(model, settings, self)
+
+    def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The range of what a layer reads or gives; in train mode it first moves towards that of `x`."""
+        ranges = self.model._buffers[BUFFER]
+        assert ranges is not None
+        entry = ranges[self._index[layer], int(output)]
+        if self.model.training:
+            with torch.no_grad():
+                now = torch.stack(torch.aminmax(x.detach())).to(entry)
+                entry.copy_(torch.where(entry.isnan(), now, entry + MOMENTUM * (now - entry)))
+        low, high = entry.clone()
+        return low, high
+
+    def quantisation(self) -> Quantisation:
+        """Settings and ranges as they are now; layers that never ran are left out."""
+        ranges = self.model._buffers[BUFFER]
+        assert ranges is not None
+        found = {}
+        for name, ((low, high), output) in zip(self._layers, ranges.tolist(), strict=True):
+            if math.isfinite(low) and math.isfinite(high):
+                known = all(map(math.isfinite, output))
+                found[name] = LayerRanges((low, high), (output[0], output[1]) if known else None)
+        return Quantisation(self.settings, found)
+
+    def detach(self) -> Quantisation:
+        """Makes the network the float one that it was, with the weights it has now; returns what it was run with."""
+        found = self.quantisation()
+        for handle in self._handles:
+            handle.remove()
+        self.model._buffers.pop(BUFFER, None)
+        return found
+
+
+def calibrate(
+    model: nn.Module, settings: QuantSettings, batches: Iterable[Tensor | tuple[Tensor, ...]]
+) -> Quantisation:
+    """Ranges of a trained float network: the mean over batches of each batch's lowest and highest value.
+
+    Args:
+        model: the float network, run in eval mode; not changed.
+        settings: bits and scheme; the published one needs no ranges.
+        batches: what the network eats, of the training data; tuples where it eats several tensors.
+
+    Raises:
+        ValueError: no batch, or nothing that can be quantised.
+    """
+    layers = quantised_layers(model)
+    if not layers:
+        raise ValueError(f"{type(model).__name__} has no convolution or linear that can be quantised")
+    seen: dict[tuple[str, bool], list[Tensor]] = {}
+
+    def watch(name: str, output: bool):
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], given: Tensor | None = None) -> None:
+            x = inputs[0] if given is None else given
+            seen.setdefault((name, output), []).append(torch.stack(torch.aminmax(x.detach().float())).cpu())
+
+        return hook
+
+    handles = []
+    for name, module in layers.items():
+        handles.append(module.register_forward_pre_hook(watch(name, False)))
+        if has_output_grid(module, settings):
+            handles.append(module.register_forward_hook(watch(name, True)))
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                model(*batch) if isinstance(batch, tuple) else model(batch)
+    finally:
+        model.train(was_training)
+        for handle in handles:
+            handle.remove()
+    if not seen:
+        raise ValueError("calibration needs at least one batch of data")
+    means = {key: torch.stack(values).mean(0).tolist() for key, values in seen.items()}
+    ranges = {
+        name: LayerRanges(
+            (means[name, False][0], means[name, False][1]),
+            (means[name, True][0], means[name, True][1]) if (name, True) in means else None,
+        )
+        for name in layers
+        if (name, False) in means
+    }
+    return Quantisation(settings, ranges if settings.scheme == "signed" else {})

@@ -1,0 +1,268 @@
+"""Networks run as if in 8 bits: weights and activations on their grids, gradients straight through.
+
+GAN Slimming (Wang et al., ECCV 2020): linear quantisers, weights symmetric around zero with the largest one read
+again at each forward pass, gradients as if there were no rounding. Its activation quantiser is the scheme
+`published`; `signed`, the default, is ours (see `QuantSettings`). Biases, norms and all else stay float32.
+
+A network is quantised by hooks on its convolutions, transposed convolutions and linears, so nothing of it is
+changed: they see the tensors that `functional_call` hands in, and so the weights after gates are multiplied in,
+which is what a cut leaves of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils.hooks import RemovableHandle
+
+from .settings import LayerRanges, QuantSettings
+
+CLAMP = 4.0  # highest activation of the published scheme
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+_KINDS = (*_CONVOLUTIONS, *_TRANSPOSED, nn.Linear)
+
+
+class _OnGrid(torch.autograd.Function):
+    """(clamp(round(x / scale), lowest, highest)) * scale; the gradient is 1 inside of the clamp and 0 outside."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+        steps = torch.round(x / scale)
+        ctx.save_for_backward((steps >= lowest) & (steps <= highest))
+        return torch.minimum(torch.maximum(steps, lowest), highest) * scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (inside,) = ctx.saved_tensors
+        return gradients[0] * inside, None, None, None
+
+
+class _Clamped(torch.autograd.Function):
+    """The published activation: round(clamp(x, 0, 4) / scale) * scale; no gradient where it was clamped."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward((x >= 0) & (x <= CLAMP))
+        return torch.round(x.clamp(0, CLAMP) / scale) * scale
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (inside,) = ctx.saved_tensors
+        return gradients[0] * inside, None
+
+
+def weight_scale(weight: Tensor, settings: QuantSettings, channel_axis: int = 0) -> Tensor:
+    """Size of one step of a weight's grid: largest |weight| / 127 for 8 bits.
+
+    Args:
+        weight: any shape.
+        settings: bits, and whether each output channel has its own scale.
+        channel_axis: axis of the output channels.
+
+    Returns:
+        0-d, or [channels] where `per_channel`; 1 where all weights are 0.
+    """
+    size = weight.detach().abs()
+    largest = size.movedim(channel_axis, 0).flatten(1).amax(1) if settings.per_channel else size.amax()
+    return torch.where(largest > 0, largest / settings.weight_steps, 1.0)
+
+
+def quantise_weight(weight: Tensor, settings: QuantSettings, channel_axis: int = 0) -> Tensor:
+    """A weight on its grid, symmetric around zero; the gradient passes unchanged.
+
+    Args: as for `weight_scale`.
+    """
+    scale = weight_scale(weight, settings, channel_axis)
+    if settings.per_channel:
+        shape = [1] * weight.ndim
+        shape[channel_axis] = -1
+        scale = scale.reshape(shape)
+    limit = scale.new_tensor(float(settings.weight_steps))
+    return _OnGrid.apply(weight, scale, -limit, limit)  # pyright: ignore[reportReturnType]
+
+
+def affine_grid(low: Tensor, high: Tensor, settings: QuantSettings) -> tuple[Tensor, Tensor]:
+    """(scale, zero point) of the signed scheme: 2^bits levels from `low` to `high`, zero exactly on one of them.
+
+    Args:
+        low: 0-d; widened to hold zero.
+        high: the same.
+        settings: the bits.
+    """
+    low, high = low.clamp(max=0), high.clamp(min=0)
+    scale = (high - low) / settings.activation_steps
+    scale = torch.where(scale > 0, scale, 1.0)
+    return scale, torch.round(-low / scale).clamp(0, settings.activation_steps)
+
+
+def quantise_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: Tensor) -> Tensor:
+    """Activations on their grid; no gradient where the grid ends.
+
+    Args:
+        x: any shape.
+        settings: bits and scheme.
+        low: of the range, 0-d; the published scheme has its own and does not read it.
+        high: the same.
+    """
+    if settings.scheme == "published":
+        return _Clamped.apply(x, CLAMP / settings.activation_steps)  # pyright: ignore[reportReturnType]
+    scale, zero = affine_grid(low.to(x.dtype), high.to(x.dtype), settings)
+    return _OnGrid.apply(x, scale, -zero, settings.activation_steps - zero)  # pyright: ignore[reportReturnType]
+
+
+def quantised_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """Modules that are quantised, by name: convolutions and linears whose weight is a parameter of their own.
+
+    A subclass that computes something else, and a weight that is computed (spectral norm, other
+    parametrizations), stay float: what is stored would not be what is quantised. So does one that two modules share.
+    """
+    uses = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
+    found = {}
+    for name, module in model.named_modules():
+        plain = any(isinstance(module, kind) and type(module).forward is kind.forward for kind in _KINDS)
+        weight = module._parameters.get("weight")
+        if plain and isinstance(weight, nn.Parameter) and uses[id(weight)] == 1:
+            found[name] = module
+    return found
+
+
+def channel_axis(module: nn.Module) -> int:
+    """Axis of the output channels in a module's weight."""
+    return 1 if isinstance(module, _TRANSPOSED) else 0
+
+
+def has_output_grid(module: nn.Module, settings: QuantSettings) -> bool:
+    """Whether a layer's output is quantised too: convolutions, which otherwise would not be integer ones."""
+    return settings.scheme == "signed" and isinstance(module, _CONVOLUTIONS)
+
+
+class RangeSource(Protocol):
+    """Where the hooks take the range of an activation from."""
+
+    def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Lowest and highest value, 0-d, of what `layer` reads or gives; `x` is what it reads or gives now."""
+        ...
+
+
+class OwnRange:
+    """Each batch's own range."""
+
+    def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The range of `x`."""
+        low, high = torch.aminmax(x.detach())
+        return low, high
+
+
+class FixedRanges:
+    """Ranges that are known.
+
+    Args:
+        ranges: By layer.
+    """
+
+    def __init__(self, ranges: Mapping[str, LayerRanges]) -> None:
+        self.ranges = ranges
+
+    def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The known range. Raises ValueError for a layer that has none."""
+        entry = self.ranges.get(layer)
+        found = None if entry is None else entry.output if output else entry.input
+        if found is None:
+            raise ValueError(f"no range is known of layer {layer or 'itself'}: calibrate the network on data first")
+        return x.new_tensor(found[0]), x.new_tensor(found[1])
+
+
+@contextmanager
+def quantised(
+    model: nn.Module, settings: QuantSettings, ranges: Mapping[str, LayerRanges] | None = None
+) -> Iterator[None]:
+    """While open, the model runs quantised, however it is called; its parameters stay as they are.
+
+    Args:
+        model: any network.
+        settings: bits and scheme.
+        ranges: of activations by layer; None takes each batch's own.
+    """
+    handles = add_hooks(model, settings, OwnRange() if ranges is None else FixedRanges(ranges))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def quantised_call(
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    settings: QuantSettings,
+    tensors: Mapping[str, Tensor] | None = None,
+    ranges: Mapping[str, LayerRanges] | None = None,
+) -> Any:
+    """Runs a network quantised, once.
+
+    Args:
+        model: any network.
+        inputs: what it eats.
+        settings: bits and scheme.
+        tensors: parameters and buffers to use in the place of its own, by name; float, quantised here.
+        ranges: as for `quantised`.
+    """
+    with quantised(model, settings, ranges):
+        return model(*inputs) if tensors is None else functional_call(model, dict(tensors), inputs)
+
+
+def add_hooks(model: nn.Module, settings: QuantSettings, source: RangeSource) -> list[RemovableHandle]:
+    """Makes a model run quantised until the handles are removed."""
+    entered: list[str] = []  # quantised layers of the call that runs now
+    handles = [model.register_forward_pre_hook(lambda *_: entered.clear(), prepend=True)]
+    for name, module in quantised_layers(model).items():
+        handles.append(module.register_forward_pre_hook(_before(name, settings, source, entered)))
+        handles.append(module.register_forward_hook(_after(name, settings, source), always_call=True))
+    return handles
+
+
+def _before(name: str, settings: QuantSettings, source: RangeSource, entered: list[str]) -> Any:
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        entered.append(name)
+        weight = module._parameters["weight"]
+        assert weight is not None
+        # An attribute of the instance hides the parameter of that name, which stays where optimisers and
+        # functional_call know it.
+        module.__dict__["weight"] = quantise_weight(weight, settings, channel_axis(module))
+        x = inputs[0]
+        if settings.scheme == "published":
+            kept = len(entered) == 1  # the network's input is not quantised
+            return inputs if kept else (quantise_activation(x, settings, x, x), *inputs[1:])
+        return (quantise_activation(x, settings, *source.range_of(name, False, x)), *inputs[1:])
+
+    return hook
+
+
+def _after(name: str, settings: QuantSettings, source: RangeSource) -> Any:
+    def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | None) -> Tensor | None:
+        module.__dict__.pop("weight", None)
+        if output is None or not has_output_grid(module, settings):
+            return output
+        return quantise_activation(output, settings, *source.range_of(name, True, output))
+
+    return hook
+
+
+def quantised_bytes(model: nn.Module, settings: QuantSettings) -> int:
+    """Bytes of a network's parameters as an int8 file stores them: one a quantised weight, float32 for the rest.
+
+    Each quantised weight has one float32 scale, or one an output channel; grids of activations are no parameters.
+    """
+    total = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    for module in quantised_layers(model).values():
+        weight = module.get_parameter("weight")
+        scales = weight.shape[channel_axis(module)] if settings.per_channel else 1
+        total += weight.numel() * (1 - weight.element_size()) + 4 * scales
+    return total

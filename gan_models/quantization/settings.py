@@ -1,0 +1,130 @@
+"""How a network is quantised, and the ranges that it was quantised with: plain values, JSON both ways. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+from ..files.settings_json import read_settings, settings_json
+
+SCHEMES = ("signed", "published")
+FULL_BITS = 32  # float32: not quantised
+FORMAT = 1
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class QuantSettings:
+    """Bits and scheme of weights and activations.
+
+    Args:
+        bits: 2 to 8, of weights and activations alike.
+        per_channel: one weight scale an output channel; else one a tensor.
+        scheme: "signed": activations on an affine grid over their observed range, zero exactly on it; a
+            convolution's output is on such a grid too, as integer convolutions need. "published": GAN Slimming's
+            own: activations that enter a layer are clamped to [0, 4] and take 2^bits + 1 levels (one too many for
+            the bits; what is negative is lost), the network's input and outputs of layers stay as they are.
+        reduce_range: weights take one bit less, for CPUs whose 8-bit products saturate (no VNNI).
+
+    Raises:
+        ValueError: a field outside what is allowed.
+    """
+
+    bits: int = 8
+    per_channel: bool = False
+    scheme: str = "signed"
+    reduce_range: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.bits, bool) or not isinstance(self.bits, int) or not 2 <= self.bits <= 8:
+            raise ValueError(f"bits={self.bits!r} cannot be quantised to; use 2 to 8, or {FULL_BITS} for float32")
+        if self.scheme not in SCHEMES:
+            raise ValueError(f"quantisation scheme {self.scheme!r} is unknown; use {' or '.join(SCHEMES)}")
+        for name in ("per_channel", "reduce_range"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}={getattr(self, name)!r} must be true or false")
+        if self.reduce_range and (self.scheme == "published" or self.bits == 2):
+            raise ValueError("reduce_range needs the signed scheme and 3 bits or more")
+
+    @property
+    def weight_steps(self) -> int:
+        """Steps from zero to the largest weight: 127 for 8 bits."""
+        return 2 ** (self.bits - 1 - self.reduce_range) - 1
+
+    @property
+    def activation_steps(self) -> int:
+        """Steps between the lowest and the highest activation: 255 for 8 bits, 256 where `published`."""
+        return 2**self.bits - (self.scheme == "signed")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return dict(settings_json(self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> QuantSettings:
+        """What `to_json` wrote; ValueError on unknown fields."""
+        return read_settings(cls, data)
+
+
+@dataclass(frozen=True)
+class LayerRanges:
+    """Lowest and highest value that a layer reads and, where it is quantised, gives.
+
+    Raises:
+        ValueError: not finite, or the lowest above the highest.
+    """
+
+    input: Range
+    output: Range | None = None
+
+    def __post_init__(self) -> None:
+        for low, high in filter(None, (self.input, self.output)):
+            if not (isfinite(low) and isfinite(high) and low <= high):
+                raise ValueError(f"[{low}, {high}] is no range of activations")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"input": list(self.input), "output": None if self.output is None else list(self.output)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LayerRanges:
+        """What `to_json` wrote."""
+        low, high = data["input"]
+        output = data.get("output")
+        return cls((float(low), float(high)), None if output is None else (float(output[0]), float(output[1])))
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """All that makes a quantised network of float weights.
+
+    Args:
+        settings: bits and scheme.
+        ranges: by the name of each quantised module; those of the `published` scheme are fixed and left out.
+    """
+
+    settings: QuantSettings
+    ranges: Mapping[str, LayerRanges] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; floats come back as they were, to the last bit."""
+        ranges = {name: entry.to_json() for name, entry in self.ranges.items()}
+        return {"format": FORMAT, "settings": self.settings.to_json(), "ranges": ranges}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Quantisation:
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: another format, or something missing.
+        """
+        if data.get("format") != FORMAT:
+            raise ValueError(f"the quantisation has format {data.get('format')!r}, this version reads {FORMAT}")
+        try:
+            ranges = {str(name): LayerRanges.from_json(entry) for name, entry in data["ranges"].items()}
+            return cls(QuantSettings.from_json(data["settings"]), ranges)
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"the quantisation is incomplete or of the wrong kind: {error}") from error

@@ -1,0 +1,1 @@
+"""Tasks: data layout, generator inputs, references and losses of one kind of GAN training."""

@@ -1,0 +1,120 @@
+"""The paired task: pix2pix (Isola et al. 2017), adversarial + L1, D sees input and output together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ..files.settings_json import (
+    JSON,
+    DiscriminatorSettings,
+    check_adversarial,
+    check_weights,
+    read_settings,
+    settings_json,
+)
+from .losses import discriminator_adversarial, generator_adversarial, l1
+from .task import Batch, Network, build_discriminators
+
+
+@dataclass(frozen=True)
+class PairedSettings:
+    """Settings of the paired task.
+
+    Args:
+        adversarial: "vanilla" (upstream pix2pix), "lsgan" or "hinge" (GAN Compression).
+        weight_l1: weight of the mean absolute difference to the target (upstream: 100).
+        input_channels: channels of the input image.
+        output_channels: channels of the target image.
+        discriminator: the network that judges (input, output) pairs.
+
+    Raises:
+        ValueError: a field outside what is allowed.
+    """
+
+    adversarial: str = "lsgan"
+    weight_l1: float = 100.0
+    input_channels: int = 3
+    output_channels: int = 3
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+
+    def __post_init__(self) -> None:
+        check_adversarial(self.adversarial)
+        check_weights(self, "weight_l1")
+
+
+class PairedTask:
+    """pix2pix: G(input) near the target, and hard for D to tell from it given the input.
+
+    Loss of G: adv(D(input, G(input))) + weight_l1 * |G(input) - target|; of D: half the sum of its two terms.
+    Batches: {"input" (N, C, H, W), "target" (N, C', H, W)}.
+    """
+
+    name = "paired"
+    generator_names = ("G",)
+    needs_teacher = False
+
+    def __init__(self, settings: PairedSettings | None = None) -> None:
+        self.settings = settings or PairedSettings()
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, JSON], seed: int) -> PairedTask:
+        """The task with these settings; `seed` is not used, the task draws nothing."""
+        return cls(read_settings(PairedSettings, settings))
+
+    def settings_json(self) -> dict[str, JSON]:
+        """The settings as JSON."""
+        return settings_json(self.settings)
+
+    def make_discriminators(self, seed: int) -> nn.ModuleDict:
+        """One discriminator, "G", of input and output channels together."""
+        channels = self.settings.input_channels + self.settings.output_channels
+        return build_discriminators(self.generator_names, self.settings.discriminator, channels, seed)
+
+    def generate_input(self, batch: Batch, name: str) -> Tensor:
+        """The input image."""
+        return batch["input"]
+
+    def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
+        """G's output."""
+        return {"G": generators["G"](batch["input"])}
+
+    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+        """Input and image, one after the other on the channels."""
+        return torch.cat((inputs, images), dim=1)
+
+    def generator_losses(
+        self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Terms "adversarial" and "l1", and G's output."""
+        outputs = self.generate(generators, batch)
+        fake = outputs["G"]
+        scores = discriminators["G"](torch.cat((batch["input"], fake), dim=1))
+        terms = {
+            "adversarial": generator_adversarial(self.settings.adversarial, scores),
+            "l1": self.settings.weight_l1 * l1(fake, batch["target"]),
+        }
+        return terms, outputs
+
+    def discriminator_loss(
+        self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
+    ) -> Tensor:
+        """Half of D's real and fake terms on (input, target) and (input, output)."""
+        judge = discriminators["G"]
+        real = judge(torch.cat((batch["input"], batch["target"]), dim=1))
+        fake = judge(torch.cat((batch["input"], outputs["G"].detach().to(batch["input"].dtype)), dim=1))
+        return 0.5 * discriminator_adversarial(self.settings.adversarial, real, fake)
+
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """The batch with other targets."""
+        return {**batch, "target": images}
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing: the task has no state."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Nothing to put back."""

@@ -1,0 +1,153 @@
+"""The unpaired task: CycleGAN (Zhu et al. 2017), two generators, cycle and identity; or one with a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ..data.spec import DIRECTIONS
+from ..files.seeds import mixed
+from ..files.settings_json import (
+    JSON,
+    DiscriminatorSettings,
+    check_adversarial,
+    check_weights,
+    read_settings,
+    settings_json,
+)
+from .image_pool import ImagePool
+from .losses import discriminator_adversarial, generator_adversarial, l1
+from .task import Batch, Network, build_discriminators
+
+_FROM = {"AtoB": "A", "BtoA": "B"}
+_TO = {"AtoB": "B", "BtoA": "A"}
+_BACK = {"AtoB": "BtoA", "BtoA": "AtoB"}
+
+
+@dataclass(frozen=True)
+class UnpairedSettings:
+    """Settings of the unpaired task.
+
+    Args:
+        adversarial: "lsgan" (upstream), "vanilla" or "hinge".
+        weight_cycle: weight of |back(there(x)) - x|, both directions (upstream: 10).
+        weight_identity: weight of |AtoB(b) - b|, as a share of `weight_cycle` (upstream: 0.5); 0 saves the
+            two forward passes.
+        pool: past outputs that a discriminator may be shown (upstream: 50).
+        directions: generators that are trained. With one alone there is no cycle and no identity: the terms
+            are the adversarial one and, from the loop, distillation from the teacher.
+        channels: channels of the images.
+        discriminator: the network that judges each domain's images.
+
+    Raises:
+        ValueError: a field outside what is allowed.
+    """
+
+    adversarial: str = "lsgan"
+    weight_cycle: float = 10.0
+    weight_identity: float = 0.5
+    pool: int = 50
+    directions: tuple[str, ...] = DIRECTIONS
+    channels: int = 3
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+
+    def __post_init__(self) -> None:
+        check_adversarial(self.adversarial)
+        check_weights(self, "weight_cycle", "weight_identity")
+        if self.pool < 0:
+            raise ValueError(f"pool={self.pool} is no number of images; use 0 (none) or more")
+        if self.directions not in (DIRECTIONS, ("AtoB",), ("BtoA",)):
+            raise ValueError(f"directions {self.directions} are not possible; use AtoB, BtoA or AtoB and BtoA")
+
+
+class UnpairedTask:
+    """CycleGAN. Discriminator "AtoB" judges images of domain B, "BtoA" those of domain A.
+
+    Loss of the generators: sum over directions of adv(D(there(x))) + weight_cycle * |back(there(x)) - x| +
+    weight_cycle * weight_identity * |there(y) - y|, x of its domain, y of the other; of D: half the sum of
+    its two terms, outputs through an image pool. Batches: {"A" (N, C, H, W), "B" (N, C, H, W)}.
+    """
+
+    name = "unpaired"
+
+    def __init__(self, settings: UnpairedSettings | None = None, seed: int = 0) -> None:
+        self.settings = settings or UnpairedSettings()
+        self.generator_names = self.settings.directions
+        self.needs_teacher = len(self.generator_names) == 1
+        self._pools = {
+            name: ImagePool(self.settings.pool, mixed(seed, 20, i)) for i, name in enumerate(self.generator_names)
+        }
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnpairedTask:
+        """The task with these settings; `seed` is that of the image pools."""
+        return cls(read_settings(UnpairedSettings, settings), seed)
+
+    def settings_json(self) -> dict[str, JSON]:
+        """The settings as JSON."""
+        return settings_json(self.settings)
+
+    def make_discriminators(self, seed: int) -> nn.ModuleDict:
+        """One discriminator a trained direction."""
+        return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)
+
+    def generate_input(self, batch: Batch, name: str) -> Tensor:
+        """Images of the domain that the generator starts from."""
+        return batch[_FROM[name]]
+
+    def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
+        """Each generator's translation."""
+        return {name: generators[name](batch[_FROM[name]]) for name in self.generator_names}
+
+    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+        """The images alone."""
+        return images
+
+    def generator_losses(
+        self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Terms "<direction>.adversarial", ".cycle", ".identity", and the translations."""
+        settings = self.settings
+        outputs = self.generate(generators, batch)
+        terms: dict[str, Tensor] = {}
+        for name in self.generator_names:
+            scores = discriminators[name](outputs[name])
+            terms[f"{name}.adversarial"] = generator_adversarial(settings.adversarial, scores)
+            if len(self.generator_names) == 1:
+                continue
+            back = generators[_BACK[name]](outputs[name].to(batch[_FROM[name]].dtype))
+            terms[f"{name}.cycle"] = settings.weight_cycle * l1(back, batch[_FROM[name]])
+            if settings.weight_identity > 0:
+                weight = settings.weight_cycle * settings.weight_identity
+                same = batch[_TO[name]]
+                terms[f"{name}.identity"] = weight * l1(generators[name](same), same)
+        return terms, outputs
+
+    def discriminator_loss(
+        self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
+    ) -> Tensor:
+        """Half of each discriminator's real and fake terms, summed; every call moves the image pools on."""
+        losses = []
+        for name in self.generator_names:
+            real = discriminators[name](batch[_TO[name]])
+            fake = discriminators[name](self._pools[name].exchange(outputs[name]))
+            losses.append(0.5 * discriminator_adversarial(self.settings.adversarial, real, fake))
+        return torch.stack(losses).sum()
+
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """The batch with other images of the domain that the generator leads to."""
+        return {**batch, _TO[name]: images}
+
+    def state(self) -> dict[str, Tensor]:
+        """The image pools."""
+        return {f"{name}.{key}": value for name, pool in self._pools.items() for key, value in pool.state().items()}
+
+    def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Put the image pools back."""
+        for name, pool in self._pools.items():
+            prefix = f"{name}."
+            mine = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+            pool.load_state(mine, device)

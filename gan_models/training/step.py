@@ -1,0 +1,258 @@
+"""One training step of generators and discriminators, and all state that a step depends on.
+
+Random numbers are reseeded from (seed, step) at each step, so dropout needs no state of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..files.seeds import mixed
+from ..tasks.task import Batch, Task, check_names
+from .distillation import Distillation
+from .optimizer_state import load_optimiser_tensors, optimiser_tensors
+from .recipe import Recipe
+
+_AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What is trained: generators and discriminators by name. Parameters that need no gradient stay as they are."""
+
+    generators: nn.ModuleDict
+    discriminators: nn.ModuleDict
+
+
+class Trainer:
+    """Optimisers, distillation and mixed precision around a task's losses.
+
+    Args:
+        task: the losses.
+        networks: moved to `device`; a network without any parameter to train stays in eval mode.
+        recipe: how to train.
+        steps: generator steps in all, for the schedule.
+        seed: of dropout and of the distillation maps.
+        device: where to train.
+        teacher: generators to learn from, by generator name; moved to `device`, eval mode.
+        example: a batch, for finding and fitting the layers of feature matching.
+        lr_factor: factor on the learning rate of a generator's parameter, by "generators.<generator>.<parameter>".
+        fused: one kernel for Adam's whole step (for millions of parameters); rounding differs.
+
+    Raises:
+        KeyError: a network that the task names is missing.
+        ValueError: a recipe with distillation and no teacher, or a task that needs both.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        networks: Networks,
+        recipe: Recipe,
+        *,
+        steps: int,
+        seed: int,
+        device: torch.device,
+        teacher: Mapping[str, nn.Module] | None,
+        example: Batch,
+        lr_factor: Callable[[str], float] = lambda name: 1.0,
+        fused: bool = False,
+    ) -> None:
+        self._lr_factor, self._fused = lr_factor, fused
+        self.generators: dict[str, nn.Module] = dict(networks.generators.items())
+        self.discriminators: dict[str, nn.Module] = dict(networks.discriminators.items())
+        check_names(self.generators, task.generator_names, "generator")
+        check_names(self.discriminators, task.generator_names, "discriminator")
+        if recipe.distils and not teacher:
+            raise ValueError("the recipe distils but no teacher is given; give one, or set distill_* to 0")
+        if task.needs_teacher and not recipe.distils and any(map(_is_trained, self.generators.values())):
+            raise ValueError(
+                "one direction alone cannot be trained without a teacher; give one and set distill_output > 0"
+            )
+        self.task, self.networks, self.recipe = task, networks, recipe
+        self.steps, self.seed, self.device = steps, seed, device
+        self._amp = _AMP_TYPES.get(recipe.amp) if device.type == "cuda" else None
+        self._format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        for module in (*self.generators.values(), *self.discriminators.values()):
+            self._place(module)
+        self.distillation = self._distillation(teacher or {}, example)
+        self.set_mode(training=True)
+        trained = {"generators": networks.generators, "distillation": self.distillation}
+        self._g_names, self._g_optimiser = self._optimiser(trained, recipe.lr)
+        lr = recipe.lr if recipe.lr_discriminator is None else recipe.lr_discriminator
+        self._d_names, self._d_optimiser = self._optimiser({"discriminators": networks.discriminators}, lr)
+        scaled = self._amp is torch.float16
+        self._g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+        self._d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+
+    def set_mode(self, training: bool) -> None:
+        """Train or eval mode; networks without a parameter to train are always in eval mode."""
+        for module in (*self.generators.values(), *self.discriminators.values()):
+            module.train(training and _is_trained(module))
+
+    def step(self, step: int, batch_at: Callable[[], Batch]) -> dict[str, Tensor]:
+        """One generator step and `recipe.d_steps` discriminator steps.
+
+        Args:
+            step: from 0.
+            batch_at: gives the next batch; called `recipe.d_steps` times.
+
+        Returns:
+            The generators' terms by name and "discriminator", scalars without gradient, on the device.
+        """
+        torch.manual_seed(mixed(self.seed, 40, step))
+        factor = self.recipe.rate(step, self.steps)
+        for optimiser in (self._g_optimiser, self._d_optimiser):
+            if optimiser is not None:
+                for group in optimiser.param_groups:
+                    group["lr"] = group["initial_lr"] * factor
+        batch = self.to_device(batch_at())
+        terms, outputs = self._generator_step(batch)
+        for i in range(self.recipe.d_steps):
+            if i:
+                batch = self.to_device(batch_at())
+                with torch.no_grad(), self._autocast():
+                    outputs = self.task.generate(self.generators, batch)
+            terms["discriminator"] = self._discriminator_step(outputs, batch)
+        return terms
+
+    def to_device(self, batch: Batch) -> dict[str, Tensor]:
+        """The batch where the networks are; its step number stays on the CPU, where it is read."""
+        return {
+            name: value
+            if value.dim() == 0
+            else value.to(
+                self.device,
+                memory_format=self._format if value.dim() == 4 else torch.preserve_format,
+                non_blocking=True,
+            )
+            for name, value in batch.items()
+        }
+
+    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        if self._g_optimiser is None:
+            with torch.no_grad(), self._autocast():
+                return {}, self.task.generate(self.generators, batch)
+        watched = self.distillation.watching()
+        with _without_gradient(self.networks.discriminators), self._autocast(), watched as features:
+            terms, outputs = self.task.generator_losses(self.generators, self.discriminators, batch)
+            inputs = {name: self.task.generate_input(batch, name) for name in outputs}
+            terms = terms | self.distillation(inputs, outputs, features)
+            self._g_optimiser.zero_grad(set_to_none=True)
+            self._g_scaler.scale(torch.stack(list(terms.values())).sum()).backward()
+        self._g_scaler.step(self._g_optimiser)
+        self._g_scaler.update()
+        return {name: term.detach() for name, term in terms.items()}, outputs
+
+    def _discriminator_step(self, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        with self._autocast():
+            loss = self.task.discriminator_loss(outputs, self.discriminators, batch)
+        if self._d_optimiser is not None:
+            self._d_optimiser.zero_grad(set_to_none=True)
+            self._d_scaler.scale(loss).backward()
+            self._d_scaler.step(self._d_optimiser)
+            self._d_scaler.update()
+        return loss.detach()
+
+    def _place(self, module: nn.Module) -> None:
+        module.to(self.device)
+        if self.recipe.channels_last:
+            module.to(memory_format=self._format)  # pyright: ignore[reportCallIssue]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=self._amp, enabled=self._amp is not None)
+
+    def _distillation(self, teacher: Mapping[str, nn.Module], example: Batch) -> Distillation:
+        for module in teacher.values():
+            self._place(module)
+            module.eval()
+        wanted = [name for name in self.task.generator_names if name in teacher and self.recipe.distils]
+        if self.recipe.distils and not wanted:
+            raise ValueError(f"no teacher for {', '.join(self.task.generator_names)}; given are {', '.join(teacher)}")
+        example = self.to_device(example)
+        torch.manual_seed(mixed(self.seed, 41))
+        distillation = Distillation(
+            {name: self.generators[name] for name in wanted if _is_trained(self.generators[name])},
+            {name: teacher[name] for name in wanted},
+            {name: self.task.generate_input(example, name) for name in wanted},
+            self.recipe.distill_output,
+            self.recipe.distill_features,
+            self.recipe.feature_layers,
+        )
+        return distillation.to(self.device)
+
+    def _optimiser(
+        self, modules: Mapping[str, nn.Module], lr: float
+    ) -> tuple[dict[Tensor, str], torch.optim.Optimizer | None]:
+        names: dict[Tensor, str] = {
+            parameter: f"{prefix}.{name}"
+            for prefix, module in modules.items()
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
+        if not any(name.startswith(("generators", "discriminators")) for name in names.values()):
+            return {}, None
+        by_rate: dict[float, list[Tensor]] = {}
+        for parameter, name in names.items():
+            by_rate.setdefault(lr * self._lr_factor(name), []).append(parameter)
+        groups = [{"params": found, "lr": rate, "initial_lr": rate} for rate, found in by_rate.items()]
+        return names, torch.optim.Adam(groups, betas=self.recipe.betas, fused=self._fused or None)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, dict[str, float]]]:
+        """All tensors that the next step depends on, and the loss scales."""
+        tensors = {}
+        for prefix, part in self._parts().items():
+            tensors |= {f"{prefix}/{key}": value for key, value in part.items()}
+        return tensors, {"g_scaler": self._g_scaler.state_dict(), "d_scaler": self._d_scaler.state_dict()}
+
+    def load_state(self, tensors: Mapping[str, Tensor], scales: Mapping[str, dict[str, float]]) -> None:
+        """Put back what `state` gave; RuntimeError, KeyError or ValueError where it does not fit."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            start = f"{prefix}/"
+            return {k.removeprefix(start): value for k, value in tensors.items() if k.startswith(start)}
+
+        self.networks.generators.load_state_dict(part("generators"))
+        self.networks.discriminators.load_state_dict(part("discriminators"))
+        self.distillation.load_state_dict(part("distillation"))
+        if self._g_optimiser is not None:
+            load_optimiser_tensors(self._g_optimiser, self._g_names, part("g_optimiser"))
+        if self._d_optimiser is not None:
+            load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
+        self.task.load_state(part("task"), self.device)
+        if self._g_scaler.is_enabled():
+            self._g_scaler.load_state_dict(scales["g_scaler"])
+            self._d_scaler.load_state_dict(scales["d_scaler"])
+
+    def _parts(self) -> dict[str, Mapping[str, Tensor]]:
+        g, d = self._g_optimiser, self._d_optimiser
+        return {
+            "generators": self.networks.generators.state_dict(),
+            "discriminators": self.networks.discriminators.state_dict(),
+            "distillation": self.distillation.state_dict(),
+            "g_optimiser": {} if g is None else optimiser_tensors(g, self._g_names),
+            "d_optimiser": {} if d is None else optimiser_tensors(d, self._d_names),
+            "task": self.task.state(),
+        }
+
+
+def _is_trained(module: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())
+
+
+@contextmanager
+def _without_gradient(modules: nn.Module) -> Iterator[None]:
+    """While open, the modules' parameters collect no gradient; a gradient still flows through them."""
+    parameters = [parameter for parameter in modules.parameters() if parameter.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

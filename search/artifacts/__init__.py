@@ -1,0 +1,1 @@
+"""A study's files, local or behind a URL."""

@@ -1,0 +1,200 @@
+"""Artifacts behind an fsspec URL (`s3://bucket/folder`, `file:///mnt/x`, ...): copied to a folder at hand and back.
+
+Everybody works on files of their own machine. What says that others are complete (a checkpoint's `state.json`, a
+trial's `result.json`, `teacher.json`) is written last, in one piece: it is the commit, as a rename is on a disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from ..records.messages import TrialRequest
+
+COMMITS = ("state.json", "result.json", "teacher.json")
+PUSH_EVERY_S = 5.0
+TRIES = 10
+
+
+class WrongUrl(RuntimeError, ValueError):
+    """A URL of a kind that nobody knows, or one that cannot be read: the input is at fault."""
+
+
+def is_url(text: str | Path) -> bool:
+    """Whether artifacts lie behind an fsspec URL rather than in a folder."""
+    return "://" in str(text)
+
+
+def cache_of(url: str) -> Path:
+    """The folder of this machine that stands for a URL: the driver's copy."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "ganprune" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
+
+
+@dataclass
+class RemoteFolder:
+    """One folder behind a URL, and what of a local folder is there already.
+
+    Args:
+        url: The folder.
+
+    Raises:
+        WrongUrl: Nobody knows such a URL.
+        RuntimeError: The package for such a URL is not installed.
+    """
+
+    url: str
+    sent: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Finds the file system."""
+        try:
+            system, self._path = fsspec.core.url_to_fs(self.url)
+        except (ImportError, ValueError) as error:
+            kind = WrongUrl if isinstance(error, ValueError) else RuntimeError
+            raise kind(f"artifacts at {self.url!r}: {' '.join(str(error).split())[:200]}") from None
+        self._system: Any = system
+
+    def push(self, local: Path) -> None:
+        """Makes the remote folder hold what the local one holds: commits last, what is gone here removed there.
+
+        Raises:
+            RuntimeError: The local folder never stood still.
+        """
+        for _ in range(TRIES):
+            commits = {path: path.read_bytes() for path in _files(local) if path.name in COMMITS}
+            try:
+                for path in _files(local):
+                    if path not in commits:
+                        self._send(local, path)
+            except FileNotFoundError:  # a newer checkpoint took its place while this one was sent
+                continue
+            for path, content in commits.items():
+                name = path.relative_to(local).as_posix()
+                mark = (len(content), int.from_bytes(hashlib.sha256(content).digest()[:6], "big"))
+                if self.sent.get(name) != mark:
+                    self.write(name, content)
+                    self.sent[name] = mark
+            for name in [name for name in self.sent if not (local / name).exists()]:
+                with contextlib.suppress(FileNotFoundError):
+                    self._system.rm_file(self._at(name))
+                del self.sent[name]
+            return
+        raise RuntimeError(f"{local} changes faster than it can be copied to {self.url}")
+
+    def _send(self, local: Path, path: Path) -> None:
+        name, stat = path.relative_to(local).as_posix(), path.stat()
+        mark = (stat.st_size, stat.st_mtime_ns)
+        if self.sent.get(name) != mark:
+            self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+            self._system.put_file(str(path), self._at(name))
+            self.sent[name] = mark
+
+    def pull(self, local: Path, without: tuple[str, ...] = ()) -> None:
+        """Copies what is there and not here, or of another size; commits always; folders named in `without` never."""
+        self._system.invalidate_cache()
+        try:
+            found = self._system.find(self._path, detail=True)
+        except FileNotFoundError:
+            return
+        root = self._path.rstrip("/") + "/"
+        for remote, entry in found.items():
+            name = remote.removeprefix(root)
+            if name == remote or set(Path(name).parts[:-1]) & set(without):
+                continue
+            here = local / name
+            if not here.is_file() or here.stat().st_size != entry["size"] or here.name in COMMITS:
+                here.parent.mkdir(parents=True, exist_ok=True)
+                beside = here.with_name(f".{here.name}.part")
+                self._system.get_file(remote, str(beside))
+                os.replace(beside, here)
+
+    def read(self, name: str) -> bytes | None:
+        """One file's content; None where there is none."""
+        try:
+            return self._system.cat_file(self._at(name))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes one file in one piece."""
+        self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
+        self._system.pipe_file(self._at(name), content)
+
+    def size(self, name: str) -> int:
+        """Bytes of a file or folder; 0 where there is none."""
+        try:
+            return int(self._system.du(self._at(name), total=True))
+        except FileNotFoundError:
+            return 0
+
+    def remove(self, name: str = "") -> None:
+        """Removes a file or folder, or all. Harmless where there is none."""
+        with contextlib.suppress(FileNotFoundError):
+            self._system.rm(self._at(name) if name else self._path, recursive=True)
+
+    def _at(self, name: str) -> str:
+        return f"{self._path.rstrip('/')}/{name}"
+
+
+def _files(local: Path) -> list[Path]:
+    """Files to be sent: not those that are just being written, whose names begin with a dot."""
+    return [path for path in sorted(local.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+
+
+@contextlib.contextmanager
+def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
+    """The request with its files in folders of this machine, copied back as they change and when the block ends.
+
+    A request whose workspace is a folder is given back as it is. The trial's folder is new for each attempt, so that
+    a worker that outlives its driver takes nobody's files away.
+    """
+    if not is_url(request.workspace):
+        yield request
+        return
+    remote, scratch = RemoteFolder(request.workspace), Path(tempfile.mkdtemp(prefix="ganprune-trial-"))
+    stop = threading.Event()
+
+    def copy_back() -> None:
+        while not stop.wait(PUSH_EVERY_S):
+            with contextlib.suppress(Exception):  # the last push, in the trial's own thread, says what is wrong
+                remote.push(scratch)
+
+    copier = threading.Thread(target=copy_back, daemon=True)
+    try:
+        remote.pull(scratch)
+        copier.start()
+        try:
+            yield replace(request, workspace=str(scratch), **_study_at_hand(request))
+        finally:
+            stop.set()
+            copier.join()
+            remote.push(scratch)
+    finally:
+        stop.set()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
+    """Teacher and source of the study, in this machine's copy; made once a machine."""
+    url = request.workspace.rpartition("/")[0]
+    cache = cache_of(url.rpartition("/")[0]) / url.rpartition("/")[2]
+    changed: dict[str, Any] = {}
+    if "path" in request.teacher:
+        RemoteFolder(f"{url}/teacher").pull(cache / "teacher", without=("checkpoint",))
+        changed["teacher"] = {**request.teacher, "path": str(cache / "teacher")}
+    source, separator, function = str(request.study.get("model", "")).rpartition(":")
+    if separator and source.endswith(".py"):
+        RemoteFolder(f"{url}/source").pull(cache / "source")
+        changed["study"] = {**request.study, "model": f"{cache / 'source' / Path(source).name}:{function}"}
+    return changed

@@ -1,0 +1,204 @@
+"""Where a study's files lie: `<root>/<study>/<trial number>/`, and how a result is put on disk whole."""
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from ..records.messages import TrialRequest, TrialResult, plain
+from .remote import RemoteFolder, cache_of, is_url
+
+RESULT = "result.json"
+OWNER = "study.json"  # in a study's folder: which study's files they are
+CURVE = "curve.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_study_name(name: str) -> str:
+    """`name`, when it can name a folder everywhere. Raises ValueError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"a study's name is up to 100 letters, digits, '.', '_' or '-', the first a letter or digit; got {name!r}"
+        )
+    return name
+
+
+def write_json(path: str | Path, value: Mapping[Any, Any]) -> None:
+    """Write `value` as JSON, as `write_file` does."""
+    write_file(path, json.dumps(plain(value), indent=1, allow_nan=False).encode())
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """A file of which a reader, or a crash, sees the old one or the whole new one, never a part; its folder is made."""
+    path = Path(path).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the rename itself must survive a power loss
+    finally:
+        os.close(folder)
+    return path
+
+
+def read_json(path: str | Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no file, or none that can be read as one."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def write_result(request: TrialRequest, result: TrialResult) -> None:
+    """Put a trial's result into its folder: from here on a crash cannot lose it."""
+    value = {"number": request.number, "attempt": request.attempt, "result": result.to_json()}
+    write_json(Path(request.workspace) / RESULT, value)
+
+
+def read_result(workspace: str | Path, number: int) -> TrialResult | None:
+    """The result of trial `number` in its folder; None where there is none, or it is another trial's."""
+    value = read_json(Path(workspace) / RESULT)
+    if value is None or value.get("number") != number:
+        return None
+    try:
+        return TrialResult.from_json(value["result"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def write_curve(workspace: str | Path, rungs: Mapping[int, float]) -> None:
+    """Keep a trial's quality by rung beside its checkpoint: the next attempt does not measure these rungs again."""
+    write_json(Path(workspace) / CURVE, rungs)
+
+
+def read_curve(workspace: str | Path) -> dict[int, float]:
+    """What `write_curve` kept; empty where there is nothing."""
+    try:
+        return {int(step): float(quality) for step, quality in (read_json(Path(workspace) / CURVE) or {}).items()}
+    except (TypeError, ValueError):
+        return {}
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study's files under `root`.
+
+    Attributes:
+        root: The folder of all artifacts, of any study; made absolute, because workers have another cwd.
+        study: The study's name.
+        remote: URL of the artifacts where they lie behind one; `root` is then this machine's copy.
+    """
+
+    root: Path
+    study: str
+    remote: str = ""
+
+    def __post_init__(self):
+        object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+        check_study_name(self.study)
+
+    @classmethod
+    def at(cls, artifacts: str | Path, study: str) -> Self:
+        """The study's files under a folder, or behind an fsspec URL. Raises RuntimeError for an unknown kind of URL."""
+        if not is_url(artifacts):
+            return cls(Path(artifacts), study)
+        folder = cls(cache_of(str(artifacts)), study, str(artifacts).rstrip("/"))
+        folder.behind()
+        return folder
+
+    @property
+    def path(self) -> Path:
+        """The study's folder."""
+        return self.root / self.study
+
+    @property
+    def teacher(self) -> Path:
+        """The teacher's folder."""
+        return self.path / "teacher"
+
+    def trial(self, number: int) -> Path:
+        """The folder of one trial."""
+        return self.path / str(number)
+
+    def workspace(self, number: int) -> str:
+        """Where a worker finds the folder of one trial: a path, or a URL."""
+        return f"{self.remote}/{self.study}/{number}" if self.remote else str(self.trial(number))
+
+    def behind(self, name: str = "") -> RemoteFolder:
+        """The study's remote folder, or one inside it."""
+        return RemoteFolder("/".join(part for part in (self.remote, self.study, name) if part))
+
+    def push(self, name: str) -> None:
+        """Copies one of the study's folders (`teacher`, `source`) to where workers find it."""
+        if self.remote and (self.path / name).is_dir():
+            self.behind(name).push(self.path / name)
+
+    def pull(self) -> None:
+        """Copies what was kept of the study to this machine; training states stay where they are."""
+        if self.remote:
+            self.behind().pull(self.path, without=("checkpoint", "prune"))
+
+    def claim(self, study_id: str, new: bool) -> None:
+        """Marks the folder as the one of a study, so that no other study of the same name takes up its files.
+
+        Args:
+            study_id: Of the study, as its record has it.
+            new: Whether the study has no files yet: then any that are there are another's.
+
+        Raises:
+            ValueError: It holds another study's files.
+        """
+        owner = self._owner()
+        if owner not in ("", study_id) or (new and not owner and self._holds_files()):
+            place = f"{self.remote}/{self.study}" if self.remote else str(self.path)
+            raise ValueError(
+                f"{place} holds the files of another study named {self.study!r} (of another database, or of one that "
+                "is gone): --artifacts names another place, --study another name; remove the folder if nothing of it "
+                "is wanted"
+            )
+        mark = {"id": study_id, "study": self.study}
+        if self.remote:
+            if (read_json(self.path / OWNER) or {}).get("id") != study_id:
+                shutil.rmtree(self.path, ignore_errors=True)  # this machine's copy of what was there before
+            if not owner:
+                self.behind().write(OWNER, json.dumps(mark).encode())
+        if self.remote or not owner:
+            write_json(self.path / OWNER, mark)
+
+    def _owner(self) -> str:
+        if not self.remote:
+            return str((read_json(self.path / OWNER) or {}).get("id", ""))
+        content = self.behind().read(OWNER)
+        return "" if content is None else str(json.loads(content).get("id", ""))
+
+    def _holds_files(self) -> bool:
+        if self.remote:
+            return self.behind().size("teacher") > 0 or self.behind().size("0") > 0
+        return (self.path / "teacher").exists() or any(path.name.isdigit() for path in self.path.glob("*"))
+
+    def result(self, number: int) -> TrialResult | None:
+        """What trial `number` left on disk, if it came so far."""
+        if self.remote and (content := self.behind(str(number)).read(RESULT)) is not None:
+            self.trial(number).mkdir(parents=True, exist_ok=True)
+            (self.trial(number) / RESULT).write_bytes(content)
+        return read_result(self.trial(number), number)
+
+    def remove(self) -> None:
+        """Delete the study's folder with everything in it."""
+        if self.remote:
+            self.behind().remove()
+        shutil.rmtree(self.path, ignore_errors=True)

@@ -1,0 +1,89 @@
+"""What a study may do without: training states of finished trials off the front, which nothing will go on from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from ..artifacts.study_folder import StudyFolder
+from ..records.ledger import TrialRecord
+from ..strategy import pareto
+
+STATES = ("checkpoint", "prune")  # training states in a trial's folder
+WEIGHTS = ("generator.safetensors",)
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was removed: the trials' numbers and the bytes that this made free."""
+
+    trials: tuple[int, ...]
+    freed: int
+
+
+def front_numbers(records: Sequence[TrialRecord]) -> set[int]:
+    """Trials that no other dominates; of equal points all."""
+    scored = [record for record in records if record.scored]
+    points_N2 = np.array([(record.quality, record.cost) for record in scored], dtype=float).reshape(-1, 2)
+    return {record.number for record, on in zip(scored, pareto.non_dominated(points_N2), strict=True) if on}
+
+
+def kept_folders(records: Sequence[TrialRecord]) -> set[int]:
+    """Trials whose files stay: those on the front, those whose files a trial of the front uses, those not finished."""
+    front = front_numbers(records)
+    kept = front | {record.number for record in records if not record.finished}
+    for number in front:
+        first = PurePosixPath(str((records[number].attributes.get("artifact") or {}).get("path", ""))).parts[:1]
+        kept |= {int(part) for part in first if part.isdigit()}
+    return kept
+
+
+def clean(folder: StudyFolder, records: Sequence[TrialRecord], weights: bool = False) -> Cleaned:
+    """Remove training states of finished trials off the front; works while the study runs.
+
+    Args:
+        folder: The study's files.
+        records: Its trials, by number.
+        weights: Remove their generators too: such a trial cannot be exported any more.
+    """
+    kept, done, freed = kept_folders(records), [], 0
+    for record in records:
+        if record.number in kept:
+            continue
+        there = [folder.trial(record.number) / name for name in STATES + (WEIGHTS if weights else ())]
+        bytes_there = sum(size_of(path) for path in there)
+        if folder.remote:
+            remote = folder.behind(str(record.number))
+            bytes_there = sum(remote.size(path.name) for path in there)
+            for path in there:
+                remote.remove(path.name)
+        for path in there:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        if bytes_there:
+            done.append(record.number)
+            freed += bytes_there
+    return Cleaned(tuple(done), freed)
+
+
+def over_quota(folder: StudyFolder, records: Sequence[TrialRecord], quota: int | None) -> bool:
+    """Whether a study takes more than `quota` bytes on this machine even after it was cleaned; None is no limit."""
+    if quota is None or size_of(folder.path) <= quota:
+        return False
+    clean(folder, records)
+    return size_of(folder.path) > quota
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder; files that vanish meanwhile count nothing."""
+    files = [path] if path.is_file() else list(path.rglob("*"))
+    total = 0
+    for file in files:
+        try:
+            total += file.stat().st_size if file.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total

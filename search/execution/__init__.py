@@ -1,0 +1,1 @@
+"""Executors and workers: in this process, or on Ray."""

@@ -1,0 +1,129 @@
+"""Trials as Ray Tune runs them: on all CPUs and GPUs of this machine, or of a cluster."""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ..records.messages import TrialReport, TrialRequest
+from .executor import Trials
+from .ray_cluster import QUIET, RayOptions, environment, gpus_per_trial, places, ray_cluster
+from .worker import OutOfDisk, limit_threads, load_function, load_run, perform
+
+
+def _train(config: dict[str, Any]) -> None:
+    """What runs in a worker: one trial, from its request to its result. It knows no database."""
+    from ray import tune
+
+    if not config["gpus"]:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks: every trial would take the same one
+    limit_threads(config["threads"])
+    sys.path.extend(path for path in config["path"] if path not in sys.path)  # a user's own modules
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    request = TrialRequest.from_json(json.loads(config["request"]))
+
+    def report(told: TrialReport) -> bool:
+        tune.report({"report": json.dumps(told.to_json())})  # does not return when the engine says stop
+        return True
+
+    try:
+        result = perform(config["run"], request, report)
+    except OutOfDisk as error:
+        tune.report({"halt": str(error), "done": True})
+        return
+    tune.report({"result": json.dumps(result.to_json()), "done": True})
+
+
+class RayExecutor:
+    """Runs trials on Ray Tune, many at once, in worker processes that go from one trial to the next.
+
+    Args:
+        options: What Ray is given.
+    """
+
+    def __init__(self, options: RayOptions | None = None):
+        self.options = options or RayOptions()
+
+    def drive(self, trials: Trials, run: str) -> None:
+        """Run trials until there are no more. A KeyboardInterrupt passes through, Ray ended."""
+        load_run(run)  # a wrong name is the user's error, not a failed trial
+        with ray_cluster(self.options), environment(QUIET):
+            fit = places(self.options)
+            trials.set_slots(fit if trials.slots is None else min(trials.slots, fit))
+            scratch = tempfile.mkdtemp(prefix="ganprune-ray-")
+            try:
+                _tune(trials, run, self.options, scratch)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+    def ready(self) -> contextlib.AbstractContextManager[None]:
+        """Ray, running for as long as the block does."""
+        return ray_cluster(self.options)
+
+    def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a function on JSON in a task that takes every CPU of the driver's machine, so that no trial runs there.
+
+        Raises:
+            RuntimeError: What the task raised, or its process died.
+        """
+        with ray_cluster(self.options), environment(QUIET):
+            import ray
+            from ray.exceptions import RayError
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+            here = ray.get_runtime_context().get_node_id()
+            node = next(node for node in ray.nodes() if node["NodeID"] == here)
+            cpus = node["Resources"].get("CPU", 0.0)
+            gpus = node["Resources"].get("GPU", 0.0)
+            place = NodeAffinitySchedulingStrategy(here, soft=False)
+            task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0, scheduling_strategy=cast(Any, place))(_alone)
+            try:
+                return json.loads(ray.get(task.remote(function, json.dumps(given), list(sys.path))))
+            except RayError as error:
+                cause = getattr(error, "cause", None) or error
+                raise RuntimeError(" ".join(str(cause).split())[:300]) from None
+
+
+def _alone(function: str, given: str, path: list[str]) -> str:
+    """What runs in the task of `RayExecutor.alone`."""
+    sys.path.extend(part for part in path if part not in sys.path)
+    return json.dumps(load_function(function)(json.loads(given)))
+
+
+def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:
+    from ray import tune
+
+    from .ray_hooks import LedgerSearcher, Lifecycle, RungScheduler, Stopped
+
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what goes wrong with a trial is in its record
+    searcher = LedgerSearcher(trials)
+    resources: dict[str, float] = {"cpu": options.cpus_per_trial}
+    if gpus := gpus_per_trial(options):
+        resources["gpu"] = gpus
+    tuner = tune.Tuner(
+        tune.with_resources(_train, resources),
+        param_space={"run": run, "threads": options.cpus_per_trial, "gpus": gpus, "path": list(sys.path)},
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=RungScheduler(searcher),
+            num_samples=-1,
+            reuse_actors=True,  # 0.05 s a trial; a process of its own for each trial costs 2 s
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            storage_path=scratch,
+            name="search",
+            verbose=0,
+            callbacks=[Lifecycle(searcher)],
+            failure_config=tune.FailureConfig(max_failures=0),  # the ledger puts trials back, and counts
+        ),
+    )
+    with contextlib.suppress(Stopped):
+        tuner.fit()
+    if searcher.halted is not None:
+        raise searcher.halted

@@ -1,0 +1,152 @@
+"""Ray Tune's three hooks, joined to the engine: its Searcher, its TrialScheduler and its Callback.
+
+Ray's own state is disposable: nothing of the search is kept in it, so nothing is saved and nothing restored.
+"""
+
+import json
+import time
+from typing import Any
+
+import ray
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from ..records.messages import TrialReport, TrialRequest, TrialResult
+from .executor import Asked, Trials
+from .worker import OutOfDisk
+
+REQUEST, REPORT, RESULT, HALT = (
+    "request",
+    "report",
+    "result",
+    "halt",
+)  # JSON texts: Ray flattens and copies anything else
+
+LOOK_EVERY_S = 5.0
+
+
+class Stopped(BaseException):
+    """Raised in the driver's loop to end it: time or disk are used up. Not an `Exception`, which Ray would handle."""
+
+
+class LedgerSearcher(Searcher):
+    """Gives Ray the engine's trials, and tells the engine how they ended.
+
+    Args:
+        trials: The engine.
+    """
+
+    def __init__(self, trials: Trials):
+        super().__init__()
+        self.trials = trials
+        self.numbers: dict[str, int] = {}  # Ray's trial id -> the study's trial number
+        self.begun: set[str] = set()
+        self.halted: RuntimeError | None = None  # why the search cannot go on
+
+    def suggest(self, trial_id: str) -> Any:
+        """A trial's request for Ray to run; None for "later", FINISHED when there are no more."""
+        asked = self.trials.ask()
+        if not isinstance(asked, TrialRequest):
+            return Searcher.FINISHED if asked is Asked.DONE else None
+        self.numbers[trial_id] = asked.number
+        return {REQUEST: json.dumps(asked.to_json())}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: the scheduler, which must decide, has told the engine."""
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """A trial ended by itself, was stopped at a rung, or its process died."""
+        if error or result is None:
+            when = "while it ran" if trial_id in self.begun else "before it began"
+            self.lost(trial_id, f"the worker's process died {when} (out of memory, killed, or its machine gone)")
+        elif HALT in result:
+            self.halted = OutOfDisk(result[HALT])  # the trial stays RUNNING, and is handed back with the others
+        elif RESULT in result:
+            result_text = result[RESULT]
+            self.trials.finished(self._ended(trial_id), TrialResult.from_json(json.loads(result_text)))
+        else:
+            self.trials.stopped(self._ended(trial_id))
+
+    def lost(self, trial_id: str, reason: str) -> None:
+        """A trial will not be heard of again."""
+        self.trials.lost(self._ended(trial_id), reason)
+
+    def _ended(self, trial_id: str) -> int:
+        self.begun.discard(trial_id)
+        return self.numbers.pop(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing is saved; Ray wants a file."""
+        with open(checkpoint_path, "w", encoding="utf-8") as file:
+            file.write("{}")
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Refused."""
+        raise RuntimeError("a search is resumed from its database, not from Ray's files")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # the engine leads to the database and its password
+
+
+class RungScheduler(FIFOScheduler):
+    """Tells the engine every report and ends the trials that it wants ended.
+
+    Args:
+        searcher: Knows which trial is which.
+    """
+
+    def __init__(self, searcher: LedgerSearcher):
+        super().__init__()
+        self.searcher = searcher
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """STOP where the engine says so."""
+        number = self.searcher.numbers.get(trial.trial_id)
+        if number is None or REPORT not in result:
+            return TrialScheduler.CONTINUE
+        report = TrialReport.from_json(json.loads(result[REPORT]))
+        goes_on = self.searcher.trials.report(number, report)
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class Lifecycle(Callback):
+    """Counts attempts when training starts, and ends the loop at the time limit.
+
+    Args:
+        searcher: Knows which trial is which.
+    """
+
+    def __init__(self, searcher: LedgerSearcher):
+        self.searcher = searcher
+        self.looked = 0.0
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """A worker is up and begins."""
+        number = self.searcher.numbers.get(trial.trial_id)
+        if number is not None and trial.trial_id not in self.searcher.begun:
+            self.searcher.begun.add(trial.trial_id)
+            self.searcher.trials.started(number)
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Every tenth of a second or more often."""
+        if self.searcher.halted or self.searcher.trials.out_of_time():
+            raise Stopped
+        if time.monotonic() - self.looked > LOOK_EVERY_S:
+            self.looked = time.monotonic()
+            if not any(node["Alive"] for node in ray.nodes()):  # Ray would wait for one for ever
+                self.searcher.halted = RuntimeError(
+                    "every machine of the Ray cluster is gone; `ganprune resume` goes on"
+                )
+                raise Stopped
+            for trial in trials:
+                # Ray drops a trial without a word when its worker does not come free of the one before it
+                if trial.trial_id in self.searcher.numbers and trial.status in (Trial.ERROR, Trial.TERMINATED):
+                    self.searcher.lost(trial.trial_id, "Ray dropped it")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}

@@ -1,0 +1,270 @@
+"""A latency profile: what one device measured of one network, as plain JSON, and the predictor made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...evaluators.cost.device import Device
+from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8
+from ...gan_models.groups.discovery import find_groups
+from ...gan_models.latency.block_finder import Blocks, find_blocks
+from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
+from ...gan_models.networks.catalog import build, example_input
+from ..artifacts.study_folder import read_json, write_json
+
+FORMAT = 2
+CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
+
+
+class NoProfile(ValueError):
+    """There is no profile that fits; one line with what to do."""
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """What was measured of one distinct layer.
+
+    Attributes:
+        key: Of the block (`gan_models.latency.blocks.Block.key`).
+        what: Its calls and full shape, for people.
+        channels: Per side the channels that were measured.
+        ms: Medians, the last side's channels fastest.
+        p90_ms: The same of the 90th percentiles.
+        weighted: Whether it multiplies by a weight.
+    """
+
+    key: str
+    what: str
+    channels: tuple[tuple[int, ...], ...]
+    ms: tuple[float, ...]
+    p90_ms: tuple[float, ...]
+    weighted: bool
+
+    def grid(self, multiple: int) -> Grid:
+        """The table as the predictor reads it. Raises ValueError where sizes do not fit."""
+        shape = tuple(len(points) for points in self.channels) + (1,) * (2 - len(self.channels))
+        table = np.array(self.ms, dtype=np.float64)
+        if table.size != np.prod(shape):
+            raise ValueError(f"layer {self.key} has {table.size} times for a grid of {shape}")
+        return Grid(self.channels, table.reshape(shape), multiple if self.weighted else 1)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LayerTable:
+        """What `dataclasses.asdict` made, from JSON. Raises ValueError where something is missing."""
+        try:
+            channels = tuple(tuple(int(n) for n in points) for points in data["channels"])
+            ms, p90 = (tuple(float(x) for x in data[name]) for name in ("ms", "p90_ms"))
+            table = cls(str(data["key"]), str(data["what"]), channels, ms, p90, bool(data["weighted"]))
+            table.grid(1)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a layer's table is incomplete: {error}") from error
+        return table
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well the predictor does on whole networks that it was not fitted to.
+
+    Attributes:
+        error: Median of |predicted / measured - 1|.
+        worst: The largest of them.
+        rank_correlation: Spearman's.
+        n: Networks.
+    """
+
+    error: float
+    worst: float
+    rank_correlation: float
+    n: int
+
+    def describe(self) -> str:
+        """One line for people."""
+        return (
+            f"median error {100 * self.error:.1f} %, largest {100 * self.worst:.1f} %, "
+            f"rank correlation {self.rank_correlation:.3f} on {self.n} held-out networks"
+        )
+
+
+@dataclass(frozen=True)
+class WholeNetworks:
+    """What was measured of whole networks, and the fit to it.
+
+    Attributes:
+        fit: See `Fit`.
+        widths: Channels by group of each network [N].
+        measured_ms, predicted_ms: Of each, after the fit.
+        held_out: Whether the fit has not seen it.
+        dense_ms: Measured, of the unpruned network.
+        accuracy: On those held out.
+    """
+
+    fit: Fit
+    widths: tuple[Mapping[str, int], ...]
+    measured_ms: tuple[float, ...]
+    predicted_ms: tuple[float, ...]
+    held_out: tuple[bool, ...]
+    dense_ms: float
+    accuracy: Accuracy
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> WholeNetworks:
+        """What `dataclasses.asdict` made, from JSON."""
+        lists = {name: tuple(data[name]) for name in ("widths", "measured_ms", "predicted_ms", "held_out")}
+        return cls(**{**data, **lists, "fit": Fit(**data["fit"]), "accuracy": Accuracy(**data["accuracy"])})
+
+
+@dataclass(frozen=True)
+class LatencyProfile:
+    """A device's table for one network.
+
+    Attributes:
+        device: What was measured on.
+        network: Key of the network (`network_key`).
+        model: Its name, for people.
+        layers: Its distinct layers.
+        whole: The fit to whole networks and its error.
+        whole_int8: The same of networks that run in 8 bits; None where the device was not asked.
+        multiple: Widths cost as much as the next multiple of this; 1 where the device likes none.
+        multiples: Candidate -> time at the next multiple over the time at a width, median over widths.
+        unmeasured: Calls that stand in no table.
+        quiet: Whether every number comes from a quiet machine; False where the user allowed a busy one.
+    """
+
+    device: Device
+    network: str
+    model: str
+    layers: tuple[LayerTable, ...]
+    whole: WholeNetworks
+    multiple: int = 1
+    multiples: Mapping[int, float] | None = None
+    unmeasured: tuple[str, ...] = ()
+    quiet: bool = True
+    whole_int8: WholeNetworks | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "format": FORMAT,
+            "device": self.device.to_json(),
+            "network": self.network,
+            "model": self.model,
+            "layers": [asdict(layer) for layer in self.layers],
+            "whole": asdict(self.whole),
+            "whole_int8": None if self.whole_int8 is None else asdict(self.whole_int8),
+            "multiple": self.multiple,
+            "multiples": {str(n): value for n, value in (self.multiples or {}).items()},
+            "unmeasured": list(self.unmeasured),
+            "quiet": self.quiet,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> LatencyProfile:
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: Another format, or something is missing.
+        """
+        if data.get("format") != FORMAT:
+            raise ValueError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {CURE}")
+        try:
+            int8 = data["whole_int8"]
+            return cls(
+                device=Device.from_json(data["device"]),
+                network=str(data["network"]),
+                model=str(data["model"]),
+                layers=tuple(map(LayerTable.from_json, data["layers"])),
+                whole=WholeNetworks.from_json(data["whole"]),
+                multiple=int(data["multiple"]),
+                multiples={int(n): float(value) for n, value in data["multiples"].items()},
+                unmeasured=tuple(data["unmeasured"]),
+                quiet=bool(data["quiet"]),
+                whole_int8=None if int8 is None else WholeNetworks.from_json(int8),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"the latency profile is incomplete or of the wrong kind: {error!r}") from error
+
+    def sha256(self) -> str:
+        """Of its content."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+    def name(self, kind: str) -> str:
+        """Name of a measurement on this device: `latency_ms[predicted,device=...,threads=2,batch=1]`."""
+        device = self.device
+        return f"latency_ms[{kind},device={device.id},threads={device.threads},batch={device.batch}]"
+
+    def form(self, blocks: Blocks) -> LatencyForm:
+        """The predictor for the network whose blocks these are, over all of its groups.
+
+        Raises:
+            NoProfile: The profile is of another network.
+        """
+        if network_key(blocks) != self.network:
+            raise NoProfile(
+                f"the latency profile of {self.model} ({self.device.describe()}) is of another network or resolution: "
+                f"{CURE}"
+            )
+        fits = {LATENCY: self.whole.fit} | ({} if self.whole_int8 is None else {LATENCY_INT8: self.whole_int8.fit})
+        return replace(sum_of_layers(blocks, self.layers, self.multiple), fits=fits)
+
+
+def sum_of_layers(blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int) -> LatencyForm:
+    """The predictor before it is fitted to whole networks.
+
+    Raises:
+        NoProfile: A layer is in no table.
+    """
+    grids = {layer.key: layer.grid(multiple) for layer in layers}
+    missing = [block.describe() for block in blocks.blocks if block.key not in grids]
+    if missing:
+        raise NoProfile(f"{len(missing)} layers were never measured on this device, first {missing[0]}: {CURE}")
+    counts: dict[tuple[str, bytes], tuple[Term, int]] = {}
+    for block in blocks.blocks:
+        units = tuple(side.unit for side in block.sides)
+        same = (block.key, b"".join(unit.tobytes() for unit in units))
+        term, n = counts.get(same, (Term(units, grids[block.key], weights=block.weights, integer=block.integer), 0))
+        counts[same] = (term, n + 1)
+    terms = tuple(replace(term, count=n) for term, n in counts.values())
+    return LatencyForm(blocks.groups, blocks.sizes, terms)
+
+
+def network_key(blocks: Blocks) -> str:
+    """Sixteen hex digits: the same blocks, driven by the same groups, at the same resolution and batch."""
+    parts = [[block.key, [side.unit.tolist() for side in block.sides]] for block in blocks.blocks]
+    return hashlib.sha256(json.dumps([list(blocks.groups), parts]).encode()).hexdigest()[:16]
+
+
+def blocks_of(model: str, arguments: Mapping[str, Any], shape: tuple[int, ...], batch: int = 1) -> Blocks:
+    """The blocks of a generator by name, every group free to be pruned."""
+    with torch.device("meta"):
+        network = build(model, arguments)
+    example = (example_input(shape, batch),)
+    return find_blocks(network, example, find_groups(network, example))
+
+
+def read_profile(path: str | Path, sha256: str = "") -> LatencyProfile:
+    """A profile from its file.
+
+    Raises:
+        NoProfile: No such file, or (with a sha256) not the one that a study was made with.
+        ValueError: It is not a profile.
+    """
+    data = read_json(Path(path).expanduser())
+    if data is None:
+        raise NoProfile(f"{path} is no latency profile; {CURE}, with --out FILE")
+    profile = LatencyProfile.from_json(data)
+    if sha256 and profile.sha256() != sha256:
+        raise NoProfile(f"{path} is not the latency profile that this study was made with; put it back")
+    return profile
+
+
+def write_profile(profile: LatencyProfile, path: str | Path) -> None:
+    """The file that `read_profile` reads, whole or not at all."""
+    write_json(Path(path).expanduser(), profile.to_json())

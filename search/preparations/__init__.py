@@ -1,0 +1,1 @@
+"""Artifacts made once per study and shared by its trials."""

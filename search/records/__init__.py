@@ -1,0 +1,1 @@
+"""Messages between engine and worker, the ledger protocol, and events."""

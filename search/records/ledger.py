@@ -1,0 +1,161 @@
+"""The record that the engine writes to: a protocol, implemented over Optuna's tables in `studies/database/store.py`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from optuna.distributions import BaseDistribution
+
+from .messages import FINISHED_STATES, TrialReport, TrialResult
+
+SET_ASIDE = "other real images"  # a constraint's name: the trial was measured against images that are no longer there
+State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTrial:
+    """A trial to write: what was chosen, decoded, before anything ran.
+
+    Attributes:
+        method: The pruning method.
+        params: The point as really built, by parameter name.
+        distributions: The sub-space, by parameter name (same names).
+        target: The cost aimed at.
+        origin: Who chose it: `ladder:<i>`, or a sampler's name.
+        request: The decoded fields of the request: `settings`, `cost`, `widths`.
+        identity: Equal for trials that would train the same network the same way; empty where that is not known.
+        sampler_state: What the sampler wants to find again beside this trial (NSGA-II's generation).
+    """
+
+    method: str
+    params: Mapping[str, Any]
+    distributions: Mapping[str, BaseDistribution]
+    target: float
+    origin: str
+    request: Mapping[str, Any]
+    identity: str = ""
+    sampler_state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial as the record holds it.
+
+    Attributes:
+        number: From 0, without gaps.
+        state: WAITING (to be run, or run again), RUNNING, COMPLETE, PRUNED or FAIL.
+        new: What was written when the trial was made.
+        attempt: How often its training was started.
+        quality: Last quality known (lower is better); None when nothing was measured.
+        cost: Cost known; None when not yet measured.
+        constraints: By name; a value above 0 means that it is violated.
+        rungs: Quality by rung.
+        stopped: Why it ended early or failed.
+        attributes: Every other attribute as recorded (`plan`, `measurements`, `artifact`, ...).
+    """
+
+    number: int
+    state: State
+    new: NewTrial
+    attempt: int = 0
+    quality: float | None = None
+    cost: float | None = None
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    rungs: Mapping[int, float] = field(default_factory=dict)
+    stopped: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be written to this trial."""
+        return self.state in FINISHED_STATES
+
+    @property
+    def violated(self) -> tuple[str, ...]:
+        """The constraints that are violated, for people."""
+        return tuple(
+            "measured against other real images"
+            if name == SET_ASIDE
+            else f"over {'the budget' if name == 'budget' else name} by {100 * value:.3g} %"
+            for name, value in self.constraints.items()
+            if value > 0
+        )
+
+    @property
+    def feasible(self) -> bool:
+        """Whether no constraint is violated."""
+        return all(value <= 0 for value in self.constraints.values())
+
+    @property
+    def scored(self) -> bool:
+        """Whether the trial may stand on a front: complete, inside its constraints, both values known."""
+        return self.state == "COMPLETE" and self.feasible and self.quality is not None and self.cost is not None
+
+    def result(self) -> TrialResult:
+        """What a COMPLETE trial's record says, for a trial that would only repeat it (its seconds are not spent again).
+
+        Raises:
+            ValueError: the trial is not COMPLETE.
+        """
+        if self.state != "COMPLETE":
+            raise ValueError(f"trial {self.number} is {self.state}; only a COMPLETE trial has a result to use again")
+        kept = self.attributes
+        return TrialResult(
+            state="COMPLETE",
+            quality=self.quality,
+            cost=self.cost,
+            measurements=tuple(kept.get("measurements", ())),
+            rungs=self.rungs,
+            widths=kept.get("plan", {}),
+            architecture=kept.get("architecture", ""),
+            artifact=kept.get("artifact"),
+            worker=kept.get("worker", ""),
+            constraints=self.constraints,
+            record={**kept.get("record", {}), "same_as": self.number},
+        )
+
+
+class Ledger(Protocol):
+    """The only truth about a study's trials. One writer, which holds the study's lock; every call is durable."""
+
+    def records(self) -> Sequence[TrialRecord]:
+        """All trials by number."""
+        ...
+
+    def create_trial(self, new: NewTrial) -> TrialRecord:
+        """Write a trial, whole, in one transaction; it is RUNNING."""
+        ...
+
+    def claim(self) -> TrialRecord | None:
+        """Take the first WAITING trial to run it again, same number and parameters; None when there is none.
+
+        A trial whose result is already on disk is told from it, and one that was started too often fails; both
+        are passed over.
+        """
+        ...
+
+    def started(self, number: int) -> int:
+        """Count an attempt; returns how many there were, this one included."""
+        ...
+
+    def report(self, number: int, report: TrialReport) -> None:
+        """Store what a running trial said (all of its curve, so a lost report is made up for)."""
+        ...
+
+    def finish(self, number: int, result: TrialResult) -> TrialRecord:
+        """Record how a trial ended; telling twice is harmless. Returns the record as stored.
+
+        COMPLETE needs a finite quality and a finite cost; anything else is stored as FAIL with the reason.
+        """
+        ...
+
+    def requeue(self, number: int, reason: str = "") -> TrialRecord:
+        """Put a RUNNING trial back in place as WAITING, or tell it from its result on disk where there is one.
+
+        `reason` says why it did not end; it is part of the message of a trial that is given up.
+        """
+        ...
+
+    def release(self) -> int:
+        """`requeue` everything that is RUNNING, attempts given back; returns how many."""
+        ...

@@ -1,0 +1,1 @@
+"""A study's configuration resolved against its network and data."""

@@ -1,0 +1,116 @@
+"""What a search does where methods and steps were left open: the methods that won the comparison, and their steps.
+
+At equal cost and equal steps `coronet` or `mggc` has the best mean in 8 of 12 cells, four tasks by three costs;
+`slimming` has the other four (U-Net, and CycleGAN at half its cost; docs/measurements.md). A fourth method that learns
+would leave each too few trials in a short search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.networks.catalog import build
+from ...gan_models.pruning.catalog import TRAINED, fixed_for, method_sizes, method_spec
+from ...gan_models.training.device_memory import GB, free_bytes
+from ...gan_models.training.loop import best_device
+from ..config import OPEN, StudyConfig
+
+METHODS = ("uniform", "coronet", "mggc", "widths")
+WIDTHS_FROM = 30  # trials; in fewer the width search learns too little to be worth its share
+STEPS = 4_000  # of one trial, pruning and fine-tuning together
+PRUNE_SHARE = 0.3  # of a trial's steps, as in the comparison
+LEAST_PRUNE_STEPS = 30  # our choice: 60 of 300 steps are as good as 90 (docs/measurements.md), fewer were not measured
+
+
+def steps_of(prune: int, finetune: int, trains: bool) -> tuple[int, int]:
+    """Steps of pruning and of fine-tuning; what is given stays, and what is open follows from it.
+
+    Args:
+        prune: Steps, or OPEN.
+        finetune: Steps, or OPEN.
+        trains: Whether a method trains while it prunes; without one nothing is set aside for it.
+    """
+    if prune == OPEN and finetune == OPEN:
+        prune = round(PRUNE_SHARE * STEPS) if trains else 0
+    if prune == OPEN:
+        prune = max(1, round(PRUNE_SHARE / (1 - PRUNE_SHARE) * finetune)) if trains else 0
+    if finetune == OPEN:
+        finetune = max(STEPS - prune, round((1 - PRUNE_SHARE) / PRUNE_SHARE * prune))
+    return prune, finetune
+
+
+def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
+    """The configuration with methods and steps decided, and what a user should be told of it."""
+    short = config.trials < WIDTHS_FROM
+    methods = config.methods or tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
+    notes = []
+    trained = [name for name in methods if method_spec(name).trains]
+    prune, finetune = steps_of(config.prune_steps, config.finetune_steps, bool(trained))
+    few = prune == 0 or (config.prune_steps == OPEN and prune < LEAST_PRUNE_STEPS)
+    if trained and few and not config.methods:
+        methods = tuple(name for name in methods if name not in trained)
+        steps = f"{prune} of {prune + finetune} steps are too few to prune in" if prune else "no steps to prune in"
+        notes.append(f"{steps}: {' and '.join(trained)} are left out; --prune-steps or --methods has them all the same")
+        prune, finetune = steps_of(config.prune_steps, config.finetune_steps, False)
+    return replace(config, methods=methods, prune_steps=prune, finetune_steps=finetune), notes
+
+
+def within_memory(
+    config: StudyConfig, parts: Sequence[ChannelGroups], open_methods: bool, sharing: Callable[[str], int]
+) -> tuple[StudyConfig, list[str]]:
+    """The configuration with settings, or methods, left out that do not fit into the device's free memory.
+
+    A setting that fits is fixed where only some do; a method of which none fits is left out where the user named no
+    methods, and kept with a warning where they did.
+
+    Args:
+        config: With its methods decided.
+        parts: Groups of each generator that is pruned, one after the other.
+        open_methods: Whether the user named no methods.
+        sharing: Trials that share the memory of a kind of device; 0 where that is not this machine's, and not known.
+    """
+    device = best_device(config.device)
+    at_once = sharing(device.type)
+    free = free_bytes(device) if at_once else None
+    if free is None:
+        return config, []
+    notes, kept, fixed = [], [], dict(config.method_settings)
+    with torch.device("meta"):
+        model = build(config.model, config.model_args)
+    for name in config.methods:
+        rows = _rows(name, model, parts, fixed_for(name, fixed))
+        fit = [settings for settings, needed in rows if at_once * needed <= free]
+        kept.append(name)
+        if len(fit) == len(rows):
+            continue
+        asked = f"{at_once * rows[0][1] / GB:.1f} GB for {at_once} trial{'s' * (at_once > 1)} at once"
+        need = f"{asked}, and {device} has {free / GB:.1f} GB free"
+        if fit:
+            fixed |= {f"{name}.{setting}": value for setting, value in fit[0].items()}
+            chosen = ", ".join(f"{setting}={value}" for setting, value in fit[0].items())
+            notes.append(f"{name} takes {need}: it is searched with {chosen} alone")
+        elif open_methods:
+            kept.remove(name)
+            notes.append(f"{name} is left out: it takes {need}; --max-concurrent 1 or a larger device may have it")
+        else:
+            notes.append(f"trials of {name} will fail: it takes {need}")
+    return replace(config, methods=tuple(kept), method_settings=fixed), notes
+
+
+def _rows(
+    name: str, model: nn.Module, parts: Sequence[ChannelGroups], fixed: dict[str, object]
+) -> list[tuple[dict[str, object], int]]:
+    """Settings of a method that decide its memory, and bytes in training: of those that the study leaves open."""
+    known = {setting.name for setting in method_spec(name).settings}
+    tables = [method_sizes(name, model, groups) for groups in parts]
+    rows = []
+    for row in zip(*tables, strict=True):
+        settings: dict[str, object] = {key: value for key, value in row[0].items() if key in known}
+        if all(fixed.get(key, value) == value for key, value in settings.items()):
+            rows.append((settings, max(part[TRAINED] for part in row)))
+    return rows

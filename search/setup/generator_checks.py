@@ -1,0 +1,92 @@
+"""What a generator must be for any method to work with it, looked at before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ...gan_models.checkpoints.checkpoint import load_into
+from ...gan_models.networks.catalog import build, example_input
+from ...gan_models.tasks.task import make_task
+from ..config import StudyConfig
+from ..preparations.teacher import files_by_network
+
+
+def check_output(model: str, network: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Runs a network on the meta device, which computes nothing, and looks at what it gives.
+
+    Args:
+        model: Its name, for messages.
+        network: On the meta device; one that cannot run there is let through, other checks will say why.
+        shape: Of one input without the batch.
+
+    Returns:
+        Operators that draw random numbers in eval mode.
+
+    Raises:
+        ValueError: It gives something else than one tensor.
+    """
+    training, seen, inputs = network.training, _RandomCalls(), example_input(shape, 2).to("meta")
+    try:
+        with torch.no_grad(), torch.device("meta"), seen:
+            given = network.eval()(inputs)
+    except Exception:  # a network of anybody's: it may raise anything
+        return tuple(seen.names)
+    finally:
+        network.train(training)
+    if not isinstance(given, Tensor):
+        what = f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, tuple | list | dict) else "")
+        raise ValueError(
+            f"the generator {model} gives {what}: return the image alone, one tensor (a small module around it does)"
+        )
+    return tuple(seen.names)
+
+
+def check_generator(config: StudyConfig) -> None:
+    """One output, and the same one when asked again: a cut network is compared with the gated one by its outputs.
+
+    A network that draws no random numbers is only traced. One that does is run twice, with the weights that were given.
+
+    Args:
+        config: Resolved.
+
+    Raises:
+        ValueError: Several outputs; or what a trained network gives differs, or may differ, from call to call.
+    """
+    with torch.device("meta"):
+        network = build(config.model, config.model_args)
+    random = check_output(config.model, network, config.example_shape())
+    if not random:
+        return
+    names = make_task(config.task, config.task_settings, config.seed).generator_names
+    given = files_by_network(config.teacher, names, "--teacher")
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(config.seed)
+        network = build(config.model, config.model_args).eval()
+        if given:
+            load_into(network, next(iter(given.values())))
+        inputs = example_input(config.example_shape())
+        difference = float((network(inputs) - network(inputs)).abs().max())
+    if given and difference == 0:
+        return  # whatever is drawn is multiplied by nothing
+    shown = f"two calls on the same input differ by {difference:.3g}" if difference else "trained weights would show it"
+    raise ValueError(
+        f"the generator {config.model} is random in eval mode ({', '.join(random)}; {shown}), so no cut of it can be "
+        "compared with it: keep its noise in a buffer, and use dropout only where self.training"
+    )
+
+
+class _RandomCalls(TorchDispatchMode):
+    """Remembers which operators drew random numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[str, None] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self.names[func.overloadpacket.__name__] = None
+        return func(*args, **(kwargs or {}))

@@ -1,0 +1,1 @@
+"""Simulated trials on a response surface, and estimates of a search's hours."""

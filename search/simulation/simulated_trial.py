@@ -1,0 +1,92 @@
+"""A trial that trains nothing: its quality is drawn from the study's seed. Engine and record are the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ...evaluators.measurement import Measurement
+from ...gan_models.pruning.catalog import method_spec
+from ..config import StudyConfig
+from ..records.messages import TrialReport, TrialRequest, TrialResult
+from ..setup.study_plan import StudyPlan, plan_study
+from ..strategy.proposals import SpaceProposals
+from .response_surface import DENSE_QUALITY, Surface
+from .step_times import StepTimes
+
+METRIC = "fd[simulated]"
+PROTOCOL = "SIMULATED: drawn from the study's seed; no network was trained"
+
+
+@dataclass(frozen=True)
+class _World:
+    """What the trials of one study share."""
+
+    plan: StudyPlan
+    proposals: SpaceProposals
+    surface: Surface
+
+
+@lru_cache(maxsize=1)
+def _world(config_text: str) -> _World:
+    plan = plan_study(StudyConfig.from_json(json.loads(config_text)), check_teacher=False)
+    return _World(plan, plan.proposals(), Surface.drawn(plan.groups.form, plan.config.seed))
+
+
+def simulated_teacher(config: StudyConfig, times: StepTimes) -> dict[str, Any]:
+    """What stands in the record for a teacher; its `times` tell every trial how long it would take."""
+    return {
+        "measurements": [_measured(DENSE_QUALITY).to_json()],
+        "origin": PROTOCOL,
+        "seconds": 0.0 if config.teacher_discriminator else config.teacher_steps * times.teacher,
+        "times": times.to_json(),
+    }
+
+
+def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+    """Simulates one trial: the plan of its method, the curve of its qualities, the seconds that it would take."""
+    world = _world(json.dumps(request.study, sort_keys=True))
+    config, form = world.plan.config, world.plan.groups.form
+    space = world.proposals.space(request.method).widths_at(request.bits)
+    widths = request.widths
+    if widths is None:
+        ratios = world.surface.learned(request.method, request.settings, request.seed)
+        named = dict(zip(form.names, ratios.tolist(), strict=True))
+        widths = space.decode({name: named.get(name, 1.0) for name in space.dimensions}, request.target)
+    plan_G = form.widths(widths)
+    cost = float((space.model or form).predict(plan_G, space.cost))
+    spent = config.prune_steps if method_spec(request.method).trains else 0
+    steps = config.prune_steps + config.finetune_steps
+    per_step = StepTimes.from_json(request.teacher["times"]).student_at(cost / world.plan.dense[world.plan.cost])
+    rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
+    curve: dict[int, float] = {}
+
+    def seconds(step: int) -> Mapping[str, float]:
+        return {"prune": spent * per_step, "finetune": (step - spent) * per_step}
+
+    for step in sorted(rung for rung in rungs if rung < steps):
+        curve[step] = world.surface.quality(plan_G, step / steps, request.seed)
+        if not report(TrialReport(step, curve[step], cost, curve, widths, seconds=seconds(step))):
+            return TrialResult(
+                "PRUNED", curve[step], cost, rungs=curve, widths=widths, seconds=seconds(step), stopped="simulated"
+            )
+    curve[steps] = world.surface.quality(plan_G, 1.0, request.seed)
+    counted = Measurement(world.plan.cost, cost, "1", protocol="predicted by the cost form")
+    return TrialResult(
+        state="COMPLETE",
+        quality=curve[steps],
+        cost=cost,
+        measurements=(_measured(curve[steps]).to_json(), counted.to_json()),
+        rungs=curve,
+        widths=widths,
+        seconds=seconds(steps),
+        worker="simulated",
+        record={"simulated": True},
+    )
+
+
+def _measured(value: float) -> Measurement:
+    return Measurement(METRIC, value, "1", protocol=PROTOCOL)

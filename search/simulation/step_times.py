@@ -1,0 +1,123 @@
+"""How long a training step takes here, by cost: measured in a few real steps, for the estimate of a search's hours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..setup.study_plan import StudyPlan
+
+WARM, TIMED = 1, 4  # steps that are not, and that are timed
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Seconds of one training step.
+
+    Attributes:
+        teacher: The dense network's, as the teacher is trained.
+        dense: The dense network's, as trials are (with distillation).
+        small: The same of the smallest uniform plan that a search tries.
+        share: That plan's cost as a share of the dense network's.
+    """
+
+    teacher: float
+    dense: float
+    small: float
+    share: float
+
+    def __post_init__(self) -> None:
+        """Checks the numbers."""
+        if min(self.teacher, self.dense, self.small) <= 0 or not 0 <= self.share < 1:
+            raise ValueError(f"seconds a step must be above 0; got {self.teacher}, {self.dense}, {self.small}")
+
+    @classmethod
+    def constant(cls, seconds: float) -> StepTimes:
+        """The same for every network. Raises ValueError for a number that is not above 0."""
+        return cls(seconds, seconds, seconds, 0.0)
+
+    def student_at(self, share: float) -> float:
+        """Seconds a step of a plan that costs `share` of the dense network: on the line through both."""
+        return max(1e-9, self.small + (self.dense - self.small) * (share - self.share) / (1 - self.share))
+
+    def to_json(self) -> dict[str, float]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StepTimes:
+        """What `to_json` wrote."""
+        return cls(**data)
+
+
+def time_steps(plan: StudyPlan, threads: int) -> StepTimes:
+    """Trains with fresh weights for a few steps, dense and small, as a search's trials would in this many threads.
+
+    Args:
+        plan: The study's.
+        threads: CPUs of one trial.
+
+    Raises:
+        ValueError: Data that cannot be read.
+    """
+    import torch
+    from torch import nn
+
+    from ...gan_models.data.dataset import open_split
+    from ...gan_models.groups.plan import ChannelPlan
+    from ...gan_models.groups.surgery import cut
+    from ...gan_models.networks.catalog import build
+    from ...gan_models.tasks.task import make_task
+    from ...gan_models.training.loop import Networks, best_device, train
+    from ..trial.context import groups_of
+
+    config, before = plan.config, torch.get_num_threads()
+    task = make_task(config.task, config.task_settings, config.seed)
+    data, device = open_split(config.data_spec(), "train"), best_device(config.device)
+    teacher = {name: build(config.model, config.model_args) for name in task.generator_names}
+    for model in teacher.values():
+        model.to(device).eval().requires_grad_(False)
+    single = replace(config, prune_network=task.generator_names[0])
+    groups = groups_of(single)
+    lowest = plan.proposals().lowest / plan.dense[plan.cost]
+    widths = {name: max(1, round(size * lowest**0.5)) for name, size in groups.sizes.items()}
+    small = ChannelPlan({name: tuple(range(width)) for name, width in widths.items()})
+    share = float(groups.form.predict(groups.form.widths(widths))) / groups.form.dense()
+    plain = replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
+
+    def timed(recipe: Any, cut_to: ChannelPlan | None, distils: bool) -> float:
+        made = {name: build(config.model, config.model_args) for name in teacher}
+        if cut_to is not None:
+            made = {name: cut(model, groups, cut_to) for name, model in made.items()}
+        networks = Networks(nn.ModuleDict(made), task.make_discriminators(config.seed))
+        moments: list[float] = []
+        train(
+            make_task(config.task, config.task_settings, config.seed),
+            networks,
+            data,
+            recipe,
+            steps=WARM + TIMED,
+            seed=config.seed,
+            device=device,
+            teacher=teacher if distils else None,
+            on_step=lambda step, losses: moments.append(time.perf_counter()),
+        )
+        # on CUDA only each tenth step is told: the whole run then, warm-up and all, would be all that is known
+        if len(moments) < WARM + TIMED:
+            raise ValueError("steps are not told one by one on this device: give --seconds-per-step")
+        return (moments[-1] - moments[WARM - 1]) / TIMED
+
+    torch.set_num_threads(threads)
+    try:
+        distils = config.recipe.distils
+        return StepTimes(
+            teacher=timed(plain, None, False),
+            dense=timed(config.recipe, None, distils),
+            small=timed(config.recipe, small, distils),
+            share=share,
+        )
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,1 @@
+"""Choice of the next trial: method, target, widths, and early stopping."""

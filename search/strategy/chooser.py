@@ -1,0 +1,285 @@
+"""What to try next: the uniform ladder first, then one sampler a method on an in-memory mirror of the record.
+
+The same history, seed and trial number give the same proposal, whatever happened to the process in between:
+nothing is kept here but a cache.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from optuna.distributions import BaseDistribution, FloatDistribution
+
+from ...spaces.methods import BITS, RATIO, TARGET
+from ..records.ledger import NewTrial, TrialRecord
+from . import pareto
+from .cost_targets import widest_gap
+from .history import History
+from .method_shares import LADDER, choose_method, fixed_shares, sampled
+from .optuna_mirror import RATIO_MODEL, SAMPLERS, Seen, suggest
+from .width_model import propose
+
+START = "start"  # origin of a method's own first points
+CHANGED = 2  # settings that a trial changes while its method has few: most random settings are worse than the defaults
+FREE_AFTER = 16  # trials of a method from which on its sampler has all settings
+REDRAWS = 10  # times that a proposal which repeats an earlier trial is drawn again
+Mode = Literal["pareto", "target"]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A point of a sub-space as it will be built.
+
+    Attributes:
+        params: The point as really built: same names, values inside their distributions.
+        settings: The method's settings, as the method takes them.
+        target: The cost aimed at, at or under the budget.
+        cost: The name of that cost (`macs`, ...).
+        widths: Channels by group for methods that are given widths, else None.
+        bits: Of weights and activations; 32 is float32.
+        identity: Equal for points that would train the same network the same way; empty where that is not known.
+    """
+
+    params: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    target: float
+    cost: str
+    widths: Mapping[str, int] | None = None
+    bits: int = 32
+    identity: str = ""
+
+
+class Proposals(Protocol):
+    """What may be searched: a sub-space a method."""
+
+    @property
+    def methods(self) -> Sequence[str]:
+        """The methods, in the user's order."""
+        ...
+
+    def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
+        """A method's dimensions by parameter name; the same name in two methods has the same distribution."""
+        ...
+
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
+        """A point as it will be built, at or under the budget. A pure function of its arguments."""
+        ...
+
+    def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """The first trials: (method, params) of uniform plans inside the budget, from large to small."""
+        ...
+
+    def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
+        """A method's own first points, before its sampler decides: sound settings at targets spread over the range."""
+        ...
+
+    def takes_plans(self, method: str) -> bool:
+        """Whether plans that other methods built can be points of its sub-space."""
+        ...
+
+    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
+        """A plan that some method built, as a point of another method's sub-space; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How trials are chosen.
+
+    Attributes:
+        sampler: `linear`, `tpe`, `nsga2`, `gp`, `random` or `qmc`.
+        seed: The study's seed.
+        mode: `pareto` (quality and cost) or `target` (quality alone).
+        shares: Parts of the trials by method, set by the user; empty lets the gains decide.
+    """
+
+    sampler: str = "linear"
+    seed: int = 0
+    mode: Mode = "pareto"
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}; got {self.sampler!r}")
+        if self.mode not in ("pareto", "target"):
+            raise ValueError(f"mode must be pareto or target; got {self.mode!r}")
+
+
+def derived_seed(seed: int, number: int, purpose: str = "") -> int:
+    """A seed of 32 bits for one purpose of one trial, from the study's seed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}:{purpose}".encode()).digest()[:4], "big")
+
+
+class Chooser:
+    """Chooses trials for one study.
+
+    Args:
+        proposals: What may be searched.
+        choice: How.
+
+    Raises:
+        ValueError: there is no method, or the shares do not fit the methods.
+    """
+
+    def __init__(self, proposals: Proposals, choice: Choice):
+        if not proposals.methods:
+            raise ValueError("a search needs at least one method")
+        if choice.shares:
+            fixed_shares(proposals.methods, choice.shares)
+        self.proposals, self.choice = proposals, choice
+        self._history = History(proposals.translate, proposals.takes_plans)
+        self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}  # one for all trials: 60 dimensions are kilobytes
+        self._ladder: Sequence[tuple[str, Mapping[str, Any]]] | None = None
+
+    def next(self, records: Sequence[TrialRecord], number: int) -> NewTrial:
+        """The trial to make as `number`, given what is known.
+
+        Args:
+            records: The trials it may know of, by number.
+            number: Its own number.
+
+        Returns:
+            The trial, decoded. Its `identity` may equal an earlier trial's when drawing again did not help.
+        """
+        known = {record.new.identity for record in records if record.state != "FAIL"} - {""}
+        return self._rung_of_ladder(records, number, known) or self._sampled(records, number, known)
+
+    def _rung_of_ladder(self, records: Sequence[TrialRecord], number: int, known: set[str]) -> NewTrial | None:
+        used = [r.new.origin.removeprefix(LADDER) for r in records if r.new.origin.startswith(LADDER)]
+        first = 1 + max(map(int, used), default=-1)
+        if self._ladder is None:
+            self._ladder = self.proposals.ladder()
+        for index, (method, params) in list(enumerate(self._ladder))[first:]:
+            new = self._decoded(method, params, number, f"{LADDER}{index}", {})
+            if new.identity not in known:  # coarse channels can make two rungs of the ladder the same network
+                return new
+        return None
+
+    def _sampled(self, records: Sequence[TrialRecord], number: int, known: set[str]) -> NewTrial:
+        draw = self._seed(number, "method") / 2**32
+        method = choose_method(records, self.proposals.methods, self.choice.shares, draw)
+        index = len(sampled(records, method))
+        starts, space = self.proposals.starts(method), self._space(method)
+        target = self._target(records, space, self._seed(number, "target") / 2**32)
+        if index < len(starts):
+            at = {TARGET: target} if index and target is not None else {}
+            return self._decoded(method, {**starts[index], **at}, number, START, {})
+        history = self._history.seen(records, method, space)
+        new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler", target)
+        for again in range(REDRAWS):
+            if new.identity not in known:
+                break
+            # the sampler itself may know other points that are good; one that has no other is left for random ones
+            sampler = self.choice.sampler if again < REDRAWS // 2 else "random"
+            new = self._proposed(sampler, method, history, space, number, index, f"again {again}")
+        return new
+
+    def _target(
+        self, records: Sequence[TrialRecord], space: Mapping[str, BaseDistribution], turn: float
+    ) -> float | None:
+        """Where the front has its widest gap; None where no target is chosen, or there is no front yet."""
+        kind = space.get(TARGET)
+        points_N2 = np.array([(r.quality, r.cost) for r in records if r.scored], dtype=float).reshape(-1, 2)
+        if not isinstance(kind, FloatDistribution) or len(np.unique(points_N2[:, 1])) < 2:
+            return None
+        best = {tuple(point) for point in points_N2[pareto.non_dominated(points_N2)]}
+        ended = [r for r in records if r.finished and (r.quality, r.cost) not in best]
+        running = [r.new.target for r in records if not r.finished]
+        return widest_gap(points_N2, [r.new.target for r in ended], running, kind.low, kind.high, turn)
+
+    def _proposed(
+        self,
+        sampler: str,
+        method: str,
+        history: Sequence[Seen],
+        space: Mapping[str, BaseDistribution],
+        number: int,
+        index: int,
+        purpose: str,
+        target: float | None = None,
+    ) -> NewTrial:
+        """One sampler's proposal at a target; at a drawn one where none is given."""
+        choice, seed = self.choice, self._seed(number, purpose)
+        ratios = [name for name in space if name.startswith(RATIO)] if sampler == RATIO_MODEL else []
+        asked = {name: distribution for name, distribution in space.items() if name not in ratios}
+        params: dict[str, Any] = {}
+        state: Mapping[str, Any] = {}
+        if set(asked) - {TARGET}:
+            own = [replace(seen, params={name: seen.params[name] for name in asked}) for seen in history]
+            params, state = suggest(sampler, own, asked, seed, choice.seed, index, choice.mode == "pareto")
+            params |= self._kept(method, params, index, seed)
+        if TARGET in space:
+            turn = derived_seed(choice.seed, 0, f"targets {method}") if purpose == "sampler" else seed
+            params[TARGET] = target or drawn_target(space[TARGET], index, turn)
+        if ratios:
+            params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed)
+        return self._decoded(method, params, number, sampler, state)
+
+    def _kept(self, method: str, params: Mapping[str, Any], index: int, seed: int) -> dict[str, Any]:
+        """Settings that stay at their defaults: while a method has few trials, all but two."""
+        start = next(iter(self.proposals.starts(method)), {})
+        names = [name for name in params if name in start and name not in (TARGET, BITS)]
+        if index >= FREE_AFTER or len(names) <= CHANGED:
+            return {}
+        changed = set(np.random.default_rng(seed).choice(names, CHANGED, replace=False).tolist())
+        return {name: start[name] for name in names if name not in changed}
+
+    def _space(self, method: str) -> Mapping[str, BaseDistribution]:
+        if method not in self._spaces:
+            self._spaces[method] = self.proposals.distributions(method)
+        return self._spaces[method]
+
+    def _seed(self, number: int, purpose: str) -> int:
+        return derived_seed(self.choice.seed, number, purpose)
+
+    def _decoded(
+        self, method: str, params: Mapping[str, Any], number: int, origin: str, state: Mapping[str, Any]
+    ) -> NewTrial:
+        decoded = self.proposals.decode(method, params, self._seed(number, "decode"))
+        space = self._space(method)
+        if set(decoded.params) != set(space):
+            raise ValueError(f"{method}: decode gave {sorted(decoded.params)}, the sub-space has {sorted(space)}")
+        return NewTrial(
+            method=method,
+            params=decoded.params,
+            distributions=space,
+            target=decoded.target,
+            origin=origin,
+            request={
+                "settings": decoded.settings,
+                "cost": decoded.cost,
+                "widths": decoded.widths,
+                "bits": decoded.bits,
+            },
+            identity=decoded.identity,
+            sampler_state=state,
+        )
+
+
+def drawn_target(distribution: BaseDistribution, index: int, seed: int) -> float:
+    """The target of a method's proposal `index`: a sequence that fills the range evenly, however far it comes.
+
+    Van der Corput's sequence in base 2, turned by the seed, on the logarithm of the range.
+    """
+    assert isinstance(distribution, FloatDistribution)
+    unit, part, rest = seed / 2**32, 0.5, index
+    while rest:
+        unit, part, rest = unit + part * (rest & 1), part / 2, rest >> 1
+    return float(distribution.high * (distribution.low / distribution.high) ** (unit % 1.0))
+
+
+def _ratios(
+    history: Sequence[Seen], space: Mapping[str, BaseDistribution], target: float | None, seed: int
+) -> dict[str, float]:
+    """Ratios by our own model of what was trained."""
+    ended = [(seen, seen.values) for seen in history if seen.values is not None]
+    points_NG = np.log([[seen.params[name] for name in space] for seen, _ in ended]).reshape(-1, len(space))
+    values_N2 = np.array([values for _, values in ended], dtype=float).reshape(-1, 2)
+    at = target or (float(np.median(values_N2[:, 1])) if len(ended) else 1.0)
+    found_G = np.exp(propose(points_NG, values_N2[:, 1], values_N2[:, 0], at, np.random.default_rng(seed)))
+    ranges = [(kind.low, kind.high) for kind in space.values() if isinstance(kind, FloatDistribution)]
+    return {
+        name: float(np.clip(ratio, low, high)) for name, ratio, (low, high) in zip(space, found_G, ranges, strict=True)
+    }

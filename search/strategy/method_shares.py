@@ -1,0 +1,110 @@
+"""Which method gets the next trial: equally at first, then by what it is worth to the front, at least a tenth."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..records.ledger import TrialRecord
+from . import pareto
+
+EQUAL_ROUNDS = 3  # trials a method gets before gains are compared
+FLOOR = 0.1
+LADDER = "ladder:"
+
+
+def sampled(records: Sequence[TrialRecord], method: str) -> list[TrialRecord]:
+    """A method's trials that a sampler chose: all but the ladder's."""
+    return [r for r in records if r.new.method == method and not r.new.origin.startswith(LADDER)]
+
+
+def gains(records: Sequence[TrialRecord], methods: Sequence[str]) -> dict[str, float]:
+    """What the front would lose without each method, a trial.
+
+    Args:
+        records: The study's trials by number.
+        methods: The methods' names.
+
+    Returns:
+        By method, the hypervolume that is gone when the trials that its sampler chose are taken out, over their number;
+        objectives by their range over the study. What a trial adds when it comes would not do: while the front is
+        coarse every trial adds something, whatever its method.
+    """
+    scored = [r for r in records if r.scored]
+    if len(scored) < 2:
+        return dict.fromkeys(methods, 0.0)
+    points_N2 = np.array([(r.quality, r.cost) for r in scored], dtype=float)
+    low, span = points_N2.min(axis=0), np.ptp(points_N2, axis=0)
+    unit_N2 = (points_N2 - low) / np.where(span > 0, span, 1.0)
+
+    def volume(kept_N: np.ndarray) -> float:
+        left_N2 = unit_N2[kept_N]
+        return pareto.hypervolume(left_N2[pareto.non_dominated(left_N2)], (1.1, 1.1)) if len(left_N2) else 0.0
+
+    whole, found = volume(np.ones(len(scored), dtype=bool)), {}
+    for method in methods:
+        own = {r.number for r in sampled(records, method) if r.finished}
+        without = volume(np.array([r.number not in own for r in scored]))
+        found[method] = (whole - without) / len(own) if own else 0.0
+    return found
+
+
+def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+    """The shares that the user set, to sum 1; methods not named share what is left.
+
+    Raises:
+        ValueError: a name is no method, a share is negative, or they sum to more than 1 (or to 0).
+    """
+    unknown = sorted(set(given) - set(methods))
+    if unknown:
+        raise ValueError(f"--share names {unknown[0]!r}, which is not searched; methods: {', '.join(methods)}")
+    total = sum(given.values())
+    others = [method for method in methods if method not in given]
+    if (
+        any(not (math.isfinite(s) and s >= 0) for s in given.values())
+        or total > 1 + 1e-9
+        or (total <= 0 and not others)
+    ):
+        raise ValueError(f"--share gives each method a part, 0 to 1, together at most 1; got {dict(given)}")
+    rest = max(0.0, 1 - total) / len(others) if others else 0.0
+    shares = {method: given.get(method, rest) for method in methods}
+    return {method: share / sum(shares.values()) for method, share in shares.items()}
+
+
+def choose_method(
+    records: Sequence[TrialRecord], methods: Sequence[str], given: Mapping[str, float], draw: float
+) -> str:
+    """The method of the next sampled trial.
+
+    Args:
+        records: The study's trials by number.
+        methods: The methods, in the user's order.
+        given: The user's shares; with any, they alone decide.
+        draw: A number in [0, 1) from the trial's seed.
+
+    Returns:
+        Its name: with shares given, the method furthest behind its share; else the one with the fewest trials
+        until each has 3, then one that is behind a tenth of all (the ladder's count for the method that made them),
+        then one drawn by what the front would lose without it.
+    """
+    counts = {method: len(sampled(records, method)) for method in methods}
+    total = sum(counts.values())
+    if given:
+        shares = fixed_shares(methods, given)
+        return max(methods, key=lambda method: shares[method] * (total + 1) - counts[method])
+    floor = min(FLOOR, 1 / len(methods))
+    tried = {method: sum(record.new.method == method for record in records) for method in methods}
+    newest = min(methods, key=lambda method: tried[method])
+    if tried[newest] < EQUAL_ROUNDS:
+        return newest
+    if tried[newest] < floor * len(records):
+        return newest
+    gained = gains(records, methods)
+    all_gained = sum(gained.values())
+    free = 1 - floor * len(methods)
+    edge = 0.0
+    for method in methods:
+        edge += floor + free * (gained[method] / all_gained if all_gained > 0 else 1 / len(methods))
+        if draw < edge:
+            return method
+    return methods[-1]

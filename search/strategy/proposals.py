@@ -1,0 +1,143 @@
+"""What the chooser may propose: the spaces of all methods under one budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+
+from ...gan_models.pruning.catalog import fixed_for, method_spec
+from ...spaces.methods import BITS, RATIO, TARGET, MethodSpace
+from ...spaces.widths import WidthSpace, ladder
+from .chooser import Decoded
+
+# The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
+# even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
+LOWEST_SHARE = 1 / 8
+_BINDS = 0.98  # of the budget: plans that come that close to it are at the budget
+N_STARTS = 8  # trials of a learned method at its default settings, before these are searched
+
+
+@dataclass(frozen=True)
+class SpaceProposals:
+    """Sub-spaces of methods over one space of widths.
+
+    Attributes:
+        widths: The space of widths, which prices plans.
+        budget: The bound on the first cost, in its unit.
+        methods: The methods that compete.
+        n_ladder: Uniform plans that are tried first.
+        fixed_target: Whether every trial aims at the budget itself.
+        bits: What plans may be stored in; the ladder and each method's first points take them in turn.
+        per_channel: Whether 8-bit weights have a scale an output channel.
+        fixed: Settings that the study fixes, by `method.setting`: no dimensions.
+    """
+
+    widths: WidthSpace
+    budget: float
+    methods: tuple[str, ...]
+    n_ladder: int = 8
+    fixed_target: bool = False
+    bits: tuple[int, ...] = (32,)
+    per_channel: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lowest(self) -> float:
+        """The lowest target that is drawn; plans of all bits can meet it."""
+        cheapest = max(space.cheapest() for space in self._spaces)
+        return min(self.highest, max(self.highest * LOWEST_SHARE, 1.001 * cheapest))
+
+    @cached_property
+    def highest(self) -> float:
+        """The highest target that is drawn: the budget, or the most that a plan costs which meets the others too."""
+        dearest = max(space.dearest(self.budget) for space in self._spaces)
+        return self.budget if dearest > _BINDS * self.budget else dearest
+
+    @property
+    def _spaces(self) -> list[WidthSpace]:
+        return [self.widths.stored(bits, self.per_channel) for bits in self.bits]
+
+    def space(self, method: str) -> MethodSpace:
+        """One method's sub-space."""
+        return MethodSpace(
+            method, self.widths, self.lowest, self.highest, self.fixed_target, self.bits, self.per_channel,
+            tuple(fixed_for(method, self.fixed)),
+        )  # fmt: skip
+
+    def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
+        """Its dimensions."""
+        return self.space(method).distributions()
+
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
+        """The plan or target that a point means. `seed` is not used: decoding draws nothing."""
+        point = self.space(method).decode(params)
+        identity = ""
+        if point.widths is not None:
+            # `uniform` and `widths` that come to the same widths train the same network.
+            known = [sorted(point.widths.items()), dict(point.settings)]
+            text = json.dumps(known if point.bits == 32 else [*known, point.bits])
+            identity = "given:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        return Decoded(
+            params=point.params,
+            settings=point.settings,
+            target=point.target,
+            cost=self.widths.cost,
+            widths=point.widths,
+            bits=point.bits,
+            identity=identity,
+        )
+
+    def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Uniform plans from the budget down; without a method that takes widths, each method in turn."""
+        given = [method for method in self.methods if method_spec(method).widths == "given"]
+        starters = [m for m in given if not method_spec(m).searches_ratios][:1] or given[:1] or list(self.methods)
+        top = self.highest
+        if self.widths.bounds:  # above it uniform plans are all the same one
+            top = max(self.lowest, *(space.price(space.uniform(top)) for space in self._spaces))
+        targets = ladder(self.lowest, top, 1 if self.fixed_target else self.n_ladder)
+        return [
+            (method, self.space(method).defaults(target, bits))
+            for i, target in enumerate(targets)
+            for method, bits in [(starters[i % len(starters)], self.bits[i // len(starters) % len(self.bits)])]
+        ]
+
+    def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
+        """Learned methods at their default settings, at eight targets from the budget down; none for given widths.
+
+        Random settings are poor ones as a rule: without these a short study says nothing of a method.
+        """
+        if method_spec(method).widths == "given":
+            return []
+        targets = ladder(self.lowest, self.highest, 1 if self.fixed_target else N_STARTS)
+        return [self.space(method).defaults(t, self.bits[i % len(self.bits)]) for i, t in enumerate(targets)]
+
+    def takes_plans(self, method: str) -> bool:
+        """Whether plans that other methods built can be points of its sub-space: where it searches ratios."""
+        return method_spec(method).searches_ratios
+
+    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
+        """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""
+        if not self.takes_plans(to) or set(widths) != set(self.widths.form.names):
+            return None
+        point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
+        if len(self.bits) > 1:
+            point[BITS] = bits
+        return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.highest)}
+
+
+def ladder_size(trials: int, methods: Sequence[str]) -> int:
+    """Plans of the ladder for a study of so many trials, 2 to 8.
+
+    A half of the trials where all methods are given their widths: below 30 trials or so most of a front is then the
+    ladder's. A fifth, from 9 trials on at least three, where methods learn widths: these are ahead of uniform plans
+    from their first trial on.
+    """
+    learns = any(method_spec(method).widths == "learned" for method in methods)
+    wanted = max(trials // 5, min(3, trials // 3)) if learns else trials // 2
+    return max(2, min(8, wanted))

@@ -1,0 +1,115 @@
+"""Looks at a trial's networks while they train: their health, on record, and the reason to end the trial early."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.features.encoders import NonFiniteImages
+from ...evaluators.quality.collapse import Health, HealthLimits
+from ...evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
+from ...gan_models.data.dataset import in_order
+from ...gan_models.tasks.task import Network
+from ..artifacts.study_folder import read_json, write_json
+from .context import Bench
+
+FILE = "health.json"
+IMAGES = 16
+# Where a discriminator's raw score says "real", by adversarial loss.
+BOUNDARIES = {"lsgan": 0.5, "hinge": 0.0, "vanilla": 0.0}
+
+
+class HealthWatch:
+    """The health of one trial's training, on a fixed batch of training images.
+
+    Every look goes to the trial's folder before it counts, so that an interrupted trial keeps its record and the
+    reason for its end. Nothing that the training depends on is touched.
+
+    Args:
+        bench: The study's.
+        limits: What ends a trial.
+        workspace: The trial's folder.
+        first: Steps before which nothing is ended.
+    """
+
+    def __init__(self, bench: Bench, limits: HealthLimits, workspace: Path, first: int) -> None:
+        self.bench, self.limits, self.first = bench, limits, first
+        self._path = workspace / FILE
+        kept = read_json(self._path) or {}
+        self.entries = [Health.from_json(entry) for entry in kept.get("entries", ())]
+        self.reason: str | None = kept.get("reason")
+        self._batch: dict[str, Tensor] | None = None
+        self._teacher: dict[str, tuple[float, float]] = {}
+
+    def look(
+        self, step: int, generators: Mapping[str, nn.Module], discriminators: Mapping[str, nn.Module]
+    ) -> str | None:
+        """Takes the record of a step; the reason to end the trial there, or None.
+
+        Args:
+            step: Steps done, pruning included.
+            generators: All of the task, in eval mode.
+            discriminators: The same.
+
+        Raises:
+            NonFiniteImages: An output holds NaN or infinity.
+        """
+        self.entries, self.reason = [entry for entry in self.entries if entry.step < step], None
+        batch, task = self._images(), self.bench.task()
+        heard = {name: _Listening(discriminators[name]) for name in task.generator_names}
+        with torch.no_grad():
+            outputs = task.generate(generators, batch)
+            for name, images in outputs.items():
+                if not bool(torch.isfinite(images).all()):
+                    raise NonFiniteImages(f"output of {name} not finite (NaN or infinity) at step {step}")
+            task.discriminator_loss(outputs, heard, batch)
+        boundary = BOUNDARIES[str(task.settings_json()["adversarial"])]
+        for name in self.bench.names:
+            real, generated = heard[name].scores
+            found = Health(
+                step,
+                name,
+                accuracy_of(real, True, boundary),
+                accuracy_of(generated, False, boundary),
+                diversity_of(outputs[name]),
+                self._teacher[name][0],
+                duplicates_of(outputs[name]),
+                self._teacher[name][1],
+            )
+            self.entries.append(found)
+            if self.reason is None and step >= self.first:
+                self.reason = self.limits.verdict(found)
+        write_json(self._path, {"entries": self.record(), "reason": self.reason})
+        return self.reason
+
+    def record(self) -> list[dict[str, Any]]:
+        """Every look so far, for the trial's record."""
+        return [entry.to_json() for entry in self.entries]
+
+    def _images(self) -> dict[str, Tensor]:
+        """The fixed batch, where the networks are; the first time, the teacher's outputs for it are looked at."""
+        if self._batch is None:
+            batch = next(iter(in_order(self.bench.train_data, IMAGES, IMAGES)))
+            device = self.bench.device
+            self._batch = {name: value.to(device) if value.dim() else value for name, value in batch.items()}
+            teacher = {name: model.to(device) for name, model in self.bench.generators.items()}
+            with torch.no_grad():
+                outputs = self.bench.task().generate(teacher, self._batch)
+            self._teacher = {name: (diversity_of(images), duplicates_of(images)) for name, images in outputs.items()}
+        return self._batch
+
+
+class _Listening:
+    """A discriminator that keeps its scores; a task asks it for the real images first, then for the generated."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.scores: list[Tensor] = []
+
+    def __call__(self, images: Tensor) -> Tensor:
+        self.scores.append(self.network(images))
+        return self.scores[-1]

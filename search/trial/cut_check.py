@@ -1,0 +1,119 @@
+"""Whether the network that was cut is the one that was planned, and what it costs, counted on the network itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.cost.activation_memory import peak_activation_bytes
+from ...evaluators.cost.counters import count_cost
+from ...evaluators.measurement import Measurement
+from ...gan_models.costs.cost_form import LATENCY, stored_cost
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.groups.surgery import copy_network
+from ...gan_models.pruning.gates import gated_call, plan_gates
+from ...gan_models.pruning.method import Pruned
+from ...gan_models.quantization.fake_quant import quantised_bytes
+from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
+from ...spaces.budget import UNITS
+from ..records.messages import TrialRequest
+from ..setup.pruned_generators import examples
+from .context import Bench
+
+PEAK = "peak_activation_bytes"
+# Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.
+SAME = 1e-6
+
+
+class CutMismatch(RuntimeError):
+    """The cut network is not the one that was planned."""
+
+
+@dataclass(frozen=True)
+class CutCheck:
+    """What a cut network costs.
+
+    Attributes:
+        counted: By the names that budgets use, one image; `latency_ms` is predicted.
+        costs: The same and the peak activation memory, as measurements.
+        record: For the trial's record: operators that no count holds, and what the second counter has no rule for.
+    """
+
+    counted: Mapping[str, float]
+    costs: tuple[Measurement, ...]
+    record: Mapping[str, Any]
+
+
+def cost_as_stored(cost: str, quantised: QuantSettings | None) -> str:
+    """The cost form's name of a cost, as the network will be stored."""
+    return stored_cost(cost, quantised.bits, quantised.per_channel) if quantised else cost
+
+
+def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
+    """The peak activation memory of one image."""
+    how = "largest sum of live tensors in an eager forward pass of one image, weights not counted"
+    return Measurement(PEAK, float(peak_activation_bytes(model, inputs)), "bytes", protocol=how)
+
+
+def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
+    """Costs of the cut network by an independent count, after making sure that it is what was planned.
+
+    Raises:
+        CutMismatch: Predicted and counted costs differ, the cost is above the target, or gated and cut differ.
+    """
+    form = bench.groups.form
+    widths = form.widths(pruned.plan.widths)
+    inputs = examples(bench.config)
+    cost = count_cost(pruned.model, inputs)
+    counted = {
+        "macs": float(cost.macs),
+        "macs_published": float(cost.macs_published),
+        "params": float(cost.params),
+        "bytes": float(cost.bytes),
+    }
+    for name, value in counted.items():
+        predicted = float(form.predict(widths, name))
+        if predicted != value:
+            raise CutMismatch(f"predicted {name} {predicted:.0f} is not the cut network's {value:.0f}")
+    how = dict.fromkeys(counted, "counted on the cut network, one image")
+    if pruned.quantised:
+        predicted = float(form.predict(widths, cost_as_stored("bytes", pruned.quantised)))
+        counted["bytes"] = float(quantised_bytes(pruned.model, pruned.quantised))
+        how["bytes"] += f", stored in {pruned.quantised.bits} bits"
+        if predicted != counted["bytes"]:
+            raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantised network's {counted['bytes']:.0f}")
+    units = UNITS | {"macs_published": "MACs"}
+    costs = [Measurement(name, value, units[name], protocol=how[name]) for name, value in counted.items()]
+    if (model := bench.latency_model) is not None and bench.latency is not None:
+        counted[LATENCY] = float(model.predict(widths, cost_as_stored(LATENCY, pruned.quantised)))
+        bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
+        costs.append(bench.latency.predicted(counted[LATENCY], bits))
+    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
+        raise CutMismatch(f"{request.cost} {counted[request.cost]:.6g} is above the target {request.target:.6g}")
+    if not pruned.steps:
+        _check_outputs(bench, pruned.model, pruned.plan)
+    record = {
+        "uncounted": dict(cost.uncounted),
+        "missed_by_thop": dict(cost.missed_by_thop),
+        "counters_agree": cost.counters_agree,
+    }
+    return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
+
+
+def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
+    """A network that was only cut must give what the gated teacher gives."""
+    teacher = copy_network(bench.joined(bench.generators)).cpu().double().eval()
+    inputs = tuple(x.double() for x in examples(bench.config))
+    with torch.no_grad():
+        gated = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, inputs[0]), *inputs)
+        outputs = copy_network(small).cpu().double().eval()(*inputs)
+    for expected, output in zip(
+        *(made if isinstance(made, tuple) else (made,) for made in (gated, outputs)), strict=True
+    ):
+        difference = float((output - expected).abs().max())
+        if not difference <= SAME * max(1.0, float(expected.abs().max())):
+            raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")

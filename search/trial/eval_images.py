@@ -1,0 +1,84 @@
+"""Which images a quality is measured on: a study's test inputs, and the real images of its protocol.
+
+Shapes: M real images, d features.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...evaluators.features.cache import cached_sample
+from ...evaluators.features.encoders import Encoder
+from ...evaluators.features.sample import FeatureSample
+from ...gan_models.data.dataset import DataSpec, ImageSet, fingerprint, in_order, open_split
+
+EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
+TEST_VS_TEST = "test-vs-test"
+# Protocol -> the splits that its real images come from.
+SPLITS = {TEST_VS_TEST: ("test",), "test-vs-train+test": ("train", "test"), "test-vs-train": ("train",)}
+_SOURCE, _GOAL = {"AtoB": "A", "BtoA": "B"}, {"AtoB": "B", "BtoA": "A"}
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """The real images of one generator: which split of which data, and how many.
+
+    Attributes:
+        spec: The data.
+        network: The generator whose outputs they are compared with.
+        protocol: A name of `config.PROTOCOLS`.
+        limit: Most images of the test split; 0 for all. Training images are all taken.
+    """
+
+    spec: DataSpec
+    network: str
+    protocol: str = TEST_VS_TEST
+    limit: int = 0
+
+    def features(self, encoder: Encoder, device: torch.device | str, content: str = "") -> FeatureSample:
+        """Their features, from the cache or computed once.
+
+        Args:
+            encoder: Of the quality.
+            device: Where it runs.
+            content: The data's fingerprint, where it is known already.
+        """
+        how = {name: value for name, value in self.spec.to_json().items() if name not in ("source", "flip", "strict")}
+        reading = json.dumps([how, self.network, self.protocol, self.limit], sort_keys=True)
+        return cached_sample(
+            lambda: (images.to(device) for images in self.batches()),
+            encoder,
+            content or fingerprint(self.spec),
+            reading,
+            device,
+        )
+
+    def batches(self) -> Iterator[Tensor]:
+        """The images (n, 3, H, W), each one once, not augmented."""
+        # Training images are read like test images: at the size that is compared, without room for a crop.
+        spec = replace(self.spec, load_size=None)
+        for split in SPLITS[self.protocol]:
+            data = open_split(spec, split)
+            key = "target" if self.spec.task != "unpaired" else _GOAL[self.network]
+            for batch in in_order(data, EVAL_BATCH, _limited(data.count(key), self.limit if split == "test" else 0)):
+                yield batch[key]
+
+
+def inputs_of_test(data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:
+    """Test entries in order, each input of this generator once, at most `limit` (0: all)."""
+    key = "target" if data.spec.task != "unpaired" else _SOURCE[network]
+    return in_order(data, EVAL_BATCH, _limited(data.count(key), limit))
+
+
+def target_of(batch: Mapping[str, Tensor], network: str) -> Tensor:
+    """The real images of a batch of the domain that the generator paints in."""
+    return batch["target"] if "target" in batch else batch[_GOAL[network]]
+
+
+def _limited(count: int, limit: int) -> int:
+    return min(count, limit) if limit else count

@@ -1,0 +1,128 @@
+"""Measures a study's finalists alone on the machine, after the search: what was predicted meets the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.cost.device import COMMAND, this_device
+from ...evaluators.cost.latency import Effort, MachineBusy, Timing
+from ...evaluators.cost.runtimes import Measurer, RuntimeUnavailable
+from ...evaluators.measurement import Measurement
+from ...gan_models.checkpoints.checkpoint import load_into
+from ...gan_models.export.onnx_float import export_fixed
+from ...gan_models.export.onnx_int8 import export_int8_fixed
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.groups.surgery import cut
+from ...gan_models.training.loop import best_device
+from ..artifacts.study_folder import read_json
+from ..config import StudyConfig
+from ..latency.predictor import open_latency
+from ..latency.profile import LatencyProfile
+from ..setup.pruned_generators import examples, new_network
+from .context import groups_of
+
+Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
+MEASURE = "ganprune.search.trial.finalists:measure"
+EFFORT = Effort(warm_up=0.5, seconds=2.0, samples=20)
+
+
+@dataclass(frozen=True)
+class FinalistsRequest:
+    """What is to be measured; JSON both ways, because it may go to a Ray task.
+
+    Attributes:
+        study: The study's configuration.
+        folder: The study's files.
+        artifacts: Trial number -> its artifact (`path`, `plan`), as recorded.
+        command: Template of the command that reaches a remote device; empty where the device is this machine.
+    """
+
+    study: Mapping[str, Any]
+    folder: str
+    artifacts: Mapping[int, Mapping[str, Any]]
+    command: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        artifacts = {str(number): dict(artifact) for number, artifact in self.artifacts.items()}
+        return {"study": dict(self.study), "folder": self.folder, "artifacts": artifacts, "command": self.command}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FinalistsRequest:
+        """What `to_json` wrote."""
+        artifacts = {int(number): artifact for number, artifact in data["artifacts"].items()}
+        return cls(data["study"], str(data["folder"]), artifacts, str(data["command"]))
+
+
+def measure(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A `FinalistsRequest` as JSON -> trial number -> Measurement as JSON; runs in a Ray task, or here."""
+    found = measure_finalists(FinalistsRequest.from_json(given))
+    return {str(number): measurement.to_json() for number, measurement in found.items()}
+
+
+def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -> dict[int, Measurement]:
+    """Times each finalist's generator with its weights, one after the other.
+
+    Args:
+        request: What to measure.
+        timer: Times a network; None takes the profile's runtime on this machine, or the request's command.
+
+    Returns:
+        Trial number -> latency in ms; absent with the reason where it could not be measured.
+    """
+    config = StudyConfig.from_json(request.study)
+    latency = open_latency(config)
+    if latency is None:
+        return {}
+    profile = latency.profile
+    reason = "" if timer is not None else _unreachable(profile, config, request.command)
+    if timer is None and not reason:
+        timer = measurer_for(profile, str(best_device(config.device)), request.command)
+    model = new_network(config).eval()
+    groups = groups_of(config, model)
+    name = profile.name("measured")
+    how = f"measured alone on {profile.device.describe()}"
+    found = {}
+    for number, artifact in request.artifacts.items():
+        folder = Path(request.folder)
+        try:
+            if timer is None:
+                raise RuntimeUnavailable(reason)
+            plan = ChannelPlan.from_json(read_json(folder / str(artifact["plan"])) or {})
+            small = cut(model, groups, plan)
+            load_into(small, folder / str(artifact["path"]))
+            inputs = tuple(torch.rand_like(x) for x in examples(config, profile.device.batch))
+            int8 = "quantisation" in artifact
+            timing = (in_8_bits(timer) if int8 else timer)(small, inputs)
+            found[number] = timing.measurement(name, f"{how}, in 8 bits" if int8 else how)
+        except (MachineBusy, RuntimeUnavailable, RuntimeError, ValueError) as error:
+            found[number] = Measurement.absent(name, "ms", " ".join(str(error).split())[:300], protocol=how)
+    return found
+
+
+def in_8_bits(timer: Measure) -> Measure:
+    """The same, of networks that run on integers."""
+    return replace(timer, export=export_int8_fixed) if isinstance(timer, Measurer) else timer
+
+
+def measurer_for(profile: LatencyProfile, device: str, command: str = "", effort: Effort = EFFORT) -> Measurer:
+    """What times networks as the profile's device does."""
+    own = profile.device
+    return Measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, export_fixed, command)
+
+
+def _unreachable(profile: LatencyProfile, config: StudyConfig, command: str) -> str:
+    """Why the profile's device cannot be measured on from here; empty where it can."""
+    own = profile.device
+    if own.runtime == COMMAND:
+        return "" if command else f"{own.cpu} is a remote device: give --device-command to measure on it"
+    here = this_device(own.runtime, own.threads, own.batch, str(best_device(config.device)) if own.gpu else "cpu")
+    if here == own:
+        return ""
+    return f"this machine ({here.describe()}) is not the profile's device ({own.describe()})"

@@ -1,0 +1,57 @@
+"""Trials whose generators run in 8 bits: quantised before fine-tuning, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from torch import Tensor, nn
+
+from ...gan_models.data.dataset import batches
+from ...gan_models.files.seeds import mixed
+from ...gan_models.quantization.calibration import Quantiser, calibrate
+from ...gan_models.quantization.settings import Quantisation, QuantSettings
+from .context import Bench
+
+QUANTISATION = "quantisation.json"
+CALIBRATION_BATCHES = 8
+
+
+def training_inputs(bench: Bench, name: str, seed: int) -> Iterator[Tensor]:
+    """Batches of training data as generator `name` eats them, to calibrate with: eight of them."""
+    task, source = bench.task(), batches(bench.train_data, bench.config.recipe.batch_size, mixed(seed, 60))
+    try:
+        for batch in islice(source, CALIBRATION_BATCHES):
+            yield task.generate_input(batch, name).to(bench.device)
+    finally:
+        source.close()
+
+
+def quantise(
+    bench: Bench, generators: Mapping[str, nn.Module], settings: QuantSettings, seed: int
+) -> dict[str, Quantiser]:
+    """Makes the generators that are pruned run quantised, from ranges calibrated on training data.
+
+    Args:
+        bench: The study's.
+        generators: By name; those that are not pruned stay as they are.
+        settings: Bits and scheme.
+        seed: Of the data that ranges are calibrated on.
+    """
+    made = {}
+    for name in bench.names:
+        model = generators[name].to(bench.device)
+        start = calibrate(model, settings, training_inputs(bench, name, seed))
+        made[name] = Quantiser(model, settings, start)
+    return made
+
+
+def detach(quantisers: Mapping[str, Quantiser]) -> dict[str, Any]:
+    """Makes the generators float again; returns what they were run with, JSON by generator name."""
+    return {name: quantiser.detach().to_json() for name, quantiser in quantisers.items()}
+
+
+def read_quantisations(data: Mapping[str, Any]) -> dict[str, Quantisation]:
+    """What `detach` gave, by generator name. Raises ValueError."""
+    return {str(name): Quantisation.from_json(entry) for name, entry in data.items()}

@@ -1,0 +1,1 @@
+"""Exported generators: writing, card, verification, inference."""

@@ -1,0 +1,267 @@
+"""From a study to bundles: which trials may be exported, and the export itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from ...evaluators.cost.counters import count_macs
+from ...evaluators.measurement import Measurement
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.networks.catalog import example_input
+from ...gan_models.quantization.settings import Quantisation
+from ...search.artifacts.study_folder import StudyFolder, write_json
+from ...search.records.ledger import TrialRecord
+from ...search.setup.pruned_generators import own_measurements, pruned_names, sides_of
+from ...search.trial.cut_check import PEAK, peak_memory
+from ...spaces.budget import describe, parse_budget
+from ..database.reader import StudyRecord
+from ..results.outcome import SIMULATED, Outcome, measurements_of, named, outcome_of, point
+from .atomic_folder import fresh_folder
+from .bundle import SOURCE, Architecture, write_bundle
+from .card import Card, Parity
+from .int8_export import Int8Exports, bits_notes
+from .provenance import lineage, notes, versions
+from .trial_weights import full_network, left_whole, located, trial_generator, trial_quantisations
+
+FRONT = "front.json"
+
+
+class NotExportable(ValueError):
+    """A trial, or a study, from which nothing can be exported; one line that says what can."""
+
+
+def exportable(study: StudyRecord, number: int) -> TrialRecord:
+    """The trial of this number, if it may be exported: complete and inside the budget.
+
+    Raises:
+        NotExportable: No such trial, or its state does not allow it; the message lists those that can be.
+    """
+    if study.attributes.get(SIMULATED):
+        raise NotExportable(f"study {study.name} is simulated: nothing was trained, so there is nothing to export")
+    can = [trial.number for trial in study.trials if trial.scored]
+    offer = f"these can: {', '.join(map(str, can))}" if can else "no trial can yet"
+    trial = next((trial for trial in study.trials if trial.number == number), None)
+    if trial is None:
+        raise NotExportable(f"study {study.name} has no trial {number}; {offer}")
+    if trial.scored:
+        return trial
+    why = f" ({trial.stopped})" if trial.stopped else ""
+    if trial.state == "COMPLETE":
+        why = f" but {', '.join(trial.violated) or 'without a quality'}"
+    raise NotExportable(f"trial {number} of study {study.name} is {trial.state}{why} and cannot be exported; {offer}")
+
+
+def best_under(study: StudyRecord, budget: str) -> TrialRecord:
+    """The trial of the best quality whose cost is at or under a budget; of equals the cheaper one.
+
+    Args:
+        study: The study.
+        budget: As on the command line: `15%`, `2.5GMACs`, `1Mparams`, ...
+
+    Raises:
+        BudgetError: The text is no budget.
+        NotExportable: No trial is so cheap (the message names the cheapest), or none has that cost measured.
+    """
+    outcome = outcome_of(study)
+    wanted = parse_budget(budget, outcome.config.convention)
+    if not outcome.scored:
+        raise NotExportable(f"study {study.name} has no complete trial inside its budget yet")
+    if wanted.relative and wanted.cost not in outcome.dense:
+        raise NotExportable(f"the dense network's {wanted.cost} are not known any more; give an absolute budget")
+    limit = wanted.amount * (outcome.dense[wanted.cost] if wanted.relative else 1.0)
+    costs = {trial.number: cost_of(outcome, trial, wanted.cost) for trial in outcome.scored}
+    known = [(cost, trial) for trial in outcome.scored if (cost := costs[trial.number]) is not None]
+    if not known:
+        raise NotExportable(f"no trial of study {study.name} has its {wanted.cost} measured; give a budget in MACs")
+    under = [(point(trial)[0], cost, trial.number, trial) for cost, trial in known if cost <= limit * (1 + 1e-9)]
+    if under:
+        return min(under)[-1]
+    cost, trial = min(known, key=lambda entry: (entry[0], entry[1].number))
+    whole = outcome.dense.get(wanted.cost)
+    share = f", {100 * cost / whole:.3g}% of the dense network" if whole else ""
+    raise NotExportable(
+        f"no trial costs at most {budget} = {describe(limit, wanted.cost)}; the cheapest is trial {trial.number} "
+        f"with {describe(cost, wanted.cost)}{share}"
+    )
+
+
+def cost_of(outcome: Outcome, trial: TrialRecord, cost: str) -> float | None:
+    """One of a trial's costs by name; None where it was not measured."""
+    if cost == outcome.cost:
+        return trial.cost
+    found = named(measurements_of(trial), cost)
+    return None if found is None or found.reason else found.value
+
+
+def export_trial(
+    study: StudyRecord,
+    number: int,
+    artifacts_root: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    int8: bool = False,
+) -> Card:
+    """Writes one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
+
+    Args:
+        study: The study's record.
+        number: The trial.
+        artifacts_root: Folder of all studies' artifacts.
+        out: The bundle's folder.
+        overwrite: Whether a bundle that is there is replaced.
+        int8: Also write an int8 file of a trial that was trained in 32 bits; one of 8 bits always has one.
+
+    Returns:
+        The bundle's card; of two bundles that of the one whose files differ more.
+
+    Raises:
+        NotExportable: The trial is not complete, or over the budget.
+        ValueError: `out` exists.
+        ArtifactError: The trial's files are missing or not those of the record.
+        RuntimeError: The exported files do not give the generator's outputs.
+    """
+    trial = exportable(study, number)
+    return _Exporter(study, artifacts_root, int8).export(trial, out, overwrite)
+
+
+def export_front(
+    study: StudyRecord, artifacts_root: str | Path, out: str | Path, overwrite: bool = False, int8: bool = False
+) -> dict[int, Card]:
+    """Writes every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
+
+    Returns:
+        Cards by trial number, in the order of rising cost.
+
+    Raises:
+        NotExportable: There is no front yet.
+        ValueError, ArtifactError, RuntimeError: As `export_trial`.
+    """
+    exporter = _Exporter(study, artifacts_root, int8)
+    front = exporter.outcome.front
+    if not front:
+        raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
+    cards = {}
+    with fresh_folder(out, FRONT, overwrite) as folder:
+        for trial in front:
+            cards[trial.number] = exporter.export(trial, folder / f"trial-{trial.number}", False)
+        bundles = {
+            f"trial-{trial.number}": dict(zip(("quality", "cost"), point(trial), strict=True)) for trial in front
+        }
+        write_json(folder / FRONT, {"study": study.name, "cost": exporter.outcome.cost, "bundles": bundles})
+    return cards
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What goes into one bundle: a generator, its plan and groups at full width, and what was measured of it."""
+
+    name: str
+    model: nn.Module
+    full: nn.Module
+    plan: ChannelPlan
+    sizes: Mapping[str, int]
+    whole: Mapping[str, str]
+    measurements: tuple[Measurement, ...]
+    teacher: tuple[Measurement, ...]
+    quantised: Quantisation | None = None
+
+
+class _Exporter:
+    """What all exports of one study share: its network at full width and its groups."""
+
+    def __init__(self, study: StudyRecord, artifacts_root: str | Path, int8: bool) -> None:
+        self.study, self.outcome = study, outcome_of(study)
+        self.folder = StudyFolder(Path(artifacts_root), study.name)
+        self.located = located(self.outcome.config, self.folder)
+        self._full: tuple[nn.Module, ChannelGroups] | None = None
+        self.int8 = Int8Exports(study, self.outcome.config, self.located, self.folder, int8)
+
+    def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
+        config = self.outcome.config
+        if self._full is None:
+            self._full = full_network(self.located)
+        full, groups = self._full
+        model, plan = trial_generator(config, self.folder, trial, full, groups)
+        quantised = trial_quantisations(self.folder, trial)
+        whole, found, teacher = left_whole(config, full, groups), measurements_of(trial), self.outcome.teacher
+        timed = self.outcome.finalist(trial.number)
+        found = found if timed is None else (*found, timed)
+        sides = sides_of(self.located, groups)
+        if not sides:
+            (name,) = pruned_names(config)
+            return self._write(
+                trial,
+                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, quantised.get(name)),
+                out,
+                overwrite,
+            )
+        with fresh_folder(out, FRONT, overwrite) as folder:
+            cards = []
+            for side in sides:
+                part = _Part(
+                    side.name,
+                    model.get_submodule(side.name),
+                    full.get_submodule(side.name),
+                    side.plan_of(plan),
+                    side.groups.sizes,
+                    {group: str(reason) for group, reason in side.own(whole).items()},
+                    own_measurements(found, side.name),
+                    own_measurements(teacher, side.name),
+                    quantised.get(side.name),
+                )
+                cards.append(self._write(trial, part, folder / side.name, False))
+            write_json(folder / FRONT, {"study": self.study.name, "bundles": [side.name for side in sides]})
+        return max(cards, key=lambda card: math.inf if card.parity.onnx is None else card.parity.onnx)
+
+    def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
+        config = self.outcome.config
+        source = _source_of(self.located.model)
+        counted, dense = (_costs(model, config.example_shape()) for model in (part.model, part.full))
+
+        def card_of(parity: Parity) -> Card:
+            return Card(
+                costs=counted,
+                teacher_costs=dense,
+                measurements=part.measurements,
+                teacher_measurements=part.teacher,
+                lineage=lineage(self.outcome, trial, source, part.name),
+                versions=versions(),
+                parity=parity,
+                notes=notes(self.outcome, trial, source) + bits_notes(part.quantised),
+            )
+
+        int8 = self.int8.writer(part.model, part.name, part.quantised)
+        return write_bundle(out, self._architecture(part, source), part.model, card_of, source, overwrite, int8)
+
+    def _architecture(self, part: _Part, source: Path | None) -> Architecture:
+        config = self.outcome.config
+        model = config.model if source is None else f"{SOURCE}:{config.model.rpartition(':')[2]}"
+        return Architecture(
+            model=model,
+            arguments=dict(config.model_args),
+            input_shape=config.example_shape(),
+            task=config.task,
+            network=part.name,
+            plan=part.plan,
+            sizes=part.sizes,
+            whole=part.whole,
+            architecture=part.plan.architecture(model, config.model_args),
+        )
+
+
+def _source_of(model: str) -> Path | None:
+    """The file of a generator that was given as `path.py:function`; None for others."""
+    location, _, _ = model.rpartition(":")
+    return Path(location).expanduser() if location.endswith(".py") else None
+
+
+def _costs(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
+    example = example_input(shape)
+    costs = {name: float(value) for name, value in count_macs(model, example).items()}
+    return costs | {PEAK: peak_memory(model, (example,)).value}

@@ -1,0 +1,105 @@
+"""What a bundle's card says of where the generator comes from."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ...gan_models.quantization.settings import FULL_BITS
+from ...search.records.ledger import TrialRecord
+from ...search.strategy.chooser import derived_seed
+from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
+from ..resume_checks import accepted_changes
+from .bundle import SOURCE
+
+PACKAGES = ("ganprune", "torch", "onnx", "onnxruntime")
+
+
+def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: str) -> dict[str, Any]:
+    """Where a generator comes from: study, trial, method, settings, seeds, data and its hash.
+
+    Args:
+        outcome: Of the study.
+        trial: The trial.
+        source: The file of a generator from outside the catalog.
+        network: The generator's name in the task.
+    """
+    config, record = outcome.config, trial.attributes.get("record", {})
+    trained = record.get("same_as", trial.number)  # a repeated plan takes over the earlier trial's result
+    found = {
+        "study": outcome.study.name,
+        "trial": trial.number,
+        # of a file only its name: where it lay on somebody's disk is nobody's business
+        "model": config.model if source is None else f"{source.name}:{config.model.rpartition(':')[2]}",
+        "model_args": dict(config.model_args),
+        "task": config.task,
+        "network": network,
+        "method": trial.new.method,
+        "settings": dict(trial.new.request.get("settings", {})),
+        "bits": (record.get("quantised") or {}).get("bits", FULL_BITS),
+        "cost": outcome.cost,
+        "target": trial.new.target,
+        "chosen_by": trial.new.origin,
+        "architecture": trial.attributes.get("architecture", ""),
+        "budgets": list(config.budgets),
+        "convention": config.convention,
+        "seed": config.seed,
+        "trial_seed": derived_seed(config.seed, trained, "trial"),
+        "steps": dict(record.get("steps", {})),
+        "seconds": dict(trial.attributes.get("seconds", {})),
+        "data": config.data,
+        "direction": config.direction,
+        "image_size": config.image_size,
+        **_counted(outcome),
+        "n_eval": config.n_eval,
+        "protocol": config.protocol,
+        "data_sha256": (outcome.study.attributes.get(TEACHER) or {}).get("data", ""),
+        "teacher": (outcome.study.attributes.get(TEACHER) or {}).get("origin", ""),
+        "configuration": config.fingerprint(),
+        "study_made_with": outcome.study.attributes.get(VERSION, ""),
+    }
+    return found | ({"same_as": trained} if trained != trial.number else {})
+
+
+def _counted(outcome: Outcome) -> dict[str, int | str]:
+    """Images that there were; the configuration says it of built-in sets alone."""
+    config = outcome.config
+    drawn = {"train": config.n_train, "test": config.n_test} if config.data.startswith("builtin:") else {}
+    known = outcome.study.attributes.get(IMAGES) or drawn
+    return {f"n_{split}": known.get(split, "not recorded") for split in ("train", "test")}
+
+
+def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[str, ...]:
+    """What a user of the bundle must know besides."""
+    accepted = accepted_changes(outcome.study.attributes)
+    lines = [f"the study went on although something had changed, {line}" for line in accepted]
+    if over := outcome.over_when_measured(trial.number):
+        lines.append(f"the budget was met as predicted, not as measured: {over}")
+    uncounted = trial.attributes.get("record", {}).get("cost", {}).get("uncounted", {})
+    if uncounted:
+        calls = ", ".join(f"{name} x {n}" for name, n in uncounted.items())
+        lines.append(f"operators that ran and are in no MACs count: {calls}")
+    if outcome.config.teacher_train_mode:
+        lines.append(
+            "quality was measured in train mode (dropout and batch statistics, as upstream pix2pix tests); "
+            "the bundle's files run in eval mode and may score differently"
+        )
+    if source is not None:
+        lines.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name} in this bundle")
+    elif ":" in outcome.config.model:
+        module = outcome.config.model.partition(":")[0]
+        lines.append(f"loading the PyTorch network needs the package of {module}; the ONNX file needs nothing")
+    return tuple(lines)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that made a bundle."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

@@ -1,0 +1,134 @@
+"""The pruned generator of one trial, from the study's files, checked against its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...gan_models.checkpoints.checkpoint import load_into, sha256
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.groups.discovery import find_groups
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.groups.surgery import cut
+from ...gan_models.quantization.settings import FULL_BITS, Quantisation
+from ...search.artifacts.study_folder import StudyFolder, read_json
+from ...search.config import StudyConfig
+from ...search.records.ledger import TrialRecord
+from ...search.setup.pruned_generators import examples, new_network
+from ...search.trial.context import TEACHER as TEACHER_FILE
+from ...search.trial.context import groups_of
+from ...search.trial.quantized import read_quantisations
+from ..database.reader import StudyRecord
+from ..results.outcome import TEACHER
+
+
+class ArtifactError(RuntimeError):
+    """A trial's files are missing, or not those that its record names."""
+
+
+def located(config: StudyConfig, folder: StudyFolder) -> StudyConfig:
+    """The configuration with generator's source and latency profile where they lie now: artifacts may be moved."""
+    if config.latency_profile and not Path(config.latency_profile).expanduser().is_file():
+        profile = folder.path / "source" / Path(config.latency_profile).name
+        config = replace(config, latency_profile=str(profile)) if profile.is_file() else config
+    location, _, function = config.model.rpartition(":")
+    if not location.endswith(".py") or Path(location).expanduser().is_file():
+        return config
+    moved = folder.path / "source" / Path(location).name
+    return replace(config, model=f"{moved}:{function}") if moved.is_file() else config
+
+
+def full_network(config: StudyConfig) -> tuple[nn.Module, ChannelGroups]:
+    """What the study prunes at full width, with its groups as the study finds them."""
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+        model = new_network(config)
+    return model, groups_of(config, model)
+
+
+def left_whole(config: StudyConfig, model: nn.Module, groups: ChannelGroups) -> dict[str, str]:
+    """Groups of the network that the study's patterns leave whole, with the reason."""
+    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    every = find_groups(model, examples(config)).names
+    return {name: reasons.get(name, "left whole by the study") for name in every if name not in groups.names}
+
+
+def trial_generator(
+    config: StudyConfig, folder: StudyFolder, trial: TrialRecord, full: nn.Module, groups: ChannelGroups
+) -> tuple[nn.Module, ChannelPlan]:
+    """A trial's generator, in eval mode on the CPU, and its plan.
+
+    Args:
+        config: The study's configuration as recorded.
+        folder: The study's files.
+        trial: A trial with an artifact.
+        full: The generator at full width; not changed.
+        groups: Its groups.
+
+    Raises:
+        ArtifactError: Files are missing, or the weights' sha256 or the plan's hash is not the record's.
+    """
+    artifact = trial.attributes.get("artifact") or {}
+    if not {"path", "sha256", "plan"} <= set(artifact):
+        raise ArtifactError(f"trial {trial.number} of study {folder.study} kept no weights")
+    weights, plan_file = (_inside(folder, artifact[key]) for key in ("path", "plan"))
+    for path in (weights, plan_file):
+        if not path.is_file():
+            raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
+    if sha256(weights) != artifact["sha256"]:
+        raise ArtifactError(f"trial {trial.number}: {weights} is not the file in the record (its sha256 differs)")
+    try:
+        plan = ChannelPlan.from_json(read_json(plan_file) or {})
+        bits = (trial.attributes.get("record", {}).get("quantised") or {}).get("bits", FULL_BITS)
+        same = plan.architecture(config.model_name, config.model_args, bits) == trial.attributes.get("architecture")
+        if not same:
+            raise ArtifactError(f"trial {trial.number}: {plan_file} is not the plan in the record (its hash differs)")
+        small = cut(full, groups, plan)
+        load_into(small, weights)
+    except ValueError as error:
+        raise ArtifactError(f"trial {trial.number} cannot be rebuilt: {error}") from error
+    return small.eval(), plan
+
+
+def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Quantisation]:
+    """How a trial's generators were quantised, by name; empty for one of 32 bits.
+
+    Raises:
+        ArtifactError: The file is missing, or not that of the record.
+    """
+    artifact = trial.attributes.get("artifact") or {}
+    if "quantisation" not in artifact:
+        return {}
+    path = _inside(folder, artifact["quantisation"])
+    if not path.is_file():
+        raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
+    if sha256(path) != artifact.get("quantisation_sha256"):
+        raise ArtifactError(f"trial {trial.number}: {path} is not the file in the record (its sha256 differs)")
+    try:
+        return read_quantisations(read_json(path) or {})
+    except ValueError as error:
+        raise ArtifactError(f"trial {trial.number}: {path} cannot be read: {error}") from error
+
+
+def teacher_artifact(study: StudyRecord, folder: StudyFolder) -> Mapping[str, Any]:
+    """Return the teacher's artifact as `open_bench` takes it; its folder is found again if the artifacts were moved.
+
+    Raises:
+        ArtifactError: The study has no teacher yet.
+    """
+    artifact = study.attributes.get(TEACHER) or {}
+    if "sha256" not in artifact:
+        raise ArtifactError(f"study {study.name} has no teacher yet; `ganprune resume {study.name}` makes it")
+    here = (folder.teacher / TEACHER_FILE).is_file()
+    return {**artifact, "path": str(folder.teacher)} if here else artifact
+
+
+def _inside(folder: StudyFolder, relative: str) -> Path:
+    path = (folder.path / relative).resolve()
+    if not path.is_relative_to(folder.path.resolve()):
+        raise ArtifactError(f"the record names {relative!r}, which is outside the study's folder {folder.path}")
+    return path

@@ -1,0 +1,127 @@
+"""What this machine can and cannot do, and the cure."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "torch", "torchvision", "optuna", "ray", "numpy", "pandas", "sqlalchemy", "pytorch-fid", "thop", "safetensors",
+    "onnx", "onnxruntime",
+)  # fmt: skip
+LEAST_FREE_GB = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: ok or not, what was found, and the cure where it is not."""
+
+    name: str
+    ok: bool
+    found: str
+    cure: str = ""
+
+
+def examine(storage: str) -> list[Finding]:
+    """Looks at everything that a search needs; changes nothing."""
+    findings = [_package(name) for name in PACKAGES]
+    checks: tuple[tuple[str, Callable[[], tuple[bool, str, str]]], ...] = (
+        ("processor", _processor),
+        ("GPU", _gpu),
+        ("torchvision beside torch", _torchvision),
+        ("Inception weights", _inception),
+        ("database", lambda: _database(storage)),
+        ("disk", _disk),
+    )
+    for name, check in checks:
+        try:
+            findings.append(Finding(name, *check()))
+        except Exception as error:  # whatever breaks here is the finding
+            findings.append(Finding(name, False, f"{type(error).__name__}: {error}"[:200], "see the message"))
+    return findings
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, True, version(name))
+    except PackageNotFoundError:
+        return Finding(name, False, "not installed", f"pip install {name}")
+
+
+def _processor() -> tuple[bool, str, str]:
+    import torch
+
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return True, f"{platform.machine()}, {cpus} CPUs, {torch.get_num_threads()} torch threads", ""
+
+
+def _gpu() -> tuple[bool, str, str]:
+    import torch
+
+    if torch.cuda.is_available():
+        return True, torch.cuda.get_device_name(0), ""
+    return True, "none: trials run on the CPU", ""
+
+
+def _torchvision() -> tuple[bool, str, str]:
+    from ...evaluators.features.torchvision_import import make_torchvision_importable
+
+    cured = make_torchvision_importable()
+    importlib.import_module("pytorch_fid.inception")
+    return True, "its compiled operators are missing; worked around" if cured else "fits", ""
+
+
+def _inception() -> tuple[bool, str, str]:
+    import torch
+
+    from ...evaluators.features.inception import (
+        WEIGHTS_NAME,
+        WEIGHTS_URL,
+        WEIGHTS_VARIABLE,
+        check_inception_weights,
+        find_inception_weights,
+    )
+
+    cure = (
+        f"FID needs {WEIGHTS_NAME}, which is never downloaded by itself: fetch {WEIGHTS_URL} on a machine that may, "
+        f"then put it into {Path(torch.hub.get_dir()) / 'checkpoints'}, set {WEIGHTS_VARIABLE} to its path, or give "
+        "--inception-weights; without it searches measure fd[shapes]"
+    )
+    try:
+        found = find_inception_weights()
+        name = check_inception_weights(found) if found else ""
+    except ValueError as error:
+        return False, str(error), cure
+    if not found:
+        return False, "not found", cure
+    other = "" if name == "inception" else f": not the published file, its distance is fd[{name}] and no FID"
+    return True, f"{found}{other}", ""
+
+
+def _database(storage: str) -> tuple[bool, str, str]:
+    from ..database.reader import list_studies
+    from ..database.storage import parse_url, shown
+
+    url = parse_url(storage)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        with tempfile.NamedTemporaryFile(dir=Path(str(url.database)).parent):
+            return True, f"{shown(url)}: none yet, the folder can be written", ""
+    return True, f"{shown(url)}: {len(list_studies(storage))} studies", ""
+
+
+def _disk() -> tuple[bool, str, str]:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    return free > LEAST_FREE_GB, f"{free:.0f} GB free here", "" if free > LEAST_FREE_GB else "free some space"
+
+
+def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
+    """Plain JSON."""
+    return [{"name": f.name, "ok": f.ok, "found": f.found, "cure": f.cure} for f in findings]

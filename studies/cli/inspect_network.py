@@ -1,0 +1,119 @@
+"""What can be pruned of a network, what it costs, and what is the least it can cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from ...gan_models.costs.cost_form import COSTS
+from ...gan_models.groups.advice import what_to_change
+from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
+from ...spaces.budget import describe
+
+
+def inspection(
+    network: nn.Module, groups: ChannelGroups, model: str, input_shape: tuple[int, ...], multiple: int = 1
+) -> dict[str, Any]:
+    """Everything `ganprune inspect` shows, as plain JSON; MACs are for one input."""
+    layers: dict[str, dict[str, Any]] = {}
+    for layer in groups.layers:
+        row = layers.setdefault(layer.module, {"kind": layer.kind, "macs": 0, "macs_published": 0})
+        row["macs"] += layer.macs
+        row["macs_published"] += layer.macs_published
+    form = groups.form
+    return {
+        "model": model,
+        "input_shape": list(input_shape),
+        "dense": {cost: form.dense(cost) for cost in COSTS},
+        "cheapest": {cost: form.cheapest(cost, multiple=multiple) for cost in COSTS},
+        "groups": [
+            {
+                "name": group.name,
+                "channels": group.size,
+                "modules": [module or "(the model)" for module in group.modules],
+                "macs_at_half": float(form.predict([g.size // 2 if g is group else g.size for g in groups.groups])),
+            }
+            for group in groups.groups
+        ],
+        "modules": module_rows(network, groups),
+        "layers": [{"module": name or "(the model)", **row} for name, row in layers.items()],
+    }
+
+
+def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any]]:
+    """Every module with parameters: whether it can be pruned, with which groups; if not, why, and what to change."""
+    writes, follows = _groups_by_module(groups.writes, groups), _groups_by_module(_followers(groups), groups)
+    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    kinds = {name: type(module).__name__ for name, module in network.named_modules()}
+    rows = []
+    for name in dict.fromkeys(owner(name) for name, _ in network.named_parameters()):
+        row: dict[str, Any] = {"module": name or "(the model)", "kind": kinds[name]}
+        carried = writes.get(name) or ({} if name in reasons else follows.get(name)) or {}
+        if carried:
+            rows.append(row | {"prunable": True, "groups": list(carried)})
+            continue
+        reason = reasons.get(name, "goes with channels that stay")
+        rows.append(row | {"prunable": False, "reason": reason, "change": what_to_change(reason)})
+    return rows
+
+
+def _followers(groups: ChannelGroups) -> list[AxisChannels]:
+    """Axes that carry channels without writing or reading them: norms, biases, slopes."""
+    others = {(entry.parameter, entry.axis) for entry in groups.writes}
+    others |= {(entry.parameter, entry.axis) for entry, _ in groups.gates}
+    return [entry for entry in groups.axes if (entry.parameter, entry.axis) not in others]
+
+
+def _groups_by_module(axes: Iterable[AxisChannels], groups: ChannelGroups) -> dict[str, dict[str, None]]:
+    """Module -> names of the groups on these axes, in order."""
+    found: dict[str, dict[str, None]] = {}
+    for entry in axes:
+        for name, size in groups.sizes.items():
+            first = 1 + groups.offsets[name]
+            if ((entry.flat >= first) & (entry.flat < first + size)).any():
+                found.setdefault(owner(entry.parameter), {})[name] = None
+    return found
+
+
+def print_inspection(found: dict[str, Any], console: Console, layers: bool = True) -> None:
+    """Tables of groups, unpruned modules, layers and totals."""
+    dense, cheapest = found["dense"], found["cheapest"]
+    shape = "x".join(map(str, found["input_shape"]))
+    console.print(f"{found['model']} at input {shape}", highlight=False)
+    totals = Table("cost", "dense", "cheapest plan", title="cost of one input", title_justify="left")
+    names = {"macs": "exact", "macs_published": "as papers count (transposed convolutions on their output grid)"}
+    for cost in COSTS:
+        exact = f" = {dense[cost]:,.0f}" if cost != "bytes" else ""
+        share = f"{describe(cheapest[cost], cost)} ({100 * cheapest[cost] / dense[cost]:.3g}%)"
+        totals.add_row(f"{cost} {names.get(cost, '')}".strip(), describe(dense[cost], cost) + exact, share)
+    console.print(totals)
+    table = Table(
+        "group", "channels", "carried by", "MACs at half", title=f"{len(found['groups'])} groups", title_justify="left"
+    )
+    for group in found["groups"]:
+        modules = group["modules"]
+        shown = ", ".join(modules[:3]) + (f", and {len(modules) - 3} more" if len(modules) > 3 else "")
+        table.add_row(
+            group["name"], str(group["channels"]), shown, f"{100 * group['macs_at_half'] / dense['macs']:.1f}%"
+        )
+    console.print(table)
+    whole = [row for row in found["modules"] if not row["prunable"]]
+    if whole:
+        kept = Table(
+            "module", "kind", "why its channels stay", "what to change", title="left whole", title_justify="left"
+        )
+        for row in whole:
+            kept.add_row(row["module"], row["kind"], row["reason"], row["change"])
+        console.print(kept)
+    if layers:
+        by_layer = Table("layer", "kind", "MACs", "published", title="layers", title_justify="left")
+        for row in found["layers"]:
+            by_layer.add_row(row["module"], row["kind"], f"{row['macs']:,}", f"{row['macs_published']:,}")
+        console.print(by_layer)
+        kinds = Counter(row["kind"] for row in found["layers"])
+        console.print(", ".join(f"{n} {kind}" for kind, n in kinds.items()), highlight=False)

@@ -1,0 +1,261 @@
+"""The command line: `ganprune`. Imports no torch until a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ...search.execution.signals import terminated_like_ctrl_c
+from . import options as opt
+from .console import wide_console
+from .latency import profile_device
+from .quality import compare, fid
+from .results import export, pareto, report, run, show, verify
+from .search import search, train_teacher
+
+app = typer.Typer(
+    name="ganprune",
+    help="AutoML search for pruned GAN generators: a budget in, a Pareto front of quality against cost out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for _name, _command in {
+    "search": search, "train": train_teacher, "show": show, "pareto": pareto, "report": report, "export": export,
+    "verify": verify, "run": run, "fid": fid, "compare": compare, "profile-device": profile_device,
+}.items():  # fmt: skip
+    app.command(_name)(_command)
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+@app.callback()
+def top(debug: Debug = False) -> None:
+    """AutoML search for pruned GAN generators."""
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+@app.command()
+def resume(
+    name: opt.Name,
+    trials: opt.Trials = None,
+    hours: opt.Hours = None,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    executor: opt.ExecutorName = "ray",
+    cpus_per_trial: opt.CpusPerTrial = 1,
+    gpus_per_trial: opt.GpusPerTrial = None,
+    max_concurrent: opt.MaxConcurrent = None,
+    ray_address: opt.RayAddress = "local",
+    insecure: opt.Insecure = False,
+    max_attempts: opt.MaxAttempts = 5,
+    disk_quota: opt.DiskQuota = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
+    ] = False,
+    device_command: opt.DeviceCommand = "",
+    as_json: opt.Json = False,
+) -> None:
+    """Go on with a study from its database and artifacts."""
+    from ..api import RunOptions, Study
+    from ..results.outcome import outcome_of
+    from .search import shown_search
+
+    run_options = RunOptions(
+        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure,  # type: ignore[arg-type]
+        max_attempts=max_attempts, disk_quota=disk_quota, device_command=device_command,
+    )  # fmt: skip
+    study = Study.open(name, storage, artifacts)
+    found = outcome_of(study.record)
+    shown_search(
+        found.config.metric,
+        found.dense[found.cost],
+        lambda show: study.resume(trials, hours, run_options, show.event, show.teacher, accept_changes),
+        as_json,
+    )
+
+
+@app.command()
+def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
+    """List the studies of a database."""
+    from collections import Counter
+
+    from rich.table import Table
+
+    from ..database.reader import list_studies
+    from ..results.outcome import outcome_of
+
+    rows = []
+    for record in list_studies(storage):
+        config, states = outcome_of(record).config, Counter(trial.state for trial in record.trials)
+        counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none"
+        budgets = ", ".join(config.budgets)
+        rows.append(
+            {"study": record.name, "model": config.model, "data": config.data, "budget": budgets, "trials": counts}
+        )
+    if as_json:
+        _print(rows)
+        return
+    table = Table(*(rows[0] if rows else ["no studies"]))
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    wide_console().print(table)
+
+
+@app.command()
+def inspect(
+    model: opt.Model,
+    model_args: opt.ModelArgs = None,
+    image_size: opt.ImageSize = None,
+    input_shape: opt.InputShape = None,
+    channel_multiple: Annotated[int, typer.Option(help="Widths are multiples of this, or full.")] = 1,
+    layers: Annotated[bool, typer.Option(help="Show every layer.")] = True,
+    method: Annotated[str | None, typer.Option(help="Show this method's settings and what it takes here.")] = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
+    import torch
+
+    from ...gan_models.groups.discovery import find_groups
+    from ...gan_models.networks.catalog import build, example_input
+    from ...search.setup.generator_checks import check_output
+    from .inspect_method import method_inspection, print_method
+    from .inspect_network import inspection, print_inspection
+
+    shape = opt.read_shape(model, image_size, input_shape)
+    with torch.device("meta"):
+        network = build(model, opt.read_arguments(model_args))
+    check_output(model, network, shape)
+    groups = find_groups(network, example_input(shape))
+    found = inspection(network, groups, model, shape, channel_multiple)
+    if method:
+        found["method"] = method_inspection(method, network, groups)
+    if as_json:
+        _print(found)
+    else:
+        print_inspection(found, wide_console(), layers)
+        if method:
+            print_method(found["method"], wide_console())
+
+
+@app.command()
+def demo(
+    out: opt.Out = Path("demo"),
+    trials: Annotated[int, typer.Option(help="Trials of the demo's search.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
+    small: Annotated[bool, typer.Option(help="Seconds instead of minutes: shows the path, not the quality.")] = False,
+) -> None:
+    """The whole path on built-in data: teacher, search, front, pictures, bundle, verify."""
+    from .demo import run_demo
+
+    run_demo(out, trials, seed, wide_console(), small)
+
+
+@app.command()
+def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
+    """What this machine can and cannot do, and the cure."""
+    from .doctor import as_json as plain
+    from .doctor import examine
+
+    findings = examine(storage)
+    if as_json:
+        _print(plain(findings))
+        return
+    for finding in findings:
+        cure = f"\n     cure: {finding.cure}" if finding.cure else ""
+        print(f"{'ok ' if finding.ok else '-- '} {finding.name}: {finding.found}{cure}")
+
+
+@app.command()
+def gc(
+    name: opt.Name,
+    weights: Annotated[
+        bool,
+        typer.Option("--weights", help="Also generators off the front: they cannot be exported then."),
+    ] = False,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Remove checkpoints of finished trials off the front; never a front's."""
+    from ...search.engine.checkpoint_cleanup import clean
+    from ..api import Study
+
+    study = Study.open(name, storage, artifacts)
+    done = clean(study.folder, study.trials, weights)
+    if as_json:
+        _print({"study": name, "trials": list(done.trials), "freed_bytes": done.freed})
+    else:
+        print(f"{done.freed / 1e6:.1f} MB of {len(done.trials)} trials off the front removed")
+
+
+@app.command()
+def delete(
+    name: opt.Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+) -> None:
+    """Remove a study: its trials and its files."""
+    from ..api import Study
+    from ..database.store import delete_study
+
+    study = Study.open(name, storage, artifacts)
+    if not yes and not typer.confirm(f"remove study {name} with {len(study.trials)} trials and their files?"):
+        raise typer.Exit(1)
+    delete_study(storage, name, study.remote or study.artifacts)
+    print(f"study {name} is gone")
+
+
+def main() -> None:
+    """Runs the command line: exit code 0 done, 1 the work failed, 2 the input was wrong, 130 interrupted."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(_guarded(lambda: app(arguments, standalone_mode=True), debug))
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Our own warnings as one line each, without the source line that gave them, and each only once."""
+    root, told = Path(__file__).resolve().parents[2], set[str]()
+    ours = tuple(f"{root / name}/" for name in ("search", "spaces", "evaluators", "gan_models", "studies"))
+    usual = warnings.showwarning
+
+    def tell(message: Warning | str, category: type[Warning], filename: str, *rest: Any) -> None:
+        if not str(Path(filename).resolve()).startswith(ours):
+            usual(message, category, filename, *rest)
+        elif str(message) not in told:
+            told.add(str(message))
+            print(f"note: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = tell
+        yield
+
+
+def _guarded(call: Callable[[], Any], debug: bool) -> int:
+    try:
+        with _told_once(), terminated_like_ctrl_c():
+            call()
+    except KeyboardInterrupt:
+        print("interrupted; `ganprune resume` goes on", file=sys.stderr)
+        return 130
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        if debug:
+            raise
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+        return 2 if isinstance(error, ValueError | KeyError) else 1
+    return 0

@@ -1,0 +1,189 @@
+"""The commands that look at a study, and those that work on exported generators. Imports no torch by itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from . import options as opt
+from .console import wide_console
+
+if TYPE_CHECKING:
+    from ..database.reader import StudyRecord
+
+Bundle = Annotated[Path, typer.Argument(help="Folder of an exported generator.")]
+NoCode = Annotated[
+    bool,
+    typer.Option("--no-code", help="Refuse a bundle whose generator is not in the catalog: loading it runs its code."),
+]
+
+
+def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
+    """The front as a table with its hypervolume, or as JSON on standard output."""
+    from ...search.strategy.early_stopping import agreements
+    from ..results.outcome import outcome_of
+    from ..results.tables import front_rows, remarks, rich_table, rows_json
+
+    outcome = outcome_of(study)
+    rows = front_rows(outcome)
+    if as_json:
+        volume = outcome.hypervolume()
+        found = {"study": study.name, "front": rows_json(rows), "hypervolume": volume.to_json() if volume else None}
+        found["rank_correlation"] = [asdict(rung) for rung in agreements(study.trials)]
+        if outcome.note:
+            found["simulated"] = outcome.note
+        print(json.dumps(found, indent=1, allow_nan=False))
+        return
+    console.print(rich_table(rows, outcome, f"front of {study.name}"))
+    for line in remarks(outcome):
+        console.print(line, highlight=False)
+
+
+def show(
+    name: opt.Name,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Every trial of a study, with its state and reason."""
+    from ..api import Study
+    from ..results.outcome import outcome_of
+    from ..results.tables import remarks, rich_table, rows_json, trial_rows
+
+    outcome = outcome_of(Study.open(name, storage, artifacts).record)
+    rows = trial_rows(outcome)
+    if as_json:
+        simulated = {"simulated": outcome.note} if outcome.note else {}
+        print(json.dumps({"study": name, "trials": rows_json(rows)} | simulated, indent=1, allow_nan=False))
+    else:
+        console = wide_console()
+        console.print(rich_table(rows, outcome, f"trials of {name}"))
+        for line in remarks(outcome):
+            console.print(line, highlight=False)
+
+
+def pareto(
+    name: opt.Name,
+    csv: Annotated[Path | None, typer.Option(help="Write the front as CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write a PNG of quality against cost.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="Write a PNG of input, target, teacher and front.")] = None,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    as_json: opt.Json = False,
+) -> None:
+    """The Pareto front of quality against cost."""
+    from ...search.artifacts.study_folder import write_file
+    from ..api import Study
+    from ..results.outcome import outcome_of
+    from ..results.tables import csv_text, front_rows
+
+    study = Study.open(name, storage, artifacts)
+    outcome = outcome_of(study.record)
+    print_front(study.record, wide_console(), as_json)
+    if csv:
+        write_file(csv, csv_text(front_rows(outcome)).encode())
+    if plot:
+        from ..results.plots import write_plot
+
+        write_plot(outcome, plot)
+    if pictures:
+        from ..report.image_grid import write_pictures
+
+        write_pictures(study.record, study.at_hand(), pictures)
+
+
+def report(
+    name: opt.Name,
+    out: opt.Out = Path("report.html"),
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+) -> None:
+    """One self-contained HTML page on a study."""
+    from ..api import Study
+    from ..report.html import write_report
+
+    study = Study.open(name, storage, artifacts)
+    print(write_report(study.record, study.at_hand(), out))
+
+
+def export(
+    name: opt.Name,
+    out: opt.Out = Path("bundle"),
+    trial: Annotated[int | None, typer.Option(help="This trial.")] = None,
+    best_under: Annotated[str | None, typer.Option(help="The best trial at or under a cost: 15%, 2GMACs.")] = None,
+    front: Annotated[bool, typer.Option("--front", help="Every trial of the front, each in its own folder.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also an int8 file of trials trained in 32 bits, calibrated on their data.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    storage: opt.Storage = opt.DEFAULT_STORAGE,
+    artifacts: opt.Artifacts = None,
+    as_json: opt.Json = False,
+) -> None:
+    """Write generators as bundles: weights, architecture, ONNX, card, checks."""
+    from ..api import Study
+
+    if (trial is not None) + (best_under is not None) + front != 1:
+        raise ValueError("say what to export, one of: --trial N, --best-under 15%, --front")
+    study = Study.open(name, storage, artifacts)
+    if front:
+        cards = study.export_front(out, overwrite, int8)
+    else:
+        number = trial if trial is not None else study.best_under(best_under or "").number
+        cards = {number: study.export(number, out, overwrite, int8)}
+    if as_json:
+        print(json.dumps({str(number): card.to_json() for number, card in cards.items()}, indent=1))
+        return
+    for number, card in cards.items():
+        folder = out / f"trial-{number}" if front else out
+        parity = card.parity
+        print(f"trial {number} -> {folder} (largest difference: reload {parity.reload:.2g}, ONNX {parity.onnx_shown})")
+        for note in card.notes if parity.onnx is None else ():
+            print(f"note: {note}")
+        for line in card.int8.lines() if card.int8 else []:
+            print(f"  {line}")
+
+
+def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -> None:
+    """Check a bundle again: hashes, reload, costs, ONNX against PyTorch."""
+    from ..bundles.verify import verify_bundle
+
+    checks = verify_bundle(bundle, catalog_only=no_code)
+    if as_json:
+        found = [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in checks]
+        print(json.dumps(found, indent=1))
+    else:
+        for check in checks:
+            print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    if not all(check.passed for check in checks):
+        raise typer.Exit(1)
+
+
+def run(
+    bundle: Bundle,
+    out: opt.Out = Path("out"),
+    input: Annotated[Path | None, typer.Option(help="Folder of images.")] = None,
+    half: Annotated[str, typer.Option(help="A or B: images are aligned pairs A|B, take this half.")] = "",
+    samples: Annotated[int, typer.Option(help="Images to draw, for a generator of latents.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    batch_size: Annotated[int, typer.Option(help="Images at once.")] = 8,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    int8: Annotated[bool, typer.Option("--int8", help="Run the bundle's int8 file, by ONNX Runtime.")] = False,
+    no_code: NoCode = False,
+) -> None:
+    """Translate images with an exported generator, or draw samples."""
+    from ..bundles.inference import run_bundle
+
+    halves: dict[str, Literal["", "A", "B"]] = {"": "", "A": "A", "B": "B"}
+    if half not in halves:
+        raise ValueError(f"--half {half!r} is unknown; use A or B, or leave it out")
+    done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, int8)
+    for line in done.skipped:
+        print(f"skipped {line}", file=sys.stderr)
+    print(f"{len(done.written)} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))

@@ -1,0 +1,54 @@
+"""A teacher trained apart from any search, into files that `--teacher` takes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ...gan_models.checkpoints.checkpoint import written_beside
+from ...search.artifacts.study_folder import read_json
+from ...search.config import StudyConfig
+from ...search.preparations.teacher import make_teacher, resolve
+from ...search.trial.context import TEACHER
+from .progress import Display
+
+
+def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> list[str]:
+    """Trains a teacher; an interrupted run goes on when it is started again.
+
+    Args:
+        options: Fields of `StudyConfig` but name and budgets.
+        out: The generator's file; several generators and discriminators go beside it, by name.
+        console: For the display.
+
+    Returns:
+        A line a file, and one a measurement.
+
+    Raises:
+        ValueError: Options that do not fit, or a file of another kind.
+    """
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out {out} must end in .safetensors")
+    config, notes = resolve(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
+    for note in notes:
+        console.print(f"note: {note}", highlight=False)
+    work = out.with_suffix(".training")
+    work.mkdir(parents=True, exist_ok=True)
+    with Display(console, config.metric, 1.0).live() as display:
+        artifact = make_teacher(config, work, display.teacher)
+    lines = []
+    for name in (read_json(work / TEACHER) or {})["files"]:
+        kind, _, network = Path(name).stem.partition("-")
+        if kind not in ("generator", "discriminator"):
+            continue
+        parts = ([] if network == "G" else [network]) + (["discriminator"] if kind == "discriminator" else [])
+        target = out.with_name(".".join([out.stem, *parts]) + ".safetensors")
+        with written_beside(target) as beside:
+            shutil.copyfile(work / name, beside)
+        lines.append(str(target))
+    shutil.rmtree(work)
+    return lines + [f"{m['name']} {m['value']:.4g}" for m in artifact["measurements"][:2]]

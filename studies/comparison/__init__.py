@@ -1,0 +1,1 @@
+"""Commands that compare sets of images: `fid` and `compare`."""

@@ -1,0 +1,137 @@
+"""`ganprune compare` in Python: which of two generators is nearer to the real images, or that nobody can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...evaluators.features.image_folders import image_files
+from ...evaluators.features.sample import FeatureSample
+from ...evaluators.measurement import frechet_name
+from ...evaluators.quality.frechet import frechet_between
+from ...evaluators.quality.jackknife import Comparison, compare_frechet
+from .fid import QualityOptions, inputs_for, output_features, protocol_text, real_side
+from .image_sources import (
+    Inputs,
+    StudyTrials,
+    check_eats,
+    device_of,
+    files_features,
+    generator_of,
+    kind_of,
+    study_trials,
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Which of two is nearer to the real images.
+
+    Attributes:
+        a, b: What was compared, as given.
+        distance_a, distance_b: Their distances, without intervals of their own: the difference has one.
+        comparison: The difference with its interval, p-value and verdict.
+        n, n_real: Images of each, and real ones.
+        matched: Whether both were made from the same inputs, which the interval then uses.
+        metric: Name of the distance.
+        protocol: How it was measured.
+    """
+
+    a: str
+    b: str
+    distance_a: float
+    distance_b: float
+    comparison: Comparison
+    n: int
+    n_real: int | None
+    matched: bool
+    metric: str
+    protocol: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        difference = self.comparison.difference
+        return {
+            "a": self.a,
+            "b": self.b,
+            "metric": self.metric,
+            "distance_a": self.distance_a,
+            "distance_b": self.distance_b,
+            "difference": {"value": difference.value, "low": difference.low, "high": difference.high},
+            "p": self.comparison.p,
+            "verdict": self.comparison.verdict,
+            "n": self.n,
+            "n_real": self.n_real,
+            "matched": self.matched,
+            "protocol": self.protocol,
+        }
+
+
+def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: float = 0.05) -> Compared:
+    """Which of A and B is nearer to the real images, or that nobody can tell.
+
+    Args:
+        a: A folder of images, a bundle, or a trial (`STUDY:3`, `STUDY:teacher`).
+        b: The same; a trial of the same study.
+        options: How.
+        real: Folder or `.npz` of real images; empty: those of the study, or of `options.data`.
+        level: p-value below which one is called better.
+
+    Raises:
+        ValueError: Something that cannot be compared; one line that says what can.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"--level {level} is no p-value; use a number between 0 and 1, such as 0.05")
+    device, kinds = device_of(options.device), {source: kind_of(source) for source in (a, b)}
+    for source, kind in kinds.items():
+        if kind == "statistics":
+            raise ValueError(f"{source} holds statistics only, which say nothing of chance: give the images")
+    references = [source for source, kind in kinds.items() if kind == "trial"]
+    bundles = [source for source, kind in kinds.items() if kind == "bundle"]
+    trials: StudyTrials | None = None
+    inputs: Inputs | None = None
+    if references:
+        trials = study_trials(references, options.storage, options.artifacts, options.network, options.device)
+        encoder, inputs = options.own_encoder(trials.bench), trials.inputs
+    else:
+        encoder = options.encoder()
+        if bundles:
+            inputs = inputs_for(bundles[0], "", encoder, device, options)
+    if inputs is not None:
+        for bundle in bundles:
+            check_eats(bundle, inputs.batches)
+    if not real and inputs is None:
+        raise ValueError("say which images are real: --real FOLDER, or --real STATISTICS.npz")
+    side = real_side(real, encoder, device, options, inputs)
+
+    def features(source: str) -> FeatureSample:
+        if kinds[source] == "images":
+            return files_features(source, encoder, device, options.workers)
+        assert inputs is not None
+        known = trials.generators if trials is not None else {}
+        generate = known[source] if source in known else generator_of(source, device, options.catalog_only)
+        return output_features(generate, inputs, encoder, device)
+
+    one, two = features(a), features(b)
+    matched = _matched(a, b, kinds)
+    own = inputs is not None and side is inputs.real
+    aligned = own and inputs is not None and inputs.aligned and matched
+    compared = compare_frechet(one, two, side, aligned, level, matched=matched)
+    protocol = protocol_text(inputs.protocol if own and inputs is not None else "outputs-vs-given", encoder, side)
+    distances = [
+        frechet_between(x.side(), side.side() if isinstance(side, FeatureSample) else side) for x in (one, two)
+    ]
+    name = frechet_name(encoder.name, one.n)
+    return Compared(a, b, distances[0], distances[1], compared, one.n, side.n, matched, name, protocol)
+
+
+def _matched(a: str, b: str, kinds: dict[str, str]) -> bool:
+    """Whether image i of both was made from the same input: by one run over the inputs, or by the files' names."""
+    folders = [source for source in (a, b) if kinds[source] == "images"]
+    if not folders:
+        return True
+    if len(folders) == 1:
+        return False
+    names = [[path.stem for path in image_files(Path(source).expanduser())] for source in folders]
+    return names[0] == names[1]

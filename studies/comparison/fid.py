@@ -1,0 +1,287 @@
+"""`ganprune fid` in Python: how far images are from real ones.
+
+Shapes: N images, d features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...evaluators.features.encoders import Encoder, check_finite, feature_batches, load_encoder
+from ...evaluators.features.inception import find_inception_weights
+from ...evaluators.features.sample import FeatureSample, sample_of
+from ...evaluators.features.statistics import FeatureStatistics
+from ...evaluators.measurement import Measurement, frechet_name, kernel_name
+from ...evaluators.quality.distances import details_of, frechet_measurement
+from ...evaluators.quality.fid_infinity import extrapolated_frechet
+from ...evaluators.quality.frechet import frechet_between
+from ...evaluators.quality.kid import kernel_distance_of_subsets
+from ...evaluators.quality.suite import measure_quality
+from ...search.config import METRICS
+from ...search.trial.context import Bench
+from .image_sources import (
+    Generate,
+    Inputs,
+    bundle_inputs,
+    device_of,
+    files_features,
+    generator_of,
+    kind_of,
+    statistics_file,
+    study_trials,
+)
+
+Features = FeatureSample | FeatureStatistics
+Z90 = 1.6448536269514722
+
+
+@dataclass(frozen=True)
+class QualityOptions:
+    """How images are measured.
+
+    Attributes:
+        metric: `inception`, `shapes`, or `auto`: Inception where its weights are at hand.
+        inception_weights: Their path; empty: environment variable or torch hub's cache.
+        data: What bundles are fed, in the layout of their task.
+        protocol: Which real images of `data`; empty: as in the bundle's study.
+        direction: AtoB or BtoA, for pairs; empty: as in the bundle's study.
+        network: Of a study that prunes both directions, the generator that is measured.
+        n_eval: Most test images; 0 for all.
+        workers: Processes that read images ahead.
+        device: auto, cpu, cuda.
+        storage, artifacts: Where studies are, for trials.
+        catalog_only: Refuse bundles that would run their own code.
+        extrapolate: Add the Fréchet distance at infinitely many images.
+        kid_subset: Add the kernel distance as papers print it, the mean over 100 subsets of this size; 0 does not.
+    """
+
+    metric: str = "auto"
+    inception_weights: str = ""
+    data: str = ""
+    protocol: str = ""
+    direction: str = ""
+    network: str = ""
+    n_eval: int = 0
+    workers: int = 0
+    device: str = "auto"
+    storage: str = "sqlite:///ganprune.db"
+    artifacts: str | None = None
+    catalog_only: bool = False
+    extrapolate: bool = False
+    kid_subset: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks what needs no file."""
+        if self.metric not in METRICS:
+            raise ValueError(f"metric {self.metric!r} is unknown; use {', '.join(METRICS)}")
+        if self.n_eval < 0 or self.workers < 0:
+            raise ValueError(f"n_eval={self.n_eval}, workers={self.workers}: both must be 0 or more")
+
+    def encoder(self) -> Encoder:
+        """The encoder, moved to the device."""
+        weights = Path(self.inception_weights) if self.inception_weights else None
+        metric = self.metric
+        if metric == "auto":
+            metric = "inception" if find_inception_weights(weights) else "shapes"
+        return load_encoder(metric, weights if metric == "inception" else None).to(device_of(self.device))
+
+    def own_encoder(self, bench: Bench) -> Encoder:
+        """A study's encoder: its real features are of no other. Raises ValueError where another metric is asked for."""
+        if self.metric not in ("auto", bench.config.metric):
+            raise ValueError(
+                f"study {bench.config.name} measures with {bench.config.metric}, not {self.metric}: "
+                "export the trial and measure the bundle"
+            )
+        return bench.encoder
+
+
+@dataclass(frozen=True)
+class QualityFound:
+    """A distance with what stands beside it.
+
+    Attributes:
+        a, b: What was compared, as given.
+        n_generated, n_real: Images on each side; None where a file does not say.
+        measurements: The Fréchet distance first.
+    """
+
+    a: str
+    b: str
+    n_generated: int | None
+    n_real: int | None
+    measurements: tuple[Measurement, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            "n_generated": self.n_generated,
+            "n_real": self.n_real,
+            "measurements": [m.to_json() for m in self.measurements],
+        }
+
+
+def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = None) -> QualityFound:
+    """How far A's images are from B's.
+
+    Args:
+        a: A folder of images, an `.npz`, a bundle, or a trial (`STUDY:3`).
+        b: The real side: a folder of images, an `.npz`; or for a bundle the data that it is fed and compared with.
+            Empty for a trial: its study's.
+        options: How.
+        save: Write the real side's statistics there, in pytorch-fid's format.
+
+    Raises:
+        ValueError: Something that cannot be measured; one line that says what can.
+    """
+    _check_target(save)
+    device, kind = device_of(options.device), kind_of(a)
+    if kind == "trial":
+        trials = study_trials([a], options.storage, options.artifacts, options.network, options.device)
+        encoder, inputs, generate = options.own_encoder(trials.bench), trials.inputs, trials.generators[a]
+    elif kind == "bundle":
+        encoder = options.encoder()
+        generate, inputs = generator_of(a, device, options.catalog_only), inputs_for(a, b, encoder, device, options)
+    else:
+        encoder, generate, inputs = options.encoder(), None, None
+        if not b:
+            raise ValueError("say what the images are compared with: `ganprune fid A B`")
+    real = real_side(b, encoder, device, options, inputs)
+    if generate is not None and inputs is not None:
+        return _of_generator(a, b or inputs.data, generate, encoder, device, inputs, real, options, save)
+    generated = _files_or_statistics(a, encoder, device, options)
+    protocol = protocol_text(f"{kind}-vs-{kind_of(b)}", encoder, real)
+    if isinstance(generated, FeatureStatistics):
+        name = frechet_name(encoder.name, generated.n or 0).replace("n=0", "n=unknown")
+        value = frechet_between(generated, real if isinstance(real, FeatureStatistics) else real.statistics())
+        found = [Measurement(name, value, "1", n=generated.n, protocol=f"{protocol}; from statistics, no interval")]
+    else:
+        found = [frechet_measurement(generated, real, encoder.name, protocol)]
+        found += _extra(generated, real, encoder, protocol, options)
+        found += _details(generated, real, encoder, protocol)
+    _save(real, save)
+    return QualityFound(a, b, generated.n, real.n, tuple(found))
+
+
+def _of_generator(
+    a: str,
+    b: str,
+    generate: Generate,
+    encoder: Encoder,
+    device: torch.device,
+    inputs: Inputs,
+    real: Features,
+    options: QualityOptions,
+    save: Path | None,
+) -> QualityFound:
+    own = real is inputs.real
+    found = measure_quality(
+        generate,
+        inputs.batches(),
+        encoder,
+        real.features if isinstance(real, FeatureSample) and real.whole else real,
+        device=device,
+        paired=inputs.paired,
+        aligned=own and inputs.aligned,
+        protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
+    )
+    if options.extrapolate or options.kid_subset:
+        generated = output_features(generate, inputs, encoder, device)
+        found[1:1] = _extra(generated, real, encoder, found[0].protocol.partition("; interval")[0], options)
+    _save(real, save)
+    return QualityFound(a, b, found[0].n, real.n, tuple(found))
+
+
+def _extra(
+    generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, options: QualityOptions
+) -> list[Measurement]:
+    """What was asked for besides: the distance at infinite n, the kernel distance over subsets."""
+    found = _at_infinity(generated, real, encoder, protocol) if options.extrapolate else []
+    if options.kid_subset:
+        if not isinstance(real, FeatureSample):
+            raise ValueError("a kernel distance needs the real images, not their statistics: leave out --kid-subset")
+        kernel = kernel_distance_of_subsets(generated.features, real.features, options.kid_subset)
+        name = kernel_name(encoder.name, len(generated.features)).replace("]", f",subset={options.kid_subset}]")
+        reach = Z90 * kernel.standard_error
+        how = f"{protocol}; {kernel.how}, spread over subsets"
+        low, high = kernel.value - reach, kernel.value + reach
+        found.append(Measurement(name, kernel.value, "1", low, high, generated.n, how))
+    return found
+
+
+def _details(generated: FeatureSample, real: Features, encoder: Encoder, protocol: str) -> list[Measurement]:
+    return details_of(generated, real, encoder.name, protocol) if isinstance(real, FeatureSample) else []
+
+
+def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, protocol: str) -> list[Measurement]:
+    estimate = extrapolated_frechet(generated, real)
+    name = frechet_name(encoder.name, 0).replace("n=0", "n=inf")
+    how = f"{protocol}; extrapolated in 1/n from n={generated.n}, delete-a-group jackknife"
+    return [Measurement(name, estimate.value, "1", estimate.low, estimate.high, generated.n, how)]
+
+
+def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, options: QualityOptions) -> Inputs:
+    """What a bundle is fed: `--data`, or B where that is a data source."""
+    data = options.data or ("" if b.endswith(".npz") else b)
+    if not data:
+        raise ValueError(f"{bundle} is a generator: say what it is fed with --data, such as --data builtin:shapes")
+    return bundle_inputs(bundle, data, encoder, device, options.protocol, options.direction, options.n_eval)
+
+
+def real_side(
+    source: str, encoder: Encoder, device: torch.device, options: QualityOptions, inputs: Inputs | None
+) -> Features:
+    """The real images: those of the inputs' data, unless others are given."""
+    if inputs is not None and (not source or source == inputs.data):
+        return inputs.real
+    return _files_or_statistics(source, encoder, device, options)
+
+
+def _files_or_statistics(source: str, encoder: Encoder, device: torch.device, options: QualityOptions) -> Features:
+    kind = kind_of(source)
+    if kind == "statistics":
+        return statistics_file(source, encoder)
+    if kind == "images":
+        return files_features(source, encoder, device, options.workers)
+    raise ValueError(f"{source} is a {kind}: as the real side give a folder of images or an .npz of statistics")
+
+
+def output_features(generate: Generate, inputs: Inputs, encoder: Encoder, device: torch.device) -> FeatureSample:
+    """Features of a generator's outputs. Raises NonFiniteImages."""
+
+    def images() -> Iterator[Tensor]:
+        done = 0
+        for batch in inputs.batches():
+            with torch.no_grad():
+                made = generate(batch["input"].to(device)).float()
+            check_finite(made, done, "generator's output")
+            done += len(made)
+            yield made
+
+    return sample_of(feature_batches(images(), encoder, device))
+
+
+def protocol_text(name: str, encoder: Encoder, real: Features) -> str:
+    """The protocol as it stands in a measurement."""
+    n = "unknown" if real.n is None else real.n
+    return f"{name}; n_real={n}; {encoder.preprocessing}; encoder sha256 {encoder.sha256[:8]}"
+
+
+def _check_target(path: Path | None) -> None:
+    """Before any work: whether a file can be written there at all."""
+    if path is not None and not path.parent.is_dir():
+        raise ValueError(f"--save {path}: the folder {path.parent.absolute()} does not exist; make it first")
+    if path is not None and path.is_dir():
+        raise ValueError(f"--save {path} is a folder; give a file")
+
+
+def _save(real: Features, path: Path | None) -> None:
+    if path is not None:
+        (real.statistics() if isinstance(real, FeatureSample) else real).save(path)

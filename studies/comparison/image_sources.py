@@ -1,0 +1,229 @@
+"""What `fid` and `compare` are given: folders of images, statistics, bundles, trials; and their features.
+
+Shapes: N images, d features.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.features.cache import cached_sample
+from ...evaluators.features.encoders import Encoder
+from ...evaluators.features.image_folders import content_of, folder_batches, image_files
+from ...evaluators.features.sample import FeatureSample
+from ...evaluators.features.statistics import FeatureStatistics
+from ...gan_models.data.dataset import ImageSet, open_split
+from ...gan_models.data.spec import DataSpec
+from ...gan_models.tasks.task import make_task
+from ...gan_models.training.loop import best_device
+from ...search.artifacts.study_folder import StudyFolder
+from ...search.config import PROTOCOLS
+from ...search.trial.context import Bench, open_bench
+from ...search.trial.eval_images import TEST_VS_TEST, RealImages, inputs_of_test, target_of
+from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
+from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator
+
+TRIAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+|teacher)")
+ACCEPTED = "give a folder of images, an .npz of statistics, a bundle of `ganprune export`, or a trial as STUDY:NUMBER"
+
+Generate = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What generators are fed, and the real images that their outputs are compared with.
+
+    Attributes:
+        batches: Opens {"input", "target"} batches; `target` is of the real images' domain.
+        real: Features of the protocol's real images.
+        paired: Each input has its own target.
+        protocol: Its name.
+        data: The data's source.
+    """
+
+    batches: InputBatches
+    real: FeatureSample
+    paired: bool
+    protocol: str
+    data: str
+
+    @property
+    def aligned(self) -> bool:
+        """Whether real image i is the target of input i."""
+        return self.paired and self.protocol == TEST_VS_TEST
+
+
+@dataclass(frozen=True)
+class InputBatches:
+    """A test set's inputs for one generator."""
+
+    images: ImageSet
+    task: str
+    settings: Mapping[str, int]
+    seed: int
+    network: str
+    limit: int
+
+    def __call__(self) -> Iterator[dict[str, Tensor]]:
+        """{"input" (n, ...), "target" (n, 3, H, W)}, in order."""
+        task = make_task(self.task, dict(self.settings), self.seed)
+        for batch in inputs_of_test(self.images, self.network, self.limit):
+            yield {"input": task.generate_input(batch, self.network), "target": target_of(batch, self.network)}
+
+
+def kind_of(source: str) -> str:
+    """`trial`, `statistics`, `bundle` or `images`.
+
+    Raises:
+        ValueError: None of them; says what is allowed.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        if TRIAL.fullmatch(source):
+            return "trial"
+        raise ValueError(f"{source} does not exist; {ACCEPTED}")
+    if path.is_dir():
+        return "bundle" if (path / MANIFEST).is_file() else "images"
+    if path.suffix == ".npz":
+        return "statistics"
+    raise ValueError(f"{source} is a file; {ACCEPTED}")
+
+
+def files_features(source: str, encoder: Encoder, device: torch.device, workers: int = 0) -> FeatureSample:
+    """Features of a folder's images, each at its own size, as pytorch-fid takes them; from the cache where known."""
+    files = image_files(Path(source).expanduser())
+    reading = "each image at its own size, RGB"
+    return cached_sample(lambda: folder_batches(files, workers=workers), encoder, content_of(files), reading, device)
+
+
+def statistics_file(source: str, encoder: Encoder) -> FeatureStatistics:
+    """Statistics of an `.npz`, checked against the encoder's dimension."""
+    found = FeatureStatistics.load(Path(source).expanduser())
+    if found.dimension != encoder.dimension:
+        raise ValueError(
+            f"{source} holds statistics of {found.dimension} features, the encoder {encoder.name!r} gives "
+            f"{encoder.dimension}; choose another --metric"
+        )
+    return found
+
+
+def bundle_inputs(
+    source: str, data: str, encoder: Encoder, device: torch.device, protocol: str, direction: str, n_eval: int
+) -> Inputs:
+    """The test inputs of `data` for a bundle's generator, and the real images to compare with.
+
+    Args:
+        source: The bundle's folder.
+        data: A data source in the layout of the bundle's task.
+        encoder: Of the quality.
+        device: Where it runs.
+        protocol: A name of `config.PROTOCOLS`; empty: the one of the bundle's study.
+        direction: AtoB or BtoA for pairs; empty: that of the bundle's study.
+        n_eval: Most test images; 0 for all.
+    """
+    folder = Path(source).expanduser()
+    architecture, line = read_architecture(folder), read_card(folder).lineage
+    shape = architecture.input_shape
+    name = protocol or str(line.get("protocol", TEST_VS_TEST))
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
+    # Built-in data are drawn from a seed and in numbers: those of the study give its own test images again.
+    spec = DataSpec(
+        source=data,
+        task=architecture.task,
+        image_size=shape[1] if len(shape) == 3 else int(line["image_size"]),
+        direction=direction or str(line.get("direction", "AtoB")),
+        seed=int(line.get("seed", 0)),
+        n_train=int(line.get("n_train", DataSpec.n_train)),
+        n_test=int(line.get("n_test", DataSpec.n_test)),
+    )
+    limit = n_eval or int(line.get("n_eval", 0))
+    settings = {"latent": shape[0]} if architecture.task == "unconditional" else {}
+    network = architecture.network
+    batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
+    real = RealImages(spec, network, name, limit).features(encoder, device)
+    return Inputs(batches, real, architecture.task == "paired", name, data)
+
+
+@dataclass(frozen=True)
+class StudyTrials:
+    """A study whose trials are measured again, on its own data.
+
+    Attributes:
+        bench: The study's fixed parts.
+        generators: By reference (`STUDY:3`, `STUDY:teacher`).
+        inputs: What they are fed.
+    """
+
+    bench: Bench
+    generators: Mapping[str, Generate]
+    inputs: Inputs
+
+
+def study_trials(references: list[str], storage: str, artifacts: str | None, network: str, device: str) -> StudyTrials:
+    """Trials of one study by reference.
+
+    Raises:
+        ValueError: Trials of two studies, a trial that is not there, or two generators and none chosen.
+        ArtifactError: A trial has no weights.
+    """
+    from ..api import Study
+
+    parsed = [match.groups() for reference in references if (match := TRIAL.fullmatch(reference))]
+    names = sorted({name for name, _ in parsed})
+    if len(names) != 1:
+        raise ValueError(f"trials of {' and '.join(names)}: export both and compare the bundles on one --data")
+    study = Study.open(names[0], storage, artifacts)
+    folder = StudyFolder(study.artifacts, names[0])
+    config = replace(located(study.config, folder), device=device)
+    bench = open_bench(config, teacher_artifact(study.record, folder))
+    if network and network not in bench.names:
+        raise ValueError(f"study {names[0]} prunes {', '.join(bench.names)}, not {network}")
+    if len(bench.names) > 1 and not network:
+        raise ValueError(f"study {names[0]} prunes {' and '.join(bench.names)}: choose one with --network")
+    name = network or next(iter(bench.names))
+    full, groups = full_network(config)
+    generators: dict[str, Generate] = {}
+    for reference, (_, number) in zip(references, parsed, strict=True):
+        if number == "teacher":
+            generators[reference] = bench.runner(bench.generators[name])
+            continue
+        trial = next((t for t in study.trials if t.number == int(number)), None)
+        if trial is None:
+            raise ValueError(f"study {names[0]} has no trial {number}; it has 0 to {len(study.trials) - 1}")
+        model = trial_generator(study.config, folder, trial, full, groups)[0]
+        generators[reference] = bench.runner(model if len(bench.names) == 1 else model.get_submodule(name))
+    config = bench.config
+    settings = {key: value for key, value in config.task_settings.items() if key in ("latent",)}
+    batches = InputBatches(bench.test_data, config.task, settings, config.seed, name, config.n_eval)
+    features = bench.real_features[name]
+    real = features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)
+    return StudyTrials(bench, generators, Inputs(batches, real, config.task == "paired", config.protocol, config.data))
+
+
+def check_eats(bundle: str, batches: InputBatches) -> None:
+    """Raises ValueError where a bundle's generator is not fed what others are."""
+    architecture = read_architecture(Path(bundle).expanduser())
+    shape = tuple(next(batches())["input"].shape[1:])
+    theirs, ours = (architecture.task, architecture.network, architecture.input_shape), (batches.task, batches.network)
+    if theirs != (*ours, shape):
+        raise ValueError(
+            f"{bundle} is {theirs[1]} of the task {theirs[0]} for inputs {theirs[2]}; the other is {ours[0]} "
+            f"{ours[1]} for {shape}: these cannot be compared"
+        )
+
+
+def generator_of(source: str, device: torch.device, catalog_only: bool) -> nn.Module:
+    """A bundle's generator where it runs."""
+    return load_bundle(source, catalog_only).to(device)
+
+
+def device_of(name: str) -> torch.device:
+    """The device by name."""
+    return best_device(name)

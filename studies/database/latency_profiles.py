@@ -1,0 +1,152 @@
+"""Latency profiles in the database: tables of our own beside Optuna's, one row a layer and one a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Column, MetaData, String, Table, Text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from ...evaluators.cost.device import Device, cpu_model, cpus_allowed
+from ...search.config import StudyConfig
+from ...search.latency.profile import CURE, LatencyProfile, LayerTable, NoProfile, blocks_of, network_key, read_profile
+from .storage import StorageError, one_line, open_storage, shown
+
+_TABLES = MetaData()
+LAYERS = Table(
+    "ganprune_latency_layers",
+    _TABLES,
+    Column("device", String(16), primary_key=True),
+    Column("layer", String(32), primary_key=True),
+    Column("content", Text, nullable=False),
+)
+PROFILES = Table(
+    "ganprune_latency_profiles",
+    _TABLES,
+    Column("device", String(16), primary_key=True),
+    Column("network", String(32), primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("content", Text, nullable=False),
+)
+
+
+class ProfileStore:
+    """Reads and writes the latency profiles of a database.
+
+    Args:
+        url: The database, see `storage.parse_url`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @contextmanager
+    def _engine(self, *, write: bool) -> Iterator[Engine]:
+        storage = open_storage(self.url, write=write)
+        try:
+            if write:
+                _TABLES.create_all(storage.engine)
+            yield storage.engine
+        except SQLAlchemyError as error:
+            raise StorageError(f"cannot use {shown(self.url)}: {one_line(error)}") from None
+        finally:
+            storage.engine.dispose()
+
+    def prepare(self) -> None:
+        """Makes the database and its tables where they are missing. Raises StorageError."""
+        with self._engine(write=True):
+            pass
+
+    def layers(self, device: Device) -> dict[str, LayerTable]:
+        """All layers that were measured on a device, by key. Raises StorageError."""
+        rows = self._rows(LAYERS, device.id)
+        return {row["layer"]: LayerTable.from_json(json.loads(row["content"])) for row in rows}
+
+    def put_layer(self, device: Device, layer: LayerTable) -> None:
+        """Keeps one layer's table, in the place of an older one. Raises StorageError."""
+        values = {"device": device.id, "layer": layer.key, "content": json.dumps(asdict(layer))}
+        self._put(LAYERS, values)
+
+    def profiles(self) -> tuple[LatencyProfile, ...]:
+        """All profiles; none where the database has never held one. Raises StorageError."""
+        return tuple(LatencyProfile.from_json(json.loads(row["content"])) for row in self._rows(PROFILES))
+
+    def put(self, profile: LatencyProfile) -> None:
+        """Keeps a profile, in the place of an older one of the same device and network. Raises StorageError."""
+        content = json.dumps(profile.to_json())
+        values = {"device": profile.device.id, "network": profile.network, "model": profile.model, "content": content}
+        self._put(PROFILES, values)
+
+    def _rows(self, table: Table, device: str | None = None) -> list[Mapping[str, str]]:
+        with self._engine(write=False) as engine:
+            if not sqlalchemy.inspect(engine).has_table(table.name):
+                return []
+            query = sqlalchemy.select(table).order_by(*table.primary_key.columns)
+            query = query if device is None else query.where(table.c.device == device)
+            with engine.connect() as connection:
+                return [dict(row._mapping) for row in connection.execute(query)]
+
+    def _put(self, table: Table, values: Mapping[str, str]) -> None:
+        same = sqlalchemy.and_(*(column == values[column.name] for column in table.primary_key.columns))
+        with self._engine(write=True) as engine, engine.begin() as connection:
+            connection.execute(sqlalchemy.delete(table).where(same))
+            connection.execute(sqlalchemy.insert(table).values(**values))
+
+
+def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
+    """The latency profile for a study.
+
+    Args:
+        url: The database.
+        wanted: A profile's file, its device's id in the database, or empty: the one of this machine.
+        config: Resolved configuration.
+
+    Raises:
+        NoProfile: There is none, or several and none was named; one line with what to do.
+        StorageError: The database cannot be read.
+    """
+    if wanted and Path(wanted).expanduser().is_file():
+        return read_profile(wanted)
+    try:
+        every = ProfileStore(url).profiles()
+    except StorageError:
+        if wanted or not url.startswith("sqlite"):
+            raise
+        every = ()  # a database that the search itself will make
+    arguments = json.dumps(dict(config.model_args), sort_keys=True)
+
+    def fits(profile: LatencyProfile) -> bool:
+        return profile.network == _network(config.model, arguments, config.example_shape(), profile.device.batch)
+
+    if wanted:
+        named = [profile for profile in every if profile.device.id == wanted]
+        found = [profile for profile in named if fits(profile)]
+        if found:
+            return found[0]
+        there = ", ".join(sorted({profile.device.id for profile in every})) or "none"
+        why = f"profile {wanted} holds other networks" if named else f"no profile {wanted!r}, there are {there}"
+        raise NoProfile(f"{why}: {CURE}")
+    here = [profile for profile in every if profile.device.machine[:2] == (cpu_model(), cpus_allowed())]
+    found = [profile for profile in here if fits(profile)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        offer = "; ".join(f"{profile.device.id} ({profile.device.describe()})" for profile in found)
+        raise NoProfile(f"several latency profiles of this machine fit: name one, --latency-profile ID: {offer}")
+    others = f"{len(every) - len(here)} of other machines" if len(every) > len(here) else "none of others either"
+    raise NoProfile(
+        f"a budget in ms needs a latency profile of this device ({cpu_model()}, {cpus_allowed()} CPUs) for "
+        f"{config.model} at {'x'.join(map(str, config.example_shape()))}, and {shown(url)} has none ({others}): {CURE}"
+    )
+
+
+@lru_cache(maxsize=8)
+def _network(model: str, arguments: str, shape: tuple[int, ...], batch: int) -> str:
+    return network_key(blocks_of(model, json.loads(arguments), shape, batch))

@@ -1,0 +1,84 @@
+"""Ended trials in memory: what a search compares them by stays, the rest is read back when somebody asks for it.
+
+A trial of 60 groups is 60 parameters, 60 widths and as much again in what was measured: 16 KB. Samplers look at 300
+trials (`search/strategy/history.py`), so that nearly all of it would never be looked at again.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+
+from ...search.records.ledger import TrialRecord
+
+NOTHING: Mapping[str, Any] = {}  # one for all
+AT_HAND = 64  # whole records that are kept: the next ask looks at what has just ended
+
+
+class Ended:
+    """The records of ended trials.
+
+    Args:
+        read: A trial's whole record, from the database, by number.
+    """
+
+    def __init__(self, read: Callable[[int], TrialRecord]):
+        self._read = read
+        self._at_hand: dict[int, TrialRecord] = {}
+        self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}
+
+    def settled(self, record: TrialRecord) -> TrialRecord:
+        """The record of a trial that has ended, to be kept: its mappings are read back when they are looked into.
+
+        Its constraints and its quality by rung stay: each trial at a rung is compared with all that reached it.
+        """
+        number, space = record.number, record.new.distributions
+        self._keep(record)
+        if self._spaces.get(record.new.method) != space:
+            self._spaces[record.new.method] = space
+        new = replace(
+            record.new,
+            params=Part(self, number, "params"),
+            distributions=self._spaces[record.new.method],
+            request=Part(self, number, "request"),
+            sampler_state=Part(self, number, "sampler_state") if record.new.sampler_state else NOTHING,
+        )
+        constraints = record.constraints or NOTHING
+        return replace(record, new=new, constraints=constraints, attributes=Part(self, number, "attributes"))
+
+    def whole(self, number: int) -> TrialRecord:
+        """A trial's record with all of its mappings in memory."""
+        if number not in self._at_hand:
+            self._keep(self._read(number))
+        return self._at_hand[number]
+
+    def _keep(self, record: TrialRecord) -> None:
+        self._at_hand[record.number] = record
+        while len(self._at_hand) > AT_HAND:
+            del self._at_hand[next(iter(self._at_hand))]
+
+
+class Part(Mapping[str, Any]):
+    """One mapping of an ended trial's record: equal to what it was, and read back when it is looked into."""
+
+    __slots__ = ("_ended", "_name", "_number")
+
+    def __init__(self, ended: Ended, number: int, name: str):
+        self._ended, self._number, self._name = ended, number, name
+
+    def _mapping(self) -> Mapping[str, Any]:
+        record = self._ended.whole(self._number)
+        return getattr(record if self._name == "attributes" else record.new, self._name)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._mapping()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._mapping())
+
+    def __len__(self) -> int:
+        return len(self._mapping())
+
+    def __repr__(self) -> str:
+        return repr(self._mapping())

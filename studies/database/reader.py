@@ -1,0 +1,91 @@
+"""Look at studies without a lock: which there are, what they are about, what their trials came to."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from ...search.records.ledger import TrialRecord
+from .optuna_tables import read_trials
+from .storage import StorageError, one_line, open_storage, shown
+from .trial_rows import record_of
+
+PATIENCE_S = 120.0  # for a database server that went away while a search runs
+SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
+SCHEMA_VERSION = 1
+COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial whose cost is above it is infeasible
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """A study as a reader sees it: its name, its attributes (`ganprune.config`, ...) and its trials by number."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    trials: tuple[TrialRecord, ...]
+
+
+def study_names(storage: RDBStorage) -> dict[str, int]:
+    """Our studies in a storage, name -> id; studies of other programs are left out."""
+    return {
+        found.study_name: found._study_id
+        for found in storage.get_all_studies()
+        if found.user_attrs.get(SCHEMA) == SCHEMA_VERSION
+    }
+
+
+def find_study(storage: RDBStorage, url: str, study: str) -> int:
+    """A study's id. Raises KeyError, naming those there are."""
+    names = study_names(storage)
+    if study not in names:
+        there = ", ".join(sorted(names)[:20]) or "none"
+        raise KeyError(f"no study {study!r} in {shown(url)}; there: {there}")
+    return names[study]
+
+
+def read_study(url: str, study: str, patience_s: float = 0.0) -> StudyRecord:
+    """A study and all its trials; needs no lock, so it works while the study runs.
+
+    Args:
+        url: The database.
+        study: Its name.
+        patience_s: How long to wait for a server that does not answer.
+
+    Raises:
+        KeyError: there is no such study.
+        StorageError: the database cannot be read.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _read_study(url, study)
+        except (StorageError, StorageInternalError, SQLAlchemyError) as error:
+            if time.monotonic() >= deadline:
+                known = isinstance(error, StorageError)
+                raise error if known else StorageError(f"cannot read {shown(url)}: {one_line(error)}") from None
+        time.sleep(1.0)
+
+
+def _read_study(url: str, study: str) -> StudyRecord:
+    storage = open_storage(url, write=False)
+    try:
+        study_id = find_study(storage, url, study)
+        rows = read_trials(storage, study_id)
+        attributes = storage.get_study_user_attrs(study_id)
+        return StudyRecord(study, attributes, tuple(record_of(row) for row in rows))
+    finally:
+        storage.engine.dispose()
+
+
+def list_studies(url: str) -> tuple[StudyRecord, ...]:
+    """All studies with their trials, by name. Raises StorageError."""
+    storage = open_storage(url, write=False)
+    try:
+        names = sorted(study_names(storage))
+    finally:
+        storage.engine.dispose()
+    return tuple(read_study(url, name) for name in names)

@@ -1,0 +1,297 @@
+"""The ledger over Optuna's tables: the only class that writes trials."""
+
+import contextlib
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ...search.artifacts.study_folder import StudyFolder, check_study_name
+from ...search.records.ledger import SET_ASIDE, NewTrial, TrialRecord
+from ...search.records.messages import TrialReport, TrialResult, failure, plain
+from .durable_writes import RowWriter
+from .lazy_records import Ended
+from .lock import StudyLock, lock_study
+from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, find_study
+from .storage import open_storage, shown
+from .trial_rows import checked, record_of, report_attributes, result_attributes, template, within_budget
+
+OBJECTIVES = ("quality", "cost")
+ID = "ganprune.id"  # also in the study's folder: its files are this study's and no other's
+LOST = "lost"  # why a trial was last put back without an end
+
+
+class Store:
+    """The record of one study, opened to be written: holds the study's lock until it is closed.
+
+    Made by `Store.create` or `Store.open`; a context manager. Implements `search.records.ledger.Ledger`.
+
+    Args:
+        storage: Optuna's storage.
+        url: The database's URL.
+        folder: The study's files.
+        lock: The study's lock, held.
+        max_attempts: A trial whose training was started this often without an end fails. Attempts that a clean
+            stop handed back do not count.
+    """
+
+    def __init__(
+        self,
+        storage: RDBStorage,
+        url: str,
+        folder: StudyFolder,
+        lock: StudyLock,
+        max_attempts: int = 5,
+    ):
+        self.study, self.folder, self.max_attempts = folder.study, folder, max_attempts
+        self._storage, self._lock = storage, lock
+        self._study_id = find_study(storage, url, self.study)
+        self._writer = RowWriter(storage, url, self._study_id, lock)
+        self._cost_limit = storage.get_study_user_attrs(self._study_id).get(COST_LIMIT)
+        self._ended = Ended(lambda number: record_of(self._writer.read(number)))
+        self._records: list[TrialRecord] = []
+        for number in list(self._writer.rows):
+            self._records.append(self._known(number))
+
+    @classmethod
+    def create(
+        cls,
+        url: str,
+        study: str,
+        artifacts: str | Path,
+        attributes: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+        max_attempts: int = 5,
+    ) -> Self:
+        """Make a study and open it.
+
+        Args:
+            url: The database, see `storage.parse_url`.
+            study: Its name.
+            artifacts: The folder that holds the artifacts of all studies.
+            attributes: JSON by name: `ganprune.config`, `ganprune.version`, `ganprune.teacher`, ...;
+                with `ganprune.cost_limit` (a number) a trial whose cost is above it is infeasible. Or what makes them,
+                called once the study's folder is its own.
+            max_attempts: See the class.
+
+        Raises:
+            ValueError: a study of this name exists, or files of one, or the name cannot be used.
+            StudyLocked: another process makes or runs it.
+            StorageError: the database cannot be used.
+        """
+        folder = StudyFolder.at(artifacts, check_study_name(study))
+        lock = lock_study(url, study)
+        try:
+            storage = open_storage(url, write=True)
+            study_id = _new_study(storage, url, folder)
+            given = attributes() if callable(attributes) else attributes
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                optuna.load_study(study_name=study, storage=storage).set_metric_names(list(OBJECTIVES))
+            for key, value in {**given, SCHEMA: SCHEMA_VERSION}.items():
+                storage.set_study_user_attr(study_id, key, plain(value))
+            return cls(storage, url, folder, lock, max_attempts)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open(cls, url: str, study: str, artifacts: str | Path, max_attempts: int = 5) -> Self:
+        """Open a study to go on with it; what a dead driver left RUNNING is told from disk or put back in place.
+
+        Raises:
+            KeyError: no such study; the message names those there are.
+            ValueError: the folder holds the files of another study of this name.
+            StudyLocked: another process runs it.
+            StorageError: the database cannot be used.
+        """
+        reader = open_storage(url, write=False)
+        find_study(reader, url, study)  # a wrong name must not leave a lock file behind
+        reader.engine.dispose()
+        lock = lock_study(url, study)
+        try:
+            folder = StudyFolder.at(artifacts, study)
+            store = cls(open_storage(url, write=True), url, folder, lock, max_attempts)
+            study_id = store.attributes.get(ID) or uuid.uuid4().hex  # made before there were any
+            folder.claim(study_id, new=False)
+            store.set_attribute(ID, study_id)
+            for record in store._in_state("RUNNING"):  # the lock is ours: whoever ran them is dead
+                store.requeue(record.number, "its driver died" if record.attempt else "")
+            return store
+        except BaseException:
+            lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Store is not pickled: it holds a lock and the database's password")
+
+    def close(self) -> None:
+        """Give the lock back. Harmless when repeated."""
+        with contextlib.suppress(SQLAlchemyError):  # everything is committed; a server that is gone changes nothing
+            self._storage.remove_session()
+        self._storage.engine.dispose()
+        self._lock.release()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The study's attributes."""
+        return self._writer.durably(lambda: self._storage.get_study_user_attrs(self._study_id))
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """Store one of the study's attributes (JSON)."""
+        self._writer.durably(lambda: self._storage.set_study_user_attr(self._study_id, key, plain(value)))
+
+    def delete(self) -> None:
+        """Remove the study and its files; the store is of no use afterwards."""
+        self._writer.durably(lambda: self._storage.delete_study(self._study_id))
+        self.folder.remove()
+
+    def records(self) -> Sequence[TrialRecord]:
+        """All trials by number."""
+        return tuple(self._records)
+
+    def create_trial(self, new: NewTrial) -> TrialRecord:
+        """Write a trial, whole, in one transaction; it is RUNNING.
+
+        Raises:
+            ValueError: a parameter lies outside its distribution.
+            RuntimeError: somebody else wrote trials to the study.
+        """
+        row = template(new)
+        self._writer.create(row)
+        self._records.append(self._known(row.number))
+        return self._records[-1]
+
+    def claim(self) -> TrialRecord | None:
+        """Take the first WAITING trial to run it again; see `Ledger.claim`."""
+        self._writer.hold_lock()
+        for record in self._in_state("WAITING"):
+            number = record.number
+            if (result := self.folder.result(number)) is not None:
+                self.finish(number, result)
+            elif record.attempt >= self.max_attempts:
+                last = record.attributes.get(LOST, "its driver died")
+                self.finish(number, failure(f"gave up: started {record.attempt} times without an end; {last}"))
+            else:
+                self._writer.set_state(number, "RUNNING")
+                return self._refresh(number)
+        return None
+
+    def started(self, number: int) -> int:
+        """Count an attempt; returns how many there were, this one included."""
+        self._writer.set_attributes(number, {"attempt": self._records[number].attempt + 1})
+        return self._refresh(number).attempt
+
+    def report(self, number: int, report: TrialReport) -> None:
+        """Store what a running trial said; see `Ledger.report`."""
+        if self._records[number].finished:
+            return
+        self._writer.set_rungs(number, report.rungs)
+        self._writer.set_attributes(number, report_attributes(report))
+        self._refresh(number)
+
+    def finish(self, number: int, result: TrialResult) -> TrialRecord:
+        """Record how a trial ended: everything else first, the state last; see `Ledger.finish`."""
+        if self._records[number].finished:
+            return self._records[number]
+        result = checked(within_budget(result, self._cost_limit))
+        self._writer.set_rungs(number, result.rungs)
+        self._writer.set_attributes(number, result_attributes(result))
+        self._writer.set_constraints(number, result.constraints)
+        values = None
+        if result.state == "COMPLETE" and result.quality is not None and result.cost is not None:
+            values = (float(result.quality), float(result.cost))
+        self._writer.set_state(number, result.state, values)
+        return self._refresh(number)
+
+    def set_aside(self) -> None:
+        """Take all trials that were measured off the front: what they were measured against is no longer there."""
+        for record in [record for record in self._records if record.finished and record.quality is not None]:
+            self._writer.recall(record.number)
+            self._writer.set_constraints(record.number, {SET_ASIDE: 1.0})
+            self._refresh(record.number)
+
+    def requeue(self, number: int, reason: str = "") -> TrialRecord:
+        """Put a RUNNING trial back in place, or tell it from disk; see `Ledger.requeue`."""
+        record = self._records[number]
+        if record.state != "RUNNING":
+            return record
+        if (result := self.folder.result(number)) is not None:
+            return self.finish(number, result)
+        if reason:
+            self._writer.set_attributes(number, {LOST: reason})
+        self._writer.set_state(number, "WAITING")
+        return self._refresh(number)
+
+    def release(self) -> int:
+        """Put everything RUNNING back, attempts given back; see `Ledger.release`."""
+        running = self._in_state("RUNNING")
+        for record in running:
+            if record.attempt:
+                self._writer.set_attributes(record.number, {"attempt": record.attempt - 1})
+            self.requeue(record.number)
+        return len(running)
+
+    def _in_state(self, state: str) -> list[TrialRecord]:
+        return [record for record in self._records if record.state == state]
+
+    def _refresh(self, number: int) -> TrialRecord:
+        self._records[number] = self._known(number)
+        return self._records[number]
+
+    def _known(self, number: int) -> TrialRecord:
+        record = record_of(self._writer.rows[number])
+        if not record.finished:
+            return record
+        self._writer.forget(number)
+        return self._ended.settled(record)
+
+
+def _new_study(storage: RDBStorage, url: str, folder: StudyFolder) -> int:
+    """A study without trials that has an id, and its folder to itself; one left half made by a crash is taken up."""
+    existing = {found.study_name: found for found in storage.get_all_studies()}.get(folder.study)
+    directions = [StudyDirection.MINIMIZE] * len(OBJECTIVES)
+    if existing is None:
+        study_id, attributes = storage.create_new_study(directions, folder.study), {}
+    else:
+        study_id, attributes = existing._study_id, existing.user_attrs
+        # the mark that is written last is missing, and nothing in it is anybody else's
+        half_made = SCHEMA not in attributes and not storage.get_all_trials(study_id)
+        ours = existing.directions == directions and all(key.startswith("ganprune.") for key in attributes)
+        if not (half_made and ours):
+            raise ValueError(
+                f"study {folder.study!r} exists in {shown(url)}; `ganprune resume {folder.study}` goes on with it, "
+                f"`ganprune delete {folder.study}` removes it, --study names another"
+            )
+    identity = attributes.get(ID) or uuid.uuid4().hex
+    storage.set_study_user_attr(study_id, ID, identity)
+    try:
+        folder.claim(identity, new=True)
+    except ValueError:
+        if existing is None:
+            storage.delete_study(study_id)
+        raise
+    return study_id
+
+
+def delete_study(url: str, study: str, artifacts: str | Path) -> None:
+    """Remove a study: its trials, then its files.
+
+    Raises:
+        KeyError: no such study.
+        StudyLocked: another process runs it.
+        StorageError: the database cannot be used.
+    """
+    with Store.open(url, study, artifacts) as store:
+        store.delete()

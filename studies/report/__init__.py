@@ -1,0 +1,1 @@
+"""HTML report and picture grids of a study."""

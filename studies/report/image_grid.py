@@ -1,0 +1,171 @@
+"""A grid of pictures: what the teacher and the pruned generators make of the same inputs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor, nn
+
+from ...gan_models.data.dataset import in_order
+from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
+from ...search.artifacts.study_folder import StudyFolder, write_file
+from ...search.records.ledger import TrialRecord
+from ...search.trial.context import Bench, open_bench
+from ...search.trial.eval_images import EVAL_BATCH
+from ...spaces.budget import describe
+from ..bundles.bundle import outputs_of
+from ..bundles.export import exportable
+from ..bundles.inference import to_picture
+from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator, trial_quantisations
+from ..database.reader import StudyRecord
+from ..results.outcome import Outcome, outcome_of
+
+TILE, GAP, HEADING = 144, 6, 44  # pixels: a picture at least, between pictures, above each column
+MOST_TRIALS = 4
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a grid: its label and its pictures."""
+
+    label: str
+    images: tuple[Tensor, ...]
+
+
+def picture_grid(
+    study: StudyRecord,
+    artifacts_root: str | Path,
+    trials: Sequence[int] | None = None,
+    rows: int = 4,
+    device: str = "auto",
+) -> bytes:
+    """A PNG: a row for each input, columns for input, target, teacher and trials.
+
+    Args:
+        study: The study's record.
+        artifacts_root: Folder of all studies' artifacts.
+        trials: Trial numbers; None takes up to four of the front, spread from the dearest to the cheapest.
+        rows: Test images (or latents) shown, spread over the test set.
+        device: Where the generators run.
+
+    Raises:
+        NotExportable: A trial that has no generator to show, or a study without any.
+        ArtifactError, ValueError: Weights or data are not there.
+    """
+    outcome = outcome_of(study)
+    shown = _spread(outcome.front[::-1], MOST_TRIALS) if trials is None else [exportable(study, n) for n in trials]
+    folder = StudyFolder(Path(artifacts_root), study.name)
+    config = located(outcome.config, folder)
+    bench = open_bench(replace(config, device=device), teacher_artifact(study, folder))
+    full, groups = full_network(config)
+    models = [bench.joined(bench.generators)]
+    for trial in shown:
+        model, _ = trial_generator(outcome.config, folder, trial, full, groups)
+        for name, quantised in trial_quantisations(folder, trial).items():
+            part = model if len(bench.names) == 1 else model.get_submodule(name)
+            add_hooks(part, quantised.settings, FixedRanges(quantised.ranges))
+        models.append(model)
+    labels = [_teacher_label(outcome), *(_label(outcome, trial) for trial in shown)]
+    grid: list[Column] = []
+    for name in bench.names:
+        inputs, columns = _inputs(bench, name, rows)
+        for label, model in zip(labels, models, strict=True):
+            part = model if len(bench.names) == 1 else model.get_submodule(name)
+            columns.append(Column(label, _made(bench, part, inputs)))
+        grid += columns
+    return draw_grid(grid)
+
+
+def write_pictures(
+    study: StudyRecord,
+    artifacts_root: str | Path,
+    path: str | Path,
+    trials: Sequence[int] | None = None,
+    rows: int = 4,
+    device: str = "auto",
+) -> Path:
+    """`picture_grid` as a file; its folder is made."""
+    content = picture_grid(study, artifacts_root, trials, rows, device)
+    return write_file(path, content)
+
+
+def draw_grid(columns: Sequence[Column]) -> bytes:
+    """Columns of pictures with their labels, as PNG; small pictures are enlarged by whole factors.
+
+    Raises:
+        ValueError: No column, or columns of different lengths.
+    """
+    if not columns or len({len(column.images) for column in columns}) != 1 or not columns[0].images:
+        raise ValueError("a grid needs columns of equally many pictures, at least one")
+    height, width = columns[0].images[0].shape[-2:]
+    factor = max(1, -(-TILE // max(height, width)))
+    n, font = len(columns[0].images), ImageFont.load_default(13)
+    texts = [line for column in columns for line in column.label.split("\n")]
+    tile_w = max(width * factor, TILE, *(int(font.getlength(text)) + 8 for text in texts))
+    tile_h = height * factor
+    size = (len(columns) * (tile_w + GAP) + GAP, HEADING + n * (tile_h + GAP))
+    canvas = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(canvas)
+    for i, column in enumerate(columns):
+        left = GAP + i * (tile_w + GAP)
+        pen.multiline_text((left, 5), column.label, fill="black", font=font, spacing=3)
+        for row, image in enumerate(column.images):
+            picture = (
+                to_picture(image).convert("RGB").resize((width * factor, height * factor), Image.Resampling.NEAREST)
+            )
+            canvas.paste(picture, (left, HEADING + row * (tile_h + GAP)))
+    buffer = io.BytesIO()
+    canvas.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
+    places = np.unique(np.linspace(0, len(items) - 1, min(n, len(items))).round().astype(int)) if items else []
+    return [items[i] for i in places]
+
+
+def _inputs(bench: Bench, name: str, rows: int) -> tuple[Tensor, list[Column]]:
+    """What the generator eats, [rows, ...], and the columns that show it: input and target where there are any."""
+    task = bench.task()
+    count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
+    wanted = np.unique(np.linspace(0, count - 1, max(1, min(rows, count))).round().astype(int)).tolist()
+    picked: list[Tensor] = []
+    targets: list[Tensor] = []
+    for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
+        places = [i - step * EVAL_BATCH for i in wanted if step * EVAL_BATCH <= i < (step + 1) * EVAL_BATCH]
+        if places:
+            picked.append(task.generate_input(batch, name)[places])
+            targets += [batch["target"][i] for i in places] if "target" in batch else []
+    inputs = torch.cat(picked)
+    label = "input" if len(bench.names) == 1 else f"input of {name}"
+    columns = [Column(label, tuple(inputs))] if inputs.dim() == 4 else []
+    if targets and task.name == "paired":
+        columns.append(Column("target", tuple(targets)))
+    return inputs, columns
+
+
+def _made(bench: Bench, model: nn.Module, inputs: Tensor) -> tuple[Tensor, ...]:
+    return tuple(outputs_of(model.to(bench.device), inputs.to(bench.device)).cpu())
+
+
+def _teacher_label(outcome: Outcome) -> str:
+    cost = outcome.dense.get(outcome.cost)
+    quality = f"\n{_short(outcome)} {outcome.teacher[0].value:.3g}" if outcome.teacher else ""
+    return f"dense teacher{quality}" + (f", {describe(cost, outcome.cost)}" if cost else "")
+
+
+def _label(outcome: Outcome, trial: TrialRecord) -> str:
+    share = outcome.share(trial.cost)
+    cost = f"{100 * share:.1f} % {outcome.cost}" if share is not None else f"{trial.cost:.4g} {outcome.cost}"
+    return f"{trial.number}: {trial.new.method}\n{_short(outcome)} {trial.quality:.3g}, {cost}"
+
+
+def _short(outcome: Outcome) -> str:
+    """`fd` or `fid`: there is no room for the whole name, which the tables have."""
+    return outcome.metric.partition("[")[0]

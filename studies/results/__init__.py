@@ -1,0 +1,1 @@
+"""Outcome of a study: front, tables, plots."""

@@ -1,0 +1,227 @@
+"""What came of a study, read from its record: the front, the ladder, the teacher, how good the front is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...evaluators.measurement import Measurement
+from ...gan_models.costs.cost_form import COSTS, LATENCY
+from ...search.config import BOTH, StudyConfig
+from ...search.records.ledger import TrialRecord
+from ...search.strategy import pareto
+from ...search.strategy.method_shares import LADDER
+from ...spaces.budget import describe, parse_budget
+from ..database.reader import COST_LIMIT, StudyRecord
+
+CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
+IMAGES = "ganprune.images"  # split -> images in it when the study was made
+DENSE = "ganprune.dense"  # costs of the dense generator by name; traced again where a study does not say them
+FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
+SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
+SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
+# The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
+# at the budget itself still counts.
+BEYOND = 1.1
+
+
+@dataclass(frozen=True)
+class Hypervolume:
+    """How much of the space of quality and cost is dominated, as shares of the reference's rectangle.
+
+    Attributes:
+        quality, cost: The reference point: 1.1 x the worst quality of the ladder, 1.1 x the budget (or, in a study
+            without one, the dearest plan of the ladder). It does not move once the ladder has run.
+        front: Share (0 to 1) that the whole front dominates.
+        ladder: Share that the study's own uniform ladder dominates alone.
+    """
+
+    quality: float
+    cost: float
+    front: float
+    ladder: float
+
+    @property
+    def gain(self) -> float:
+        """What the search added to its ladder."""
+        return self.front - self.ladder
+
+    def to_json(self) -> dict[str, float]:
+        """Plain JSON."""
+        return {
+            "reference_quality": self.quality,
+            "reference_cost": self.cost,
+            "front": self.front,
+            "ladder": self.ladder,
+            "gain": self.gain,
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A study's record with what it means.
+
+    Attributes:
+        study: The record.
+        config: Its configuration.
+        cost: Name of the cost that is the second objective.
+        limit: The budget in that cost's unit, None where the record has none.
+        dense: Costs of the dense generator by name; empty where they cannot be known any more.
+        teacher: The teacher's measurements, its quality first.
+    """
+
+    study: StudyRecord
+    config: StudyConfig
+    cost: str
+    limit: float | None
+    dense: Mapping[str, float]
+    teacher: tuple[Measurement, ...]
+
+    @property
+    def metric(self) -> str:
+        """Name of the quality as it was measured."""
+        if self.teacher:
+            return self.teacher[0].name
+        named = [quality_of(trial) for trial in self.scored]
+        return next((m.name for m in named if m), "quality")
+
+    @property
+    def note(self) -> str:
+        """What must be said before any number of the study; empty as a rule."""
+        return SIMULATED_NOTE if self.study.attributes.get(SIMULATED) else ""
+
+    @property
+    def scored(self) -> tuple[TrialRecord, ...]:
+        """Trials that may stand on the front: complete, inside the budget."""
+        return tuple(trial for trial in self.study.trials if trial.scored)
+
+    @property
+    def front(self) -> tuple[TrialRecord, ...]:
+        """Trials that no other dominates, by rising cost; of equal points the first."""
+        best = pareto.non_dominated(points(self.scored))
+        kept = {point(t): t for t, on in reversed(list(zip(self.scored, best, strict=True))) if on}
+        return tuple(sorted(kept.values(), key=lambda trial: (trial.cost, trial.number)))
+
+    @property
+    def ladder(self) -> tuple[TrialRecord, ...]:
+        """Scored trials of the uniform ladder that began the study."""
+        return tuple(trial for trial in self.scored if trial.new.origin.startswith(LADDER))
+
+    @property
+    def ladder_name(self) -> str:
+        """What the ladder is called: in a study without `uniform` other methods' trials stand on it."""
+        return "uniform ladder" if all(trial.new.method == "uniform" for trial in self.ladder) else "first trials"
+
+    def finalist(self, number: int) -> Measurement | None:
+        """A trial's latency as it was measured after the search; None where it was not."""
+        found = (self.study.attributes.get(FINALISTS) or {}).get(str(number))
+        return None if found is None else Measurement.from_json(found)
+
+    def over_when_measured(self, number: int) -> str:
+        """By how much a trial's measured latency is above the budgets in ms; empty where it is not, or is not known."""
+        measured = self.finalist(number)
+        if measured is None or measured.reason is not None:
+            return ""
+        over = [
+            f"{text} by {100 * (measured.value / ms - 1):.3g} %" for text, ms in self._in_ms() if measured.value > ms
+        ]
+        return f"measured {describe(measured.value, LATENCY)}, over {' and '.join(over)}" if over else ""
+
+    def _in_ms(self) -> list[tuple[str, float]]:
+        """Budgets in ms and their bounds; two generators are measured one after the other, so their sum counts."""
+        if self.config.prune_network == BOTH:
+            whole = self.limit if self.cost == LATENCY else None
+            return [] if whole is None else [(f"{describe(whole, LATENCY)} of both generators", whole)]
+        budgets = [parse_budget(text, self.config.convention) for text in self.config.budgets]
+        return [(budget.text, budget.amount) for budget in budgets if budget.cost == LATENCY]
+
+    def share(self, cost: float | None) -> float | None:
+        """A cost as a share of the dense generator's."""
+        whole = self.dense.get(self.cost)
+        return cost / whole if whole and cost is not None else None
+
+    def hypervolume(self) -> Hypervolume | None:
+        """How good the front is; None while no plan of the ladder is complete."""
+        ladder = points(self.ladder)
+        if not len(ladder):
+            return None
+        quality, dearest = ladder.max(axis=0)
+        reference = (BEYOND * float(quality), BEYOND * (self.limit or float(dearest)))
+        whole = reference[0] * reference[1]
+        if not whole > 0:
+            return None
+        front, alone = (pareto.hypervolume(p, reference) / whole for p in (points(self.scored), ladder))
+        return Hypervolume(*reference, front, alone)
+
+
+def outcome_of(study: StudyRecord) -> Outcome:
+    """Reads a study's record.
+
+    Raises:
+        ValueError: The study has no configuration of ours.
+    """
+    if CONFIG not in study.attributes:
+        raise ValueError(f"study {study.name!r} holds no configuration; was it made by another program?")
+    config = StudyConfig.from_json(study.attributes[CONFIG])
+    limit = study.attributes.get(COST_LIMIT)
+    measured = (study.attributes.get(TEACHER) or {}).get("measurements", ())
+    return Outcome(
+        study=study,
+        config=config,
+        cost=parse_budget(config.budgets[0], config.convention).cost,
+        limit=None if limit is None else float(limit),
+        dense=_dense(study, config),
+        teacher=tuple(Measurement.from_json(record) for record in measured),
+    )
+
+
+def _dense(study: StudyRecord, config: StudyConfig) -> dict[str, float]:
+    known = study.attributes.get(DENSE)
+    if isinstance(known, Mapping):
+        return {str(name): float(value) for name, value in known.items()}
+    from ...search.trial.context import groups_of  # imports torch
+
+    try:
+        return dense_costs(groups_of(config).form)
+    except ValueError:  # somebody's own generator whose file is gone
+        return {}
+
+
+def dense_costs(form: Any) -> dict[str, float]:
+    """Costs of the unpruned network by name, for a study's attribute `ganprune.dense`."""
+    return {cost: form.dense(cost) for cost in COSTS}
+
+
+def point(trial: TrialRecord) -> tuple[float, float]:
+    """(quality, cost) of a scored trial.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if trial.quality is None or trial.cost is None:
+        raise ValueError(f"trial {trial.number} is {trial.state} and has no quality and cost")
+    return trial.quality, trial.cost
+
+
+def points(trials: Sequence[TrialRecord]) -> np.ndarray:
+    """(quality, cost) of scored trials, [N, 2]."""
+    return np.array([point(trial) for trial in trials], dtype=float).reshape(-1, 2)
+
+
+def measurements_of(trial: TrialRecord) -> tuple[Measurement, ...]:
+    """Everything measured of a trial."""
+    return tuple(Measurement.from_json(record) for record in trial.attributes.get("measurements", ()))
+
+
+def quality_of(trial: TrialRecord) -> Measurement | None:
+    """The measurement that is the trial's quality, with its interval; None where it was only seen at a rung."""
+    first = next(iter(measurements_of(trial)), None)
+    return first if first is not None and first.name.startswith(("fid[", "fd[")) else None
+
+
+def named(measurements: Sequence[Measurement], name: str) -> Measurement | None:
+    """The measurement of this name (what stands before the bracket)."""
+    return next((m for m in measurements if m.name.partition("[")[0] == name), None)

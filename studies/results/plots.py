@@ -1,0 +1,186 @@
+"""The front as a picture: quality against cost."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ...search.artifacts.study_folder import write_file
+from ...search.records.ledger import TrialRecord
+from ...search.strategy.pareto import non_dominated
+from ...spaces.budget import PREFIXES
+from .outcome import Outcome, point, quality_of
+
+# Okabe and Ito's palette: told apart by people who see colours differently.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+WIDE = 8.0  # a range of qualities above this ratio is drawn on a log scale
+CONVENTIONS = {
+    "macs": "MACs (exact convention)",
+    "macs_published": "MACs (published convention)",
+    "params": "parameters",
+    "bytes": "bytes of float32 weights",
+    "latency_ms": "ms latency",
+}
+
+
+def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
+    """Quality against cost of every complete trial, as PNG.
+
+    Methods have colours and markers; the front is a line of steps, the uniform ladder is ringed and its own front
+    dashed, intervals are 90 %. The dense teacher and the budget are references.
+
+    Args:
+        outcome: The study.
+        narrow: For a column or a phone: upright, the legend below.
+
+    Raises:
+        ValueError: There is no complete trial to draw.
+    """
+    done = [trial for trial in outcome.study.trials if trial.state == "COMPLETE" and trial.quality is not None]
+    if not done:
+        raise ValueError(f"study {outcome.study.name} has no complete trial to draw yet")
+    figure = Figure(figsize=(5.2, 6.2) if narrow else (10.5, 5.5), dpi=150 if narrow else 130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    _draw_trials(axes, outcome, done)
+    _draw_front(axes, outcome)
+    _draw_references(axes, outcome)
+    _label(axes, outcome, done, narrow)
+    # outside: whatever its place inside, it would hide trials of some study
+    if narrow:
+        figure.legend(fontsize=8.5, loc="outside lower center", frameon=False, ncols=2)
+    else:
+        figure.legend(fontsize=8.5, loc="outside right upper", frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": "ganprune"})
+    return buffer.getvalue()
+
+
+def write_plot(outcome: Outcome, path: str | Path) -> Path:
+    """`plot_front` as a file; its folder is made."""
+    content = plot_front(outcome)
+    return write_file(path, content)
+
+
+def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
+    methods = dict.fromkeys([*outcome.config.methods, *(trial.new.method for trial in done)])
+    front = {trial.number for trial in outcome.front}
+    for i, method in enumerate(methods):
+        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        own = [trial for trial in done if trial.new.method == method]
+        for trial in own:
+            quality, cost = point(trial)
+            measured = quality_of(trial)
+            strong = trial.number in front
+            if measured is not None and measured.low is not None and measured.high is not None:
+                axes.vlines(cost, measured.low, measured.high, color=colour, alpha=0.7 if strong else 0.25, lw=1.2)
+            axes.scatter(
+                cost,
+                quality,
+                s=46,
+                marker=marker,
+                facecolor=colour if trial.scored else "none",
+                edgecolor=colour,
+                alpha=1.0 if strong else 0.55,
+                zorder=4 if strong else 3,
+            )
+        if own:
+            axes.scatter([], [], marker=marker, color=colour, label=f"{method} ({len(own)})")
+    if any(not trial.scored for trial in done):
+        axes.scatter([], [], marker="o", facecolor="none", edgecolor="gray", label="over the budget (hollow)")
+    if outcome.ladder:
+        ringed = [point(trial) for trial in outcome.ladder]
+        _draw_steps(axes, outcome, ringed)
+        axes.scatter(
+            [c for _, c in ringed],
+            [q for q, _ in ringed],
+            s=130,
+            facecolor="none",
+            edgecolor="gray",
+            lw=0.9,
+            zorder=2,
+            label=outcome.ladder_name,
+        )
+
+
+def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]]) -> None:
+    """What the ladder alone would have come to: all that lies between it and the front is the search's."""
+    found = [ringed[i] for i in np.flatnonzero(non_dominated(ringed))]
+    costs, qualities = zip(*sorted((cost, quality) for quality, cost in found), strict=True)
+    end = max([*costs, outcome.limit or costs[-1]])
+    steps = ([*costs, end], [*qualities, qualities[-1]])
+    axes.step(*steps, where="post", color="gray", ls=(0, (4, 3)), lw=1, zorder=1, label="front of the ladder alone")
+
+
+def _draw_front(axes: Axes, outcome: Outcome) -> None:
+    best = [point(trial) for trial in outcome.front]
+    if not best:
+        return
+    costs, qualities = [c for _, c in best], [q for q, _ in best]
+    axes.step(costs, qualities, where="post", color="black", lw=1.1, zorder=1, label="front")
+    for trial, cost, quality in zip(outcome.front, costs, qualities, strict=True):
+        axes.annotate(f"{trial.number}", (cost, quality), xytext=(6, 5), textcoords="offset points", fontsize=8)
+
+
+def _draw_references(axes: Axes, outcome: Outcome) -> None:
+    if outcome.limit is not None:
+        axes.axvline(outcome.limit, color="firebrick", ls="--", lw=1, label=f"budget {outcome.config.budgets[0]}")
+    if outcome.teacher and outcome.teacher[0].reason is None:
+        teacher, cost = outcome.teacher[0], outcome.dense.get(outcome.cost)
+        axes.axhline(teacher.value, color="gray", ls=":", lw=1.1)
+        if cost is not None:
+            axes.scatter(cost, teacher.value, marker="*", s=170, color="goldenrod", edgecolor="black", lw=0.6, zorder=5)
+            if teacher.low is not None and teacher.high is not None:
+                axes.vlines(cost, teacher.low, teacher.high, color="goldenrod", lw=1.4)
+        axes.scatter([], [], marker="*", s=110, color="goldenrod", edgecolor="black", lw=0.6, label="dense teacher")
+
+
+def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) -> None:
+    values = [point(trial)[0] for trial in done] + [m.value for m in outcome.teacher[:1] if m.reason is None]
+    axes.set_xscale("log")
+    if min(values) > 0 and max(values) / min(values) > WIDE:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    largest = max(point(trial)[1] for trial in done)
+    power = 1.0 if outcome.cost == "latency_ms" else max(p for p in PREFIXES.values() if p <= max(largest, 1.0))
+    prefix = next(name for name, p in PREFIXES.items() if p == power)
+    shown = "k" if prefix == "k" else prefix.upper()
+    space = "" if outcome.cost.startswith("macs") or not shown else " "
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))
+    axes.set_xlabel(f"cost of one input: {shown}{space}{CONVENTIONS[outcome.cost]}, log scale")
+    axes.set_ylabel(f"{outcome.metric}, lower is better")
+    title = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data}{_sample_size(outcome)}"
+    axes.set_title(title if not narrow else "", fontsize=12)
+    axes.grid(alpha=0.25, which="major")
+    _shares_on_top(axes, outcome)
+
+
+def _sample_size(outcome: Outcome) -> str:
+    measured: list[Any] = [quality_of(trial) for trial in outcome.scored] + list(outcome.teacher[:1])
+    n = next((m.n for m in measured if m is not None and m.n), None)
+    return f", n = {n} images" if n else ""
+
+
+def _shares_on_top(axes: Axes, outcome: Outcome) -> None:
+    whole = outcome.dense.get(outcome.cost)
+    if not whole:
+        return
+    top = axes.secondary_xaxis(
+        "top", functions=(lambda x: np.multiply(x, 100 / whole), lambda x: np.multiply(x, whole / 100))
+    )
+    top.set_xlabel("% of the dense generator's")
+    top.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    top.xaxis.set_minor_formatter(NullFormatter())
+    top.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))

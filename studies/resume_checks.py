@@ -1,0 +1,154 @@
+"""What a study was made with and what there is now: a resume refuses, by name, what changed in between."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import distribution_to_json
+
+from ..evaluators.features.encoders import load_encoder
+from ..gan_models.checkpoints.checkpoint import sha256
+from ..gan_models.data.dataset import fingerprint
+from ..gan_models.networks.user_builders import load_builder
+from ..search.artifacts.study_folder import StudyFolder, read_json, write_json
+from ..search.preparations.teacher import renew_real
+from ..search.setup.study_plan import StudyPlan
+from ..search.trial.context import TEACHER as TEACHER_FILE
+from .database.store import Store
+from .results.outcome import TEACHER
+
+MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
+ACCEPTED = "ganprune.accepted_changes"  # [{"trials": so many there were, "changes": {name: [old, new]}}, ...]
+MISSING = "missing"
+
+
+class StudyChanged(ValueError):
+    """The study would go on with something else than it was made with."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that is not as it was: its name, what was recorded and what was found, as short texts."""
+
+    name: str
+    recorded: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (recorded {self.recorded[:24]}, found {self.found[:24]})"
+
+
+def made_with(plan: StudyPlan) -> dict[str, str]:
+    """What the trials of a study depend on, by name; the teacher is recorded apart, when it is made.
+
+    Args:
+        plan: Resolved, with its data at hand.
+
+    Returns:
+        `data` (hash of its content), `space` (every method's dimensions over the network's groups), `budget` (each
+        with its bound), `metric` (its encoder and a hash of its weights), `code` (ganprune's version; of a
+        generator from elsewhere its source too).
+    """
+    config, proposals = plan.config, plan.proposals()
+    space = {
+        method: {name: distribution_to_json(d) for name, d in sorted(proposals.distributions(method).items())}
+        for method in config.methods
+    }
+    weights = Path(config.inception_weights) if config.inception_weights else None
+    encoder = load_encoder(config.metric, weights)
+    return {
+        "data": fingerprint(config.data_spec()),
+        "space": _hash({"groups": plan.groups.names, "dense": plan.dense, "methods": space}),
+        "budget": ", ".join(f"{budget.text} = {bound:g}" for budget, bound in plan.budgets),
+        "metric": f"{encoder.name} {encoder.sha256[:12]}",
+        "code": f"ganprune {version('ganprune')}{_source(config.model)}",
+    }
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=list).encode()).hexdigest()
+
+
+def _source(model: str) -> str:
+    """A generator from outside the catalog changes what a trial is as much as our own code does."""
+    if ":" not in model:
+        return ""
+    file = inspect.getsourcefile(load_builder(model))
+    return f", {model.rpartition(':')[2]} {sha256(file)[:12]}" if file else ""
+
+
+def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
+    """The teacher's files that are missing or others than those of the record; none while there is no teacher yet."""
+    if "sha256" not in recorded:
+        return []
+    found = sha256(folder / TEACHER_FILE) if (folder / TEACHER_FILE).is_file() else MISSING
+    if found != recorded["sha256"]:
+        return [Change("teacher", recorded["sha256"], found)]
+    files = (read_json(folder / TEACHER_FILE) or {}).get("files", {})
+    now = {name: sha256(folder / name) if (folder / name).is_file() else MISSING for name in files}
+    return [Change(f"teacher's {name}", files[name], now[name]) for name in sorted(files) if now[name] != files[name]]
+
+
+def check_unchanged(store: Store, plan: StudyPlan, accept: bool) -> tuple[Change, ...]:
+    """Compares what the study was made with with what there is; what was not recorded yet is recorded.
+
+    Args:
+        store: The study, held.
+        plan: As it would be searched now.
+        accept: Go on all the same; the record then says what was overruled, and when. Where real images or the metric
+            are others, trials so far are set aside: their qualities cannot be compared with later ones.
+
+    Returns:
+        What changed, accepted.
+
+    Raises:
+        StudyChanged: Something changed and was not accepted; each is named.
+    """
+    recorded, found = dict(store.attributes.get(MADE_WITH) or {}), made_with(plan)
+    changes = [Change(name, recorded.get(name, now), now) for name, now in found.items()]
+    changes = [change for change in changes if change.recorded != change.found]
+    of_teacher = teacher_changes(store.attributes.get(TEACHER) or {}, store.folder.teacher)
+    changes += of_teacher
+    if changes and not accept:
+        raise StudyChanged(
+            f"study {store.folder.study!r} was made with another {', another '.join(map(str, changes))}; "
+            "put it back, or go on with --accept-changes (the record will say so)"
+        )
+    if changes:
+        entry = {"trials": len(store.records()), "changes": {c.name: [c.recorded, c.found] for c in changes}}
+        store.set_attribute(ACCEPTED, [*(store.attributes.get(ACCEPTED) or []), entry])
+    if {"data", "metric"} & {change.name for change in changes}:
+        renew_real(plan.config, store.folder.teacher, store.set_aside)
+    if of_teacher:
+        _take_teacher(store.folder)
+    store.set_attribute(MADE_WITH, recorded | found)
+    return tuple(changes)
+
+
+def _take_teacher(folder: StudyFolder) -> None:
+    """The teacher's record says what its files are now, and its measurements are made anew."""
+    path = folder.teacher / TEACHER_FILE
+    record = read_json(path)
+    if record is None:
+        return  # it is made anew
+    gone = [name for name in record["files"] if not (folder.teacher / name).is_file()]
+    if gone:
+        path.unlink()
+        return
+    files = {name: sha256(folder.teacher / name) for name in record["files"]}
+    write_json(path, {key: value for key, value in (record | {"files": files}).items() if key != "measurements"})
+
+
+def accepted_changes(attributes: Mapping[str, Any]) -> list[str]:
+    """What was overruled in a study, one line each time."""
+    return [
+        f"from trial {entry['trials']} on: {', '.join(str(Change(n, *pair)) for n, pair in entry['changes'].items())}"
+        for entry in attributes.get(ACCEPTED) or []
+    ]
