@@ -1,0 +1,120 @@
+"""Open tables: rows by name that are ours, another package's (entry points), or a user's own object by path.
+
+Each kind of thing that is chosen by name (methods, tasks, metrics, ...) has one such table in its `catalog.py`. Another
+package adds a row by an entry point whose object is a row:
+
+    [options.entry_points]
+    ganprune.methods =
+        mine = my_package.pruning:MINE
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from .errors import UserError
+from .user_code import is_path, load_object, one_line
+
+Row = TypeVar("Row")
+
+
+class OpenTable(Mapping[str, Row], Generic[Row]):
+    """Rows by name. Reading a name of ours loads nothing; another package is imported when its row is asked for.
+
+    Args:
+        kind: What a row is, for messages: `method`, `metric`.
+        rows: Ours, by name.
+        group: The entry-point group, such as `ganprune.methods`.
+        row_type: The class of a row.
+        adopt: Makes a row of a user's own object, given its reference (`package.module:name` or `file.py:name`) and
+            the object; None if this kind takes no objects by path.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        rows: Mapping[str, Row],
+        *,
+        group: str,
+        row_type: type[Row],
+        adopt: Callable[[str, Any], Row] | None = None,
+    ) -> None:
+        self.kind, self.group, self.row_type = kind, group, row_type
+        self.own = dict(rows)
+        self._adopt = adopt
+        self._loaded: dict[str, Row] = {}
+
+    def find(self, name: str) -> Row:
+        """Return the row of a name, or of an object by path.
+
+        Raises:
+            UserError: There is none (near names are proposed), or it cannot be loaded.
+        """
+        if name in self.own:
+            return self.own[name]
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def __getitem__(self, name: str) -> Row:
+        if name not in self:
+            raise KeyError(name)
+        return self.find(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in _entry_points(self.group)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.own
+        yield from (name for name in _entry_points(self.group) if name not in self.own)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _load(self, name: str) -> Row:
+        points = _entry_points(self.group).get(name, ())
+        if len(points) > 1:
+            packages = " and ".join(sorted(point.dist.name if point.dist else "?" for point in points))
+            raise UserError(f"{self.kind} {name!r} is defined twice: by {packages}; uninstall one of them")
+        if points:
+            return self._of_entry_point(points[0])
+        if is_path(name):
+            if self._adopt is None:
+                raise UserError(f"{self.kind} {name!r}: a {self.kind} cannot be given by path; {self._allowed(name)}")
+            found = load_object(name, self.kind)
+            return found if isinstance(found, self.row_type) else self._adopt(name, found)
+        raise UserError(f"unknown {self.kind} {name!r}; {self._allowed(name)}")
+
+    def _of_entry_point(self, point: EntryPoint) -> Row:
+        package = point.dist.name if point.dist else point.module
+        try:
+            row = point.load()
+        except Exception as error:  # another package's code may raise anything
+            raise UserError(
+                f"{self.kind} {point.name!r} of the package {package} cannot be loaded: {one_line(error)}"
+            ) from error
+        if not isinstance(row, self.row_type):
+            raise UserError(
+                f"{self.kind} {point.name!r} of the package {package} is a {type(row).__name__}; "
+                f"expected a {self.row_type.__name__}"
+            )
+        return row
+
+    def _allowed(self, name: str) -> str:
+        near = difflib.get_close_matches(name, list(self), n=1)
+        names = ", ".join(self)
+        path = ", or your own as package.module:name or file.py:name" if self._adopt else ""
+        return f"expected one of {names}{path}" + (f". Did you mean {near[0]}?" if near else "")
+
+
+@cache
+def _entry_points(group: str) -> dict[str, tuple[EntryPoint, ...]]:
+    """Return the entry points of a group by name; each package once, wherever its metadata is found again."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for point in entry_points(group=group):
+        found.setdefault(point.name, {})[(point.dist.name if point.dist else "", point.value)] = point
+    return {name: tuple(points.values()) for name, points in found.items()}

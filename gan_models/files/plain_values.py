@@ -1,0 +1,121 @@
+"""Frozen dataclasses as JSON values and back, strictly, by pydantic.
+
+Every value that crosses a folder's border or is stored is a frozen dataclass of plain fields: numbers, text, tuples,
+mappings, other such dataclasses. `to_json` and `from_json` are the only two functions that turn them into JSON and
+back. JSON has no NaN and no infinity: such numbers are written as the texts `nan`, `inf` and `-inf`, and read back as
+numbers, so that the file and the database row stay readable to other programs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import PurePath
+from typing import Any, TypeAlias, TypeVar
+
+from .errors import UserError
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Value = TypeVar("Value")
+
+
+def to_json(value: Any) -> Any:
+    """Return a value as strict JSON.
+
+    Args:
+        value: A dataclass instance, mapping, sequence, path, text, number, or None, nested to any depth.
+
+    Returns:
+        The same as dicts, lists, texts and numbers; NaN and infinities as their texts.
+
+    Raises:
+        ValueError: Something in it has no JSON form; the message names its type.
+    """
+    fields = getattr(type(value), "__dataclass_fields__", None)
+    if fields is not None and not isinstance(value, type):
+        return {name: to_json(getattr(value, name)) for name in fields}
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [to_json(item) for item in value]
+    raise ValueError(
+        f"a record holds JSON only: got {type(value).__name__} {value!r:.60}; convert it to a number, text or list"
+    )
+
+
+def from_json(cls: type[Value], data: Any, where: str = "") -> Value:
+    """Return the value of a class that `to_json` wrote.
+
+    Fields left out take their defaults; a class's `__post_init__` checks what its types cannot say.
+
+    Args:
+        cls: A dataclass, or any type that pydantic knows (`dict[str, Plan]`, `tuple[int, ...]`).
+        data: JSON values: dicts, lists, texts, numbers.
+        where: The place of `data`, for messages: a file, a table, an option.
+
+    Returns:
+        The value; lists have become tuples and texts of numbers numbers, as the fields' types say.
+
+    Raises:
+        UserError: An unknown field, a missing one, or a value that its field does not take; one line.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _validator(cls).validate_python([data])[0]
+    except ValidationError as error:
+        raise UserError(_one_line(cls, error, where)) from error
+
+
+@cache
+def _validator(cls: Any) -> Any:
+    """Return the validator of a type, strict but for what JSON cannot say.
+
+    JSON has no tuples, no keys but texts, and no NaN: these alone are converted. A list around the class lets one
+    configuration reach each dataclass below it.
+    """
+    from pydantic import ConfigDict, TypeAdapter
+    from pydantic_core import SchemaValidator
+
+    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    wrapped: Any = list.__class_getitem__(cls)
+    schema = TypeAdapter(wrapped, config=config).core_schema
+    return SchemaValidator(_relaxed(schema))
+
+
+_CONVERTED = ("dataclass", "tuple", "float", "dict", "list", "set", "frozenset", "generator")
+
+
+def _relaxed(schema: Any, key: bool = False) -> Any:
+    """Return a core schema whose containers and floats take JSON's forms; integers only as keys."""
+    if isinstance(schema, list):
+        return [_relaxed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    relaxed = {name: _relaxed(item, key=name == "keys_schema") for name, item in schema.items()}
+    if relaxed.get("type") in _CONVERTED or (key and relaxed.get("type") == "int"):
+        relaxed["strict"] = False
+    return relaxed
+
+
+def _one_line(cls: Any, error: Any, where: str) -> str:
+    """Return pydantic's first complaint as one line: what was given, and what is expected."""
+    first = error.errors(include_url=False)[0]
+    path = first["loc"][1:]  # the first part is the list around the class
+    place = ": ".join(part for part in (where, ".".join(map(str, path))) if part) or getattr(cls, "__name__", str(cls))
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        fields = sorted(getattr(cls, "__dataclass_fields__", {})) if len(path) == 1 else []
+        return f"{place} is not a known field" + (f"; expected one of {', '.join(fields)}" if fields else "")
+    if first["type"].startswith("missing"):
+        return f"{place} is missing"
+    if first["type"] == "value_error":  # raised by a __post_init__, which says it all
+        message = str(first["ctx"]["error"])
+        return f"{where}: {message}" if where else message
+    return f"{place}: got {first['input']!r:.80}; expected {first['msg'].removeprefix('Input should be ')}"

@@ -1,0 +1,86 @@
+"""Open tables: rows of ours, of other packages, and of users' files."""
+
+import sys
+from dataclasses import dataclass
+
+import pytest
+from ganprune.gan_models.files import open_table
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.open_table import OpenTable
+
+
+@dataclass(frozen=True)
+class Row:
+    note: str
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Makes an installed package `name` whose entry points in the group `ganprune.things` are `points`."""
+
+    def make(name, points, source="from dataclasses import dataclass"):
+        folder = tmp_path / name
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (folder / f"{name}.py").write_text(source)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = "".join(f"{key} = {value}\n" for key, value in points.items())
+        (info / "entry_points.txt").write_text(f"[ganprune.things]\n{lines}")
+        monkeypatch.syspath_prepend(str(folder))
+        open_table._entry_points.cache_clear()
+
+    yield make
+    open_table._entry_points.cache_clear()
+
+
+def table(**options):
+    return OpenTable("thing", {"ours": Row("ours")}, group="ganprune.things", row_type=Row, **options)
+
+
+def test_another_package_adds_a_row(package):
+    """A row by entry point is listed after ours and imported only when it is asked for."""
+    source = f"import sys\nRow = type(sys.modules[{__name__!r}].table().find('ours'))\nROW = Row('theirs')\n"
+    package("theirs_package", {"theirs": "theirs_package:ROW"}, source)
+    things = table()
+    assert list(things) == ["ours", "theirs"]
+    assert "theirs_package" not in sys.modules
+    assert things["theirs"] == Row("theirs")
+
+
+def test_an_unknown_name_is_refused_with_what_there_is():
+    """The line names the kind, the allowed names and the nearest one."""
+    with pytest.raises(UserError, match=r"unknown thing 'oars'; expected one of ours\. Did you mean ours\?"):
+        table().find("oars")
+    with pytest.raises(KeyError):
+        table()["oars"]
+
+
+def test_a_name_in_two_packages_is_refused(package):
+    """Two packages that define one name are both named, and neither wins in silence."""
+    package("first_package", {"same": "first_package:X"})
+    package("second_package", {"same": "second_package:X"})
+    with pytest.raises(UserError, match="'same' is defined twice: by first_package and second_package"):
+        table().find("same")
+
+
+def test_a_package_that_cannot_be_imported_is_named(package):
+    """Another package's error is one line with the package's name."""
+    package("broken_package", {"broken": "broken_package:X"}, "raise OSError('no\\nway')")
+    with pytest.raises(UserError, match="of the package broken_package cannot be loaded: OSError: no way"):
+        table().find("broken")
+
+
+def test_a_row_of_another_type_is_refused(package):
+    """An entry point must be a row."""
+    package("odd_package", {"odd": "odd_package:X"}, "X = 3")
+    with pytest.raises(UserError, match="is a int; expected a Row"):
+        table().find("odd")
+
+
+def test_an_object_by_path_is_adopted(tmp_path):
+    """A user's object becomes a row if the table adopts objects, and is refused if it does not."""
+    (tmp_path / "mine.py").write_text("def thing(): ...")
+    path = f"{tmp_path}/mine.py:thing"
+    assert table(adopt=lambda reference, found: Row(found.__name__)).find(path) == Row("thing")
+    with pytest.raises(UserError, match="cannot be given by path"):
+        table().find(path)

@@ -1,0 +1,80 @@
+"""JSON of frozen dataclasses: what is written is read back, and what does not fit is refused in one line."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.plain_values import from_json, to_json
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    width: int = 1
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        if self.width < 0:
+            raise ValueError(f"width must be 0 or more: got {self.width}")
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    inner: Inner = field(default_factory=Inner)
+    curve: Mapping[int, float] = field(default_factory=dict)
+    parts: tuple[Inner, ...] = ()
+    kind: Literal["x", "y"] = "x"
+    cost: float | None = None
+    flag: bool = False
+
+
+numbers = st.floats(allow_nan=False)
+inners = st.builds(Inner, st.integers(0, 99), st.lists(numbers).map(tuple))
+
+
+@given(st.builds(Outer, st.text(), inners, st.dictionaries(st.integers(), numbers), st.lists(inners).map(tuple)))
+def test_a_value_survives_json_text(value):
+    """Through strict JSON text and back, tuples, integer keys and infinities included, a value equals itself."""
+    text = json.dumps(to_json(value), allow_nan=False)
+    assert from_json(Outer, json.loads(text)) == value
+
+
+def test_nan_is_kept():
+    """NaN is written as text, because JSON has none, and read back as NaN."""
+    assert to_json(Outer("a", cost=math.nan))["cost"] == "nan"
+    assert math.isnan(from_json(Outer, {"name": "a", "cost": "nan"}).cost)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"name": 1}, "f: name: got 1; expected a valid string"),
+        ({"name": "a", "nme": 1}, "f: nme is not a known field; expected one of cost, curve"),
+        ({}, "f: name is missing"),
+        ({"name": "a", "inner": {"width": -1}}, "f: width must be 0 or more: got -1"),
+        ({"name": "a", "inner": {"width": "3"}}, "f: inner.width: got '3'; expected a valid integer"),
+        ({"name": "a", "inner": {"width": True}}, "f: inner.width: got True; expected a valid integer"),
+        ({"name": "a", "flag": "yes"}, "f: flag: got 'yes'; expected a valid boolean"),
+        ({"name": "a", "kind": "z"}, "f: kind: got 'z'; expected 'x' or 'y'"),
+        ({"name": "a", "parts": [{"w": 1}]}, "f: parts.0.w is not a known field"),
+        (5, "f: got 5; expected a dictionary"),
+    ],
+)
+def test_wrong_data_is_refused_in_one_line(data, message):
+    """The line names the place, what was given and what is expected."""
+    with pytest.raises(UserError) as refused:
+        from_json(Outer, data, "f")
+    assert str(refused.value).startswith(message)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_has_no_json_form_is_refused_when_written():
+    """An object that JSON cannot hold is named with its type, instead of being written as its repr."""
+    with pytest.raises(ValueError, match="got object"):
+        to_json({"a": [object()]})
