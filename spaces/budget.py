@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from ..gan_models.files.errors import UserError
+
 PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 BYTES = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
 CONVENTIONS = {"exact": "macs", "published": "macs_published"}
@@ -20,7 +22,7 @@ UNITS = {
 ALLOWED = "write 25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 2MiB or 20ms, above 0"
 
 
-class BudgetError(ValueError):
+class BudgetError(UserError):
     """A budget that cannot be read or cannot be met."""
 
 

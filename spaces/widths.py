@@ -10,6 +10,7 @@ import numpy as np
 
 from ..gan_models.costs.combined_budgets import Bound, priced_with
 from ..gan_models.costs.cost_form import CostForm, CostModel, stored_cost
+from ..gan_models.files.errors import UserError
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.
@@ -123,7 +124,7 @@ def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str])
     for pattern in [*include, *exclude]:
         if not any(fnmatchcase(name, pattern) for name in names):
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            raise ValueError(f"pattern {pattern!r} matches no group; groups are {shown}")
+            raise UserError(f"pattern {pattern!r} matches no group; groups are {shown}")
     kept = {}
     for name in names:
         if include and not any(fnmatchcase(name, pattern) for pattern in include):

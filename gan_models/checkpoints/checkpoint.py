@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from .state_dicts import first, fitting, located
 
 PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
@@ -30,7 +31,7 @@ STATE_FILE = "state.json"
 PARALLEL_PREFIX = "module."  # what DataParallel puts in front of every key
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A checkpoint that cannot be read, or does not fit; the message is one line."""
 
 

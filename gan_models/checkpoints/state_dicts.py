@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..files.errors import UserError
+
 CHOICE = "::"  # FILE::key
 LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -45,14 +47,14 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         ValueError: none fits, or several do; how a sentence that begins with the checkpoint's name goes on.
     """
     if not isinstance(content, Mapping):
-        raise ValueError(f"holds a {type(content).__name__}, not a state dict")
+        raise UserError(f"holds a {type(content).__name__}, not a state dict")
     tensors = dict(_flat(content))
     if not tensors:
         other = [str(name) for name in content]
-        raise ValueError(f"is not a state dict: {f'{first(other)} is no tensor' if other else 'it is empty'}")
+        raise UserError(f"is not a state dict: {f'{first(other)} is no tensor' if other else 'it is empty'}")
     within = {name: value for name, value in tensors.items() if not key or name.startswith(f"{key}.")}
     if not within:
-        raise ValueError(f"holds no state dict under {key!r}; there are {first(_holders(content), 12)}")
+        raise UserError(f"holds no state dict under {key!r}; there are {first(_holders(content), 12)}")
     wanted = model.state_dict()
     holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
     places = dict.fromkeys([*_places(within, wanted), *(f"{name}." if name else "" for name in holders)])
@@ -60,13 +62,13 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     fits = {place: given for place, given in found.items() if not _faults(wanted, _modern(model, wanted, given))}
     if len(fits) > 1:
         names = [place.removesuffix(".") for place in fits]
-        raise ValueError(f"holds several state dicts that fit the network: choose one, FILE{CHOICE}{first(names, 12)}")
+        raise UserError(f"holds several state dicts that fit the network: choose one, FILE{CHOICE}{first(names, 12)}")
     if fits:
         (given,) = fits.values()
         return _modern(model, wanted, given)
     best = max(found.values(), key=lambda given: (len(wanted.keys() & given.keys()), len(given)))
     others = f"; the file holds {first(holders, 12)}" if len(holders) > 1 else ""
-    raise ValueError(
+    raise UserError(
         f"does not fit the network: {', '.join(_faults(wanted, _modern(model, wanted, best)))}; "
         f"build the network with the checkpoint's arguments (width, blocks, norm, dropout){others}"
     )

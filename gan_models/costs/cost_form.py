@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..files.errors import UserError
 from .channel_swap import exchanged
 
 Floats = NDArray[np.float64]
@@ -22,7 +23,7 @@ INT8, INT8_PER_CHANNEL = "bytes_int8", "bytes_int8_per_channel"
 LATENCY, LATENCY_INT8 = "latency_ms", "latency_ms_int8"
 
 
-class InfeasibleBudget(ValueError):
+class InfeasibleBudget(UserError):
     """No plan of the network is cheap enough."""
 
 

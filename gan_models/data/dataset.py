@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from ..files.errors import UserError
 from ..files.seeds import mixed
 from .image_readers import FilePictures, Pictures, cifar_pictures, good_files, rendered
 from .layouts import detect_task, existing, files_of, is_cifar
@@ -104,7 +105,7 @@ def open_split(spec: DataSpec, split: str) -> ImageSet:
     root = existing(spec.source)
     if is_cifar(root):
         if spec.task != "unconditional":
-            raise ValueError(f"{spec.source} serves the task unconditional, not {spec.task}; change --task or --data")
+            raise UserError(f"{spec.source} serves the task unconditional, not {spec.task}; change --task or --data")
         return ImageSet(spec, (cifar_pictures(root, split, size),))
     halves = spec.task == "paired"
     pictures, skipped = [], []

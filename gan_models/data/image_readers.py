@@ -16,6 +16,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from ..files.errors import UserError, WorkFailed
+
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 
@@ -62,7 +64,7 @@ class FilePictures:
             with Image.open(path) as file:
                 picture = file.convert("RGB")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise RuntimeError(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+            raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
         parts = [picture]
         if self.halves:
             middle = picture.width // 2
@@ -133,12 +135,12 @@ def good_files(paths: list[Path], strict: bool, halves: bool = False) -> tuple[l
             good.append(path)
             continue
         if strict:
-            raise ValueError(f"image {path} is bad: {reason}; repair or remove it, or leave out --strict")
+            raise UserError(f"image {path} is bad: {reason}; repair or remove it, or leave out --strict")
         bad.append(f"{path}: {reason}")
     if bad:
         shown = "; ".join(bad[:5]) + ("; ..." if len(bad) > 5 else "")
         if not good:
-            raise ValueError(f"none of {len(paths)} images can be read: {shown}")
+            raise UserError(f"none of {len(paths)} images can be read: {shown}")
         warnings.warn(f"left out {len(bad)} of {len(paths)} images: {shown}", stacklevel=2)
     return good, tuple(bad)
 
@@ -189,7 +191,7 @@ def cifar_pictures(source: Path, split: str, size: int) -> Pictures:
     blocks = []
     for name, data in zip(names, _cifar_bytes(source, names), strict=True):
         if not data or len(data) % _CIFAR_RECORD:
-            raise ValueError(f"{name} in {source} is no CIFAR-10 binary batch: {len(data)} bytes")
+            raise UserError(f"{name} in {source} is no CIFAR-10 binary batch: {len(data)} bytes")
         records = np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_RECORD)
         blocks.append(records[:, 1:].reshape(-1, 3, 32, 32))
     images = torch.from_numpy(np.concatenate(blocks))
@@ -208,7 +210,7 @@ def _cifar_bytes(source: Path, names: list[str]) -> list[bytes]:
     if source.is_dir():
         folder = source if (source / "data_batch_1.bin").is_file() else source / "cifar-10-batches-bin"
         if not all((folder / name).is_file() for name in names):
-            raise ValueError(wanted)
+            raise UserError(wanted)
         return [(folder / name).read_bytes() for name in names]
     found: dict[str, bytes] = {}
     try:
@@ -219,7 +221,7 @@ def _cifar_bytes(source: Path, names: list[str]) -> list[bytes]:
                     stream = archive.extractfile(member)
                     found[name] = stream.read() if stream else b""
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"archive {source} cannot be read ({error}); {wanted}") from error
+        raise UserError(f"archive {source} cannot be read ({error}); {wanted}") from error
     if set(found) != set(names):
-        raise ValueError(wanted)
+        raise UserError(wanted)
     return [found[name] for name in names]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from ..files.errors import UserError
 from .spec import BUILTIN_TASKS, SPLITS, DataSpec
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
@@ -47,7 +48,7 @@ def detect_task(source: str) -> str:
     """
     if source.startswith("builtin:"):
         if source not in BUILTIN_TASKS:
-            raise ValueError(f"data {source!r} is unknown; built in are {', '.join(BUILTIN_TASKS)}")
+            raise UserError(f"data {source!r} is unknown; built in are {', '.join(BUILTIN_TASKS)}")
         return BUILTIN_TASKS[source][0]
     root = existing(source)
     if is_cifar(root):
@@ -60,14 +61,14 @@ def detect_task(source: str) -> str:
             return "paired"
         if next(iter(images_under(root, deep=True)), None) is not None:
             return "unconditional"
-    raise ValueError(f"data folder {source} holds no images in a known layout; {EXPECTED}")
+    raise UserError(f"data folder {source} holds no images in a known layout; {EXPECTED}")
 
 
 def existing(source: str) -> Path:
     """The source as a path that exists; ValueError otherwise."""
     root = Path(source).expanduser()
     if not root.exists():
-        raise ValueError(f"data {source} does not exist; give a folder, or one of {', '.join(BUILTIN_TASKS)}")
+        raise UserError(f"data {source} does not exist; give a folder, or one of {', '.join(BUILTIN_TASKS)}")
     return root
 
 
@@ -81,7 +82,7 @@ def files_of(spec: DataSpec, split: str) -> tuple[list[Path], ...]:
         raise ValueError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
     root = existing(spec.source)
     if not root.is_dir():
-        raise ValueError(f"data {spec.source} is a file; {EXPECTED}")
+        raise UserError(f"data {spec.source} is a file; {EXPECTED}")
     domains = {"paired": ("",), "unpaired": ("A", "B"), "unconditional": ("",)}[spec.task]
     return tuple(_domain_files(root, spec, split, domain) for domain in domains)
 
@@ -94,16 +95,16 @@ def _domain_files(root: Path, spec: DataSpec, split: str, domain: str) -> list[P
         if folder.is_dir():
             files = images_under(folder, deep=spec.task == "unconditional")
             if not files:
-                raise ValueError(f"data folder {folder} holds no images; {EXPECTED}")
+                raise UserError(f"data folder {folder} holds no images; {EXPECTED}")
             return files
     whole = root / domain if domain else root
     divided = (root / f"train{domain}").is_dir()
     if spec.task == "paired" or divided or not whole.is_dir():
-        raise ValueError(f"data folder {spec.source} has no {names[0]}{domain}/ for a {spec.task} task; {EXPECTED}")
+        raise UserError(f"data folder {spec.source} has no {names[0]}{domain}/ for a {spec.task} task; {EXPECTED}")
     files = images_under(whole, deep=True)
     kept = [path for path in files if _held_out(path.relative_to(whole), spec.seed) == (split != "train")]
     if not kept:
-        raise ValueError(f"data folder {whole} holds {len(files)} images, too few for a {split} split; {EXPECTED}")
+        raise UserError(f"data folder {whole} holds {len(files)} images, too few for a {split} split; {EXPECTED}")
     return kept
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..files.errors import UserError
 from ..files.settings_json import JSON, read_settings, settings_json
 
 SPLITS = ("train", "val", "test")
@@ -49,25 +50,25 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         if not self.source:
-            raise ValueError(f"no data given; use {', '.join(BUILTIN_TASKS)} or a folder")
+            raise UserError(f"no data given; use {', '.join(BUILTIN_TASKS)} or a folder")
         if self.task not in DATA_TASKS:
-            raise ValueError(f"task {self.task!r} is unknown; use one of {', '.join(DATA_TASKS)}")
+            raise UserError(f"task {self.task!r} is unknown; use one of {', '.join(DATA_TASKS)}")
         if self.direction not in DIRECTIONS:
-            raise ValueError(f"direction {self.direction!r} is unknown; use AtoB or BtoA")
+            raise UserError(f"direction {self.direction!r} is unknown; use AtoB or BtoA")
         if not 8 <= self.image_size <= 4096:
-            raise ValueError(f"image size {self.image_size} is not possible; use 8 to 4096 pixels")
+            raise UserError(f"image size {self.image_size} is not possible; use 8 to 4096 pixels")
         if self.load_size is not None and not self.image_size <= self.load_size <= 8192:
-            raise ValueError(
+            raise UserError(
                 f"load size {self.load_size} is not possible; use {self.image_size} (the image size) to 8192"
             )
         if self.n_train < 1 or self.n_test < 1:
-            raise ValueError(f"n_train={self.n_train}, n_test={self.n_test}: both must be at least 1")
+            raise UserError(f"n_train={self.n_train}, n_test={self.n_test}: both must be at least 1")
         if self.source.startswith("builtin:"):
             if self.source not in BUILTIN_TASKS:
-                raise ValueError(f"data {self.source!r} is unknown; built in are {', '.join(BUILTIN_TASKS)}")
+                raise UserError(f"data {self.source!r} is unknown; built in are {', '.join(BUILTIN_TASKS)}")
             if self.task not in BUILTIN_TASKS[self.source]:
                 allowed = " or ".join(BUILTIN_TASKS[self.source])
-                raise ValueError(f"{self.source} serves the task {allowed}, not {self.task}; change --task or --data")
+                raise UserError(f"{self.source} serves the task {allowed}, not {self.task}; change --task or --data")
 
     def to_json(self) -> dict[str, JSON]:
         """The spec as plain JSON values."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..files.errors import UserError
 from .spec import SPLITS
 
 _SHAPES_PER_SCENE = 3
@@ -203,7 +204,7 @@ def _key(seed: int, split: str, stream: int) -> int:
 
 def _check(image_size: int) -> None:
     if not 8 <= image_size <= 4096:
-        raise ValueError(f"image size {image_size} is not possible for built-in images; use 8 to 4096 pixels")
+        raise UserError(f"image size {image_size} is not possible for built-in images; use 8 to 4096 pixels")
 
 
 def render_shapes(seed: int, split: str, indices: Sequence[int], image_size: int) -> tuple[torch.Tensor, torch.Tensor]:

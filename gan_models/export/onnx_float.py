@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import written_beside
+from ..files.errors import WorkFailed
 
 INPUT, OUTPUT, BATCH = "input", "output", "batch"
 
@@ -88,7 +89,7 @@ def _write(
         except Exception as error:  # the exporter raises many kinds
             cause = error.__cause__ or error
             lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-            raise RuntimeError(
+            raise WorkFailed(
                 f"{type(model).__name__} cannot be written as ONNX: {type(cause).__name__}: "
                 f"{lines[0] if lines else 'no reason given'}"
             ) from error
@@ -132,7 +133,7 @@ def onnx_difference(path: str | Path, model: nn.Module, inputs: Tensor) -> Tenso
     theirs = run_onnx(path, inputs)
     ours = _run(model, inputs).cpu().float()
     if ours.shape != theirs.shape:
-        raise RuntimeError(f"ONNX file {path} gives {tuple(theirs.shape)} where PyTorch gives {tuple(ours.shape)}")
+        raise WorkFailed(f"ONNX file {path} gives {tuple(theirs.shape)} where PyTorch gives {tuple(ours.shape)}")
     return (ours - theirs).abs()
 
 
@@ -190,7 +191,7 @@ def _one_line(path: str | Path) -> Iterator[None]:
         yield
     except Exception as error:  # ONNX Runtime's errors have no common parent
         message = " ".join(str(error).split())
-        raise RuntimeError(f"ONNX file {path} cannot be run: {message[:300]}") from error
+        raise WorkFailed(f"ONNX file {path} cannot be run: {message[:300]}") from error
 
 
 def _run(model: nn.Module, inputs: Tensor) -> Tensor:

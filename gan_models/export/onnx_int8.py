@@ -24,6 +24,7 @@ from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import written_beside
+from ..files.errors import UserError, WorkFailed
 from ..quantization.calibration import calibrate
 from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
 from ..quantization.settings import LayerRanges, Quantisation, QuantSettings, Range
@@ -94,12 +95,12 @@ def products_saturate() -> bool:
 def check_exportable(settings: QuantSettings) -> None:
     """Raises ValueError unless integer arithmetic can compute what the settings simulate."""
     if settings.scheme == "published":
-        raise ValueError(
+        raise UserError(
             "the published quantiser has 257 levels, one more than 8 bits hold: it is for reproducing GAN Slimming, "
             "and no int8 file can be made of it; train or calibrate with the signed scheme"
         )
     if settings.bits != 8:
-        raise ValueError(f"an int8 file needs 8 bits, the network has {settings.bits}")
+        raise UserError(f"an int8 file needs 8 bits, the network has {settings.bits}")
 
 
 def export_int8(
@@ -201,7 +202,7 @@ def _quantise_layer(
     bias = module._parameters.get("bias")
     nodes = graph.consumers(f"{name}.weight")
     if not nodes or any(node.op_type not in _MAPPED for node in nodes):
-        raise RuntimeError(f"layer {name} cannot be found in the ONNX graph, so no int8 file can be made")
+        raise WorkFailed(f"layer {name} cannot be found in the ONNX graph, so no int8 file can be made")
     input_scale, _ = _grid(ranges.input, settings)
     scale = weight_scale(weight, settings, axis)
     if bias is not None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from .errors import UserError
+
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Settings = TypeVar("Settings")
 
@@ -34,7 +36,7 @@ def read_settings(cls: type[Settings], data: Mapping[str, JSON]) -> Settings:
     fields = {field.name for field in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
     unknown = sorted(set(data) - fields)
     if unknown:
-        raise ValueError(f"unknown setting {', '.join(unknown)}; allowed are {', '.join(sorted(fields))}")
+        raise UserError(f"unknown setting {', '.join(unknown)}; allowed are {', '.join(sorted(fields))}")
     kinds = typing.get_type_hints(cls)
     values = {}
     for name, value in data.items():
@@ -45,7 +47,7 @@ def read_settings(cls: type[Settings], data: Mapping[str, JSON]) -> Settings:
     try:
         return cls(**values)
     except TypeError as error:
-        raise ValueError(f"{cls.__name__}: {error}") from error
+        raise UserError(f"{cls.__name__}: {error}") from error
 
 
 def _plain(value: object) -> JSON:
@@ -80,15 +82,15 @@ class DiscriminatorSettings:
 
     def __post_init__(self) -> None:
         if self.ndf < 1 or self.n_layers < 1:
-            raise ValueError(f"discriminator ndf={self.ndf}, n_layers={self.n_layers}: both must be at least 1")
+            raise UserError(f"discriminator ndf={self.ndf}, n_layers={self.n_layers}: both must be at least 1")
         if self.norm not in ("instance", "batch"):
-            raise ValueError(f"discriminator norm {self.norm!r} is unknown; use instance or batch")
+            raise UserError(f"discriminator norm {self.norm!r} is unknown; use instance or batch")
 
 
 def check_adversarial(mode: str) -> None:
     """ValueError unless `mode` is a known adversarial loss."""
     if mode not in ADVERSARIAL_MODES:
-        raise ValueError(f"adversarial loss {mode!r} is unknown; use one of {', '.join(ADVERSARIAL_MODES)}")
+        raise UserError(f"adversarial loss {mode!r} is unknown; use one of {', '.join(ADVERSARIAL_MODES)}")
 
 
 def check_weights(settings: object, *names: str) -> None:
@@ -96,4 +98,4 @@ def check_weights(settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
         if not 0 <= value < float("inf"):
-            raise ValueError(f"{name}={value} is no weight; use a number of at least 0")
+            raise UserError(f"{name}={value} is no weight; use a number of at least 0")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..files.errors import UserError
 from .labels import LabelBook, Site, Traced
 from .rules import (
     Call,
@@ -44,7 +45,7 @@ from .weighted_rules import (
 Rule = Callable[[Walk, Call], list[Traced]]
 
 
-class NotTraceable(ValueError):
+class NotTraceable(UserError):
     """The network cannot be followed as a graph, so nothing of it may be pruned."""
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ..files.errors import UserError
 from .user_builders import call_builder, load_builder, named_arguments
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ LATENT = "latent:"
 
 def _check_shape(shape: tuple[int, ...], given: str) -> tuple[int, ...]:
     if len(shape) not in (1, 3) or any(isinstance(s, bool) or not isinstance(s, int) or s < 1 for s in shape):
-        raise ValueError(
-            f"input shape {given} must be three positive sizes (channels, height, width) or one (a latent)"
-        )
+        raise UserError(f"input shape {given} must be three positive sizes (channels, height, width) or one (a latent)")
     return shape
 
 
@@ -100,7 +99,7 @@ def find_builder(model: str) -> Callable[..., Any]:
         return getattr(import_module(module, __package__), name)
     if ":" not in model:
         names = ", ".join([*NETWORKS, *DISCRIMINATORS])
-        raise ValueError(
+        raise UserError(
             f"model {model!r} is not known: use one of {names}, or package.module:function, or path/to/file.py:function"
         )
     return load_builder(model)
@@ -122,7 +121,7 @@ def parse_input_shape(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in sizes.split(",")]
     expected = 1 if stripped.startswith(LATENT) else 3
     if len(parts) != expected or not all(part.isascii() and part.isdigit() for part in parts):
-        raise ValueError(
+        raise UserError(
             f"input shape {text!r} is not understood: use channels,height,width such as 3,256,256, "
             "or latent:128 for a generator that starts from a latent"
         )

@@ -4,25 +4,27 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from ..files.errors import UserError
+
 NORMS = ("batch", "instance")
 
 
 def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise ValueError unless `value` is one of `allowed`."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name}={value!r} is not known: use one of {', '.join(map(repr, allowed))}")
+        raise UserError(f"{name}={value!r} is not known: use one of {', '.join(map(repr, allowed))}")
 
 
 def check_count(name: str, value: object, at_least: int = 1) -> None:
     """Raise ValueError unless `value` is a whole number of at least `at_least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least {at_least}")
+        raise UserError(f"{name}={value!r} must be a whole number of at least {at_least}")
 
 
 def check_flag(name: str, value: object) -> None:
     """Raise ValueError unless `value` is true or false."""
     if not isinstance(value, bool):
-        raise ValueError(f"{name}={value!r} must be true or false")
+        raise UserError(f"{name}={value!r} must be true or false")
 
 
 def norm2d(norm: str, channels: int, *, affine: bool = False) -> nn.Module:

@@ -6,6 +6,7 @@ stride-2 transposed convs; ReflectionPad 3, conv 7x7, tanh. Norm and ReLU after 
 
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from .layers import NORMS, check_choice, check_count, check_flag, initialise_normal, needs_bias, norm2d
 
 AFFINES = ("none", "prunable", "all")
@@ -67,7 +68,7 @@ class ResnetGenerator(nn.Module):
         check_choice("norm", norm, NORMS)
         check_choice("affine", affine, AFFINES)
         if norm == "batch" and affine != "none":
-            raise ValueError(f"affine={affine!r} is for norm='instance': BatchNorm is always affine")
+            raise UserError(f"affine={affine!r} is for norm='instance': BatchNorm is always affine")
         prunable, trunk = affine != "none", affine == "all"
         bias = needs_bias(norm)
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(input_channels, ngf, 7, bias=bias)]

@@ -7,6 +7,7 @@ skip, no norm and a tanh; the innermost has no norm on its way down.
 import torch
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from .layers import NORMS, check_choice, check_count, check_flag, initialise_normal, needs_bias, norm2d
 
 WIDEST = 8  # in units of ngf
@@ -96,7 +97,7 @@ class UnetGenerator(nn.Module):
         """
         height, width = x.shape[-2:]
         if height % self.multiple or width % self.multiple:
-            raise ValueError(
+            raise UserError(
                 f"this U-Net needs height and width in multiples of {self.multiple}, got {height}x{width}: "
                 "resize the images or build it with fewer num_downs"
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..files.errors import UserError
 from .method import Method, MethodSpec, Setting
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def method_spec(name: str) -> MethodSpec:
         ValueError: Unknown name; the message lists the known ones.
     """
     if name not in METHODS:
-        raise ValueError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
+        raise UserError(f"method {name!r} is unknown; known: {', '.join(METHODS)}")
     return METHODS[name]
 
 
@@ -154,9 +155,9 @@ def check_fixed(settings: Mapping[str, Any]) -> None:
                 if method in METHODS
                 else f"use METHOD.NAME, METHOD one of {', '.join(METHODS)}"
             )
-            raise ValueError(f"setting {name!r} cannot be set; {say}")
+            raise UserError(f"setting {name!r} cannot be set; {say}")
         if not known[name].allows(value):
-            raise ValueError(f"setting {name}={value} is not possible; use {known[name].allowed}")
+            raise UserError(f"setting {name}={value} is not possible; use {known[name].allowed}")
 
 
 def fixed_for(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..files.errors import UserError
 from ..tasks.losses import l1
 from .method import FeatureMaps
 
@@ -52,7 +53,7 @@ def image_distance(name: str, maps: FeatureMaps | None) -> Callable[[Tensor, Ten
     if name == "mse":
         return lambda images, goals: (images.float() - goals.float()).square().mean()
     if maps is None or name not in ("perceptual", "perceptual+l1"):
-        raise ValueError(
+        raise UserError(
             f"distance {name!r} cannot be had {'without an encoder' if maps is None else ''}; "
             "use perceptual+l1, perceptual (with an encoder), l1 or mse"
         )

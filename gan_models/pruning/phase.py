@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
+from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..files.settings_json import JSON
 from ..tasks.task import Batch
@@ -100,7 +101,7 @@ def run_phase(phase: Phase, job: PruneJob, steps: int) -> PhaseRecord:
         tensors, info = saved
         other = [key for key, value in identity.items() if info.get("identity", {}).get(key) != value]
         if other:
-            raise ValueError(f"the checkpoint in {job.workspace} is of another job ({', '.join(other)} differ)")
+            raise UserError(f"the checkpoint in {job.workspace} is of another job ({', '.join(other)} differ)")
         phase.load_state(tensors, info["phase"])
         done, seconds = info["done"], info["seconds"]
         curve = [(step, values) for step, values in info["curve"]]

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from .fake_quant import add_hooks, has_output_grid, quantised_layers
 from .settings import LayerRanges, Quantisation, QuantSettings
 
@@ -37,7 +38,7 @@ class Quantiser:
         self._layers = quantised_layers(model)
         self._index = {name: i for i, name in enumerate(self._layers)}
         if not self._layers:
-            raise ValueError(f"{type(model).__name__} has no convolution or linear that can be quantised")
+            raise UserError(f"{type(model).__name__} has no convolution or linear that can be quantised")
         ranges = torch.full((len(self._layers), 2, 2), math.nan)
         for name, entry in (quantisation.ranges if quantisation else {}).items():
             ranges[self._index[name], 0] = torch.tensor(entry.input)
@@ -94,7 +95,7 @@ def calibrate(
     """
     layers = quantised_layers(model)
     if not layers:
-        raise ValueError(f"{type(model).__name__} has no convolution or linear that can be quantised")
+        raise UserError(f"{type(model).__name__} has no convolution or linear that can be quantised")
     seen: dict[tuple[str, bool], list[Tensor]] = {}
 
     def watch(name: str, output: bool):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from ..files.errors import UserError
 from ..files.settings_json import read_settings, settings_json
 
 SCHEMES = ("signed", "published")
@@ -40,14 +41,14 @@ class QuantSettings:
 
     def __post_init__(self) -> None:
         if isinstance(self.bits, bool) or not isinstance(self.bits, int) or not 2 <= self.bits <= 8:
-            raise ValueError(f"bits={self.bits!r} cannot be quantised to; use 2 to 8, or {FULL_BITS} for float32")
+            raise UserError(f"bits={self.bits!r} cannot be quantised to; use 2 to 8, or {FULL_BITS} for float32")
         if self.scheme not in SCHEMES:
-            raise ValueError(f"quantisation scheme {self.scheme!r} is unknown; use {' or '.join(SCHEMES)}")
+            raise UserError(f"quantisation scheme {self.scheme!r} is unknown; use {' or '.join(SCHEMES)}")
         for name in ("per_channel", "reduce_range"):
             if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name}={getattr(self, name)!r} must be true or false")
+                raise UserError(f"{name}={getattr(self, name)!r} must be true or false")
         if self.reduce_range and (self.scheme == "published" or self.bits == 2):
-            raise ValueError("reduce_range needs the signed scheme and 3 bits or more")
+            raise UserError("reduce_range needs the signed scheme and 3 bits or more")
 
     @property
     def weight_steps(self) -> int:
@@ -122,9 +123,9 @@ class Quantisation:
             ValueError: another format, or something missing.
         """
         if data.get("format") != FORMAT:
-            raise ValueError(f"the quantisation has format {data.get('format')!r}, this version reads {FORMAT}")
+            raise UserError(f"the quantisation has format {data.get('format')!r}, this version reads {FORMAT}")
         try:
             ranges = {str(name): LayerRanges.from_json(entry) for name, entry in data["ranges"].items()}
             return cls(QuantSettings.from_json(data["settings"]), ranges)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise ValueError(f"the quantisation is incomplete or of the wrong kind: {error}") from error
+            raise UserError(f"the quantisation is incomplete or of the wrong kind: {error}") from error

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..files.errors import UserError
+
 
 def generator_adversarial(mode: str, fake: Tensor) -> Tensor:
     """What G minimises, given D's raw scores of its outputs.
@@ -26,7 +28,7 @@ def generator_adversarial(mode: str, fake: Tensor) -> Tensor:
         return (fake - 1).square().mean()
     if mode == "hinge":
         return -fake.mean()
-    raise ValueError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
+    raise UserError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
 
 
 def discriminator_adversarial(mode: str, real: Tensor, fake: Tensor) -> Tensor:
@@ -45,7 +47,7 @@ def discriminator_adversarial(mode: str, real: Tensor, fake: Tensor) -> Tensor:
         return (real - 1).square().mean() + fake.square().mean()
     if mode == "hinge":
         return torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
-    raise ValueError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
+    raise UserError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:

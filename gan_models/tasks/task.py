@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..files.settings_json import JSON, DiscriminatorSettings
 from ..networks.catalog import build
@@ -93,7 +94,7 @@ def make_task(name: str, settings: Mapping[str, JSON] | None = None, seed: int =
         ValueError: unknown name or setting.
     """
     if name not in TASKS:
-        raise ValueError(f"task {name!r} is unknown; use one of {', '.join(TASKS)}")
+        raise UserError(f"task {name!r} is unknown; use one of {', '.join(TASKS)}")
     module, _, attribute = TASKS[name].partition(":")
     cls = getattr(import_module(f".{module}", __package__), attribute)
     return cls.from_json(settings or {}, seed)

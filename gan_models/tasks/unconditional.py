@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..files.settings_json import JSON, DiscriminatorSettings, check_adversarial, read_settings, settings_json
 from .losses import discriminator_adversarial, generator_adversarial
@@ -36,7 +37,7 @@ class UnconditionalSettings:
     def __post_init__(self) -> None:
         check_adversarial(self.adversarial)
         if self.latent < 1:
-            raise ValueError(f"latent={self.latent} is no length; use 1 or more")
+            raise UserError(f"latent={self.latent} is no length; use 1 or more")
 
 
 class UnconditionalTask:

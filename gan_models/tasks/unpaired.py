@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.spec import DIRECTIONS
+from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..files.settings_json import (
     JSON,
@@ -58,9 +59,9 @@ class UnpairedSettings:
         check_adversarial(self.adversarial)
         check_weights(self, "weight_cycle", "weight_identity")
         if self.pool < 0:
-            raise ValueError(f"pool={self.pool} is no number of images; use 0 (none) or more")
+            raise UserError(f"pool={self.pool} is no number of images; use 0 (none) or more")
         if self.directions not in (DIRECTIONS, ("AtoB",), ("BtoA",)):
-            raise ValueError(f"directions {self.directions} are not possible; use AtoB, BtoA or AtoB and BtoA")
+            raise UserError(f"directions {self.directions} are not possible; use AtoB, BtoA or AtoB and BtoA")
 
 
 class UnpairedTask:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
+from ..files.errors import WorkFailed
 from ..pruning.coronet.generated_weights import HypernetworkSize
 
 GB = 1e9
 
 
-class NotEnoughMemory(RuntimeError):
+class NotEnoughMemory(WorkFailed):
     """The device has too little free memory."""
 
 

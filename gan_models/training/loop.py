@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
+from ..files.errors import UserError, WorkFailed
 from ..files.seeds import mixed
 from ..tasks.task import Task
 from .recipe import Recipe, TrainRecord
@@ -32,7 +33,7 @@ _CURVE_POINTS = 100
 _CUDA_LOOK_EVERY = 10  # reading a loss waits for the GPU
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(WorkFailed):
     """A loss was not finite; `step` is the first such step, counted from 1."""
 
     def __init__(self, step: int) -> None:
@@ -54,9 +55,9 @@ def best_device(wanted: str = "auto") -> torch.device:
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise ValueError(f"device {wanted!r} is unknown; use auto, cpu or cuda") from error
+        raise UserError(f"device {wanted!r} is unknown; use auto, cpu or cuda") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device {wanted!r} is not there: torch sees no CUDA GPU; use cpu or auto")
+        raise UserError(f"device {wanted!r} is not there: torch sees no CUDA GPU; use cpu or auto")
     return device
 
 
@@ -110,9 +111,9 @@ def train(
         KeyError: a network that the task names is missing.
     """
     if steps < 1:
-        raise ValueError(f"steps={steps} is no training; use 1 or more")
+        raise UserError(f"steps={steps} is no training; use 1 or more")
     if any(not 1 <= rung <= steps for rung in rungs):
-        raise ValueError(f"rungs {list(rungs)} must lie in 1 .. {steps} steps")
+        raise UserError(f"rungs {list(rungs)} must lie in 1 .. {steps} steps")
     device = torch.device(device)
     gpus = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=gpus):
@@ -153,14 +154,14 @@ class _Run:
         theirs = info.get("identity", {})
         other = [key for key, value in self.identity.items() if theirs.get(key) != value]
         if other:
-            raise ValueError(
+            raise UserError(
                 f"the checkpoint in {folder} is of another run ({', '.join(other)} differ); "
                 "use the same settings, or another folder"
             )
         try:
             self.trainer.load_state(tensors, info["scales"])
         except (RuntimeError, KeyError, ValueError) as error:
-            raise ValueError(
+            raise UserError(
                 f"the checkpoint in {folder} is of networks of another shape; use another folder"
             ) from error
         self.done, self.stopped, self.seconds = info["done"], info["stopped"], info["seconds"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..files.errors import UserError
 from ..files.settings_json import JSON, check_weights, read_settings, settings_json
 
 AMP_MODES = ("off", "bf16", "fp16")
@@ -46,16 +47,16 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("batch_size", "d_steps", "feature_layers"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is too small; use 1 or more")
+                raise UserError(f"{name}={getattr(self, name)} is too small; use 1 or more")
         check_weights(self, "lr", "distill_output", "distill_features")
         if self.lr_discriminator is not None:
             check_weights(self, "lr_discriminator")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas={self.betas} are not possible; use two numbers in [0, 1)")
+            raise UserError(f"betas={self.betas} are not possible; use two numbers in [0, 1)")
         if not 0 <= self.decay <= 1:
-            raise ValueError(f"decay={self.decay} is no share of the steps; use 0 to 1")
+            raise UserError(f"decay={self.decay} is no share of the steps; use 0 to 1")
         if self.amp not in AMP_MODES:
-            raise ValueError(f"amp={self.amp!r} is unknown; use one of {', '.join(AMP_MODES)}")
+            raise UserError(f"amp={self.amp!r} is unknown; use one of {', '.join(AMP_MODES)}")
 
     def rate(self, step: int, steps: int) -> float:
         """Factor on the learning rates at `step` (from 0) of `steps`: 1, then linearly down to 1 / n > 0."""

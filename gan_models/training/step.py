@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..tasks.task import Batch, Task, check_names
 from .distillation import Distillation
@@ -69,9 +70,9 @@ class Trainer:
         check_names(self.generators, task.generator_names, "generator")
         check_names(self.discriminators, task.generator_names, "discriminator")
         if recipe.distils and not teacher:
-            raise ValueError("the recipe distils but no teacher is given; give one, or set distill_* to 0")
+            raise UserError("the recipe distils but no teacher is given; give one, or set distill_* to 0")
         if task.needs_teacher and not recipe.distils and any(map(_is_trained, self.generators.values())):
-            raise ValueError(
+            raise UserError(
                 "one direction alone cannot be trained without a teacher; give one and set distill_output > 0"
             )
         self.task, self.networks, self.recipe = task, networks, recipe
@@ -173,7 +174,7 @@ class Trainer:
             module.eval()
         wanted = [name for name in self.task.generator_names if name in teacher and self.recipe.distils]
         if self.recipe.distils and not wanted:
-            raise ValueError(f"no teacher for {', '.join(self.task.generator_names)}; given are {', '.join(teacher)}")
+            raise UserError(f"no teacher for {', '.join(self.task.generator_names)}; given are {', '.join(teacher)}")
         example = self.to_device(example)
         torch.manual_seed(mixed(self.seed, 41))
         distillation = Distillation(

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...data.dataset import batches
+from ...files.errors import UserError, WorkFailed
 from ...files.seeds import mixed
 from ...files.settings_json import JSON
 from ...groups.surgery import copy_network
@@ -166,7 +167,7 @@ class Coronet:
             RuntimeError: The thresholds did not get near the target in the steps given.
         """
         if job.steps < 1:
-            raise ValueError("coronet trains before it cuts: give it --prune-steps 1 or more")
+            raise UserError("coronet trains before it cuts: give it --prune-steps 1 or more")
         if job.task is None or job.data is None or job.device is None:
             raise ValueError("coronet trains while it prunes and needs a task, data and a device")
         form, target = job.groups.form, with_floor(job.groups.form, job.target)
@@ -178,7 +179,7 @@ class Coronet:
         record = run_phase(phase, job, steps)
         cost, path = phase.cost(), record.path("lambda")
         if cost > NEAR * job.target.value:
-            raise RuntimeError(
+            raise WorkFailed(
                 f"coronet did not reach {job.target.value:g} {job.target.cost} in {record.steps} steps: its plan costs "
                 f"{cost:g} with lambda at {path[-1][1]:g} (at most {MAX_LAMBDA:g}); give it more --prune-steps or a "
                 "higher latent_lr"

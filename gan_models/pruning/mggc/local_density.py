@@ -18,6 +18,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ...files.errors import UserError
 from ...tasks.task import Task
 from .manifold import Encode, unit
 
@@ -73,7 +74,7 @@ def discriminator_features(task: Task, judge: nn.Module) -> Encode:
             for handle in handles:
                 handle.remove()
         if not read:
-            raise ValueError("the discriminator has no layer with weights, so it gives no features; use encoder=trial")
+            raise UserError("the discriminator has no layer with weights, so it gives no features; use encoder=trial")
         features = read[-1]
         return unit(features if features.dim() < 3 else features.flatten(2).mean(2))
 

@@ -23,6 +23,7 @@ from torch.utils.data import default_collate
 
 from ...checkpoints.checkpoint import load_weights, save_weights
 from ...data.dataset import ImageSet, fingerprint
+from ...files.errors import UserError
 from ...files.settings_json import settings_json
 from ...tasks.task import Task
 
@@ -129,7 +130,7 @@ def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode, share
     """
     n_entries = len(samples.data)
     if n_entries < 2:
-        raise ValueError(f"neighbours need at least 2 training entries, the data has {n_entries}")
+        raise UserError(f"neighbours need at least 2 training entries, the data has {n_entries}")
     entries = torch.linspace(0, n_entries - 1, min(n_entries, MOST_SAMPLES), dtype=torch.float64).round().long()
     path = None if shared is None else shared / f"manifold-{_key(teacher, samples, encode, entries)}.safetensors"
     if path is not None and path.is_file():
@@ -139,7 +140,7 @@ def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode, share
         )
     features = torch.cat([_features(teacher, samples, encode, block) for block in entries.split(_BLOCK)])
     if not features.isfinite().all():
-        raise ValueError("the teacher's outputs or their features hold NaN or infinity: there is no manifold")
+        raise UserError("the teacher's outputs or their features hold NaN or infinity: there is no manifold")
     neighbours, distances = nearest(features, min(MOST_NEIGHBOURS, len(entries) - 1))
     manifold = Manifold(entries, features.cpu(), neighbours.cpu(), distances.cpu())
     if path is not None:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...files.errors import UserError
 from ...groups.channel_groups import ChannelGroups
 from ...groups.discovery import find_groups
 from ...groups.surgery import copy_network, cut
@@ -42,7 +43,7 @@ class Mggc:
             TrainingDiverged: A loss is not finite.
         """
         if job.steps < 1:
-            raise ValueError("mggc trains before it cuts: give it --prune-steps")
+            raise UserError("mggc trains before it cuts: give it --prune-steps")
         if job.task is None or job.data is None or job.device is None or job.discriminators is None:
             raise ValueError("mggc trains before it cuts: it needs a task, data, a device and discriminators")
         land(job.groups.form, l1_scores(job.model, job.groups), job.target)  # says at once what cannot be met

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ...data.dataset import batches
+from ...files.errors import UserError
 from ...files.seeds import mixed
 from ...files.settings_json import JSON
 from ...groups.surgery import copy_network, cut
@@ -59,7 +60,7 @@ class Slimming:
             TrainingDiverged: A loss is not finite.
         """
         if job.steps < 1:
-            raise ValueError("slimming trains before it cuts: give it --prune-steps")
+            raise UserError("slimming trains before it cuts: give it --prune-steps")
         land(job.groups.form, _equal(job), job.target)  # an impossible target is refused before the training
         phase = SlimmingPhase(job)
         record = run_phase(phase, job, job.steps)
