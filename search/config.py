@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..evaluators.quality.collapse import HealthLimits
 from ..gan_models.data.spec import BUILTIN_TASKS, DIRECTIONS, DataSpec
+from ..gan_models.files.errors import UserError
 from ..gan_models.files.settings_json import read_settings, settings_json
 from ..gan_models.networks.catalog import NETWORKS, parse_input_shape
 from ..gan_models.pruning.catalog import check_fixed, method_spec
@@ -149,28 +150,28 @@ class StudyConfig:
         check_study_name(self.name)
         for name in ("budgets", "methods", "rungs", "prune", "keep", "tie", "input_shape", "bits"):
             if isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} is a list, such as [{getattr(self, name)!r}]; got {getattr(self, name)!r}")
+                raise UserError(f"{name} is a list, such as [{getattr(self, name)!r}]; got {getattr(self, name)!r}")
             object.__setattr__(self, name, tuple(getattr(self, name)))
         self._check_choices()
         self._check_numbers()
         if not self.budgets:
-            raise ValueError("no budget given; give one such as --budget 25%")
+            raise UserError("no budget given; give one such as --budget 25%")
         for text in self.budgets:
             parse_budget(text, self.convention)
         for method in self.methods:
             if method_spec(method).trains and not self.prune_steps:
-                raise ValueError(f"{method} trains before it cuts: give it --prune-steps")
+                raise UserError(f"{method} trains before it cuts: give it --prune-steps")
         check_fixed(self.method_settings)
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
-            raise ValueError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
+            raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
         if self.quantisation.bits != 8:
-            raise ValueError(f"trials are quantised to 8 bits; got quantisation with bits={self.quantisation.bits}")
+            raise UserError(f"trials are quantised to 8 bits; got quantisation with bits={self.quantisation.bits}")
         if len(set(self.methods)) != len(self.methods):
-            raise ValueError(f"methods must be named once each; got {', '.join(self.methods)}")
+            raise UserError(f"methods must be named once each; got {', '.join(self.methods)}")
         if self.model in NETWORKS and self.input_shape:
-            raise ValueError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
+            raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
         if ":" in self.model and not self.input_shape:
-            raise ValueError(f"model {self.model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
+            raise UserError(f"model {self.model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
         if not self.image_size and len(eats := self._eats()) == 3:
             object.__setattr__(self, "image_size", eats[1])
         if self.task and self.image_size:
@@ -186,7 +187,7 @@ class StudyConfig:
             ("task", ("", *TASKS)),
         ):
             if getattr(self, name) not in allowed:
-                raise ValueError(
+                raise UserError(
                     f"{name} {getattr(self, name)!r} is unknown; use {', '.join(a or 'none' for a in allowed)}"
                 )
 
@@ -202,15 +203,13 @@ class StudyConfig:
         least |= {"channel_multiple": 1, "n_eval": 0, "batch": 1, "data_workers": 0}
         for name, low in least.items():
             if getattr(self, name) < low:
-                raise ValueError(f"{name} is {getattr(self, name)}; use {low} or more")
+                raise UserError(f"{name} is {getattr(self, name)}; use {low} or more")
         if any(not 0 < share < 1 for share in self.rungs) or list(self.rungs) != sorted(set(self.rungs)):
-            raise ValueError(
-                f"rungs are rising shares of the fine-tuning steps between 0 and 1; got {list(self.rungs)}"
-            )
+            raise UserError(f"rungs are rising shares of the fine-tuning steps between 0 and 1; got {list(self.rungs)}")
         if self.reduction is not None and (self.reduction == 1 or self.reduction < 0):
-            raise ValueError(f"reduction is 0 (off) or 2 and more; got {self.reduction}")
+            raise UserError(f"reduction is 0 (off) or 2 and more; got {self.reduction}")
         if self.hours is not None and not self.hours > 0:
-            raise ValueError(f"hours must be above 0; got {self.hours}")
+            raise UserError(f"hours must be above 0; got {self.hours}")
 
     def data_spec(self, task: str = "") -> DataSpec:
         """The data, for the study's task or the one that was detected."""
@@ -270,7 +269,7 @@ class StudyConfig:
         allowed = {f.name for f in dataclasses.fields(cls)}
         unknown = sorted(set(data) - allowed)
         if unknown:
-            raise ValueError(f"unknown option {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
+            raise UserError(f"unknown option {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
         values = dict(data)
         for name, own in (("teacher_recipe", {}), ("recipe", {"distill_output": DISTILL})):
             if isinstance(values.get(name), Mapping):
@@ -284,7 +283,7 @@ class StudyConfig:
         try:
             return cls(**values)
         except TypeError as error:
-            raise ValueError(f"the configuration is incomplete or of the wrong kind: {error}") from error
+            raise UserError(f"the configuration is incomplete or of the wrong kind: {error}") from error
 
     def fingerprint(self) -> str:
         """Hash (16 hex digits) of all that changes what a trial is."""

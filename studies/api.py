@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..gan_models.files.errors import UserError
 from ..search.artifacts.remote import is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
@@ -203,7 +204,7 @@ class Study:
         """Reads a study; needs no lock, so it works while the study runs, and waits so long for a server that is away.
 
         Raises:
-            KeyError: No such study; the message names those there are.
+            UserError: No such study; the message names those there are.
             RuntimeError: The database cannot be read.
         """
         record = read_study(storage, name, patience_s)
@@ -282,13 +283,13 @@ class Study:
         """
         options = run_options or RunOptions()
         if self.record.attributes.get(SIMULATED):
-            raise ValueError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
+            raise UserError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
         self.at_hand()
         with Store.open(self.storage, self.record.name, self.remote or self.artifacts, options.max_attempts) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])
             done = sum(record.state != "FAIL" for record in store.records())
             if trials is not None and trials < done:
-                raise ValueError(f"--trials is the study's total: {done} are there already, got {trials}")
+                raise UserError(f"--trials is the study's total: {done} are there already, got {trials}")
             config = located(config, store.folder)
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
             plan = plan_study(replace(config, trials=trials or config.trials, hours=hours), check_teacher=not made)

@@ -16,6 +16,7 @@ from optuna.distributions import distribution_to_json
 from ..evaluators.features.encoders import load_encoder
 from ..gan_models.checkpoints.checkpoint import sha256
 from ..gan_models.data.dataset import fingerprint
+from ..gan_models.files.errors import UserError
 from ..gan_models.networks.user_builders import load_builder
 from ..search.artifacts.study_folder import StudyFolder, read_json, write_json
 from ..search.preparations.teacher import renew_real
@@ -29,7 +30,7 @@ ACCEPTED = "ganprune.accepted_changes"  # [{"trials": so many there were, "chang
 MISSING = "missing"
 
 
-class StudyChanged(ValueError):
+class StudyChanged(UserError):
     """The study would go on with something else than it was made with."""
 
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+from ..gan_models.files.errors import UserError
 from ..search.config import StudyConfig
 from ..search.engine.settings import EngineSettings
 from ..search.execution.executor import Executor, InProcessExecutor
@@ -27,7 +28,7 @@ def bytes_of(text: str) -> int:
         number = text.removesuffix(unit)
         if number != text and number.replace(".", "", 1).isdigit() and float(number) > 0:
             return int(float(number) * factor)
-    raise ValueError(f"disk space {text!r} is not a number with one of {', '.join(SIZES)}, such as 20GB")
+    raise UserError(f"disk space {text!r} is not a number with one of {', '.join(SIZES)}, such as 20GB")
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,11 @@ class RunOptions:
     def __post_init__(self) -> None:
         """Checks the numbers before anything is written."""
         if self.executor not in ("ray", "local"):
-            raise ValueError(f"executor {self.executor!r} is unknown; use ray or local")
+            raise UserError(f"executor {self.executor!r} is unknown; use ray or local")
         if self.max_concurrent is not None and self.max_concurrent < 1:
-            raise ValueError(f"max_concurrent is {self.max_concurrent}; use 1 or more")
+            raise UserError(f"max_concurrent is {self.max_concurrent}; use 1 or more")
         if self.max_attempts < 1:
-            raise ValueError(f"max_attempts is {self.max_attempts}; use 1 or more")
+            raise UserError(f"max_attempts is {self.max_attempts}; use 1 or more")
         self.quota_bytes()
         self.ray_options()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..gan_models.files.errors import UserError
 from ..search.engine.engine import Engine
 from ..search.execution.executor import InProcessExecutor
 from ..search.records.events import Listener, ignore
@@ -94,7 +95,7 @@ def estimate(record: StudyRecord, options: RunOptions) -> Estimate:
         ValueError: The study is not simulated.
     """
     if not record.attributes.get(SIMULATED):
-        raise ValueError(f"study {record.name!r} is not simulated; its trials say how long they took")
+        raise UserError(f"study {record.name!r} is not simulated; its trials say how long they took")
     teacher = record.attributes[TEACHER]
     spent = sum(sum(trial.attributes.get("seconds", {}).values()) for trial in record.trials)
     return Estimate(teacher["seconds"] / 3600, spent / 3600, options.at_once(), StepTimes.from_json(teacher["times"]))

@@ -19,6 +19,7 @@ from typing import Any
 
 import fsspec
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from ..records.messages import TrialRequest
 
 COMMITS = ("state.json", "result.json", "teacher.json")
@@ -26,7 +27,7 @@ PUSH_EVERY_S = 5.0
 TRIES = 10
 
 
-class WrongUrl(RuntimeError, ValueError):
+class WrongUrl(WorkFailed, UserError):
     """A URL of a kind that nobody knows, or one that cannot be read: the input is at fault."""
 
 
@@ -90,7 +91,7 @@ class RemoteFolder:
                     self._system.rm_file(self._at(name))
                 del self.sent[name]
             return
-        raise RuntimeError(f"{local} changes faster than it can be copied to {self.url}")
+        raise WorkFailed(f"{local} changes faster than it can be copied to {self.url}")
 
     def _send(self, local: Path, path: Path) -> None:
         name, stat = path.relative_to(local).as_posix(), path.stat()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from ...gan_models.files.errors import UserError
 from ..records.messages import TrialRequest, TrialResult, plain
 from .remote import RemoteFolder, cache_of, is_url
 
@@ -22,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def check_study_name(name: str) -> str:
     """`name`, when it can name a folder everywhere. Raises ValueError otherwise."""
     if not _NAME.fullmatch(name):
-        raise ValueError(
+        raise UserError(
             f"a study's name is up to 100 letters, digits, '.', '_' or '-', the first a letter or digit; got {name!r}"
         )
     return name
@@ -165,7 +166,7 @@ class StudyFolder:
         owner = self._owner()
         if owner not in ("", study_id) or (new and not owner and self._holds_files()):
             place = f"{self.remote}/{self.study}" if self.remote else str(self.path)
-            raise ValueError(
+            raise UserError(
                 f"{place} holds the files of another study named {self.study!r} (of another database, or of one that "
                 "is gone): --artifacts names another place, --study another name; remove the folder if nothing of it "
                 "is wanted"

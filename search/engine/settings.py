@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ...gan_models.files.errors import UserError
 from ..strategy.chooser import Choice
 from ..strategy.early_stopping import StoppingRule
 
@@ -36,14 +37,14 @@ class EngineSettings:
 
     def __post_init__(self):
         if self.trials < 1:
-            raise ValueError(f"trials must be 1 or more; got {self.trials}")
+            raise UserError(f"trials must be 1 or more; got {self.trials}")
         if self.batch < 0:
-            raise ValueError(f"batch must be 0 (asks as trials end) or a size; got {self.batch}")
+            raise UserError(f"batch must be 0 (asks as trials end) or a size; got {self.batch}")
         if self.slots is not None and self.slots < 1:
-            raise ValueError(f"at least 1 trial must run at once; got {self.slots}")
+            raise UserError(f"at least 1 trial must run at once; got {self.slots}")
         if self.hours is not None and not self.hours > 0:
-            raise ValueError(f"hours must be above 0; got {self.hours}")
+            raise UserError(f"hours must be above 0; got {self.hours}")
         if self.max_failed is not None and self.max_failed < 1:
-            raise ValueError(f"max_failed must be 1 or more; got {self.max_failed}")
+            raise UserError(f"max_failed must be 1 or more; got {self.max_failed}")
         if self.disk_quota is not None and self.disk_quota < 1:
-            raise ValueError(f"disk_quota must be 1 byte or more; got {self.disk_quota}")
+            raise UserError(f"disk_quota must be 1 byte or more; got {self.disk_quota}")

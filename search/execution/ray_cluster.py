@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from .signals import same_sigterm
 from .wheel import build_wheel
 
@@ -74,12 +75,12 @@ class RayOptions:
 
     def __post_init__(self):
         if self.cpus_per_trial < 1:
-            raise ValueError(f"a trial needs 1 CPU or more; got {self.cpus_per_trial}")
+            raise UserError(f"a trial needs 1 CPU or more; got {self.cpus_per_trial}")
         gpus = self.gpus_per_trial
         if self.address != "local" and not re.fullmatch(r"[^/\s]+:\d+", self.address):
-            raise ValueError(f"--ray-address {self.address!r}: give local, or HOST:PORT of a cluster's head")
+            raise UserError(f"--ray-address {self.address!r}: give local, or HOST:PORT of a cluster's head")
         if gpus is not None and (gpus < 0 or (gpus > 1 and gpus != int(gpus))):
-            raise ValueError(f"GPUs per trial are a part of one, or a whole number of them; got {gpus:g}")
+            raise UserError(f"GPUs per trial are a part of one, or a whole number of them; got {gpus:g}")
 
 
 @contextlib.contextmanager
@@ -146,7 +147,7 @@ def asks_for_token(address: str) -> bool:
     )
     answer = probe.stdout.strip().splitlines()[-1:] or [f"error {probe.stderr[-200:]}"]
     if answer[0].startswith("error"):
-        raise RuntimeError(f"cannot reach Ray at {address!r}: {' '.join(answer[0][6:].split())[:200]}")
+        raise WorkFailed(f"cannot reach Ray at {address!r}: {' '.join(answer[0][6:].split())[:200]}")
     return answer[0] == "refused"
 
 
@@ -177,9 +178,7 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
             with same_sigterm(), no_passwords():
                 ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR, **given)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise RuntimeError(
-                f"cannot start Ray at {options.address!r}: {' '.join(str(error).split())[:300]}"
-            ) from None
+            raise WorkFailed(f"cannot start Ray at {options.address!r}: {' '.join(str(error).split())[:300]}") from None
         try:
             yield
         finally:
@@ -200,7 +199,7 @@ def worker_variables() -> Mapping[str, str]:
 
 def _check_remote(options: RayOptions) -> None:
     if not options.insecure and not asks_for_token(options.address):
-        raise RuntimeError(
+        raise WorkFailed(
             f"the Ray cluster at {options.address} asks for no token: anybody who reaches it can run code there; "
             "start it with RAY_AUTH_MODE=token, or join it all the same with --insecure"
         )
@@ -223,7 +222,7 @@ def places(options: RayOptions) -> int:
                 here = min(here, int(gpus) * int(1 / wanted) if wanted <= 1 else int(gpus // wanted))
             fit += here
     if fit < 1:
-        raise RuntimeError(
+        raise WorkFailed(
             f"no trial fits: each needs {options.cpus_per_trial} CPUs and {wanted:g} GPUs of one machine, Ray has "
             f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}; lower --cpus-per-trial or --gpus-per-trial"
         )

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ...gan_models.files.errors import WorkFailed
 from ..records.messages import TrialReport, TrialRequest
 from .executor import Trials
 from .ray_cluster import QUIET, RayOptions, environment, gpus_per_trial, places, ray_cluster
@@ -86,7 +87,7 @@ class RayExecutor:
                 return json.loads(ray.get(task.remote(function, json.dumps(given), list(sys.path))))
             except RayError as error:
                 cause = getattr(error, "cause", None) or error
-                raise RuntimeError(" ".join(str(cause).split())[:300]) from None
+                raise WorkFailed(" ".join(str(cause).split())[:300]) from None
 
 
 def _alone(function: str, given: str, path: list[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...gan_models.files.errors import WorkFailed
 from ..artifacts.remote import at_hand
 from ..artifacts.study_folder import write_result
 from ..records.messages import TrialReport, TrialRequest, TrialResult, failure
@@ -27,7 +28,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 ALONE_S = 60.0  # a worker outlives a dead driver by some seconds
 
 
-class OutOfDisk(RuntimeError):
+class OutOfDisk(WorkFailed):
     """A trial could not write its files: no fault of the trial, and no other one would fare better."""
 
 

@@ -14,6 +14,7 @@ import torch
 
 from ...evaluators.cost.device import Device
 from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8
+from ...gan_models.files.errors import UserError
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
@@ -24,7 +25,7 @@ FORMAT = 2
 CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
 
 
-class NoProfile(ValueError):
+class NoProfile(UserError):
     """There is no profile that fits; one line with what to do."""
 
 
@@ -65,7 +66,7 @@ class LayerTable:
             table = cls(str(data["key"]), str(data["what"]), channels, ms, p90, bool(data["weighted"]))
             table.grid(1)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"a layer's table is incomplete: {error}") from error
+            raise UserError(f"a layer's table is incomplete: {error}") from error
         return table
 
 
@@ -173,7 +174,7 @@ class LatencyProfile:
             ValueError: Another format, or something is missing.
         """
         if data.get("format") != FORMAT:
-            raise ValueError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {CURE}")
+            raise UserError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {CURE}")
         try:
             int8 = data["whole_int8"]
             return cls(
@@ -189,7 +190,7 @@ class LatencyProfile:
                 whole_int8=None if int8 is None else WholeNetworks.from_json(int8),
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"the latency profile is incomplete or of the wrong kind: {error!r}") from error
+            raise UserError(f"the latency profile is incomplete or of the wrong kind: {error!r}") from error
 
     def sha256(self) -> str:
         """Of its content."""

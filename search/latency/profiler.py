@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...evaluators.cost.device import Device
 from ...evaluators.cost.latency import Timing
+from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
@@ -49,7 +50,7 @@ class Thoroughness:
 
     def __post_init__(self):
         if self.points < 2 or self.fitted < 4 or self.held_out < 2:
-            raise ValueError(
+            raise UserError(
                 f"a profile needs 2 or more points and held-out networks, 4 or more fitted ones, got {self}"
             )
 
@@ -89,7 +90,7 @@ def profile_network(
     example = (example_input(shape, device.batch),)
     groups = find_groups(network, example)
     if not groups.groups:
-        raise ValueError(f"{model} has no channel group: its latency does not depend on any width")
+        raise UserError(f"{model} has no channel group: its latency does not depend on any width")
     blocks = find_blocks(network, example, groups)
     distinct = {block.key: block for block in blocks.blocks}
     tables = {key: table for key, table in (known or {}).items() if key in distinct}

@@ -18,6 +18,7 @@ from ...gan_models.checkpoints.checkpoint import load_into, save_weights, sha256
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.data.dataset import fingerprint, open_split
 from ...gan_models.data.layouts import detect_task
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.seeds import mixed
 from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import Task, make_task
@@ -59,10 +60,10 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     settings = dict(config.task_settings)
     if task == "unpaired" and _single_file(config.teacher) and "directions" not in settings:
         if config.prune_network == BOTH:
-            raise ValueError("--prune-direction both needs both generators: --teacher AtoB=FILE,BtoA=FILE")
+            raise UserError("--prune-direction both needs both generators: --teacher AtoB=FILE,BtoA=FILE")
         settings["directions"] = [config.prune_network or "AtoB"]
         if not config.recipe.distils:
-            raise ValueError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
+            raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
         notes.append(f"one generator given: {settings['directions'][0]} is distilled, without cycle")
     if config.teacher and not config.teacher_discriminator:
         notes.append(
@@ -112,15 +113,15 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
     if _single_file(text):
         if len(names) > 1:
             form = ",".join(f"{name}=FILE" for name in names)
-            raise ValueError(f"{option} {text!r}: the task has {', '.join(names)}; name each, {form}")
+            raise UserError(f"{option} {text!r}: the task has {', '.join(names)}; name each, {form}")
         files = {name: Path(text) for name in names}
     else:
         files = {name: Path(path) for name, _, path in (part.partition("=") for part in text.split(","))}
     if set(files) != set(names):
-        raise ValueError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
+        raise UserError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
     for path in files.values():
         if not located(path)[0].is_file():
-            raise ValueError(f"{option} {located(path)[0]} is not a file")
+            raise UserError(f"{option} {located(path)[0]} is not a file")
     return files
 
 
@@ -158,7 +159,7 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
     given = files_by_network(config.teacher, names, "--teacher")
     judges = files_by_network(config.teacher_discriminator, names, "--teacher-discriminator")
     if judges and not given:
-        raise ValueError("--teacher-discriminator needs --teacher: a new generator is trained with a new discriminator")
+        raise UserError("--teacher-discriminator needs --teacher: a new generator is trained with a new discriminator")
     spec = config.data_spec()
     data, test = open_split(spec, "train"), open_split(spec, "test")
     networks = _networks(config, task, given, judges)
@@ -167,7 +168,7 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
         steps = config.teacher_steps
         if steps < 1:
             what = "discriminator, or give --teacher-discriminator" if given else "teacher, or give --teacher"
-            raise ValueError(f"teacher_steps is 0: use 1 or more to train the {what}")
+            raise UserError(f"teacher_steps is 0: use 1 or more to train the {what}")
         for generator in networks.generators.values():
             generator.requires_grad_(not given)
         # A generator alone needs a discriminator that knows it: with frozen generators the loop trains only D.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...gan_models.checkpoints.checkpoint import load_into
+from ...gan_models.files.errors import UserError
 from ...gan_models.networks.catalog import build, example_input
 from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
@@ -39,7 +40,7 @@ def check_output(model: str, network: nn.Module, shape: tuple[int, ...]) -> tupl
         network.train(training)
     if not isinstance(given, Tensor):
         what = f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, tuple | list | dict) else "")
-        raise ValueError(
+        raise UserError(
             f"the generator {model} gives {what}: return the image alone, one tensor (a small module around it does)"
         )
     return tuple(seen.names)
@@ -73,7 +74,7 @@ def check_generator(config: StudyConfig) -> None:
     if given and difference == 0:
         return  # whatever is drawn is multiplied by nothing
     shown = f"two calls on the same input differ by {difference:.3g}" if difference else "trained weights would show it"
-    raise ValueError(
+    raise UserError(
         f"the generator {config.model} is random in eval mode ({', '.join(random)}; {shown}), so no cut of it can be "
         "compared with it: keep its noise in a buffer, and use dropout only where self.training"
     )

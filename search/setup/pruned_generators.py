@@ -10,6 +10,7 @@ from torch import nn
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.cost_form import COSTS, LATENCY, CostModel, stored_cost
+from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
@@ -61,7 +62,7 @@ def pruned_network(config: StudyConfig) -> str:
     names = _generators(config)
     allowed = (*names, BOTH) if len(names) > 1 else names
     if config.prune_network and config.prune_network not in allowed:
-        raise ValueError(
+        raise UserError(
             f"the task {config.task} has no generator {config.prune_network!r}; it has {', '.join(allowed)}"
         )
     return config.prune_network or next(iter(names))

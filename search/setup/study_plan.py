@@ -12,6 +12,7 @@ from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.costs.combined_budgets import Bound
 from ...gan_models.costs.cost_form import LATENCY, CostForm, CostModel
 from ...gan_models.data.dataset import open_split
+from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.networks.catalog import build
 from ...gan_models.quantization.settings import FULL_BITS
@@ -188,7 +189,7 @@ def plan_study(
         texts = " and ".join(budget.text for budget, _ in budgets)
         raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits: raise one of them")
     if config.quantisation.scheme == "published" and 8 not in bits:
-        raise ValueError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
+        raise UserError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
     if bits != offered:
         texts = " and ".join(dict.fromkeys(budget.text for budget, _ in budgets))
         notes.append(f"no plan of 32 bits is within {texts}: all trials have {bits[0]} bits")
@@ -260,7 +261,7 @@ def with_own_source(config: StudyConfig, folder: Path) -> StudyConfig:
         return config
     source = Path(path).expanduser()
     if not source.is_file():
-        raise ValueError(f"model {config.model!r}: {source} is not a file")
+        raise UserError(f"model {config.model!r}: {source} is not a file")
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:8]
     copy = folder / f"{source.stem}-{digest}.py"
     folder.mkdir(parents=True, exist_ok=True)

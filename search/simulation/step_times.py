@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ...gan_models.files.errors import UserError
+
 if TYPE_CHECKING:
     from ..setup.study_plan import StudyPlan
 
@@ -32,7 +34,7 @@ class StepTimes:
     def __post_init__(self) -> None:
         """Checks the numbers."""
         if min(self.teacher, self.dense, self.small) <= 0 or not 0 <= self.share < 1:
-            raise ValueError(f"seconds a step must be above 0; got {self.teacher}, {self.dense}, {self.small}")
+            raise UserError(f"seconds a step must be above 0; got {self.teacher}, {self.dense}, {self.small}")
 
     @classmethod
     def constant(cls, seconds: float) -> StepTimes:
@@ -107,7 +109,7 @@ def time_steps(plan: StudyPlan, threads: int) -> StepTimes:
         )
         # on CUDA only each tenth step is told: the whole run then, warm-up and all, would be all that is known
         if len(moments) < WARM + TIMED:
-            raise ValueError("steps are not told one by one on this device: give --seconds-per-step")
+            raise UserError("steps are not told one by one on this device: give --seconds-per-step")
         return (moments[-1] - moments[WARM - 1]) / TIMED
 
     torch.set_num_threads(threads)

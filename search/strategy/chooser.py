@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
 
+from ...gan_models.files.errors import UserError
 from ...spaces.methods import BITS, RATIO, TARGET
 from ..records.ledger import NewTrial, TrialRecord
 from . import pareto
@@ -102,9 +103,9 @@ class Choice:
 
     def __post_init__(self):
         if self.sampler not in SAMPLERS:
-            raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}; got {self.sampler!r}")
+            raise UserError(f"sampler must be one of {', '.join(SAMPLERS)}; got {self.sampler!r}")
         if self.mode not in ("pareto", "target"):
-            raise ValueError(f"mode must be pareto or target; got {self.mode!r}")
+            raise UserError(f"mode must be pareto or target; got {self.mode!r}")
 
 
 def derived_seed(seed: int, number: int, purpose: str = "") -> int:
@@ -125,7 +126,7 @@ class Chooser:
 
     def __init__(self, proposals: Proposals, choice: Choice):
         if not proposals.methods:
-            raise ValueError("a search needs at least one method")
+            raise UserError("a search needs at least one method")
         if choice.shares:
             fixed_shares(proposals.methods, choice.shares)
         self.proposals, self.choice = proposals, choice

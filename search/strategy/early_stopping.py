@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...gan_models.files.errors import UserError
 from ..records.ledger import TrialRecord
 from . import pareto
 
@@ -41,9 +42,9 @@ class StoppingRule:
 
     def __post_init__(self):
         if not self.rungs or list(self.rungs) != sorted(set(self.rungs)) or self.rungs[0] < 1:
-            raise ValueError(f"rungs are rising numbers of steps, 1 or more; got {list(self.rungs)}")
+            raise UserError(f"rungs are rising numbers of steps, 1 or more; got {list(self.rungs)}")
         if not self.reduction > 1:
-            raise ValueError(f"reduction must be above 1 (1 in `reduction` trials goes on); got {self.reduction}")
+            raise UserError(f"reduction must be above 1 (1 in `reduction` trials goes on); got {self.reduction}")
 
     def goes_on(self, newcomer: tuple[float, float], rivals: Sequence[tuple[float, float]]) -> bool:
         """Whether a trial goes on after a rung.

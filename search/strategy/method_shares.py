@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ...gan_models.files.errors import UserError
 from ..records.ledger import TrialRecord
 from . import pareto
 
@@ -57,7 +58,7 @@ def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str
     """
     unknown = sorted(set(given) - set(methods))
     if unknown:
-        raise ValueError(f"--share names {unknown[0]!r}, which is not searched; methods: {', '.join(methods)}")
+        raise UserError(f"--share names {unknown[0]!r}, which is not searched; methods: {', '.join(methods)}")
     total = sum(given.values())
     others = [method for method in methods if method not in given]
     if (
@@ -65,7 +66,7 @@ def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str
         or total > 1 + 1e-9
         or (total <= 0 and not others)
     ):
-        raise ValueError(f"--share gives each method a part, 0 to 1, together at most 1; got {dict(given)}")
+        raise UserError(f"--share gives each method a part, 0 to 1, together at most 1; got {dict(given)}")
     rest = max(0.0, 1 - total) / len(others) if others else 0.0
     shares = {method: given.get(method, rest) for method in methods}
     return {method: share / sum(shares.values()) for method, share in shares.items()}

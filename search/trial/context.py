@@ -19,6 +19,7 @@ from ...evaluators.quality.suite import measure_quality
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, sha256
 from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.data.dataset import ImageSet, open_split
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.networks.catalog import build
@@ -35,7 +36,7 @@ REAL = "real.safetensors"
 TEACHER = "teacher.json"
 
 
-class TeacherChanged(RuntimeError):
+class TeacherChanged(WorkFailed):
     """A file of the teacher is missing or not the one that the study was made with."""
 
 
@@ -161,7 +162,7 @@ def groups_of(config: StudyConfig, model: nn.Module | None = None) -> ChannelGro
         groups = find_groups(model, example, left_out)
     if not groups.groups:
         reasons = "; ".join(f"{u.module or 'the model'}: {u.reason}" for u in groups.unpruned[:3])
-        raise ValueError(f"nothing in {config.model} can be pruned: {reasons or 'it has no channel group'}")
+        raise UserError(f"nothing in {config.model} can be pruned: {reasons or 'it has no channel group'}")
     return groups
 
 

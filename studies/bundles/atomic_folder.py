@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...gan_models.files.errors import UserError
+
 
 @contextmanager
 def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Iterator[Path]:
@@ -40,9 +42,9 @@ def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Itera
 
 def _check_replaceable(out: Path, marker: str, overwrite: bool) -> None:
     if not overwrite:
-        raise ValueError(f"{out} exists; give --out another name, or --overwrite to replace it")
+        raise UserError(f"{out} exists; give --out another name, or --overwrite to replace it")
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
-        raise ValueError(f"{out} is not something that an export wrote (it has no {marker}); remove it yourself")
+        raise UserError(f"{out} is not something that an export wrote (it has no {marker}); remove it yourself")
 
 
 def _swap(beside: Path, out: Path) -> None:

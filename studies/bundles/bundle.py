@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...gan_models.checkpoints.checkpoint import load_into, save_weights, sha256
 from ...gan_models.export.onnx_float import compare_onnx, export_onnx
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
@@ -32,7 +33,7 @@ TOLERANCE = 1e-4
 BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
 
 
-class BundleError(ValueError):
+class BundleError(UserError):
     """A bundle that is damaged, incomplete or from another version; one line."""
 
 
@@ -140,7 +141,7 @@ def write_bundle(
         lacking = _write_onnx(model, architecture.input_shape, folder / ONNX)
         parity = measure_parity(folder, model, _rebuild(folder, architecture), architecture.input_shape)
         if not parity.passed:
-            raise RuntimeError(
+            raise WorkFailed(
                 f"the exported files do not give the generator's outputs: difference {parity.reload:.3g} in PyTorch, "
                 f"{parity.onnx_shown} in ONNX, allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.errors import UserError
 from ...spaces.budget import describe
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Card:
                 int8=None if data.get("int8") is None else _int8_report(data["int8"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"the card is incomplete or of the wrong kind: {error}") from error
+            raise UserError(f"the card is incomplete or of the wrong kind: {error}") from error
 
     def to_markdown(self) -> str:
         """The card for people."""

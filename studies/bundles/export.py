@@ -11,6 +11,7 @@ from torch import nn
 
 from ...evaluators.cost.counters import count_macs
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.catalog import example_input
@@ -32,7 +33,7 @@ from .trial_weights import full_network, left_whole, located, trial_generator, t
 FRONT = "front.json"
 
 
-class NotExportable(ValueError):
+class NotExportable(UserError):
     """A trial, or a study, from which nothing can be exported; one line that says what can."""
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...gan_models.data.layouts import IMAGE_SUFFIXES, images_under
 from ...gan_models.export.onnx_float import OnnxGenerator
+from ...gan_models.files.errors import UserError
 from ...gan_models.training.loop import best_device
 from .bundle import BundleError, check_files, load_bundle, outputs_of, read_architecture
 from .int8 import INT8, Generate
@@ -69,17 +70,17 @@ def run_bundle(
         ValueError: No images, a wrong option, or outputs that are no images.
     """
     if batch_size < 1 or n < 1:
-        raise ValueError(f"batch size {batch_size} and {n} samples: both must be 1 or more")
+        raise UserError(f"batch size {batch_size} and {n} samples: both must be 1 or more")
     if half not in ("", "A", "B"):
-        raise ValueError(f"half {half!r} is unknown; use A or B, or leave it out for whole images")
+        raise UserError(f"half {half!r} is unknown; use A or B, or leave it out for whole images")
     model = _int8_of(path) if int8 else _network_of(path, catalog_only, best_device(device))
     shape, out = read_architecture(Path(path).expanduser()).input_shape, Path(out_dir).expanduser()
     if len(shape) == 1:
         if input_dir is not None:
-            raise ValueError("this generator starts from latents: leave out --input, say how many with --samples")
+            raise UserError("this generator starts from latents: leave out --input, say how many with --samples")
         return _sample(model, shape[0], out, batch_size, n, seed)
     if input_dir is None:
-        raise ValueError("this generator translates images: give their folder with --input")
+        raise UserError("this generator translates images: give their folder with --input")
     return _translate(model, shape, Path(input_dir).expanduser(), out, batch_size, half)
 
 
@@ -111,12 +112,12 @@ def _translate(
     model: Generate, shape: tuple[int, ...], folder: Path, out: Path, batch_size: int, half: Half
 ) -> Translated:
     if not folder.is_dir():
-        raise ValueError(f"input {folder} is not a folder; give a folder of images")
+        raise UserError(f"input {folder} is not a folder; give a folder of images")
     if out.resolve() == folder.resolve():
-        raise ValueError(f"--out {out} is the folder of the inputs, which would be overwritten; give another")
+        raise UserError(f"--out {out} is the folder of the inputs, which would be overwritten; give another")
     paths = images_under(folder)
     if not paths:
-        raise ValueError(f"input {folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        raise UserError(f"input {folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
     if shape[0] not in MODES:
         raise BundleError(f"the generator takes {shape[0]} channels; only 1 or 3 can be read from images")
     stems = [path.stem for path in paths]
@@ -131,7 +132,7 @@ def _translate(
             image.save(out / name)
             written.append(name)
     if not written:
-        raise ValueError(f"none of {len(paths)} images in {folder} can be read: {'; '.join(skipped[:3])}")
+        raise UserError(f"none of {len(paths)} images in {folder} can be read: {'; '.join(skipped[:3])}")
     return Translated(out, tuple(written), tuple(skipped))
 
 
@@ -164,7 +165,7 @@ def read_image(path: Path, shape: tuple[int, ...], half: Half = "") -> Tensor:
         picture = file.convert(MODES[channels])
     if half:
         if picture.width <= picture.height:
-            raise ValueError(f"{picture.width}x{picture.height} is too narrow for A|B side by side")
+            raise UserError(f"{picture.width}x{picture.height} is too narrow for A|B side by side")
         middle = picture.width // 2
         left = 0 if half == "A" else middle
         picture = picture.crop((left, 0, left + middle, picture.height))
@@ -181,9 +182,9 @@ def to_picture(image: Tensor) -> Image.Image:
         ValueError: Another shape, or values that are not finite.
     """
     if image.dim() != 3 or len(image) not in MODES:
-        raise ValueError(f"outputs of shape {tuple(image.shape)} are no images of 1 or 3 channels")
+        raise UserError(f"outputs of shape {tuple(image.shape)} are no images of 1 or 3 channels")
     if not bool(torch.isfinite(image).all()):
-        raise ValueError("the generator's output is not finite")
+        raise UserError("the generator's output is not finite")
     values = image.float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
     pixels = values.permute(1, 2, 0).numpy()
     return Image.fromarray(pixels[:, :, 0] if len(image) == 1 else pixels)

@@ -16,6 +16,7 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.export.int8_parity import Int8Parity, measure_int8_parity
 from ...gan_models.export.onnx_float import OnnxGenerator
 from ...gan_models.export.onnx_int8 import Arithmetic, arithmetic, export_int8, stored_bytes
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.networks.catalog import example_input
 from ...gan_models.quantization.settings import Quantisation
 from ...search.artifacts.study_folder import read_json, write_json
@@ -140,7 +141,7 @@ def write_int8(
     write_json(folder / QUANTISATION, quantisation.to_json())
     parity = measure_int8_parity(folder / INT8, model, quantisation, example_input(shape, N_PARITY))
     if not parity.passed:
-        raise RuntimeError(f"the int8 file is not the quantised network: {parity.line()}; nothing was written")
+        raise WorkFailed(f"the int8 file is not the quantised network: {parity.line()}; nothing was written")
     ours, theirs = OnnxGenerator(folder / INT8), OnnxGenerator(float_file)
     return Int8Report(
         origin=origin,
@@ -162,10 +163,10 @@ def check_int8(folder: Path, model: nn.Module, shape: tuple[int, ...], report: I
     quantisation = read_quantisation(folder)
     parity = measure_int8_parity(folder / INT8, model, quantisation, example_input(shape, N_PARITY))
     if not parity.passed:
-        raise RuntimeError(f"the int8 file is not the quantised network: {parity.line()}")
+        raise WorkFailed(f"the int8 file is not the quantised network: {parity.line()}")
     size = stored_bytes(folder / INT8)
     if report is None or report.bytes != size:
-        raise ValueError(f"the int8 file has {size} bytes of parameters, the card says {report and report.bytes}")
+        raise UserError(f"the int8 file has {size} bytes of parameters, the card says {report and report.bytes}")
     return f"{arithmetic(folder / INT8).lines()[0]}; {parity.line()}; {size} bytes"
 
 
@@ -173,7 +174,7 @@ def read_quantisation(folder: Path) -> Quantisation:
     """A bundle's quantisation. Raises ValueError."""
     data = read_json(folder / QUANTISATION)
     if data is None:
-        raise ValueError(f"{folder / QUANTISATION} cannot be read")
+        raise UserError(f"{folder / QUANTISATION} cannot be read")
     return Quantisation.from_json(data)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.errors import UserError
 from ...gan_models.quantization.calibration import calibrate
 from ...gan_models.quantization.settings import Quantisation
 from ...search.artifacts.study_folder import StudyFolder
@@ -59,7 +60,7 @@ class Int8Exports:
         bench, origin = self._open(), TRAINED
         if quantised is None:
             if isinstance(bench, str):
-                raise ValueError(f"ranges of activations are calibrated on the study's data, which is needed: {bench}")
+                raise UserError(f"ranges of activations are calibrated on the study's data, which is needed: {bench}")
             inputs = training_inputs(replace(bench, device=torch.device("cpu")), name, self.config.seed)
             quantised, origin = calibrate(model.cpu(), self.config.quantisation, inputs), CALIBRATED
         measure = None if isinstance(bench, str) else _measure(bench, name)

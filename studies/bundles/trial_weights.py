@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ...gan_models.checkpoints.checkpoint import load_into, sha256
+from ...gan_models.files.errors import WorkFailed
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
@@ -27,7 +28,7 @@ from ..database.reader import StudyRecord
 from ..results.outcome import TEACHER
 
 
-class ArtifactError(RuntimeError):
+class ArtifactError(WorkFailed):
     """A trial's files are missing, or not those that its record names."""
 
 

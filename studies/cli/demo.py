@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from ..api import RunOptions, Search
 from ..bundles.verify import verify_bundle
 from ..report.image_grid import write_pictures
@@ -62,7 +63,7 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
     """
     if out.exists() and any(out.iterdir()):
         if not (out / "demo.db").exists():
-            raise ValueError(f"{out} holds something else; give --out another folder")
+            raise UserError(f"{out} holds something else; give --out another folder")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     options = {**(SMALL if small else OPTIONS), "trials": trials, "seed": seed, "metric": "shapes"}
@@ -93,4 +94,4 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
         console.print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}", highlight=False)
     console.print(f"front: {out / 'front.png'}   pictures: {out / 'pictures.png'}", highlight=False)
     if not all(check.passed for check in checks):
-        raise RuntimeError("the exported bundle does not verify")
+        raise WorkFailed("the exported bundle does not verify")

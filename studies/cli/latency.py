@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...gan_models.files.errors import UserError
 from . import options as opt
 from .console import wide_console
 
@@ -61,11 +62,11 @@ def profile_device(
 
     shape = opt.read_shape(model, image_size, input_shape)
     if bool(device_command) != bool(device_name):
-        raise ValueError("--device-command and --device-name go together: the profile is kept under the device's name")
+        raise UserError("--device-command and --device-name go together: the profile is kept under the device's name")
     if seconds <= 0 or networks < 6 or batch < 1:
-        raise ValueError("use --seconds above 0, --networks 6 or more, --batch 1 or more")
+        raise UserError("use --seconds above 0, --networks 6 or more, --batch 1 or more")
     if bits not in ("32", "32,8"):
-        raise ValueError(f"--bits {bits} is unknown; use 32 or 32,8")
+        raise UserError(f"--bits {bits} is unknown; use 32 or 32,8")
     n_threads = cpus_allowed() if threads is None else threads
     limits = Limits(math.inf, math.inf, math.inf) if allow_busy else Limits()
     effort = Effort(warm_up=seconds / 4, seconds=seconds, limits=limits)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...gan_models.files.errors import UserError
 from ...gan_models.networks.catalog import NETWORKS, parse_input_shape
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
@@ -59,11 +60,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"cannot read the configuration {path}: {error.strerror or error}") from error
+        raise UserError(f"cannot read the configuration {path}: {error.strerror or error}") from error
     try:
         return {name.replace("-", "_"): value for name, value in tomllib.loads(text).items()}
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not TOML: {error}") from error
+        raise UserError(f"{path} is not TOML: {error}") from error
 
 
 def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None:
@@ -79,7 +80,7 @@ def defaults_from_file(context: typer.Context, path: Path | None) -> Path | None
     for name, value in read_toml(path).items():
         if name not in options:
             allowed = ", ".join(sorted(option.replace("_", "-") for option in options if option))
-            raise ValueError(f"{path}: unknown option {name!r}; allowed are {allowed}")
+            raise UserError(f"{path}: unknown option {name!r}; allowed are {allowed}")
         if isinstance(value, dict):
             value = ",".join(f"{key}={json.dumps(item)}" for key, item in value.items()).replace('"', "")
         elif isinstance(value, list) and not getattr(options[name], "multiple", False):
@@ -103,7 +104,7 @@ def read_arguments(text: str | None) -> dict[str, Any]:
             continue
         name, equals, value = part.partition("=")
         if not equals or not name.strip():
-            raise ValueError(f"{part!r} is not NAME=VALUE; write for example ngf=16,n_blocks=3")
+            raise UserError(f"{part!r} is not NAME=VALUE; write for example ngf=16,n_blocks=3")
         try:
             values[name.strip()] = json.loads(value.strip().lower())
         except json.JSONDecodeError:
@@ -124,7 +125,7 @@ def read_shape(model: str, image_size: int | None, input_shape: str | None) -> t
         return (shape[0], image_size, image_size) if image_size and len(shape) == 3 else shape
     if image_size:
         return (3, image_size, image_size)
-    raise ValueError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
+    raise UserError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
 
 
 def read_list(text: str | None) -> list[str] | None:
@@ -143,7 +144,7 @@ def read_shares(text: str | None) -> dict[str, float] | None:
     shares = read_arguments(text)
     for name, share in shares.items():
         if isinstance(share, bool) or not isinstance(share, int | float):
-            raise ValueError(f"--share {name}={share!r} is no number; write for example widths=0.5")
+            raise UserError(f"--share {name}={share!r} is no number; write for example widths=0.5")
     return shares
 
 

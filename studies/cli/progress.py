@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ...gan_models.files.errors import WorkFailed
 from ...search.records.events import (
     Event,
     SearchEnded,
@@ -25,7 +26,7 @@ _PLAIN_EVERY = 10.0  # seconds between lines of the teacher's training where nob
 _LAST = 3  # failed trials that are named where too many failed
 
 
-class TooManyFailed(RuntimeError):
+class TooManyFailed(WorkFailed):
     """A search ended because its trials fail; one line with the last reasons."""
 
 

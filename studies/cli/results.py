@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from ...gan_models.files.errors import UserError
 from . import options as opt
 from .console import wide_console
 
@@ -130,7 +131,7 @@ def export(
     from ..api import Study
 
     if (trial is not None) + (best_under is not None) + front != 1:
-        raise ValueError("say what to export, one of: --trial N, --best-under 15%, --front")
+        raise UserError("say what to export, one of: --trial N, --best-under 15%, --front")
     study = Study.open(name, storage, artifacts)
     if front:
         cards = study.export_front(out, overwrite, int8)
@@ -182,7 +183,7 @@ def run(
 
     halves: dict[str, Literal["", "A", "B"]] = {"": "", "A": "A", "B": "B"}
     if half not in halves:
-        raise ValueError(f"--half {half!r} is unknown; use A or B, or leave it out")
+        raise UserError(f"--half {half!r} is unknown; use A or B, or leave it out")
     done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, int8)
     for line in done.skipped:
         print(f"skipped {line}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ...gan_models.files.errors import UserError
 from . import options as opt
 from .console import wide_console
 
@@ -189,7 +190,7 @@ def search(
     )  # fmt: skip
     for option, value in (("--model", model), ("--data", data), ("--budget", budget)):
         if not value:
-            raise ValueError(f"{option} is missing: give it as a flag or in --config FILE.toml")
+            raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml")
     assert model is not None
     assert data is not None
     wanted = Search(model, data, budget or "", study, given, storage, artifacts, run_options, latency_profile)
@@ -205,7 +206,7 @@ def search(
         wide_console(stderr=as_json).print(estimate(found.record, run_options).line(), highlight=False)
         return
     if seconds_per_step is not None:
-        raise ValueError("--seconds-per-step is for --simulate; a search measures its trials itself")
+        raise UserError("--seconds-per-step is for --simulate; a search measures its trials itself")
     shown_search(plan.config.metric, dense, lambda show: wanted.run(show.event, show.teacher), as_json)
 
 
@@ -213,12 +214,12 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number; rungs are shares such as 0.25,0.5") from None
+        raise UserError(f"{text!r} is no number; rungs are shares such as 0.25,0.5") from None
 
 
 def _bits(text: str) -> int:
     if text not in ("8", "32"):
-        raise ValueError(f"--bits {text} is unknown; use 32, 8 or 32,8")
+        raise UserError(f"--bits {text} is unknown; use 32, 8 or 32,8")
     return int(text)
 
 

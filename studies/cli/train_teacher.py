@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from ...gan_models.checkpoints.checkpoint import written_beside
+from ...gan_models.files.errors import UserError
 from ...search.artifacts.study_folder import read_json
 from ...search.config import StudyConfig
 from ...search.preparations.teacher import make_teacher, resolve
@@ -32,7 +33,7 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
         ValueError: Options that do not fit, or a file of another kind.
     """
     if out.suffix != ".safetensors":
-        raise ValueError(f"--out {out} must end in .safetensors")
+        raise UserError(f"--out {out} must end in .safetensors")
     config, notes = resolve(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
     for note in notes:
         console.print(f"note: {note}", highlight=False)

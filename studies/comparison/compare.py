@@ -11,6 +11,7 @@ from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import frechet_name
 from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.jackknife import Comparison, compare_frechet
+from ...gan_models.files.errors import UserError
 from .fid import QualityOptions, inputs_for, output_features, protocol_text, real_side
 from .image_sources import (
     Inputs,
@@ -82,11 +83,11 @@ def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: 
         ValueError: Something that cannot be compared; one line that says what can.
     """
     if not 0 < level < 1:
-        raise ValueError(f"--level {level} is no p-value; use a number between 0 and 1, such as 0.05")
+        raise UserError(f"--level {level} is no p-value; use a number between 0 and 1, such as 0.05")
     device, kinds = device_of(options.device), {source: kind_of(source) for source in (a, b)}
     for source, kind in kinds.items():
         if kind == "statistics":
-            raise ValueError(f"{source} holds statistics only, which say nothing of chance: give the images")
+            raise UserError(f"{source} holds statistics only, which say nothing of chance: give the images")
     references = [source for source, kind in kinds.items() if kind == "trial"]
     bundles = [source for source, kind in kinds.items() if kind == "bundle"]
     trials: StudyTrials | None = None
@@ -102,7 +103,7 @@ def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: 
         for bundle in bundles:
             check_eats(bundle, inputs.batches)
     if not real and inputs is None:
-        raise ValueError("say which images are real: --real FOLDER, or --real STATISTICS.npz")
+        raise UserError("say which images are real: --real FOLDER, or --real STATISTICS.npz")
     side = real_side(real, encoder, device, options, inputs)
 
     def features(source: str) -> FeatureSample:

@@ -23,6 +23,7 @@ from ...evaluators.quality.fid_infinity import extrapolated_frechet
 from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.kid import kernel_distance_of_subsets
 from ...evaluators.quality.suite import measure_quality
+from ...gan_models.files.errors import UserError
 from ...search.config import METRICS
 from ...search.trial.context import Bench
 from .image_sources import (
@@ -79,9 +80,9 @@ class QualityOptions:
     def __post_init__(self) -> None:
         """Checks what needs no file."""
         if self.metric not in METRICS:
-            raise ValueError(f"metric {self.metric!r} is unknown; use {', '.join(METRICS)}")
+            raise UserError(f"metric {self.metric!r} is unknown; use {', '.join(METRICS)}")
         if self.n_eval < 0 or self.workers < 0:
-            raise ValueError(f"n_eval={self.n_eval}, workers={self.workers}: both must be 0 or more")
+            raise UserError(f"n_eval={self.n_eval}, workers={self.workers}: both must be 0 or more")
 
     def encoder(self) -> Encoder:
         """The encoder, moved to the device."""
@@ -94,7 +95,7 @@ class QualityOptions:
     def own_encoder(self, bench: Bench) -> Encoder:
         """A study's encoder: its real features are of no other. Raises ValueError where another metric is asked for."""
         if self.metric not in ("auto", bench.config.metric):
-            raise ValueError(
+            raise UserError(
                 f"study {bench.config.name} measures with {bench.config.metric}, not {self.metric}: "
                 "export the trial and measure the bundle"
             )
@@ -152,7 +153,7 @@ def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = Non
     else:
         encoder, generate, inputs = options.encoder(), None, None
         if not b:
-            raise ValueError("say what the images are compared with: `ganprune fid A B`")
+            raise UserError("say what the images are compared with: `ganprune fid A B`")
     real = real_side(b, encoder, device, options, inputs)
     if generate is not None and inputs is not None:
         return _of_generator(a, b or inputs.data, generate, encoder, device, inputs, real, options, save)
@@ -206,7 +207,7 @@ def _extra(
     found = _at_infinity(generated, real, encoder, protocol) if options.extrapolate else []
     if options.kid_subset:
         if not isinstance(real, FeatureSample):
-            raise ValueError("a kernel distance needs the real images, not their statistics: leave out --kid-subset")
+            raise UserError("a kernel distance needs the real images, not their statistics: leave out --kid-subset")
         kernel = kernel_distance_of_subsets(generated.features, real.features, options.kid_subset)
         name = kernel_name(encoder.name, len(generated.features)).replace("]", f",subset={options.kid_subset}]")
         reach = Z90 * kernel.standard_error
@@ -231,7 +232,7 @@ def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, opti
     """What a bundle is fed: `--data`, or B where that is a data source."""
     data = options.data or ("" if b.endswith(".npz") else b)
     if not data:
-        raise ValueError(f"{bundle} is a generator: say what it is fed with --data, such as --data builtin:shapes")
+        raise UserError(f"{bundle} is a generator: say what it is fed with --data, such as --data builtin:shapes")
     return bundle_inputs(bundle, data, encoder, device, options.protocol, options.direction, options.n_eval)
 
 
@@ -250,7 +251,7 @@ def _files_or_statistics(source: str, encoder: Encoder, device: torch.device, op
         return statistics_file(source, encoder)
     if kind == "images":
         return files_features(source, encoder, device, options.workers)
-    raise ValueError(f"{source} is a {kind}: as the real side give a folder of images or an .npz of statistics")
+    raise UserError(f"{source} is a {kind}: as the real side give a folder of images or an .npz of statistics")
 
 
 def output_features(generate: Generate, inputs: Inputs, encoder: Encoder, device: torch.device) -> FeatureSample:
@@ -277,9 +278,9 @@ def protocol_text(name: str, encoder: Encoder, real: Features) -> str:
 def _check_target(path: Path | None) -> None:
     """Before any work: whether a file can be written there at all."""
     if path is not None and not path.parent.is_dir():
-        raise ValueError(f"--save {path}: the folder {path.parent.absolute()} does not exist; make it first")
+        raise UserError(f"--save {path}: the folder {path.parent.absolute()} does not exist; make it first")
     if path is not None and path.is_dir():
-        raise ValueError(f"--save {path} is a folder; give a file")
+        raise UserError(f"--save {path} is a folder; give a file")
 
 
 def _save(real: Features, path: Path | None) -> None:

@@ -20,6 +20,7 @@ from ...evaluators.features.sample import FeatureSample
 from ...evaluators.features.statistics import FeatureStatistics
 from ...gan_models.data.dataset import ImageSet, open_split
 from ...gan_models.data.spec import DataSpec
+from ...gan_models.files.errors import UserError
 from ...gan_models.tasks.task import make_task
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
@@ -87,12 +88,12 @@ def kind_of(source: str) -> str:
     if not path.exists():
         if TRIAL.fullmatch(source):
             return "trial"
-        raise ValueError(f"{source} does not exist; {ACCEPTED}")
+        raise UserError(f"{source} does not exist; {ACCEPTED}")
     if path.is_dir():
         return "bundle" if (path / MANIFEST).is_file() else "images"
     if path.suffix == ".npz":
         return "statistics"
-    raise ValueError(f"{source} is a file; {ACCEPTED}")
+    raise UserError(f"{source} is a file; {ACCEPTED}")
 
 
 def files_features(source: str, encoder: Encoder, device: torch.device, workers: int = 0) -> FeatureSample:
@@ -106,7 +107,7 @@ def statistics_file(source: str, encoder: Encoder) -> FeatureStatistics:
     """Statistics of an `.npz`, checked against the encoder's dimension."""
     found = FeatureStatistics.load(Path(source).expanduser())
     if found.dimension != encoder.dimension:
-        raise ValueError(
+        raise UserError(
             f"{source} holds statistics of {found.dimension} features, the encoder {encoder.name!r} gives "
             f"{encoder.dimension}; choose another --metric"
         )
@@ -132,7 +133,7 @@ def bundle_inputs(
     shape = architecture.input_shape
     name = protocol or str(line.get("protocol", TEST_VS_TEST))
     if name not in PROTOCOLS:
-        raise ValueError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
+        raise UserError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
     # Built-in data are drawn from a seed and in numbers: those of the study give its own test images again.
     spec = DataSpec(
         source=data,
@@ -178,15 +179,15 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
     parsed = [match.groups() for reference in references if (match := TRIAL.fullmatch(reference))]
     names = sorted({name for name, _ in parsed})
     if len(names) != 1:
-        raise ValueError(f"trials of {' and '.join(names)}: export both and compare the bundles on one --data")
+        raise UserError(f"trials of {' and '.join(names)}: export both and compare the bundles on one --data")
     study = Study.open(names[0], storage, artifacts)
     folder = StudyFolder(study.artifacts, names[0])
     config = replace(located(study.config, folder), device=device)
     bench = open_bench(config, teacher_artifact(study.record, folder))
     if network and network not in bench.names:
-        raise ValueError(f"study {names[0]} prunes {', '.join(bench.names)}, not {network}")
+        raise UserError(f"study {names[0]} prunes {', '.join(bench.names)}, not {network}")
     if len(bench.names) > 1 and not network:
-        raise ValueError(f"study {names[0]} prunes {' and '.join(bench.names)}: choose one with --network")
+        raise UserError(f"study {names[0]} prunes {' and '.join(bench.names)}: choose one with --network")
     name = network or next(iter(bench.names))
     full, groups = full_network(config)
     generators: dict[str, Generate] = {}
@@ -196,7 +197,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
             continue
         trial = next((t for t in study.trials if t.number == int(number)), None)
         if trial is None:
-            raise ValueError(f"study {names[0]} has no trial {number}; it has 0 to {len(study.trials) - 1}")
+            raise UserError(f"study {names[0]} has no trial {number}; it has 0 to {len(study.trials) - 1}")
         model = trial_generator(study.config, folder, trial, full, groups)[0]
         generators[reference] = bench.runner(model if len(bench.names) == 1 else model.get_submodule(name))
     config = bench.config
@@ -213,7 +214,7 @@ def check_eats(bundle: str, batches: InputBatches) -> None:
     shape = tuple(next(batches())["input"].shape[1:])
     theirs, ours = (architecture.task, architecture.network, architecture.input_shape), (batches.task, batches.network)
     if theirs != (*ours, shape):
-        raise ValueError(
+        raise UserError(
             f"{bundle} is {theirs[1]} of the task {theirs[0]} for inputs {theirs[2]}; the other is {ours[0]} "
             f"{ours[1]} for {shape}: these cannot be compared"
         )

@@ -11,6 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from ...gan_models.files.errors import WorkFailed
 from . import optuna_tables as rdb
 from .lock import StudyLock
 from .reader import PATIENCE_S
@@ -56,7 +57,7 @@ class RowWriter:
         self.hold_lock()
         trial_id = self.durably(write)
         if trial_id is None:
-            raise RuntimeError(f"another program wrote trials to this study in {self._name}; only one may at a time")
+            raise WorkFailed(f"another program wrote trials to this study in {self._name}; only one may at a time")
         row.number, row._trial_id = number, trial_id
         self._ids.append(trial_id)
         self.rows[number] = row
@@ -112,7 +113,7 @@ class RowWriter:
             except UpdateFinishedTrialError:  # committed before; only the answer was lost
                 return
             if not done and self.storage.get_trial(row._trial_id).state != new:
-                raise RuntimeError(f"another program took trial {number} in {self._name}; only one may at a time")
+                raise WorkFailed(f"another program took trial {number} in {self._name}; only one may at a time")
 
         self.durably(write)
         row.state = new

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from ...gan_models.files.errors import WorkFailed
 from .storage import POSTGRES, StorageError, check_file, one_line, parse_url, shown
 
 try:
@@ -25,7 +26,7 @@ except ImportError:  # Windows
 SETTLE_S = 1.0  # a server notices a moment later that a client was killed, and drops its lock then
 
 
-class StudyLocked(RuntimeError):
+class StudyLocked(WorkFailed):
     """Another process drives the study."""
 
     def __init__(self, study: str, holder: str):

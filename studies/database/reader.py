@@ -9,6 +9,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
+from ...gan_models.files.errors import UserError
 from ...search.records.ledger import TrialRecord
 from .optuna_tables import read_trials
 from .storage import StorageError, one_line, open_storage, shown
@@ -39,11 +40,11 @@ def study_names(storage: RDBStorage) -> dict[str, int]:
 
 
 def find_study(storage: RDBStorage, url: str, study: str) -> int:
-    """A study's id. Raises KeyError, naming those there are."""
+    """A study's id. Raises UserError, naming those there are."""
     names = study_names(storage)
     if study not in names:
         there = ", ".join(sorted(names)[:20]) or "none"
-        raise KeyError(f"no study {study!r} in {shown(url)}; there: {there}")
+        raise UserError(f"no study {study!r} in {shown(url)}; there: {there}")
     return names[study]
 
 
@@ -56,7 +57,7 @@ def read_study(url: str, study: str, patience_s: float = 0.0) -> StudyRecord:
         patience_s: How long to wait for a server that does not answer.
 
     Raises:
-        KeyError: there is no such study.
+        UserError: There is no such study.
         StorageError: the database cannot be read.
     """
     deadline = time.monotonic() + patience_s

@@ -12,6 +12,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from ...gan_models.files.errors import UserError, WorkFailed
+
 # SQLite's locks are broken or missing on these; a database on them gets corrupted without a word.
 NETWORK_FILE_SYSTEMS = (
     "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph",
@@ -25,11 +27,11 @@ POSTGRES = {
 }
 
 
-class StorageError(RuntimeError):
+class StorageError(WorkFailed):
     """The database cannot be used; the message is one line, names it without its password, and says what to do."""
 
 
-class WrongStorage(StorageError, ValueError):
+class WrongStorage(StorageError, UserError):
     """What was given names no database that can be used: the input is at fault, not the database."""
 
 

@@ -12,6 +12,7 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
+from ...gan_models.files.errors import UserError
 from ...search.artifacts.study_folder import StudyFolder, check_study_name
 from ...search.records.ledger import SET_ASIDE, NewTrial, TrialRecord
 from ...search.records.messages import TrialReport, TrialResult, failure, plain
@@ -105,7 +106,7 @@ class Store:
         """Open a study to go on with it; what a dead driver left RUNNING is told from disk or put back in place.
 
         Raises:
-            KeyError: no such study; the message names those there are.
+            UserError: No such study; the message names those there are.
             ValueError: the folder holds the files of another study of this name.
             StudyLocked: another process runs it.
             StorageError: the database cannot be used.
@@ -270,7 +271,7 @@ def _new_study(storage: RDBStorage, url: str, folder: StudyFolder) -> int:
         half_made = SCHEMA not in attributes and not storage.get_all_trials(study_id)
         ours = existing.directions == directions and all(key.startswith("ganprune.") for key in attributes)
         if not (half_made and ours):
-            raise ValueError(
+            raise UserError(
                 f"study {folder.study!r} exists in {shown(url)}; `ganprune resume {folder.study}` goes on with it, "
                 f"`ganprune delete {folder.study}` removes it, --study names another"
             )
@@ -289,7 +290,7 @@ def delete_study(url: str, study: str, artifacts: str | Path) -> None:
     """Remove a study: its trials, then its files.
 
     Raises:
-        KeyError: no such study.
+        UserError: No such study.
         StudyLocked: another process runs it.
         StorageError: the database cannot be used.
     """

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ...gan_models.files.errors import UserError
 from ...search.records.ledger import NewTrial, TrialRecord
 from ...search.records.messages import TrialReport, TrialResult, number_or_none, plain
 
@@ -58,7 +59,7 @@ def record_of(row: FrozenTrial) -> TrialRecord:
     """
     attributes = row.user_attrs
     if "method" not in attributes or "request" not in attributes:
-        raise ValueError(f"trial {row.number} was not written by ganprune; a study takes trials from one program only")
+        raise UserError(f"trial {row.number} was not written by ganprune; a study takes trials from one program only")
     complete = row.state == TrialState.COMPLETE
     quality, cost = row.values if complete else (attributes.get("quality"), attributes.get("cost"))
     stopped = attributes.get("stopped")

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.cost_form import COSTS, LATENCY
+from ...gan_models.files.errors import UserError
 from ...search.config import BOTH, StudyConfig
 from ...search.records.ledger import TrialRecord
 from ...search.strategy import pareto
@@ -164,7 +165,7 @@ def outcome_of(study: StudyRecord) -> Outcome:
         ValueError: The study has no configuration of ours.
     """
     if CONFIG not in study.attributes:
-        raise ValueError(f"study {study.name!r} holds no configuration; was it made by another program?")
+        raise UserError(f"study {study.name!r} holds no configuration; was it made by another program?")
     config = StudyConfig.from_json(study.attributes[CONFIG])
     limit = study.attributes.get(COST_LIMIT)
     measured = (study.attributes.get(TEACHER) or {}).get("measurements", ())
@@ -202,7 +203,7 @@ def point(trial: TrialRecord) -> tuple[float, float]:
         ValueError: It has none.
     """
     if trial.quality is None or trial.cost is None:
-        raise ValueError(f"trial {trial.number} is {trial.state} and has no quality and cost")
+        raise UserError(f"trial {trial.number} is {trial.state} and has no quality and cost")
     return trial.quality, trial.cost
 
 

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ...gan_models.files.errors import UserError
 from ...search.artifacts.study_folder import write_file
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.pareto import non_dominated
@@ -46,7 +47,7 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
     """
     done = [trial for trial in outcome.study.trials if trial.state == "COMPLETE" and trial.quality is not None]
     if not done:
-        raise ValueError(f"study {outcome.study.name} has no complete trial to draw yet")
+        raise UserError(f"study {outcome.study.name} has no complete trial to draw yet")
     figure = Figure(figsize=(5.2, 6.2) if narrow else (10.5, 5.5), dpi=150 if narrow else 130, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -203,7 +203,7 @@ def test_names_must_be_free_to_create_and_there_to_open(store, url, tmp_path):
     store.close()
     with pytest.raises(ValueError, match="ganprune resume s"):
         Store.create(url, "s", tmp_path / "a", {})
-    with pytest.raises(KeyError, match=r"no study 'other'.*there: s"):
+    with pytest.raises(ValueError, match=r"no study 'other'.*there: s"):
         Store.open(url, "other", tmp_path / "a")
     assert not list(tmp_path.glob("*other*"))
     optuna.create_study(study_name="foreign", storage=url, directions=["minimize", "minimize"]).set_user_attr("k", 1)
