@@ -30,10 +30,10 @@ from filelock import FileLock
 from ganprune.gan_models.files.seeds import mixed
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.search.config import StudyConfig
+from ganprune.search.preparations.opened_study import open_bench
 from ganprune.search.preparations.teacher import make_teacher, resolve
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.trial import trial as trials
-from ganprune.search.trial.context import open_bench
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.cli.demo import OPTIONS
 

@@ -26,11 +26,11 @@ from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, land
 from ganprune.search.config import StudyConfig
+from ganprune.search.preparations.opened_study import Bench, open_bench
 from ganprune.search.preparations.teacher import make_teacher, resolve
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.strategy.pareto import hypervolume
 from ganprune.search.trial import trial as trials
-from ganprune.search.trial.context import Bench, open_bench
 from ganprune.search.trial.cut_check import CutCheck
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.api import RunOptions, Search, Study

@@ -22,11 +22,11 @@ from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
+from ..search.preparations.opened_study import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import make_teacher
 from ..search.records.events import Listener, SearchEnded, ignore
 from ..search.records.ledger import TrialRecord
 from ..search.setup.study_plan import StudyPlan, plan_study
-from ..search.trial.context import TEACHER as TEACHER_FILE
 from .bundles.card import Card
 from .bundles.export import best_under, export_front, export_trial
 from .bundles.trial_weights import located

@@ -19,9 +19,9 @@ from ..gan_models.data.dataset import fingerprint
 from ..gan_models.files.errors import UserError
 from ..gan_models.networks.user_builders import load_builder
 from ..search.artifacts.study_folder import StudyFolder, read_json, write_json
+from ..search.preparations.opened_study import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
 from ..search.setup.study_plan import StudyPlan
-from ..search.trial.context import TEACHER as TEACHER_FILE
 from .database.store import Store
 from .results.outcome import TEACHER
 

@@ -30,8 +30,8 @@ from ..setup.defaults import with_methods
 from ..setup.pruned_generators import BOTH, pruned_names, pruned_network
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
-from ..trial.context import REAL, TEACHER, open_bench
-from ..trial.eval_images import RealImages
+from .eval_images import RealImages
+from .opened_study import REAL, TEACHER, open_bench
 
 OnStep = Callable[[int, int, dict[str, float]], None]
 

@@ -23,9 +23,9 @@ from ...spaces.widths import WidthSpace, select
 from ..config import StudyConfig
 from ..latency.predictor import OpenedProfile, latency_model, open_latency, opened, wants_latency, with_own_profile
 from ..latency.profile import LatencyProfile
+from ..preparations.opened_study import groups_of
 from ..preparations.teacher import files_by_network, resolve
 from ..strategy.proposals import SpaceProposals
-from ..trial.context import groups_of
 from .defaults import within_memory
 from .generator_checks import check_generator
 from .pruned_generators import Side, cheapest_plan, dense_costs, sides_of

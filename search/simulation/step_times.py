@@ -74,7 +74,7 @@ def time_steps(plan: StudyPlan, threads: int) -> StepTimes:
     from ...gan_models.networks.catalog import build
     from ...gan_models.tasks.task import make_task
     from ...gan_models.training.loop import Networks, best_device, train
-    from ..trial.context import groups_of
+    from ..preparations.opened_study import groups_of
 
     config, before = plan.config, torch.get_num_threads()
     task = make_task(config.task, config.task_settings, config.seed)

@@ -15,7 +15,7 @@ from ...evaluators.quality.diversity import accuracy_of, diversity_of, duplicate
 from ...gan_models.data.dataset import in_order
 from ...gan_models.tasks.task import Network
 from ..artifacts.study_folder import read_json, write_json
-from .context import Bench
+from ..preparations.opened_study import Bench
 
 FILE = "health.json"
 IMAGES = 16

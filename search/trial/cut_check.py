@@ -20,9 +20,9 @@ from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.fake_quant import quantised_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
 from ...spaces.budget import UNITS
+from ..preparations.opened_study import Bench
 from ..records.messages import TrialRequest
 from ..setup.pruned_generators import examples
-from .context import Bench
 
 PEAK = "peak_activation_bytes"
 # Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.

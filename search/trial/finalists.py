@@ -24,8 +24,8 @@ from ..artifacts.study_folder import read_json
 from ..config import StudyConfig
 from ..latency.predictor import open_latency
 from ..latency.profile import LatencyProfile
+from ..preparations.opened_study import groups_of
 from ..setup.pruned_generators import examples, new_network
-from .context import groups_of
 
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
 MEASURE = "ganprune.search.trial.finalists:measure"

@@ -12,7 +12,7 @@ from ...gan_models.data.dataset import batches
 from ...gan_models.files.seeds import mixed
 from ...gan_models.quantization.calibration import Quantiser, calibrate
 from ...gan_models.quantization.settings import Quantisation, QuantSettings
-from .context import Bench
+from ..preparations.opened_study import Bench
 
 QUANTISATION = "quantisation.json"
 CALIBRATION_BATCHES = 8

@@ -31,10 +31,10 @@ from ..artifacts.study_folder import read_curve, write_curve, write_json
 from ..config import StudyConfig
 from ..execution.worker import stop_reason
 from ..latency.predictor import target_of
+from ..preparations.opened_study import Bench, open_bench
 from ..records.messages import TrialReport, TrialRequest, TrialResult
 from ..setup.study_plan import bounds_of, limits
 from .collapse_monitor import HealthWatch
-from .context import Bench, open_bench
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .quantized import QUANTISATION, detach, quantise
 

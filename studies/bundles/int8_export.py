@@ -15,7 +15,7 @@ from ...gan_models.quantization.calibration import calibrate
 from ...gan_models.quantization.settings import Quantisation
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import StudyConfig
-from ...search.trial.context import Bench, open_bench
+from ...search.preparations.opened_study import Bench, open_bench
 from ...search.trial.quantized import training_inputs
 from ..database.reader import StudyRecord
 from .bundle import ONNX, WEIGHTS

@@ -19,10 +19,10 @@ from ...gan_models.groups.surgery import cut
 from ...gan_models.quantization.settings import FULL_BITS, Quantisation
 from ...search.artifacts.study_folder import StudyFolder, read_json
 from ...search.config import StudyConfig
+from ...search.preparations.opened_study import TEACHER as TEACHER_FILE
+from ...search.preparations.opened_study import groups_of
 from ...search.records.ledger import TrialRecord
 from ...search.setup.pruned_generators import examples, new_network
-from ...search.trial.context import TEACHER as TEACHER_FILE
-from ...search.trial.context import groups_of
 from ...search.trial.quantized import read_quantisations
 from ..database.reader import StudyRecord
 from ..results.outcome import TEACHER

@@ -13,8 +13,8 @@ from ...gan_models.checkpoints.checkpoint import written_beside
 from ...gan_models.files.errors import UserError
 from ...search.artifacts.study_folder import read_json
 from ...search.config import StudyConfig
+from ...search.preparations.opened_study import TEACHER
 from ...search.preparations.teacher import make_teacher, resolve
-from ...search.trial.context import TEACHER
 from .progress import Display
 
 

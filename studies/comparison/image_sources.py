@@ -25,8 +25,8 @@ from ...gan_models.tasks.task import make_task
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import PROTOCOLS
-from ...search.trial.context import Bench, open_bench
-from ...search.trial.eval_images import TEST_VS_TEST, RealImages, inputs_of_test, target_of
+from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test, target_of
+from ...search.preparations.opened_study import Bench, open_bench
 from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
 from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from ...gan_models.data.dataset import in_order
 from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
 from ...search.artifacts.study_folder import StudyFolder, write_file
+from ...search.preparations.eval_images import EVAL_BATCH
+from ...search.preparations.opened_study import Bench, open_bench
 from ...search.records.ledger import TrialRecord
-from ...search.trial.context import Bench, open_bench
-from ...search.trial.eval_images import EVAL_BATCH
 from ...spaces.budget import describe
 from ..bundles.bundle import outputs_of
 from ..bundles.export import exportable

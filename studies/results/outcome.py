@@ -183,7 +183,7 @@ def _dense(study: StudyRecord, config: StudyConfig) -> dict[str, float]:
     known = study.attributes.get(DENSE)
     if isinstance(known, Mapping):
         return {str(name): float(value) for name, value in known.items()}
-    from ...search.trial.context import groups_of  # imports torch
+    from ...search.preparations.opened_study import groups_of  # imports torch
 
     try:
         return dense_costs(groups_of(config).form)

@@ -12,14 +12,14 @@ from ganprune.evaluators.quality.collapse import HealthLimits
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import perform
+from ganprune.search.preparations.eval_images import RealImages
+from ganprune.search.preparations.opened_study import open_bench
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.setup.pruned_generators import examples
 from ganprune.search.setup.study_plan import plan_study
 from ganprune.search.trial import cut_check, trial
 from ganprune.search.trial.collapse_monitor import HealthWatch
-from ganprune.search.trial.context import open_bench
-from ganprune.search.trial.eval_images import RealImages
 from PIL import Image
 
 from .tiny_study import SMALL, new_folder
