@@ -1,0 +1,36 @@
+"""The proposal of one trial: which method cuts, with which settings, to which cost. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One point of the search, decoded; it travels unchanged from the sampler to the method.
+
+    Attributes:
+        method: The pruning method's name.
+        settings: The method's settings, complete: an instance of its catalog row's settings class.
+        target: The cost aimed at, from below, in the cost's unit.
+        cost: Which cost (`macs`, `macs_published`, `params`, `bytes`, `latency_ms`).
+        widths: Channels per group for methods that are given widths, else None.
+        bits: Of weights and activations; 32 is float32.
+
+    Raises:
+        ValueError: The target is no finite cost above 0.
+    """
+
+    method: str
+    settings: Any
+    target: float
+    cost: str
+    widths: Mapping[str, int] | None = None
+    bits: int = 32
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.target) and self.target > 0):
+            raise ValueError(f"a proposal's target must be a finite cost above 0: got {self.target}")
