@@ -29,12 +29,13 @@ from statistics import mean, stdev
 import numpy as np
 import torch
 from ganprune.gan_models.costs.cost_form import CostForm
+from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.records.ledger import TrialRecord
 from ganprune.search.simulation.response_surface import Surface
 from ganprune.search.strategy import pareto
-from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed
+from ganprune.search.strategy.chooser import Choice, Chooser
 from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.widths import WidthSpace
 

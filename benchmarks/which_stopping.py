@@ -20,10 +20,11 @@ from itertools import product
 from statistics import mean, stdev
 
 import numpy as np
+from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.search.records.ledger import TrialRecord
 from ganprune.search.simulation.response_surface import Surface
 from ganprune.search.strategy import pareto
-from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed
+from ganprune.search.strategy.chooser import Choice, Chooser
 from ganprune.search.strategy.early_stopping import StoppingRule, rivals_at
 from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.widths import WidthSpace

@@ -14,11 +14,12 @@ from typing import Any
 from optuna.distributions import distribution_to_json
 
 from ..evaluators.features.encoders import load_encoder
-from ..gan_models.checkpoints.checkpoint import sha256
 from ..gan_models.data.dataset import fingerprint
+from ..gan_models.files.atomic_files import read_json, write_json
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.hashes import file_sha256
 from ..gan_models.networks.user_builders import load_builder
-from ..search.artifacts.study_folder import StudyFolder, read_json, write_json
+from ..search.artifacts.study_folder import StudyFolder
 from ..search.preparations.opened_study import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
 from ..search.setup.study_plan import StudyPlan
@@ -82,18 +83,18 @@ def _source(model: str) -> str:
     if ":" not in model:
         return ""
     file = inspect.getsourcefile(load_builder(model))
-    return f", {model.rpartition(':')[2]} {sha256(file)[:12]}" if file else ""
+    return f", {model.rpartition(':')[2]} {file_sha256(file)[:12]}" if file else ""
 
 
 def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
     """The teacher's files that are missing or others than those of the record; none while there is no teacher yet."""
     if "sha256" not in recorded:
         return []
-    found = sha256(folder / TEACHER_FILE) if (folder / TEACHER_FILE).is_file() else MISSING
+    found = file_sha256(folder / TEACHER_FILE) if (folder / TEACHER_FILE).is_file() else MISSING
     if found != recorded["sha256"]:
         return [Change("teacher", recorded["sha256"], found)]
     files = (read_json(folder / TEACHER_FILE) or {}).get("files", {})
-    now = {name: sha256(folder / name) if (folder / name).is_file() else MISSING for name in files}
+    now = {name: file_sha256(folder / name) if (folder / name).is_file() else MISSING for name in files}
     return [Change(f"teacher's {name}", files[name], now[name]) for name in sorted(files) if now[name] != files[name]]
 
 
@@ -143,7 +144,7 @@ def _take_teacher(folder: StudyFolder) -> None:
     if gone:
         path.unlink()
         return
-    files = {name: sha256(folder.teacher / name) for name in record["files"]}
+    files = {name: file_sha256(folder.teacher / name) for name in record["files"]}
     write_json(path, {key: value for key, value in (record | {"files": files}).items() if key != "measurements"})
 
 

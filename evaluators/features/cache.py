@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ...gan_models.files.atomic_files import written_beside
 from .encoders import Encoder, feature_batches
 from .sample import KEPT, FeatureSample, sample_of
 from .statistics import FeatureStatistics
@@ -81,14 +81,9 @@ def sample_from(tensors: Mapping[str, Tensor]) -> FeatureSample:
 
 def _write(sample: FeatureSample, path: Path) -> None:
     """Whole or not at all; a folder that cannot be written keeps nothing and is no error."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with written_beside(path) as beside:
             save_file(sample_tensors(sample), beside)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
     except (OSError, safetensors.SafetensorError):
         return
 

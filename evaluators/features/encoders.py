@@ -5,7 +5,6 @@ Shapes: N images, d feature dimension.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -119,9 +118,3 @@ def check_finite(values: Tensor, first: int, what: str) -> None:
         numbers = [first + i for i in bad.nonzero().flatten().tolist()]
         named = ", ".join(map(str, numbers[:3])) + (", ..." if len(numbers) > 3 else "")
         raise NonFiniteImages(f"{what} not finite (NaN or infinity) in {len(numbers)} of {len(values)} images: {named}")
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file, read in blocks."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

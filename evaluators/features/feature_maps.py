@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .encoders import file_sha256
+from ...gan_models.files.hashes import file_sha256
 from .shapes_encoder import BUNDLED, load_shapes_network
 
 # Convolutions of torchvision's `features`, up to relu4_3; None is a pooling.

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .encoders import file_sha256
+from ...gan_models.files.hashes import file_sha256
 from .torchvision_import import make_torchvision_importable
 
 WEIGHTS_NAME = "pt_inception-2015-12-05-6726825d.pth"

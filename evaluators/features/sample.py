@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...gan_models.files.seeds import index_keys
 from .statistics import FeatureStatistics, StatisticsAccumulator, merged
 
 KEPT = 10_000  # images whose features are all kept: 80 MB at d = 2048
 LARGE_GROUPS = 10  # of the jackknife beyond that; each one is d x d numbers
-_MIX, _SPREAD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class SampleCollector:
 
     def _thin(self) -> None:
         """Keeps the images of the smallest keys: of whatever was seen, a uniform subset, batches notwithstanding."""
-        chosen = _keys(self._indices).argsort()[: self._kept].sort().values
+        chosen = index_keys(self._indices).argsort()[: self._kept].sort().values
         self._parts, self._indices = [torch.cat(self._parts)[chosen]], self._indices[chosen]
 
     def result(self) -> FeatureSample:
@@ -126,14 +126,3 @@ def sample_of(batches: Iterable[Tensor], kept: int = KEPT) -> FeatureSample:
 def as_sample(features: Tensor | FeatureSample) -> FeatureSample:
     """Features (n, d) as a sample that keeps them all."""
     return features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)
-
-
-def _keys(indices: Tensor) -> Tensor:
-    """A number for each image's index that looks random and is always the same (after splitmix64)."""
-
-    def signed(constant: int) -> int:
-        return constant - (1 << 64) if constant >= 1 << 63 else constant
-
-    x = (indices + 1) * signed(_MIX)
-    x = (x ^ ((x >> 30) & ((1 << 34) - 1))) * signed(_SPREAD)
-    return x ^ ((x >> 27) & ((1 << 37) - 1))

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from .encoders import file_sha256
+from ...gan_models.files.hashes import file_sha256
 from .shapes_network import SHAPES_DIMENSION, SIDE, ShapesNetwork
 
 BUNDLED = Path(__file__).with_name("shapes_encoder.safetensors")

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...gan_models.files.atomic_files import written_beside
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
@@ -51,10 +53,8 @@ class FeatureStatistics:
         arrays = {"mu": self.mean.numpy(), "sigma": self.covariance.numpy()}
         if self.n is not None:
             arrays["n"] = np.array(self.n)
-        beside = path.with_name(path.name + ".part")
-        with beside.open("wb") as file:
+        with written_beside(path) as beside, beside.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        beside.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> FeatureStatistics:

@@ -6,15 +6,12 @@ Every write goes to a new file beside its target, is flushed to the disk and the
 reader meets the old file or the new one and nothing between.
 """
 
-import hashlib
 import json
-import os
 import pickle
 import re
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from ..files.atomic_files import written_beside
 from ..files.errors import UserError
+from ..files.hashes import file_sha256
 from .state_dicts import first, fitting, located
 
 PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
@@ -125,7 +124,7 @@ def save_weights(
     tensors = model.state_dict() if isinstance(model, nn.Module) else model
     with written_beside(path) as beside:
         _write_tensors(tensors, beside, metadata)
-        return sha256(beside)
+        return file_sha256(beside)
 
 
 def save_state(folder: str | Path, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
@@ -169,7 +168,7 @@ def load_state(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         path, digest, info = folder / Path(state["tensors"]).name, state["sha256"], state["info"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"training checkpoint {folder / STATE_FILE} is damaged: remove the folder") from error
-    if not path.is_file() or sha256(path) != digest:
+    if not path.is_file() or file_sha256(path) != digest:
         raise CheckpointError(f"training checkpoint {path} is missing or damaged: remove the folder {folder}")
     return _load_safetensors(path), info
 
@@ -189,35 +188,6 @@ def latest_state(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]
         for path in [Path(folder) / STATE_FILE, *Path(folder).glob("tensors-*.safetensors")]:
             path.unlink(missing_ok=True)
         return None
-
-
-def sha256(path: str | Path) -> str:
-    """The file's sha256, hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def written_beside(path: Path) -> Iterator[Path]:
-    """A new path beside `path` to write to; renamed to `path` at the end, removed after an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        yield beside
-        _flush(beside)
-        os.replace(beside, path)
-        _flush(path.parent)  # the rename itself
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None) -> None:

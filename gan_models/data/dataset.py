@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..files.errors import UserError
+from ..files.hashes import file_sha256
 from ..files.seeds import mixed
 from .image_readers import FilePictures, Pictures, cifar_pictures, good_files, rendered
 from .layouts import detect_task, existing, files_of, is_cifar
@@ -154,9 +155,7 @@ def fingerprint(spec: DataSpec) -> str:
         files = sorted({path for split in SPLITS for group in files_of(spec, split) for path in group})
     for path in files:
         name = path.name if path == root else path.relative_to(root).as_posix()
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{name}\0{content}\n".encode())
+        digest.update(f"{name}\0{file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from ..checkpoints.checkpoint import written_beside
+from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
 
 INPUT, OUTPUT, BATCH = "input", "output", "batch"

@@ -23,7 +23,7 @@ from onnx import numpy_helper
 from onnxscript.optimizer import fold_constants
 from torch import Tensor, nn
 
-from ..checkpoints.checkpoint import written_beside
+from ..files.atomic_files import written_beside
 from ..files.errors import UserError, WorkFailed
 from ..quantization.calibration import calibrate
 from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _MASK = 2**64 - 1
+_MIX, _SPREAD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 
 def mixed(seed: int, *parts: int) -> int:
-    """A number in [0, 2**63) that depends on every argument and looks random (SplitMix64, Steele 2014).
+    """Return a number in [0, 2**63) that depends on every argument and looks random (SplitMix64, Steele 2014).
 
     Args:
         seed: any integer.
@@ -19,3 +26,19 @@ def mixed(seed: int, *parts: int) -> int:
         value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
         value ^= value >> 31
     return value >> 1
+
+
+def derived_seed(seed: int, number: int, purpose: str = "") -> int:
+    """Return a seed of 32 bits for one purpose of one trial, from the study's seed."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{number}:{purpose}".encode()).digest()[:4], "big")
+
+
+def index_keys(indices: Tensor) -> Tensor:
+    """Return an int64 number per index [n] that looks random and is always the same (SplitMix64's finalizer)."""
+
+    def signed(constant: int) -> int:
+        return constant - (1 << 64) if constant >= 1 << 63 else constant
+
+    x = (indices + 1) * signed(_MIX)
+    x = (x ^ ((x >> 30) & ((1 << 34) - 1))) * signed(_SPREAD)
+    return x ^ ((x >> 27) & ((1 << 37) - 1))

@@ -19,6 +19,7 @@ from typing import Any
 
 import fsspec
 
+from ...gan_models.files.atomic_files import written_beside
 from ...gan_models.files.errors import UserError, WorkFailed
 from ..records.messages import TrialRequest
 
@@ -115,10 +116,8 @@ class RemoteFolder:
                 continue
             here = local / name
             if not here.is_file() or here.stat().st_size != entry["size"] or here.name in COMMITS:
-                here.parent.mkdir(parents=True, exist_ok=True)
-                beside = here.with_name(f".{here.name}.part")
-                self._system.get_file(remote, str(beside))
-                os.replace(beside, here)
+                with written_beside(here) as beside:
+                    self._system.get_file(remote, str(beside))
 
     def read(self, name: str) -> bytes | None:
         """One file's content; None where there is none."""

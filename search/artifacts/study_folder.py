@@ -1,17 +1,16 @@
 """Where a study's files lie: `<root>/<study>/<trial number>/`, and how a result is put on disk whole."""
 
 import json
-import os
 import re
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
-from ..records.messages import TrialRequest, TrialResult, plain
+from ..records.messages import TrialRequest, TrialResult
 from .remote import RemoteFolder, cache_of, is_url
 
 RESULT = "result.json"
@@ -27,41 +26,6 @@ def check_study_name(name: str) -> str:
             f"a study's name is up to 100 letters, digits, '.', '_' or '-', the first a letter or digit; got {name!r}"
         )
     return name
-
-
-def write_json(path: str | Path, value: Mapping[Any, Any]) -> None:
-    """Write `value` as JSON, as `write_file` does."""
-    write_file(path, json.dumps(plain(value), indent=1, allow_nan=False).encode())
-
-
-def write_file(path: str | Path, content: bytes) -> Path:
-    """A file of which a reader, or a crash, sees the old one or the whole new one, never a part; its folder is made."""
-    path = Path(path).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the rename itself must survive a power loss
-    finally:
-        os.close(folder)
-    return path
-
-
-def read_json(path: str | Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None where there is no file, or none that can be read as one."""
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def write_result(request: TrialRequest, result: TrialResult) -> None:

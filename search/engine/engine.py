@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ...gan_models.files.seeds import derived_seed
 from ..artifacts.study_folder import StudyFolder
 from ..execution.executor import Asked, Executor
 from ..execution.signals import terminated_like_ctrl_c
@@ -23,7 +24,7 @@ from ..records.events import (
 )
 from ..records.ledger import Ledger, TrialRecord
 from ..records.messages import TrialReport, TrialRequest, TrialResult, failure
-from ..strategy.chooser import Chooser, Proposals, derived_seed
+from ..strategy.chooser import Chooser, Proposals
 from ..strategy.early_stopping import rivals_at
 from .checkpoint_cleanup import over_quota
 from .settings import EngineSettings

@@ -14,12 +14,12 @@ import torch
 
 from ...evaluators.cost.device import Device
 from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
 from ...gan_models.networks.catalog import build, example_input
-from ..artifacts.study_folder import read_json, write_json
 
 FORMAT = 2
 CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"

@@ -16,17 +16,18 @@ from ...evaluators.features.encoders import Encoder, load_encoder
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import Measurement
 from ...evaluators.quality.suite import measure_quality
-from ...gan_models.checkpoints.checkpoint import load_into, load_weights, sha256
+from ...gan_models.checkpoints.checkpoint import load_into, load_weights
 from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.data.dataset import ImageSet, open_split
+from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.hashes import file_sha256
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.training.loop import best_device
 from ...spaces.widths import select
-from ..artifacts.study_folder import read_json
 from ..config import StudyConfig
 from ..latency.predictor import OpenedProfile, latency_model, open_latency
 from ..setup.pruned_generators import Side, examples, joined, mean_quality, new_network, pruned_names, sides_of
@@ -170,7 +171,7 @@ def groups_of(config: StudyConfig, model: nn.Module | None = None) -> ChannelGro
 def _open(config_text: str, folder: str, digest: str) -> Bench:
     config = StudyConfig.from_json(json.loads(config_text))
     path = Path(folder)
-    if not (path / TEACHER).is_file() or sha256(path / TEACHER) != digest:
+    if not (path / TEACHER).is_file() or file_sha256(path / TEACHER) != digest:
         raise TeacherChanged(f"the teacher in {path} is not the one this study was made with; put it back")
     record = read_json(path / TEACHER) or {}
     device = best_device(config.device)
@@ -218,7 +219,7 @@ def _load(model: nn.Module, folder: Path, name: str, record: Mapping[str, object
     path = folder / f"{name}.safetensors"
     files = record.get("files")
     known = files.get(path.name) if isinstance(files, Mapping) else None
-    if not path.is_file() or sha256(path) != known:
+    if not path.is_file() or file_sha256(path) != known:
         raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
     load_into(model, path)
     return model

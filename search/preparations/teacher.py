@@ -14,16 +14,17 @@ from ...evaluators.features.cache import sample_tensors
 from ...evaluators.features.encoders import Encoder, load_encoder
 from ...evaluators.features.feature_maps import vgg_maps
 from ...evaluators.features.inception import find_inception_weights
-from ...gan_models.checkpoints.checkpoint import load_into, save_weights, sha256
+from ...gan_models.checkpoints.checkpoint import load_into, save_weights
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.data.dataset import fingerprint, open_split
 from ...gan_models.data.layouts import detect_task
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.seeds import mixed
 from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.training.loop import Networks, best_device, train
-from ..artifacts.study_folder import read_json, write_json
 from ..config import StudyConfig
 from ..setup.compatibility import fitted
 from ..setup.defaults import with_methods
@@ -143,13 +144,13 @@ def make_teacher(config: StudyConfig, folder: Path, on_step: OnStep | None = Non
     if record is None:
         record = _make(config, folder, on_step)
         write_json(folder / TEACHER, record)
-    artifact = {"path": str(folder), "sha256": sha256(folder / TEACHER)}
+    artifact = {"path": str(folder), "sha256": file_sha256(folder / TEACHER)}
     if "measurements" not in record:
         bench = open_bench(config, artifact)
         measured = bench.measure(bench.joined(bench.generators), full=True)
         record["measurements"] = [m.to_json() for m in measured]
         write_json(folder / TEACHER, record)
-        artifact["sha256"] = sha256(folder / TEACHER)
+        artifact["sha256"] = file_sha256(folder / TEACHER)
     return artifact | {key: record[key] for key in ("measurements", "data", "seconds", "origin")}
 
 
@@ -197,7 +198,7 @@ def _make(config: StudyConfig, folder: Path, on_step: OnStep | None) -> dict[str
     weights = Path(config.inception_weights) if config.inception_weights else None
     content = fingerprint(spec)
     files[REAL] = _real_features(config, content, load_encoder(config.metric, weights).to(device), folder, device)
-    origin = {name: {"file": path.name, "sha256": sha256(located(path)[0])} for name, path in given.items()}
+    origin = {name: {"file": path.name, "sha256": file_sha256(located(path)[0])} for name, path in given.items()}
     return {
         "model": config.model,
         "arguments": dict(config.model_args),

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gan_models.costs.cost_form import CostForm
+from ...gan_models.files.seeds import derived_seed
 from ...gan_models.pruning.catalog import method_spec
-from ..strategy.chooser import derived_seed
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,6 @@ The same history, seed and trial number give the same proposal, whatever happene
 nothing is kept here but a cache.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -13,6 +12,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.seeds import derived_seed
 from ...spaces.methods import BITS, RATIO, TARGET
 from ..records.ledger import NewTrial, TrialRecord
 from . import pareto
@@ -106,11 +106,6 @@ class Choice:
             raise UserError(f"sampler must be one of {', '.join(SAMPLERS)}; got {self.sampler!r}")
         if self.mode not in ("pareto", "target"):
             raise UserError(f"mode must be pareto or target; got {self.mode!r}")
-
-
-def derived_seed(seed: int, number: int, purpose: str = "") -> int:
-    """A seed of 32 bits for one purpose of one trial, from the study's seed."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{number}:{purpose}".encode()).digest()[:4], "big")
 
 
 class Chooser:

@@ -13,8 +13,8 @@ from ...evaluators.features.encoders import NonFiniteImages
 from ...evaluators.quality.collapse import Health, HealthLimits
 from ...evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
 from ...gan_models.data.dataset import in_order
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.tasks.task import Network
-from ..artifacts.study_folder import read_json, write_json
 from ..preparations.opened_study import Bench
 
 FILE = "health.json"

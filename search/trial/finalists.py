@@ -17,10 +17,10 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.export.onnx_float import export_fixed
 from ...gan_models.export.onnx_int8 import export_int8_fixed
+from ...gan_models.files.atomic_files import read_json
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.training.loop import best_device
-from ..artifacts.study_folder import read_json
 from ..config import StudyConfig
 from ..latency.predictor import open_latency
 from ..latency.profile import LatencyProfile

@@ -14,8 +14,10 @@ import torch
 from torch import nn
 
 from ...evaluators.features.feature_maps import load_feature_maps
-from ...gan_models.checkpoints.checkpoint import save_weights, sha256
+from ...gan_models.checkpoints.checkpoint import save_weights
 from ...gan_models.costs.cost_form import CostModel
+from ...gan_models.files.atomic_files import write_json
+from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.seeds import mixed
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
@@ -27,7 +29,7 @@ from ...gan_models.quantization.calibration import Quantiser
 from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import Networks, train
 from ...spaces.budget import Budget
-from ..artifacts.study_folder import read_curve, write_curve, write_json
+from ..artifacts.study_folder import read_curve, write_curve
 from ..config import StudyConfig
 from ..execution.worker import stop_reason
 from ..latency.predictor import target_of
@@ -254,7 +256,7 @@ class _Trial:
         if quantisers:
             write_json(workspace / QUANTISATION, detach(quantisers))
             artifact |= {"quantisation": f"{request.number}/{QUANTISATION}"}
-            artifact |= {"quantisation_sha256": sha256(workspace / QUANTISATION)}
+            artifact |= {"quantisation_sha256": file_sha256(workspace / QUANTISATION)}
         digest = save_weights(model.cpu(), workspace / WEIGHTS)
         self.clock.lap("measure")
         return TrialResult(

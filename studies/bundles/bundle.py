@@ -12,15 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...gan_models.checkpoints.checkpoint import load_into, save_weights, sha256
+from ...gan_models.checkpoints.checkpoint import load_into, save_weights
 from ...gan_models.export.onnx_float import compare_onnx, export_onnx
+from ...gan_models.files.atomic_files import read_json, write_json
+from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.hashes import file_sha256
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.networks.catalog import NETWORKS, build, example_input
-from ...search.artifacts.study_folder import read_json, write_json
-from .atomic_folder import fresh_folder
 from .card import Card, Parity
 from .int8 import Int8Report
 
@@ -150,7 +151,7 @@ def write_bundle(
         card = replace(card, int8=report, notes=card.notes + lacking)
         write_json(folder / CARD, card.to_json())
         (folder / CARD_TEXT).write_text(card.to_markdown(), encoding="utf-8")
-        files = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
         write_json(folder / MANIFEST, {"format": FORMAT, "files": files})
     return card
 
@@ -223,7 +224,7 @@ def check_files(path: str | Path) -> Path:
             raise BundleError(f"{folder}: the manifest names {name!r}, which is outside the bundle")
         if not (folder / name).is_file():
             raise BundleError(f"{folder} is incomplete: {name} is missing; export it again")
-        if sha256(folder / name) != digest:
+        if file_sha256(folder / name) != digest:
             raise BundleError(f"{folder} is damaged: {name} is not the file that was exported; export it again")
     return folder
 

@@ -11,19 +11,20 @@ from torch import nn
 
 from ...evaluators.cost.counters import count_macs
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.atomic_files import write_json
+from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.catalog import example_input
 from ...gan_models.quantization.settings import Quantisation
-from ...search.artifacts.study_folder import StudyFolder, write_json
+from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
 from ...search.setup.pruned_generators import own_measurements, pruned_names, sides_of
 from ...search.trial.cut_check import PEAK, peak_memory
 from ...spaces.budget import describe, parse_budget
 from ..database.reader import StudyRecord
 from ..results.outcome import SIMULATED, Outcome, measurements_of, named, outcome_of, point
-from .atomic_folder import fresh_folder
 from .bundle import SOURCE, Architecture, write_bundle
 from .card import Card, Parity
 from .int8_export import Int8Exports, bits_notes

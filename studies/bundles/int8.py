@@ -16,10 +16,10 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.export.int8_parity import Int8Parity, measure_int8_parity
 from ...gan_models.export.onnx_float import OnnxGenerator
 from ...gan_models.export.onnx_int8 import Arithmetic, arithmetic, export_int8, stored_bytes
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.networks.catalog import example_input
 from ...gan_models.quantization.settings import Quantisation
-from ...search.artifacts.study_folder import read_json, write_json
 
 INT8, QUANTISATION = "generator-int8.onnx", "quantisation.json"
 TRAINED, CALIBRATED = "trained in 8 bits", "calibrated after training in float32"

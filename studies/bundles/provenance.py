@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ...gan_models.files.seeds import derived_seed
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
-from ...search.strategy.chooser import derived_seed
 from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
 from ..resume_checks import accepted_changes
 from .bundle import SOURCE

@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...gan_models.checkpoints.checkpoint import load_into, sha256
+from ...gan_models.checkpoints.checkpoint import load_into
+from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.hashes import file_sha256
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.quantization.settings import FULL_BITS, Quantisation
-from ...search.artifacts.study_folder import StudyFolder, read_json
+from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import StudyConfig
 from ...search.preparations.opened_study import TEACHER as TEACHER_FILE
 from ...search.preparations.opened_study import groups_of
@@ -80,7 +82,7 @@ def trial_generator(
     for path in (weights, plan_file):
         if not path.is_file():
             raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
-    if sha256(weights) != artifact["sha256"]:
+    if file_sha256(weights) != artifact["sha256"]:
         raise ArtifactError(f"trial {trial.number}: {weights} is not the file in the record (its sha256 differs)")
     try:
         plan = ChannelPlan.from_json(read_json(plan_file) or {})
@@ -107,7 +109,7 @@ def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
     path = _inside(folder, artifact["quantisation"])
     if not path.is_file():
         raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
-    if sha256(path) != artifact.get("quantisation_sha256"):
+    if file_sha256(path) != artifact.get("quantisation_sha256"):
         raise ArtifactError(f"trial {trial.number}: {path} is not the file in the record (its sha256 differs)")
     try:
         return read_quantisations(read_json(path) or {})

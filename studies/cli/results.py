@@ -79,7 +79,7 @@ def pareto(
     as_json: opt.Json = False,
 ) -> None:
     """The Pareto front of quality against cost."""
-    from ...search.artifacts.study_folder import write_file
+    from ...gan_models.files.atomic_files import write_file
     from ..api import Study
     from ..results.outcome import outcome_of
     from ..results.tables import csv_text, front_rows

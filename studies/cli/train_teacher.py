@@ -9,9 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from ...gan_models.checkpoints.checkpoint import written_beside
+from ...gan_models.files.atomic_files import read_json, written_beside
 from ...gan_models.files.errors import UserError
-from ...search.artifacts.study_folder import read_json
 from ...search.config import StudyConfig
 from ...search.preparations.opened_study import TEACHER
 from ...search.preparations.teacher import make_teacher, resolve

@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 
 from ...evaluators.measurement import Measurement
-from ...search.artifacts.study_folder import StudyFolder, write_file
+from ...gan_models.files.atomic_files import write_file
+from ...search.artifacts.study_folder import StudyFolder
 from ...spaces.budget import UNITS, describe
 from ..bundles.card import with_interval
 from ..bundles.trial_weights import ArtifactError

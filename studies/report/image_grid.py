@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from ...gan_models.data.dataset import in_order
+from ...gan_models.files.atomic_files import write_file
 from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
-from ...search.artifacts.study_folder import StudyFolder, write_file
+from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.eval_images import EVAL_BATCH
 from ...search.preparations.opened_study import Bench, open_bench
 from ...search.records.ledger import TrialRecord

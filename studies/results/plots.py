@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ...gan_models.files.atomic_files import write_file
 from ...gan_models.files.errors import UserError
-from ...search.artifacts.study_folder import write_file
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.pareto import non_dominated
 from ...spaces.budget import PREFIXES

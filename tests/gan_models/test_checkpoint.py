@@ -6,7 +6,6 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from ganprune.gan_models.checkpoints import checkpoint
 from ganprune.gan_models.checkpoints.checkpoint import (
     CheckpointError,
     has_state,
@@ -15,8 +14,8 @@ from ganprune.gan_models.checkpoints.checkpoint import (
     load_weights,
     save_state,
     save_weights,
-    sha256,
 )
+from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.networks.catalog import build, example_input
 from safetensors import safe_open
 from torch import nn
@@ -247,7 +246,7 @@ def test_safetensors_round_trip(tmp_path):
     """Saved weights come back bit for bit with their metadata; the returned sha256 is the file's."""
     network, path = resnet(0, norm="batch"), tmp_path / "deep" / "er" / "w.safetensors"
     digest = save_weights(network, path, {"study": "a"})
-    assert digest == sha256(path)
+    assert digest == file_sha256(path)
     with safe_open(path, "pt") as file:
         assert file.metadata() == {"study": "a"}
     loaded = load_weights(path)
@@ -300,10 +299,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="disk full"):
         save_weights({"a": torch.zeros(3)}, path)
-    assert sha256(path) == digest
+    assert file_sha256(path) == digest
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -332,7 +331,7 @@ def test_a_save_that_is_interrupted_keeps_the_last_state(tmp_path, monkeypatch, 
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(checkpoint.os, "replace", stop)
+    monkeypatch.setattr(os, "replace", stop)
     with pytest.raises(KeyboardInterrupt):
         save_state(tmp_path, {"w": torch.zeros(2)}, {"step": 2})
     monkeypatch.undo()

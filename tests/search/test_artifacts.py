@@ -2,14 +2,8 @@ import json
 import os
 
 import pytest
-from ganprune.search.artifacts.study_folder import (
-    StudyFolder,
-    check_study_name,
-    read_json,
-    read_result,
-    write_json,
-    write_result,
-)
+from ganprune.gan_models.files.atomic_files import read_json, write_json
+from ganprune.search.artifacts.study_folder import StudyFolder, check_study_name, read_result, write_result
 from ganprune.search.records.messages import TrialRequest, TrialResult
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from ganprune.gan_models.files.atomic_files import write_json
 from ganprune.search.artifacts.remote import RemoteFolder, at_hand, cache_of, is_url
-from ganprune.search.artifacts.study_folder import StudyFolder, write_json
+from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.engine.checkpoint_cleanup import clean
 from ganprune.search.execution.worker import perform
 from ganprune.search.records.ledger import NewTrial, TrialRecord

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 from fake_proposals import FakeProposals
+from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.search.records.ledger import TrialRecord
-from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed
+from ganprune.search.strategy.chooser import Choice, Chooser
 from ganprune.search.strategy.method_shares import EQUAL_ROUNDS, choose_method, gains
 from ganprune.search.strategy.optuna_mirror import SAMPLERS, quasi_random
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution

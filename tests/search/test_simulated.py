@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ganprune.gan_models.costs.cost_form import CostForm, Row
+from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.simulation.response_surface import DENSE_QUALITY, Surface
 from ganprune.search.simulation.step_times import StepTimes
 from ganprune.search.strategy import width_model as linear
-from ganprune.search.strategy.chooser import Choice, Chooser, derived_seed, drawn_target
+from ganprune.search.strategy.chooser import Choice, Chooser, drawn_target
 from ganprune.search.strategy.history import History
 from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.methods import RATIO, TARGET

@@ -12,7 +12,8 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights, sha256
+from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights
+from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
@@ -61,7 +62,7 @@ def outputs(model, shape=(3, 16, 16)):
 def reseal(folder):
     """Makes the manifest fit the files, as somebody would who changes a bundle on purpose."""
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"] = {name: sha256(folder / name) for name in manifest["files"]}
+    manifest["files"] = {name: file_sha256(folder / name) for name in manifest["files"]}
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
@@ -156,7 +157,7 @@ def test_other_bundles_are_refused(bundle, tmp_path):
         verify_bundle(tmp_path / "nothing")
     manifest = json.loads((bundle / "manifest.json").read_text())
     (tmp_path / "secret").write_text("x")
-    outside = {**manifest["files"], "../secret": sha256(tmp_path / "secret")}
+    outside = {**manifest["files"], "../secret": file_sha256(tmp_path / "secret")}
     for changed, message in (
         ({"format": 99}, "format is 99"),
         ({"files": outside}, "outside"),

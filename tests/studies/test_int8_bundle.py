@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from ganprune.gan_models.checkpoints.checkpoint import load_weights, sha256
+from ganprune.gan_models.checkpoints.checkpoint import load_weights
+from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.quantization.fake_quant import quantised_bytes
 from ganprune.gan_models.quantization.settings import Quantisation, QuantSettings
 from ganprune.search.config import StudyConfig
@@ -116,7 +117,7 @@ def test_a_changed_int8_file_is_found(tmp_path):
     weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), weight.name))
     onnx.save(file, folder / INT8)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"][INT8] = sha256(folder / INT8)
+    manifest["files"][INT8] = file_sha256(folder / INT8)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     failed = [check.name for check in verify_bundle(folder) if not check.passed]
     assert failed == ["int8"]

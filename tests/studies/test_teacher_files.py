@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from ganprune.gan_models.checkpoints.checkpoint import load_weights, sha256
+from ganprune.gan_models.checkpoints.checkpoint import load_weights
+from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.search.config import StudyConfig
@@ -25,7 +26,7 @@ def test_keys_are_taken_of_every_file(tmp_path):
     config, _ = resolve(StudyConfig(**settings, **given))
     check_weights(config)
     made = make_teacher(config, tmp_path / "teacher")
-    assert made["origin"]["BtoA"] == {"file": "both.ckpt::nets.B", "sha256": sha256(path)}
+    assert made["origin"]["BtoA"] == {"file": "both.ckpt::nets.B", "sha256": file_sha256(path)}
     copied = load_weights(tmp_path / "teacher" / "generator-BtoA.safetensors")
     assert all(torch.equal(copied[name], value) for name, value in states["B"].state_dict().items())
     wrong, _ = resolve(StudyConfig(**settings, **given | {"teacher": f"AtoB={path},BtoA={path}::nets.B"}))

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...gan_models.files.errors import UserError
+from .atomic_files import flush
+from .errors import UserError
 
 
 @contextmanager
 def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Iterator[Path]:
-    """A new folder beside `out` to write to; renamed to `out` at the end, removed after an error.
+    """Yield a new folder beside `out` to write to; it is renamed to `out` at the end, and removed after an error.
 
     Args:
         out: Where the folder shall be; its parents are made.
@@ -23,7 +24,7 @@ def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Itera
         overwrite: Whether a folder of this kind, or an empty one, may be replaced.
 
     Raises:
-        ValueError: `out` is there and may not be replaced.
+        UserError: `out` is there and may not be replaced.
     """
     out = Path(out).expanduser().absolute()
     if out.exists() or out.is_symlink():
@@ -44,7 +45,7 @@ def _check_replaceable(out: Path, marker: str, overwrite: bool) -> None:
     if not overwrite:
         raise UserError(f"{out} exists; give --out another name, or --overwrite to replace it")
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
-        raise UserError(f"{out} is not something that an export wrote (it has no {marker}); remove it yourself")
+        raise UserError(f"{out} was not written by an export: it has no {marker}; remove it yourself")
 
 
 def _swap(beside: Path, out: Path) -> None:
@@ -62,10 +63,6 @@ def _swap(beside: Path, out: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """What was written must be on the disk before its name is."""
+    """Flush everything in a folder: what was written must be on the disk before its name is."""
     for path in [*(p for p in folder.rglob("*") if p.is_file()), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        flush(path)

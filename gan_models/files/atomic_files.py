@@ -1,0 +1,66 @@
+"""Files that a reader, or a crash, sees whole: the old one or the new one, never a part."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .plain_values import to_json
+
+
+@contextmanager
+def written_beside(path: str | Path) -> Iterator[Path]:
+    """Yield a new path beside `path` to write to; it is renamed to `path` at the end, and removed after an error.
+
+    The folder is made. Content and rename are flushed to the disk, so that they survive a power loss.
+
+    Raises:
+        OSError: The folder cannot be made, or the file cannot be written.
+    """
+    path = Path(path).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield beside
+        flush(beside)
+        os.replace(beside, path)
+        flush(path.parent)  # the rename itself
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """Write a whole file, and return its path."""
+    path = Path(path).expanduser()
+    with written_beside(path) as beside:
+        beside.write_bytes(content)
+    return path
+
+
+def write_json(path: str | Path, value: Any) -> Path:
+    """Write a value as a whole JSON file (`plain_values.to_json`), and return its path."""
+    return write_file(path, json.dumps(to_json(value), indent=1, allow_nan=False).encode())
+
+
+def read_json(path: str | Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file; None if there is no file, or none that can be read as one."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def flush(path: Path) -> None:
+    """Flush a file, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
