@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -19,8 +20,8 @@ from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS, QuantSettings
 from ..gan_models.tasks.catalog import TASKS
 from ..gan_models.training.recipe import Recipe
-from ..spaces.budget import CONVENTIONS, parse_budget
-from .artifacts.study_folder import check_study_name
+from ..spaces.budget import CONVENTIONS, Budget, parse_budget
+from .study_name import check_study_name
 
 Metric = Literal["auto", "inception", "shapes"]
 METRICS = ("auto", "inception", "shapes")
@@ -156,8 +157,7 @@ class StudyConfig:
         self._check_numbers()
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
-        for text in self.budgets:
-            parse_budget(text, self.convention)
+        _ = self.parsed_budgets  # raises if one cannot be read
         for method in self.methods:
             if method_spec(method).trains and not self.prune_steps:
                 raise UserError(f"{method} trains before it cuts: give it --prune-steps")
@@ -226,13 +226,26 @@ class StudyConfig:
             strict=self.strict,
         )
 
+    @property
+    def parsed_budgets(self) -> tuple[Budget, ...]:
+        """The budgets in their order, parsed."""
+        return tuple(map(self.budget_of, self.budgets))
+
+    def budget_of(self, text: str) -> Budget:
+        """Return a budget's text parsed in the study's convention.
+
+        Raises:
+            BudgetError: It cannot be read.
+        """
+        return _parsed(text, self.convention)
+
     def bits_offered(self, latency_int8: bool = False) -> tuple[int, ...]:
         """Bits that trials may have; each method chooses among them where there are several.
 
         Args:
             latency_int8: Whether the device's latency profile prices networks of 8 bits, too.
         """
-        first = parse_budget(self.budgets[0], self.convention)
+        first = self.parsed_budgets[0]
         both = first.cost == "bytes" or (first.cost == "latency_ms" and latency_int8)
         return self.bits or ((FULL_BITS, 8) if both else (FULL_BITS,))
 
@@ -289,3 +302,9 @@ class StudyConfig:
         """Hash (16 hex digits) of all that changes what a trial is."""
         data = {name: value for name, value in self.to_json().items() if name not in FREE}
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def _parsed(text: str, convention: str) -> Budget:
+    """Return a budget; the one place of the product that parses one, and each text is parsed once per process."""
+    return parse_budget(text, convention)

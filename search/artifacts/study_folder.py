@@ -1,7 +1,6 @@
 """Where a study's files lie: `<root>/<study>/<trial number>/`, and how a result is put on disk whole."""
 
 import json
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +10,12 @@ from typing import Self
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
 from ..records.messages import TrialRequest, TrialResult
+from ..study_name import check_study_name
 from .remote import RemoteFolder, cache_of, is_url
 
 RESULT = "result.json"
 OWNER = "study.json"  # in a study's folder: which study's files they are
 CURVE = "curve.json"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def check_study_name(name: str) -> str:
-    """`name`, when it can name a folder everywhere. Raises ValueError otherwise."""
-    if not _NAME.fullmatch(name):
-        raise UserError(
-            f"a study's name is up to 100 letters, digits, '.', '_' or '-', the first a letter or digit; got {name!r}"
-        )
-    return name
 
 
 def write_result(request: TrialRequest, result: TrialResult) -> None:

@@ -16,7 +16,6 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.latency.predictor import LatencyForm, SummedLatency
 from ...gan_models.pruning.method import Target
 from ...gan_models.quantization.settings import FULL_BITS
-from ...spaces.budget import parse_budget
 from ..config import StudyConfig
 from .profile import CURE, LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
 
@@ -94,7 +93,7 @@ def target_of(
 
 def wants_latency(config: StudyConfig) -> bool:
     """Whether a budget of the study is in milliseconds."""
-    return any(parse_budget(text, config.convention).cost == "latency_ms" for text in config.budgets)
+    return any(budget.cost == LATENCY for budget in config.parsed_budgets)
 
 
 def open_latency(config: StudyConfig) -> OpenedProfile | None:

@@ -18,7 +18,7 @@ from ...gan_models.latency.predictor import LatencyForm
 from ...gan_models.networks.catalog import build, example_input
 from ...gan_models.networks.generator_pair import GeneratorPair
 from ...gan_models.tasks.task import Task, make_task
-from ...spaces.budget import Budget, BudgetError, parse_budget
+from ...spaces.budget import Budget, BudgetError
 from ..config import BOTH, StudyConfig
 from ..latency.predictor import OpenedProfile, open_latency
 
@@ -153,7 +153,7 @@ def cheapest_plan(
 
 
 def _budgets(config: StudyConfig, names: tuple[str, ...]) -> dict[str, Budget]:
-    given = [parse_budget(text, config.convention) for text in config.budgets]
+    given = config.parsed_budgets
     form = " ".join(f"--budget {name}=25%" for name in names)
     if len(given) == 1 and given[0].network is None:
         return dict.fromkeys(names, given[0])

@@ -17,7 +17,7 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.networks.catalog import build
 from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.tasks.task import make_task
-from ...spaces.budget import Budget, BudgetError, describe, parse_budget
+from ...spaces.budget import Budget, BudgetError, describe
 from ...spaces.joint_widths import JointWidths
 from ...spaces.widths import WidthSpace, select
 from ..config import StudyConfig
@@ -118,7 +118,7 @@ def limits(
     dense = dense_costs(groups, latency)
     cheapest = cheapest_plan(config, groups, bits, latency)
     found = []
-    for budget in (parse_budget(text, config.convention) for text in config.budgets):
+    for budget in config.parsed_budgets:
         if budget.network not in (None, config.prune_network):
             raise BudgetError(f"budget {budget.text} is for {budget.network}; this study prunes {config.prune_network}")
         found.append((budget, budget.resolve(dense, cheapest)))

@@ -22,7 +22,7 @@ from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
 from ...search.setup.pruned_generators import own_measurements, pruned_names, sides_of
 from ...search.trial.cut_check import PEAK, peak_memory
-from ...spaces.budget import describe, parse_budget
+from ...spaces.budget import describe
 from ..database.reader import StudyRecord
 from ..results.outcome import SIMULATED, Outcome, measurements_of, named, outcome_of, point
 from .bundle import SOURCE, Architecture, write_bundle
@@ -71,7 +71,7 @@ def best_under(study: StudyRecord, budget: str) -> TrialRecord:
         NotExportable: No trial is so cheap (the message names the cheapest), or none has that cost measured.
     """
     outcome = outcome_of(study)
-    wanted = parse_budget(budget, outcome.config.convention)
+    wanted = outcome.config.budget_of(budget)
     if not outcome.scored:
         raise NotExportable(f"study {study.name} has no complete trial inside its budget yet")
     if wanted.relative and wanted.cost not in outcome.dense:

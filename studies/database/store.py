@@ -13,9 +13,10 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...gan_models.files.errors import UserError
-from ...search.artifacts.study_folder import StudyFolder, check_study_name
+from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import SET_ASIDE, NewTrial, TrialRecord
 from ...search.records.messages import TrialReport, TrialResult, failure, plain
+from ...search.study_name import check_study_name
 from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study

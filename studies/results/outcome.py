@@ -15,7 +15,7 @@ from ...search.config import BOTH, StudyConfig
 from ...search.records.ledger import TrialRecord
 from ...search.strategy import pareto
 from ...search.strategy.method_shares import LADDER
-from ...spaces.budget import describe, parse_budget
+from ...spaces.budget import describe
 from ..database.reader import COST_LIMIT, StudyRecord
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
@@ -136,7 +136,7 @@ class Outcome:
         if self.config.prune_network == BOTH:
             whole = self.limit if self.cost == LATENCY else None
             return [] if whole is None else [(f"{describe(whole, LATENCY)} of both generators", whole)]
-        budgets = [parse_budget(text, self.config.convention) for text in self.config.budgets]
+        budgets = self.config.parsed_budgets
         return [(budget.text, budget.amount) for budget in budgets if budget.cost == LATENCY]
 
     def share(self, cost: float | None) -> float | None:
@@ -172,7 +172,7 @@ def outcome_of(study: StudyRecord) -> Outcome:
     return Outcome(
         study=study,
         config=config,
-        cost=parse_budget(config.budgets[0], config.convention).cost,
+        cost=config.parsed_budgets[0].cost,
         limit=None if limit is None else float(limit),
         dense=_dense(study, config),
         teacher=tuple(Measurement.from_json(record) for record in measured),

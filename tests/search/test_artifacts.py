@@ -3,8 +3,9 @@ import os
 
 import pytest
 from ganprune.gan_models.files.atomic_files import read_json, write_json
-from ganprune.search.artifacts.study_folder import StudyFolder, check_study_name, read_result, write_result
+from ganprune.search.artifacts.study_folder import StudyFolder, read_result, write_result
 from ganprune.search.records.messages import TrialRequest, TrialResult
+from ganprune.search.study_name import check_study_name
 
 
 def request(folder, number=4):

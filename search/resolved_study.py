@@ -1,0 +1,123 @@
+"""A study worked out once: what the user wrote, with every open choice decided and every budget priced.
+
+The value is stored with the study and goes to its workers. Readers of it trace no network, open no data and parse no
+budget; importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..gan_models.costs.cost_form import LATENCY
+from ..gan_models.files.plain_values import to_json
+from ..gan_models.groups.group_table import GroupTable
+from ..spaces.budget import Budget
+from .config import StudyConfig
+
+
+@dataclass(frozen=True)
+class PricedBudget:
+    """A budget with its bound in the cost's own unit.
+
+    Attributes:
+        budget: As the user wrote it, parsed.
+        limit: The most that a plan may cost.
+    """
+
+    budget: Budget
+    limit: float
+
+
+@dataclass(frozen=True)
+class GeneratorBudget:
+    """One of several generators that are pruned together, with a budget of its own.
+
+    Attributes:
+        name: Its name in the task; stands before each of its groups.
+        budget: Its budget, parsed.
+        limit: The budget's bound in its cost's unit.
+        share: The limit's part of the sum of all limits: of any trial's target this generator gets as much.
+        sizes: Channels at full width by group, without the name.
+    """
+
+    name: str
+    budget: Budget
+    limit: float
+    share: float
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The data that a study was resolved with.
+
+    Attributes:
+        images: Split -> number of images in it.
+        sha256: Hash of the content of every file, or a built-in set's parameters.
+    """
+
+    images: Mapping[str, int]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ResolvedStudy:
+    """Everything that follows from a study's configuration, as a value.
+
+    Attributes:
+        config: The configuration, nothing left open.
+        budgets: Every budget with its bound; the first one is the cost objective. With several generators these are
+            theirs, in the order of `generators`.
+        dense, cheapest: Cost name -> cost of the full network, and of the smallest plan.
+        highest: The highest target of a trial: the first budget, or what the other budgets leave of it.
+        groups: The groups of all that is pruned, priced.
+        data: Number of images, and a hash of their content.
+        encoder: Name and hash of the network that the quality's features come from.
+        generators: Empty if one generator is pruned; else each of them with its budget.
+        bits: What trials may have: those in which some plan is within the budgets.
+        notes: What a user should be told.
+    """
+
+    config: StudyConfig
+    budgets: tuple[PricedBudget, ...]
+    dense: Mapping[str, float]
+    cheapest: Mapping[str, float]
+    highest: float
+    groups: GroupTable
+    data: DataSummary
+    encoder: str = ""
+    generators: tuple[GeneratorBudget, ...] = ()
+    bits: tuple[int, ...] = (32,)
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def cost(self) -> str:
+        """Name of the cost objective."""
+        return self.budgets[0].budget.cost
+
+    @property
+    def limit(self) -> float:
+        """The first budget's bound; the sum of all generators' bounds if several are pruned."""
+        return sum(generator.limit for generator in self.generators) or self.budgets[0].limit
+
+    @property
+    def others(self) -> tuple[PricedBudget, ...]:
+        """The budgets that every plan meets beside its target; none if several generators are pruned."""
+        return () if self.generators else self.budgets[1:]
+
+    @property
+    def has_latency(self) -> bool:
+        """Whether a budget is in milliseconds, so that a latency profile prices plans."""
+        return any(priced.budget.cost == LATENCY for priced in self.budgets)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash (16 hex digits) of all that changes what a trial is: configuration, data, groups, bounds."""
+        parts = [self.config.fingerprint(), self.data.sha256, self.encoder, self.groups.names, self.groups.sizes]
+        bounds = [priced.limit for priced in self.budgets]
+        text = json.dumps(to_json([*parts, bounds, self.bits]), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
