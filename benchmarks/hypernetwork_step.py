@@ -19,10 +19,10 @@ from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.coronet.generated_weights import hypernetwork_size
 from ganprune.gan_models.pruning.coronet.latents import with_floor
+from ganprune.gan_models.pruning.coronet.memory import check_memory
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.tasks.task import make_task
-from ganprune.gan_models.training.device_memory import check_memory
 from ganprune.gan_models.training.loop import best_device
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.gan_models.training.step import Networks, Trainer

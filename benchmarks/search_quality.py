@@ -24,7 +24,7 @@ from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
-from ganprune.gan_models.pruning.ranking import l1_scores, land
+from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import Bench, open_bench
 from ganprune.search.preparations.teacher import make_teacher, resolve
@@ -109,7 +109,7 @@ def _uniform(bench: Bench, target: float) -> ChannelPlan:
 def _random(bench: Bench, target: Target, seed: int) -> ChannelPlan:
     draw = np.random.default_rng(seed)
     ranked = l1_scores(bench.generators[bench.names[0]], bench.groups)
-    return land(bench.groups.form, {n: draw.permutation(s) for n, s in ranked.items()}, target)
+    return plan_within_target(bench.groups.form, {n: draw.permutation(s) for n, s in ranked.items()}, target)
 
 
 def studied(name: str, seed: int, out: Path, options: dict[str, Any], executor: Literal["ray", "local"]) -> Outcome:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..groups.surgery import cut
 from .method import Pruned, PruneJob
-from .ranking import channel_costs, cost_of, l1_scores, land, strongest
+from .ranking import channel_costs, cost_of, l1_scores, plan_within_target, strongest
 
 
 class GivenWidths:
@@ -46,5 +46,5 @@ class Magnitude:
             name: score / np.maximum(cost, 1e-12) ** exponent
             for (name, score), cost in zip(l1_scores(job.model, job.groups).items(), per_channel, strict=True)
         }
-        plan = land(form, scores, job.target)
+        plan = plan_within_target(form, scores, job.target)
         return Pruned(cut(job.model, job.groups, plan), plan)

@@ -1,4 +1,4 @@
-"""From channel scores to a plan that lands on a target: shared by all methods that learn widths."""
+"""Channel scores, and the plan that they make within a target: shared by all methods that learn widths."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def widths_at(form: CostForm, ordered: list[NDArray[np.float64]], threshold: flo
     return np.array([np.searchsorted(-scores, -threshold, side="right") for scores in ordered], dtype=np.int64)
 
 
-def land(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
+def plan_within_target(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
     """The plan of the highest scores whose cost is at or under the target, and close to it.
 
     One threshold on all scores is found by bisection, or among all of them where a model prices plans; then the

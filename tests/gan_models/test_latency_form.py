@@ -12,7 +12,7 @@ from ganprune.gan_models.latency.predictor import Fit, Grid, LatencyForm, Summed
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
-from ganprune.gan_models.pruning.ranking import land
+from ganprune.gan_models.pruning.ranking import plan_within_target
 from ganprune.spaces.joint_widths import JointWidths
 from ganprune.spaces.widths import WidthSpace
 
@@ -180,7 +180,7 @@ def test_methods_land_on_a_latency(method: str):
     assert 0.6 * 9.0 <= reached <= 9.0
     rng = np.random.default_rng(0)
     scores = {name: rng.permutation(size).astype(float) for name, size in groups.sizes.items()}
-    plan = land(groups.form, scores, target)
+    plan = plan_within_target(groups.form, scores, target)
     assert float(latency.predict(groups.form.widths(plan.widths))) <= 9.0
     assert all(set(kept) == set(np.argsort(-scores[name])[: len(kept)]) for name, kept in plan.kept.items())
 

@@ -124,23 +124,6 @@ def shrunk(latents: Tensor, groups: ChannelGroups, shrink: float, floor: int, pu
     return torch.where(protected, latents, new)
 
 
-def pull_of(sensitivity: Tensor, exponent: float) -> Tensor:
-    """How strongly each latent [N] is pulled, about 1: less where the loss depends more on it.
-
-    The proximal step in an adaptive optimiser's own metric has threshold lambda lr / (sqrt(v) + eps), v the mean
-    squared gradient (Yun et al. 2021, "ProxGen"); here to a power, relative to the mean, and between 1/8 and 8. With
-    exponent 1 latents fall in the order of |z| rms(dL/dz), the first-order estimate of what removing a channel costs;
-    with 0 it is DHP's plain step.
-
-    Args:
-        sensitivity: Mean squared gradients [N], zero where none has been seen.
-        exponent: 0 to 1.
-    """
-    rms = sensitivity.sqrt()
-    mean = rms.mean()
-    return (rms / mean).clamp(min=1 / 8, max=8).pow(-exponent) if float(mean) > 0 else torch.ones_like(rms)
-
-
 def gates_of(masks: Mapping[str, NDArray[np.bool_]], like: Tensor) -> dict[str, Tensor]:
     """Gates of 0 and 1, in the dtype and on the device of `like`."""
     return {name: torch.from_numpy(mask).to(like) for name, mask in masks.items()}

@@ -22,16 +22,17 @@ from ...files.seeds import mixed
 from ...files.settings_json import JSON
 from ...groups.surgery import copy_network
 from ...tasks.task import Batch
-from ...training.device_memory import check_memory
 from ...training.recipe import Recipe
 from ...training.step import Networks, Trainer
 from ..method import Pruned, PruneJob, Target
 from ..phase import run_phase
-from ..ranking import cost_of, land
+from ..ranking import cost_of, plan_within_target
+from ..sensitivity import pull_of
 from .generated_network import GeneratedNetwork
 from .generated_weights import hypernetwork_size
 from .hypernetwork import Hypernetwork
-from .latents import needed_shrink, pull_of, resistances, shrunk, teacher_magnitudes, threshold_widths, with_floor
+from .latents import needed_shrink, resistances, shrunk, teacher_magnitudes, threshold_widths, with_floor
+from .memory import check_memory
 
 # A stronger pull would no longer be a proximal step of training but a cut: a run that needs it has too few steps.
 MAX_LAMBDA = 1e4
@@ -185,7 +186,7 @@ class Coronet:
                 "higher latent_lr"
             )
         widths = threshold_widths(form, phase.magnitudes(), target).tolist()
-        plan = land(form, phase.magnitudes(), target)
+        plan = plan_within_target(form, phase.magnitudes(), target)
         return Pruned(
             phase.network.materialised(plan).cpu(),
             plan,
@@ -204,5 +205,5 @@ class Coronet:
 
 
 def _refuse_infeasible(job: PruneJob, target: Target) -> None:
-    """InfeasibleBudget before any step, in the words of `land`."""
-    land(job.groups.form, {name: np.zeros(size) for name, size in job.groups.sizes.items()}, target)
+    """InfeasibleBudget before any step, in the words of `plan_within_target`."""
+    plan_within_target(job.groups.form, {name: np.zeros(size) for name, size in job.groups.sizes.items()}, target)

@@ -22,7 +22,7 @@ from ...groups.surgery import copy_network, cut
 from ...groups.trace import NotTraceable
 from ..method import Pruned, PruneJob, Target
 from ..phase import run_phase
-from ..ranking import channel_costs, cost_of, l1_scores, land
+from ..ranking import channel_costs, cost_of, l1_scores, plan_within_target
 from .agents import OFFSET
 from .collaboration import Collaboration, Player, Stage
 from .local_density import discriminator_features, trial_features
@@ -46,7 +46,8 @@ class Mggc:
             raise UserError("mggc trains before it cuts: give it --prune-steps")
         if job.task is None or job.data is None or job.device is None or job.discriminators is None:
             raise ValueError("mggc trains before it cuts: it needs a task, data, a device and discriminators")
-        land(job.groups.form, l1_scores(job.model, job.groups), job.target)  # says at once what cannot be met
+        # An impossible target is refused before the training.
+        plan_within_target(job.groups.form, l1_scores(job.model, job.groups), job.target)
         stage, about = _stage(job)
         steps = max(1, round(float(job.settings["share"]) * job.steps))
         generator = _generator_player(job, stage)
@@ -55,7 +56,7 @@ class Mggc:
         done = run_phase(phase, job, steps)
         logits = phase.logits()
         own = _own_plan(job.groups, logits["generator"])
-        plan = land(job.groups.form, logits["generator"], job.target)
+        plan = plan_within_target(job.groups.form, logits["generator"], job.target)
         own_cost = cost_of(job.groups.form, own, job.target)
         record: dict[str, Any] = {
             "cost_before_landing": {"value": own_cost, "ratio": own_cost / job.target.value},
@@ -69,7 +70,7 @@ class Mggc:
             form = discriminator.groups.form
             aim = Target("macs", float(job.settings["discriminator_target"]) * form.dense(), floor=job.target.floor)
             scores = logits["discriminator"]
-            judge_plan = land(form, scores, _reachable(aim, form))
+            judge_plan = plan_within_target(form, scores, _reachable(aim, form))
             record["discriminator_cost_before_landing"] = {
                 "value": cost_of(form, _own_plan(discriminator.groups, scores), aim),
                 "ratio": cost_of(form, _own_plan(discriminator.groups, scores), aim) / aim.value,

@@ -32,7 +32,7 @@ from ..gates import masked_norms
 from ..method import Pruned, PruneJob
 from ..perceptual_distance import image_distance
 from ..phase import PhaseRecord, run_phase
-from ..ranking import land
+from ..ranking import plan_within_target
 from ..teacher_cache import TeacherImages
 from .scale_optimizer import ScaleSteps, penalties, shrinking
 from .scales import Scales, norm_sites
@@ -61,7 +61,8 @@ class Slimming:
         """
         if job.steps < 1:
             raise UserError("slimming trains before it cuts: give it --prune-steps")
-        land(job.groups.form, _equal(job), job.target)  # an impossible target is refused before the training
+        # An impossible target is refused before the training.
+        plan_within_target(job.groups.form, _equal(job), job.target)
         phase = SlimmingPhase(job)
         record = run_phase(phase, job, job.steps)
         return phase.pruned(record)
@@ -195,7 +196,7 @@ class SlimmingPhase:
         """Folds the scales, lands on the target, cuts."""
         job = self._job
         folded = self._sites.folded(self._model, self.scales.detach()).cpu().eval()
-        plan = land(job.groups.form, self._sites.by_group(self._steps.margin), job.target)
+        plan = plan_within_target(job.groups.form, self._sites.by_group(self._steps.margin), job.target)
         cost = self._steps.cost()
         assert job.discriminators is not None
         judges = nn.ModuleDict({**dict(job.discriminators.items()), **dict(self._judges.items())})

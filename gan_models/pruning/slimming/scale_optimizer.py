@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..coronet.latents import pull_of
 from ..method import PruneJob
 from ..ranking import l1_scores
+from ..sensitivity import pull_of
 from .sparsity_control import Sparsity, cosine, shrunk, to_numpy, to_tensor
 
 _MOMENTUM = 0.5

@@ -9,15 +9,15 @@ from ganprune.gan_models.costs.cost_form import InfeasibleBudget
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
+from ganprune.gan_models.pruning.coronet import memory
 from ganprune.gan_models.pruning.coronet import method as coronet
 from ganprune.gan_models.pruning.coronet.generated_weights import HypernetworkSize
 from ganprune.gan_models.pruning.coronet.latents import with_floor
+from ganprune.gan_models.pruning.coronet.memory import NotEnoughMemory, check_memory
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.phase import run_phase
-from ganprune.gan_models.pruning.ranking import land
-from ganprune.gan_models.training import device_memory as memory
-from ganprune.gan_models.training.device_memory import NotEnoughMemory, check_memory
+from ganprune.gan_models.pruning.ranking import plan_within_target
 from ganprune.gan_models.training.recipe import Recipe
 
 from ..training.small import data_for, networks_for, task_named
@@ -166,7 +166,7 @@ def test_latents_of_the_record_chose_the_plan_and_random_ones_are_further_from_t
     phase = CoronetPhase(given, target, 12)
     run_phase(phase, given, 12)
     scores = phase.magnitudes()
-    plan = land(given.groups.form, scores, target)
+    plan = plan_within_target(given.groups.form, scores, target)
     for name, kept in plan.kept.items():
         assert min(scores[name][list(kept)]) >= max(np.delete(scores[name], list(kept)), default=0)
     x = torch.randn(16, 3, 8, 8)
@@ -175,7 +175,7 @@ def test_latents_of_the_record_chose_the_plan_and_random_ones_are_further_from_t
         distance = lambda chosen: float((phase.network.materialised(chosen).eval()(x) - goal).abs().mean())  # noqa: E731
         draw = np.random.default_rng(0)
         random = [
-            distance(land(given.groups.form, {n: draw.permutation(s) for n, s in scores.items()}, target))
+            distance(plan_within_target(given.groups.form, {n: draw.permutation(s) for n, s in scores.items()}, target))
             for _ in range(10)
         ]
         assert sum(value > distance(plan) for value in random) >= 9

@@ -12,7 +12,6 @@ from ganprune.gan_models.pruning.coronet.latents import (
     by_group,
     needed_shrink,
     proximal_step,
-    pull_of,
     resistances,
     shrunk,
     teacher_magnitudes,
@@ -21,6 +20,7 @@ from ganprune.gan_models.pruning.coronet.latents import (
 )
 from ganprune.gan_models.pruning.method import Target
 from ganprune.gan_models.pruning.ranking import l1_scores
+from ganprune.gan_models.pruning.sensitivity import pull_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, fixed_for, make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Setting, Target
-from ganprune.gan_models.pruning.ranking import l1_scores, land, strongest
+from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target, strongest
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace
 
@@ -92,7 +92,7 @@ def test_landing_uses_the_scores():
     given = job("resnet", "magnitude", 0.25)
     rng = np.random.default_rng(0)
     scores = {name: rng.permutation(size).astype(float) for name, size in given.groups.sizes.items()}
-    plan = land(given.groups.form, scores, given.target)
+    plan = plan_within_target(given.groups.form, scores, given.target)
     for name, kept in plan.kept.items():
         assert set(kept) == set(np.argsort(-scores[name])[: len(kept)])
     assert strongest({"a": 2}, {"a": np.array([1.0, 3.0, 2.0])}).kept == {"a": (1, 2)}
