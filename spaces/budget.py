@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from ..gan_models.costs.catalog import CONVENTIONS, COSTS, cost_of
+from ..gan_models.costs.cost import Cost
 from ..gan_models.files.errors import UserError
-
-PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
-BYTES = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30}
-CONVENTIONS = {"exact": "macs", "published": "macs_published"}
-UNITS = {
-    "macs": "MACs",
-    "macs_published": "MACs (published)",
-    "params": "parameters",
-    "bytes": "bytes",
-    "latency_ms": "ms",
-}
-ALLOWED = "write 25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 2MiB or 20ms, above 0"
 
 
 class BudgetError(UserError):
@@ -31,12 +21,12 @@ class Budget:
     """An upper bound on one cost.
 
     Attributes:
-        text: As the user wrote it.
-        cost: `macs`, `macs_published`, `params`, `bytes` or `latency_ms`.
-        amount: In the cost's unit (MACs, parameters, bytes, ms); a share (0, 1] where `relative`.
-        relative: Whether the amount is a share of the dense network's cost.
+        text: Text that the user wrote.
+        cost: Name of a row of the table of costs.
+        amount: Bound in the cost's unit (MACs, parameters, bytes, ms); a share (0, 1] if `relative`.
+        relative: True if the amount is a share of the dense network's cost.
         network: The generator it is for (`AtoB`), or None for the only one.
-        note: What was converted, to be printed; empty where nothing was.
+        note: What was converted, to be printed; empty if nothing was.
     """
 
     text: str
@@ -47,7 +37,7 @@ class Budget:
     note: str = ""
 
     def resolve(self, dense: Mapping[str, float], cheapest: Mapping[str, float]) -> float:
-        """The bound in the cost's own unit.
+        """Return the bound in the cost's own unit.
 
         Args:
             dense: Cost name -> cost of the dense network.
@@ -73,12 +63,123 @@ class Budget:
         return value
 
 
+@dataclass(frozen=True)
+class PricedBudget:
+    """A budget with its bound for one generator.
+
+    Attributes:
+        budget: The budget as parsed.
+        limit: Upper bound, in the cost's unit.
+    """
+
+    budget: Budget
+    limit: float
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """All budgets of a study, parsed once. The first is the cost objective, the others are constraints.
+
+    Attributes:
+        stated: The budgets in the order that the user wrote them.
+        convention: `exact` or `published`: what MACs and percentages mean.
+    """
+
+    stated: tuple[Budget, ...]
+    convention: str = "exact"
+
+    @classmethod
+    def parse(cls, texts: Sequence[str], convention: str = "exact") -> Budgets:
+        """Return the budgets that texts state.
+
+        Raises:
+            BudgetError: One of them cannot be read, or there is none.
+        """
+        if not texts:
+            raise BudgetError(f"no budget is given: {allowed_budgets()}")
+        return cls(tuple(parse_budget(text, convention) for text in texts), convention)
+
+    def __iter__(self) -> Iterator[Budget]:
+        return iter(self.stated)
+
+    def __len__(self) -> int:
+        return len(self.stated)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The budgets as the user wrote them."""
+        return tuple(budget.text for budget in self.stated)
+
+    @property
+    def first(self) -> Budget:
+        """The budget whose cost is the second objective."""
+        return self.stated[0]
+
+    @property
+    def cost(self) -> str:
+        """Name of the cost objective."""
+        return self.first.cost
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Names of the costs that the budgets are in, each once."""
+        return tuple(dict.fromkeys(budget.cost for budget in self.stated))
+
+    @property
+    def profiled(self) -> tuple[str, ...]:
+        """Names of the costs that need a profile of a device."""
+        return tuple(name for name in self.costs if not cost_of(name).exact)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was converted, to be printed."""
+        return tuple(budget.note for budget in self.stated if budget.note)
+
+    def priced(
+        self, dense: Mapping[str, float], cheapest: Mapping[str, float], network: str
+    ) -> tuple[PricedBudget, ...]:
+        """Return every budget of the one generator that a study prunes, with its bound.
+
+        Args:
+            dense: Cost name -> cost of the dense network.
+            cheapest: Cost name -> cost of the smallest plan.
+            network: The generator's name.
+
+        Raises:
+            BudgetError: Below the smallest plan or not below the dense network, or of another generator.
+        """
+        for budget in self.stated:
+            if budget.network not in (None, network):
+                raise BudgetError(f"budget {budget.text} is for {budget.network}; this study prunes {network}")
+        return tuple(PricedBudget(budget, budget.resolve(dense, cheapest)) for budget in self.stated)
+
+    def by_network(self, names: Sequence[str]) -> dict[str, Budget]:
+        """Return the budget of each of several generators that are pruned together.
+
+        Raises:
+            BudgetError: Not one budget for each or one for all, or budgets of different costs.
+        """
+        given = self.stated
+        if len(given) == 1 and given[0].network is None:
+            return dict.fromkeys(names, given[0])
+        found = {budget.network or "": budget for budget in given}
+        if set(found) != set(names) or len(given) != len(names):
+            form = " ".join(f"--budget {name}=25%" for name in names)
+            raise BudgetError(
+                f"--prune-direction both takes one budget for each, {form}, or one for each alike, --budget 25%; got "
+                f"{', '.join(self.texts)}"
+            )
+        if len(self.costs) > 1:
+            raise BudgetError(f"both budgets must be of one kind (both in MACs, ...); got {', '.join(self.texts)}")
+        return found
+
+
 def parse_budget(text: str, convention: str = "exact") -> Budget:
-    """Reads one budget.
+    """Return the budget that a text states.
 
     Args:
-        text: `25%`, `2.5GMACs`, `5GFLOPs` (2 FLOPs a MAC), `1.2Mparams`, `2MB` (10^6), `2MiB` (2^20), `20ms`; a
-            generator's name and `=` may stand before it.
+        text: `25%`, `2.5GMACs`, `5GFLOPs` (2 FLOPs per MAC), `1.2Mparams`, `2MB` (10^6), `2MiB` (2^20), `20ms`, or a
+            number with another unit of the table of costs; a generator's name and `=` may stand before it.
         convention: `exact` or `published`: what MACs and percentages mean.
 
     Raises:
@@ -89,37 +190,45 @@ def parse_budget(text: str, convention: str = "exact") -> Budget:
     network, equals, amount = text.strip().rpartition("=")
     match = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%]*)", amount.strip())
     if not match or (equals and not network.strip()):
-        raise BudgetError(f"budget {text!r} is not understood: {ALLOWED}")
+        raise BudgetError(f"budget {text!r} is not understood: {allowed_budgets()}")
     number, unit = float(match[1]), match[2].lower()
     if not (isfinite(number) and number > 0):
-        raise BudgetError(f"budget {text!r} is not above zero: {ALLOWED}")
+        raise BudgetError(f"budget {text!r} is not above zero: {allowed_budgets()}")
     name = network.strip() or None
-    macs = CONVENTIONS[convention]
     if unit == "%":
         if number > 100:
-            raise BudgetError(f"budget {text!r} is above 100%: {ALLOWED}")
-        return Budget(text, macs, number / 100, relative=True, network=name)
-    if unit == "ms":
-        return Budget(text, "latency_ms", number, network=name)
-    if unit in BYTES:
-        return Budget(text, "bytes", number * BYTES[unit], network=name)
-    for suffix, cost, factor in (("macs", macs, 1.0), ("flops", macs, 0.5), ("params", "params", 1.0)):
-        prefix = unit.removesuffix(suffix)
-        if unit.endswith(suffix) and prefix in PREFIXES:
-            value = number * PREFIXES[prefix] * factor
-            note = f"{text} = {describe(value, cost)} (1 MAC = 2 FLOPs)" if suffix == "flops" else ""
-            return Budget(text, cost, value, network=name, note=note)
-    given = f"has the unknown unit {match[2]!r}" if unit else "has no unit"
-    raise BudgetError(f"budget {text!r} {given}: {ALLOWED}")
+            raise BudgetError(f"budget {text!r} is above 100%: {allowed_budgets()}")
+        return Budget(text, CONVENTIONS[convention], number / 100, relative=True, network=name)
+    cost = _cost_in(unit, convention)
+    if cost is None:
+        given = f"has the unknown unit {match[2]!r}" if unit else "has no unit"
+        raise BudgetError(f"budget {text!r} {given}: {allowed_budgets()}")
+    value = number * (cost.amount_of(unit) or 0.0)
+    note = cost.note_of(unit)
+    return Budget(text, cost.name, value, network=name, note=f"{text} = {cost.show(value)} ({note})" if note else "")
+
+
+def _cost_in(unit: str, convention: str) -> Cost | None:
+    """Return the cost of which a text is a unit; another package is imported only if no cost of ours has the unit."""
+    own = COSTS.own.values()
+    for rows in (own, (COSTS[name] for name in COSTS if name not in COSTS.own)):
+        for cost in rows:
+            if unit and cost.convention in ("", convention) and cost.amount_of(unit) is not None:
+                return cost
+    return None
+
+
+def allowed_budgets() -> str:
+    """Return how budgets are written, with an example of every cost; the end of an error message."""
+    examples = ["25%"]
+    for name in COSTS:
+        try:
+            examples += COSTS[name].examples
+        except UserError:  # a package that cannot be loaded must not hide the error that is being told
+            continue
+    return f"write {', '.join(examples[:-1])} or {examples[-1]}, above 0"
 
 
 def describe(value: float, cost: str) -> str:
-    """A cost for people: 2.5 GMACs, 1.2 M parameters, 2 MB, 20 ms."""
-    if cost == "latency_ms":
-        return f"{value:.4g} ms"
-    if cost == "bytes":
-        unit = next((u for u in ("gb", "mb", "kb") if value >= BYTES[u]), "b")
-        return f"{value / BYTES[unit]:.4g} {unit.upper()}"
-    prefix = next((p for p in ("t", "g", "m", "k") if value >= PREFIXES[p]), "")
-    number = f"{value / PREFIXES[prefix]:.4g} {'k' if prefix == 'k' else prefix.upper()}"
-    return f"{number}{UNITS[cost]}" if cost.startswith("macs") else f"{number.rstrip()} {UNITS[cost]}"
+    """Return a cost for people: 2.5 GMACs, 1.2 M parameters, 2 MB, 20 ms."""
+    return cost_of(cost).show(value)

@@ -13,11 +13,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import UserError
 from .user_code import is_path, load_object, one_line
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Row = TypeVar("Row")
 
@@ -114,6 +116,8 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
 @cache
 def _entry_points(group: str) -> dict[str, tuple[EntryPoint, ...]]:
     """Return the entry points of a group by name; each package once, wherever its metadata is found again."""
+    from importlib.metadata import entry_points  # 50 ms, and most commands ask for names of ours alone
+
     found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
     for point in entry_points(group=group):
         found.setdefault(point.name, {})[(point.dist.name if point.dist else "", point.value)] = point

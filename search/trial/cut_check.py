@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...evaluators.cost.counters import count_cost
 from ...evaluators.measurement import Measurement
+from ...gan_models.costs.catalog import cost_of
 from ...gan_models.costs.cost_form import LATENCY, stored_cost
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
@@ -19,7 +20,6 @@ from ...gan_models.pruning.gates import gated_call, plan_gates
 from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.fake_quant import quantised_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
-from ...spaces.budget import UNITS
 from ..preparations.opened_study import Bench
 from ..records.messages import TrialRequest
 from ..setup.pruned_generators import examples
@@ -86,8 +86,7 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
         how["bytes"] += f", stored in {pruned.quantised.bits} bits"
         if predicted != counted["bytes"]:
             raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantised network's {counted['bytes']:.0f}")
-    units = UNITS | {"macs_published": "MACs"}
-    costs = [Measurement(name, value, units[name], protocol=how[name]) for name, value in counted.items()]
+    costs = [Measurement(name, value, cost_of(name).unit, protocol=how[name]) for name, value in counted.items()]
     if (model := bench.latency_model) is not None and bench.latency is not None:
         counted[LATENCY] = float(model.predict(widths, cost_as_stored(LATENCY, pruned.quantised)))
         bits = pruned.quantised.bits if pruned.quantised else FULL_BITS

@@ -9,9 +9,10 @@ from html import escape
 from pathlib import Path
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.costs.catalog import COSTS, cost_of
 from ...gan_models.files.atomic_files import write_file
 from ...search.artifacts.study_folder import StudyFolder
-from ...spaces.budget import UNITS, describe
+from ...spaces.budget import describe
 from ..bundles.card import with_interval
 from ..bundles.trial_weights import ArtifactError
 from ..database.reader import StudyRecord
@@ -43,7 +44,7 @@ code { background: var(--soft); padding: .1em .3em; border-radius: 4px; overflow
 details { margin: .6em 0 } summary { cursor: pointer; font-weight: 600; font-size: 1.1em; padding: .3em 0 }
 @media (max-width: 640px) { .spare { display: none } .pictures img { min-width: 620px } }
 """
-SPARE = (*UNITS, "target")  # left out on a phone, which shows the share of the dense cost
+SPARE = (*COSTS, "target")  # left out on a phone, which shows the share of the dense cost
 TEXT = ("method", "state", "reason", "measurement", "unit", "protocol", "option", "value")  # columns of words
 
 
@@ -196,7 +197,7 @@ def _teacher(outcome: Outcome) -> str:
     teacher = outcome.study.attributes.get(TEACHER) or {}
     origin = teacher.get("origin", "not made yet")
     lines = [("", (m.name, m.unit, with_interval(m, 5))) for m in outcome.teacher]
-    lines += [("", (name, UNITS[name], f"{value:.0f}")) for name, value in outcome.dense.items()]
+    lines += [("", (name, cost_of(name).named_unit, f"{value:.0f}")) for name, value in outcome.dense.items()]
     text = origin if isinstance(origin, str) else json.dumps(origin, sort_keys=True)
     return f"<p>{escape(text)}</p>" + _html_table(("measurement", "unit", "value"), lines)
 

@@ -12,24 +12,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from ...gan_models.costs.catalog import cost_of
 from ...gan_models.files.atomic_files import write_file
 from ...gan_models.files.errors import UserError
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.pareto import non_dominated
-from ...spaces.budget import PREFIXES
 from .outcome import Outcome, point, quality_of
 
 # Okabe and Ito's palette: told apart by people who see colours differently.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 WIDE = 8.0  # a range of qualities above this ratio is drawn on a log scale
-CONVENTIONS = {
-    "macs": "MACs (exact convention)",
-    "macs_published": "MACs (published convention)",
-    "params": "parameters",
-    "bytes": "bytes of float32 weights",
-    "latency_ms": "ms latency",
-}
 
 
 def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
@@ -152,18 +145,14 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) 
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    largest = max(point(trial)[1] for trial in done)
-    power = 1.0 if outcome.cost == "latency_ms" else max(p for p in PREFIXES.values() if p <= max(largest, 1.0))
-    prefix = next(name for name, p in PREFIXES.items() if p == power)
-    shown = "k" if prefix == "k" else prefix.upper()
-    space = "" if outcome.cost.startswith("macs") or not shown else " "
+    power, title = cost_of(outcome.cost).axis(max(point(trial)[1] for trial in done))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))
-    axes.set_xlabel(f"cost of one input: {shown}{space}{CONVENTIONS[outcome.cost]}, log scale")
+    axes.set_xlabel(f"cost of one input: {title}, log scale")
     axes.set_ylabel(f"{outcome.metric}, lower is better")
-    title = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data}{_sample_size(outcome)}"
-    axes.set_title(title if not narrow else "", fontsize=12)
+    heading = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data}{_sample_size(outcome)}"
+    axes.set_title(heading if not narrow else "", fontsize=12)
     axes.grid(alpha=0.25, which="major")
     _shares_on_top(axes, outcome)
 

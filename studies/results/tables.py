@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.costs.catalog import cost_of
 from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.early_stopping import agreements
-from ...spaces.budget import UNITS, describe
+from ...spaces.budget import describe
 from ..bundles.card import with_interval
 from .outcome import TEACHER, Outcome, measurements_of, named, quality_of
 
@@ -105,7 +106,7 @@ def teacher_row(outcome: Outcome) -> Row:
         front=False,
         cost_name=outcome.cost,
         cost=cost,
-        unit=UNITS[outcome.cost],
+        unit=cost_of(outcome.cost).named_unit,
         share=outcome.share(cost),
         metric=outcome.metric,
         quality=_value(quality),
@@ -133,7 +134,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         front=front,
         cost_name=outcome.cost,
         cost=trial.cost,
-        unit=UNITS[outcome.cost],
+        unit=cost_of(outcome.cost).named_unit,
         share=outcome.share(trial.cost),
         metric=quality.name if quality else outcome.metric,
         quality=trial.quality,
@@ -209,7 +210,7 @@ def cells(row: Row, metric: str) -> tuple[str, ...]:
         "" if row.share is None else f"{100 * row.share:.1f} %",
         quality,
         "" if row.l1 is None else f"{row.l1:.4f}",
-        "" if row.params is None else describe(row.params, "params").removesuffix(f" {UNITS['params']}"),
+        "" if row.params is None else describe(row.params, "params").removesuffix(f" {cost_of('params').unit}"),
         str(row.bits) if row.bits != FULL_BITS else "",
         "" if row.predicted_ms is None else f"{row.predicted_ms:.4g}",
         "" if row.measured_ms is None else f"{row.measured_ms:.4g}",

@@ -1,0 +1,87 @@
+"""The table of costs that a budget can be in."""
+
+from __future__ import annotations
+
+from ..files.open_table import OpenTable
+from .cost import Cost
+
+_MACS = {"macs": 1.0, "flops": 0.5}
+_FLOPS = {"flops": "1 MAC = 2 FLOPs"}
+
+COSTS: OpenTable[Cost] = OpenTable(
+    "cost",
+    {
+        "macs": Cost(
+            "macs",
+            "MACs",
+            label="MACs (exact convention)",
+            suffixes=_MACS,
+            suffix_notes=_FLOPS,
+            symbol="MACs",
+            examples=("2.5GMACs", "5GFLOPs"),
+            convention="exact",
+        ),
+        "macs_published": Cost(
+            "macs_published",
+            "MACs",
+            label="MACs (published convention)",
+            suffixes=_MACS,
+            suffix_notes=_FLOPS,
+            symbol="MACs",
+            remark="(published)",
+            convention="published",
+        ),
+        "params": Cost("params", "parameters", suffixes={"params": 1.0}, examples=("1.2Mparams",)),
+        "bytes": Cost(
+            "bytes",
+            "bytes",
+            label="bytes of the weights",
+            suffixes={"b": 1.0},
+            fixed_suffixes={"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30},
+            symbol="B",
+            examples=("2MB", "2MiB"),
+            int8_names=("bytes_int8", "bytes_int8_per_channel"),
+        ),
+        "latency_ms": Cost(
+            "latency_ms",
+            "ms",
+            label="ms latency",
+            suffixes={"ms": 1.0},
+            prefixed=False,
+            symbol="ms",
+            examples=("20ms",),
+            exact=False,
+            measured_after_search=True,
+            int8_names=("latency_ms_int8", "latency_ms_int8"),
+        ),
+    },
+    group="ganprune.costs",
+    row_type=Cost,
+)
+
+# Priced and counted in every study, whatever its budgets are in: the coefficients of the cost form.
+FORM_COSTS = tuple(name for name, row in COSTS.own.items() if row.exact)
+CONVENTIONS = {row.convention: name for name, row in COSTS.own.items() if row.convention}
+
+
+def cost_of(name: str) -> Cost:
+    """Return the row of a cost's name, or of the name under which its price in 8 bits is known.
+
+    Raises:
+        UserError: There is no such cost.
+    """
+    if name in COSTS.own:
+        return COSTS.own[name]
+    for row in COSTS.own.values():
+        if name in (row.int8_names or ()):
+            return row
+    if name not in COSTS:
+        for row in COSTS.values():
+            if name in (row.int8_names or ()):
+                return row
+    return COSTS.find(name)
+
+
+def stored_cost(name: str, bits: int = 32, per_channel: bool = False) -> str:
+    """Return the name under which a cost model knows a cost of networks in so many bits."""
+    return cost_of(name).stored(bits, per_channel)

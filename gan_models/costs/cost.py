@@ -1,0 +1,127 @@
+"""A kind of cost: its name and unit, how budgets in it are written, how plans are priced and networks counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row of the table of costs. Imports neither torch nor numpy.
+
+    Attributes:
+        name: Name in budgets, measurements and records: lower case, digits and `_`.
+        unit: Unit of its values, as measurements say it: `MACs`, `bytes`, `ms`.
+        label: Title of its axis in a plot; empty: the unit.
+        suffixes: Units that a budget may be written in, in lower case, with the amount of each in `unit`.
+        fixed_suffixes: Further units, before which no prefix (k, M, G, T) may stand: `{"mib": 2**20}`.
+        suffix_notes: What is said of a budget that was converted from a suffix: `{"flops": "1 MAC = 2 FLOPs"}`.
+        prefixed: True if k, M, G or T may stand before a suffix and are used to show values.
+        symbol: Text behind the prefix when a value is shown; empty: the unit after a space.
+        remark: Text behind a shown value: `(published)`.
+        examples: Budgets as a user would write them, for error messages.
+        convention: The convention under which a budget's suffix means this cost; empty: any.
+        exact: True if it is a function of the plan alone, counted on the network that was cut and checked there;
+            False if it is predicted from a profile of a device.
+        measured_after_search: True if finalists are measured alone on the machine after the search.
+        int8_names: Names under which its price for 8 bits is known, with one scale per tensor and per channel; None
+            if it does not depend on bits.
+        price: Function `(groups: ChannelGroups) -> CostModel`, or `"module:function"`, that gives what prices plans
+            over the widths of `groups.form`. None: the cost form itself (ours), or a profile.
+        count: Function `(network, inputs, quantization) -> float`, or `"module:function"`, that counts the cost of
+            one image on a network; `quantization` is None in float32. None: the counters of ours, or a profile.
+    """
+
+    name: str
+    unit: str
+    label: str = ""
+    suffixes: Mapping[str, float] = field(default_factory=dict)
+    fixed_suffixes: Mapping[str, float] = field(default_factory=dict)
+    suffix_notes: Mapping[str, str] = field(default_factory=dict)
+    prefixed: bool = True
+    symbol: str = ""
+    remark: str = ""
+    examples: tuple[str, ...] = ()
+    convention: str = ""
+    exact: bool = True
+    measured_after_search: bool = False
+    int8_names: tuple[str, str] | None = None
+    price: Callable[[Any], Any] | str | None = None
+    count: Callable[[Any, Any, Any], float] | str | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
+            raise ValueError(f"a cost's name is not usable: got {self.name!r}; expected lower case, digits and _")
+        if not self.suffixes and not self.fixed_suffixes:
+            raise ValueError(f"cost {self.name} has no suffix, so no budget can be written in it")
+        for suffix in (*self.suffixes, *self.fixed_suffixes):
+            if not re.fullmatch(r"[a-z]+", suffix):
+                raise ValueError(f"cost {self.name}: got suffix {suffix!r}; expected lower-case letters")
+
+    @property
+    def depends_on_bits(self) -> bool:
+        """True if a network in 8 bits has another price than one in float32."""
+        return self.int8_names is not None
+
+    @property
+    def named_unit(self) -> str:
+        """The unit with the remark that tells it from another cost's: `MACs (published)`."""
+        return f"{self.unit} {self.remark}".strip()
+
+    @property
+    def title(self) -> str:
+        """Title of an axis of this cost."""
+        return self.label or self.unit
+
+    def stored(self, bits: int = 32, per_channel: bool = False) -> str:
+        """Return the name under which a cost model knows the price of networks in so many bits."""
+        return self.name if self.int8_names is None or bits != 8 else self.int8_names[per_channel]
+
+    def amount_of(self, suffix: str) -> float | None:
+        """Return what one of a lower-case unit (`gmacs`, `mib`) is in the cost's own unit; None: not a unit of it."""
+        if suffix in self.fixed_suffixes:
+            return self.fixed_suffixes[suffix]
+        for known, amount in self.suffixes.items():
+            prefix = suffix.removesuffix(known)
+            if suffix.endswith(known) and (prefix == "" or (self.prefixed and prefix in PREFIXES)):
+                return PREFIXES[prefix] * amount
+        return None
+
+    def note_of(self, suffix: str) -> str:
+        """Return what is said of a budget in this unit; empty if it needs no conversion."""
+        return next((note for known, note in self.suffix_notes.items() if suffix.endswith(known)), "")
+
+    def prefix_of(self, value: float) -> str:
+        """Return the largest prefix, in lower case, that leaves a value of 1 or more; empty if none does."""
+        return next((p for p in ("t", "g", "m", "k") if value >= PREFIXES[p]), "") if self.prefixed else ""
+
+    def show(self, value: float) -> str:
+        """Return a value for people: `2.5 GMACs`, `1.2 M parameters`, `2 MB`, `20 ms`."""
+        prefix = self.prefix_of(value)
+        number, letter = f"{value / PREFIXES[prefix]:.4g}", _letter(prefix)
+        parts = (number, letter + self.symbol, self.remark) if self.symbol else (number, letter, self.unit, self.remark)
+        return " ".join(part for part in parts if part)
+
+    def axis(self, largest: float) -> tuple[float, str]:
+        """Return the divisor and the title of an axis up to a value: `(1e9, "GMACs (exact convention)")`."""
+        prefix = self.prefix_of(largest)
+        space = " " if prefix and not (self.symbol and self.title.startswith(self.symbol)) else ""
+        return PREFIXES[prefix], f"{_letter(prefix)}{space}{self.title}"
+
+
+def _letter(prefix: str) -> str:
+    return "k" if prefix == "k" else prefix.upper()
+
+
+def loaded(reference: Callable[..., Any] | str) -> Callable[..., Any]:
+    """Return a row's function, imported if it is given as `"module:function"`."""
+    if not isinstance(reference, str):
+        return reference
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
