@@ -4,12 +4,17 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 from .postgres import Server, binaries
 
 # Set before anything of the project is imported, and inherited by the processes that tests start.
 _CACHE = tempfile.TemporaryDirectory(prefix="ganprune-test-cache-")
 os.environ["GANPRUNE_CACHE"] = _CACHE.name
+
+
+settings.register_profile("ganprune", deadline=None)  # machines are shared: a slow example is no failure
+settings.load_profile("ganprune")
 
 
 @pytest.fixture(scope="session")
