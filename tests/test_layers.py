@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 ALLOWED = {
     "gan_models": set(),
-    "evaluators": set(),
+    "evaluators": {"gan_models"},  # of it, files alone
     "spaces": {"gan_models"},
     "search": {"spaces", "evaluators", "gan_models"},
     "studies": {"search", "spaces", "evaluators", "gan_models"},
@@ -57,6 +57,16 @@ def test_imports_run_one_way():
         )
     ]
     assert wrong == []
+
+
+def test_evaluators_know_files_and_no_network():
+    """Of `gan_models`, evaluators import the room `files` alone, which itself imports nothing of ours."""
+    for folder, allowed in (
+        ("evaluators", ("evaluators", "gan_models.files")),
+        ("gan_models/files", ("gan_models.files",)),
+    ):
+        imported = {".".join(module) for path in (ROOT / folder).rglob("*.py") for module in imports_of(path)}
+        assert [name for name in sorted(imported) if not name.startswith(allowed)] == []
 
 
 def test_no_cycles():

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ...gan_models.files.errors import UserError
+
 RUNTIMES = ("eager", "compile", "onnxruntime")
 COMMAND = "command"  # a remote device, by a command that the user gives
 
@@ -41,7 +43,7 @@ class Device:
 
     def __post_init__(self):
         if min(self.cores, self.threads, self.batch) < 1:
-            raise ValueError(f"a device has cores, threads and a batch of 1 or more, got {self}")
+            raise UserError(f"a device has cores, threads and a batch of 1 or more, got {self}")
 
     @property
     def id(self) -> str:
@@ -71,7 +73,7 @@ class Device:
         try:
             return cls(**{field.name: data[field.name] for field in fields(cls)})
         except (KeyError, TypeError) as error:
-            raise ValueError(f"the device's description is incomplete: {error}") from error
+            raise UserError(f"the device's description is incomplete: {error}") from error
 
 
 def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu") -> Device:

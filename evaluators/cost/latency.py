@@ -18,13 +18,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from ..measurement import Measurement
 from .machine_load import Limits, Snapshot, between, snapshot
 
 LOCK_SECONDS = 600.0
 
 
-class MachineBusy(RuntimeError):
+class MachineBusy(WorkFailed):
     """Something else ran beside every attempt to measure; the message says what was seen."""
 
 
@@ -82,7 +83,7 @@ class Effort:
 
     def __post_init__(self):
         if self.samples < 1 or self.tries < 1 or min(self.warm_up, self.seconds, self.pause) < 0:
-            raise ValueError(f"an effort needs samples and tries of 1 or more and no negative times, got {self}")
+            raise UserError(f"an effort needs samples and tries of 1 or more and no negative times, got {self}")
 
 
 Clock = Callable[[Callable[[], object], int], float]
@@ -183,7 +184,7 @@ def exclusive(seconds: float = LOCK_SECONDS) -> Iterator[None]:
     try:
         lock.acquire(timeout=seconds)
     except Timeout:
-        raise RuntimeError(
+        raise WorkFailed(
             f"another measurement has held {lock_path()} for {seconds:.0f} s; wait until it ends, then try again"
         ) from None
     try:

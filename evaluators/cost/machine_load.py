@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...gan_models.files.errors import UserError
+
 PROBE_RUNS = 15
 _STEPS = 4000
 _BUSY_COLUMNS = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal; idle, iowait and guests are not
@@ -56,7 +58,7 @@ class Limits:
     def __post_init__(self):
         for name in ("others", "waited", "drift"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"the limit of {name} must be above 0, got {getattr(self, name)}")
+                raise UserError(f"the limit of {name} must be above 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

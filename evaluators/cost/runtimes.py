@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from .device import COMMAND, RUNTIMES
 from .latency import Effort, MachineBusy, Timing, cuda_clock, measure_latency, wall_clock
 
@@ -23,7 +24,7 @@ Export = Callable[[nn.Module, tuple[Tensor, ...], Path], None]
 COMMAND_SECONDS = 900
 
 
-class RuntimeUnavailable(RuntimeError):
+class RuntimeUnavailable(WorkFailed):
     """A runtime does not work here, or not with this network; the message says what to use instead."""
 
 
@@ -52,11 +53,11 @@ class Measurer:
 
     def __post_init__(self):
         if self.runtime not in (*RUNTIMES, COMMAND):
-            raise ValueError(f"runtime {self.runtime!r} is unknown; use {', '.join(RUNTIMES)}")
+            raise UserError(f"runtime {self.runtime!r} is unknown; use {', '.join(RUNTIMES)}")
         if self.threads < 1:
-            raise ValueError(f"threads is {self.threads}; use 1 or more")
+            raise UserError(f"threads is {self.threads}; use 1 or more")
         if self.runtime == COMMAND and "{onnx}" not in self.command:
-            raise ValueError(
+            raise UserError(
                 f"--device-command {self.command!r} names no {{onnx}}; write for example 'ssh phone bench {{onnx}}'"
             )
 
@@ -156,12 +157,12 @@ def run_command(template: str, onnx: Path, seconds: float = COMMAND_SECONDS) -> 
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=seconds, check=False)
     except OSError as error:
-        raise RuntimeError(f"--device-command cannot run {words[0]!r}: {error.strerror or error}") from error
+        raise WorkFailed(f"--device-command cannot run {words[0]!r}: {error.strerror or error}") from error
     except subprocess.TimeoutExpired:
-        raise RuntimeError(f"--device-command took longer than {seconds:g} s: {template}") from None
+        raise WorkFailed(f"--device-command took longer than {seconds:g} s: {template}") from None
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())[-300:]
-        raise RuntimeError(f"--device-command ended with exit code {done.returncode}: {said or template}")
+        raise WorkFailed(f"--device-command ended with exit code {done.returncode}: {said or template}")
     found = _last_object(done.stdout)
     if found.get("busy"):
         raise MachineBusy(f"the device was busy: {found['busy']}")
@@ -169,7 +170,7 @@ def run_command(template: str, onnx: Path, seconds: float = COMMAND_SECONDS) -> 
         median = float(found["median_ms"])
         return Timing(median, max(median, float(found.get("p90_ms", median))), int(found.get("n", 1)))
     except (KeyError, TypeError, ValueError):
-        raise RuntimeError(
+        raise WorkFailed(
             "--device-command must print one JSON object such as "
             f'{{"median_ms": 12.5, "p90_ms": 13.1, "n": 50}}; it printed {done.stdout.strip()[-200:]!r}'
         ) from None

@@ -13,10 +13,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError, WorkFailed
+
 ENCODERS = {"inception": ".inception:load_inception", "shapes": ".shapes_encoder:load_shapes"}
 
 
-class NonFiniteImages(RuntimeError):
+class NonFiniteImages(WorkFailed):
     """A generator's output, or its features, held NaN or infinity: there is no quality to measure."""
 
 
@@ -107,7 +109,7 @@ def features_of(images: Iterable[Tensor], encoder: Encoder, device: torch.device
     """
     parts = list(feature_batches(images, encoder, device))
     if not parts:
-        raise ValueError("no images to take features of; the data's split is empty")
+        raise UserError("no images to take features of; the data's split is empty")
     return torch.cat(parts)
 
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256
 from .shapes_encoder import BUNDLED, load_shapes_network
 
@@ -100,7 +101,7 @@ def vgg_maps(weights: Path) -> EncoderMaps:
         SafetensorError,
     ) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise ValueError(
+        raise UserError(
             f"{weights} holds no VGG-16 weights ({reason}); give torchvision's vgg16-397923af.pth, or leave "
             "--vgg-weights out to use the bundled encoder"
         ) from error

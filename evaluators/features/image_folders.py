@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 
 SUFFIXES = (".bmp", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -27,13 +28,13 @@ def image_files(folder: Path) -> list[Path]:
         ValueError: no folder, or none with images in it; subfolders that hold some are named.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder; give a folder of images")
+        raise UserError(f"{folder} is not a folder; give a folder of images")
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
     if files:
         return files
     below = sorted({path.parent.name for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES})
     cure = f"; its subfolders do ({', '.join(below[:5])}): give one of them" if below else ""
-    raise ValueError(f"{folder} holds no images ({' '.join(SUFFIXES)}){cure}")
+    raise UserError(f"{folder} holds no images ({' '.join(SUFFIXES)}){cure}")
 
 
 def content_of(files: Sequence[Path]) -> str:
@@ -82,7 +83,7 @@ class _Files(Dataset[Tensor]):
             with Image.open(path) as file:
                 pixels = np.array(file.convert("RGB"), dtype=np.uint8)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise RuntimeError(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+            raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
         return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256
 from .torchvision_import import make_torchvision_importable
 
@@ -64,7 +65,7 @@ def find_inception_weights(given: Path | None = None) -> Path | None:
     for source, path in named.items():
         if path:
             if not Path(path).expanduser().is_file():
-                raise ValueError(f"Inception weights: {source} says {path}, which is not a file")
+                raise UserError(f"Inception weights: {source} says {path}, which is not a file")
             return Path(path).expanduser()
     cached = Path(torch.hub.get_dir()) / "checkpoints" / WEIGHTS_NAME
     return cached if cached.is_file() else None
@@ -84,7 +85,7 @@ def load_inception(weights: Path | None = None) -> InceptionEncoder:
     """
     path = find_inception_weights(weights)
     if path is None:
-        raise ValueError(
+        raise UserError(
             f"no Inception weights: download {WEIGHTS_URL} on a machine that may, then give its path "
             f"or set {WEIGHTS_VARIABLE}; or measure with the bundled encoder 'shapes'"
         )
@@ -105,14 +106,14 @@ def check_inception_weights(path: Path) -> str:
 def _checked_name(path: Path, sha256: str) -> str:
     promised = _DIGITS_IN_NAME.search(path.name)
     if promised and not sha256.startswith(promised[1]):
-        raise ValueError(
+        raise UserError(
             f"{path}: its name promises sha256 {promised[1]}..., its content has {sha256[:8]}...; "
             f"the file is damaged or misnamed, fetch it again from {WEIGHTS_URL}"
         )
     if sha256.startswith(_PUBLISHED_DIGITS):
         return "inception"
     if not promised:
-        raise ValueError(
+        raise UserError(
             f"{path} is not the published Inception file (sha256 {sha256[:8]}..., published {_PUBLISHED_DIGITS}...); "
             f"if other weights are meant, let its name end in -{sha256[:8]}{path.suffix}"
         )
@@ -123,9 +124,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as plain tensors ({str(error).splitlines()[0]})") from error
+        raise UserError(f"{path} cannot be read as plain tensors ({str(error).splitlines()[0]})") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path} is not a dictionary of tensors, as pytorch-fid's weights are")
+        raise UserError(f"{path} is not a dictionary of tensors, as pytorch-fid's weights are")
     return state
 
 
@@ -138,7 +139,7 @@ def _build(state: dict[str, Tensor], path: Path) -> nn.Module:
             return published.InceptionV3([published.InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
         except RuntimeError as error:
             line = " ".join(str(error).split())[:160]
-            raise ValueError(f"{path} does not hold pytorch-fid's Inception: {line}") from error
+            raise UserError(f"{path} does not hold pytorch-fid's Inception: {line}") from error
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.seeds import index_keys
 from .statistics import FeatureStatistics, StatisticsAccumulator, merged
 
@@ -110,7 +111,7 @@ class SampleCollector:
     def result(self) -> FeatureSample:
         """The sample. Raises ValueError where there was no image."""
         if not self._n:
-            raise ValueError("no images to take features of; the data's split is empty")
+            raise UserError("no images to take features of; the data's split is empty")
         groups = tuple(group.result() for group in self._groups) if self._n > self._kept else ()
         return FeatureSample(self._n, torch.cat(self._parts), groups)
 

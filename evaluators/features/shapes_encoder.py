@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256
 from .shapes_network import SHAPES_DIMENSION, SIDE, ShapesNetwork
 
@@ -42,7 +43,7 @@ def load_shapes_network(path: Path = BUNDLED) -> ShapesNetwork:
     try:
         network.load_state_dict(load_file(path))
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        raise ValueError(
+        raise UserError(
             f"{path} holds no weights of the shapes encoder ({str(error).splitlines()[0]}); "
             "leave the path out to use the bundled ones"
         ) from error

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...gan_models.files.errors import UserError
+
 SHAPES_DIMENSION = 96
 SIDE = 64
 MINIMUM_SIDE = 16
@@ -55,7 +57,7 @@ class ShapesNetwork(nn.Module):
         """Features (N, 96), float32; images smaller than 16 pixels a side are refused."""
         height, width = images.shape[-2:]
         if images.dim() != 4 or images.shape[1] != 3 or min(height, width) < MINIMUM_SIDE:
-            raise ValueError(
+            raise UserError(
                 f"the shapes encoder takes images (N, 3, H, W) of at least {MINIMUM_SIDE} pixels a side, "
                 f"got {tuple(images.shape)}"
             )

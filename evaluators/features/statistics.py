@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...gan_models.files.atomic_files import written_beside
+from ...gan_models.files.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class FeatureStatistics:
         for name in ("mean", "covariance"):
             object.__setattr__(self, name, getattr(self, name).detach().double().cpu())
             if not bool(torch.isfinite(getattr(self, name)).all()):
-                raise ValueError(f"the {name} of the features is not finite")
+                raise UserError(f"the {name} of the features is not finite")
 
     @property
     def dimension(self) -> int:
@@ -76,7 +77,7 @@ class FeatureStatistics:
             EOFError,
             zipfile.BadZipFile,
         ) as error:
-            raise ValueError(f"{path} is not an .npz of statistics with the keys mu and sigma ({error})") from error
+            raise UserError(f"{path} is not an .npz of statistics with the keys mu and sigma ({error})") from error
         return cls(torch.from_numpy(mean), torch.from_numpy(covariance), n)
 
 
@@ -110,7 +111,7 @@ class StatisticsAccumulator:
             ValueError: the part does not say of how many images it is.
         """
         if part.n is None:
-            raise ValueError("statistics of an unknown number of images cannot be merged with others")
+            raise UserError("statistics of an unknown number of images cannot be merged with others")
         self._merge(part.n, part.mean.clone(), part.covariance * (part.n - 1))
 
     def _merge(self, n: int, mean: Tensor, scatter: Tensor) -> None:
@@ -132,7 +133,7 @@ class StatisticsAccumulator:
             ValueError: fewer than 2 images, where there is no covariance.
         """
         if self._mean is None or self._scatter is None or self._n < 2:
-            raise ValueError(f"a covariance needs at least 2 images, got {self._n}")
+            raise UserError(f"a covariance needs at least 2 images, got {self._n}")
         return FeatureStatistics(self._mean.clone(), self._scatter / (self._n - 1), self._n)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...gan_models.files.errors import UserError
+
 
 @dataclass(frozen=True)
 class Health:
@@ -83,13 +85,13 @@ class HealthLimits:
 
     def __post_init__(self) -> None:
         if isinstance(self.checks, bool) or not isinstance(self.checks, int) or self.checks < 0:
-            raise ValueError(f"health checks={self.checks!r} is no number of looks; use 0 (off) or more")
+            raise UserError(f"health checks={self.checks!r} is no number of looks; use 0 (off) or more")
         if isinstance(self.least_steps, bool) or not isinstance(self.least_steps, int) or self.least_steps < 0:
-            raise ValueError(f"health least_steps={self.least_steps!r} is no number of steps; use 0 or more")
+            raise UserError(f"health least_steps={self.least_steps!r} is no number of steps; use 0 or more")
         for name in ("start", "diversity", "duplicates", "accuracy"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ValueError(f"health {name}={value!r} is no share; use 0 to 1")
+                raise UserError(f"health {name}={value!r} is no share; use 0 to 1")
 
     def to_json(self) -> dict[str, float]:
         """Plain JSON."""
@@ -101,7 +103,7 @@ class HealthLimits:
         allowed = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(record) - set(allowed))
         if unknown:
-            raise ValueError(f"health has no setting {unknown[0]!r}; allowed are {', '.join(allowed)}")
+            raise UserError(f"health has no setting {unknown[0]!r}; allowed are {', '.join(allowed)}")
         return cls(**record)
 
     def looks(self, steps: int) -> tuple[int, ...]:

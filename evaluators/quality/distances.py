@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
 from ..features.encoders import Encoder, NonFiniteImages
 from ..features.sample import FeatureSample, as_sample
 from ..features.statistics import FeatureStatistics
@@ -32,7 +33,7 @@ def check_real(features: FeatureSample, real: Real, encoder: Encoder, aligned: b
         if not bool(torch.isfinite(real.features).all()):
             raise NonFiniteImages("the real images' features are not finite")
     if real.dimension != features.dimension:
-        raise ValueError(
+        raise UserError(
             f"real features have dimension {real.dimension}, encoder {encoder.name!r} gives {features.dimension}; "
             "take both with the same encoder"
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
 from ..features.sample import FeatureSample, as_sample
 from ..features.statistics import FeatureStatistics
 from .frechet import frechet_between
@@ -36,9 +37,9 @@ def extrapolated_frechet(
     real = None if isinstance(real_MD, FeatureStatistics) else as_sample(real_MD)
     for side in (a, real):
         if side is not None and side.n < LEAST:
-            raise ValueError(f"extrapolating needs at least {LEAST} images on a side, got {side.n}")
+            raise UserError(f"extrapolating needs at least {LEAST} images on a side, got {side.n}")
         if side is not None and not side.whole:
-            raise ValueError(f"extrapolating needs all features kept; {side.n} images are too many: leave it out")
+            raise UserError(f"extrapolating needs all features kept; {side.n} images are too many: leave it out")
     if isinstance(real_MD, FeatureStatistics):
         return group_jackknife(lambda x: _at_infinity(x, real_MD), (a,), None, n_groups)
     assert real is not None

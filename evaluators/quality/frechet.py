@@ -17,6 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
 from ..features.statistics import FeatureStatistics
 
 # Error of the trace, relative to Tr S1 + Tr S2, above which eigenvalues are not good enough.
@@ -87,7 +88,7 @@ def frechet_between(a: Tensor | FeatureStatistics, b: Tensor | FeatureStatistics
 def _centred(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (d,) and A (n, d) with A^T A the covariance."""
     if features.dim() != 2 or len(features) < 2:
-        raise ValueError(f"a Fréchet distance needs features (n, d) of n >= 2 images, got {tuple(features.shape)}")
+        raise UserError(f"a Fréchet distance needs features (n, d) of n >= 2 images, got {tuple(features.shape)}")
     values = features.detach().double().cpu()
     if not bool(torch.isfinite(values).all()):
         raise ValueError("features are not finite (NaN or infinity): no distance can be taken")
@@ -97,7 +98,7 @@ def _centred(features: Tensor) -> tuple[Tensor, Tensor]:
 
 def _same_dimension(mean_a: Tensor, mean_b: Tensor) -> None:
     if mean_a.shape != mean_b.shape:
-        raise ValueError(
+        raise UserError(
             f"features of dimension {mean_a.numel()} cannot be compared with features of {mean_b.numel()}; "
             "take both with the same encoder"
         )

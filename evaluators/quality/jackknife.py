@@ -14,6 +14,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
 from ..features.sample import FeatureSample, as_sample
 from ..features.statistics import FeatureStatistics
 from .frechet import frechet_between
@@ -135,7 +136,7 @@ def compare_frechet(
     """
     a, b = as_sample(a_ND), as_sample(b_ND)
     if a.n != b.n:
-        raise ValueError(f"compare at equal n, a distance depends on it: A has {a.n} images, B has {b.n}")
+        raise UserError(f"compare at equal n, a distance depends on it: A has {a.n} images, B has {b.n}")
     own = ((0, 1),) if matched else ((0,), (1,))
     if isinstance(real_MD, FeatureStatistics):
         samples, tied = (a, b), own

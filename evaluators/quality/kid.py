@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
+
 _ROWS_AT_ONCE = 2048
 
 
@@ -70,7 +72,7 @@ def kernel_distance_of_subsets(
     """
     a, b = _checked(a_ND), _checked(b_MD)
     if not 3 <= subset_size <= min(len(a), len(b)) or n_subsets < 2:
-        raise ValueError(
+        raise UserError(
             f"{n_subsets} subsets of {subset_size} cannot be drawn from {len(a)} and {len(b)} images; "
             f"use at least 2 subsets of 3 to {min(len(a), len(b))}"
         )

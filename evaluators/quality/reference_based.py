@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...gan_models.files.errors import UserError
+
 # Wang, Bovik, Sheikh and Simoncelli 2004: Gaussian window of 11 pixels, sigma 1.5, K1 = 0.01, K2 = 0.03.
 _WINDOW, _SIGMA, _K1, _K2 = 11, 1.5, 0.01, 0.03
 
@@ -34,7 +36,7 @@ def ssim_of(outputs: Tensor, targets: Tensor) -> Tensor:
     """
     _same_shape(outputs, targets)
     if min(outputs.shape[-2:]) < _WINDOW:
-        raise ValueError(f"SSIM needs images of at least {_WINDOW} pixels a side, got {tuple(outputs.shape[-2:])}")
+        raise UserError(f"SSIM needs images of at least {_WINDOW} pixels a side, got {tuple(outputs.shape[-2:])}")
     x, y = ((image.double().clamp(-1, 1) + 1) / 2 for image in (outputs, targets))
     mean_x, mean_y = _windowed(x), _windowed(y)
     variance_x, variance_y = _windowed(x * x) - mean_x**2, _windowed(y * y) - mean_y**2
