@@ -16,7 +16,8 @@ import torch
 from ganprune.evaluators.cost.device import cpus_allowed, this_device
 from ganprune.evaluators.cost.latency import Effort, exclusive
 from ganprune.evaluators.cost.runtimes import RUNTIMES, Measurer
-from ganprune.gan_models.costs.cost_form import LATENCY, stored_cost
+from ganprune.gan_models.costs.catalog import stored_cost
+from ganprune.gan_models.costs.cost_form import LATENCY
 from ganprune.gan_models.export.onnx_float import export_fixed
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from ..gan_models.costs.catalog import stored_cost
 from ..gan_models.costs.combined_budgets import Bound, priced_with
-from ..gan_models.costs.cost_form import CostForm, CostModel, stored_cost
+from ..gan_models.costs.cost_form import CostForm, CostModel
 from ..gan_models.files.errors import UserError
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,

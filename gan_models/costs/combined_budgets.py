@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .cost_form import CostModel, Floats, stored_cost
+from .catalog import stored_cost
+from .cost_form import CostModel, Floats
 
 
 @dataclass(frozen=True)

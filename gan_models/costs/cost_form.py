@@ -2,7 +2,7 @@
 
 For a fixed input size every parameter tensor and every convolution costs
 coefficient * (channels on one axis) * (channels on the other); both channel counts are linear in the widths.
-Our reconstruction; the README's "How numbers are measured" says what is counted where.
+Original to ganprune; docs/measuring.md says what is counted at which place.
 """
 
 from __future__ import annotations
@@ -18,20 +18,13 @@ from ..files.errors import UserError
 from .channel_swap import exchanged
 
 Floats = NDArray[np.float64]
-COSTS = ("macs", "macs_published", "params", "bytes")
 INT8, INT8_PER_CHANNEL = "bytes_int8", "bytes_int8_per_channel"
 LATENCY, LATENCY_INT8 = "latency_ms", "latency_ms_int8"
+TRACED_COSTS = ("macs", "macs_published", "params", INT8, INT8_PER_CHANNEL)
 
 
 class InfeasibleBudget(UserError):
     """No plan of the network is cheap enough."""
-
-
-def stored_cost(cost: str, bits: int = 32, per_channel: bool = False) -> str:
-    """The name under which a cost model knows a cost of networks in so many bits: bytes and latency depend on them."""
-    if bits != 8:
-        return cost
-    return {"bytes": INT8_PER_CHANNEL if per_channel else INT8, LATENCY: LATENCY_INT8}.get(cost, cost)
 
 
 class CostModel(Protocol):
@@ -71,8 +64,14 @@ class CostForm:
     coefficients: Mapping[str, Floats]
 
     @classmethod
-    def from_rows(cls, sizes: Mapping[str, int], rows: Sequence[Row]) -> CostForm:
-        """Merges rows over the same channels into one."""
+    def from_rows(cls, sizes: Mapping[str, int], rows: Sequence[Row], costs: Sequence[str] = TRACED_COSTS) -> CostForm:
+        """Return the form of rows; those over the same channels are merged into one.
+
+        Args:
+            sizes: Group -> channels at full width.
+            rows: Tensors and calls with their coefficients.
+            costs: Names of the coefficients; the traced ones give `bytes` as well.
+        """
         bounds = np.cumsum([0, *sizes.values()])
         merged: dict[bytes, tuple[Floats, dict[str, float]]] = {}
         for row in rows:
@@ -82,11 +81,9 @@ class CostForm:
                 totals[cost] = totals.get(cost, 0.0) + coefficient
         n = len(sizes)
         table = np.array([sides for sides, _ in merged.values()]).reshape(-1, 2 * (n + 1))
-        coefficients = {
-            cost: np.array([totals.get(cost, 0.0) for _, totals in merged.values()])
-            for cost in ("macs", "macs_published", "params", INT8, INT8_PER_CHANNEL)
-        }
-        coefficients["bytes"] = 4.0 * coefficients["params"]
+        coefficients = {cost: np.array([totals.get(cost, 0.0) for _, totals in merged.values()]) for cost in costs}
+        if "params" in coefficients:
+            coefficients["bytes"] = 4.0 * coefficients["params"]
         left, right = table[:, : n + 1], table[:, n + 1 :]
         return cls(
             tuple(sizes), np.array(list(sizes.values()), dtype=np.int64), left[:, 1:], right[:, 1:], left[:, 0],
@@ -102,7 +99,7 @@ class CostForm:
 
         Args:
             widths: Kept channels, [P, G] or [G].
-            cost: One of COSTS: exact MACs, MACs with transposed convolutions on their output grid, parameters,
+            cost: One of FORM_COSTS: exact MACs, MACs with transposed convolutions on their output grid, parameters,
                 bytes of float32 parameters; or INT8 / INT8_PER_CHANNEL, bytes with the weights of quantised layers
                 in 8 bits (and their float32 scales). MACs are for the traced input, batch included.
 

@@ -56,12 +56,19 @@ class LayerCost:
         module: Where it is called.
         kind: The ATen call (`conv2d`, `conv_transpose2d`, `linear`, ...).
         macs, macs_published: On the grid where it works, and as papers count it.
+        output_shape: Shape of its output at full width, batch included.
+        outputs: Channels of the output, as in `AxisChannels.flat`; None if the call has no weight and all of it stays.
+        rows, columns: Channels of the weight's first two axes, likewise.
     """
 
     module: str
     kind: str
     macs: int
     macs_published: int
+    output_shape: tuple[int, ...] = ()
+    outputs: np.ndarray | None = field(default=None, compare=False)
+    rows: np.ndarray | None = field(default=None, compare=False)
+    columns: np.ndarray | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGr
         writes=tuple(entry for entry in writes.values() if entry.flat.any()),
         norms=tuple(entry for entry in norms if entry[1].any()),
         form=form,
-        layers=_layers(walk),
+        layers=_layers(walk, flat_of_atom[atom_of]),
         offsets=offsets,
     )
 
@@ -157,11 +157,23 @@ def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
     return rows
 
 
-def _layers(walk: Walk) -> tuple[LayerCost, ...]:
+def _layers(walk: Walk, flat: np.ndarray) -> tuple[LayerCost, ...]:
     layers = []
     for work in walk.work:
-        n = 1 if work.rows is None or work.columns is None else len(work.rows) * len(work.columns)
-        layers.append(LayerCost(work.module, work.kind, round(n * work.exact), round(n * work.published)))
+        rows, columns, outputs = (None if ids is None else flat[ids] for ids in (work.rows, work.columns, work.output))
+        n = 1 if rows is None or columns is None else len(rows) * len(columns)
+        layers.append(
+            LayerCost(
+                work.module,
+                work.kind,
+                round(n * work.exact),
+                round(n * work.published),
+                output_shape=work.shape,
+                outputs=outputs,
+                rows=rows,
+                columns=columns,
+            )
+        )
     return tuple(layers)
 
 

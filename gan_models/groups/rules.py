@@ -37,7 +37,16 @@ class Norm:
 
 @dataclass(frozen=True)
 class Work:
-    """Multiply-accumulates of one call: count(rows) * count(columns) * exact (or published); no rows: constant."""
+    """Multiply-accumulates of one call: count(rows) * count(columns) * exact (or published); no rows: constant.
+
+    Attributes:
+        module: Module that makes the call.
+        kind: The ATen call.
+        rows, columns: Labels of the weight's first and second axis; None if the call has no weight.
+        exact, published: Multiply-accumulates per pair of a row and a column.
+        shape: Shape of the output.
+        output: Labels of the output's channels; None if the call has no weight.
+    """
 
     module: str
     kind: str
@@ -45,6 +54,8 @@ class Work:
     columns: np.ndarray | None
     exact: float
     published: float
+    shape: tuple[int, ...] = ()
+    output: np.ndarray | None = None
 
 
 @dataclass
@@ -69,10 +80,17 @@ class Walk:
     used: set[str] = field(default_factory=set)
 
     def add_work(
-        self, call: Call, rows: np.ndarray | None, columns: np.ndarray | None, exact: int, published: int
+        self,
+        call: Call,
+        rows: np.ndarray | None,
+        columns: np.ndarray | None,
+        exact: int,
+        published: int,
+        output: np.ndarray | None = None,
     ) -> None:
-        """Records the multiply-accumulates of a call: coefficients of count(rows) * count(columns)."""
-        self.work.append(Work(call.module, call.name, rows, columns, float(exact), float(published)))
+        """Record the multiply-accumulates of a call: coefficients of count(rows) * count(columns)."""
+        shape = call.shapes[0]
+        self.work.append(Work(call.module, call.name, rows, columns, float(exact), float(published), shape, output))
 
     def site_of(self, ids: np.ndarray) -> Site | None:
         """The parameter axis on which these labels were born; None where that is not one axis."""

@@ -81,9 +81,9 @@ def _bias(walk: Walk, out: np.ndarray, bias: Traced | None) -> None:
         walk.book.tie(out, walk.book.along(bias, 0, "bias"))
 
 
-def _count(walk: Walk, call: Call, weight: Traced, exact: int, published: int) -> None:
+def _count(walk: Walk, call: Call, weight: Traced, exact: int, published: int, output: np.ndarray) -> None:
     ids = [walk.book.along(weight, axis, "weight") for axis in (0, 1)]
-    walk.add_work(call, ids[0], ids[1], prod(weight.shape[2:]) * exact, prod(weight.shape[2:]) * published)
+    walk.add_work(call, ids[0], ids[1], prod(weight.shape[2:]) * exact, prod(weight.shape[2:]) * published, output)
 
 
 def convolution(walk: Walk, call: Call) -> list[Traced]:
@@ -91,7 +91,7 @@ def convolution(walk: Walk, call: Call) -> list[Traced]:
     x, weight, groups = call.arguments[0], call.arguments[1], call.argument(6, 1)
     out = multiply(walk, call, walk.book.along(x, 1, "network input"), weight, 1, groups)
     grid = prod(call.shapes[0][2:]) * call.shapes[0][0]
-    _count(walk, call, weight, grid, grid)
+    _count(walk, call, weight, grid, grid, out)
     _bias(walk, out, call.argument(2))
     return [on_channels(call.shapes[0], out)]
 
@@ -100,7 +100,7 @@ def transposed_convolution(walk: Walk, call: Call) -> list[Traced]:
     """Transposed convolution: it works on its input grid; papers count its output grid."""
     x, weight, groups = call.arguments[0], call.arguments[1], call.argument(6, 1)
     out = multiply(walk, call, walk.book.along(x, 1, "network input"), weight, 0, groups)
-    _count(walk, call, weight, prod(x.shape[2:]) * x.shape[0], prod(call.shapes[0][2:]) * call.shapes[0][0])
+    _count(walk, call, weight, prod(x.shape[2:]) * x.shape[0], prod(call.shapes[0][2:]) * call.shapes[0][0], out)
     _bias(walk, out, call.argument(2))
     return [on_channels(call.shapes[0], out)]
 
@@ -117,7 +117,7 @@ def linear(walk: Walk, call: Call) -> list[Traced]:
     x, weight = call.arguments[0], call.arguments[1]
     rows = _rows(walk, call, x)
     out = multiply(walk, call, walk.book.along(x, -1, "network input"), weight, 1, 1)
-    _count(walk, call, weight, rows, rows)
+    _count(walk, call, weight, rows, rows, out)
     _bias(walk, out, call.argument(2))
     return [on_channels(call.shapes[0], out, -1)]
 
@@ -130,7 +130,7 @@ def matrix_product(walk: Walk, call: Call) -> list[Traced]:
     if weight.parameter is not None and len(weight.shape) == 2:
         rows = _rows(walk, call, x)
         out = multiply(walk, call, walk.book.along(x, -1, "network input"), weight, 0, 1)
-        _count(walk, call, weight, rows, rows)
+        _count(walk, call, weight, rows, rows, out)
         _bias(walk, out, bias)
         return [on_channels(call.shapes[0], out, -1)]
     for traced in tensors(call.arguments):

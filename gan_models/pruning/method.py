@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from ..costs.cost_form import LATENCY, LATENCY_INT8
+from ..costs.catalog import FORM_COSTS, cost_of
 
 if TYPE_CHECKING:
     import torch
@@ -127,8 +127,8 @@ class Target:
 
     @property
     def exact_cost(self) -> str:
-        """The cost form's own cost to take gradients of: MACs where the target is in ms."""
-        return "macs" if self.cost in (LATENCY, LATENCY_INT8) else self.cost
+        """The cost form's own cost to take gradients of: MACs if the form does not price the target's cost."""
+        return self.cost if cost_of(self.cost).name in FORM_COSTS else "macs"
 
 
 class FeatureMaps(Protocol):

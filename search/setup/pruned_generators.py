@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.cost_form import COSTS, LATENCY, CostModel, stored_cost
+from ...gan_models.costs.catalog import FORM_COSTS, stored_cost
+from ...gan_models.costs.cost_form import LATENCY, CostModel
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
@@ -128,7 +129,7 @@ def sides_of(config: StudyConfig, groups: ChannelGroups, latency: OpenedProfile 
 
 def dense_costs(groups: ChannelGroups, latency: CostModel | None = None) -> dict[str, float]:
     """Cost name -> cost of the full network; with what prices it in ms, that too."""
-    dense = {cost: groups.form.dense(cost) for cost in COSTS}
+    dense = {cost: groups.form.dense(cost) for cost in FORM_COSTS}
     return dense if latency is None else dense | {LATENCY: float(latency.predict(groups.form.sizes, LATENCY))}
 
 
@@ -144,7 +145,7 @@ def cheapest_plan(
         latency: Prices it in ms, where it can.
     """
     floors = groups.form.floors(1, config.channel_multiple)
-    models: dict[str, CostModel] = dict.fromkeys(COSTS, groups.form) | ({LATENCY: latency} if latency else {})
+    models: dict[str, CostModel] = dict.fromkeys(FORM_COSTS, groups.form) | ({LATENCY: latency} if latency else {})
 
     def price(cost: str, each: int) -> float:
         return float(models[cost].predict(floors, stored_cost(cost, each, config.quantisation.per_channel)))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...evaluators.cost.counters import count_cost
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import cost_of
-from ...gan_models.costs.cost_form import LATENCY, stored_cost
+from ...gan_models.costs.catalog import cost_of, stored_cost
+from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.gates import gated_call, plan_gates

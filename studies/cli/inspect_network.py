@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from ...gan_models.costs.cost_form import COSTS
+from ...gan_models.costs.catalog import FORM_COSTS
 from ...gan_models.groups.advice import what_to_change
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
 from ...spaces.budget import describe
@@ -29,8 +29,8 @@ def inspection(
     return {
         "model": model,
         "input_shape": list(input_shape),
-        "dense": {cost: form.dense(cost) for cost in COSTS},
-        "cheapest": {cost: form.cheapest(cost, multiple=multiple) for cost in COSTS},
+        "dense": {cost: form.dense(cost) for cost in FORM_COSTS},
+        "cheapest": {cost: form.cheapest(cost, multiple=multiple) for cost in FORM_COSTS},
         "groups": [
             {
                 "name": group.name,
@@ -87,7 +87,7 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
     console.print(f"{found['model']} at input {shape}", highlight=False)
     totals = Table("cost", "dense", "cheapest plan", title="cost of one input", title_justify="left")
     names = {"macs": "exact", "macs_published": "as papers count (transposed convolutions on their output grid)"}
-    for cost in COSTS:
+    for cost in FORM_COSTS:
         exact = f" = {dense[cost]:,.0f}" if cost != "bytes" else ""
         share = f"{describe(cheapest[cost], cost)} ({100 * cheapest[cost] / dense[cost]:.3g}%)"
         totals.add_row(f"{cost} {names.get(cost, '')}".strip(), describe(dense[cost], cost) + exact, share)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.cost_form import COSTS, LATENCY
+from ...gan_models.costs.catalog import FORM_COSTS
+from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.files.errors import UserError
 from ...search.config import BOTH, StudyConfig
 from ...search.records.ledger import TrialRecord
@@ -193,7 +194,7 @@ def _dense(study: StudyRecord, config: StudyConfig) -> dict[str, float]:
 
 def dense_costs(form: Any) -> dict[str, float]:
     """Costs of the unpruned network by name, for a study's attribute `ganprune.dense`."""
-    return {cost: form.dense(cost) for cost in COSTS}
+    return {cost: form.dense(cost) for cost in FORM_COSTS}
 
 
 def point(trial: TrialRecord) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from ganprune.gan_models.costs.cost_form import stored_cost
+from ganprune.gan_models.costs.catalog import stored_cost
 from ganprune.gan_models.export.int8_parity import measure_int8_parity
 from ganprune.gan_models.export.onnx_float import onnx_difference
 from ganprune.gan_models.export.onnx_int8 import (

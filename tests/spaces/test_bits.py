@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.costs.cost_form import INT8, INT8_PER_CHANNEL, stored_cost
+from ganprune.gan_models.costs.catalog import stored_cost
+from ganprune.gan_models.costs.cost_form import INT8, INT8_PER_CHANNEL
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS

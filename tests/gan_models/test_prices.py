@@ -1,0 +1,130 @@
+"""Prices of plans: every row of the table of costs, ours or another package's, by one mechanism."""
+
+import numpy as np
+import pytest
+import torch
+from ganprune.evaluators.cost.counters import count_cost
+from ganprune.gan_models.costs.catalog import COSTS, FORM_COSTS
+from ganprune.gan_models.costs.cost import Cost, loaded
+from ganprune.gan_models.costs.cost_form import CostForm, Row
+from ganprune.gan_models.costs.prices import Prices
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.catalog import build
+from torch import nn
+
+EXAMPLE = torch.zeros(1, 3, 32, 32)
+
+
+def activations_price(groups):
+    """Price the numbers that layers with weights give for one image."""
+    one = np.zeros(1, dtype=np.int64)
+    rows = []
+    for layer in groups.layers:
+        if layer.outputs is not None:
+            per_channel = np.prod(layer.output_shape) / len(layer.outputs)
+            rows.append(Row(layer.outputs, one, {"activations": float(per_channel)}))
+    return CostForm.from_rows(groups.sizes, rows, costs=("activations",))
+
+
+def count_activations(network, inputs, quantization):
+    """Count the same on a network by watching its layers."""
+    total = 0
+
+    def watch(module, arguments, output):
+        nonlocal total
+        total += output.numel()
+
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
+    handles = [layer.register_forward_hook(watch) for layer in layers]
+    with torch.no_grad():
+        network(*inputs)
+    for handle in handles:
+        handle.remove()
+    return float(total)
+
+
+ACTIVATIONS = Cost(
+    "activations",
+    "numbers",
+    suffixes={"activations": 1.0},
+    examples=("2.5Mactivations",),
+    price=activations_price,
+    count=count_activations,
+)
+
+
+def counted(cost: Cost, network: nn.Module) -> float:
+    if cost.count is not None:
+        return loaded(cost.count)(network, (EXAMPLE,), None)
+    return float(getattr(count_cost(network, (EXAMPLE,)), cost.name))
+
+
+@pytest.fixture(scope="module", params=["resnet_6blocks", "unet_32", "mobile_resnet_9blocks"])
+def network(request):
+    """A narrow network and its groups."""
+    torch.manual_seed(0)
+    if request.param == "unet_32":
+        built = build("unet", {"num_downs": 5, "ngf": 4})
+    else:
+        built = build(request.param, {"ngf": 6})
+    return built.eval(), find_groups(built, EXAMPLE)
+
+
+@pytest.fixture(params=[*(name for name in COSTS if COSTS[name].exact), "activations"])
+def cost(request, monkeypatch):
+    """Every exact row, and one as another package would add it."""
+    monkeypatch.setitem(COSTS.own, "activations", ACTIVATIONS)
+    return COSTS[request.param]
+
+
+def test_price_at_full_width_is_the_networks_count(network, cost: Cost):
+    """What an exact row predicts of the full plan is what is counted on the network."""
+    model, groups = network
+    assert Prices.of(groups, [cost.name]).dense()[cost.name] == counted(cost, model)
+
+
+def test_price_of_a_plan_is_the_cut_networks_count(network, cost: Cost):
+    """What an exact row predicts of a plan is what is counted on the network that was cut."""
+    model, groups = network
+    plan = ChannelPlan({g.name: tuple(range(0, g.size, 2)) for g in groups.groups})
+    small = cut(model, groups, plan)
+    price = Prices.of(groups, [cost.name]).predict(groups.form.widths(plan.widths), cost.name)
+    assert float(price) == counted(cost, small)
+
+
+def test_price_never_falls_when_a_group_is_widened(network, cost: Cost):
+    """A channel more of any group never makes a plan cheaper."""
+    _, groups = network
+    sizes = groups.form.sizes
+    widths = np.random.default_rng(0).integers(1, sizes, (20, len(sizes)))
+    prices = Prices.of(groups, [cost.name])
+    wider = widths[:, None] + np.eye(len(sizes), dtype=np.int64)
+    assert (prices.predict(wider, cost.name) >= prices.predict(widths, cost.name)[:, None]).all()
+
+
+def test_cheapest_plan_is_priced_in_the_cheapest_bits(network):
+    """In 8 bits the smallest plan has fewer bytes than in 32, and as many parameters."""
+    _, groups = network
+    prices = Prices.of(groups)
+    wide, both = prices.cheapest(), prices.cheapest(bits=(32, 8))
+    assert both["bytes"] < wide["bytes"]
+    assert both["params"] == wide["params"]
+
+
+def test_profiled_cost_needs_its_profile(network):
+    """A budget in ms without a profile is refused, and is priced by what a profile gives."""
+    _, groups = network
+    with pytest.raises(UserError, match="ms needs a profile"):
+        Prices.of(groups, ["latency_ms"])
+
+    class Constant:
+        def predict(self, widths, cost="latency_ms"):
+            return np.full(np.shape(widths)[:-1], 7.0)
+
+    prices = Prices.of(groups, ["latency_ms"], {"latency_ms": Constant()})
+    assert prices.costs == (*FORM_COSTS, "latency_ms")
+    assert prices.dense()["latency_ms"] == 7.0
+    assert prices.model("latency_ms_int8") is prices.models["latency_ms"]
