@@ -5,7 +5,7 @@ Shapes: n images of a batch, N of all, d features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -18,6 +18,9 @@ from ..features.statistics import FeatureStatistics
 from ..measurement import Measurement, frechet_name
 from .distances import Real, check_real, details_of, frechet_measurement
 from .reference_based import l1_of, psnr_of, ssim_of
+
+# Inputs of a generator, and the images that it should make of them, if there are any.
+Batch = tuple[tuple[Tensor, ...], Tensor | None]
 
 _Z90 = 1.6448536269514722
 
@@ -35,16 +38,14 @@ class _Pass:
 
 
 def measure_quality(
-    generate: Callable[[Tensor], Tensor],
-    batches: Iterable[Mapping[str, Tensor]],
+    generate: Callable[..., Tensor],
+    batches: Iterable[Batch],
     encoder: Encoder,
     real_features: Real,
     *,
     device: torch.device | str = "cpu",
     paired: bool = False,
     aligned: bool = True,
-    input_key: str = "input",
-    target_key: str = "target",
     protocol: str = "test-vs-test",
     interval: bool = True,
     details: bool = True,
@@ -52,20 +53,17 @@ def measure_quality(
     """Measures a generator on data.
 
     Args:
-        generate: inputs (n, ...) to images (n, 3, H, W) in [-1, 1]. An `nn.Module` runs in eval mode and gets
-            its modes back; any other callable is used as it is. It has to be on `device` already.
-        batches: dictionaries of tensors; `input_key` is what the generator eats (images or latents).
+        generate: called with each input (n, ...), gives images (n, 3, H, W) in [-1, 1]. An `nn.Module` runs in eval
+            mode and gets its modes back; any other callable is used as it is. It has to be on `device` already.
+        batches: pairs of the generator's inputs and the reference (n, 3, H, W) that it should make of them, or None.
         encoder: see `features.load_encoder`.
         real_features: features (m, d) of the real images by the same encoder (`features_of`; the caller may
             keep them), a sample of them, or their statistics, with which there is no kernel distance and no
             coverage.
         device: where generator and encoder run.
-        paired: `target_key` is the image that the input should have become. Adds L1, PSNR, SSIM and the
-            distance of the two images' features.
+        paired: every batch has a reference. Adds L1, PSNR, SSIM and the distance of the two images' features.
         aligned: paired data: the real features are those of the targets in the same order, and intervals use
             that; not so where the real images are others as well (`test-vs-train+test`).
-        input_key: key of the inputs.
-        target_key: key of the targets.
         protocol: which images are compared, such as `test-vs-test`; goes into every measurement.
         interval: whether to give the Fréchet distance its interval (40 more distances).
         details: whether to add kernel distance, precision, recall, density and coverage.
@@ -78,13 +76,12 @@ def measure_quality(
 
     Raises:
         NonFiniteImages: the generator or the encoder gave NaN or infinity.
-        KeyError: a batch lacks a key.
-        ValueError: no batch, or sizes and dimensions that do not fit.
+        ValueError: no batch, a batch without a reference although `paired`, or sizes and dimensions that do not fit.
     """
     seen = _Pass()
     aligned = paired and aligned
     with _evaluating(generate):
-        outputs = _outputs(generate, batches, device, input_key, target_key if paired else None, seen)
+        outputs = _outputs(generate, batches, device, paired, seen)
         targets = real_features if aligned and isinstance(real_features, Tensor) else None
         features = sample_of(_features(outputs, encoder, device, seen, targets, details))
     check_real(features, real_features, encoder, aligned)
@@ -120,25 +117,23 @@ def _evaluating(generate: object) -> Iterator[None]:
 
 
 def _outputs(
-    generate: Callable[[Tensor], Tensor],
-    batches: Iterable[Mapping[str, Tensor]],
+    generate: Callable[..., Tensor],
+    batches: Iterable[Batch],
     device: torch.device | str,
-    input_key: str,
-    target_key: str | None,
+    paired: bool,
     seen: _Pass,
 ) -> Iterator[Tensor]:
     done = 0
-    for batch in batches:
-        for key in (input_key, target_key):
-            if key is not None and key not in batch:
-                raise KeyError(f"a batch has the keys {', '.join(sorted(batch))}, but {key!r} is needed")
+    for inputs, reference in batches:
+        if paired and reference is None:
+            raise ValueError("outputs cannot be compared with their references: a batch has none")
         with torch.no_grad():
-            images = generate(batch[input_key].to(device)).float()
+            images = generate(*(x.to(device) for x in inputs)).float()
         check_finite(images, done, "generator's output")
         if seen.first_shape is None:
             seen.first_shape = tuple(images.shape[1:])
-        if target_key is not None:
-            seen.target = target = batch[target_key].to(device)
+        if paired and reference is not None:
+            seen.target = target = reference.to(device)
             seen.l1.append(l1_of(images, target).cpu())
             seen.psnr.append(psnr_of(images, target).cpu())
             seen.ssim.append(ssim_of(images, target).cpu())

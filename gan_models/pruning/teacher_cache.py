@@ -12,10 +12,10 @@ LIMIT_BYTES = 256_000_000
 
 
 class TeacherImages:
-    """The teacher's images; those made from images are kept, the oldest dropped first.
+    """The teacher's images; those made from images alone are kept, the oldest dropped first.
 
-    Latents are new at every step, so nothing is kept for them. One input goes through the teacher at a time:
-    what is kept must not depend on which inputs came together, or a resumed run would differ in the last bits.
+    Latents are new at every step, so nothing is kept for them. One example goes through the teacher at a time:
+    what is kept must not depend on which examples came together, or a resumed run would differ in the last bits.
 
     Args:
         teacher: In eval mode, on the inputs' device.
@@ -28,19 +28,19 @@ class TeacherImages:
         self._bytes = 0
         self.computed = 0
 
-    def __call__(self, inputs: Tensor) -> Tensor:
+    def __call__(self, *inputs: Tensor) -> Tensor:
         """Images [N, C', H', W'] without gradient of inputs [N, ...]."""
         with torch.no_grad():
-            if inputs.dim() != 4:
-                self.computed += len(inputs)
-                return self._teacher(inputs)
-            return torch.cat([self._one(one) for one in inputs.split(1)])
+            if any(x.dim() != 4 for x in inputs):
+                self.computed += len(inputs[0])
+                return self._teacher(*inputs)
+            return torch.cat([self._one(one) for one in zip(*(x.split(1) for x in inputs), strict=True)])
 
-    def _one(self, one: Tensor) -> Tensor:
-        key = hashlib.sha256(one.cpu().contiguous().numpy().tobytes()).digest()
+    def _one(self, one: tuple[Tensor, ...]) -> Tensor:
+        key = hashlib.sha256(b"".join(x.cpu().contiguous().numpy().tobytes() for x in one)).digest()
         if key not in self._kept:
             self.computed += 1
-            self._kept[key] = made = self._teacher(one)
+            self._kept[key] = made = self._teacher(*one)
             self._bytes += made.nbytes
             while self._bytes > self._limit:
                 self._bytes -= self._kept.popitem(last=False)[1].nbytes

@@ -74,17 +74,21 @@ class PairedTask:
         channels = self.settings.input_channels + self.settings.output_channels
         return build_discriminators(self.generator_names, self.settings.discriminator, channels, seed)
 
-    def generate_input(self, batch: Batch, name: str) -> Tensor:
-        """The input image."""
-        return batch["input"]
+    def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
+        """Return the input image."""
+        return (batch["input"],)
+
+    def reference(self, batch: Batch, name: str) -> Tensor | None:
+        """Return the target: what the input should have become."""
+        return batch["target"]
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
         """G's output."""
-        return {"G": generators["G"](batch["input"])}
+        return {"G": generators["G"](*self.inputs(batch, "G"))}
 
-    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
-        """Input and image, one after the other on the channels."""
-        return torch.cat((inputs, images), dim=1)
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
+        """Return input and image, one after the other on the channels."""
+        return torch.cat((*inputs, images), dim=1)
 
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch

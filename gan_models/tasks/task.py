@@ -23,7 +23,7 @@ from ..files.settings_json import JSON, DiscriminatorSettings
 from ..networks.catalog import build
 from .catalog import TASKS
 
-Network = Callable[[Tensor], Tensor]
+Network = Callable[..., Tensor]
 Batch = Mapping[str, Tensor]
 
 
@@ -38,15 +38,19 @@ class Task(Protocol):
         """New discriminators, one a generator, weights drawn from `seed`."""
         ...
 
-    def generate_input(self, batch: Batch, name: str) -> Tensor:
-        """What generator `name` eats for this batch: the same tensor whenever it is asked."""
+    def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
+        """Return what generator `name` takes for this batch: the same tensors each time."""
+        ...
+
+    def reference(self, batch: Batch, name: str) -> Tensor | None:
+        """Return the images that generator `name` should have made of this batch, one per input; None without any."""
         ...
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
-        """Each generator's output for `generate_input`, by generator name."""
+        """Return each generator's output for its `inputs`, by generator name."""
         ...
 
-    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
         """What a discriminator is shown of images that a generator made of `inputs`."""
         ...
 
@@ -55,7 +59,7 @@ class Task(Protocol):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Weighted named terms that sum to G's loss, and what `generate` returns.
 
-        The first call of each generator is on its `generate_input`.
+        The first call of each generator is on its `inputs`.
         """
         ...
 

@@ -68,8 +68,8 @@ class UnconditionalTask:
         """One discriminator, "G"."""
         return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)
 
-    def generate_input(self, batch: Batch, name: str) -> Tensor:
-        """Latents (N, latent) of this batch's step, as many as there are images.
+    def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
+        """Return latents (N, latent) of this batch's step, as many as there are images.
 
         Raises:
             KeyError: the batch does not say its step.
@@ -78,13 +78,17 @@ class UnconditionalTask:
             raise KeyError('a batch of the unconditional task needs "step", which `batches` puts there')
         target = batch["target"]
         random = torch.Generator().manual_seed(mixed(self.seed, 30, int(batch["step"])))
-        return torch.randn(len(target), self.settings.latent, generator=random).to(target.device)
+        return (torch.randn(len(target), self.settings.latent, generator=random).to(target.device),)
+
+    def reference(self, batch: Batch, name: str) -> Tensor | None:
+        """Return nothing: no image is the one that a latent should have become."""
+        return None
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
         """G's images."""
-        return {"G": generators["G"](self.generate_input(batch, "G"))}
+        return {"G": generators["G"](*self.inputs(batch, "G"))}
 
-    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
         """The images alone."""
         return images
 

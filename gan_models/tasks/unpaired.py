@@ -95,15 +95,19 @@ class UnpairedTask:
         """One discriminator a trained direction."""
         return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)
 
-    def generate_input(self, batch: Batch, name: str) -> Tensor:
-        """Images of the domain that the generator starts from."""
-        return batch[_FROM[name]]
+    def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
+        """Return images of the domain that the generator starts from."""
+        return (batch[_FROM[name]],)
+
+    def reference(self, batch: Batch, name: str) -> Tensor | None:
+        """Return nothing: no image of the other domain belongs to an input."""
+        return None
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
         """Each generator's translation."""
-        return {name: generators[name](batch[_FROM[name]]) for name in self.generator_names}
+        return {name: generators[name](*self.inputs(batch, name)) for name in self.generator_names}
 
-    def judged(self, inputs: Tensor, images: Tensor) -> Tensor:
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
         """The images alone."""
         return images
 

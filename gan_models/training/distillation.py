@@ -42,12 +42,12 @@ def recorded(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tens
             handle.remove()
 
 
-def _features(module: nn.Module, names: Sequence[str], x: Tensor) -> dict[str, Tensor]:
-    """Outputs of the named submodules for x, in order of execution, eval mode, no gradient."""
+def _features(module: nn.Module, names: Sequence[str], inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+    """Return outputs of the named submodules for these inputs, in order of execution, eval mode, no gradient."""
     was_training = module.training
     module.eval()
     with torch.no_grad(), recorded(module, names) as outputs:
-        module(x)
+        module(*inputs)
     module.train(was_training)
     return outputs
 
@@ -58,19 +58,19 @@ class FeatureMatching(nn.Module):
     Args:
         student: the generator that is trained.
         teacher: a generator with submodules of the same names.
-        x: an input batch that layers are found and the maps fitted with.
+        inputs: a batch that layers are found and the maps fitted with.
         layers: at most so many layers; 0 are found where no channels differ, and the loss is then 0.
 
     Attributes:
         layers: names of the matched submodules, in order of execution.
     """
 
-    def __init__(self, student: nn.Module, teacher: nn.Module, x: Tensor, layers: int) -> None:
+    def __init__(self, student: nn.Module, teacher: nn.Module, inputs: tuple[Tensor, ...], layers: int) -> None:
         super().__init__()
         own = {name: module for name, module in student.named_modules() if not list(module.children())}
         others = {name for name, module in teacher.named_modules() if not list(module.children())}
         names = [name for name in own if name in others]
-        mine, theirs = _features(student, names, x), _features(teacher, names, x)
+        mine, theirs = _features(student, names, inputs), _features(teacher, names, inputs)
         found = [name for name in mine if name in theirs and _differs(mine[name], theirs[name])]
         # Norms and activations repeat what the convolution before them gave.
         convolutions = [name for name in found if isinstance(own[name], nn.modules.conv._ConvNd)]
@@ -126,7 +126,7 @@ class Distillation(nn.Module):
     Args:
         students: generators that are trained, by name.
         teachers: their teachers; may lack some names.
-        inputs: one batch of what each generator eats.
+        inputs: one batch of what each generator takes.
         output_weight: weight of |student(x) - teacher(x)|.
         feature_weight: weight of the feature loss.
         layers: at most so many matched layers a generator.
@@ -136,7 +136,7 @@ class Distillation(nn.Module):
         self,
         students: Mapping[str, nn.Module],
         teachers: Mapping[str, nn.Module],
-        inputs: Mapping[str, Tensor],
+        inputs: Mapping[str, tuple[Tensor, ...]],
         output_weight: float,
         feature_weight: float,
         layers: int,
@@ -163,7 +163,7 @@ class Distillation(nn.Module):
 
     def forward(
         self,
-        inputs: Mapping[str, Tensor],
+        inputs: Mapping[str, tuple[Tensor, ...]],
         outputs: Mapping[str, Tensor],
         features: Mapping[str, Mapping[str, Tensor]],
     ) -> dict[str, Tensor]:
@@ -177,7 +177,7 @@ class Distillation(nn.Module):
         terms: dict[str, Tensor] = {}
         for name, teacher in self._teachers.items():
             with torch.no_grad(), recorded(teacher, self._layers(name)) as theirs:
-                goal = teacher(inputs[name])
+                goal = teacher(*inputs[name])
             if self.output_weight > 0:
                 terms[f"{name}.distill_output"] = self.output_weight * l1(outputs[name], goal)
             if self._layers(name):

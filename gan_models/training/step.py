@@ -142,7 +142,7 @@ class Trainer:
         watched = self.distillation.watching()
         with _without_gradient(self.networks.discriminators), self._autocast(), watched as features:
             terms, outputs = self.task.generator_losses(self.generators, self.discriminators, batch)
-            inputs = {name: self.task.generate_input(batch, name) for name in outputs}
+            inputs = {name: self.task.inputs(batch, name) for name in outputs}
             terms = terms | self.distillation(inputs, outputs, features)
             self._g_optimiser.zero_grad(set_to_none=True)
             self._g_scaler.scale(torch.stack(list(terms.values())).sum()).backward()
@@ -180,7 +180,7 @@ class Trainer:
         distillation = Distillation(
             {name: self.generators[name] for name in wanted if _is_trained(self.generators[name])},
             {name: teacher[name] for name in wanted},
-            {name: self.task.generate_input(example, name) for name in wanted},
+            {name: self.task.inputs(example, name) for name in wanted},
             self.recipe.distill_output,
             self.recipe.distill_features,
             self.recipe.feature_layers,

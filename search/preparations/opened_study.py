@@ -31,7 +31,7 @@ from ...spaces.widths import select
 from ..config import StudyConfig
 from ..latency.predictor import OpenedProfile, latency_model, open_latency
 from ..setup.pruned_generators import Side, examples, joined, mean_quality, new_network, pruned_names, sides_of
-from .eval_images import TEST_VS_TEST, inputs_of_test, target_of
+from .eval_images import TEST_VS_TEST, inputs_of_test
 
 REAL = "real.safetensors"
 TEACHER = "teacher.json"
@@ -96,7 +96,7 @@ class Bench:
             return self._measure(model, self.names[0], full)
         return mean_quality({name: self._measure(model.get_submodule(name), name, full) for name in self.names})
 
-    def runner(self, model: nn.Module) -> Callable[[Tensor], Tensor]:
+    def runner(self, model: nn.Module) -> Callable[..., Tensor]:
         """One generator as it is measured: on the study's device, in eval mode or as upstream pix2pix tests."""
         model = model.to(self.device).eval()
         return _in_train_mode(model, self.config.seed) if self.config.teacher_train_mode else model
@@ -104,7 +104,7 @@ class Bench:
     def _measure(self, model: nn.Module, name: str, full: bool) -> list[Measurement]:
         return self.measure_calls(self.runner(model), name, full=full)
 
-    def measure_calls(self, generate: Callable[[Tensor], Tensor], name: str, *, full: bool) -> list[Measurement]:
+    def measure_calls(self, generate: Callable[..., Tensor], name: str, *, full: bool) -> list[Measurement]:
         """As `measure`, of whatever does what the generator `name` does.
 
         Args:
@@ -114,7 +114,7 @@ class Bench:
         """
         task = self.task()
         batches = (
-            {"input": task.generate_input(batch, name), "target": target_of(batch, name)}
+            (task.inputs(batch, name), task.reference(batch, name))
             for batch in inputs_of_test(self.test_data, name, self.config.n_eval)
         )
         return measure_quality(
@@ -131,14 +131,14 @@ class Bench:
         )
 
 
-def _in_train_mode(model: nn.Module, seed: int) -> Callable[[Tensor], Tensor]:
+def _in_train_mode(model: nn.Module, seed: int) -> Callable[..., Tensor]:
     """As upstream pix2pix tests: dropout on, BatchNorm with the batch's statistics; its own statistics kept."""
 
-    def generate(x: Tensor) -> Tensor:
+    def generate(*inputs: Tensor) -> Tensor:
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            images = model.train()(x)
+            images = model.train()(*inputs)
         model.eval()
         for name, buffer in model.named_buffers():
             buffer.copy_(buffers[name])

@@ -18,12 +18,12 @@ QUANTISATION = "quantisation.json"
 CALIBRATION_BATCHES = 8
 
 
-def training_inputs(bench: Bench, name: str, seed: int) -> Iterator[Tensor]:
-    """Batches of training data as generator `name` eats them, to calibrate with: eight of them."""
+def training_inputs(bench: Bench, name: str, seed: int) -> Iterator[tuple[Tensor, ...]]:
+    """Yield inputs of generator `name` from eight batches of training data, to calibrate with."""
     task, source = bench.task(), batches(bench.train_data, bench.config.recipe.batch_size, mixed(seed, 60))
     try:
         for batch in islice(source, CALIBRATION_BATCHES):
-            yield task.generate_input(batch, name).to(bench.device)
+            yield tuple(x.to(bench.device) for x in task.inputs(batch, name))
     finally:
         source.close()
 

@@ -175,10 +175,10 @@ def measure_parity(folder: Path, model: nn.Module, reloaded: nn.Module, shape: t
     return Parity(again, onnx, scale, sum(BATCHES), TOLERANCE)
 
 
-def outputs_of(model: nn.Module, x: Tensor) -> Tensor:
-    """Outputs in eval mode, without gradients."""
+def outputs_of(model: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return outputs in eval mode, without gradients."""
     with torch.no_grad():
-        return model.eval()(x)
+        return model.eval()(*inputs)
 
 
 def load_bundle(path: str | Path, catalog_only: bool = False) -> nn.Module:

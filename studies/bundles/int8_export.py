@@ -78,7 +78,7 @@ class Int8Exports:
 
 
 def _measure(bench: Bench, name: str) -> Callable[[Generate], list[Measurement]]:
-    return lambda generate: bench.measure_calls(lambda x: generate(x).to(bench.device), name, full=True)
+    return lambda generate: bench.measure_calls(lambda *inputs: generate(*inputs).to(bench.device), name, full=True)
 
 
 def bits_notes(quantised: Quantisation | None) -> tuple[str, ...]:

@@ -259,9 +259,9 @@ def output_features(generate: Generate, inputs: Inputs, encoder: Encoder, device
 
     def images() -> Iterator[Tensor]:
         done = 0
-        for batch in inputs.batches():
+        for batch, _ in inputs.batches():
             with torch.no_grad():
-                made = generate(batch["input"].to(device)).float()
+                made = generate(*(x.to(device) for x in batch)).float()
             check_finite(made, done, "generator's output")
             done += len(made)
             yield made

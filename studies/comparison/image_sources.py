@@ -25,7 +25,7 @@ from ...gan_models.tasks.task import make_task
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import PROTOCOLS
-from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test, target_of
+from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test
 from ...search.preparations.opened_study import Bench, open_bench
 from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
 from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator
@@ -33,7 +33,7 @@ from ..bundles.trial_weights import full_network, located, teacher_artifact, tri
 TRIAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+|teacher)")
 ACCEPTED = "give a folder of images, an .npz of statistics, a bundle of `ganprune export`, or a trial as STUDY:NUMBER"
 
-Generate = Callable[[Tensor], Tensor]
+Generate = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Inputs:
     """What generators are fed, and the real images that their outputs are compared with.
 
     Attributes:
-        batches: Opens {"input", "target"} batches; `target` is of the real images' domain.
+        batches: Opens batches of inputs, with their references if there are any.
         real: Features of the protocol's real images.
         paired: Each input has its own target.
         protocol: Its name.
@@ -71,11 +71,11 @@ class InputBatches:
     network: str
     limit: int
 
-    def __call__(self) -> Iterator[dict[str, Tensor]]:
-        """{"input" (n, ...), "target" (n, 3, H, W)}, in order."""
+    def __call__(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor | None]]:
+        """Yield the inputs (n, ...) and their reference (n, 3, H, W) or None, in order."""
         task = make_task(self.task, dict(self.settings), self.seed)
         for batch in inputs_of_test(self.images, self.network, self.limit):
-            yield {"input": task.generate_input(batch, self.network), "target": target_of(batch, self.network)}
+            yield task.inputs(batch, self.network), task.reference(batch, self.network)
 
 
 def kind_of(source: str) -> str:
@@ -211,7 +211,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
 def check_eats(bundle: str, batches: InputBatches) -> None:
     """Raises ValueError where a bundle's generator is not fed what others are."""
     architecture = read_architecture(Path(bundle).expanduser())
-    shape = tuple(next(batches())["input"].shape[1:])
+    shape = tuple(next(batches())[0][0].shape[1:])
     theirs, ours = (architecture.task, architecture.network, architecture.input_shape), (batches.task, batches.network)
     if theirs != (*ours, shape):
         raise UserError(

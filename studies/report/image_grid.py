@@ -131,28 +131,28 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
     return [items[i] for i in places]
 
 
-def _inputs(bench: Bench, name: str, rows: int) -> tuple[Tensor, list[Column]]:
+def _inputs(bench: Bench, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column]]:
     """What the generator eats, [rows, ...], and the columns that show it: input and target where there are any."""
     task = bench.task()
     count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
     wanted = np.unique(np.linspace(0, count - 1, max(1, min(rows, count))).round().astype(int)).tolist()
-    picked: list[Tensor] = []
+    picked: list[tuple[Tensor, ...]] = []
     targets: list[Tensor] = []
     for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
         places = [i - step * EVAL_BATCH for i in wanted if step * EVAL_BATCH <= i < (step + 1) * EVAL_BATCH]
         if places:
-            picked.append(task.generate_input(batch, name)[places])
+            picked.append(tuple(x[places] for x in task.inputs(batch, name)))
             targets += [batch["target"][i] for i in places] if "target" in batch else []
-    inputs = torch.cat(picked)
+    inputs = tuple(torch.cat(part) for part in zip(*picked, strict=True))
     label = "input" if len(bench.names) == 1 else f"input of {name}"
-    columns = [Column(label, tuple(inputs))] if inputs.dim() == 4 else []
+    columns = [Column(label, tuple(inputs[0]))] if inputs[0].dim() == 4 else []
     if targets and task.name == "paired":
         columns.append(Column("target", tuple(targets)))
     return inputs, columns
 
 
-def _made(bench: Bench, model: nn.Module, inputs: Tensor) -> tuple[Tensor, ...]:
-    return tuple(outputs_of(model.to(bench.device), inputs.to(bench.device)).cpu())
+def _made(bench: Bench, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu())
 
 
 def _teacher_label(outcome: Outcome) -> str:

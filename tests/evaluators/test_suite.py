@@ -23,7 +23,7 @@ def data():
 
 
 def batches(data, size=16):
-    return [{"input": a, "target": b} for a, b in zip(*(part.split(size) for part in data), strict=True)]
+    return [((a,), b) for a, b in zip(*(part.split(size) for part in data), strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_deterministic_and_batch_free(encoder, data, real):
 def test_perfect_generator(encoder, data, real):
     """A generator that returns the targets is at 0; its infinite PSNR is absent with a reason, not a number."""
     answers = iter(batches(data))
-    found = measure_quality(lambda _x: next(answers)["target"], batches(data), encoder, real, paired=True)
+    found = measure_quality(lambda _x: next(answers)[1], batches(data), encoder, real, paired=True)
     assert found[0].value == pytest.approx(0, abs=1e-3)
     assert found[1].value == 0
     assert "equal" in (found[2].reason or "")
@@ -87,10 +87,9 @@ def test_unpaired_and_latents(encoder, real):
     weights = torch.randn(8, 3 * 32 * 32, generator=torch.Generator().manual_seed(0))
     found = measure_quality(
         lambda z: torch.tanh(z @ weights).view(-1, 3, 32, 32),
-        ({"z": torch.randn(10, 8, generator=torch.Generator().manual_seed(i))} for i in range(3)),
+        ((((torch.randn(10, 8, generator=torch.Generator().manual_seed(i)),), None)) for i in range(3)),
         encoder,
         real,
-        input_key="z",
         details=False,
         interval=False,
     )
@@ -130,6 +129,14 @@ def test_modules_run_in_eval_mode_and_keep_their_modes(encoder, data, real):
     assert [m.training for m in model] == [True, False, True]
 
 
+def test_a_generator_is_called_with_each_of_its_inputs(encoder, data, real):
+    """Two inputs of a batch are two arguments; what is measured is what one input of their mixture gives."""
+    pairs = [((a, b), None) for (a,), b in batches(data)]
+    found = measure_quality(lambda a, b: (a + b) / 2, pairs, encoder, real, details=False, interval=False)
+    mixed = [(((a + b) / 2,), None) for (a, b), _ in pairs]
+    assert found == measure_quality(lambda x: x, mixed, encoder, real, details=False, interval=False)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_not_finite_output(encoder, data, real, value):
     """NaN or infinity in the output is an error that names the image, whatever else is measured."""
@@ -144,9 +151,9 @@ def test_not_finite_output(encoder, data, real, value):
 
 
 def test_bad_input_is_named(encoder, data, real):
-    """A missing key, features of another encoder, targets of another number and no data are one-line errors."""
-    with pytest.raises(KeyError, match="input, target"):
-        measure_quality(blend, batches(data), encoder, real, input_key="A")
+    """A missing reference, features of another encoder, targets of another number and no data are one-line errors."""
+    with pytest.raises(ValueError, match="references"):
+        measure_quality(blend, [(inputs, None) for inputs, _ in batches(data)], encoder, real, paired=True)
     with pytest.raises(ValueError, match="same encoder"):
         measure_quality(blend, batches(data), encoder, real[:, :5])
     with pytest.raises(ValueError, match="40 outputs and features of 39"):

@@ -74,7 +74,7 @@ def test_an_interrupted_quantised_training_goes_on_bit_for_bit(case, stop, tmp_p
         task = task_named(case)
         networks = networks_for(task, seed)
         generator = networks.generators["G"]
-        x = task.generate_input(
+        x = task.inputs(
             {k: torch.stack([e[k] for e in data_for(case)[:3]]) for k in data_for(case)[0]} | {"step": torch.tensor(0)},
             "G",
         )

@@ -178,7 +178,7 @@ class Collaboration:
         heard = None if listened is None else self._heard(listened[1])
         logits, summary = self.generator.agent(heard)
         fake = gated_call(
-            self.stage.teacher, self.generator.player.groups, self.generator.gates(logits, noise=True), inputs
+            self.stage.teacher, self.generator.player.groups, self.generator.gates(logits, noise=True), *inputs
         )
         adversarial = self.settings["density"] in ("adversarial", "both")
         judge_gates = None
@@ -217,7 +217,7 @@ class Collaboration:
         values |= {name: term.detach() for name, term in terms.items()}
         return values | {"share": share, "share_wanted": target, "multiplier": self.generator.weight}
 
-    def _neighbourhoods(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _neighbourhoods(self) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor, tuple[Tensor, ...]]:
         """The original's samples, their inputs, features and kernel widths of the centres, and D's conditions."""
         stage, manifold = self.stage, self.stage.manifold
         k = min(int(self.settings["k"]), manifold.neighbours.shape[1])
@@ -228,15 +228,17 @@ class Collaboration:
         inputs = stage.samples.inputs(manifold.entries[drawn].tolist())
         condition = inputs
         with torch.no_grad():
-            real = stage.teacher(inputs)
+            real = stage.teacher(*inputs)
             if self.settings["condition"] == "centre":
-                shown = stage.teacher(stage.samples.inputs(manifold.entries[centres].tolist()))
+                shown = stage.teacher(*stage.samples.inputs(manifold.entries[centres].tolist()))
                 shown = shown.repeat_interleave(n_drawn, 0)
-                condition = shown if shown.shape == inputs.shape else inputs
+                condition = (shown, *inputs[1:]) if shown.shape == inputs[0].shape else inputs
         widths = torch.tensor([manifold.bandwidth(c, k) for c in centres])
         return real, inputs, manifold.features[centres].to(self.device), widths.to(self.device), condition
 
-    def _scores(self, judge_gates: Mapping[str, Tensor] | None, condition: Tensor, images: Tensor) -> Tensor:
+    def _scores(
+        self, judge_gates: Mapping[str, Tensor] | None, condition: tuple[Tensor, ...], images: Tensor
+    ) -> Tensor:
         shown = self.stage.task.judged(condition, images)
         if judge_gates is None or self.discriminator is None:
             return self.stage.judge(shown)

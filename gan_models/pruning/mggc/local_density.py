@@ -65,7 +65,7 @@ def discriminator_features(task: Task, judge: nn.Module) -> Encode:
     """
     weighted = [module for module in judge.modules() if isinstance(getattr(module, "weight", None), Tensor)]
 
-    def encode(inputs: Tensor, images: Tensor) -> Tensor:
+    def encode(inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
         read: list[Tensor] = []
         handles = [module.register_forward_pre_hook(lambda _, given: read.append(given[0])) for module in weighted]
         try:

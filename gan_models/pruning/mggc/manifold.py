@@ -27,8 +27,8 @@ from ...files.errors import UserError
 from ...files.settings_json import settings_json
 from ...tasks.task import Task
 
-# Inputs and images they became [n, ...] -> features [n, d], of unit length.
-Encode = Callable[[Tensor, Tensor], Tensor]
+# Inputs, and the images they became [n, ...] -> features [n, d], of unit length.
+Encode = Callable[[tuple[Tensor, ...], Tensor], Tensor]
 
 MOST_SAMPLES = 10_000
 MOST_NEIGHBOURS = 50  # IC-GAN's largest neighbourhood
@@ -72,13 +72,13 @@ class Samples:
     def __init__(self, task: Task, name: str, data: Any, device: torch.device) -> None:
         self.task, self.name, self.data, self.device = task, name, data, device
 
-    def inputs(self, entries: Iterable[int]) -> Tensor:
-        """What the generator eats for these entries [n, ...]: each is a batch of its own, numbered by the entry."""
+    def inputs(self, entries: Iterable[int]) -> tuple[Tensor, ...]:
+        """Return the inputs [n, ...] for these entries: each entry is a batch of its own, numbered by the entry."""
         parts = []
         for entry in entries:
             batch = default_collate([self.data[entry]]) | {"step": torch.tensor(entry)}
-            parts.append(self.task.generate_input(batch, self.name))
-        return torch.cat(parts).to(self.device)
+            parts.append(self.task.inputs(batch, self.name))
+        return tuple(torch.cat(part).to(self.device) for part in zip(*parts, strict=True))
 
 
 def nearest(features_Nd: Tensor, k: int, rows: int = _ROWS) -> tuple[Tensor, Tensor]:
@@ -164,7 +164,7 @@ def unit(features: Tensor) -> Tensor:
 def _features(teacher: nn.Module, samples: Samples, encode: Encode, entries: Tensor) -> Tensor:
     with torch.no_grad():
         inputs = samples.inputs(entries.tolist())
-        return encode(inputs, teacher(inputs))
+        return encode(inputs, teacher(*inputs))
 
 
 def _key(teacher: nn.Module, samples: Samples, encode: Encode, entries: Tensor) -> str:
@@ -188,7 +188,7 @@ def _key(teacher: nn.Module, samples: Samples, encode: Encode, entries: Tensor) 
     # Whatever the encoder is, its answer on two fixed pictures tells it from another one.
     with torch.no_grad():
         inputs = samples.inputs(entries[:2].tolist())
-        add(inputs)
-        noise = torch.rand(teacher(inputs).shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        add(*inputs)
+        noise = torch.rand(teacher(*inputs).shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
         add((encode(inputs, noise.to(samples.device)) * 1e4).round())
     return digest.hexdigest()[:24]

@@ -127,7 +127,7 @@ def _discriminator_player(job: PruneJob, stage: Stage) -> tuple[Player | None, s
         return None, "left whole: prune_discriminator is off"
     with torch.no_grad():
         inputs = stage.samples.inputs([0])
-        shown = job.task.judged(inputs, stage.teacher(inputs)).cpu()
+        shown = job.task.judged(inputs, stage.teacher(*inputs)).cpu()
     judge = job.discriminators[job.name]
     try:
         groups = find_groups(copy_network(judge).cpu(), shown)

@@ -155,16 +155,16 @@ class SlimmingPhase:
 
     def _taught(self, batch: Batch) -> Batch:
         """The batch whose real images are the teacher's."""
-        self._reals = self._teacher(self._task.generate_input(batch, self._job.name))
+        self._reals = self._teacher(*self._task.inputs(batch, self._job.name))
         return self._task.with_reals(batch, self._job.name, self._reals)
 
-    def _student(self, x: Tensor) -> Tensor:
+    def _student(self, *inputs: Tensor) -> Tensor:
         """The network under its scales, quantised where that is asked for."""
         tensors = self._sites.tensors(self._model, self.scales)
         with masked_norms(self._model, self._job.groups, self._sites.gates(self.scales.detach())):
             if self._quant is not None:
-                return quantised_call(self._model, (x,), self._quant, tensors)
-            return functional_call(self._model, tensors, (x,))
+                return quantised_call(self._model, inputs, self._quant, tensors)
+            return functional_call(self._model, tensors, inputs)
 
     def _generator_step(self, loss: Tensor) -> None:
         """Adam on the weights; the scales' gradient is left in `scales.grad`."""
@@ -181,12 +181,12 @@ class SlimmingPhase:
             return {}
         return norm_sites(copy_network(job.model).cpu(), job.groups, self._example())
 
-    def _example(self) -> Tensor:
+    def _example(self) -> tuple[Tensor, ...]:
         source = batches(self._job.data, max(2, self._recipe.batch_size), mixed(self._job.seed, 60))
         with torch.random.fork_rng(devices=[]):
             batch = next(source)
         source.close()
-        return self._task.generate_input(batch, self._job.name)
+        return self._task.inputs(batch, self._job.name)
 
     def finished(self, done: int) -> bool:
         """Never early."""

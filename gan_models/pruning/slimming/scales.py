@@ -103,7 +103,7 @@ def _exact(groups: ChannelGroups) -> ChannelGroups:
     return ChannelGroups(**{**vars(groups), "gates": tuple(gate for gate in groups.gates if not gate[1])})
 
 
-def norm_sites(model: nn.Module, groups: ChannelGroups, example: Tensor) -> dict[str, str]:
+def norm_sites(model: nn.Module, groups: ChannelGroups, example: tuple[Tensor, ...]) -> dict[str, str]:
     """Groups whose scale can be the weight of a norm: group name -> parameter name.
 
     Such a group has one layer that writes it and one affine norm per channel behind that; and with scale and
@@ -113,7 +113,7 @@ def norm_sites(model: nn.Module, groups: ChannelGroups, example: Tensor) -> dict
     Args:
         model: The network; not changed.
         groups: Its groups.
-        example: Two or more inputs, to compare the two with.
+        example: A batch of two or more, to compare the two with.
     """
     found = {}
     for group in groups.groups:
@@ -138,7 +138,7 @@ def _is_affine(module: nn.Module) -> bool:
     return isinstance(module, _PER_CHANNEL) and isinstance(module.weight, nn.Parameter)
 
 
-def _cuts_alike(model: nn.Module, groups: ChannelGroups, norms: Mapping[str, str], example: Tensor) -> bool:
+def _cuts_alike(model: nn.Module, groups: ChannelGroups, norms: Mapping[str, str], example: tuple[Tensor, ...]) -> bool:
     quiet = copy_network(model).eval()
     own = dict(quiet.named_parameters()) | dict(quiet.named_buffers())
     gates = plan_gates(groups, groups.full_plan(), next(quiet.parameters()))
@@ -148,6 +148,6 @@ def _cuts_alike(model: nn.Module, groups: ChannelGroups, norms: Mapping[str, str
         for name in (weight, f"{weight.removesuffix('weight')}bias"):
             silenced[name] = own[name] * gates[group]
     with torch.no_grad():
-        expected = gated_call(quiet, groups, gates, example)
-        given = functional_call(quiet, silenced, (example,))
+        expected = gated_call(quiet, groups, gates, *example)
+        given = functional_call(quiet, silenced, example)
     return float((given - expected).abs().max()) <= _SAME * max(1.0, float(expected.abs().max()))

@@ -97,7 +97,7 @@ def test_scales_in_norms_are_the_norms_own_weights():
     groups = find_groups(model, torch.empty(1, 3, 16, 16), {TRUNK: "the published form leaves it whole"})
     model.double()
     x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
-    sites = Scales(groups, norm_sites(model, groups, x))
+    sites = Scales(groups, norm_sites(model, groups, (x,)))
     assert set(sites.norms) == set(groups.names)
     start = sites.start(model)
     assert torch.equal(start[:4].double(), dict(model.named_parameters())["model.2.weight"].detach().float().double())
@@ -115,17 +115,17 @@ def test_a_norm_is_a_site_only_where_silencing_it_is_cutting():
     model = PreNorm()
     before = copy.deepcopy(model.state_dict())
     groups = find_groups(model, torch.empty(1, 3, 8, 8))
-    assert norm_sites(model, groups, torch.randn(2, 3, 8, 8)) == {"c": "norm_c.weight"}
+    assert norm_sites(model, groups, (torch.randn(2, 3, 8, 8),)) == {"c": "norm_c.weight"}
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     plain = build("resnet", {"ngf": 4, "n_blocks": 1})
-    assert norm_sites(plain, find_groups(plain, torch.empty(1, 3, 16, 16)), torch.randn(2, 3, 16, 16)) == {}
+    assert norm_sites(plain, find_groups(plain, torch.empty(1, 3, 16, 16)), (torch.randn(2, 3, 16, 16),)) == {}
 
 
 def test_gan_slimmings_own_setting_has_its_layers_scales_and_costs():
     """13 layers, 2,688 scales in norms, the trunk whole; both published width lists cost what they must."""
     small = build("resnet_9blocks", {"ngf": 2, "affine": "prunable"})
     groups = find_groups(small, torch.empty(1, 3, 16, 16), {TRUNK: "the published form leaves it whole"})
-    assert len(norm_sites(small, groups, torch.randn(2, 3, 16, 16))) == 13
+    assert len(norm_sites(small, groups, (torch.randn(2, 3, 16, 16),))) == 13
     with torch.device("meta"):
         model = build("resnet_9blocks", {"affine": "prunable"})
     groups = find_groups(model, torch.empty(1, 3, 256, 256), {TRUNK: "the published form leaves it whole"})

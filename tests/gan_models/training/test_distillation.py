@@ -29,9 +29,9 @@ def test_layers_are_those_whose_channels_differ():
     """Only the convolution that lost channels is matched; an equal network has none and no loss."""
     torch.manual_seed(0)
     teacher = Translator(4)
-    matching = FeatureMatching(narrowed(teacher, [0, 2]), teacher, images(), layers=4)
+    matching = FeatureMatching(narrowed(teacher, [0, 2]), teacher, (images(),), layers=4)
     assert matching.layers == ("first",)
-    equal = FeatureMatching(teacher, Translator(4), images(), layers=4)
+    equal = FeatureMatching(teacher, Translator(4), (images(),), layers=4)
     assert equal.layers == ()
     assert float(equal({}, {})) == 0
 
@@ -43,7 +43,7 @@ def test_at_most_so_many_layers_evenly_spaced():
         convs = [nn.Conv2d(3 if i == 0 else width, width, 1) for i in range(9)]
         return nn.Sequential(*convs, nn.Conv2d(width, 3, 1))
 
-    matching = FeatureMatching(chain(2), chain(4), images(), layers=3)
+    matching = FeatureMatching(chain(2), chain(4), (images(),), layers=3)
     assert matching.layers == ("1", "4", "7")
 
 
@@ -51,7 +51,7 @@ def test_networks_without_convolutions_are_matched_elsewhere():
     """Where no convolution's channels differ, other modules' outputs of the same size are matched."""
     torch.manual_seed(0)
     z = torch.randn(5, 6)
-    matching = FeatureMatching(Decoder(2), Decoder(4), z, layers=4)
+    matching = FeatureMatching(Decoder(2), Decoder(4), (z,), layers=4)
     assert matching.layers == ("norm",)
 
 
@@ -62,7 +62,7 @@ def test_maps_start_at_the_least_squares_solution():
     x = images()
     for kept, exact in (([0, 1, 2], [0, 1, 2]), ([3, 1], [1, 3])):
         student = narrowed(teacher, kept).eval()
-        matching = FeatureMatching(student, teacher, x, layers=4)
+        matching = FeatureMatching(student, teacher, (x,), layers=4)
         with recorded(student, matching.layers) as mine, recorded(teacher, matching.layers) as theirs:
             student(x), teacher(x)
         error = (matching.maps[0](mine["first"]) - theirs["first"]).square().mean((0, 2, 3))
@@ -75,7 +75,7 @@ def test_finding_layers_changes_nothing():
     """Hooks are gone afterwards, the mode and the running statistics are as before."""
     teacher, student = Translator(4), Translator(2).train()
     before = {key: value.clone() for key, value in student.state_dict().items()}
-    FeatureMatching(student, teacher, images(), layers=4)
+    FeatureMatching(student, teacher, (images(),), layers=4)
     assert student.training
     assert all(torch.equal(before[key], value) for key, value in student.state_dict().items())
     assert not any(module._forward_hooks for net in (student, teacher) for module in net.modules())
@@ -96,10 +96,10 @@ def test_terms_are_weighted_and_the_teacher_gets_no_gradient():
     torch.manual_seed(0)
     teacher, student = Translator(4).eval(), Translator(2).eval()
     x = images()
-    distillation = Distillation({"G": student}, {"G": teacher}, {"G": x}, 3.0, 2.0, 4)
+    distillation = Distillation({"G": student}, {"G": teacher}, {"G": (x,)}, 3.0, 2.0, 4)
     with distillation.watching() as features:
         outputs = {"G": student(x)}
-    terms = distillation({"G": x}, outputs, features)
+    terms = distillation({"G": (x,)}, outputs, features)
     expected = 3 * (outputs["G"] - teacher(x)).abs().mean()
     assert torch.allclose(terms["G.distill_output"], expected)
     with recorded(student, ["first", "middle.2"]) as mine, recorded(teacher, ["first", "middle.2"]) as theirs:

@@ -27,7 +27,7 @@ class TestEveryTask:
         changed = [key for key in batch if not torch.equal(batch[key], other[key])]
         assert len(changed) == 1
         assert torch.equal(other[changed[0]], images)
-        assert torch.equal(task.generate_input(batch, which), task.generate_input(other, which))
+        assert torch.equal(*task.inputs(batch, which), *task.inputs(other, which))
         seen = []
 
         class Judge(torch.nn.Module):
@@ -83,8 +83,8 @@ class TestEveryTask:
         source = batches(data_for(name), 3, 0)
         one, two = next(source), next(source)
         key = task.generator_names[0]
-        assert torch.equal(task.generate_input(one, key), task.generate_input(one, key))
-        assert not torch.equal(task.generate_input(one, key), task.generate_input(two, key))
+        assert torch.equal(*task.inputs(one, key), *task.inputs(one, key))
+        assert not torch.equal(*task.inputs(one, key), *task.inputs(two, key))
 
     def test_settings_survive_json(self, name):
         """The settings go through JSON text and give the same settings; unknown ones are named."""
@@ -164,14 +164,14 @@ def test_latents_are_standard_normal_and_follow_the_seed():
     settings = SETTINGS["unconditional"] | {"latent": 50}
     one, same, other = (make_task("unconditional", settings, seed) for seed in (1, 1, 2))
     batch = {"target": torch.zeros(400, 3, 8, 8), "step": torch.tensor(7)}
-    latents = one.generate_input(batch, "G")
+    (latents,) = one.inputs(batch, "G")
     assert latents.shape == (400, 50)
     assert abs(float(latents.mean())) < 0.03
     assert abs(float(latents.std()) - 1) < 0.03
-    assert torch.equal(latents, same.generate_input(batch, "G"))
-    assert not torch.equal(latents, other.generate_input(batch, "G"))
+    assert torch.equal(latents, *same.inputs(batch, "G"))
+    assert not torch.equal(latents, *other.inputs(batch, "G"))
     with pytest.raises(KeyError, match="step"):
-        one.generate_input({"target": batch["target"]}, "G")
+        one.inputs({"target": batch["target"]}, "G")
 
 
 def test_sngan_by_hand():
