@@ -19,6 +19,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from search_quality import opened
@@ -62,7 +63,7 @@ def measured(share: float, steps: int, seed: int, out: Path) -> list[Row]:
         job = PruneJob(
             bench.generators["G"], "G", bench.groups, target, None, settings, seed, steps=steps, device=bench.device,
             task=bench.task(), data=bench.train_data, generators=bench.generators,
-            discriminators=bench.discriminators, recipe=bench.config.recipe.to_json(), encoder=bench.encoder,
+            discriminators=bench.discriminators, recipe=to_json(bench.config.recipe), encoder=bench.encoder,
             shared=out / "teacher" / "shared",
         )  # fmt: skip
         row = Row(variant, dict(make_method("mggc").prune(job).record["path"]))

@@ -13,6 +13,7 @@ import time
 from statistics import median
 
 import torch
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import copy_network
 from ganprune.gan_models.networks.catalog import build
@@ -44,7 +45,7 @@ def measured(model: str, ngf: int, size: int, embedding: int, steps: int, device
     job = PruneJob(
         network, "G", groups, Target("macs", 0.25 * groups.form.dense()), None,
         method_spec("coronet").defaults() | {"embedding": embedding}, 0, steps=10**6, device=device, task=task,
-        data=data, generators={"G": network}, discriminators=judges, recipe=recipe.to_json(),
+        data=data, generators={"G": network}, discriminators=judges, recipe=to_json(recipe),
     )  # fmt: skip
     plain = Trainer(
         task, Networks(nn.ModuleDict({"G": copy_network(network).requires_grad_(True)}), copy_network(judges)), recipe,  # type: ignore[arg-type]

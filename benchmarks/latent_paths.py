@@ -14,6 +14,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
@@ -32,7 +33,7 @@ def job_of(out: Path, share: float, steps: int, seed: int, settings: dict[str, A
         target=Target("macs", share * bench.groups.form.dense()), widths=None,
         settings=method_spec("coronet").defaults() | settings, seed=seed, steps=steps, device=bench.device,
         task=bench.task(), data=bench.train_data, generators=bench.generators, discriminators=bench.discriminators,
-        recipe=bench.config.recipe.to_json(),
+        recipe=to_json(bench.config.recipe),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ..evaluators.quality.collapse import HealthLimits
 from ..gan_models.data.spec import BUILTIN_TASKS, DIRECTIONS, DataSpec
 from ..gan_models.files.errors import UserError
-from ..gan_models.files.settings_json import read_settings, settings_json
+from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.networks.catalog import NETWORKS, parse_input_shape
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS, QuantSettings
@@ -271,9 +271,8 @@ class StudyConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        for name in ("teacher_recipe", "recipe", "quantisation"):
-            data[name] = settings_json(data[name])
-        data["health"] = self.health.to_json()
+        for name in ("teacher_recipe", "recipe", "quantisation", "health"):
+            data[name] = to_json(data[name])
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
     @classmethod
@@ -286,11 +285,13 @@ class StudyConfig:
         values = dict(data)
         for name, own in (("teacher_recipe", {}), ("recipe", {"distill_output": DISTILL})):
             if isinstance(values.get(name), Mapping):
-                values[name] = read_settings(Recipe, own | dict(values[name]))
+                values[name] = from_json(Recipe, own | dict(values[name]), name)
         if isinstance(values.get("health"), Mapping):
-            values["health"] = HealthLimits.from_json(values["health"])
+            values["health"] = from_json(HealthLimits, values["health"], "health")
         if isinstance(values.get("quantisation"), Mapping):
-            values["quantisation"] = QuantSettings.from_json({"per_channel": True} | dict(values["quantisation"]))
+            values["quantisation"] = from_json(
+                QuantSettings, {"per_channel": True} | dict(values["quantisation"]), "quantisation"
+            )
         if isinstance(values.get("input_shape"), str):
             values["input_shape"] = parse_input_shape(values["input_shape"])
         try:

@@ -7,10 +7,7 @@ picture, loses the first long before a distance on few images says so.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...gan_models.files.errors import UserError
 
@@ -43,18 +40,6 @@ class Health:
     def of_teacher(self) -> float:
         """Diversity as a share of the teacher's; 1 where the teacher has none."""
         return self.diversity / self.teacher_diversity if self.teacher_diversity > 0 else 1.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Health:
-        """What `to_json` wrote. Raises ValueError where it is another record."""
-        try:
-            return cls(**record)
-        except TypeError as error:
-            raise ValueError(f"this is no health record: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -92,19 +77,6 @@ class HealthLimits:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise UserError(f"health {name}={value!r} is no share; use 0 to 1")
-
-    def to_json(self) -> dict[str, float]:
-        """Plain JSON."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> HealthLimits:
-        """What `to_json` wrote; what is left out takes its default. Raises ValueError on an unknown name."""
-        allowed = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(record) - set(allowed))
-        if unknown:
-            raise UserError(f"health has no setting {unknown[0]!r}; allowed are {', '.join(allowed)}")
-        return cls(**record)
 
     def looks(self, steps: int) -> tuple[int, ...]:
         """Steps at which to look, of a training of `steps` steps; the last step is none of them."""

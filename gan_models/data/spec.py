@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..files.errors import UserError
-from ..files.settings_json import JSON, read_settings, settings_json
 
 SPLITS = ("train", "val", "test")
 # The tasks that each built-in set can serve, its own first.
@@ -69,12 +67,3 @@ class DataSpec:
             if self.task not in BUILTIN_TASKS[self.source]:
                 allowed = " or ".join(BUILTIN_TASKS[self.source])
                 raise UserError(f"{self.source} serves the task {allowed}, not {self.task}; change --task or --data")
-
-    def to_json(self) -> dict[str, JSON]:
-        """The spec as plain JSON values."""
-        return settings_json(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, JSON]) -> DataSpec:
-        """The spec that `to_json` wrote; ValueError on unknown fields."""
-        return read_settings(cls, data)

@@ -78,7 +78,8 @@ def from_json(cls: type[Value], data: Any, where: str = "") -> Value:
 def _validator(cls: Any) -> Any:
     """Return the validator of a type, strict but for what JSON cannot say.
 
-    JSON has no tuples, no keys but texts, and no NaN: these alone are converted. A list around the class lets one
+    JSON has no tuples, no keys but texts, and no NaN: these alone are converted. A whole number stays one in a field of
+    type float: what is written again is what was read, and has the same hash. A list around the class lets one
     configuration reach each dataclass below it.
     """
     from pydantic import ConfigDict, TypeAdapter
@@ -90,6 +91,7 @@ def _validator(cls: Any) -> Any:
     return SchemaValidator(_relaxed(schema))
 
 
+_NOT_FINITE = ("nan", "inf", "-inf")
 _CONVERTED = ("dataclass", "tuple", "float", "dict", "list", "set", "frozenset", "generator")
 
 
@@ -102,7 +104,21 @@ def _relaxed(schema: Any, key: bool = False) -> Any:
     relaxed = {name: _relaxed(item, key=name == "keys_schema") for name, item in schema.items()}
     if relaxed.get("type") in _CONVERTED or (key and relaxed.get("type") == "int"):
         relaxed["strict"] = False
+    if relaxed.get("type") == "float" and not key:
+        from pydantic_core.core_schema import no_info_wrap_validator_function
+
+        return no_info_wrap_validator_function(_number, relaxed)
     return relaxed
+
+
+def _number(value: Any, convert: Any) -> Any:
+    """Return a number of a field of type float: whole numbers as they are, `nan` and infinities from their texts."""
+    if isinstance(value, bool) or (isinstance(value, str) and value not in _NOT_FINITE):
+        from pydantic_core import PydanticKnownError
+
+        raise PydanticKnownError("float_type")
+    number = convert(value)
+    return value if isinstance(value, int) else number
 
 
 def _one_line(cls: Any, error: Any, where: str) -> str:

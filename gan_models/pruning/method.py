@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from ..costs.cost_form import CostModel
-    from ..files.settings_json import JSON
+    from ..files.plain_values import JSON
     from ..groups.channel_groups import ChannelGroups
     from ..groups.plan import ChannelPlan
     from ..quantization.settings import QuantSettings

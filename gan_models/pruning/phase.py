@@ -18,8 +18,8 @@ from torch import Tensor
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
 from ..files.errors import UserError
+from ..files.plain_values import JSON, from_json
 from ..files.seeds import mixed
-from ..files.settings_json import JSON
 from ..tasks.task import Batch
 from ..training.loop import TrainingDiverged
 from ..training.recipe import Recipe
@@ -83,7 +83,7 @@ def run_phase(phase: Phase, job: PruneJob, steps: int) -> PhaseRecord:
     """
     if job.data is None or job.device is None or steps < 1:
         raise ValueError(f"training needs data, a device and at least one step, got {steps} steps")
-    recipe = Recipe.from_json(job.recipe)
+    recipe = from_json(Recipe, job.recipe)
     device, seed = job.device, mixed(job.seed, 50)
     gpus = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
     identity: dict[str, JSON] = {

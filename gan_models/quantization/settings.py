@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any
 
 from ..files.errors import UserError
-from ..files.settings_json import read_settings, settings_json
 
 SCHEMES = ("signed", "published")
 FULL_BITS = 32  # float32: not quantised
@@ -60,15 +58,6 @@ class QuantSettings:
         """Steps between the lowest and the highest activation: 255 for 8 bits, 256 where `published`."""
         return 2**self.bits - (self.scheme == "signed")
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return dict(settings_json(self))
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> QuantSettings:
-        """What `to_json` wrote; ValueError on unknown fields."""
-        return read_settings(cls, data)
-
 
 @dataclass(frozen=True)
 class LayerRanges:
@@ -86,17 +75,6 @@ class LayerRanges:
             if not (isfinite(low) and isfinite(high) and low <= high):
                 raise ValueError(f"[{low}, {high}] is no range of activations")
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {"input": list(self.input), "output": None if self.output is None else list(self.output)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> LayerRanges:
-        """What `to_json` wrote."""
-        low, high = data["input"]
-        output = data.get("output")
-        return cls((float(low), float(high)), None if output is None else (float(output[0]), float(output[1])))
-
 
 @dataclass(frozen=True)
 class Quantisation:
@@ -105,27 +83,16 @@ class Quantisation:
     Args:
         settings: bits and scheme.
         ranges: by the name of each quantised module; those of the `published` scheme are fixed and left out.
+        format: of the stored form.
+
+    Raises:
+        UserError: another format.
     """
 
     settings: QuantSettings
-    ranges: Mapping[str, LayerRanges] = field(default_factory=dict)
+    ranges: Mapping[str, LayerRanges]
+    format: int = FORMAT
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON; floats come back as they were, to the last bit."""
-        ranges = {name: entry.to_json() for name, entry in self.ranges.items()}
-        return {"format": FORMAT, "settings": self.settings.to_json(), "ranges": ranges}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Quantisation:
-        """What `to_json` wrote.
-
-        Raises:
-            ValueError: another format, or something missing.
-        """
-        if data.get("format") != FORMAT:
-            raise UserError(f"the quantisation has format {data.get('format')!r}, this version reads {FORMAT}")
-        try:
-            ranges = {str(name): LayerRanges.from_json(entry) for name, entry in data["ranges"].items()}
-            return cls(QuantSettings.from_json(data["settings"]), ranges)
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
-            raise UserError(f"the quantisation is incomplete or of the wrong kind: {error}") from error
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise UserError(f"the quantisation has format {self.format!r}, this version reads {FORMAT}")

@@ -8,15 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..files.settings_json import (
-    JSON,
-    DiscriminatorSettings,
-    check_adversarial,
-    check_weights,
-    read_settings,
-    settings_json,
-)
+from ..files.plain_values import JSON, from_json, to_json
 from .losses import discriminator_adversarial, generator_adversarial, l1
+from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
 
 
@@ -63,11 +57,11 @@ class PairedTask:
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> PairedTask:
         """The task with these settings; `seed` is not used, the task draws nothing."""
-        return cls(read_settings(PairedSettings, settings))
+        return cls(from_json(PairedSettings, settings, "task_settings"))
 
     def settings_json(self) -> dict[str, JSON]:
         """The settings as JSON."""
-        return settings_json(self.settings)
+        return to_json(self.settings)
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G", of input and output channels together."""

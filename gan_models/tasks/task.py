@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from ..files.errors import UserError
+from ..files.plain_values import JSON
 from ..files.seeds import mixed
-from ..files.settings_json import JSON, DiscriminatorSettings
 from ..networks.catalog import build
 from .catalog import TASKS
+from .settings import DiscriminatorSettings
 
 Network = Callable[..., Tensor]
 Batch = Mapping[str, Tensor]

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..files.errors import UserError
+from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..files.settings_json import JSON, DiscriminatorSettings, check_adversarial, read_settings, settings_json
 from .losses import discriminator_adversarial, generator_adversarial
+from .settings import DiscriminatorSettings, check_adversarial
 from .task import Batch, Network, build_discriminators
 
 
@@ -58,11 +59,11 @@ class UnconditionalTask:
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnconditionalTask:
         """The task with these settings; `seed` is that of the latents."""
-        return cls(read_settings(UnconditionalSettings, settings), seed)
+        return cls(from_json(UnconditionalSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
         """The settings as JSON."""
-        return settings_json(self.settings)
+        return to_json(self.settings)
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G"."""

@@ -10,17 +10,11 @@ from torch import Tensor, nn
 
 from ..data.spec import DIRECTIONS
 from ..files.errors import UserError
+from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..files.settings_json import (
-    JSON,
-    DiscriminatorSettings,
-    check_adversarial,
-    check_weights,
-    read_settings,
-    settings_json,
-)
 from .image_pool import ImagePool
 from .losses import discriminator_adversarial, generator_adversarial, l1
+from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
 
 _FROM = {"AtoB": "A", "BtoA": "B"}
@@ -85,11 +79,11 @@ class UnpairedTask:
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnpairedTask:
         """The task with these settings; `seed` is that of the image pools."""
-        return cls(read_settings(UnpairedSettings, settings), seed)
+        return cls(from_json(UnpairedSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
         """The settings as JSON."""
-        return settings_json(self.settings)
+        return to_json(self.settings)
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator a trained direction."""

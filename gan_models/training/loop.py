@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
 from ..files.errors import UserError, WorkFailed
+from ..files.plain_values import to_json
 from ..files.seeds import mixed
 from ..tasks.task import Task
 from .recipe import Recipe, TrainRecord
@@ -125,7 +126,7 @@ def train(
         identity = {
             "task": task.name,
             "settings": task.settings_json(),
-            "recipe": recipe.to_json(),
+            "recipe": to_json(recipe),
             "seed": seed,
             "steps": steps,
             "images": len(data),

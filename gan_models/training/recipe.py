@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..files.errors import UserError
-from ..files.settings_json import JSON, check_weights, read_settings, settings_json
+from ..tasks.settings import check_weights
 
 AMP_MODES = ("off", "bf16", "fp16")
 
@@ -68,15 +68,6 @@ class Recipe:
         """Whether a teacher is needed."""
         return self.distill_output > 0 or self.distill_features > 0
 
-    def to_json(self) -> dict[str, JSON]:
-        """The recipe as plain JSON values."""
-        return settings_json(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, JSON]) -> Recipe:
-        """The recipe that `to_json` wrote; ValueError on unknown fields."""
-        return read_settings(cls, data)
-
 
 @dataclass(frozen=True)
 class TrainRecord:
@@ -93,12 +84,3 @@ class TrainRecord:
     stopped: bool
     curve: tuple[tuple[int, Mapping[str, float]], ...]
     seconds: float
-
-    def to_json(self) -> dict[str, JSON]:
-        """The record as plain JSON values."""
-        return {
-            "steps": self.steps,
-            "stopped": self.stopped,
-            "curve": [[step, dict(terms)] for step, terms in self.curve],
-            "seconds": self.seconds,
-        }

@@ -16,6 +16,7 @@ from ...evaluators.features.cache import cached_sample
 from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.data.dataset import DataSpec, ImageSet, fingerprint, in_order, open_split
+from ...gan_models.files.plain_values import to_json
 
 EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
 TEST_VS_TEST = "test-vs-test"
@@ -48,7 +49,7 @@ class RealImages:
             device: Where it runs.
             content: The data's fingerprint, where it is known already.
         """
-        how = {name: value for name, value in self.spec.to_json().items() if name not in ("source", "flip", "strict")}
+        how = {name: value for name, value in to_json(self.spec).items() if name not in ("source", "flip", "strict")}
         reading = json.dumps([how, self.network, self.protocol, self.limit], sort_keys=True)
         return cached_sample(
             lambda: (images.to(device) for images in self.batches()),

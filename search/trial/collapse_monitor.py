@@ -14,6 +14,7 @@ from ...evaluators.quality.collapse import Health, HealthLimits
 from ...evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
 from ...gan_models.data.dataset import in_order
 from ...gan_models.files.atomic_files import read_json, write_json
+from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.tasks.task import Network
 from ..preparations.opened_study import Bench
 
@@ -40,7 +41,7 @@ class HealthWatch:
         self.bench, self.limits, self.first = bench, limits, first
         self._path = workspace / FILE
         kept = read_json(self._path) or {}
-        self.entries = [Health.from_json(entry) for entry in kept.get("entries", ())]
+        self.entries = [from_json(Health, entry) for entry in kept.get("entries", ())]
         self.reason: str | None = kept.get("reason")
         self._batch: dict[str, Tensor] | None = None
         self._teacher: dict[str, tuple[float, float]] = {}
@@ -88,7 +89,7 @@ class HealthWatch:
 
     def record(self) -> list[dict[str, Any]]:
         """Every look so far, for the trial's record."""
-        return [entry.to_json() for entry in self.entries]
+        return [to_json(entry) for entry in self.entries]
 
     def _images(self) -> dict[str, Tensor]:
         """The fixed batch, where the networks are; the first time, the teacher's outputs for it are looked at."""

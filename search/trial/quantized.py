@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...gan_models.data.dataset import batches
+from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.quantization.calibration import Quantiser, calibrate
 from ...gan_models.quantization.settings import Quantisation, QuantSettings
@@ -49,9 +50,9 @@ def quantise(
 
 def detach(quantisers: Mapping[str, Quantiser]) -> dict[str, Any]:
     """Makes the generators float again; returns what they were run with, JSON by generator name."""
-    return {name: quantiser.detach().to_json() for name, quantiser in quantisers.items()}
+    return {name: to_json(quantiser.detach()) for name, quantiser in quantisers.items()}
 
 
 def read_quantisations(data: Mapping[str, Any]) -> dict[str, Quantisation]:
     """What `detach` gave, by generator name. Raises ValueError."""
-    return {str(name): Quantisation.from_json(entry) for name, entry in data.items()}
+    return {str(name): from_json(Quantisation, entry, name) for name, entry in data.items()}

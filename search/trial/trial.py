@@ -18,6 +18,7 @@ from ...gan_models.checkpoints.checkpoint import save_weights
 from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
@@ -145,7 +146,7 @@ def _prune_one(
         data=bench.train_data,
         generators=bench.generators,
         discriminators=discriminators or bench.discriminators,
-        recipe=config.recipe.to_json(),
+        recipe=to_json(config.recipe),
         encoder=bench.encoder,
         feature_maps=load_feature_maps(Path(config.vgg_weights) if config.vgg_weights else None),
         workspace=Path(request.workspace) / "prune" / name,
@@ -208,7 +209,7 @@ class _Trial:
             workers=config.data_workers,
         )
         self.clock.lap("finetune")
-        return self._result(bench.joined(generators), quantisers, record.stopped, record.to_json())
+        return self._result(bench.joined(generators), quantisers, record.stopped, to_json(record))
 
     def _at(self, step: int) -> int:
         return self.pruned.steps + step
@@ -275,7 +276,7 @@ class _Trial:
             record={"method": dict(self.pruned.record), "steps": {"prune": self.pruned.steps, "finetune": self.steps}}
             | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}}
             | {"health": self.watch.record(), "cost": self.cost_record}
-            | ({"quantised": self.pruned.quantised.to_json()} if self.pruned.quantised else {}),
+            | ({"quantised": to_json(self.pruned.quantised)} if self.pruned.quantised else {}),
         )
 
     def _constraints(self) -> dict[str, float]:

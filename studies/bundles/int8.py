@@ -18,6 +18,7 @@ from ...gan_models.export.onnx_float import OnnxGenerator
 from ...gan_models.export.onnx_int8 import Arithmetic, arithmetic, export_int8, stored_bytes
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.networks.catalog import example_input
 from ...gan_models.quantization.settings import Quantisation
 
@@ -138,7 +139,7 @@ def write_int8(
         RuntimeError: The file cannot be made, or is not the quantised network.
     """
     export_int8(model, quantisation, example_input(shape, 2), folder / INT8)
-    write_json(folder / QUANTISATION, quantisation.to_json())
+    write_json(folder / QUANTISATION, to_json(quantisation))
     parity = measure_int8_parity(folder / INT8, model, quantisation, example_input(shape, N_PARITY))
     if not parity.passed:
         raise WorkFailed(f"the int8 file is not the quantised network: {parity.line()}; nothing was written")
@@ -175,7 +176,7 @@ def read_quantisation(folder: Path) -> Quantisation:
     data = read_json(folder / QUANTISATION)
     if data is None:
         raise UserError(f"{folder / QUANTISATION} cannot be read")
-    return Quantisation.from_json(data)
+    return from_json(Quantisation, data, str(folder / QUANTISATION))
 
 
 def latency_beside(theirs: Generate, ours: Generate, x: Tensor) -> Latency:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from ganprune.evaluators.quality.collapse import Health, HealthLimits
 from ganprune.evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
+from ganprune.gan_models.files.plain_values import from_json, to_json
 
 
 def looked(**changes):
@@ -72,15 +73,15 @@ def test_limits_are_the_users():
     assert "right on 100 % of real and 96 % of generated" in (HealthLimits(accuracy=0.95).verdict(perfect) or "")
     assert HealthLimits(diversity=0).verdict(looked(diversity=0.0)) is None
     assert HealthLimits(diversity=0.8).verdict(looked()) == "collapsed at step 400: diversity 0.75 of teacher"
-    assert HealthLimits.from_json(json.loads(json.dumps(HealthLimits(checks=3).to_json()))) == HealthLimits(checks=3)
-    assert Health.from_json(json.loads(json.dumps(perfect.to_json()))) == perfect
+    assert from_json(HealthLimits, json.loads(json.dumps(to_json(HealthLimits(checks=3))))) == HealthLimits(checks=3)
+    assert from_json(Health, json.loads(json.dumps(to_json(perfect)))) == perfect
     for wrong, message in (
-        ({"colour": 1}, "no setting 'colour'"),
+        ({"colour": 1}, "colour is not a known field"),
         ({"checks": -1}, "0 .off."),
         ({"start": 2}, "0 to 1"),
     ):
         with pytest.raises(ValueError, match=message):
-            HealthLimits.from_json(wrong)
+            from_json(HealthLimits, wrong)
 
 
 def test_looks_are_spread_over_the_training():

@@ -171,7 +171,7 @@ def test_what_cannot_run_on_integers_is_refused(tmp_path):
     model, example = network("resnet"), example_input((3, 32, 32))
     for settings, said in ((QuantSettings(scheme="published"), "257 levels"), (QuantSettings(bits=4), "has 4")):
         with pytest.raises(ValueError, match=said):
-            export_int8(model, Quantisation(settings), example, tmp_path / "g.onnx")
+            export_int8(model, Quantisation(settings, {}), example, tmp_path / "g.onnx")
     with pytest.raises(RuntimeError, match="does not have"):
         export_int8(model, quantisation("unet", CHANNELS), example, tmp_path / "g.onnx")
     assert list(tmp_path.iterdir()) == []

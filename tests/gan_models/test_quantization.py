@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
@@ -208,11 +209,11 @@ def test_settings_are_json_both_ways():
     """Settings and ranges come back as they were, to the last bit; what is impossible is refused."""
     ranges = {"a": LayerRanges((-0.1, 1 / 3), (-1e-9, 2.0)), "b": LayerRanges((0.0, 1.0))}
     given = Quantisation(QuantSettings(4, per_channel=True), ranges)
-    assert Quantisation.from_json(json.loads(json.dumps(given.to_json()))) == given
+    assert from_json(Quantisation, json.loads(json.dumps(to_json(given)))) == given
     for wrong in ({"bits": 32}, {"bits": 1}, {"scheme": "fp8"}, {"reduce_range": True, "scheme": "published"}):
         with pytest.raises(ValueError, match=r"bits|scheme"):
-            QuantSettings.from_json(wrong)
-    with pytest.raises(ValueError, match="incomplete"):
-        Quantisation.from_json({"format": 1, "settings": {}})
+            from_json(QuantSettings, wrong)
+    with pytest.raises(ValueError, match="ranges is missing"):
+        from_json(Quantisation, {"format": 1, "settings": {}})
     with pytest.raises(ValueError, match="no range"):
         LayerRanges((1.0, float("nan")))

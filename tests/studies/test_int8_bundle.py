@@ -10,6 +10,7 @@ import onnx
 import pytest
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.gan_models.files.hashes import file_sha256
+from ganprune.gan_models.files.plain_values import from_json
 from ganprune.gan_models.quantization.fake_quant import quantised_bytes
 from ganprune.gan_models.quantization.settings import Quantisation, QuantSettings
 from ganprune.search.config import StudyConfig
@@ -92,7 +93,7 @@ def test_a_float_trial_is_calibrated_after_training():
     ours, theirs = (load_weights(folder / bundles.WEIGHTS) for folder in (calibrated(), out))
     assert all((ours[name] == theirs[name]).all() for name in theirs)
     assert read_card(out).int8 is None
-    found = Quantisation.from_json(json.loads((calibrated() / QUANTISATION).read_text()))
+    found = from_json(Quantisation, json.loads((calibrated() / QUANTISATION).read_text()))
     assert found.settings == QuantSettings(per_channel=True)
     assert card.int8.bytes == quantised_bytes(bundles.load_bundle(out), found.settings)
 

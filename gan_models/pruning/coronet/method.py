@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from ...data.dataset import batches
 from ...files.errors import UserError, WorkFailed
+from ...files.plain_values import JSON, from_json
 from ...files.seeds import mixed
-from ...files.settings_json import JSON
 from ...groups.surgery import copy_network
 from ...tasks.task import Batch
 from ...training.recipe import Recipe
@@ -59,7 +59,7 @@ class CoronetPhase:
         assert job.data is not None
         settings, seed = job.settings, mixed(job.seed, 60)
         self.job, self.target, self.steps = job, target, steps
-        self.recipe = replace(Recipe.from_json(job.recipe), decay=0.0)
+        self.recipe = replace(from_json(Recipe, job.recipe), decay=0.0)
         self.batches_per_step = self.recipe.d_steps
         random = settings["init"] == "random"
         model = reset(job.model, seed) if random else job.model

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...files.plain_values import JSON
 from ...files.seeds import mixed
-from ...files.settings_json import JSON
 from ...groups.channel_groups import ChannelGroups
 from ...tasks.losses import discriminator_adversarial, generator_adversarial, l1
 from ...tasks.task import Batch, Task

@@ -24,7 +24,7 @@ from torch.utils.data import default_collate
 from ...checkpoints.checkpoint import load_weights, save_weights
 from ...data.dataset import ImageSet, fingerprint
 from ...files.errors import UserError
-from ...files.settings_json import settings_json
+from ...files.plain_values import to_json
 from ...tasks.task import Task
 
 # Inputs, and the images they became [n, ...] -> features [n, d], of unit length.
@@ -177,7 +177,7 @@ def _key(teacher: nn.Module, samples: Samples, encode: Encode, entries: Tensor) 
 
     data = samples.data
     if isinstance(data, ImageSet):
-        digest.update(f"{fingerprint(data.spec)}{json.dumps(settings_json(data.spec), sort_keys=True)}".encode())
+        digest.update(f"{fingerprint(data.spec)}{json.dumps(to_json(data.spec), sort_keys=True)}".encode())
     else:
         for i in range(len(data)):
             add(*(data[i][key] for key in sorted(data[i])))

@@ -21,8 +21,8 @@ from torch.func import functional_call
 
 from ...data.dataset import batches
 from ...files.errors import UserError
+from ...files.plain_values import JSON, from_json
 from ...files.seeds import mixed
-from ...files.settings_json import JSON
 from ...groups.surgery import copy_network, cut
 from ...quantization.fake_quant import quantised_call
 from ...tasks.task import Batch, Task, make_task
@@ -84,7 +84,7 @@ class SlimmingPhase:
         assert job.discriminators is not None
         assert job.device is not None
         settings, device = job.settings, job.device
-        self._job, self._recipe = job, Recipe.from_json(job.recipe)
+        self._job, self._recipe = job, from_json(Recipe, job.recipe)
         self._task = _alone(job.task, job.name, job.seed)
         self._teacher = TeacherImages(copy_network(job.model).to(device).eval().requires_grad_(False))
         self._model = copy_network(job.model).to(device).train().requires_grad_(True)

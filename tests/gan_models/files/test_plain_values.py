@@ -78,3 +78,17 @@ def test_what_has_no_json_form_is_refused_when_written():
     """An object that JSON cannot hold is named with its type, instead of being written as its repr."""
     with pytest.raises(ValueError, match="got object"):
         to_json({"a": [object()]})
+
+
+def test_a_whole_number_stays_one_in_a_field_of_type_float():
+    """What is read and written again is the same JSON text, so that a hash of it stays the same."""
+    text = json.dumps({"name": "a", "cost": 3, "curve": {"1": 2, "2": 2.5}})
+    found = from_json(Outer, json.loads(text))
+    assert json.dumps({name: to_json(found)[name] for name in ("name", "cost", "curve")}) == text
+
+
+@pytest.mark.parametrize("wrong", [True, "3", "0.5", "infinity"])
+def test_a_truth_value_or_a_text_is_no_number(wrong):
+    """A field of type float takes numbers and the three texts of numbers that JSON lacks, nothing else."""
+    with pytest.raises(UserError, match=r"cost: got .*; expected a valid number"):
+        from_json(Outer, {"name": "a", "cost": wrong})

@@ -1,6 +1,7 @@
 """Small pruning jobs of every task for the tests of MGGC."""
 
 import torch
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import method_spec
@@ -43,5 +44,5 @@ def mggc_job(kind="paired", name="G", share=0.4, seed=0, steps=4, side=16, n=10,
         model=generators[name], name=name, groups=groups, target=Target("macs", share * groups.form.dense()), widths=None,
         settings=method_spec("mggc").defaults() | settings, seed=seed, steps=steps, device=torch.device("cpu"), task=task,
         data=data, generators=generators, discriminators=task.make_discriminators(0),
-        recipe=Recipe(batch_size=4).to_json(), encoder=encoder,
+        recipe=to_json(Recipe(batch_size=4)), encoder=encoder,
     )  # fmt: skip

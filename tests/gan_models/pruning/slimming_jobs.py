@@ -1,6 +1,7 @@
 """Small jobs for the tests of slimming, one a task."""
 
 import torch
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import method_spec
@@ -65,6 +66,6 @@ def job_for(task_name, share=0.4, steps=12, seed=3, maps=None, **more):
         data=data,
         generators=generators,
         discriminators=task.make_discriminators(2).eval().requires_grad_(False),
-        recipe=Recipe(batch_size=2, lr=1e-3, d_steps=2 if task_name == "unconditional" else 1).to_json(),
+        recipe=to_json(Recipe(batch_size=2, lr=1e-3, d_steps=2 if task_name == "unconditional" else 1)),
         feature_maps=maps,
     )

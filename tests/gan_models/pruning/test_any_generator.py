@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
@@ -31,7 +32,7 @@ def test_a_default_method_prunes_any_generator(name: str, method: str):
     job = PruneJob(
         model, "G", groups, Target("macs", 0.5 * groups.form.dense()), None, method_spec(method).defaults(), 0,
         steps=1, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
-        discriminators=task.make_discriminators(0), recipe=Recipe(batch_size=2, distill_output=10.0).to_json(),
+        discriminators=task.make_discriminators(0), recipe=to_json(Recipe(batch_size=2, distill_output=10.0)),
         encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
     )  # fmt: skip
     pruned = make_method(method).prune(job)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.costs.cost_form import InfeasibleBudget
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
@@ -37,7 +38,7 @@ def job(kind="paired", share=0.4, steps=6, seed=0, cost="macs", width=16, recipe
     return PruneJob(
         model=generators[name], name=name, groups=groups, target=Target(cost, share * groups.form.dense(cost)),
         widths=None, settings=method_spec("coronet").defaults() | settings, seed=seed, steps=steps, device=CPU,
-        task=task, data=data, generators=generators, discriminators=networks.discriminators, recipe=recipe.to_json(),
+        task=task, data=data, generators=generators, discriminators=networks.discriminators, recipe=to_json(recipe),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.method import PruneJob, Target
@@ -43,7 +44,7 @@ def job():
     data = [{"A": torch.full((3,), float(i))} for i in range(16)]
     return PruneJob(
         model, "G", groups, Target("macs", 1e6), None, {}, 3, device=torch.device("cpu"), data=data,
-        recipe=Recipe(batch_size=2).to_json(),
+        recipe=to_json(Recipe(batch_size=2)),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
@@ -25,7 +26,7 @@ def job(method: str, share: float = 0.35, seed: int = 0) -> PruneJob:
     return PruneJob(
         model, "G", groups, Target("macs", share * groups.form.dense()), None, method_spec(method).defaults(), seed,
         steps=3, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
-        discriminators=task.make_discriminators(0), recipe=Recipe(batch_size=2, lr=1e-3, distill_output=10.0).to_json(),
+        discriminators=task.make_discriminators(0), recipe=to_json(Recipe(batch_size=2, lr=1e-3, distill_output=10.0)),
         encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
     )  # fmt: skip
 

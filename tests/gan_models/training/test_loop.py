@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.training.loop import Recipe, TrainingDiverged, best_device, train
 from torch import nn
 
@@ -151,7 +152,7 @@ def test_a_wrong_recipe_says_what_is_allowed(fields, message):
 def test_the_recipe_survives_json_and_decays_to_nearly_zero():
     """JSON both ways; the rate is 1, then falls linearly over the last half to one part of it."""
     recipe = Recipe(batch_size=2, betas=(0.0, 0.9), d_steps=5)
-    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert from_json(Recipe, json.loads(json.dumps(to_json(recipe)))) == recipe
     rates = [recipe.rate(step, 100) for step in range(100)]
     assert rates[:51] == [1.0] * 51
     assert rates[75] == pytest.approx(0.5)

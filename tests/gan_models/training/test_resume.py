@@ -5,6 +5,7 @@ import json
 
 import pytest
 from ganprune.gan_models.data.dataset import DataSpec, open_split
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.training.loop import Recipe, train
 
 from .small import data_for, networks_for, same, task_named, teachers_for, weights
@@ -113,7 +114,7 @@ def test_a_rung_stops_the_run_for_good(tmp_path):
             checkpoint_dir=tmp_path,
         )
         assert (record.steps, record.stopped) == (4, True)
-        assert json.loads(json.dumps(record.to_json()))["steps"] == 4
+        assert json.loads(json.dumps(to_json(record)))["steps"] == 4
 
 
 def test_a_finished_run_is_not_repeated(tmp_path):
