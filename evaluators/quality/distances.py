@@ -1,4 +1,4 @@
-"""Distances between two samples of features as measurements: named, with interval, n and protocol.
+"""Distances between two samples of features as measurements and as metrics: named, with interval, n and protocol.
 
 Shapes: n generated and m real images, d features.
 """
@@ -16,18 +16,25 @@ from ..measurement import Measurement, frechet_name, kernel_name
 from .frechet import frechet_between
 from .jackknife import Estimate, group_jackknife
 from .kid import kernel_distance
+from .metric import RealSide
 from .prdc import coverage_of
+from .reference_based import Z90, MeanOverImages
 
 # Large sides cost seconds a distance: fewer groups there keep an interval within a minute or so.
 _GROUPS, _GROUPS_WHEN_LARGE, _LARGE = 20, 10, 4_000_000
-_Z90 = 1.6448536269514722
 _K = 5
 
 Real = Tensor | FeatureSample | FeatureStatistics
 
 
 def check_real(features: FeatureSample, real: Real, encoder: Encoder, aligned: bool = False) -> None:
-    """Raises ValueError or NonFiniteImages where the real side does not fit the generated one."""
+    """Check that the real side fits the generated one.
+
+    Raises:
+        UserError: Features of another encoder.
+        ValueError: Paired data with another number of images.
+        NonFiniteImages: Real features that are not finite.
+    """
     if not isinstance(real, FeatureStatistics):
         real = as_sample(real)
         if not bool(torch.isfinite(real.features).all()):
@@ -52,7 +59,7 @@ def frechet_measurement(
     aligned: bool = False,
     interval: bool = True,
 ) -> Measurement:
-    """The Fréchet distance as a measurement, named after encoder and n.
+    """Return the Fréchet distance as a measurement, named after encoder and n.
 
     Args:
         generated: features of the generated images.
@@ -78,36 +85,129 @@ def frechet_measurement(
             tied = ((0, 1),) if aligned else ((0,), (1,))
             estimate = group_jackknife(frechet_between, (generated, real), tied, groups)
     low, high = (max(estimate.low, 0.0), estimate.high) if estimate else (None, None)
-    how = "; interval of E[distance at this n], delete-a-group jackknife" if estimate else ""
-    return Measurement(frechet_name(encoder, generated.n), value, "1", low, high, generated.n, protocol + how)
+    how = _joined(protocol, "interval of E[distance at this n], delete-a-group jackknife" if estimate else "")
+    return Measurement(frechet_name(encoder, generated.n), value, "1", low, high, generated.n, how)
+
+
+def kernel_measurement(
+    generated: FeatureSample, real_features: Tensor | FeatureSample, encoder: str, protocol: str
+) -> list[Measurement]:
+    """Return the kernel distance of the features kept, with its interval; nothing of fewer than 3 images."""
+    features, real = generated.features, as_sample(real_features).features
+    n = len(features)
+    if min(n, len(real)) < 3:
+        return []
+    kernel = kernel_distance(features, real)
+    reach = Z90 * kernel.standard_error
+    how = _joined(protocol, _subsets(generated, real_features), f"cubic kernel, {kernel.how}, delete-one jackknife")
+    name = kernel_name(encoder, n)
+    return [Measurement(name, kernel.value, "1", kernel.value - reach, kernel.value + reach, n, how)]
+
+
+def coverage_measurements(
+    generated: FeatureSample, real_features: Tensor | FeatureSample, encoder: str, protocol: str
+) -> list[Measurement]:
+    """Return precision, recall, density and coverage of the features kept; nothing of too few images."""
+    features, real = generated.features, as_sample(real_features).features
+    n = len(features)
+    if min(n, len(real)) <= _K:
+        return []
+    shares = coverage_of(features, real, _K)
+    how = _joined(protocol, _subsets(generated, real_features))
+    names = ("precision", "recall", "density", "coverage")
+    return [
+        Measurement(f"{name}[{encoder},n={n},k={_K}]", getattr(shares, name), "1", n=n, protocol=how) for name in names
+    ]
 
 
 def details_of(
     generated: FeatureSample, real_features: Tensor | FeatureSample, encoder: str, protocol: str
 ) -> list[Measurement]:
-    """Kernel distance with its interval, then precision, recall, density and coverage; of the features kept."""
-    features, real = generated.features, as_sample(real_features).features
-    n = len(features)
-    if n < generated.n or len(real) < as_sample(real_features).n:
-        protocol += f"; of subsets, {n} generated and {len(real)} real images"
-    found = []
-    if min(n, len(real)) >= 3:
-        kernel = kernel_distance(features, real)
-        reach = _Z90 * kernel.standard_error
-        found.append(
-            Measurement(
-                kernel_name(encoder, n),
-                kernel.value,
-                "1",
-                kernel.value - reach,
-                kernel.value + reach,
-                n,
-                f"{protocol}; cubic kernel, {kernel.how}, delete-one jackknife",
-            )
-        )
-    if min(n, len(real)) > _K:
-        shares = coverage_of(features, real, _K)
-        for name in ("precision", "recall", "density", "coverage"):
-            value = getattr(shares, name)
-            found.append(Measurement(f"{name}[{encoder},n={n},k={_K}]", value, "1", n=n, protocol=protocol))
-    return found
+    """Return the kernel distance with its interval, then precision, recall, density and coverage."""
+    return [
+        *kernel_measurement(generated, real_features, encoder, protocol),
+        *coverage_measurements(generated, real_features, encoder, protocol),
+    ]
+
+
+class _SampleMetric:
+    """A metric of all outputs' features beside those of the real images."""
+
+    def __init__(self) -> None:
+        self._real: RealSide | None = None
+        self._sample: FeatureSample | None = None
+        self._full = True
+
+    def prepare(self, real: RealSide) -> None:
+        """Take in the real images' features."""
+        self._real = real
+
+    def reset(self, full: bool) -> None:
+        """Forget the last pass."""
+        self._sample, self._full = None, full
+
+    def update(self, outputs: FeatureSample, references: None) -> None:
+        """Take in the features of all outputs."""
+        self._sample = outputs
+
+    def compute(self) -> list[Measurement]:
+        """Return the measurements; nothing before `prepare` and `update`."""
+        if self._real is None or self._sample is None:
+            return []
+        return self.compare(self._sample, self._real)
+
+    def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
+        """Return the measurements of one sample."""
+        raise NotImplementedError
+
+
+class FrechetMetric(_SampleMetric):
+    """The Fréchet distance, at a trial's end with its interval."""
+
+    def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
+        """Return the distance alone."""
+        return [frechet_measurement(generated, real.features, real.encoder.name, "", real.aligned, self._full)]
+
+
+class KernelMetric(_SampleMetric):
+    """The kernel distance; statistics of the real images do not suffice for it."""
+
+    def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
+        """Return the distance, or nothing of too few images."""
+        if isinstance(real.features, FeatureStatistics):
+            return []
+        return kernel_measurement(generated, real.features, real.encoder.name, "")
+
+
+class CoverageMetric(_SampleMetric):
+    """Precision, recall, density and coverage; statistics of the real images do not suffice for them."""
+
+    def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
+        """Return the four shares, or nothing of too few images."""
+        if isinstance(real.features, FeatureStatistics):
+            return []
+        return coverage_measurements(generated, real.features, real.encoder.name, "")
+
+
+class FeatureDistance(MeanOverImages):
+    """The distance between an output's features and its reference's."""
+
+    def prepare(self, real: RealSide) -> None:
+        """Take the encoder's name, which is part of the measurement's."""
+        self.name = f"feature_distance[{real.encoder.name}]"
+
+    def values(self, outputs: Tensor, references: Tensor) -> Tensor:
+        """Return the Euclidean distance of each pair of features, (N,)."""
+        return torch.linalg.vector_norm(outputs.double() - references.cpu().double(), dim=1)
+
+
+def _subsets(generated: FeatureSample, real: Tensor | FeatureSample) -> str:
+    """Return how many images are compared, if not all of them are."""
+    n, m = len(generated.features), len(as_sample(real).features)
+    whole = n == generated.n and m == as_sample(real).n
+    return "" if whole else f"of subsets, {n} generated and {m} real images"
+
+
+def _joined(*parts: str) -> str:
+    """Return the parts of a protocol that say something, as one text."""
+    return "; ".join(part for part in parts if part)

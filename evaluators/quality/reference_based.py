@@ -1,4 +1,4 @@
-"""How far an output is from its own target, image by image; for tasks where every input has one.
+"""Distances of outputs from their own references, image by image, and their means as metrics.
 
 Shapes: N images, C channels; images are in [-1, 1].
 """
@@ -10,26 +10,104 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...gan_models.files.errors import UserError
+from ..measurement import Measurement
+from .metric import RealSide
 
+Z90 = 1.6448536269514722  # 90 % of a normal distribution lie within so many standard errors
 # Wang, Bovik, Sheikh and Simoncelli 2004: Gaussian window of 11 pixels, sigma 1.5, K1 = 0.01, K2 = 0.03.
 _WINDOW, _SIGMA, _K1, _K2 = 11, 1.5, 0.01, 0.03
 
 
+class MeanOverImages:
+    """A metric that gives every image one number and reports the mean, with its 90 % interval.
+
+    A metric of this kind sets `name` and `unit` and writes `values`; one that compares with references, as most do,
+    also needs no more than that.
+    """
+
+    name: str
+    unit: str = "1"
+    needs_references = True
+
+    def __init__(self) -> None:
+        self._values: list[Tensor] = []
+
+    def values(self, outputs: Tensor, references: Tensor) -> Tensor:
+        """Return one number per image, (N,)."""
+        raise NotImplementedError
+
+    def prepare(self, real: RealSide) -> None:
+        """Take nothing: references come with each batch."""
+
+    def reset(self, full: bool) -> None:
+        """Forget the last pass; a mean's interval costs nothing, so it is given at rungs, too."""
+        self._values = []
+
+    def update(self, outputs: Tensor, references: Tensor | None) -> None:
+        """Take in a batch; one without references is left out if they are needed."""
+        if references is not None or not self.needs_references:
+            self._values.append(self.values(outputs, references).cpu())  # pyright: ignore[reportArgumentType]
+
+    def compute(self) -> list[Measurement]:
+        """Return the mean over all images, absent with the reason if one of them is infinite."""
+        if not self._values:
+            return []
+        values = torch.cat(self._values)
+        n = len(values)
+        if not bool(torch.isfinite(values).all()):
+            reason = f"{self.name} is infinite: some outputs equal their targets"
+            return [Measurement.absent(self.name, self.unit, reason, n)]
+        mean = float(values.mean())
+        reach = Z90 * float(values.std()) / n**0.5 if n > 1 else None
+        low, high = (mean - reach, mean + reach) if reach is not None else (None, None)
+        return [Measurement(self.name, mean, self.unit, low, high, n, "mean over images")]
+
+
+class L1(MeanOverImages):
+    """The mean absolute difference to the reference."""
+
+    name, unit = "l1", "of [-1, 1]"
+
+    def values(self, outputs: Tensor, references: Tensor) -> Tensor:
+        """Return `l1_of`."""
+        return l1_of(outputs, references)
+
+
+class PSNR(MeanOverImages):
+    """The peak signal-to-noise ratio to the reference."""
+
+    name, unit = "psnr", "dB"
+
+    def values(self, outputs: Tensor, references: Tensor) -> Tensor:
+        """Return `psnr_of`."""
+        return psnr_of(outputs, references)
+
+
+class SSIM(MeanOverImages):
+    """The structural similarity to the reference."""
+
+    name = "ssim"
+
+    def values(self, outputs: Tensor, references: Tensor) -> Tensor:
+        """Return `ssim_of`."""
+        return ssim_of(outputs, references)
+
+
 def l1_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean absolute difference of each pair, (N,), in units of the [-1, 1] scale: 0 to 2."""
+    """Return the mean absolute difference of each pair, (N,), in units of the [-1, 1] scale: 0 to 2."""
     _same_shape(outputs, targets)
     return (outputs.double() - targets.double()).abs().flatten(1).mean(1)
 
 
 def psnr_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each pair in dB, (N,), after clamping; equal images give inf."""
+    """Return the peak signal-to-noise ratio of each pair in dB, (N,), after clamping; equal images give inf."""
     _same_shape(outputs, targets)
     error = ((outputs.double().clamp(-1, 1) - targets.double().clamp(-1, 1)) ** 2).flatten(1).mean(1)
     return 10 * torch.log10(4 / error)
 
 
 def ssim_of(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Structural similarity of each pair, (N,), at most 1; mean over channels and inner windows.
+    """Return the structural similarity of each pair, (N,), at most 1; mean over channels and inner windows.
 
     Raises:
         ValueError: images smaller than the 11-pixel window, or shapes that differ.

@@ -1,111 +1,175 @@
-"""Everything that is measured of a generator's images, in one pass over the data; needs no study.
+"""One pass over the data that feeds every metric which is asked for; needs no study.
 
 Shapes: n images of a batch, N of all, d features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..features.encoders import Encoder, check_finite, feature_batches
-from ..features.sample import as_sample, sample_of
+from ..features.sample import SampleCollector, as_sample
 from ..features.statistics import FeatureStatistics
 from ..measurement import Measurement, frechet_name
-from .distances import Real, check_real, details_of, frechet_measurement
-from .reference_based import l1_of, psnr_of, ssim_of
+from .catalog import MetricSet
+from .distances import Real, check_real
+from .metric import MeasuredMetric, RealSide
 
-# Inputs of a generator, and the images that it should make of them, if there are any.
+Generate = Callable[..., Tensor]
+# What a generator takes, and the image that its output should be; None if the task knows none.
 Batch = tuple[tuple[Tensor, ...], Tensor | None]
-
-_Z90 = 1.6448536269514722
-
-
-@dataclass
-class _Pass:
-    """What one pass over the data collects beside the features."""
-
-    l1: list[Tensor] = field(default_factory=list)
-    psnr: list[Tensor] = field(default_factory=list)
-    ssim: list[Tensor] = field(default_factory=list)
-    feature_distance: list[Tensor] = field(default_factory=list)
-    target: Tensor | None = None
-    first_shape: tuple[int, ...] | None = None
 
 
 def measure_quality(
-    generate: Callable[..., Tensor],
+    generate: Generate,
     batches: Iterable[Batch],
     encoder: Encoder,
     real_features: Real,
     *,
     device: torch.device | str = "cpu",
-    paired: bool = False,
     aligned: bool = True,
     protocol: str = "test-vs-test",
-    interval: bool = True,
-    details: bool = True,
+    full: bool = True,
+    metrics: MetricSet | None = None,
+    real_images: Callable[[], Iterable[Tensor]] | None = None,
 ) -> list[Measurement]:
-    """Measures a generator on data.
+    """Measure a generator on data.
 
     Args:
-        generate: called with each input (n, ...), gives images (n, 3, H, W) in [-1, 1]. An `nn.Module` runs in eval
-            mode and gets its modes back; any other callable is used as it is. It has to be on `device` already.
-        batches: pairs of the generator's inputs and the reference (n, 3, H, W) that it should make of them, or None.
-        encoder: see `features.load_encoder`.
-        real_features: features (m, d) of the real images by the same encoder (`features_of`; the caller may
+        generate: Inputs to images (n, 3, H, W) in [-1, 1]. An `nn.Module` runs in eval mode and gets its modes back;
+            any other callable is used as it is. It has to be on `device` already.
+        batches: The generator's inputs, each a tuple of tensors, with references (n, 3, H, W) or None.
+        encoder: See `features.encoders.load_encoder`.
+        real_features: Features (m, d) of the real images by the same encoder (`features_of`; the caller may
             keep them), a sample of them, or their statistics, with which there is no kernel distance and no
             coverage.
-        device: where generator and encoder run.
-        paired: every batch has a reference. Adds L1, PSNR, SSIM and the distance of the two images' features.
-        aligned: paired data: the real features are those of the targets in the same order, and intervals use
-            that; not so where the real images are others as well (`test-vs-train+test`).
-        protocol: which images are compared, such as `test-vs-test`; goes into every measurement.
-        interval: whether to give the Fréchet distance its interval (40 more distances).
-        details: whether to add kernel distance, precision, recall, density and coverage.
+        device: The device of generator and encoder.
+        aligned: If there are references, the real features are theirs in the same order, and intervals use
+            that; not so if the real images are others as well (`test-vs-train+test`).
+        protocol: Which images are compared, such as `test-vs-test`; goes into every measurement.
+        full: Whether everything is measured, with intervals; else only what is cheap enough for a rung.
+        metrics: The metrics; they keep what they prepared for these real images. None for ours alone.
+        real_images: Opens the real images themselves, for metrics that read more than their features.
 
     Returns:
-        The Fréchet distance first: it is THE quality, lower is better. Then `l1`, `psnr`, `ssim`,
-        `feature_distance` if paired, then the details. Intervals are 90 %. The same inputs give the same numbers.
-        Memory does not depend on the number of images (see `sample.py`); beyond the images whose features are
-        all kept, the details are those of a subset, and their names say of how many.
+        The Fréchet distance first: it is a trial's quality, and lower is better. Then `l1`, `psnr`, `ssim` and
+        `feature_distance` if there are references, then kernel distance and coverage, then what a study asked for.
+        Intervals are 90 %. The same inputs give the same numbers. Memory does not depend on the number of images
+        (see `sample.py`); of more images than have all their features kept, kernel distance and coverage are those
+        of a subset, and their names say of how many.
 
     Raises:
-        NonFiniteImages: the generator or the encoder gave NaN or infinity.
-        ValueError: no batch, a batch without a reference although `paired`, or sizes and dimensions that do not fit.
+        NonFiniteImages: The generator or the encoder gave NaN or infinity.
+        ValueError: No batch, or sizes and dimensions that do not fit.
     """
-    seen = _Pass()
-    aligned = paired and aligned
+    batches = iter(batches)
+    first = next(batches, None)
+    references = first is not None and first[1] is not None
+    aligned = aligned and references
+    metrics = MetricSet() if metrics is None else metrics
+    taken = metrics.prepared(RealSide(real_features, encoder, aligned, real_images), references=references, full=full)
+    one_pass = _Pass(taken, encoder, device, references)
+    known = real_features if aligned and isinstance(real_features, Tensor) else None
     with _evaluating(generate):
-        outputs = _outputs(generate, batches, device, paired, seen)
-        targets = real_features if aligned and isinstance(real_features, Tensor) else None
-        features = sample_of(_features(outputs, encoder, device, seen, targets, details))
-    check_real(features, real_features, encoder, aligned)
+        one_pass.run(generate, () if first is None else chain([first], batches), known, encode_references=full)
+    sample = one_pass.collector.result()
+    check_real(sample, real_features, encoder, aligned)
+    one_pass.feed("sample", sample, None)
     n_real = real_features.n if isinstance(real_features, FeatureStatistics) else as_sample(real_features).n
     protocol = (
-        f"{protocol}; n_real={n_real}; images {seen.first_shape}; {encoder.preprocessing}; "
+        f"{protocol}; n_real={n_real}; images {one_pass.shape}; {encoder.preprocessing}; "
         f"encoder sha256 {encoder.sha256[:8]}"
     )
-    found = [frechet_measurement(features, real_features, encoder.name, protocol, aligned, interval)]
-    if paired:
-        found += _of_pairs(seen, encoder.name, protocol)
-    if details and not isinstance(real_features, FeatureStatistics):
-        found += details_of(features, real_features, encoder.name, protocol)
-    return found
+    return _all_measured(taken, protocol)
 
 
 def absent_quality(encoder: str, n: int, reason: str, protocol: str = "") -> Measurement:
-    """The quality of a generator that has none: NaN with a reason, under the name it would have had."""
+    """Return the quality of a generator that has none: NaN with a reason, under the name it would have had."""
     return Measurement.absent(frechet_name(encoder, n), "1", reason, n=n, protocol=protocol)
+
+
+@dataclass
+class _Pass:
+    """One pass over the data: outputs and their features are made once, for all metrics."""
+
+    metrics: Sequence[MeasuredMetric]
+    encoder: Encoder
+    device: torch.device | str
+    references: bool
+    collector: SampleCollector = field(default_factory=SampleCollector)
+    shape: tuple[int, ...] | None = None
+    done: int = 0
+
+    def run(
+        self, generate: Generate, batches: Iterable[Batch], known_ND: Tensor | None, *, encode_references: bool
+    ) -> None:
+        """Feed every batch to the metrics of images and of features.
+
+        Args:
+            generate: The generator.
+            batches: Its inputs and their references.
+            known_ND: The references' features in order, if they are at hand.
+            encode_references: Whether to encode the references if not.
+        """
+        # One reference waits while its output is encoded: the encoder is moved and cuDNN set once per pass.
+        waiting: list[Tensor | None] = [None]
+        wanted = any(m.row.reads == "features" for m in self.metrics)
+        for features in feature_batches(self._outputs(generate, batches, waiting), self.encoder, self.device):
+            theirs, reference = None, waiting[0]
+            if known_ND is not None:
+                theirs = known_ND[self.done : self.done + len(features)]
+            elif encode_references and wanted and reference is not None:
+                theirs = next(feature_batches([reference], self.encoder, self.device))
+            if theirs is None or theirs.shape == features.shape:
+                self.feed("features", features, theirs)
+            self.collector.add(features)
+            self.done += len(features)
+
+    def feed(self, reads: str, outputs: Any, references: Any) -> None:
+        """Give the metrics of one kind what they read."""
+        for m in self.metrics:
+            if m.row.reads == reads:
+                m.metric.update(outputs, references)
+
+    def _outputs(self, generate: Generate, batches: Iterable[Batch], waiting: list[Tensor | None]) -> Iterator[Tensor]:
+        for inputs, reference in batches:
+            if (reference is not None) != self.references:
+                raise ValueError("outputs cannot be compared with their references: some batches have none")
+            with torch.no_grad():
+                images = generate(*(x.to(self.device) for x in inputs)).float()
+            check_finite(images, self.done, "generator's output")
+            if self.shape is None:
+                self.shape = tuple(images.shape[1:])
+            waiting[0] = target = None if reference is None else reference.to(self.device)
+            self.feed("images", images, target)
+            yield images
+
+
+def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str) -> list[Measurement]:
+    """Return what the metrics measured, each with the pass's protocol before its own.
+
+    Raises:
+        ValueError: Two measurements of one name.
+    """
+    found: dict[str, Measurement] = {}
+    for each in metrics:
+        for m in each.metric.compute():
+            if m.name in found:
+                raise ValueError(f"metric {each.name!r} measures {m.name!r}, which another metric has measured already")
+            found[m.name] = replace(m, protocol=f"{protocol}; {m.protocol}" if m.protocol else protocol)
+    return list(found.values())
 
 
 @contextmanager
 def _evaluating(generate: object) -> Iterator[None]:
-    """Eval mode for the time being; every submodule gets its own mode back."""
+    """Set eval mode for the time being; every submodule gets its own mode back."""
     modes = {m: m.training for m in generate.modules()} if isinstance(generate, nn.Module) else {}
     for module in modes:
         module.training = False
@@ -114,70 +178,3 @@ def _evaluating(generate: object) -> Iterator[None]:
     finally:
         for module, training in modes.items():
             module.training = training
-
-
-def _outputs(
-    generate: Callable[..., Tensor],
-    batches: Iterable[Batch],
-    device: torch.device | str,
-    paired: bool,
-    seen: _Pass,
-) -> Iterator[Tensor]:
-    done = 0
-    for inputs, reference in batches:
-        if paired and reference is None:
-            raise ValueError("outputs cannot be compared with their references: a batch has none")
-        with torch.no_grad():
-            images = generate(*(x.to(device) for x in inputs)).float()
-        check_finite(images, done, "generator's output")
-        if seen.first_shape is None:
-            seen.first_shape = tuple(images.shape[1:])
-        if paired and reference is not None:
-            seen.target = target = reference.to(device)
-            seen.l1.append(l1_of(images, target).cpu())
-            seen.psnr.append(psnr_of(images, target).cpu())
-            seen.ssim.append(ssim_of(images, target).cpu())
-        done += len(images)
-        yield images
-
-
-def _features(
-    outputs: Iterator[Tensor],
-    encoder: Encoder,
-    device: torch.device | str,
-    seen: _Pass,
-    targets_ND: Tensor | None,
-    encode_targets: bool,
-) -> Iterator[Tensor]:
-    """Features of the outputs; each one's distance to its target's goes to `seen`, from `targets_ND` or encoded now."""
-    done = 0
-    for features in feature_batches(outputs, encoder, device):
-        theirs = None
-        if targets_ND is not None:
-            theirs = targets_ND[done : done + len(features)]
-        elif encode_targets and seen.target is not None:
-            theirs = next(feature_batches([seen.target], encoder, device))
-        if theirs is not None and theirs.shape == features.shape:
-            seen.feature_distance.append(torch.linalg.vector_norm(features.double() - theirs.cpu().double(), dim=1))
-        done += len(features)
-        yield features
-
-
-def _of_pairs(seen: _Pass, encoder: str, protocol: str) -> list[Measurement]:
-    collected = {"l1": seen.l1, "psnr": seen.psnr, "ssim": seen.ssim}
-    units = {"l1": "of [-1, 1]", "psnr": "dB"}
-    if seen.feature_distance:
-        collected[f"feature_distance[{encoder}]"] = seen.feature_distance
-    found = []
-    for name, parts in collected.items():
-        values = torch.cat(parts)
-        if not bool(torch.isfinite(values).all()):
-            reason = f"{name} is infinite: some outputs equal their targets"
-            found.append(Measurement.absent(name, units.get(name, "1"), reason, len(values), protocol))
-            continue
-        mean = float(values.mean())
-        reach = _Z90 * float(values.std()) / len(values) ** 0.5 if len(values) > 1 else None
-        low, high = (mean - reach, mean + reach) if reach is not None else (None, None)
-        unit, how = units.get(name, "1"), f"{protocol}; mean over images"
-        found.append(Measurement(name, mean, unit, low, high, len(values), how))
-    return found

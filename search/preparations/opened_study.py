@@ -123,11 +123,9 @@ class Bench:
             self.encoder,
             self.real_features[name],
             device=self.device,
-            paired=task.name == "paired",
             aligned=self.config.protocol == TEST_VS_TEST,
             protocol=self.config.protocol,
-            interval=full,
-            details=full,
+            full=full,
         )
 
 

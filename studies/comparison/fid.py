@@ -189,7 +189,6 @@ def _of_generator(
         encoder,
         real.features if isinstance(real, FeatureSample) and real.whole else real,
         device=device,
-        paired=inputs.paired,
         aligned=own and inputs.aligned,
         protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
     )

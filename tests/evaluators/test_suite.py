@@ -37,7 +37,7 @@ def blend(x):
 
 def test_paired(encoder, data, real):
     """Paired: the Fréchet distance comes first, then L1, PSNR, SSIM, then the details, each named and bounded."""
-    found = measure_quality(blend, batches(data), encoder, real, paired=True)
+    found = measure_quality(blend, batches(data), encoder, real)
     assert [m.name for m in found] == [
         "fd[shapes,n=40]",
         "l1",
@@ -65,9 +65,9 @@ def test_paired(encoder, data, real):
 
 def test_deterministic_and_batch_free(encoder, data, real):
     """The same call gives the same numbers, and another batch size the same to rounding."""
-    one = measure_quality(blend, batches(data), encoder, real, paired=True)
-    assert measure_quality(blend, batches(data), encoder, real, paired=True) == one
-    other = measure_quality(blend, batches(data, 7), encoder, real, paired=True)
+    one = measure_quality(blend, batches(data), encoder, real)
+    assert measure_quality(blend, batches(data), encoder, real) == one
+    other = measure_quality(blend, batches(data, 7), encoder, real)
     for a, b in zip(one, other, strict=True):
         assert b.value == pytest.approx(a.value, rel=1e-3, abs=1e-3)
 
@@ -75,7 +75,7 @@ def test_deterministic_and_batch_free(encoder, data, real):
 def test_perfect_generator(encoder, data, real):
     """A generator that returns the targets is at 0; its infinite PSNR is absent with a reason, not a number."""
     answers = iter(batches(data))
-    found = measure_quality(lambda _x: next(answers)[1], batches(data), encoder, real, paired=True)
+    found = measure_quality(lambda _x: next(answers)[1], batches(data), encoder, real)
     assert found[0].value == pytest.approx(0, abs=1e-3)
     assert found[1].value == 0
     assert "equal" in (found[2].reason or "")
@@ -90,8 +90,7 @@ def test_unpaired_and_latents(encoder, real):
         ((((torch.randn(10, 8, generator=torch.Generator().manual_seed(i)),), None)) for i in range(3)),
         encoder,
         real,
-        details=False,
-        interval=False,
+        full=False,
     )
     assert [m.name for m in found] == ["fd[shapes,n=30]"]
     assert found[0].low is None
@@ -100,7 +99,7 @@ def test_unpaired_and_latents(encoder, real):
 def test_real_side_as_statistics(encoder, data, real):
     """With statistics of the real side only, the distance is the same; what needs its features is left out."""
     side = statistics_of([real])
-    found = measure_quality(blend, batches(data), encoder, side, paired=True)
+    found = measure_quality(blend, batches(data), encoder, side)
     outputs = features_of(blend(data[0]).split(16), encoder)
     assert found[0].value == frechet_to_statistics(outputs, side)
     assert found[0].value == pytest.approx(frechet_distance(outputs, real), rel=1e-6)
@@ -121,20 +120,20 @@ def test_modules_run_in_eval_mode_and_keep_their_modes(encoder, data, real):
     model = nn.Sequential(Watcher(), nn.BatchNorm2d(3), nn.Dropout(0.5))
     model.train()
     model[1].eval()
-    measure_quality(model, batches(data), encoder, real, details=False, interval=False)
+    measure_quality(model, batches(data), encoder, real, full=False)
     assert seen == [(False, False)] * 3
     assert [m.training for m in model] == [True, False, True]
     with pytest.raises(OSError, match="broken"):
-        measure_quality(model, batches(data), encoder, real, details=False, interval=False)
+        measure_quality(model, batches(data), encoder, real, full=False)
     assert [m.training for m in model] == [True, False, True]
 
 
 def test_a_generator_is_called_with_each_of_its_inputs(encoder, data, real):
     """Two inputs of a batch are two arguments; what is measured is what one input of their mixture gives."""
     pairs = [((a, b), None) for (a,), b in batches(data)]
-    found = measure_quality(lambda a, b: (a + b) / 2, pairs, encoder, real, details=False, interval=False)
+    found = measure_quality(lambda a, b: (a + b) / 2, pairs, encoder, real, full=False)
     mixed = [(((a + b) / 2,), None) for (a, b), _ in pairs]
-    assert found == measure_quality(lambda x: x, mixed, encoder, real, details=False, interval=False)
+    assert found == measure_quality(lambda x: x, mixed, encoder, real, full=False)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -147,17 +146,17 @@ def test_not_finite_output(encoder, data, real, value):
         return out
 
     with pytest.raises(NonFiniteImages, match=r"output not finite.* in 1 of 16 images: 3"):
-        measure_quality(broken, batches(data), encoder, real, paired=True)
+        measure_quality(broken, batches(data), encoder, real)
 
 
 def test_bad_input_is_named(encoder, data, real):
-    """A missing reference, features of another encoder, targets of another number and no data are one-line errors."""
+    """References for some batches only, features of another encoder, targets of another number and no data are one-line errors."""
     with pytest.raises(ValueError, match="references"):
-        measure_quality(blend, [(inputs, None) for inputs, _ in batches(data)], encoder, real, paired=True)
+        measure_quality(blend, [*batches(data), (batches(data)[0][0], None)], encoder, real)
     with pytest.raises(ValueError, match="same encoder"):
         measure_quality(blend, batches(data), encoder, real[:, :5])
     with pytest.raises(ValueError, match="40 outputs and features of 39"):
-        measure_quality(blend, batches(data), encoder, real[:39], paired=True)
+        measure_quality(blend, batches(data), encoder, real[:39])
     with pytest.raises(ValueError, match="no images"):
         measure_quality(blend, [], encoder, real)
 

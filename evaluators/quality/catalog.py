@@ -1,0 +1,96 @@
+"""Metrics by name, in the order in which they are reported. Imports no torch.
+
+The first row is a study's quality. The others stand beside it in every trial that they apply to; rows of other
+packages, and a user's own classes, are measured if a study asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...gan_models.files.open_table import OpenTable
+from .metric import MeasuredMetric, MetricSpec, RealSide, spec_of
+
+METRICS: OpenTable[MetricSpec] = OpenTable(
+    "metric",
+    {
+        "frechet": MetricSpec(
+            ".distances:FrechetMetric",
+            "sample",
+            cheap=True,
+            note="Fréchet distance between features: FID in Inception's",
+        ),
+        "l1": MetricSpec(
+            ".reference_based:L1", needs_references=True, cheap=True, note="mean absolute difference to the reference"
+        ),
+        "psnr": MetricSpec(
+            ".reference_based:PSNR",
+            lower_is_better=False,
+            needs_references=True,
+            cheap=True,
+            note="peak signal-to-noise ratio to the reference, in dB",
+        ),
+        "ssim": MetricSpec(
+            ".reference_based:SSIM",
+            lower_is_better=False,
+            needs_references=True,
+            cheap=True,
+            note="structural similarity to the reference",
+        ),
+        "feature_distance": MetricSpec(
+            ".distances:FeatureDistance",
+            "features",
+            needs_references=True,
+            cheap=True,
+            note="distance between an output's features and its reference's",
+        ),
+        "kernel": MetricSpec(
+            ".distances:KernelMetric", "sample", note="kernel distance of features: KID in Inception's"
+        ),
+        "prdc": MetricSpec(
+            ".distances:CoverageMetric",
+            "sample",
+            lower_is_better=False,
+            note="precision, recall, density and coverage of features",
+        ),
+    },
+    group="ganprune.metrics",
+    row_type=MetricSpec,
+    adopt=spec_of,
+)
+QUALITY = "frechet"  # the row whose first measurement is a trial's quality
+
+
+class MetricSet:
+    """The metrics of a study, the quality first; what they prepare for its real images is kept between passes.
+
+    Args:
+        also: Names of rows of other packages, or classes by path, to be measured besides ours.
+        weights: Paths of weight files by name.
+
+    Raises:
+        UserError: A name that is not known, or a metric whose weights are not given.
+    """
+
+    def __init__(self, also: Sequence[str] = (), weights: Mapping[str, Path] | None = None) -> None:
+        rows = {name: METRICS.find(name) for name in dict.fromkeys([*METRICS.own, *also])}
+        self.metrics = tuple(MeasuredMetric(name, row, row.build(name, weights)) for name, row in rows.items())
+        self._prepared: dict[str, RealSide] = {}
+
+    def prepared(self, real: RealSide, *, references: bool, full: bool) -> tuple[MeasuredMetric, ...]:
+        """Return the metrics of one pass, prepared and reset.
+
+        Args:
+            real: The real images.
+            references: Whether each output has its own reference.
+            full: Whether everything is measured; else only what is cheap.
+        """
+        taken = [m for m in self.metrics if (references or not m.row.needs_references) and (full or m.row.cheap)]
+        for m in taken:
+            before = self._prepared.get(m.name)
+            if before is None or not before.same(real):
+                m.metric.prepare(real)
+                self._prepared[m.name] = real
+            m.metric.reset(full)
+        return tuple(taken)

@@ -1,0 +1,168 @@
+"""The protocol of a metric: a number, or several, about a generator's images. Imports no torch.
+
+A metric is one file and one row of `catalog.METRICS`. Another package adds a row by an entry point of the group
+`ganprune.metrics`; a user's own class is named by path, `package.module:Class` or `file.py:Class`.
+
+Shapes: n images of a batch, N of all, d features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ...gan_models.files.errors import UserError
+from ..measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..features.encoders import Encoder
+    from ..features.sample import FeatureSample
+    from ..features.statistics import FeatureStatistics
+
+Reads = Literal["images", "features", "sample"]
+READS: tuple[Reads, ...] = ("images", "features", "sample")
+
+
+@dataclass(frozen=True)
+class RealSide:
+    """The real images that a generator's images are compared with.
+
+    Attributes:
+        features: Of all of them by the study's encoder: (m, d), a sample of them, or their statistics.
+        encoder: The encoder; its name is part of a measurement's name.
+        aligned: Real image i is the reference of output i.
+        images: Opens the images themselves, (n, 3, H, W) in [-1, 1] per batch; None if only features are known.
+    """
+
+    features: Tensor | FeatureSample | FeatureStatistics
+    encoder: Encoder
+    aligned: bool = False
+    images: Callable[[], Iterable[Tensor]] | None = None
+
+    def same(self, other: RealSide) -> bool:
+        """Return whether what was prepared for another side holds for this one: the very same features."""
+        return self.features is other.features and self.encoder is other.encoder and self.aligned == other.aligned
+
+
+class Metric(Protocol):
+    """A metric, measured in one pass over the data; `prepare` once, then `reset`, `update` and `compute` per pass.
+
+    What `update` is given depends on the row's `reads`:
+
+    * `images`: each batch, (n, 3, H, W) in [-1, 1] on the device, and its references or None;
+    * `features`: the encoder's features of each batch, (n, d) on the CPU, and of its references or None;
+    * `sample`: once, the features of all outputs as a `FeatureSample`, and None.
+
+    Features are computed once for all metrics, whatever their number.
+    """
+
+    def prepare(self, real: RealSide) -> None:
+        """Take in the real images; called once per study and process, not per pass."""
+        ...
+
+    def reset(self, full: bool) -> None:
+        """Forget the last pass.
+
+        Args:
+            full: Whether intervals are wanted, as at a trial's end; at a rung the value alone is.
+        """
+        ...
+
+    def update(self, outputs: Any, references: Any) -> None:
+        """Take in a batch; see the class."""
+        ...
+
+    def compute(self) -> list[Measurement]:
+        """Return what was measured, or nothing if the images are too few.
+
+        A measurement's `protocol` says what is particular to this metric; the pass puts before it which images
+        were compared, and how they were read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A row of the table of metrics.
+
+    Attributes:
+        make: `module:attribute` beside the catalog, or a class; called with the weights' paths by name.
+        reads: What `update` is given; see `Metric`.
+        lower_is_better: The direction; a study's quality must be one whose lower values are better.
+        needs_references: It compares each output with its own reference; left out if there are none.
+        cheap: It is measured at rungs, too.
+        weights: Names of the weight files that it needs, such as `vgg`.
+        note: What it measures, in a line.
+    """
+
+    make: str | Callable[..., Metric]
+    reads: Reads = "images"
+    lower_is_better: bool = True
+    needs_references: bool = False
+    cheap: bool = False
+    weights: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reads not in READS:
+            raise UserError(f"a metric reads unknown input: got {self.reads!r}; expected one of {', '.join(READS)}")
+
+    def build(self, name: str, weights: Mapping[str, Path] | None = None) -> Metric:
+        """Return a metric that has seen nothing.
+
+        Args:
+            name: The row's name, for messages.
+            weights: Paths of weight files by name; more than it needs are allowed.
+
+        Raises:
+            UserError: A weight file is not given.
+        """
+        given = dict(weights or {})
+        missing = [key for key in self.weights if key not in given]
+        if missing:
+            raise UserError(
+                f"metric {name!r} lacks weights: got {', '.join(given) or 'none'}; expected {', '.join(missing)}. "
+                f"Try --weights {missing[0]}=FILE."
+            )
+        make = self.make
+        if isinstance(make, str):
+            module, attribute = make.split(":")
+            make = getattr(import_module(module, __package__), attribute)
+        return make(**{key: given[key] for key in self.weights})
+
+
+@dataclass(frozen=True)
+class MeasuredMetric:
+    """A metric with its name and row."""
+
+    name: str
+    row: MetricSpec
+    metric: Metric
+
+
+def spec_of(reference: str, found: Any) -> MetricSpec:
+    """Return the row of a user's own class, whose attributes say what a row says.
+
+    Args:
+        reference: Its name by path, for messages.
+        found: The object that was loaded.
+
+    Raises:
+        UserError: It lacks a method of `Metric`.
+    """
+    needed = ("prepare", "reset", "update", "compute")
+    missing = [name for name in needed if not callable(getattr(found, name, None))]
+    if missing or not callable(found):
+        raise UserError(
+            f"metric {reference!r} is no metric: got {type(found).__name__} without {', '.join(missing) or 'a call'}; "
+            f"expected a class with the methods {', '.join(needed)}"
+        )
+    fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights")
+    said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
+    said["weights"] = tuple(said.get("weights", ()))
+    return MetricSpec(found, **said, note=(found.__doc__ or "").strip().partition("\n")[0])
