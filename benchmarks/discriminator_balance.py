@@ -59,7 +59,7 @@ def measured(share: float, steps: int, seed: int, out: Path) -> list[Row]:
     target = Target("macs", share * bench.groups.form.dense())
     rows = []
     for variant, switched in VARIANTS.items():
-        settings = method_spec("mggc").defaults() | switched
+        settings = method_spec("mggc").settings(**switched)
         job = PruneJob(
             bench.generators["G"], "G", bench.groups, target, None, settings, seed, steps=steps, device=bench.device,
             task=bench.task(), data=bench.train_data, generators=bench.generators,

@@ -17,11 +17,11 @@ from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import copy_network
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.coronet.generated_weights import hypernetwork_size
 from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.memory import check_memory
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
+from ganprune.gan_models.pruning.coronet.settings import CoronetSettings
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.loop import best_device
@@ -44,7 +44,7 @@ def measured(model: str, ngf: int, size: int, embedding: int, steps: int, device
     judges = task.make_discriminators(0)
     job = PruneJob(
         network, "G", groups, Target("macs", 0.25 * groups.form.dense()), None,
-        method_spec("coronet").defaults() | {"embedding": embedding}, 0, steps=10**6, device=device, task=task,
+        CoronetSettings(embedding=embedding), 0, steps=10**6, device=device, task=task,
         data=data, generators={"G": network}, discriminators=judges, recipe=to_json(recipe),
     )  # fmt: skip
     plain = Trainer(

@@ -31,7 +31,7 @@ def job_of(out: Path, share: float, steps: int, seed: int, settings: dict[str, A
     return PruneJob(
         model=bench.generators["G"], name="G", groups=bench.groups,
         target=Target("macs", share * bench.groups.form.dense()), widths=None,
-        settings=method_spec("coronet").defaults() | settings, seed=seed, steps=steps, device=bench.device,
+        settings=method_spec("coronet").settings(**settings), seed=seed, steps=steps, device=bench.device,
         task=bench.task(), data=bench.train_data, generators=bench.generators, discriminators=bench.discriminators,
         recipe=to_json(bench.config.recipe),
     )  # fmt: skip

@@ -90,7 +90,7 @@ def scores(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> No
         target = Target("macs", share * bench.groups.form.dense())
         print(f"{share:.0%} of MACs, {STEPS} steps, fd[shapes,n=300]:")
         model = bench.generators[bench.names[0]]
-        job = PruneJob(model, "G", bench.groups, target, None, method_spec("magnitude").defaults(), 0)
+        job = PruneJob(model, "G", bench.groups, target, None, method_spec("magnitude").settings(), 0)
         plans = {"uniform widths, strongest channels": [_uniform(bench, target.value)] * len(seeds)}
         plans["magnitude"] = [method.prune(job).plan] * len(seeds)
         plans["magnitude, random scores"] = [_random(bench, target, seed) for seed in seeds]

@@ -9,7 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from ..gan_models.pruning.catalog import method_spec
-from ..gan_models.pruning.method import Setting
+from ..gan_models.pruning.settings import Setting
 from .widths import RATIO_RANGE, WidthSpace
 
 TARGET, BITS = "target", "bits"

@@ -41,7 +41,7 @@ class Magnitude:
         """Cuts to the target. Raises InfeasibleBudget."""
         form = job.groups.form
         per_channel = channel_costs(form, job.target.exact_cost)
-        exponent = float(job.settings["cost_exponent"])
+        exponent = job.settings.cost_exponent
         scores = {
             name: score / np.maximum(cost, 1e-12) ** exponent
             for (name, score), cost in zip(l1_scores(job.model, job.groups).items(), per_channel, strict=True)

@@ -1,13 +1,16 @@
-"""What a pruning method is: its settings, what it is given, what it returns."""
+"""A pruning method: its row in the catalog, its job, its result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..costs.catalog import FORM_COSTS, cost_of
+from ..files.plain_values import from_json
+from .settings import NoSettings, Setting, settings_of
 
 if TYPE_CHECKING:
     import torch
@@ -25,86 +28,58 @@ Widths = Literal["given", "learned"]
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One dimension of a method's own space.
-
-    Attributes:
-        name: Its name in `PruneJob.settings`.
-        default: The value that the ladder uses.
-        low, high: Range of a number; both None for a choice.
-        log: Whether the range is searched on a log scale.
-        choices: The values of a choice.
-        note: One line for tables.
-        searched: Whether it is a dimension of the method's space; else it stays what the study says, or the default.
-
-    Raises:
-        ValueError: Neither a range nor choices, or a default outside of them.
-    """
-
-    name: str
-    default: Any
-    low: float | None = None
-    high: float | None = None
-    log: bool = False
-    choices: tuple[Any, ...] = ()
-    note: str = ""
-    searched: bool = True
-
-    def __post_init__(self) -> None:
-        """Checks that the default is inside."""
-        if self.choices:
-            if self.default not in self.choices:
-                raise ValueError(f"setting {self.name}: default {self.default!r} is none of {self.choices}")
-        elif self.low is None or self.high is None or not self.low <= self.default <= self.high:
-            raise ValueError(f"setting {self.name}: default {self.default!r} outside [{self.low}, {self.high}]")
-
-    @property
-    def allowed(self) -> str:
-        """Its values, for tables and messages."""
-        if self.choices:
-            return ", ".join(map(str, self.choices))
-        return f"{self.low:g} to {self.high:g}{' (log)' if self.log else ''}"
-
-    def allows(self, value: Any) -> bool:
-        """Whether a value is one of the choices, of their type, or a number in the range."""
-        if self.choices:
-            return any(value == choice and type(value) is type(choice) for choice in self.choices)
-        assert self.low is not None
-        assert self.high is not None
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
-
-
-@dataclass(frozen=True)
 class MethodSpec:
     """A method as the catalog and the space know it, without importing it.
 
     Attributes:
-        implementation: "module:attribute" in `gan_models.pruning`; calling it makes the method.
+        implementation: "module:attribute", or "file.py:attribute" of a user's own; one that starts with a dot is of
+            `gan_models.pruning`. Calling it makes the method.
         widths: `given`: it cuts to widths from the search space; `learned`: it finds widths for a target.
-        settings: Its own dimensions.
-        searches_ratios: Whether its sub-space has one ratio a group.
-        trains: Whether it spends training steps of its own (`prune_steps`); the others fine-tune longer instead.
-        sizes: "module:function" in `gan_models.pruning` of what it holds in memory beside the networks,
-            (model, groups) -> rows of plain values; empty where that is nothing.
+        settings_class: A frozen dataclass of fields made by `settings.setting`, or its "module:attribute".
+        searches_ratios: True if its sub-space has one ratio per group.
+        trains: True if it spends training steps of its own (`prune_steps`); the others fine-tune longer instead.
+        sizes: "module:function" of what it holds in memory beside the networks, (model, groups) -> rows of plain
+            values; empty if that is nothing.
         note: One line for tables.
     """
 
     implementation: str
     widths: Widths
-    settings: tuple[Setting, ...] = ()
+    settings_class: type | str = NoSettings
     searches_ratios: bool = False
     trains: bool = False
     sizes: str = ""
     note: str = ""
 
     @property
+    def settings(self) -> type[Any]:
+        """The settings class."""
+        if not isinstance(self.settings_class, str):
+            return self.settings_class
+        module, _, name = self.settings_class.partition(":")
+        return getattr(import_module(module, __package__), name)
+
+    @property
+    def all_settings(self) -> tuple[Setting, ...]:
+        """Every setting with its default and range."""
+        return settings_of(self.settings)
+
+    @property
     def searched(self) -> tuple[Setting, ...]:
         """The settings that are dimensions of its space."""
-        return tuple(setting for setting in self.settings if setting.searched)
+        return tuple(setting for setting in self.all_settings if setting.searched)
 
     def defaults(self) -> dict[str, Any]:
-        """Every setting at its default."""
-        return {setting.name: setting.default for setting in self.settings}
+        """Return every setting's default by name."""
+        return {setting.name: setting.default for setting in self.all_settings}
+
+    def read_settings(self, values: Mapping[str, Any]) -> Any:
+        """Return the settings of these values, the others at their defaults; a range may be left, a type may not.
+
+        Raises:
+            UserError: An unknown name, or a value of another type.
+        """
+        return from_json(self.settings, dict(values), f"settings of {self.implementation.rpartition(':')[2]}")
 
 
 @dataclass(frozen=True)
@@ -161,7 +136,7 @@ class PruneJob:
         groups: Its channel groups.
         target: The cost to meet from below.
         widths: Channels by group for `given` methods, else None.
-        settings: The method's settings, complete.
+        settings: The method's settings: an instance of its settings class.
         seed: Of everything the method draws.
         steps: Training steps that the method may spend.
         device: Where to train.
@@ -181,7 +156,7 @@ class PruneJob:
     groups: ChannelGroups
     target: Target
     widths: Mapping[str, int] | None
-    settings: Mapping[str, Any]
+    settings: Any
     seed: int
     steps: int = 0
     device: torch.device | None = None

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
 from ..files.errors import UserError
-from ..files.plain_values import JSON, from_json
+from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
 from ..tasks.task import Batch
 from ..training.loop import TrainingDiverged
@@ -90,7 +90,7 @@ def run_phase(phase: Phase, job: PruneJob, steps: int) -> PhaseRecord:
         "name": job.name,
         "cost": job.target.cost,
         "target": job.target.value,
-        "settings": dict(job.settings),
+        "settings": to_json(job.settings),
         "recipe": dict(job.recipe),
         "seed": job.seed,
         "steps": steps,

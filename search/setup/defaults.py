@@ -106,7 +106,7 @@ def _rows(
     name: str, model: nn.Module, parts: Sequence[ChannelGroups], fixed: dict[str, object]
 ) -> list[tuple[dict[str, object], int]]:
     """Settings of a method that decide its memory, and bytes in training: of those that the study leaves open."""
-    known = {setting.name for setting in method_spec(name).settings}
+    known = {setting.name for setting in method_spec(name).all_settings}
     tables = [method_sizes(name, model, groups) for groups in parts]
     rows = []
     for row in zip(*tables, strict=True):

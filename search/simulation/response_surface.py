@@ -93,7 +93,7 @@ class Surface:
         draw = _draw(self.seed, f"method {method}")
         part, off = draw.uniform(0.1, 0.8), draw.uniform(0.05, 0.25)
         bias = draw.standard_normal(len(self.matters))
-        for setting in method_spec(method).settings:
+        for setting in method_spec(method).all_settings:
             value, suits = settings.get(setting.name), draw.uniform(0.0, 1.0)
             if setting.low is not None and setting.high is not None and isinstance(value, int | float):
                 low, high, at = float(setting.low), float(setting.high), float(value)

@@ -134,11 +134,9 @@ def _prune_one(
         groups=groups,
         target=target_of(stored, request.target, config.channel_multiple, groups.form, latency, bounds),
         widths=request.widths,
-        settings={
-            **method_spec(request.method).defaults(),
-            **fixed_for(request.method, config.method_settings),
-            **request.settings,
-        },
+        settings=method_spec(request.method).read_settings(
+            {**fixed_for(request.method, config.method_settings), **request.settings}
+        ),
         seed=request.seed,
         steps=steps,
         device=bench.device,

@@ -20,7 +20,7 @@ def method_inspection(name: str, network: nn.Module, groups: ChannelGroups) -> d
         ValueError: Unknown name.
     """
     spec = method_spec(name)
-    settings = [{"name": s.name, "default": s.default, "allowed": s.allowed, "note": s.note} for s in spec.settings]
+    settings = [{"name": s.name, "default": s.default, "allowed": s.allowed, "note": s.note} for s in spec.all_settings]
     return {
         "name": name,
         "note": spec.note,

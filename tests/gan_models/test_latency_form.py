@@ -174,7 +174,7 @@ def test_methods_land_on_a_latency(method: str):
     space = WidthSpace(groups.form, "latency_ms", model=latency)
     widths = space.uniform(9.0) if method_spec(method).widths == "given" else None
     pruned = make_method(method).prune(
-        PruneJob(model, "G", groups, target, widths, method_spec(method).defaults(), seed=0)
+        PruneJob(model, "G", groups, target, widths, method_spec(method).settings(), seed=0)
     )
     reached = float(latency.predict(groups.form.widths(pruned.plan.widths)))
     assert 0.6 * 9.0 <= reached <= 9.0

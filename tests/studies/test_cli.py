@@ -120,7 +120,7 @@ BAD = {
     "budget 20ms": (["--budget", "20ms"], 2, "needs a latency profile"),
     "model": (["--model", "nosuch"], 2, "use one of resnet"),
     "model arguments": (["--model-args", "nfg=3"], 2, "allowed arguments: ngf"),
-    "method": (["--methods", "fancy"], 2, "'fancy' is unknown; known: uniform"),
+    "method": (["--methods", "fancy"], 2, "unknown method 'fancy'; expected one of uniform"),
     "data missing": (["--data", "/nowhere"], 2, "does not exist"),
     "data empty": (["--data", "empty"], 2, "A|B side by side"),
     "teacher missing": (["--teacher", "none.pth"], 2, "is not a file"),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from ganprune.gan_models.pruning import catalog, phase
+from ganprune.gan_models.pruning.baseline_settings import MagnitudeSettings
 from ganprune.gan_models.pruning.baselines import Magnitude
 from ganprune.gan_models.pruning.method import MethodSpec, Pruned, PruneJob
 from ganprune.gan_models.training import loop
@@ -77,7 +78,7 @@ class Nudged:
         with torch.random.fork_rng(devices=[]):
             model = copy.deepcopy(job.model).requires_grad_(True)
         record = phase.run_phase(Nudge(job, model), job, job.steps)
-        cut = Magnitude().prune(replace(job, model=model.requires_grad_(False), settings={"cost_exponent": 0.05}))
+        cut = Magnitude().prune(replace(job, model=model.requires_grad_(False), settings=MagnitudeSettings()))
         return replace(cut, steps=record.steps)
 
 
@@ -102,7 +103,7 @@ def install() -> None:
     if "nudged" in catalog.METHODS:
         return
     sys.modules["ganprune.gan_models.pruning.torture"] = sys.modules[__name__]
-    catalog.METHODS["nudged"] = MethodSpec("torture:Nudged", "learned", trains=True)
+    catalog.METHODS.own["nudged"] = MethodSpec("torture:Nudged", "learned", trains=True)
     Trainer.step = _logged_step(Trainer.step)
     loop.save_state = _logged_save(loop.save_state, "finetune")
     phase.save_state = _logged_save(phase.save_state, "prune")

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ...groups.channel_groups import ChannelGroups
-from ..catalog import TRAINED, method_spec
+from ..catalog import TRAINED
+from ..settings import settings_of
+from .settings import CoronetSettings
 
 BYTES = 4  # float32
 STATES = 4  # a number, its gradient and Adam's two moments
@@ -115,8 +117,8 @@ def hypernetwork_size(model: nn.Module, groups: ChannelGroups, embedding: int) -
 
 def size_rows(model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
     """Sizes at every embedding of the catalog, for tables."""
-    setting = next(s for s in method_spec("coronet").settings if s.name == "embedding")
-    sizes = [hypernetwork_size(model, groups, embedding) for embedding in setting.choices]
+    choices = next(setting.choices for setting in settings_of(CoronetSettings) if setting.name == "embedding")
+    sizes = [hypernetwork_size(model, groups, embedding) for embedding in choices]
     return [
         {
             "embedding": size.embedding,

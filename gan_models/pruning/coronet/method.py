@@ -61,16 +61,16 @@ class CoronetPhase:
         self.job, self.target, self.steps = job, target, steps
         self.recipe = replace(from_json(Recipe, job.recipe), decay=0.0)
         self.batches_per_step = self.recipe.d_steps
-        random = settings["init"] == "random"
+        random = settings.init == "random"
         model = reset(job.model, seed) if random else job.model
-        self.hypernetwork = Hypernetwork(model, job.groups, int(settings["embedding"]))
+        self.hypernetwork = Hypernetwork(model, job.groups, settings.embedding)
         if random:
             self.hypernetwork.draw(seed)
         else:
-            start = teacher_magnitudes(model, job.groups, target, float(settings["cost_exponent"]))
+            start = teacher_magnitudes(model, job.groups, target, settings.cost_exponent)
             latents = torch.from_numpy(start).float()
-            self.hypernetwork.copy_teacher(model, latents, float(settings["coupling"]), seed)
-        self.network = GeneratedNetwork(model, job.groups, self.hypernetwork, target.floor, bool(settings["gated"]))
+            self.hypernetwork.copy_teacher(model, latents, settings.coupling, seed)
+        self.network = GeneratedNetwork(model, job.groups, self.hypernetwork, target.floor, settings.gated)
         others = {
             name: copy_network(other).requires_grad_(False)
             for name, other in job.generators.items()
@@ -79,7 +79,7 @@ class CoronetPhase:
         judges = job.task.make_discriminators(seed) if random or job.discriminators is None else job.discriminators
         self.discriminators = copy_network(judges).requires_grad_(True)
         generators = {name: self.network if name == job.name else others[name] for name in job.task.generator_names}
-        factors = {"hypernetwork.latents": float(settings["latent_lr"]), "hypernetwork.": float(settings["hyper_lr"])}
+        factors = {"hypernetwork.latents": settings.latent_lr, "hypernetwork.": settings.hyper_lr}
 
         def factor(name: str) -> float:
             own = name.removeprefix(f"generators.{job.name}.")
@@ -99,7 +99,7 @@ class CoronetPhase:
         terms = self.trainer.step(step, batch_at)
         self.network.forget()
         left = max(1, self.steps - step)
-        part = 1 - ((left - 1) / left) ** (float(self.job.settings["schedule"]) + 1)
+        part = 1 - ((left - 1) / left) ** (self.job.settings.schedule + 1)
         latents, groups = self.hypernetwork.latents, self.job.groups
         pull = self._pull(step)
         needed = needed_shrink(groups, resistances(latents, pull), self.target)
@@ -114,7 +114,7 @@ class CoronetPhase:
         seen, gradient = self.network.sensitivity, self.hypernetwork.latents.grad
         if gradient is not None:
             seen += (gradient.detach().float().square() - seen) / (step + 1)
-        return pull_of(seen, float(self.job.settings["sensitivity"]))
+        return pull_of(seen, self.job.settings.sensitivity)
 
     def magnitudes(self) -> Mapping[str, Any]:
         """|latent| by group."""
@@ -173,9 +173,9 @@ class Coronet:
             raise ValueError("coronet trains while it prunes and needs a task, data and a device")
         form, target = job.groups.form, with_floor(job.groups.form, job.target)
         _refuse_infeasible(job, target)
-        size = hypernetwork_size(job.model, job.groups, int(job.settings["embedding"]))
+        size = hypernetwork_size(job.model, job.groups, job.settings.embedding)
         check_memory(size, job.device)
-        steps = max(1, round(float(job.settings["share"]) * job.steps))
+        steps = max(1, round(job.settings.share * job.steps))
         phase = CoronetPhase(job, target, steps)
         record = run_phase(phase, job, steps)
         cost, path = phase.cost(), record.path("lambda")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +30,7 @@ from ..ranking import cost_of
 from .agents import AGENTS, gates, gumbel_noise
 from .local_density import balance, kernel_loss
 from .manifold import Encode, Manifold, Samples
+from .settings import MggcSettings
 
 _FALLING = 0.7  # share of the steps over which the target comes down, at full learning rate
 _LEAST = 0.97  # of its target: what an own plan is drawn back to from below
@@ -90,14 +90,14 @@ class Player:
 class _Side:
     """An agent with its optimiser, cost and multiplier."""
 
-    def __init__(self, player: Player, settings: Mapping[str, Any], seed: int, device: torch.device) -> None:
+    def __init__(self, player: Player, settings: MggcSettings, seed: int, device: torch.device) -> None:
         self.player, self.settings = player, settings
         self.sizes = player.groups.sizes
-        self.agent = AGENTS[str(settings["agent"])](self.sizes, seed, player.prior).to(device)
+        self.agent = AGENTS[settings.agent](self.sizes, seed, player.prior).to(device)
         self.cost = SoftCost(player.groups.form, player.cost)
         self.dense = cost_of(player.groups.form, player.groups.form.sizes, player.target)
-        self.weight = float(settings["weight_cost"])
-        self.rate = float(settings["lr"]) * self.agent.rate
+        self.weight = settings.weight_cost
+        self.rate = settings.lr * self.agent.rate
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in self.agent.named_parameters()}
         # Little momentum: a target that is met must stop the fall at once.
         self.optimiser = torch.optim.AdamW(self.names, lr=self.rate, betas=(0.5, 0.999), weight_decay=_WEIGHT_DECAY)
@@ -105,7 +105,7 @@ class _Side:
     def gates(self, logits: Tensor, noise: bool) -> dict[str, Tensor]:
         """Gates of 0 and 1 by group; without noise those of the agent's own plan."""
         drawn = gumbel_noise(logits) if noise else None
-        return gates(logits, self.sizes, float(self.settings["temperature"]), self.player.target.floor, drawn)
+        return gates(logits, self.sizes, self.settings.temperature, self.player.target.floor, drawn)
 
     def regulariser(self, logits: Tensor, target: float) -> tuple[Tensor, float]:
         """Log-ratio of the own plan's cost to a share of the dense cost, and that cost as a share.
@@ -145,7 +145,7 @@ class Collaboration:
     batches_per_step = 0
 
     def __init__(
-        self, stage: Stage, generator: Player, discriminator: Player | None, settings: Mapping[str, Any], steps: int
+        self, stage: Stage, generator: Player, discriminator: Player | None, settings: MggcSettings, steps: int
     ) -> None:
         self.stage, self.settings, self.steps = stage, settings, steps
         self.device = stage.samples.device
@@ -157,7 +157,7 @@ class Collaboration:
         self.sides = {"generator": self.generator} | (
             {} if self.discriminator is None else {"discriminator": self.discriminator}
         )
-        self.talks = bool(settings["feedback"]) and self.discriminator is not None
+        self.talks = settings.feedback and self.discriminator is not None
         with torch.no_grad():
             self.said = self.generator.agent()[1].detach().clone()
             if self.discriminator is not None:
@@ -180,7 +180,7 @@ class Collaboration:
         fake = gated_call(
             self.stage.teacher, self.generator.player.groups, self.generator.gates(logits, noise=True), *inputs
         )
-        adversarial = self.settings["density"] in ("adversarial", "both")
+        adversarial = self.settings.density in ("adversarial", "both")
         judge_gates = None
         if self.discriminator is not None and listened is not None:
             judge_logits = listened[0]
@@ -190,7 +190,7 @@ class Collaboration:
             target = self.discriminator.player.share**fall
             cost, share = self.discriminator.regulariser(judge_logits, target)
             values |= {"discriminator_loss": loss.detach(), "discriminator_share": share} | balance(self.mode, *scores)
-            total = float(self.settings["weight_adversarial"]) * loss + self.discriminator.weight * cost
+            total = self.settings.weight_adversarial * loss + self.discriminator.weight * cost
             self.discriminator.update(total, share, target, rate)
             values["discriminator_multiplier"] = self.discriminator.weight
             judge_gates = {name: gate.detach() for name, gate in judge_gates.items()}
@@ -199,16 +199,16 @@ class Collaboration:
                 scores = self._scores(None, condition, real), self._scores(None, condition, fake)
                 values["discriminator_loss"] = discriminator_adversarial(self.mode, *scores)
                 values |= balance(self.mode, *scores)
-        terms = {"output": float(self.settings["weight_output"]) * l1(fake, real)}
+        terms = {"output": self.settings.weight_output * l1(fake, real)}
         if adversarial:
             loss = generator_adversarial(self.mode, self._scores(judge_gates, condition, fake))
-            terms["adversarial"] = float(self.settings["weight_adversarial"]) * loss
-        if self.settings["density"] in ("kernel", "both"):
+            terms["adversarial"] = self.settings.weight_adversarial * loss
+        if self.settings.density in ("kernel", "both"):
             shape = len(centres_CE), -1, centres_CE.shape[1]
             with torch.no_grad():
                 original = self.stage.encode(inputs, real).reshape(shape)
             pruned = self.stage.encode(inputs, fake).reshape(shape)
-            terms["kernel"] = float(self.settings["weight_kernel"]) * kernel_loss(centres_CE, original, pruned, width_C)
+            terms["kernel"] = self.settings.weight_kernel * kernel_loss(centres_CE, original, pruned, width_C)
         target = self.generator.player.share**fall
         cost, share = self.generator.regulariser(logits, target)
         total = torch.stack(list(terms.values())).sum() + self.generator.weight * cost
@@ -220,7 +220,7 @@ class Collaboration:
     def _neighbourhoods(self) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor, tuple[Tensor, ...]]:
         """The original's samples, their inputs, features and kernel widths of the centres, and D's conditions."""
         stage, manifold = self.stage, self.stage.manifold
-        k = min(int(self.settings["k"]), manifold.neighbours.shape[1])
+        k = min(self.settings.k, manifold.neighbours.shape[1])
         n_drawn = min(k, _NEIGHBOURS_DRAWN, stage.batch_size)
         n_centres = max(1, stage.batch_size // n_drawn)
         centres = torch.randint(len(manifold.entries), (n_centres,)).tolist()
@@ -229,7 +229,7 @@ class Collaboration:
         condition = inputs
         with torch.no_grad():
             real = stage.teacher(*inputs)
-            if self.settings["condition"] == "centre":
+            if self.settings.condition == "centre":
                 shown = stage.teacher(*stage.samples.inputs(manifold.entries[centres].tolist()))
                 shown = shown.repeat_interleave(n_drawn, 0)
                 condition = (shown, *inputs[1:]) if shown.shape == inputs[0].shape else inputs

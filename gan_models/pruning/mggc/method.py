@@ -49,7 +49,7 @@ class Mggc:
         # An impossible target is refused before the training.
         plan_within_target(job.groups.form, l1_scores(job.model, job.groups), job.target)
         stage, about = _stage(job)
-        steps = max(1, round(float(job.settings["share"]) * job.steps))
+        steps = max(1, round(job.settings.share * job.steps))
         generator = _generator_player(job, stage)
         discriminator, unpruned = _discriminator_player(job, stage)
         phase = Collaboration(stage, generator, discriminator, job.settings, steps)
@@ -68,7 +68,7 @@ class Mggc:
         discriminators = None
         if discriminator is not None:
             form = discriminator.groups.form
-            aim = Target("macs", float(job.settings["discriminator_target"]) * form.dense(), floor=job.target.floor)
+            aim = Target("macs", job.settings.discriminator_target * form.dense(), floor=job.target.floor)
             scores = logits["discriminator"]
             judge_plan = plan_within_target(form, scores, _reachable(aim, form))
             record["discriminator_cost_before_landing"] = {
@@ -90,7 +90,7 @@ def _stage(job: PruneJob) -> tuple[Stage, dict[str, Any]]:
     assert job.discriminators is not None
     teacher = copy_network(job.model).to(job.device).eval().requires_grad_(False)
     judge = copy_network(job.discriminators[job.name]).to(job.device).eval().requires_grad_(False)
-    wanted = str(job.settings["encoder"])
+    wanted = job.settings.encoder
     encode: Encode
     if wanted == "trial" and job.encoder is not None:
         encode, used = trial_features(job.encoder), str(getattr(job.encoder, "name", "trial"))
@@ -115,7 +115,7 @@ def _generator_player(job: PruneJob, stage: Stage) -> Player:
     priced = job.target.model or job.groups.form
     dense = float(priced.predict(job.groups.form.sizes, job.target.cost))
     share = min(1.0, job.target.value / dense)
-    prior = _prior(job.model, job.groups, float(job.settings["prior"]), cost)
+    prior = _prior(job.model, job.groups, job.settings.prior, cost)
     return Player(stage.teacher, job.groups, share, cost, job.target, prior)
 
 
@@ -123,7 +123,7 @@ def _discriminator_player(job: PruneJob, stage: Stage) -> tuple[Player | None, s
     """The discriminator's side, or None and why it is left whole."""
     assert job.task is not None
     assert job.discriminators is not None
-    if not job.settings["prune_discriminator"]:
+    if not job.settings.prune_discriminator:
         return None, "left whole: prune_discriminator is off"
     with torch.no_grad():
         inputs = stage.samples.inputs([0])
@@ -135,12 +135,10 @@ def _discriminator_player(job: PruneJob, stage: Stage) -> tuple[Player | None, s
         return None, f"left whole: {str(error).splitlines()[0]}"
     if not groups.groups:
         return None, "left whole: it has no channel group"
-    target = Target("macs", float(job.settings["discriminator_target"]) * groups.form.dense(), floor=job.target.floor)
+    target = Target("macs", job.settings.discriminator_target * groups.form.dense(), floor=job.target.floor)
     target = _reachable(target, groups.form)
     share = target.value / groups.form.dense()
-    return Player(
-        stage.judge, groups, share, "macs", target, _prior(judge, groups, float(job.settings["prior"]), "macs")
-    ), ""
+    return Player(stage.judge, groups, share, "macs", target, _prior(judge, groups, job.settings.prior, "macs")), ""
 
 
 def _reachable(target: Target, form: Any) -> Target:

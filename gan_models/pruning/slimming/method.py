@@ -12,7 +12,6 @@ SNGAN has no adversarial term for G).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,10 +32,10 @@ from ..method import Pruned, PruneJob
 from ..perceptual_distance import image_distance
 from ..phase import PhaseRecord, run_phase
 from ..ranking import plan_within_target
-from ..teacher_cache import TeacherImages
 from .scale_optimizer import ScaleSteps, penalties, shrinking
 from .scales import Scales, norm_sites
 from .sparsity_control import Sparsity, cosine
+from .teacher_images import TeacherImages
 
 # (weight of the distillation, of the adversarial term): since November 2020, before it, and without a teacher.
 OBJECTIVES = {"20dist+gan": (20.0, 1.0), "dist+0.001gan": (1.0, 0.001), "gan": (0.0, 1.0)}
@@ -92,8 +91,8 @@ class SlimmingPhase:
         self._judges = nn.ModuleDict({job.name: judge})
         self._judge_of: dict[str, nn.Module] = dict(self._judges.items())
         self._maps = None if job.feature_maps is None else job.feature_maps.to(device)
-        self._distance = image_distance(settings["distance"], self._maps)
-        self._quant = job.quantised if _order(settings) == "joint" else None
+        self._distance = image_distance(settings.distance, self._maps)
+        self._quant = job.quantised if settings.joint else None
         form = shrinking(settings, job.steps)
         self._sites = Scales(job.groups, self._norms(), form.knee)
         sparsity = Sparsity(job.groups.form, job.target, job.steps)
@@ -102,12 +101,10 @@ class SlimmingPhase:
         self._g_names: dict[Tensor, str] = {p: name for name, p in self._model.named_parameters()}
         self._d_names: dict[Tensor, str] = {p: name for name, p in self._judges.named_parameters()}
         self._g_optimiser = torch.optim.Adam(
-            list(self._g_names), lr=recipe.lr * float(settings["weight_rate"]), betas=recipe.betas
+            list(self._g_names), lr=recipe.lr * settings.weight_rate, betas=recipe.betas
         )
         lr_d = recipe.lr if recipe.lr_discriminator is None else recipe.lr_discriminator
-        self._d_optimiser = torch.optim.Adam(
-            list(self._d_names), lr=lr_d * float(settings["weight_rate"]), betas=recipe.betas
-        )
+        self._d_optimiser = torch.optim.Adam(list(self._d_names), lr=lr_d * settings.weight_rate, betas=recipe.betas)
         for optimiser in (self._g_optimiser, self._d_optimiser):
             for group in optimiser.param_groups:
                 group["initial_lr"] = group["lr"]
@@ -133,7 +130,7 @@ class SlimmingPhase:
         terms, outputs = self._task.generator_losses(generators, self._judge_of, batch)
         adversarial = torch.stack([term for name, term in terms.items() if name.endswith("adversarial")]).sum()
         distance = self._distance(outputs[self._job.name], self._reals)
-        self._generator_step(objective(self._job.settings["objective"], distance, adversarial))
+        self._generator_step(objective(self._job.settings.objective, distance, adversarial))
         rho, ratio = self._steps.step(step, self.scales.grad)
         loss = torch.zeros(())
         for i in range(self._recipe.d_steps):
@@ -177,7 +174,7 @@ class SlimmingPhase:
     def _norms(self) -> dict[str, str]:
         """The groups whose scale is a norm's own weight: in the published form, where there is one."""
         job = self._job
-        if self._job.settings["form"] != "published":
+        if self._job.settings.form != "published":
             return {}
         return norm_sites(copy_network(job.model).cpu(), job.groups, self._example())
 
@@ -211,8 +208,8 @@ class SlimmingPhase:
                 "rho": record.path("rho"),
                 "cost": record.path("cost"),
                 "distance": record.path("distance"),
-                "objective": {name: job.settings[name] for name in ("objective", "distance", "form")}
-                | {"order": _order(job.settings)},
+                "objective": {name: getattr(job.settings, name) for name in ("objective", "distance", "form")}
+                | {"order": "joint" if job.settings.joint else "sequential"},
                 "encoder": None if self._maps is None else self._maps.name,
                 "scales": {"all": self._sites.size, "in norms": self._in_norms(), "not zero": self._steps.left()},
                 "seconds": record.seconds,
@@ -248,12 +245,6 @@ class SlimmingPhase:
         assert self._job.device is not None
         self._task.load_state(part("task"), self._job.device)
         self._steps.load_state(part("scales"))
-
-
-def _order(settings: Mapping[str, Any]) -> str:
-    """Whether 8 bits come with pruning (`joint`, the paper's) or after it: ours does better so, as measured."""
-    chosen = str(settings["order"])
-    return {"published": "joint", "led": "sequential"}[str(settings["form"])] if chosen == "auto" else chosen
 
 
 def _alone(task: Task, name: str, seed: int) -> Task:

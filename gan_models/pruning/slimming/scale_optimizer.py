@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from ..method import PruneJob
 from ..ranking import l1_scores
 from ..sensitivity import pull_of
+from .settings import SlimmingSettings
 from .sparsity_control import Sparsity, cosine, shrunk, to_numpy, to_tensor
 
 _MOMENTUM = 0.5
@@ -47,21 +47,21 @@ class Shrinking:
 PUBLISHED = Shrinking(rate=0.1, relative=False, knee=1.0, importance_exponent=0.0, cost_exponent=0.0, sensitivity=0.0)
 
 
-def shrinking(settings: Mapping[str, Any], steps: int) -> Shrinking:
+def shrinking(settings: SlimmingSettings, steps: int) -> Shrinking:
     """The form that slimming's settings name.
 
     In ours a scale with a steady gradient of the mean size moves by `scale_rate` over all steps.
     """
-    if settings["form"] == "published":
+    if settings.form == "published":
         return PUBLISHED
     travelled = sum(cosine(step, steps) for step in range(steps)) / (1 - _MOMENTUM)
     return Shrinking(
-        rate=float(settings["scale_rate"]) / travelled,
+        rate=settings.scale_rate / travelled,
         relative=True,
-        knee=float(settings["knee"]),
-        importance_exponent=float(settings["importance_exponent"]),
-        cost_exponent=float(settings["cost_exponent"]),
-        sensitivity=float(settings["sensitivity"]),
+        knee=settings.knee,
+        importance_exponent=settings.importance_exponent,
+        cost_exponent=settings.cost_exponent,
+        sensitivity=settings.sensitivity,
     )
 
 

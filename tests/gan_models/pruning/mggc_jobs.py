@@ -42,7 +42,7 @@ def mggc_job(kind="paired", name="G", share=0.4, seed=0, steps=4, side=16, n=10,
     groups = find_groups(generators[name], example)
     return PruneJob(
         model=generators[name], name=name, groups=groups, target=Target("macs", share * groups.form.dense()), widths=None,
-        settings=method_spec("mggc").defaults() | settings, seed=seed, steps=steps, device=torch.device("cpu"), task=task,
+        settings=method_spec("mggc").settings(**settings), seed=seed, steps=steps, device=torch.device("cpu"), task=task,
         data=data, generators=generators, discriminators=task.make_discriminators(0),
         recipe=to_json(Recipe(batch_size=4)), encoder=encoder,
     )  # fmt: skip

@@ -58,7 +58,7 @@ def job_for(task_name, share=0.4, steps=12, seed=3, maps=None, **more):
         groups=groups,
         target=Target("macs", share * groups.form.dense()),
         widths=None,
-        settings=method_spec("slimming").defaults() | more,
+        settings=method_spec("slimming").settings(**more),
         seed=seed,
         steps=steps,
         device=torch.device("cpu"),

@@ -30,7 +30,7 @@ def test_a_default_method_prunes_any_generator(name: str, method: str):
     data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
     groups = find_groups(model, torch.zeros(1, *shape))
     job = PruneJob(
-        model, "G", groups, Target("macs", 0.5 * groups.form.dense()), None, method_spec(method).defaults(), 0,
+        model, "G", groups, Target("macs", 0.5 * groups.form.dense()), None, method_spec(method).settings(), 0,
         steps=1, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
         discriminators=task.make_discriminators(0), recipe=to_json(Recipe(batch_size=2, distill_output=10.0)),
         encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),

@@ -16,6 +16,7 @@ from ganprune.gan_models.pruning.coronet.generated_weights import HypernetworkSi
 from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.memory import NotEnoughMemory, check_memory
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
+from ganprune.gan_models.pruning.coronet.settings import CoronetSettings
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.phase import run_phase
 from ganprune.gan_models.pruning.ranking import plan_within_target
@@ -37,7 +38,7 @@ def job(kind="paired", share=0.4, steps=6, seed=0, cost="macs", width=16, recipe
     groups = find_groups(generators[name], example)
     return PruneJob(
         model=generators[name], name=name, groups=groups, target=Target(cost, share * groups.form.dense(cost)),
-        widths=None, settings=method_spec("coronet").defaults() | settings, seed=seed, steps=steps, device=CPU,
+        widths=None, settings=method_spec("coronet").settings(**settings), seed=seed, steps=steps, device=CPU,
         task=task, data=data, generators=generators, discriminators=networks.discriminators, recipe=to_json(recipe),
     )  # fmt: skip
 
@@ -195,11 +196,7 @@ def test_lambda_rises_and_falls_with_what_is_left_to_shrink():
 
 def test_a_share_of_the_steps_is_left_for_fine_tuning():
     """Pruning ends when the target is reached, at the latest after its share; steps spent are said."""
-    pruned = prune(
-        job(steps=10, share=0.5, **{"share": 0.5})
-        if False
-        else replace(job(steps=10), settings=job().settings | {"share": 0.5})
-    )
+    pruned = prune(replace(job(steps=10), settings=CoronetSettings(share=0.5)))
     assert 1 <= pruned.steps <= 5
 
 

@@ -9,9 +9,11 @@ from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
 from ganprune.gan_models.costs.cost_form import InfeasibleBudget
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.pruning.baseline_settings import MagnitudeSettings
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, fixed_for, make_method, method_spec
-from ganprune.gan_models.pruning.method import PruneJob, Setting, Target
+from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target, strongest
+from ganprune.gan_models.pruning.settings import Setting
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace
 
@@ -26,7 +28,7 @@ def job(network: str, method: str, share: float, seed: int = 0) -> PruneJob:
     groups = find_groups(model, torch.empty(1, *shape))
     target = share * groups.form.dense()
     widths = WidthSpace(groups.form).uniform(target) if method_spec(method).widths == "given" else None
-    return PruneJob(model, "G", groups, Target("macs", target), widths, method_spec(method).defaults(), seed)
+    return PruneJob(model, "G", groups, Target("macs", target), widths, method_spec(method).settings(), seed)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -66,7 +68,7 @@ def test_an_impossible_target_is_named(method: str):
 
 def test_unknown_methods_list_the_known_ones():
     """A wrong name is one line."""
-    with pytest.raises(ValueError, match=r"'fancy' is unknown; known: uniform, widths, magnitude"):
+    with pytest.raises(ValueError, match=r"unknown method 'fancy'; expected one of uniform, widths, magnitude"):
         method_spec("fancy")
     with pytest.raises(ValueError, match="outside"):
         Setting("x", 2.0, low=0.0, high=1.0)
@@ -103,7 +105,7 @@ def test_the_cost_exponent_moves_the_plan_to_cheap_channels():
     given = job("unet", "magnitude", 0.25)
     totals = []
     for exponent in (0.01, 1.0):
-        settings = {"cost_exponent": exponent}
+        settings = MagnitudeSettings(cost_exponent=exponent)
         other = PruneJob(given.model, "G", given.groups, given.target, None, settings, 0)
         totals.append(sum(make_method("magnitude").prune(other).plan.widths.values()))
     assert totals[1] > totals[0]

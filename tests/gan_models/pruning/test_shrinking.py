@@ -18,7 +18,7 @@ STEPS = 40
 def steps_of(form, sensitivity, share=0.3):
     """Scales of equal start and weight that gradients cannot move far."""
     own = replace(
-        shrinking(method_spec("slimming").defaults(), STEPS), rate=1e-4, sensitivity=sensitivity, cost_exponent=0.0
+        shrinking(method_spec("slimming").settings(), STEPS), rate=1e-4, sensitivity=sensitivity, cost_exponent=0.0
     )
     n = int(form.sizes.sum())
     sparsity = Sparsity(form, Target("macs", share * form.dense()), STEPS)

@@ -8,7 +8,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.pruning.catalog import make_method
 from ganprune.gan_models.pruning.method import Target
 from ganprune.gan_models.pruning.slimming.method import SlimmingPhase, objective
-from ganprune.gan_models.pruning.teacher_cache import TeacherImages
+from ganprune.gan_models.pruning.slimming.teacher_images import TeacherImages
 from ganprune.gan_models.quantization.settings import QuantSettings
 from torch import nn
 
@@ -195,7 +195,7 @@ def test_a_network_with_the_older_spectral_norm_is_slimmed(form):
         groups=groups,
         generators=job.generators | {job.name: model},
         target=Target("macs", 0.6 * groups.form.dense()),
-        settings=job.settings | {"form": form},
+        settings=replace(job.settings, form=form),
         steps=3,
     )
     pruned = make_method("slimming").prune(job)

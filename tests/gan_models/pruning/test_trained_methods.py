@@ -24,7 +24,7 @@ def job(method: str, share: float = 0.35, seed: int = 0) -> PruneJob:
     task = task_named("paired")
     data = [{key: torch.rand(3, 16, 16) * 2 - 1 for key in ("input", "target")} for _ in range(12)]
     return PruneJob(
-        model, "G", groups, Target("macs", share * groups.form.dense()), None, method_spec(method).defaults(), seed,
+        model, "G", groups, Target("macs", share * groups.form.dense()), None, method_spec(method).settings(), seed,
         steps=3, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
         discriminators=task.make_discriminators(0), recipe=to_json(Recipe(batch_size=2, lr=1e-3, distill_output=10.0)),
         encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),

@@ -1,0 +1,29 @@
+"""Settings of the baselines. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .settings import setting
+
+
+def cost_exponent() -> Any:
+    """Return the field of the exponent on a channel's cost, for methods that rank channels of all groups together."""
+    return setting(
+        0.05,
+        low=0.01,
+        high=0.3,
+        # Scores inside a group differ by tens of percent, costs between groups by factors of ten: near 1 the ranking
+        # is by cost alone and whole groups fall to their floor (measured: fd[shapes] 20 where uniform has 12), so the
+        # range ends at 0.3 and most draws are small.
+        log=True,
+        note="a channel's score is divided by its cost to this power: near 0 ignores cost, 1 would rank per MAC",
+    )
+
+
+@dataclass(frozen=True)
+class MagnitudeSettings:
+    """What a study may choose about magnitude."""
+
+    cost_exponent: float = cost_exponent()
