@@ -13,12 +13,11 @@ import argparse
 
 import numpy as np
 import torch
+from ganprune.evaluators.cost.catalog import RUNTIMES
 from ganprune.evaluators.cost.device import cpus_allowed, this_device
 from ganprune.evaluators.cost.latency import Effort, exclusive
-from ganprune.evaluators.cost.runtimes import RUNTIMES, Measurer
 from ganprune.gan_models.costs.catalog import stored_cost
 from ganprune.gan_models.costs.cost_form import LATENCY
-from ganprune.gan_models.export.onnx_float import export_fixed
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
@@ -26,7 +25,7 @@ from ganprune.gan_models.latency.predictor import fit_whole
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.latency.profile import blocks_of
 from ganprune.search.latency.profiler import Thoroughness, accuracy, profile_network, random_plans
-from ganprune.search.trial.finalists import in_8_bits
+from ganprune.search.trial.finalists import in_8_bits, measurer
 
 NETWORKS = {
     "resnet_9blocks": ({"ngf": 32}, (3, 128, 128)),
@@ -40,13 +39,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--plans", type=int, default=30)
     parser.add_argument("--threads", type=int, default=cpus_allowed())
-    parser.add_argument("--runtime", choices=RUNTIMES, default="eager")
+    parser.add_argument("--runtime", choices=list(RUNTIMES), default="eager")
     parser.add_argument("--points", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument("--only", choices=sorted(NETWORKS))
     given = parser.parse_args()
     effort = Effort(warm_up=given.seconds / 4, seconds=given.seconds)
-    measure = Measurer(given.runtime, given.threads, effort=effort, export=export_fixed)
+    measure = measurer(given.runtime, given.threads, "cpu", effort)
     device = this_device(given.runtime, given.threads)
     print(device.describe())
     with exclusive():
@@ -57,7 +56,7 @@ def main() -> None:
 
 
 def _one(name, arguments, shape, device, measure, points, n_plans) -> None:
-    int8 = in_8_bits(measure) if measure.runtime == "onnxruntime" else None
+    int8 = in_8_bits(measure)
     profile = profile_network(
         name, arguments, shape, device, measure, None, Thoroughness(points), measure_int8=int8
     )  # fmt: skip

@@ -245,18 +245,34 @@ class Study:
         """The trial of the best quality at or under a cost (`15%`, `2GMACs`). Raises ValueError: none is."""
         return best_under(self.record, budget)
 
-    def export(self, trial: int, out: str | Path, overwrite: bool = False, int8: bool = False) -> Card:
-        """Writes one trial's generator as a bundle; every file is loaded again and compared.
+    def export(
+        self,
+        trial: int,
+        out: str | Path,
+        overwrite: bool = False,
+        int8: bool = False,
+        formats: Sequence[str] | None = None,
+    ) -> Card:
+        """Write one trial's generator as a bundle; every file is loaded again and compared.
+
+        Args:
+            trial: Its number.
+            out: The bundle's folder.
+            overwrite: Whether a bundle that is there is replaced.
+            int8: Also write the file in 8 bits.
+            formats: Names of export formats; None: those that are written by default.
 
         Raises:
-            ValueError: The trial cannot be exported (its state is named), or the folder exists.
+            UserError: The trial cannot be exported (its state is named), the folder exists, or a format is unknown.
             RuntimeError: A file does not give what the network gives.
         """
-        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8)
+        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8, formats)
 
-    def export_front(self, out: str | Path, overwrite: bool = False, int8: bool = False) -> dict[int, Card]:
-        """Writes every trial of the front, each into `out/trial-N`. Raises as `export`."""
-        return export_front(self.record, self.at_hand(), Path(out), overwrite, int8)
+    def export_front(
+        self, out: str | Path, overwrite: bool = False, int8: bool = False, formats: Sequence[str] | None = None
+    ) -> dict[int, Card]:
+        """Write every trial of the front, each into `out/trial-N`. Arguments and errors as for `export`."""
+        return export_front(self.record, self.at_hand(), Path(out), overwrite, int8, formats)
 
     def resume(
         self,

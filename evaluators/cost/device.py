@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.packages import UNKNOWN
+from .catalog import RUNTIMES
 
-RUNTIMES = ("eager", "compile", "onnxruntime")
 COMMAND = "command"  # a remote device, by a command that the user gives
 
 
@@ -26,7 +27,7 @@ class Device:
         cores: CPUs that this process may use.
         threads: Threads of a network.
         gpu: Model of the GPU where networks run on it, else empty.
-        runtime: `eager`, `compile`, `onnxruntime` or `command`.
+        runtime: A row of the runtimes (`eager`, `compile`, `onnxruntime`, ...) or `command`.
         version: Of the runtime.
         dtype: Of weights and activations.
         batch: Images in one call.
@@ -77,17 +78,22 @@ class Device:
 
 
 def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu") -> Device:
-    """This machine, used in this way."""
+    """Return this machine, used in this way.
+
+    Raises:
+        UserError: There is no such runtime.
+    """
     import torch
 
-    on_gpu = torch.device(device).type == "cuda" and runtime != "onnxruntime"
+    row = RUNTIMES.find(runtime)
+    on_gpu = torch.device(device).type == "cuda" and row.gpu
     return Device(
         cpu=cpu_model(),
         cores=cpus_allowed(),
         threads=threads,
         gpu=torch.cuda.get_device_name(device) if on_gpu else "",
         runtime=runtime,
-        version=_version("onnxruntime" if runtime == "onnxruntime" else "torch"),
+        version=row.version().replace(UNKNOWN, ""),
         batch=batch,
     )
 
@@ -110,12 +116,3 @@ def cpu_model() -> str:
 def cpus_allowed() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""

@@ -1,4 +1,4 @@
-"""Whether an int8 file computes the quantised network: each layer to one step of its grid, the whole to its noise.
+"""Comparison of an int8 file with the quantized network: each layer to one step of its grid, the whole to its noise.
 
 One step is what rounding can do: integer arithmetic and float32 differ in the last bit, and where a value lies half
 way between two levels they take different ones. Norms spread such a step over their whole map and later layers round
@@ -9,18 +9,23 @@ them; that is why layers are compared one by one, on the file's own inputs of ea
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
+from ..files.atomic_files import read_json
+from ..files.errors import UserError, WorkFailed
+from ..files.plain_values import from_json
 from ..quantization.fake_quant import affine_grid, quantise_weight, quantised, quantised_layers
 from ..quantization.settings import Quantisation
-from .onnx_float import onnx_difference, session_of
+from .exporter import FileRunner, Findings
+from .onnx_int8 import QUANTIZATION, arithmetic_lines, stored_bytes
 
 STEPS = 1
 # Of outputs in [-1, 1], where quantising moves nothing at all.
@@ -31,7 +36,7 @@ NOISE = 1.5
 
 @dataclass(frozen=True)
 class Int8Parity:
-    """How far an int8 file is from the network quantised in PyTorch.
+    """The distance of an int8 file from the network quantized in PyTorch.
 
     Attributes:
         layers: Integer convolutions compared.
@@ -51,15 +56,20 @@ class Int8Parity:
 
     @property
     def passed(self) -> bool:
-        """Whether every layer is within a step, and the whole within the noise of rounding (a NaN is not)."""
+        """Return whether every layer is within a step, and the whole within the noise of rounding (a NaN is not)."""
         return self.steps <= STEPS and self.mean <= NOISE * self.effect + SMALLEST
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
+    def numbers(self) -> dict[str, float]:
+        """Return its numbers as they stand on a card."""
+        return {
+            "largest_steps": self.steps,
+            "differing_share": self.share,
+            "mean_difference": self.mean,
+            "quantization_effect": self.effect,
+        }
 
     def line(self) -> str:
-        """For people."""
+        """Return it as one line."""
         return (
             f"{self.layers} integer convolutions within {self.steps} step(s) of the simulated ones "
             f"({100 * self.share:.2g} % of their outputs differ); outputs differ by {self.mean:.2g} on average, "
@@ -67,45 +77,92 @@ class Int8Parity:
         )
 
 
-def measure_int8_parity(path: str | Path, model: nn.Module, quantisation: Quantisation, inputs: Tensor) -> Int8Parity:
-    """Compares an int8 file with the network that it was made of.
+Run = Callable[[Path], Callable[..., tuple[np.ndarray, ...]]]
+
+
+def examine(path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: FileRunner) -> Findings:
+    """Return how far an int8 file is from its network, what it computes on integers, and its parameters' bytes.
+
+    Raises:
+        UserError: Its ranges cannot be read.
+        RuntimeError: It cannot be run.
+    """
+    parity = measure_int8_parity(path, model, read_quantization(path.parent), inputs, runner.open)
+    operators, size = runner.operators(path), stored_bytes(path)
+    lines = arithmetic_lines(operators)
+    return Findings(
+        passed=parity.passed,
+        summary=f"{lines[0]}; {parity.line()}",
+        notes=(f"{size} bytes of parameters", *lines[1:]),
+        numbers=parity.numbers(),
+        counts={"parameter_bytes": size, "layers": parity.layers},
+        operators=operators,
+    )
+
+
+def read_quantization(folder: Path) -> Quantisation:
+    """Return the settings and ranges that lie beside an int8 file. Raises UserError."""
+    data = read_json(folder / QUANTIZATION)
+    if data is None:
+        raise UserError(f"{folder / QUANTIZATION} cannot be read")
+    return from_json(Quantisation, data, str(folder / QUANTIZATION))
+
+
+def measure_int8_parity(
+    path: str | Path, model: nn.Module, quantisation: Quantisation, inputs: tuple[Tensor, ...], run: Run
+) -> Int8Parity:
+    """Compare an int8 file with the network that it was made of.
 
     Args:
-        path: A file of `export_int8`.
+        path: The file.
         model: The float network; not changed.
         quantisation: What the file was made with.
-        inputs: A batch (N, ...).
+        inputs: A batch (N, ...) of each input.
+        run: Opens a file in its runtime.
 
     Raises:
         RuntimeError: The file cannot be run.
     """
     model = model.eval()
+    names, outputs, integers = _seen(Path(path), quantisation, inputs, run)
     with quantised(model, quantisation.settings, quantisation.ranges), torch.no_grad():
-        simulated = model(inputs)
-        difference = onnx_difference(path, model, inputs)
+        simulated = model(*inputs).cpu().float()
+    if simulated.shape != outputs.shape:
+        raise WorkFailed(f"ONNX file {path} gives {tuple(outputs.shape)}, PyTorch {tuple(simulated.shape)}")
     with torch.no_grad():
-        effect = float((simulated - model(inputs)).abs().mean())
-        compared, largest, different, outputs = _layers(path, model, quantisation, inputs)
-    share = different / outputs if outputs else 0.0
-    return Int8Parity(compared, largest, share, float(difference.mean()), effect, len(inputs))
+        effect = float((simulated - model(*inputs)).abs().mean())
+        largest, different, compared = _layers(names, integers, model, quantisation)
+    share = different / compared if compared else 0.0
+    mean = float((simulated - outputs).abs().mean())
+    return Int8Parity(len(names), largest, share, mean, effect, len(inputs[0]))
+
+
+def _seen(
+    path: Path, quantisation: Quantisation, inputs: tuple[Tensor, ...], run: Run
+) -> tuple[list[str], Tensor, dict[str, Tensor]]:
+    """Return layers with an output grid, the file's output, and the integers that these layers read and give."""
+    file = onnx.load(path)
+    there = {output for node in file.graph.node for output in node.output}
+    names = [name for name, entry in quantisation.ranges.items() if entry.output is not None]
+    names = [name for name in names if f"{name}.output_int" in there]
+    wanted = [f"{name}.{side}_int" for name in names for side in ("input", "output")]
+    n_outputs = len(file.graph.output)
+    file.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in wanted)
+    arrays = tuple(x.detach().cpu().float().numpy() for x in inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(file, Path(folder) / "seen.onnx")
+        values = run(Path(folder) / "seen.onnx")(*arrays)
+    integers = zip(wanted, values[n_outputs:], strict=True)
+    # The outputs are those of the file as it is: extra outputs keep ONNX Runtime from fusing some nodes.
+    output = torch.from_numpy(run(path)(*arrays)[0])
+    return names, output, {name: torch.from_numpy(value).float() for name, value in integers}
 
 
 def _layers(
-    path: str | Path, model: nn.Module, quantisation: Quantisation, inputs: Tensor
-) -> tuple[int, int, int, int]:
-    """(layers, largest difference in steps, outputs that differ, outputs) over all layers with an output grid."""
+    names: list[str], seen: dict[str, Tensor], model: nn.Module, quantisation: Quantisation
+) -> tuple[int, int, int]:
+    """Return the largest difference in steps, the outputs that differ, and all outputs, over layers with a grid."""
     settings, layers = quantisation.settings, quantised_layers(model)
-    names = [name for name, entry in quantisation.ranges.items() if entry.output is not None]
-    file = onnx.load(path)
-    there = {output for node in file.graph.node for output in node.output}
-    names = [name for name in names if f"{name}.output_int" in there]
-    wanted = [f"{name}.{side}_int" for name in names for side in ("input", "output")]
-    file.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in wanted)
-    with tempfile.TemporaryDirectory() as folder:
-        onnx.save(file, Path(folder) / "seen.onnx")
-        session = session_of(Path(folder) / "seen.onnx")
-    values = session.run(wanted, {session.get_inputs()[0].name: inputs.float().numpy()}) if wanted else []
-    seen = {name: torch.from_numpy(value).float() for name, value in zip(wanted, values, strict=True)}
     largest = different = outputs = 0
     for name in names:
         module, entry = layers[name], quantisation.ranges[name]
@@ -120,4 +177,4 @@ def _layers(
         largest = max(largest, int(steps.max()))
         different += int((steps > 0).sum())
         outputs += steps.numel()
-    return len(names), largest, different, outputs
+    return largest, different, outputs

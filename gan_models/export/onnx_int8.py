@@ -10,26 +10,28 @@ from __future__ import annotations
 import copy
 import platform
 import tempfile
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import onnx
 import onnx_ir
 import torch
 from onnx import numpy_helper
 from onnxscript.optimizer import fold_constants
-from torch import Tensor, nn
+from torch import nn
 
-from ..files.atomic_files import written_beside
+from ..files.atomic_files import write_json, written_beside
 from ..files.errors import UserError, WorkFailed
 from ..quantization.calibration import calibrate
 from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
 from ..quantization.settings import LayerRanges, Quantisation, QuantSettings, Range
-from .onnx_float import export_fixed, export_onnx, session_of, without_origin
+from .exporter import ExportJob
+from .onnx_float import without_origin, write_onnx
 from .onnx_graph import QuantisedGraph
+
+TRAINED, CALIBRATED = "trained in 8 bits", "calibrated after training in float32"
+QUANTIZATION = "quantisation.json"
 
 INTEGER = (
     "QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat",
@@ -50,36 +52,17 @@ _MAPPED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _LARGEST_BIAS = 2**30  # in steps of int32
 
 
-@dataclass(frozen=True)
-class Arithmetic:
-    """What ONNX Runtime computes on integers in its optimised graph, and what in float32.
+def split_arithmetic(operators: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the operators that compute on integers, and those that multiply or normalize in float32."""
+    integer = {name: operators[name] for name in INTEGER if operators.get(name)}
+    return integer, {name: operators[name] for name in FLOAT if operators.get(name)}
 
-    Attributes:
-        integer: Operator -> nodes.
-        floating: Operator -> nodes, of those that multiply or normalise.
-    """
 
-    integer: Mapping[str, int]
-    floating: Mapping[str, int]
-
-    @property
-    def convolutions(self) -> int:
-        """Integer convolutions."""
-        return sum(n for name, n in self.integer.items() if "Conv" in name)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {"integer": dict(self.integer), "floating": dict(self.floating)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Arithmetic:
-        """What `to_json` wrote."""
-        return cls(dict(data["integer"]), dict(data["floating"]))
-
-    def lines(self) -> list[str]:
-        """For people: what runs on integers, then what stays float and why."""
-        done = ", ".join(f"{n} {name}" for name, n in self.integer.items()) or "nothing"
-        return [f"integer: {done}"] + [f"float: {n} {name} ({FLOAT[name]})" for name, n in self.floating.items()]
+def arithmetic_lines(operators: Mapping[str, int]) -> tuple[str, ...]:
+    """Return lines for people: what runs on integers, then what stays float and why."""
+    integer, floating = split_arithmetic(operators)
+    done = ", ".join(f"{n} {name}" for name, n in integer.items()) or "nothing"
+    return (f"integer: {done}", *(f"float: {n} {name} ({FLOAT[name]})" for name, n in floating.items()))
 
 
 def products_saturate() -> bool:
@@ -103,52 +86,49 @@ def check_exportable(settings: QuantSettings) -> None:
         raise UserError(f"an int8 file needs 8 bits, the network has {settings.bits}")
 
 
-def export_int8(
-    model: nn.Module, quantisation: Quantisation, example: Tensor, path: str | Path, unsigned: bool | None = None
-) -> None:
-    """Write `model` as an ONNX file that computes what the quantised network does, to rounding.
+def write(job: ExportJob, path: Path) -> tuple[str, ...]:
+    """Write a network in 8 bits, its ranges beside it; calibrate them if training did not quantize it.
+
+    Returns:
+        The origin of the ranges.
+
+    Raises:
+        UserError: The settings cannot be computed on integers, or there is no data to calibrate with.
+        RuntimeError: The network cannot be written as ONNX, or its layers cannot be found in the file.
+    """
+    quantization, origin = job.quantization, TRAINED
+    if quantization is None:
+        check_exportable(job.settings)
+        model = copy.deepcopy(job.model).cpu().float().eval()
+        batches = [job.inputs] if job.calibration is None else job.calibration()
+        quantization, origin = calibrate(model, job.settings, batches), CALIBRATED
+    write_int8(replace(job, quantization=quantization), path)
+    if job.free_batch:
+        write_json(path.parent / QUANTIZATION, quantization)
+    return (origin,)
+
+
+def write_int8(job: ExportJob, path: str | Path, unsigned: bool | None = None) -> None:
+    """Write a quantized network as an ONNX file that computes what it does, to rounding.
 
     Biases become int32 in steps of (input's scale x weight's scale), far finer than any activation's.
 
     Args:
-        model: float weights; not changed.
-        quantisation: settings and ranges from training or calibration; layers without ranges stay float.
-        example: as for `export_onnx`.
-        path: where.
-        unsigned: store weights as uint8 around 128: the same values, slower, exact where products saturate. None:
+        job: The network with its quantization; layers without ranges stay float.
+        path: The file.
+        unsigned: Store weights as uint8 around 128: the same values, slower, exact where products saturate. None:
             where this CPU saturates and the settings do not avoid it by a reduced range.
 
     Raises:
-        ValueError: the settings cannot be computed on integers.
-        RuntimeError: the network cannot be written as ONNX, or its layers cannot be found in the file.
+        UserError: The settings cannot be computed on integers.
+        RuntimeError: The network cannot be written as ONNX, or its layers cannot be found in the file.
     """
-    check_exportable(quantisation.settings)
+    assert job.quantization is not None
+    check_exportable(job.quantization.settings)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.onnx"
-        export_onnx(model, example, plain, optimise=False)
-        _write_quantised(plain, model, quantisation, Path(path), unsigned)
-
-
-def export_int8_fixed(model: nn.Module, inputs: tuple[Tensor, ...], path: str | Path) -> None:
-    """Write `model` in 8 bits as one ONNX file for inputs of exactly these sizes: what a latency is measured of.
-
-    Ranges are calibrated on these very inputs: no time depends on them.
-
-    Args:
-        model: any number of input tensors; not changed.
-        inputs: one of each, batch included.
-        path: where.
-
-    Raises:
-        ValueError: nothing in the network can be quantised.
-        RuntimeError: as `export_int8`.
-    """
-    model = copy.deepcopy(model).cpu().float().eval()
-    quantisation = calibrate(model, QuantSettings(per_channel=True), [inputs])
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "float.onnx"
-        export_fixed(model, inputs, plain, optimise=False)
-        _write_quantised(plain, model, quantisation, Path(path), None)
+        write_onnx(job, plain, optimize=False)
+        _write_quantised(plain, job.model, job.quantization, Path(path), unsigned)
 
 
 def _write_quantised(
@@ -169,16 +149,6 @@ def _write_quantised(
     without_origin(file)
     with written_beside(path) as beside:
         onnx.save(file, beside)
-
-
-def arithmetic(path: str | Path) -> Arithmetic:
-    """What ONNX Runtime really runs of a file on this CPU, by its optimised graph. Raises RuntimeError."""
-    with tempfile.TemporaryDirectory() as folder:
-        optimised = Path(folder) / "optimised.onnx"
-        session_of(path, optimised)
-        nodes = Counter(node.op_type for node in onnx.load(optimised).graph.node)
-    integer = {name: nodes[name] for name in INTEGER if nodes[name]}
-    return Arithmetic(integer, {name: nodes[name] for name in FLOAT if nodes[name]})
 
 
 def stored_bytes(path: str | Path) -> int:

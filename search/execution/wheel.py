@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
-KINDS = (".py", ".safetensors", ".json")
+KINDS = (".py", ".safetensors", ".json", ".jinja")
 
 
 def build_wheel(folder: Path) -> Path:

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from ...evaluators.cost.device import COMMAND, this_device
 from ...evaluators.cost.latency import Effort, MachineBusy, Timing
-from ...evaluators.cost.runtimes import Measurer, RuntimeUnavailable
+from ...evaluators.cost.measurer import Measurer
+from ...evaluators.cost.runtime import RuntimeUnavailable
 from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into
-from ...gan_models.export.onnx_float import export_fixed
-from ...gan_models.export.onnx_int8 import export_int8_fixed
+from ...gan_models.export.catalog import EXPORTERS, format_in, format_run_by, latency_writer
 from ...gan_models.files.atomic_files import read_json
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
@@ -99,22 +99,47 @@ def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -
             load_into(small, folder / str(artifact["path"]))
             inputs = tuple(torch.rand_like(x) for x in examples(config, profile.device.batch))
             int8 = "quantisation" in artifact
-            timing = (in_8_bits(timer) if int8 else timer)(small, inputs)
+            timed = in_8_bits(timer) if int8 else timer
+            if timed is None:
+                raise RuntimeUnavailable(f"no format of 8 bits runs in {profile.device.runtime}")
+            timing = timed(small, inputs)
             found[number] = timing.measurement(name, f"{how}, in 8 bits" if int8 else how)
         except (MachineBusy, RuntimeUnavailable, RuntimeError, ValueError) as error:
             found[number] = Measurement.absent(name, "ms", " ".join(str(error).split())[:300], protocol=how)
     return found
 
 
-def in_8_bits(timer: Measure) -> Measure:
-    """The same, of networks that run on integers."""
-    return replace(timer, export=export_int8_fixed) if isinstance(timer, Measurer) else timer
+def in_8_bits(timer: Measure) -> Measure | None:
+    """Return the same of networks that run on integers; None if the runtime has no such format."""
+    if not isinstance(timer, Measurer):
+        return timer
+    runtime = timer.runtime
+    if runtime == COMMAND:  # the remote device takes the same kind of file in either data type
+        name = format_in(timer.command)
+        runtime = EXPORTERS[name].runtime if name else ""
+    name = format_run_by(runtime, "int8")
+    return replace(timer, export=latency_writer(name), dtype="int8") if name else None
+
+
+def measurer(runtime: str, threads: int, device: str, effort: Effort = EFFORT, command: str = "") -> Measurer:
+    """Return what times networks in a runtime, or by a command, written in the format that it takes.
+
+    Raises:
+        UserError: An unknown runtime, or a command that names no file.
+    """
+    name = format_in(command) if runtime == COMMAND else format_run_by(runtime)
+    if name is None:
+        return Measurer(runtime, threads, device, effort, command=command)
+    filename = f"network{Path(EXPORTERS.find(name).filename).suffix}"
+    return Measurer(
+        runtime, threads, device, effort, latency_writer(name), command, slot=f"{{{name}}}", filename=filename
+    )
 
 
 def measurer_for(profile: LatencyProfile, device: str, command: str = "", effort: Effort = EFFORT) -> Measurer:
-    """What times networks as the profile's device does."""
+    """Return what times networks as the profile's device does."""
     own = profile.device
-    return Measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, export_fixed, command)
+    return measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, command)
 
 
 def _unreachable(profile: LatencyProfile, config: StudyConfig, command: str) -> str:

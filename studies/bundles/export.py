@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
 
 from ...evaluators.cost.counters import count_macs
 from ...evaluators.measurement import Measurement
+from ...gan_models.export.catalog import check_formats
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.networks.catalog import example_input
+from ...gan_models.networks.specs import InputSpec
 from ...gan_models.quantization.settings import Quantisation
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
@@ -25,10 +25,12 @@ from ...search.trial.cut_check import PEAK, peak_memory
 from ...spaces.budget import describe
 from ..database.reader import StudyRecord
 from ..results.outcome import SIMULATED, Outcome, measurements_of, named, outcome_of, point
-from .bundle import SOURCE, Architecture, write_bundle
+from .architecture import SOURCE, Architecture
+from .bundle import write_bundle
 from .card import Card, Parity
-from .int8_export import Int8Exports, bits_notes
-from .provenance import lineage, notes, versions
+from .format_files import WantedFormats
+from .provenance import bits_notes, lineage, notes, versions
+from .study_data import StudyData
 from .trial_weights import full_network, left_whole, located, trial_generator, trial_quantisations
 
 FRONT = "front.json"
@@ -108,8 +110,9 @@ def export_trial(
     out: str | Path,
     overwrite: bool = False,
     int8: bool = False,
+    formats: Sequence[str] | None = None,
 ) -> Card:
-    """Writes one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
+    """Write one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
 
     Args:
         study: The study's record.
@@ -117,34 +120,40 @@ def export_trial(
         artifacts_root: Folder of all studies' artifacts.
         out: The bundle's folder.
         overwrite: Whether a bundle that is there is replaced.
-        int8: Also write an int8 file of a trial that was trained in 32 bits; one of 8 bits always has one.
+        int8: Also write the file in 8 bits of a trial that was trained in 32 bits.
+        formats: Names of export formats; None: those that are written by default, in 8 bits too of a trial of 8 bits.
 
     Returns:
         The bundle's card; of two bundles that of the one whose files differ more.
 
     Raises:
         NotExportable: The trial is not complete, or over the budget.
-        ValueError: `out` exists.
+        UserError: `out` exists, or a format is unknown or has no form for this network.
         ArtifactError: The trial's files are missing or not those of the record.
         RuntimeError: The exported files do not give the generator's outputs.
     """
     trial = exportable(study, number)
-    return _Exporter(study, artifacts_root, int8).export(trial, out, overwrite)
+    return _Exporter(study, artifacts_root, int8, formats).export(trial, out, overwrite)
 
 
 def export_front(
-    study: StudyRecord, artifacts_root: str | Path, out: str | Path, overwrite: bool = False, int8: bool = False
+    study: StudyRecord,
+    artifacts_root: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    int8: bool = False,
+    formats: Sequence[str] | None = None,
 ) -> dict[int, Card]:
-    """Writes every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
+    """Write every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
 
     Returns:
         Cards by trial number, in the order of rising cost.
 
     Raises:
         NotExportable: There is no front yet.
-        ValueError, ArtifactError, RuntimeError: As `export_trial`.
+        UserError, ArtifactError, RuntimeError: As `export_trial`.
     """
-    exporter = _Exporter(study, artifacts_root, int8)
+    exporter = _Exporter(study, artifacts_root, int8, formats)
     front = exporter.outcome.front
     if not front:
         raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
@@ -177,12 +186,16 @@ class _Part:
 class _Exporter:
     """What all exports of one study share: its network at full width and its groups."""
 
-    def __init__(self, study: StudyRecord, artifacts_root: str | Path, int8: bool) -> None:
+    def __init__(
+        self, study: StudyRecord, artifacts_root: str | Path, int8: bool, formats: Sequence[str] | None
+    ) -> None:
+        self.wanted = WantedFormats(None if formats is None else tuple(formats), int8)
+        check_formats(self.wanted.asked)
         self.study, self.outcome = study, outcome_of(study)
         self.folder = StudyFolder(Path(artifacts_root), study.name)
         self.located = located(self.outcome.config, self.folder)
         self._full: tuple[nn.Module, ChannelGroups] | None = None
-        self.int8 = Int8Exports(study, self.outcome.config, self.located, self.folder, int8)
+        self.data = StudyData(study, self.located, self.folder)
 
     def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
@@ -219,12 +232,20 @@ class _Exporter:
                 )
                 cards.append(self._write(trial, part, folder / side.name, False))
             write_json(folder / FRONT, {"study": self.study.name, "bundles": [side.name for side in sides]})
-        return max(cards, key=lambda card: math.inf if card.parity.onnx is None else card.parity.onnx)
+        return max(cards, key=lambda card: card.worst)
 
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
         source = _source_of(self.located.model)
-        counted, dense = (_costs(model, config.example_shape()) for model in (part.model, part.full))
+        architecture = self._architecture(part, source)
+        counted, dense = (_costs(model, architecture.inputs) for model in (part.model, part.full))
+        wanted = replace(
+            self.wanted,
+            quantization=part.quantised,
+            settings=config.quantisation,
+            calibration=self.data.calibration(part.name),
+            measure=self.data.measure(part.name),
+        )
 
         def card_of(parity: Parity) -> Card:
             return Card(
@@ -233,13 +254,12 @@ class _Exporter:
                 measurements=part.measurements,
                 teacher_measurements=part.teacher,
                 lineage=lineage(self.outcome, trial, source, part.name),
-                versions=versions(),
+                versions=versions(wanted.every),
                 parity=parity,
                 notes=notes(self.outcome, trial, source) + bits_notes(part.quantised),
             )
 
-        int8 = self.int8.writer(part.model, part.name, part.quantised)
-        return write_bundle(out, self._architecture(part, source), part.model, card_of, source, overwrite, int8)
+        return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)
 
     def _architecture(self, part: _Part, source: Path | None) -> Architecture:
         config = self.outcome.config
@@ -247,7 +267,7 @@ class _Exporter:
         return Architecture(
             model=model,
             arguments=dict(config.model_args),
-            input_shape=config.example_shape(),
+            inputs=InputSpec.of_shape(config.example_shape()),
             task=config.task,
             network=part.name,
             plan=part.plan,
@@ -263,7 +283,7 @@ def _source_of(model: str) -> Path | None:
     return Path(location).expanduser() if location.endswith(".py") else None
 
 
-def _costs(model: nn.Module, shape: tuple[int, ...]) -> dict[str, float]:
-    example = example_input(shape)
+def _costs(model: nn.Module, inputs: InputSpec) -> dict[str, float]:
+    example = inputs.examples(1)
     costs = {name: float(value) for name, value in count_macs(model, example).items()}
-    return costs | {PEAK: peak_memory(model, (example,)).value}
+    return costs | {PEAK: peak_memory(model, example).value}

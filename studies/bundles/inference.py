@@ -13,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ...gan_models.data.layouts import IMAGE_SUFFIXES, images_under
-from ...gan_models.export.onnx_float import OnnxGenerator
+from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
 from ...gan_models.training.loop import best_device
-from .bundle import BundleError, check_files, load_bundle, outputs_of, read_architecture
-from .int8 import INT8, Generate
+from .architecture import BundleError
+from .bundle import check_files, load_bundle, read_architecture, read_card
+from .format_files import FileGenerator, Generate, outputs_of
 
 Half = Literal["", "A", "B"]
 MODES = {1: "L", 3: "RGB"}
@@ -48,7 +49,7 @@ def run_bundle(
     n: int = 16,
     seed: int = 0,
     catalog_only: bool = False,
-    int8: bool = False,
+    format: str = "",
 ) -> Translated:
     """Runs the generator of a bundle and writes PNGs.
 
@@ -63,17 +64,17 @@ def run_bundle(
         n: Samples of a generator that starts from latents.
         seed: Of these latents.
         catalog_only: As for `load_bundle`.
-        int8: Run the bundle's int8 file by ONNX Runtime on the CPU, in the place of the PyTorch network.
+        format: Run the bundle's file of this export format in its runtime, in the place of the PyTorch network.
 
     Raises:
-        BundleError: The bundle is damaged, or has no int8 file.
+        BundleError: The bundle is damaged, or has no file of the format.
         ValueError: No images, a wrong option, or outputs that are no images.
     """
     if batch_size < 1 or n < 1:
         raise UserError(f"batch size {batch_size} and {n} samples: both must be 1 or more")
     if half not in ("", "A", "B"):
         raise UserError(f"half {half!r} is unknown; use A or B, or leave it out for whole images")
-    model = _int8_of(path) if int8 else _network_of(path, catalog_only, best_device(device))
+    model = _file_of(path, format) if format else _network_of(path, catalog_only, best_device(device))
     shape, out = read_architecture(Path(path).expanduser()).input_shape, Path(out_dir).expanduser()
     if len(shape) == 1:
         if input_dir is not None:
@@ -89,11 +90,16 @@ def _network_of(path: str | Path, catalog_only: bool, device: torch.device) -> G
     return lambda x: outputs_of(model, x.to(device))
 
 
-def _int8_of(path: str | Path) -> Generate:
+def _file_of(path: str | Path, name: str) -> Generate:
     folder = check_files(path)
-    if not (folder / INT8).is_file():
-        raise BundleError(f"{folder} has no {INT8}; export it again with --int8")
-    return OnnxGenerator(folder / INT8)
+    files = read_card(folder).files
+    if name not in files:
+        EXPORTERS.find(name)  # raises: says which there are
+        raise BundleError(
+            f"{folder} has no file of format {name}: it has {', '.join(files) or 'none'}; export it again with "
+            f"--formats {','.join([*files, name])}"
+        )
+    return FileGenerator(EXPORTERS.find(name), folder / files[name].file)
 
 
 def _sample(model: Generate, length: int, out: Path, batch_size: int, n: int, seed: int) -> Translated:

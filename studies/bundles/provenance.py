@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...evaluators.cost.catalog import RUNTIMES
+from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.files.packages import Package
 from ...gan_models.files.seeds import derived_seed
-from ...gan_models.quantization.settings import FULL_BITS
+from ...gan_models.quantization.settings import FULL_BITS, Quantisation
 from ...search.records.ledger import TrialRecord
 from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
 from ..resume_checks import accepted_changes
-from .bundle import SOURCE
-
-PACKAGES = ("ganprune", "torch", "onnx", "onnxruntime")
+from .architecture import SOURCE
+from .bundle import WEIGHTS
 
 
 def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: str) -> dict[str, Any]:
@@ -90,16 +92,32 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
         lines.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name} in this bundle")
     elif ":" in outcome.config.model:
         module = outcome.config.model.partition(":")[0]
-        lines.append(f"loading the PyTorch network needs the package of {module}; the ONNX file needs nothing")
+        lines.append(f"loading the PyTorch network needs the package of {module}; files of other runtimes do not")
     return tuple(lines)
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that made a bundle."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "unknown"
-    return found
+def bits_notes(quantization: Quantisation | None) -> tuple[str, ...]:
+    """Return what a user must know of a generator that was trained in fewer bits."""
+    if quantization is None:
+        return ()
+    exact = ", ".join(e.filename for e in EXPORTERS.values() if e.dtype == "float32" and e.written == "always")
+    lines = [
+        f"trained and measured in {quantization.settings.bits} bits: the measurements above are of the quantized "
+        f"network; {WEIGHTS} and {exact} hold the same weights in float32, which score differently"
+    ]
+    if quantization.settings.scheme == "published":
+        lines.append("quantized as GAN Slimming published it, for reproduction: no int8 file can be made of it")
+    return tuple(lines)
+
+
+def versions(formats: Iterable[str]) -> dict[str, str]:
+    """Return versions of Python and of the packages that make and run a bundle's files.
+
+    Args:
+        formats: Names of its export formats.
+    """
+    rows = [EXPORTERS.find(name) for name in formats]
+    needs = [package for row in rows for package in row.needs]
+    needs += [package for row in rows if row.runtime for package in RUNTIMES.find(row.runtime).needs]
+    packages = (Package("ganprune"), Package("torch"), *needs)
+    return {"python": platform.python_version()} | {package.name: package.version() for package in packages}

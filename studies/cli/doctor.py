@@ -1,4 +1,4 @@
-"""What this machine can and cannot do, and the cure."""
+"""Findings on this machine: what ganprune can and cannot do here, and the cure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ...evaluators.cost.catalog import RUNTIMES
+from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.files.packages import Package, install_command
+
 PACKAGES = (
     "torch", "torchvision", "optuna", "ray", "numpy", "pandas", "sqlalchemy", "pytorch-fid", "thop", "safetensors",
-    "onnx", "onnxruntime",
 )  # fmt: skip
 LEAST_FREE_GB = 2
 
@@ -33,6 +36,8 @@ class Finding:
 def examine(storage: str) -> list[Finding]:
     """Looks at everything that a search needs; changes nothing."""
     findings = [_package(name) for name in PACKAGES]
+    findings += [_needed(f"format {name}", row.needs) for name, row in EXPORTERS.items()]
+    findings += [_needed(f"runtime {name}", row.needs) for name, row in RUNTIMES.items()]
     checks: tuple[tuple[str, Callable[[], tuple[bool, str, str]]], ...] = (
         ("processor", _processor),
         ("GPU", _gpu),
@@ -54,6 +59,14 @@ def _package(name: str) -> Finding:
         return Finding(name, True, version(name))
     except PackageNotFoundError:
         return Finding(name, False, "not installed", f"pip install {name}")
+
+
+def _needed(name: str, packages: tuple[Package, ...]) -> Finding:
+    """Return whether the packages of an export format or a runtime are installed."""
+    missing = [package for package in packages if not package.installed()]
+    if missing:
+        return Finding(name, False, f"{', '.join(p.name for p in missing)} not installed", install_command(missing))
+    return Finding(name, True, ", ".join(f"{p.name} {p.version()}" for p in packages) or "needs nothing")
 
 
 def _processor() -> tuple[bool, str, str]:

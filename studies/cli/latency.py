@@ -24,7 +24,7 @@ def profile_device(
     model_args: opt.ModelArgs = None,
     image_size: opt.ImageSize = None,
     input_shape: opt.InputShape = None,
-    runtime: Annotated[str, typer.Option(help="eager, compile or onnxruntime.")] = "eager",
+    runtime: Annotated[str, typer.Option(help="eager, compile, onnxruntime, or one of another package.")] = "eager",
     threads: Annotated[int | None, typer.Option(help="Threads of one network; default: all CPUs.")] = None,
     batch: Annotated[int, typer.Option(help="Images in one call.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
@@ -49,15 +49,14 @@ def profile_device(
     """Measure every distinct layer of a network on this device, for budgets in ms."""
     from dataclasses import replace
 
+    from ...evaluators.cost.catalog import RUNTIMES
     from ...evaluators.cost.device import COMMAND, cpus_allowed, remote_device, this_device
     from ...evaluators.cost.latency import Effort, exclusive
     from ...evaluators.cost.machine_load import Limits
-    from ...evaluators.cost.runtimes import Measurer
-    from ...gan_models.export.onnx_float import export_fixed
     from ...gan_models.training.loop import best_device
     from ...search.latency.profile import write_profile
     from ...search.latency.profiler import Thoroughness, profile_network
-    from ...search.trial.finalists import in_8_bits
+    from ...search.trial.finalists import in_8_bits, measurer
     from ..database.latency_profiles import ProfileStore
 
     shape = opt.read_shape(model, image_size, input_shape)
@@ -70,9 +69,9 @@ def profile_device(
     n_threads = cpus_allowed() if threads is None else threads
     limits = Limits(math.inf, math.inf, math.inf) if allow_busy else Limits()
     effort = Effort(warm_up=seconds / 4, seconds=seconds, limits=limits)
-    placed = "cpu" if device_command or runtime == "onnxruntime" else str(best_device(device))
+    placed = "cpu" if device_command or not RUNTIMES.find(runtime).gpu else str(best_device(device))
     way = COMMAND if device_command else runtime
-    measurer = Measurer(way, n_threads, placed, effort, export_fixed, device_command)
+    timer = measurer(way, n_threads, placed, effort, device_command)
     if device_command:
         what = remote_device(device_name, n_threads, batch)
     else:
@@ -82,12 +81,12 @@ def profile_device(
     known = {} if again else store.layers(what)
     held_out = max(2, 2 * networks // 5)
     thoroughness = Thoroughness(points, networks - held_out, held_out)
-    int8 = in_8_bits(measurer) if bits == "32,8" and way in (COMMAND, "onnxruntime") else None
+    int8 = in_8_bits(timer) if bits == "32,8" else None
     console.print(f"profiling {what.describe()} (profile {what.id})", highlight=False)
     progress = Progress(console)
     with exclusive():
         profile = profile_network(
-            model, opt.read_arguments(model_args), shape, what, measurer, known, thoroughness, progress.step,
+            model, opt.read_arguments(model_args), shape, what, timer, known, thoroughness, progress.step,
             lambda layer: store.put_layer(what, layer), int8,
         )  # fmt: skip
     profile = replace(profile, quiet=not allow_busy)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.plain_values import to_json
 from . import options as opt
 from .console import wide_console
 
@@ -120,45 +122,48 @@ def export(
     best_under: Annotated[str | None, typer.Option(help="The best trial at or under a cost: 15%, 2GMACs.")] = None,
     front: Annotated[bool, typer.Option("--front", help="Every trial of the front, each in its own folder.")] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Also an int8 file of trials trained in 32 bits, calibrated on their data.")
+        bool, typer.Option("--int8", help=f"Also {INT8}, of trials trained in 32 bits calibrated on their data.")
     ] = False,
+    formats: Annotated[
+        str,
+        typer.Option(help=f"Files for other runtimes: {','.join(EXPORTERS.own)}; default: by the trial's bits."),
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Write generators as bundles: weights, architecture, ONNX, card, checks."""
+    """Write generators as bundles: weights, architecture, files for other runtimes, card, checks."""
     from ..api import Study
 
     if (trial is not None) + (best_under is not None) + front != 1:
         raise UserError("say what to export, one of: --trial N, --best-under 15%, --front")
+    named = check_formats([part.strip() for part in formats.split(",") if part.strip()]) if formats else None
     study = Study.open(name, storage, artifacts)
     if front:
-        cards = study.export_front(out, overwrite, int8)
+        cards = study.export_front(out, overwrite, int8, named)
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
-        cards = {number: study.export(number, out, overwrite, int8)}
+        cards = {number: study.export(number, out, overwrite, int8, named)}
     if as_json:
-        print(json.dumps({str(number): card.to_json() for number, card in cards.items()}, indent=1))
+        print(json.dumps({str(number): to_json(card) for number, card in cards.items()}, indent=1))
         return
     for number, card in cards.items():
         folder = out / f"trial-{number}" if front else out
-        parity = card.parity
-        print(f"trial {number} -> {folder} (largest difference: reload {parity.reload:.2g}, ONNX {parity.onnx_shown})")
-        for note in card.notes if parity.onnx is None else ():
-            print(f"note: {note}")
-        for line in card.int8.lines() if card.int8 else []:
-            print(f"  {line}")
+        print(f"trial {number} -> {folder} (largest difference after reloading: {card.parity.reload:.2g})")
+        for report in card.formats.values():
+            print(f"  {report.line()}")
+            for line in [*filter(None, [report.summary]), *report.lines(card.formats)]:
+                print(f"    {line}")
 
 
 def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -> None:
-    """Check a bundle again: hashes, reload, costs, ONNX against PyTorch."""
+    """Check a bundle again: hashes, reload, costs, every exported file against PyTorch."""
     from ..bundles.verify import verify_bundle
 
     checks = verify_bundle(bundle, catalog_only=no_code)
     if as_json:
-        found = [{"name": check.name, "passed": check.passed, "detail": check.detail} for check in checks]
-        print(json.dumps(found, indent=1))
+        print(json.dumps(to_json(checks), indent=1))
     else:
         for check in checks:
             print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
@@ -175,7 +180,8 @@ def run(
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Images at once.")] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    int8: Annotated[bool, typer.Option("--int8", help="Run the bundle's int8 file, by ONNX Runtime.")] = False,
+    format: Annotated[str, typer.Option(help="Run the bundle's file of this format; default: in PyTorch.")] = "",
+    int8: Annotated[bool, typer.Option("--int8", help=f"The same as --format {INT8}.")] = False,
     no_code: NoCode = False,
 ) -> None:
     """Translate images with an exported generator, or draw samples."""
@@ -184,7 +190,10 @@ def run(
     halves: dict[str, Literal["", "A", "B"]] = {"": "", "A": "A", "B": "B"}
     if half not in halves:
         raise UserError(f"--half {half!r} is unknown; use A or B, or leave it out")
-    done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, int8)
+    if int8 and format not in ("", INT8):
+        raise UserError(f"--int8 is --format {INT8}: got --format {format} too; give one of them")
+    chosen = INT8 if int8 else format
+    done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, chosen)
     for line in done.skipped:
         print(f"skipped {line}", file=sys.stderr)
     print(f"{len(done.written)} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))

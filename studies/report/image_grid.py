@@ -20,8 +20,8 @@ from ...search.preparations.eval_images import EVAL_BATCH
 from ...search.preparations.opened_study import Bench, open_bench
 from ...search.records.ledger import TrialRecord
 from ...spaces.budget import describe
-from ..bundles.bundle import outputs_of
 from ..bundles.export import exportable
+from ..bundles.format_files import outputs_of
 from ..bundles.inference import to_picture
 from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator, trial_quantisations
 from ..database.reader import StudyRecord

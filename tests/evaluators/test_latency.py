@@ -13,8 +13,9 @@ from ganprune.evaluators.cost import latency
 from ganprune.evaluators.cost.device import Device, remote_device, this_device
 from ganprune.evaluators.cost.latency import Effort, MachineBusy, Timing, exclusive, measure_latency
 from ganprune.evaluators.cost.machine_load import Disturbance, Limits, Snapshot, between, busy_seconds, snapshot
-from ganprune.evaluators.cost.runtimes import Measurer, RuntimeUnavailable, run_command
-from ganprune.gan_models.export.onnx_float import export_fixed
+from ganprune.evaluators.cost.measurer import Measurer, run_command
+from ganprune.evaluators.cost.runtime import RuntimeUnavailable
+from ganprune.gan_models.export.catalog import latency_writer
 from torch import nn
 
 ANY = Limits(math.inf, math.inf, math.inf)
@@ -166,7 +167,7 @@ INPUTS = (torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8))
 def test_networks_are_timed_in_each_runtime(runtime: str):
     """A network of two inputs runs in eager PyTorch and in ONNX Runtime; torch's threads are as before afterwards."""
     before = torch.get_num_threads()
-    timing = Measurer(runtime, 1, effort=QUICK, export=export_fixed)(Two(), INPUTS)
+    timing = Measurer(runtime, 1, effort=QUICK, export=latency_writer("onnx"))(Two(), INPUTS)
     assert timing.median_ms > 0
     assert torch.get_num_threads() == before
 
@@ -185,8 +186,8 @@ def test_a_compiler_that_is_missing_is_one_line(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"runtime": "abacus"}, "runtime 'abacus' is unknown; use eager, compile, onnxruntime"),
-        ({"threads": 0}, "threads is 0"),
+        ({"runtime": "abacus"}, "unknown runtime 'abacus'; expected one of eager, compile, onnxruntime"),
+        ({"threads": 0}, "threads is wrong: got 0"),
         ({"runtime": "command", "command": "ssh phone bench"}, "names no {onnx}"),
     ],
 )
@@ -213,7 +214,7 @@ def test_a_device_behind_a_command_measures_the_onnx_file(tmp_path):
         "print('warming up')\n"
         "print(json.dumps({'median_ms': float(sum(shapes[0])), 'p90_ms': 99, 'n': len(shapes)}))",
     )
-    timing = Measurer("command", export=export_fixed, command=command)(Two(), INPUTS)
+    timing = Measurer("command", export=latency_writer("onnx"), command=command)(Two(), INPUTS)
     assert (timing.median_ms, timing.p90_ms, timing.n) == (1 + 3 + 8 + 8, 99, 2)
 
 

@@ -10,7 +10,7 @@ from analytic_device import ARGUMENTS, DEVICE, FLOPS_PER_MS, SHAPE, AnalyticDevi
 from ganprune.evaluators.cost.device import this_device
 from ganprune.evaluators.cost.latency import Effort, Timing
 from ganprune.evaluators.cost.machine_load import Limits
-from ganprune.evaluators.cost.runtimes import Measurer
+from ganprune.evaluators.cost.measurer import Measurer
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.gan_models.quantization.settings import QuantSettings

@@ -13,7 +13,9 @@ import onnxruntime
 import pytest
 import torch
 from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights
+from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files.hashes import file_sha256
+from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
@@ -125,11 +127,19 @@ def test_card_says_what_it_is(bundle):
     assert card.lineage["data_sha256"] == made().record.attributes["ganprune.teacher"]["data"]
     assert card.versions["torch"] == torch.__version__
     assert card.parity.reload == 0
-    assert 0 <= card.parity.onnx <= 1e-4
+    assert 0 <= card.formats["onnx"].difference <= card.formats["onnx"].allowed == 1e-4 * card.parity.scale
+    assert card.formats["onnx"].sha256 == file_sha256(bundle / "generator.onnx")
+    assert card.formats["onnx"].bytes == (bundle / "generator.onnx").stat().st_size
     text = (bundle / "card.md").read_text()
-    for expected in ("fd[shapes,n=8]", "macs_published", "magnitude", "dense teacher", f"{card.parity.onnx:.3g}"):
+    for expected in (
+        "fd[shapes,n=8]",
+        "macs_published",
+        "magnitude",
+        "dense teacher",
+        f"{card.formats['onnx'].difference:.3g}",
+    ):
         assert expected in text
-    assert type(card).from_json(json.loads(json.dumps(card.to_json()))) == card
+    assert from_json(type(card), json.loads(json.dumps(to_json(card)))) == card
 
 
 @pytest.mark.parametrize("name", bundles.REQUIRED)
@@ -193,8 +203,9 @@ def test_verify_passes_and_finds_what_hashes_cannot(bundle):
 def test_changed_plan_is_refused(bundle):
     """A plan that does not fit its hash is refused even where the manifest was made to fit."""
     data = json.loads((bundle / "architecture.json").read_text())
-    name = next(iter(data["plan"]))
-    data["plan"][name] = [i for i in range(data["sizes"][name]) if i not in data["plan"][name]][:1] or [0]
+    kept = data["plan"]["kept"]
+    name = next(iter(kept))
+    kept[name] = [i for i in range(data["sizes"][name]) if i not in kept[name]][:1] or [0]
     (bundle / "architecture.json").write_text(json.dumps(data))
     reseal(bundle)
     with pytest.raises(BundleError, match="architecture"):
@@ -231,7 +242,7 @@ def test_existing_folder_is_kept(bundle, tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.tex").write_text("years of work")
-    with pytest.raises(ValueError, match="not something that an export wrote"):
+    with pytest.raises(ValueError, match="was not written by an export"):
         export_trial(study.record, 0, study.root, mine, overwrite=True)
     assert (mine / "thesis.tex").read_text() == "years of work"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "mine"]
@@ -239,14 +250,12 @@ def test_existing_folder_is_kept(bundle, tmp_path):
 
 def test_files_that_do_not_give_the_outputs_are_not_handed_over(tmp_path, monkeypatch):
     """When the ONNX file's outputs differ by more than 1e-4 the export fails and leaves nothing behind."""
-    real = bundles.export_onnx
+    exporter = EXPORTERS["onnx"]
 
-    def wrong(model, example, path):
-        with torch.no_grad():
-            changed = build("resnet", {"ngf": 4, "n_blocks": 1})
-        real(changed, example, path)
+    def wrong(job, path):
+        return exporter.write(replace(job, model=build("resnet", {"ngf": 4, "n_blocks": 1})), path)
 
-    monkeypatch.setattr(bundles, "export_onnx", wrong)
+    monkeypatch.setitem(EXPORTERS.own, "onnx", replace(exporter, writer=wrong))
     with pytest.raises(RuntimeError, match="do not give the generator's outputs"):
         export_trial(made().record, 1, made().root, tmp_path / "out")
     assert not list(tmp_path.iterdir())

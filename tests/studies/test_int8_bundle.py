@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
+from ganprune.gan_models.export.catalog import INT8
+from ganprune.gan_models.export.onnx_int8 import CALIBRATED, QUANTIZATION, TRAINED
 from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.files.plain_values import from_json
 from ganprune.gan_models.quantization.fake_quant import quantised_bytes
@@ -17,7 +19,6 @@ from ganprune.search.config import StudyConfig
 from ganprune.studies.bundles import bundle as bundles
 from ganprune.studies.bundles.bundle import read_card
 from ganprune.studies.bundles.export import export_trial
-from ganprune.studies.bundles.int8 import CALIBRATED, INT8, QUANTISATION, TRAINED
 from ganprune.studies.bundles.verify import verify_bundle
 from ganprune.studies.report.image_grid import picture_grid
 from onnx import numpy_helper
@@ -26,6 +27,7 @@ from PIL import Image
 from ..command_line import QUICK, call, refused
 from .tiny_study import SMALL, made, make, new_folder
 
+FILE = "generator-int8.onnx"
 MODEL = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--image-size", 16, "--data", "builtin:shapes"]
 
 
@@ -54,18 +56,19 @@ def test_a_search_in_bytes_ends_in_an_int8_file(tmp_path, monkeypatch, capsys):
     assert "integer: 6 QLinearConv" in out
     assert "ONNX Runtime has no integer kernel" in out
     card = read_card(Path("b"))
-    assert card.int8.origin == TRAINED
-    assert card.int8.bytes == row["cost"] < 4 * row["params"]
-    assert card.int8.arithmetic.convolutions == 6
+    int8 = card.formats[INT8]
+    assert int8.notes[0] == TRAINED
+    assert int8.counts["parameter_bytes"] == row["cost"] < 4 * row["params"]
+    assert int8.operators["QLinearConv"] == int8.counts["layers"] == 6
     quality = next(m for m in card.measurements if m.name == row["metric"])
     # The file's roundings fall otherwise than PyTorch's; both are the same network.
-    assert card.int8.measurements[0].value == pytest.approx(quality.value, rel=0.01)
-    assert card.int8.float_measurements[0].name == quality.name
-    assert card.int8.latency.ratio > 0
+    assert int8.measurements[0].value == pytest.approx(quality.value, rel=0.01)
+    assert card.formats["onnx"].measurements[0].name == quality.name
+    assert int8.speed.ratio > 0
     assert card.lineage["bits"] == 8
-    assert "In 8 bits" in Path("b/card.md").read_text()
+    assert "## ONNX in 8 bits" in Path("b/card.md").read_text()
     assert call(monkeypatch, "verify", "b") == 0
-    assert "ok   int8: integer: 6 QLinearConv" in capsys.readouterr().out
+    assert "ok   onnx-int8: integer: 6 QLinearConv" in capsys.readouterr().out
 
     Path("images").mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16, 3), dtype=np.uint8)).save("images/a.png")
@@ -76,29 +79,31 @@ def test_a_search_in_bytes_ends_in_an_int8_file(tmp_path, monkeypatch, capsys):
     assert 0 < np.abs(shown[0] - shown[1]).max() < 60
     plain = next(row for row in rows if row["bits"] == 32)
     assert call(monkeypatch, "export", "s", "--trial", plain["trial"], "--out", "f") == 0
-    assert not Path("f", INT8).exists()
-    assert "--int8" in refused(monkeypatch, capsys, "run", "f", "--int8", "--input", "images", "--out", "o")
+    assert not Path("f", FILE).exists()
+    assert "it has onnx; export it again with --formats onnx,onnx-int8" in refused(
+        monkeypatch, capsys, "run", "f", "--int8", "--input", "images", "--out", "o"
+    )
 
 
 def test_a_float_trial_is_calibrated_after_training():
     """A trial of 32 bits gets an int8 file on demand, from the training data; its float files stay as they were."""
     card = read_card(calibrated())
-    assert card.int8.origin == CALIBRATED
-    assert card.int8.parity.passed
-    assert card.int8.measurements
+    assert card.formats[INT8].notes[0] == CALIBRATED
+    assert card.formats[INT8].numbers["largest_steps"] <= 1
+    assert card.formats[INT8].measurements
     assert all(check.passed for check in verify_bundle(calibrated()))
-    assert [check.name for check in verify_bundle(calibrated())][-1] == "int8"
+    assert [check.name for check in verify_bundle(calibrated())][-1] == INT8
     out = new_folder() / "plain"
     export_trial(made().record, 2, made().root, out)
     ours, theirs = (load_weights(folder / bundles.WEIGHTS) for folder in (calibrated(), out))
     assert all((ours[name] == theirs[name]).all() for name in theirs)
-    assert read_card(out).int8 is None
-    found = from_json(Quantisation, json.loads((calibrated() / QUANTISATION).read_text()))
+    assert list(read_card(out).formats) == ["onnx"]
+    found = from_json(Quantisation, json.loads((calibrated() / QUANTIZATION).read_text()))
     assert found.settings == QuantSettings(per_channel=True)
-    assert card.int8.bytes == quantised_bytes(bundles.load_bundle(out), found.settings)
+    assert card.formats[INT8].counts["parameter_bytes"] == quantised_bytes(bundles.load_bundle(out), found.settings)
 
 
-@pytest.mark.parametrize("name", [bundles.ONNX, INT8])
+@pytest.mark.parametrize("name", ["generator.onnx", FILE])
 def test_no_file_tells_where_it_was_made(name):
     """What is not numbers in an ONNX file of a bundle holds no path, no source line and nothing but the graph."""
     file = onnx.load(calibrated() / name)
@@ -113,15 +118,15 @@ def test_no_file_tells_where_it_was_made(name):
 def test_a_changed_int8_file_is_found(tmp_path):
     """One layer's weights changed, with every hash put right again: verify still says so."""
     folder = Path(shutil.copytree(calibrated(), tmp_path / "b"))
-    file = onnx.load(folder / INT8)
+    file = onnx.load(folder / FILE)
     weight = next(t for t in file.graph.initializer if t.name.endswith("weight_int"))
     weight.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(weight), weight.name))
-    onnx.save(file, folder / INT8)
+    onnx.save(file, folder / FILE)
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"][INT8] = file_sha256(folder / INT8)
+    manifest["files"][FILE] = file_sha256(folder / FILE)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     failed = [check.name for check in verify_bundle(folder) if not check.passed]
-    assert failed == ["int8"]
+    assert failed == [INT8]
 
 
 def test_the_published_quantiser_is_not_exported():
@@ -131,7 +136,7 @@ def test_the_published_quantiser_is_not_exported():
     study = make(config, [("uniform", 0.6, "ladder:0", "run 8")])
     out = new_folder() / "b"
     card = export_trial(study.record, 0, study.root, out)
-    assert card.int8 is None
+    assert INT8 not in card.formats
     assert any("no int8 file" in note for note in card.notes)
     assert picture_grid(study.record, study.root, rows=1)[:4] == b"\x89PNG"
     with pytest.raises(ValueError, match="257 levels"):

@@ -1,0 +1,85 @@
+"""ONNX Runtime as a runtime: ONNX files on the CPU."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .runtime import Arrays, RuntimeUnavailable
+
+
+class OnnxSession:
+    """An ONNX file, loaded.
+
+    Args:
+        path: The file.
+        threads: Threads of one operator; operators run one after the other.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+
+    def __init__(self, path: str | Path, threads: int) -> None:
+        self.path = path
+        with _one_line(path):
+            self.session = _session(path, threads)
+        self.names = [entry.name for entry in self.session.get_inputs()]
+
+    def __call__(self, *arrays: np.ndarray) -> Arrays:
+        """Return every output of the file."""
+        with _one_line(self.path):
+            return tuple(self.session.run(None, self._feed(arrays)))
+
+    def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
+        """Return a call on these inputs; it was made once already."""
+        self(*arrays)
+        feed, session = self._feed(arrays), self.session
+        return lambda: session.run(None, feed)
+
+    def _feed(self, arrays: Arrays) -> dict[str, np.ndarray]:
+        return dict(zip(self.names, arrays, strict=True))
+
+
+def open_session(source: str | Path, dtype: str, threads: int, device: str) -> OnnxSession:
+    """Open a file of either data type; the device is the CPU."""
+    return OnnxSession(source, threads)
+
+
+def operators(path: Path) -> Mapping[str, int]:
+    """Return operator -> nodes of the graph that ONNX Runtime makes of a file on this CPU.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder, _one_line(path):
+        optimized = Path(folder) / "optimized.onnx"
+        _session(path, 1, optimized)
+        return dict(Counter(node.op_type for node in onnx.load(optimized).graph.node))
+
+
+def _session(path: str | Path, threads: int, optimized: Path | None = None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def _one_line(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime's errors have no common parent
+        message = " ".join(str(error).split())[:300]
+        raise RuntimeUnavailable(f"ONNX Runtime cannot run {path}: {message}") from error

@@ -1,0 +1,102 @@
+"""PyTorch as a runtime: a network as it is, or compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .runtime import Arrays, RuntimeUnavailable
+
+
+class PyTorchSession:
+    """A network in eval mode on a device.
+
+    Args:
+        model: The network; moved to the device and put into eval mode.
+        threads: Threads of torch while it runs.
+        device: `cpu`, `cuda`.
+    """
+
+    def __init__(self, model: nn.Module, threads: int, device: str) -> None:
+        self.model, self.threads, self.device = model.eval().to(device), threads, device
+        self.forward: Callable[..., object] = self.model
+
+    def __call__(self, *arrays: np.ndarray) -> Arrays:
+        """Return the network's outputs on the CPU."""
+        with torch_threads(self.threads), torch.inference_mode():
+            outputs = self.forward(*self.placed(arrays))
+            found = outputs if isinstance(outputs, tuple | list) else (outputs,)
+            return tuple(output.float().cpu().numpy() for output in found if isinstance(output, Tensor))
+
+    def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
+        """Return a call on inputs that lie on the device already."""
+        placed, forward = self.placed(arrays), self.forward
+        return lambda: forward(*placed)
+
+    def placed(self, arrays: Arrays) -> tuple[Tensor, ...]:
+        """Return the inputs as tensors on the device."""
+        return tuple(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in arrays)
+
+
+class CompiledSession(PyTorchSession):
+    """A network compiled by torch.compile for the sizes of its first inputs."""
+
+    def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
+        """Return a call of the compiled network, compiled already."""
+        placed, fast = self.placed(arrays), self.forward
+        _compiling(lambda: fast(*placed))
+        return lambda: fast(*placed)
+
+    def __call__(self, *arrays: np.ndarray) -> Arrays:
+        """Return the compiled network's outputs on the CPU."""
+        return _compiling(lambda: super(CompiledSession, self).__call__(*arrays))
+
+
+def open_eager(source: nn.Module, dtype: str, threads: int, device: str) -> PyTorchSession:
+    """Open a network as it is."""
+    _check_dtype(dtype)
+    return PyTorchSession(source, threads, device)
+
+
+def open_compiled(source: nn.Module, dtype: str, threads: int, device: str) -> CompiledSession:
+    """Open a network to be compiled.
+
+    Raises:
+        RuntimeUnavailable: torch.compile does not work here.
+    """
+    _check_dtype(dtype)
+    torch.compiler.reset()  # else many shapes of one block count as recompilations, and torch gives up
+    session = CompiledSession(source, threads, device)
+    session.forward = _compiling(lambda: torch.compile(session.model, dynamic=False, fullgraph=True))
+    return session
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch use so many threads for a while."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _check_dtype(dtype: str) -> None:
+    if dtype != "float32":
+        raise RuntimeUnavailable(f"PyTorch runs generators in float32 here: got {dtype}; use --runtime onnxruntime")
+
+
+def _compiling(call: Callable[[], object]):
+    try:
+        return call()
+    except Exception as error:  # the compiler raises many kinds
+        line = next((part.strip() for part in str(error).splitlines() if part.strip()), type(error).__name__)
+        raise RuntimeUnavailable(
+            f"torch.compile does not work here ({line[:200]}); install a C++ compiler, or use --runtime eager or "
+            "onnxruntime"
+        ) from error

@@ -1,0 +1,126 @@
+"""A runtime: what executes a generator on a device. One way to open it, for parity, for `run` and for latency alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+
+from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.packages import Package, check_installed
+from ...gan_models.files.user_code import load_object
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+Arrays: TypeAlias = "tuple[np.ndarray, ...]"
+
+
+class RuntimeUnavailable(WorkFailed):
+    """A runtime does not work here, or not with this network; the message says what to use instead."""
+
+
+class Session(Protocol):
+    """A generator opened in a runtime. Any callable of arrays is one."""
+
+    def __call__(self, *arrays: np.ndarray) -> Arrays:
+        """Return the outputs (N, ...) for one batch of inputs, each (N, ...), all float32 unless the file says else.
+
+        Raises:
+            RuntimeUnavailable: The runtime cannot compute it, or not for inputs of these sizes.
+        """
+        ...
+
+
+Open = Callable[..., Session]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One row of the runtimes.
+
+    Attributes:
+        opener: A function `open(source, dtype, threads, device) -> Session`, or `package.module:function`, loaded when
+            it is first called. A session may have a method `bind(*arrays)` that returns a call without arguments: the
+            inputs are then placed once and not timed. `source` is what `takes` says.
+        title: Its name for people.
+        takes: `file` for what an exporter writes, `network` for a PyTorch module.
+        needs: Packages; the version of the first one is recorded with every latency.
+        gpu: Whether it runs on the GPU if the device is one.
+        usage: Lines of Python that run the file `{file}` of a folder `bundle` on the tuple of tensors `inputs` without
+            ganprune and leave its first output in `z`; for the card. Empty for none.
+        operators_of: A function (or its name) that gives operator -> number of nodes that are really run of a file.
+    """
+
+    opener: str | Open
+    title: str
+    takes: Literal["file", "network"] = "file"
+    needs: tuple[Package, ...] = ()
+    gpu: bool = False
+    usage: str = ""
+    operators_of: str | Callable[[Path], Mapping[str, int]] | None = None
+
+    def open(
+        self, source: nn.Module | str | Path, dtype: str = "float32", threads: int = 1, device: str = "cpu"
+    ) -> Session:
+        """Return a generator, ready to run.
+
+        Args:
+            source: A file, or a network if the runtime takes one.
+            dtype: Data type of the arithmetic: `float32`, `int8`.
+            threads: Threads that it may use on the CPU.
+            device: `cpu`, `cuda`; a runtime without a GPU ignores it.
+
+        Raises:
+            PackageMissing: Something it needs is not installed.
+            RuntimeUnavailable: The file cannot be opened.
+        """
+        check_installed(f"runtime {self.title}", self.needs)
+        return cast(Open, _loaded(self.opener))(source, dtype, threads, device)
+
+    def operators(self, path: Path) -> Mapping[str, int]:
+        """Return operator -> nodes that are run of a file after the runtime's own optimizations; empty if not known.
+
+        Raises:
+            RuntimeUnavailable: The file cannot be opened.
+        """
+        return cast(Any, _loaded(self.operators_of))(path) if self.operators_of else {}
+
+    def version(self) -> str:
+        """Return the version of its package; empty if it has none."""
+        return self.needs[0].version() if self.needs else ""
+
+
+@dataclass(frozen=True)
+class FileOpener:
+    """A runtime as an exporter is given it that examines its own file.
+
+    Attributes:
+        runtime: The runtime.
+        dtype: Data type of the arithmetic.
+        threads: Threads on the CPU.
+    """
+
+    runtime: Runtime
+    dtype: str = "float32"
+    threads: int = 1
+
+    def open(self, path: Path) -> Session:
+        """Return the file, ready to run."""
+        return self.runtime.open(path, self.dtype, self.threads)
+
+    def operators(self, path: Path) -> Mapping[str, int]:
+        """Return operator -> nodes that the runtime runs of the file."""
+        return self.runtime.operators(path)
+
+
+def bound(session: Session, *arrays: np.ndarray) -> Callable[[], object]:
+    """Return a call of a session on these inputs: what a latency is measured of."""
+    bind = getattr(session, "bind", None)
+    return bind(*arrays) if bind is not None else lambda: session(*arrays)
+
+
+def _loaded(function: Any) -> Any:
+    return load_object(function, "runtime") if isinstance(function, str) else function

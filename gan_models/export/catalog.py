@@ -1,0 +1,93 @@
+"""The export formats by name, and which are written when nobody asked for any. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..files.errors import UserError
+from ..files.open_table import OpenTable
+from ..files.packages import Package
+from ..quantization.settings import Quantisation
+from .exporter import INPUT, Exporter, ExportJob
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_HERE = "ganprune.gan_models.export"
+_ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
+
+INT8 = "onnx-int8"  # what the flag --int8 stands for
+
+
+def _adopt(reference: str, found: Any) -> Exporter:
+    raise UserError(f"format {reference!r} is a {type(found).__name__}; expected an Exporter")
+
+
+EXPORTERS: OpenTable[Exporter] = OpenTable(
+    "format",
+    {
+        "onnx": Exporter(
+            f"{_HERE}.onnx_float:write", "generator.onnx", "onnxruntime", "ONNX", needs=_ONNX_PACKAGES,
+            written="always",
+        ),
+        INT8: Exporter(
+            f"{_HERE}.onnx_int8:write", "generator-int8.onnx", "onnxruntime", "ONNX in 8 bits", needs=_ONNX_PACKAGES,
+            dtype="int8", tolerance=None, examiner=f"{_HERE}.int8_parity:examine", companions=("quantisation.json",),
+            written="if quantized",
+        ),
+    },
+    group="ganprune.exporters",
+    row_type=Exporter,
+    adopt=_adopt,
+)  # fmt: skip
+
+
+def default_formats(quantization: Quantisation | None) -> tuple[str, ...]:
+    """Return the formats that are written when nobody asked for any.
+
+    Args:
+        quantization: How the network was trained in fewer bits; None for float32.
+    """
+    # The published quantizer has no integer form: only who asks for such a file is told so.
+    quantized = quantization is not None and quantization.settings.scheme != "published"
+    wanted = ("always", "if quantized") if quantized else ("always",)
+    return tuple(name for name, exporter in EXPORTERS.items() if exporter.written in wanted)
+
+
+def check_formats(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of formats, each once, after all were found.
+
+    Raises:
+        UserError: One is not a row, or two write the same file.
+    """
+    unique = tuple(dict.fromkeys(names))
+    files: dict[str, str] = {}
+    for name in unique:
+        exporter = EXPORTERS.find(name)
+        for file in (exporter.filename, *exporter.companions):
+            if file in files:
+                raise UserError(f"formats {files[file]} and {name} both write {file}; choose one of them")
+            files[file] = name
+    return unique
+
+
+def format_run_by(runtime: str, dtype: str = "float32") -> str | None:
+    """Return the first format that a runtime runs in a data type; None if there is none."""
+    return next((n for n, e in EXPORTERS.items() if (e.runtime, e.dtype) == (runtime, dtype)), None)
+
+
+def format_in(template: str) -> str | None:
+    """Return the format whose name stands in braces in a command's template, as `{onnx}`; None if none does."""
+    return next((name for name in EXPORTERS if f"{{{name}}}" in template), None)
+
+
+def latency_writer(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Path], None]:
+    """Return what writes a network in a format for inputs of fixed sizes: what a latency is measured of."""
+
+    def write(model: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> None:
+        names = (INPUT,) if len(inputs) == 1 else tuple(f"{INPUT}{i}" for i in range(len(inputs)))
+        EXPORTERS.find(name).write(ExportJob(model, inputs, names, free_batch=False), path)
+
+    return write

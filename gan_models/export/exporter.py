@@ -1,0 +1,144 @@
+"""An exporter: what writes a generator as a file for another runtime, and what it checks of that file by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from ..files.packages import Package, check_installed
+from ..files.user_code import load_object
+from ..quantization.settings import Quantisation, QuantSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+INPUT, OUTPUT = "input", "output"
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """What is to be exported.
+
+    Attributes:
+        model: The network in float32; not changed by an exporter.
+        inputs: One batch (N, ...) of each input, in order.
+        names: Names of the inputs in the file, in order.
+        free_batch: Whether the file takes batches of any size; else exactly the sizes of `inputs`, for latency.
+        quantization: Settings and ranges that training quantized the network with; None for one trained in float32.
+        settings: How a network trained in float32 is quantized by formats of fewer bits.
+        calibration: Gives batches of training inputs, to calibrate such formats with; None: `inputs` will do.
+    """
+
+    model: nn.Module
+    inputs: tuple[Tensor, ...]
+    names: tuple[str, ...] = (INPUT,)
+    free_batch: bool = True
+    quantization: Quantisation | None = None
+    settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
+    calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
+
+
+class FileRunner(Protocol):
+    """The runtime of an exported file, as an exporter that examines its file is given it."""
+
+    def open(self, path: Path) -> Callable[..., tuple[np.ndarray, ...]]:
+        """Return a callable of one array per input that gives every output of a file."""
+        ...
+
+    def operators(self, path: Path) -> Mapping[str, int]:
+        """Return operator -> nodes that the runtime really runs of a file."""
+        ...
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an exporter found when it examined a file that it wrote.
+
+    Attributes:
+        passed: Whether the file computes what it should.
+        summary: The result as one line.
+        notes: Further lines for people: what runs in which arithmetic, and why.
+        numbers: Measured numbers by name, for the card.
+        counts: Numbers that are the same on every machine; `verify` compares them with those on the card.
+        operators: Operator -> nodes that the runtime runs.
+    """
+
+    passed: bool = True
+    summary: str = ""
+    notes: tuple[str, ...] = ()
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    operators: Mapping[str, int] = field(default_factory=dict)
+
+
+Write = Callable[[ExportJob, Path], "tuple[str, ...] | None"]
+Examine = Callable[[Path, "nn.Module", "tuple[Tensor, ...]", FileRunner], Findings]
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One row of the exporters: a file format for one data type.
+
+    Attributes:
+        writer: A function `write(job, path)` that writes the file and may return lines for the card; or its name,
+            `package.module:function`, which is loaded when it is first called.
+        filename: The file's name in a bundle.
+        runtime: The row of the runtimes that runs the file.
+        title: Its name for people.
+        needs: Packages that writing needs; those that running needs are the runtime's.
+        dtype: Data type of the arithmetic: `float32`, `int8`.
+        tolerance: Largest difference allowed between the file's and the network's outputs, relative to the largest
+            output (at least 1). None if the file computes another network, as one of fewer bits does: `examiner` then
+            decides.
+        examiner: A function `examine(path, model, inputs, runner) -> Findings`, or its name; None for no checks
+            beside `tolerance`.
+        companions: Names of other files that `writer` lays beside its own.
+        free_batch: Whether the file takes batches of any size; else one example at a time.
+        written: `always`, for trials trained in fewer bits (`if quantized`), or only if it is `asked` for.
+    """
+
+    writer: str | Write
+    filename: str
+    runtime: str
+    title: str
+    needs: tuple[Package, ...] = ()
+    dtype: str = "float32"
+    tolerance: float | None = 1e-4
+    examiner: str | Examine | None = None
+    companions: tuple[str, ...] = ()
+    free_batch: bool = True
+    written: Literal["always", "if quantized", "asked"] = "asked"
+
+    def write(self, job: ExportJob, path: Path) -> tuple[str, ...]:
+        """Write the file; return lines for the card.
+
+        Raises:
+            PackageMissing: Something that it needs is not installed.
+            UserError: The network's quantization has no form in this format, or data to calibrate with is missing.
+            RuntimeError: The network cannot be written in this format.
+        """
+        check_installed(f"format {self.title}", self.needs)
+        return tuple(_loaded(self.writer)(job, path) or ())
+
+    def examine(self, path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: FileRunner) -> Findings:
+        """Return what the format's own checks find of a file.
+
+        Args:
+            path: The file, its companions beside it.
+            model: The float network.
+            inputs: A batch of each input.
+            runner: The file's runtime.
+
+        Raises:
+            UserError, RuntimeError: The file or a companion cannot be read or run.
+        """
+        if self.examiner is None:
+            return Findings(operators=runner.operators(path))
+        return _loaded(self.examiner)(path, model, inputs, runner)
+
+
+def _loaded(function: Any) -> Any:
+    return load_object(function, "exporter") if isinstance(function, str) else function

@@ -1,0 +1,92 @@
+"""A card as Markdown, by a template; values cannot break its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ...evaluators.cost.catalog import RUNTIMES
+from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.networks.specs import InputSpec
+from ...spaces.budget import describe
+from .card import Card, with_interval
+
+TEMPLATE = "card.md.jinja"
+
+
+def card_text(card: Card, inputs: InputSpec) -> str:
+    """Return a card for people.
+
+    Args:
+        card: The card.
+        inputs: What the generator takes; the Python on the card makes such inputs.
+    """
+    quality = [m for m in card.measurements if m.name not in card.costs]
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            card=card,
+            line=card.lineage,
+            costs=[_cost_row(card, name) for name in card.costs],
+            quality=quality,
+            dense={m.name: m for m in card.teacher_measurements},
+            protocols=list(dict.fromkeys(m.protocol for m in quality if m.protocol)),
+            inputs=inputs,
+            pictures=bool(inputs.of_kind("image")),
+            usages=_usages(card),
+        )
+    )
+
+
+def _cost_row(card: Card, name: str) -> tuple[str, str, str, str]:
+    value, whole = card.costs[name], card.teacher_costs.get(name)
+    kind = "bytes" if name.endswith("_bytes") else name
+    dense, share = (describe(whole, kind), f"{100 * value / whole:.2f} %") if whole else ("", "")
+    return name, describe(value, kind), dense, share
+
+
+def _usages(card: Card) -> list[str]:
+    """Return how the files are used without ganprune: Python of each runtime, for the first of its files."""
+    first: dict[str, str] = {}
+    for name, report in card.files.items():
+        if name in EXPORTERS and (runtime := EXPORTERS[name].runtime):
+            first.setdefault(runtime, report.file)
+    return [RUNTIMES[name].usage.format(file=file) for name, file in first.items() if RUNTIMES[name].usage]
+
+
+@cache
+def _environment() -> Environment:
+    # Markdown, not HTML: what would break a table or a list is escaped in every value that is printed.
+    environment = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=False,
+        undefined=StrictUndefined,
+        finalize=_one_cell,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"interval": with_interval, "shown": _shown, "code": _Code}
+    return environment
+
+
+class _Code(str):
+    """Text that stands in a block of code: printed as it is."""
+
+
+def _one_cell(value: Any) -> str:
+    if isinstance(value, _Code):
+        return value
+    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_shown, value)) or "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

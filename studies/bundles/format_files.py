@@ -1,0 +1,271 @@
+"""The files of a bundle for other runtimes: written by exporters, run by runtimes, compared with the network.
+
+Exporters and runtimes know nothing of each other; here the two are joined.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.cost.catalog import RUNTIMES
+from ...evaluators.cost.runtime import FileOpener, Runtime, Session
+from ...evaluators.measurement import Measurement
+from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default_formats
+from ...gan_models.export.exporter import Exporter, ExportJob, Findings
+from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.hashes import file_sha256
+from ...gan_models.networks.specs import InputSpec
+from ...gan_models.quantization.settings import Quantisation, QuantSettings
+from .card import FormatReport, SpeedBeside
+
+BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
+N_EXAMINED = 4
+RUNS, WARM_UP = 30, 3
+
+Generate = Callable[..., Tensor]
+
+
+@dataclass(frozen=True)
+class WantedFormats:
+    """The formats that an export is to write, and what they need of the study.
+
+    Attributes:
+        names: Formats that were asked for; None: those that are written by default.
+        int8: Whether the format in 8 bits is asked for besides.
+        quantization: How training quantized the network; None for float32.
+        settings: How a network trained in float32 is quantized.
+        calibration: Gives training inputs; None if there are none.
+        measure: Gives the quality of a callable on the study's test set; None if the data is not at hand.
+    """
+
+    names: tuple[str, ...] | None = None
+    int8: bool = False
+    quantization: Quantisation | None = None
+    settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
+    calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
+    measure: Callable[[Generate], list[Measurement]] | None = None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Formats that somebody named: an export without them fails."""
+        return (*(self.names or ()), *((INT8,) if self.int8 else ()))
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """Formats to be written, each once."""
+        wanted = default_formats(self.quantization) if self.names is None else self.names
+        return check_formats((*wanted, *self.asked))
+
+
+class FileGenerator:
+    """An exported file as a generator: tensors in, images out, on the CPU.
+
+    Args:
+        exporter: The format.
+        path: The file.
+
+    Raises:
+        RuntimeError: The runtime is not installed, or cannot open the file.
+    """
+
+    def __init__(self, exporter: Exporter, path: Path) -> None:
+        self.free_batch = exporter.free_batch
+        self.session: Session = opener(exporter).open(path)
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """Return outputs (N, ...) in float32."""
+        arrays = tuple(_plain(x).numpy() for x in inputs)
+        if self.free_batch:
+            return torch.from_numpy(self.session(*arrays)[0])
+        ones = [self.session(*(a[i : i + 1] for a in arrays))[0] for i in range(len(arrays[0]))]
+        return torch.cat([torch.from_numpy(one) for one in ones])
+
+
+def opener(exporter: Exporter) -> FileOpener:
+    """Return the runtime of a format, with as many threads as PyTorch may use."""
+    return FileOpener(RUNTIMES.find(exporter.runtime), exporter.dtype, torch.get_num_threads())
+
+
+def write_formats(folder: Path, model: nn.Module, inputs: InputSpec, wanted: WantedFormats) -> dict[str, FormatReport]:
+    """Write a generator in every format that is wanted, and compare each file with the network.
+
+    Args:
+        folder: The bundle.
+        model: The float network on the CPU.
+        inputs: What it takes.
+        wanted: The formats.
+
+    Returns:
+        Format -> what is known of it; a format that nobody asked for and that cannot be written says why.
+
+    Raises:
+        UserError: A format that was asked for has no form for this network, or needs data that is not at hand.
+        RuntimeError: A format that was asked for cannot be written, or a file does not give the network's outputs.
+    """
+    reports: dict[str, FormatReport] = {}
+    for name in wanted.every:
+        exporter = EXPORTERS.find(name)
+        job = ExportJob(
+            model, inputs.examples(2 if exporter.free_batch else 1), inputs.names, exporter.free_batch,
+            wanted.quantization, wanted.settings, wanted.calibration,
+        )  # fmt: skip
+        try:
+            notes = exporter.write(job, folder / exporter.filename)
+            reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes)
+        except _FileDiffers:
+            raise
+        except RuntimeError as error:
+            if name in wanted.asked:
+                raise
+            for file in (exporter.filename, *exporter.companions):
+                (folder / file).unlink(missing_ok=True)
+            reports[_shown(name)] = FormatReport(exporter.title, absent=" ".join(str(error).split()))
+    return _measured(folder, inputs, reports, {_shown(name): EXPORTERS.find(name) for name in wanted.every}, wanted)
+
+
+def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, report: FormatReport) -> str:
+    """Compare a bundle's file with the bundle's network again; return the result as one line.
+
+    Args:
+        folder: The bundle.
+        model: Its network.
+        inputs: What it takes.
+        name: The format.
+        report: What its card says.
+
+    Raises:
+        UserError, RuntimeError: The format is not known here, or the file cannot be run or is not what the card says.
+    """
+    if report.absent:
+        return report.line()
+    if not (folder / report.file).is_file():
+        raise UserError(f"the card speaks of {report.file}, and there is none; export it again")
+    exporter = EXPORTERS.find(name)
+    again = _checked(folder, model, inputs, exporter, ())
+    for what, value in report.counts.items():
+        if again.counts.get(what) != value:
+            raise UserError(f"{report.file} has {what} {again.counts.get(what)}, the card says {value}")
+    counts = ", ".join(f"{what} {value}" for what, value in again.counts.items())
+    return "; ".join(part for part in (again.summary, again.line(), counts) if part)
+
+
+class _FileDiffers(WorkFailed):
+    """A file that does not compute what it should: no bundle is made of it, whoever asked."""
+
+
+def _checked(
+    folder: Path, model: nn.Module, inputs: InputSpec, exporter: Exporter, notes: tuple[str, ...]
+) -> FormatReport:
+    path = folder / exporter.filename
+    report = FormatReport(
+        exporter.title, exporter.filename, dtype=exporter.dtype, sha256=file_sha256(path), bytes=path.stat().st_size
+    )
+    if not exporter.runtime:
+        return replace(report, notes=notes)
+    runtime: Runtime = RUNTIMES.find(exporter.runtime)
+    difference, scale = _difference(FileGenerator(exporter, path), model, inputs)
+    findings: Findings = exporter.examine(path, model, inputs.examples(N_EXAMINED), opener(exporter))
+    report = replace(
+        report,
+        runtime=runtime.title,
+        difference=difference,
+        allowed=None if exporter.tolerance is None else exporter.tolerance * scale,
+        summary=findings.summary,
+        notes=(*notes, *findings.notes, *(() if exporter.free_batch else ("takes one example at a time",))),
+        numbers=findings.numbers,
+        counts=findings.counts,
+        operators=findings.operators,
+    )
+    if not report.agrees:
+        raise _FileDiffers(
+            f"the exported files do not give the generator's outputs: {report.line()}; nothing is handed over"
+        )
+    if not findings.passed:
+        raise _FileDiffers(f"{exporter.filename} is not the network that it should be: {findings.summary}")
+    return report
+
+
+def _difference(generate: Generate, model: nn.Module, inputs: InputSpec) -> tuple[float, float]:
+    """Return the largest difference of the outputs, and their scale, over batches of several sizes."""
+    difference, scale = 0.0, 1.0
+    for batch in batches_of(inputs):
+        expected, found = outputs_of(model, *batch).cpu().float(), generate(*batch).cpu().float()
+        if expected.shape != found.shape:
+            raise _FileDiffers(f"the file gives {tuple(found.shape)}, the network {tuple(expected.shape)}")
+        largest = float((expected - found).abs().max())
+        difference = max(difference, largest) if difference == difference and largest == largest else float("nan")
+        scale = max(scale, float(expected.abs().max()))
+    return difference, scale
+
+
+def _measured(
+    folder: Path,
+    inputs: InputSpec,
+    reports: Mapping[str, FormatReport],
+    exporters: Mapping[str, Exporter],
+    wanted: WantedFormats,
+) -> dict[str, FormatReport]:
+    """Return the reports with speed, and with quality if one of the files computes another network."""
+    files = {name: report for name, report in reports.items() if report.file and report.difference is not None}
+    runs = {name: FileGenerator(exporters[name], folder / report.file) for name, report in files.items()}
+    found, first = dict(reports), next(iter(runs), None)
+    for name in runs:
+        if name != first and first is not None:
+            speed = speed_beside(first, runs[first], runs[name], inputs.examples(1), files[name].runtime)
+            found[name] = replace(found[name], speed=speed)
+    if wanted.measure is not None and any(report.allowed is None for report in files.values()):
+        for name, run in runs.items():
+            found[name] = replace(found[name], measurements=tuple(wanted.measure(run)))
+    return found
+
+
+def speed_beside(other: str, theirs: Generate, ours: Generate, inputs: tuple[Tensor, ...], runtime: str) -> SpeedBeside:
+    """Time two generators on one input in turns, so that what else the machine does meets both alike."""
+    pairs: list[tuple[float, float]] = []
+    for run in range(WARM_UP + RUNS):
+        spent = []
+        for generate in (theirs, ours):
+            started = time.perf_counter()
+            generate(*inputs)
+            spent.append(1000 * (time.perf_counter() - started))
+        if run >= WARM_UP:
+            pairs.append((spent[0], spent[1]))
+    threads = torch.get_num_threads()
+    return SpeedBeside(
+        other=other,
+        ms=median(b for _, b in pairs),
+        other_ms=median(a for a, _ in pairs),
+        ratio=median(a / b for a, b in pairs),
+        runs=RUNS,
+        protocol=f"{runtime}, CPU, {threads} thread(s), one input, medians of {RUNS} runs in turns",
+    )
+
+
+def batches_of(inputs: InputSpec) -> Iterator[tuple[Tensor, ...]]:
+    """Yield the inputs that files and networks are compared on, in batches of 1 and 4."""
+    parts = [torch.split(x, list(BATCHES)) for x in inputs.examples(sum(BATCHES))]
+    yield from zip(*parts, strict=True)
+
+
+def outputs_of(model: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return outputs in eval mode, without gradients."""
+    with torch.no_grad():
+        return model.eval()(*inputs)
+
+
+def _plain(x: Tensor) -> Tensor:
+    x = x.detach().cpu()
+    return x.float() if x.is_floating_point() else x
+
+
+def _shown(name: str) -> str:
+    """Return a format's name as it stands on a card: of a file only its name, not where it lay on somebody's disk."""
+    location, colon, attribute = name.rpartition(":")
+    return f"{Path(location).name}:{attribute}" if colon and location.endswith(".py") else name
