@@ -12,6 +12,7 @@ from ..gan_models.costs.catalog import stored_cost
 from ..gan_models.costs.combined_budgets import Bound, priced_with
 from ..gan_models.costs.cost_form import CostForm, CostModel
 from ..gan_models.files.errors import UserError
+from ..gan_models.groups.unpruned_reasons import UnprunedReason, Why
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.
@@ -111,8 +112,8 @@ def ladder(low: float, high: float, n: int) -> list[float]:
     return np.geomspace(high, low, n).tolist() if n > 1 else [high]
 
 
-def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> dict[str, str]:
-    """Groups that patterns leave whole: name -> reason.
+def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> dict[str, UnprunedReason]:
+    """Return the groups that patterns leave whole: name -> reason.
 
     Args:
         names: Groups found.
@@ -120,7 +121,7 @@ def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str])
         exclude: Shell patterns of what to keep.
 
     Raises:
-        ValueError: A pattern matches no group.
+        UserError: A pattern matches no group.
     """
     for pattern in [*include, *exclude]:
         if not any(fnmatchcase(name, pattern) for name in names):
@@ -129,7 +130,7 @@ def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str])
     kept = {}
     for name in names:
         if include and not any(fnmatchcase(name, pattern) for pattern in include):
-            kept[name] = "left out by --prune"
+            kept[name] = Why.NOT_CHOSEN()
         elif pattern := next((p for p in exclude if fnmatchcase(name, p)), None):
-            kept[name] = f"kept by --keep {pattern!r}"
+            kept[name] = Why.CHOSEN_TO_STAY(pattern=pattern)
     return kept

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..costs.cost_form import CostForm
 from .plan import ChannelPlan
+from .unpruned_reasons import UnprunedReason
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Unpruned:
     """A module whose channels all stay, and why; or that is not called."""
 
     module: str
-    reason: str
+    reason: UnprunedReason
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -16,10 +17,13 @@ from .plan import ChannelPlan
 from .rules import Walk
 from .surgery import cut
 from .trace import meta_copy, walk_graph
+from .unpruned_reasons import UnprunedReason, Why
 
 
 def find_groups(
-    model: nn.Module, example_inputs: Tensor | tuple[Tensor, ...], pinned: dict[str, str] | None = None
+    model: nn.Module,
+    example_inputs: Tensor | tuple[Tensor, ...],
+    pinned: Mapping[str, UnprunedReason | str] | None = None,
 ) -> ChannelGroups:
     """Finds the channel groups of a network by tracing it once in eval mode on the meta device.
 
@@ -29,20 +33,23 @@ def find_groups(
     Args:
         model: Any module; it is not changed.
         example_inputs: One input (or a tuple) with a batch axis first, e.g. [1, 3, 256, 256].
-        pinned: Group name -> reason, for groups that must be left whole.
+        pinned: Group name -> reason, for groups that must be left whole; a text is the caller's own words.
 
     Raises:
         NotTraceable: The graph depends on data.
     """
     inputs = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
     walk = walk_graph(model, inputs)
-    pinned = dict(pinned or {})
-    groups = _assemble(walk, model, pinned)
+    whole = {
+        name: reason if isinstance(reason, UnprunedReason) else Why.LEFT_WHOLE.saying(reason)
+        for name, reason in (pinned or {}).items()
+    }
+    groups = _assemble(walk, model, whole)
     failing = _uncuttable(model, inputs, groups)
-    return _assemble(walk, model, pinned | failing) if failing else groups
+    return _assemble(walk, model, whole | failing) if failing else groups
 
 
-def _assemble(walk: Walk, model: nn.Module, pinned: dict[str, str]) -> ChannelGroups:
+def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]) -> ChannelGroups:
     atom_of = walk.book.atoms()
     reasons = _reasons(walk, atom_of)
     read = {int(a) for gate in walk.gates for a in atom_of[gate.site.ids]}
@@ -177,8 +184,8 @@ def _layers(walk: Walk, flat: np.ndarray) -> tuple[LayerCost, ...]:
     return tuple(layers)
 
 
-def _reasons(walk: Walk, atom_of: np.ndarray) -> dict[int, str]:
-    reasons: dict[int, str] = {}
+def _reasons(walk: Walk, atom_of: np.ndarray) -> dict[int, UnprunedReason]:
+    reasons: dict[int, UnprunedReason] = {}
     for ids, reason in walk.book.pins:
         for atom in np.unique(atom_of[ids]).tolist():
             reasons.setdefault(atom, reason)
@@ -186,34 +193,39 @@ def _reasons(walk: Walk, atom_of: np.ndarray) -> dict[int, str]:
 
 
 def _unpruned(
-    walk: Walk, model: nn.Module, constants: list[Site], atom_of: np.ndarray, flat: np.ndarray, reasons: dict[int, str]
+    walk: Walk,
+    model: nn.Module,
+    constants: list[Site],
+    atom_of: np.ndarray,
+    flat: np.ndarray,
+    reasons: dict[int, UnprunedReason],
 ) -> tuple[Unpruned, ...]:
     """Modules none of whose channels is prunable: those that write some, those that go along, those not called."""
-    result: dict[str, str] = {}
+    result: dict[str, UnprunedReason] = {}
     for site in walk.writes:
         atoms = atom_of[site.ids]
         if len(atoms) < 2 or flat[site.ids].any():
             continue
-        reason = next((reasons[a] for a in atoms.tolist() if a in reasons), "nothing with weights reads its channels")
+        reason = next((reasons[a] for a in atoms.tolist() if a in reasons), Why.NO_READER())
         result.setdefault(owner(site.parameter), reason)
     readers = {gate.site.parameter for gate in walk.gates}
     for site in walk.sites:  # the other axis of a weight that reads
         if len(site.ids) == 1 and site.parameter in readers:
-            result.setdefault(owner(site.parameter), "writes a single channel")
+            result.setdefault(owner(site.parameter), Why.SINGLE_CHANNEL())
     prunable = {owner(site.parameter) for site in walk.sites if flat[site.ids].any()}
     own = dict.fromkeys(owner(name) for name, _ in model.named_parameters())
     alone = {(site.parameter, site.axis) for site in constants}
     for site in walk.sites:
         known = [reasons[a] for a in atom_of[site.ids].tolist() if a in reasons]
         if known and owner(site.parameter) in own and owner(site.parameter) not in prunable:
-            along = "" if (site.parameter, site.axis) in alone else "goes with channels that stay: "
-            result.setdefault(owner(site.parameter), along + known[0])
+            reason = known[0] if (site.parameter, site.axis) in alone else known[0].followed()
+            result.setdefault(owner(site.parameter), reason)
     for module in [name for name in own if name not in {owner(used) for used in walk.used}]:
-        result.setdefault(module, "is not called, or nothing uses what it gives")
+        result.setdefault(module, Why.NOT_CALLED())
     return tuple(Unpruned(module, reason) for module, reason in result.items())
 
 
-def _uncuttable(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups) -> dict[str, str]:
+def _uncuttable(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups) -> dict[str, UnprunedReason]:
     """Groups whose cut breaks the network's own code, found by cutting on the meta device."""
     meta = meta_copy(model)
     meta_inputs = tuple(torch.empty_like(x, device="meta") for x in inputs)
@@ -233,4 +245,4 @@ def _uncuttable(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGro
     failing = {name: message for name in halves if (message := failure({name})) is not None}
     if not failing:
         failing = dict.fromkeys(halves, str(failure(set(halves))))
-    return {name: f"the network's code fixes its size: {message[:160]}" for name, message in failing.items()}
+    return {name: Why.FIXED_SIZE(message=message[:160]) for name, message in failing.items()}

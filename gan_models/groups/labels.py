@@ -17,6 +17,8 @@ import torch
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from .unpruned_reasons import UnprunedReason, Why
+
 
 @dataclass
 class Traced:
@@ -50,7 +52,7 @@ class LabelBook:
     def __init__(self) -> None:
         self._n = 0
         self._edges: list[tuple[np.ndarray, np.ndarray]] = []
-        self.pins: list[tuple[np.ndarray, str]] = []
+        self.pins: list[tuple[np.ndarray, UnprunedReason]] = []
 
     def fresh(self, n: int) -> np.ndarray:
         """New labels [n], tied to nothing."""
@@ -63,11 +65,11 @@ class LabelBook:
         a, b = np.broadcast_arrays(a, b)
         self._edges.append((a.ravel(), b.ravel()))
 
-    def pin(self, ids: np.ndarray, reason: str) -> None:
+    def pin(self, ids: np.ndarray, reason: UnprunedReason) -> None:
         """Makes channels unprunable."""
         self.pins.append((np.unique(ids), reason))
 
-    def fresh_on(self, traced_shape: Sequence[int], axis: int, reason: str | None = None) -> np.ndarray:
+    def fresh_on(self, traced_shape: Sequence[int], axis: int, reason: UnprunedReason | None = None) -> np.ndarray:
         """New labels along one axis of a tensor; pinned where a reason is given."""
         shape = [1] * len(traced_shape)
         shape[axis] = traced_shape[axis]
@@ -76,7 +78,7 @@ class LabelBook:
             self.pin(ids, reason)
         return ids.reshape(shape)
 
-    def along(self, traced: Traced, axis: int, reason: str) -> np.ndarray:
+    def along(self, traced: Traced, axis: int, reason: UnprunedReason) -> np.ndarray:
         """Labels [n] of the positions of one axis; what varies along other axes too is tied together.
 
         An axis without labels gets new ones, pinned for the given reason.
@@ -164,11 +166,10 @@ def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...],
         bare = {a: x for a in sorted(varying(label)) for x in operands if _is_bare(x, a, len(shape))}
         if bare and bare.keys() == varying(label):
             other = next(iter(bare.values()))
-            reason = f"{call} combines it with an axis that carries no channels"
-            if other.parameter is not None:
-                known = other.parameter
-                reason = f"{call} combines it with {known} on an axis that carries no channels (its first two do)"
-            book.pin(label, reason)
+            if other.parameter is None:
+                book.pin(label, Why.BARE_AXIS(name=call))
+            else:
+                book.pin(label, Why.PARAMETER_AXIS(name=call, parameter=other.parameter))
             kept.append(label)
         else:
             kept.append(book.coarse(label, bare))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .labels import LabelBook, Site, Traced, combine, move, varying
+from .unpruned_reasons import Why
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,16 @@ class Call:
     arguments: tuple[Any, ...]
     shapes: tuple[tuple[int, ...], ...]
 
+    @property
+    def within(self) -> str:
+        """The module that makes the call, for people."""
+        return self.module or "the model"
+
+    @property
+    def place(self) -> str:
+        """The call and its module, for people."""
+        return f"{self.name} in {self.within}"
+
     def argument(self, position: int, default: Any = None) -> Any:
         """A positional argument or its default."""
         return self.arguments[position] if len(self.arguments) > position else default
@@ -146,7 +157,7 @@ def opaque(walk: Walk, call: Call) -> list[Traced]:
     """A call without a rule: every channel that reaches it stays."""
     for traced in tensors(call.arguments):
         for label in traced.labels:
-            walk.book.pin(label, f"meets {call.name} in {call.module or 'the model'}, which has no channel rule")
+            walk.book.pin(label, Why.NO_RULE(call=call.place))
     return _outputs(call, [])
 
 
@@ -174,7 +185,7 @@ def layout(walk: Walk, call: Call) -> list[Traced]:
             if varying(ids):
                 output.labels.append(ids)
             elif varying(label):
-                walk.book.pin(ids, f"{call.name} in {call.module or 'the model'} picks a single channel")
+                walk.book.pin(ids, Why.PICKS_CHANNEL(call=call.place))
     if len(outputs) == 1:
         outputs[0].parameter = source.parameter
     return outputs
@@ -185,13 +196,13 @@ def cat(walk: Walk, call: Call) -> list[Traced]:
     parts: list[Traced] = list(call.arguments[0])
     shape = call.shapes[0]
     axis = call.argument(1, 0) % len(shape)
-    reason = f"concatenated in {call.module or 'the model'} with something that has no channels"
+    reason = Why.JOINS_CONSTANT(module=call.within)
     if any(part.on_axis(axis) is not None for part in parts):
         ids = [walk.book.along(part, axis, reason) for part in parts]
         own = _channel(np.concatenate(ids), len(shape), axis)
         others = [[label for label in part.labels if label.shape[axis] == 1] for part in parts]
         for label in (label for rest in others for label in rest):
-            walk.book.pin(label, f"{call.name} joins tensors with channels on two axes")
+            walk.book.pin(label, Why.TWO_CHANNEL_AXES(name=call.name))
         return [Traced(shape, [own])]
     stripped = [Traced((*p.shape[:axis], 1, *p.shape[axis + 1 :]), p.labels) for p in parts]
     return [Traced(shape, combine(walk.book, stripped, (*shape[:axis], 1, *shape[axis + 1 :]), call.name))]
@@ -207,9 +218,9 @@ def glu(walk: Walk, call: Call) -> list[Traced]:
 def per_channel_norm(walk: Walk, call: Call) -> list[Traced]:
     """Batch and instance norm: affine parameters and statistics go with the channel."""
     x = call.arguments[0]
-    ids = walk.book.along(x, 1, "network input")
+    ids = walk.book.along(x, 1, Why.NETWORK_INPUT())
     for parameter in tensors(call.arguments[1:]):
-        walk.book.tie(ids, walk.book.along(parameter, 0, "norm"))
+        walk.book.tie(ids, walk.book.along(parameter, 0, Why.BARE_NORM()))
     if isinstance(walk.modules.get(call.module), torch.nn.modules.batchnorm._NormBase):
         walk.norms.append(Norm(call.module, ids))
     return [on_channels(call.shapes[0], ids)]
@@ -219,7 +230,7 @@ def prelu(walk: Walk, call: Call) -> list[Traced]:
     """PReLU with one slope, or one a channel."""
     x, slope = call.arguments[0], call.arguments[1]
     if slope.shape[0] > 1:
-        walk.book.tie(walk.book.along(x, 1, "network input"), walk.book.along(slope, 0, "slope"))
+        walk.book.tie(walk.book.along(x, 1, Why.NETWORK_INPUT()), walk.book.along(slope, 0, Why.BARE_SLOPE()))
     return [Traced(call.shapes[0], list(x.labels))]
 
 
@@ -227,20 +238,17 @@ def _masked(walk: Walk, call: Call, ids: np.ndarray, kind: type[torch.nn.Module]
     if isinstance(walk.modules.get(call.module), kind):
         walk.norms.append(Norm(call.module, ids))
     else:
-        walk.book.pin(
-            ids,
-            f"{call.name} is called as a function in {call.module or 'the model'}; use nn.{kind.__name__}",
-        )
+        walk.book.pin(ids, Why.FUNCTIONAL_NORM(name=call.name, module=call.within, layer=kind.__name__))
 
 
 def group_norm(walk: Walk, call: Call) -> list[Traced]:
     """Group norm: the same local channels stay in every norm group; statistics leave dropped ones out."""
     x, n_groups = call.arguments[0], call.arguments[1]
-    ids = walk.book.along(x, 1, "network input")
+    ids = walk.book.along(x, 1, Why.NETWORK_INPUT())
     local = ids.reshape(n_groups, -1)
     walk.book.tie(local[:1], local)
     for parameter in tensors(call.arguments[2:]):
-        walk.book.tie(ids, walk.book.along(parameter, 0, "norm"))
+        walk.book.tie(ids, walk.book.along(parameter, 0, Why.BARE_NORM()))
     _masked(walk, call, ids, torch.nn.GroupNorm)
     return [on_channels(call.shapes[0], ids)]
 
@@ -252,11 +260,11 @@ def layer_norm(walk: Walk, call: Call) -> list[Traced]:
     inside = [label for label in x.labels if any(axis >= first for axis in varying(label))]
     for label in inside:
         if varying(label) != {len(x.shape) - 1} or len(normalised) > 1:
-            walk.book.pin(label, f"{call.module or 'a layer norm'} normalises channels together with other axes")
+            walk.book.pin(label, Why.NORM_OVER_MORE(module=call.module or "a layer norm"))
             continue
-        ids = walk.book.along(x, -1, "network input")
+        ids = walk.book.along(x, -1, Why.NETWORK_INPUT())
         for parameter in tensors(call.arguments[2:]):
-            walk.book.tie(ids, walk.book.along(parameter, 0, "norm"))
+            walk.book.tie(ids, walk.book.along(parameter, 0, Why.BARE_NORM()))
         _masked(walk, call, ids, torch.nn.LayerNorm)
     return [Traced(call.shapes[0], list(x.labels))]
 
@@ -266,9 +274,9 @@ def spatial(walk: Walk, call: Call) -> list[Traced]:
     x = call.arguments[0]
     if x.on_axis(1) is None:
         for label in x.labels:
-            walk.book.pin(label, f"{call.name} resamples an axis that carries channels")
+            walk.book.pin(label, Why.RESAMPLED(name=call.name))
         return _outputs(call, [])
-    return [on_channels(call.shapes[0], walk.book.along(x, 1, "network input"))]
+    return [on_channels(call.shapes[0], walk.book.along(x, 1, Why.NETWORK_INPUT()))]
 
 
 def pad(walk: Walk, call: Call) -> list[Traced]:
@@ -278,7 +286,7 @@ def pad(walk: Walk, call: Call) -> list[Traced]:
     kept = []
     for label in x.labels:
         if varying(label) <= padded:
-            walk.book.pin(label, f"{call.name} in {call.module or 'the model'} pads an axis that carries channels")
+            walk.book.pin(label, Why.PADDED(call=call.place))
         else:
             kept.append(walk.book.coarse(label, padded))
     return [Traced(call.shapes[0], kept)]
@@ -295,10 +303,10 @@ def reduction(walk: Walk, call: Call) -> list[Traced]:
     for label in x.labels:
         rest = varying(label) - dims
         if varying(label) <= dims:
-            walk.book.pin(label, f"{call.name} in {call.module or 'the model'} reduces over channels")
+            walk.book.pin(label, Why.REDUCED(call=call.place))
             continue
         if varying(label) & dims:
-            ids = walk.book.along(Traced(x.shape, [label]), min(rest), "reduced")
+            ids = walk.book.along(Traced(x.shape, [label]), min(rest), Why.BARE_REDUCED())
             label = _channel(ids, len(x.shape), min(rest))
         kept.append(label if keep else label.reshape([n for a, n in enumerate(label.shape) if a not in dims]))
     return _outputs(call, kept)
@@ -309,5 +317,5 @@ def softmax(walk: Walk, call: Call) -> list[Traced]:
     x = call.arguments[0]
     label = x.on_axis(call.arguments[1])
     if label is not None:
-        walk.book.pin(label, f"{call.name} in {call.module or 'the model'} normalises over channels")
+        walk.book.pin(label, Why.SOFTMAX(call=call.place))
     return [Traced(call.shapes[0], list(x.labels))]

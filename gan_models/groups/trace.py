@@ -32,6 +32,7 @@ from .rules import (
     spatial,
 )
 from .trace_errors import other_inputs, silence, why_refused
+from .unpruned_reasons import Why
 from .weighted_rules import (
     convolution,
     embedding,
@@ -212,13 +213,13 @@ def _parameter(walk: Walk, name: str, shape: tuple[int, ...]) -> Traced:
 def _input(walk: Walk, shape: tuple[int, ...]) -> Traced:
     if len(shape) < 2:
         return Traced(shape)
-    return Traced(shape, [walk.book.fresh_on(shape, 1, "reads the network's input")])
+    return Traced(shape, [walk.book.fresh_on(shape, 1, Why.READS_INPUT())])
 
 
 def _pin_output(walk: Walk, value: Any) -> None:
     for traced in value if isinstance(value, list | tuple) else [value]:
         for label in traced.labels:
-            walk.book.pin(label, "writes the network's output")
+            walk.book.pin(label, Why.WRITES_OUTPUT())
 
 
 def _call(walk: Walk, node: fx.Node, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[Traced]:

@@ -11,14 +11,13 @@ import numpy as np
 
 from .labels import Site, Traced
 from .rules import Call, Gate, Walk, on_channels, tensors
+from .unpruned_reasons import Why
 
 
 def _born(walk: Walk, ids: np.ndarray, call: Call) -> Site | None:
     site = walk.site_of(ids)
     if site is None:
-        walk.book.pin(
-            ids, f"{call.name} in {call.module or 'the model'} uses a weight that is put together from others"
-        )
+        walk.book.pin(ids, Why.COMPOSED_WEIGHT(call=call.place))
     return site
 
 
@@ -42,13 +41,13 @@ def multiply(walk: Walk, call: Call, x_ids: np.ndarray, weight: Traced, read: in
     book, write = walk.book, 1 - read
     n_out = weight.shape[write] * (groups if write == 1 else 1)
     if weight.parameter is None:
-        reason = f"is used by {call.name} in {call.module or 'the model'} with a computed weight"
+        reason = Why.COMPUTED_WEIGHT(call=call.place)
         for label in [x_ids, *weight.labels]:
             book.pin(label, reason)
         ids = book.fresh(n_out)
         book.pin(ids, reason)
         return ids
-    read_ids, write_ids = (book.along(weight, axis, "weight") for axis in (read, write))
+    read_ids, write_ids = (book.along(weight, axis, Why.BARE_WEIGHT()) for axis in (read, write))
     if groups == 1:
         book.tie(x_ids, read_ids)
         _consume(walk, call, read_ids, weight.parameter)
@@ -60,7 +59,7 @@ def multiply(walk: Walk, call: Call, x_ids: np.ndarray, weight: Traced, read: in
         book.tie(x_ids[:, None], out.reshape(groups, -1))
         if write == 1:
             book.tie(x_ids, read_ids)
-            book.pin(write_ids, "multiplies a depthwise convolution")
+            book.pin(write_ids, Why.DEPTHWISE())
         _produce(walk, call, write_ids if write == 0 else read_ids)
         return out
     # Grouped: the same local channels stay in every group, so that the division goes on to work.
@@ -78,18 +77,18 @@ def multiply(walk: Walk, call: Call, x_ids: np.ndarray, weight: Traced, read: in
 
 def _bias(walk: Walk, out: np.ndarray, bias: Traced | None) -> None:
     if bias is not None:
-        walk.book.tie(out, walk.book.along(bias, 0, "bias"))
+        walk.book.tie(out, walk.book.along(bias, 0, Why.BARE_BIAS()))
 
 
 def _count(walk: Walk, call: Call, weight: Traced, exact: int, published: int, output: np.ndarray) -> None:
-    ids = [walk.book.along(weight, axis, "weight") for axis in (0, 1)]
+    ids = [walk.book.along(weight, axis, Why.BARE_WEIGHT()) for axis in (0, 1)]
     walk.add_work(call, ids[0], ids[1], prod(weight.shape[2:]) * exact, prod(weight.shape[2:]) * published, output)
 
 
 def convolution(walk: Walk, call: Call) -> list[Traced]:
     """Convolution of any dimension: it works on its output grid."""
     x, weight, groups = call.arguments[0], call.arguments[1], call.argument(6, 1)
-    out = multiply(walk, call, walk.book.along(x, 1, "network input"), weight, 1, groups)
+    out = multiply(walk, call, walk.book.along(x, 1, Why.NETWORK_INPUT()), weight, 1, groups)
     grid = prod(call.shapes[0][2:]) * call.shapes[0][0]
     _count(walk, call, weight, grid, grid, out)
     _bias(walk, out, call.argument(2))
@@ -99,7 +98,7 @@ def convolution(walk: Walk, call: Call) -> list[Traced]:
 def transposed_convolution(walk: Walk, call: Call) -> list[Traced]:
     """Transposed convolution: it works on its input grid; papers count its output grid."""
     x, weight, groups = call.arguments[0], call.arguments[1], call.argument(6, 1)
-    out = multiply(walk, call, walk.book.along(x, 1, "network input"), weight, 0, groups)
+    out = multiply(walk, call, walk.book.along(x, 1, Why.NETWORK_INPUT()), weight, 0, groups)
     _count(walk, call, weight, prod(x.shape[2:]) * x.shape[0], prod(call.shapes[0][2:]) * call.shapes[0][0], out)
     _bias(walk, out, call.argument(2))
     return [on_channels(call.shapes[0], out)]
@@ -108,7 +107,7 @@ def transposed_convolution(walk: Walk, call: Call) -> list[Traced]:
 def _rows(walk: Walk, call: Call, x: Traced) -> int:
     for label in x.labels:
         if label.shape[-1] == 1:
-            walk.book.pin(label, f"is a row axis of {call.name} in {call.module or 'the model'}")
+            walk.book.pin(label, Why.ROW_AXIS(call=call.place))
     return prod(x.shape[:-1])
 
 
@@ -116,7 +115,7 @@ def linear(walk: Walk, call: Call) -> list[Traced]:
     """Linear layer over the last axis."""
     x, weight = call.arguments[0], call.arguments[1]
     rows = _rows(walk, call, x)
-    out = multiply(walk, call, walk.book.along(x, -1, "network input"), weight, 1, 1)
+    out = multiply(walk, call, walk.book.along(x, -1, Why.NETWORK_INPUT()), weight, 1, 1)
     _count(walk, call, weight, rows, rows, out)
     _bias(walk, out, call.argument(2))
     return [on_channels(call.shapes[0], out, -1)]
@@ -129,13 +128,13 @@ def matrix_product(walk: Walk, call: Call) -> list[Traced]:
     x, weight = arguments[0], arguments[1]
     if weight.parameter is not None and len(weight.shape) == 2:
         rows = _rows(walk, call, x)
-        out = multiply(walk, call, walk.book.along(x, -1, "network input"), weight, 0, 1)
+        out = multiply(walk, call, walk.book.along(x, -1, Why.NETWORK_INPUT()), weight, 0, 1)
         _count(walk, call, weight, rows, rows, out)
         _bias(walk, out, bias)
         return [on_channels(call.shapes[0], out, -1)]
     for traced in tensors(call.arguments):
         for label in traced.labels:
-            walk.book.pin(label, f"meets {call.name} of two activations in {call.module or 'the model'}")
+            walk.book.pin(label, Why.TWO_ACTIVATIONS(call=call.place))
     macs = prod(call.shapes[0]) * x.shape[-1]
     walk.add_work(call, None, None, macs, macs)
     return [Traced(call.shapes[0])]
@@ -145,13 +144,13 @@ def embedding(walk: Walk, call: Call) -> list[Traced]:
     """A table [rows, dim]: its columns write channels; rows are picked by number, so that all of them stay."""
     weight, numbers = call.arguments[0], call.arguments[1]
     if len(weight.shape) > 1 and weight.on_axis(0) is not None:
-        rows = walk.book.along(weight, 0, "weight")
-        walk.book.pin(rows, f"is a row that {call.name} in {call.module or 'the model'} picks by its number")
+        rows = walk.book.along(weight, 0, Why.BARE_WEIGHT())
+        walk.book.pin(rows, Why.PICKED_ROWS(call=call.place))
     for label in numbers.labels:
-        walk.book.pin(label, f"gives the numbers of rows that {call.name} in {call.module or 'the model'} picks")
+        walk.book.pin(label, Why.ROW_NUMBERS(call=call.place))
     if weight.on_axis(1) is None:
         return [Traced(call.shapes[0])]
-    out = walk.book.along(weight, 1, "weight")
+    out = walk.book.along(weight, 1, Why.BARE_WEIGHT())
     _produce(walk, call, out)
     return [on_channels(call.shapes[0], out, -1)]
 
@@ -159,11 +158,11 @@ def embedding(walk: Walk, call: Call) -> list[Traced]:
 def vector_product(walk: Walk, call: Call) -> list[Traced]:
     """mv, dot, vdot: what power iteration of a spectral norm is made of; not counted as work."""
     a, b = call.arguments[0], call.arguments[1]
-    a_ids, b_ids = walk.book.along(a, -1, "vector"), walk.book.along(b, 0, "vector")
+    a_ids, b_ids = walk.book.along(a, -1, Why.BARE_VECTOR()), walk.book.along(b, 0, Why.BARE_VECTOR())
     walk.book.tie(a_ids, b_ids)
     gated = b if b.parameter is not None else a
     if gated.parameter is None:
-        walk.book.pin(a_ids, f"{call.name} in {call.module or 'the model'} sums over channels")
+        walk.book.pin(a_ids, Why.SUMMED(call=call.place))
     else:
         _consume(walk, call, b_ids if gated is b else a_ids, gated.parameter, binary=True)
     kept = [label.reshape(label.shape[:-1]) for label in a.labels if label.shape[-1] == 1]
@@ -173,7 +172,7 @@ def vector_product(walk: Walk, call: Call) -> list[Traced]:
 def weight_norm(walk: Walk, call: Call) -> list[Traced]:
     """Weight norm g * v / |v|: the output is cut as v is."""
     v, g, axis = call.arguments[0], call.arguments[1], call.argument(2, 0)
-    walk.book.tie(walk.book.along(v, axis, "weight norm"), walk.book.along(g, axis, "weight norm"))
+    walk.book.tie(walk.book.along(v, axis, Why.BARE_WEIGHT()), walk.book.along(g, axis, Why.BARE_WEIGHT()))
     walk.normalised.add(v.parameter)
     return [
         Traced(call.shapes[0], list(v.labels), v.parameter),

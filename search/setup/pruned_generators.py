@@ -15,6 +15,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.groups.unpruned_reasons import Why
 from ...gan_models.latency.predictor import LatencyForm
 from ...gan_models.networks.catalog import build, example_input
 from ...gan_models.networks.generator_pair import GeneratorPair
@@ -118,7 +119,7 @@ def sides_of(config: StudyConfig, groups: ChannelGroups, latency: OpenedProfile 
     every = find_groups(model, example_input(config.example_shape()))
     found = []
     for name in names:
-        whole = {group: "left whole by the study" for group in every.names if f"{name}.{group}" not in groups.names}
+        whole = {group: Why.LEFT_WHOLE() for group in every.names if f"{name}.{group}" not in groups.names}
         own = find_groups(model, example_input(config.example_shape()), whole) if whole else every
         form = latency.of(own) if latency is not None else None
         limit = budgets[name].resolve(dense_costs(own, form), cheapest_plan(config, own, bits, form))

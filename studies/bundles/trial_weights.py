@@ -55,7 +55,7 @@ def full_network(config: StudyConfig) -> tuple[nn.Module, ChannelGroups]:
 
 def left_whole(config: StudyConfig, model: nn.Module, groups: ChannelGroups) -> dict[str, str]:
     """Groups of the network that the study's patterns leave whole, with the reason."""
-    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    reasons = {entry.module: entry.reason.text for entry in groups.unpruned}
     every = find_groups(model, examples(config)).names
     return {name: reasons.get(name, "left whole by the study") for name in every if name not in groups.names}
 

@@ -11,8 +11,8 @@ from rich.table import Table
 from torch import nn
 
 from ...gan_models.costs.catalog import FORM_COSTS
-from ...gan_models.groups.advice import what_to_change
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
+from ...gan_models.groups.unpruned_reasons import Why
 from ...spaces.budget import describe
 
 
@@ -57,8 +57,8 @@ def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any
         if carried:
             rows.append(row | {"prunable": True, "groups": list(carried)})
             continue
-        reason = reasons.get(name, "goes with channels that stay")
-        rows.append(row | {"prunable": False, "reason": reason, "change": what_to_change(reason)})
+        reason = reasons.get(name) or Why.FOLLOWS()
+        rows.append(row | {"prunable": False, "code": reason.code, "reason": reason.text, "change": reason.advice})
     return rows
 
 

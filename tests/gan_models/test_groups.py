@@ -6,6 +6,7 @@ import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.trace import NotTraceable
+from ganprune.gan_models.groups.unpruned_reasons import Why
 from ganprune.gan_models.networks.catalog import build
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ def test_the_trunk_of_a_resnet_is_one_group_and_each_block_middle_its_own():
     assert by_size == sorted([8, 16, 32, *[32] * 9, 16, 8])
     trunk = max(groups.groups, key=lambda group: len(group.modules))
     assert len([m for m in trunk.modules if "conv_block" in m]) == 18  # nine read it, nine write it
-    assert [entry.reason for entry in groups.unpruned] == ["writes the network's output"]
+    assert [entry.reason for entry in groups.unpruned] == [Why.WRITES_OUTPUT()]
 
 
 def test_a_u_net_skip_joins_two_groups_in_one_consumer():
@@ -83,7 +84,9 @@ def test_a_size_fixed_in_code_is_pinned_and_named():
     """A group whose cut breaks a literal view stays whole, with the reason; the others are pruned."""
     groups = find_groups(HardCoded(), torch.empty(1, 3, 16, 16))
     assert groups.names == ("b",)
-    assert {u.module: u.reason for u in groups.unpruned}["a"].startswith("the network's code fixes its size")
+    reason = {u.module: u.reason for u in groups.unpruned}["a"]
+    assert reason.code == Why.FIXED_SIZE.code
+    assert "[" in reason.text, "the message of the network's own code is there"
 
 
 class Sums(nn.Module):
@@ -102,7 +105,7 @@ def test_a_sum_over_channels_keeps_them():
     """Channels that are summed are left whole and the reason says so; what they multiply stays prunable."""
     groups = find_groups(Sums(), torch.empty(1, 3, 8, 8))
     assert groups.names == ("b",)
-    assert "reduces over channels" in {u.module: u.reason for u in groups.unpruned}["a"]
+    assert {u.module: u.reason for u in groups.unpruned}["a"] == Why.REDUCED(call="sum in the model")
 
 
 class Unknown(nn.Module):
@@ -120,7 +123,7 @@ def test_a_call_without_a_rule_keeps_its_channels():
     """What is not understood is reported with the call's name and left unpruned."""
     groups = find_groups(Unknown(), torch.empty(1, 3, 8, 8))
     assert groups.groups == ()
-    assert "cumsum" in groups.unpruned[0].reason
+    assert groups.unpruned[0].reason == Why.NO_RULE(call="cumsum in the model")
 
 
 class RawParameter(nn.Module):
@@ -161,10 +164,10 @@ def test_modules_that_are_not_called_are_said_to_be_that():
     """A layer that the forward pass leaves out goes with nobody's channels; it is named, after those that are called."""
     groups = find_groups(Leftovers(), torch.empty(1, 5))
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
-    assert [name for name, reason in reasons.items() if "is not called" in reason] == ["not_called"]
+    assert [name for name, reason in reasons.items() if reason.code == Why.NOT_CALLED.code] == ["not_called"]
     assert list(reasons)[-1] == "not_called"
-    assert reasons["flat"] == "writes a single channel"
-    assert reasons["odd"] == "mul combines it with scale on an axis that carries no channels (its first two do)"
+    assert reasons["flat"] == Why.SINGLE_CHANNEL()
+    assert reasons["odd"] == Why.PARAMETER_AXIS(name="mul", parameter="scale")
     assert set(groups.names) == {"start", "called"}
 
 
@@ -186,5 +189,5 @@ def test_what_no_layer_writes_has_its_true_reason_and_every_group_has_a_name():
     groups = find_groups(Seeded(), torch.empty(1, 3, 4, 4))
     assert groups.sizes == {"kernel": 8}
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
-    assert reasons["seed"] == "sum in the model reduces over channels"
-    assert reasons["norm"] == "reads the network's input"
+    assert reasons["seed"] == Why.REDUCED(call="sum in the model")
+    assert reasons["norm"] == Why.READS_INPUT()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from ganprune.gan_models.costs.combined_budgets import Bound
 from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.unpruned_reasons import Why
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed
 from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
@@ -142,8 +143,8 @@ def test_a_uniform_plan_is_a_point_of_widths_with_the_same_identity():
 def test_patterns_choose_groups():
     """--prune and --keep work on group names, and one that matches nothing is refused with the names."""
     names = ["stem", "body.1", "body.2"]
-    assert select(names, ["body*"], []) == {"stem": "left out by --prune"}
-    assert list(select(names, [], ["*.2"])) == ["body.2"]
+    assert select(names, ["body*"], []) == {"stem": Why.NOT_CHOSEN()}
+    assert select(names, [], ["*.2"]) == {"body.2": Why.CHOSEN_TO_STAY(pattern="*.2")}
     with pytest.raises(ValueError, match=r"'nose\*' matches no group; groups are stem"):
         select(names, ["nose*"], [])
 

@@ -1,20 +1,19 @@
 """`ganprune inspect` on networks that are not ours: what can be pruned; if not, why, and what to change."""
 
-import ast
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 import torch
-from ganprune.gan_models.groups import advice
 from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.unpruned_reasons import MUST_STAY, UnprunedReason, Why
 from ganprune.studies.cli.inspect_network import module_rows
 from torch import Tensor, nn
 
 from ..command_line import call, refused
 from ..gan_models.foreign import FOREIGN
-
-GAN_MODELS = Path(advice.__file__).parent
 
 
 def arguments(name: str) -> list[str]:
@@ -26,21 +25,21 @@ def arguments(name: str) -> list[str]:
 
 # Groups of each network, and what of it is not prunable: everything else is.
 EXPECTED = {
-    "dcgan": (3, {"main.9": "writes the network's output"}),
-    "johnson": (8, {"out.conv2d": "writes the network's output"}),
-    "srresnet": (5, {"tail": "writes the network's output"}),
+    "dcgan": (3, {"main.9": Why.WRITES_OUTPUT}),
+    "johnson": (8, {"out.conv2d": Why.WRITES_OUTPUT}),
+    "srresnet": (5, {"tail": Why.WRITES_OUTPUT}),
     "attention_unet": (
         19,
         {
-            "gate2.psi.0": "writes a single channel",
-            "gate2.psi.1": "goes with channels that stay",
-            "gate1.psi.0": "writes a single channel",
-            "gate1.psi.1": "goes with channels that stay",
-            "out": "writes the network's output",
+            "gate2.psi.0": Why.SINGLE_CHANNEL,
+            "gate2.psi.1": Why.FOLLOWS,
+            "gate1.psi.0": Why.SINGLE_CHANNEL,
+            "gate1.psi.1": Why.FOLLOWS,
+            "out": Why.WRITES_OUTPUT,
         },
     ),
-    "groupnorm_autoencoder": (12, {"conv_out": "writes the network's output"}),
-    "style_generator": (7, {"to_rgb": "writes the network's output"}),
+    "groupnorm_autoencoder": (12, {"conv_out": Why.WRITES_OUTPUT}),
+    "style_generator": (7, {"to_rgb": Why.WRITES_OUTPUT}),
 }
 
 
@@ -55,7 +54,7 @@ def test_every_module_of_a_foreign_network_is_judged(name, monkeypatch, capsys):
     assert judged - {"(the model)"} == {
         n for n, m in network.named_modules() if n and list(m.parameters(recurse=False))
     }
-    whole = {row["module"]: row["reason"] for row in found["modules"] if not row["prunable"]}
+    whole = {row["module"]: Why[row["code"].upper()] for row in found["modules"] if not row["prunable"]}
     prunable = [row for row in found["modules"] if row["prunable"]]
     assert (len(groups), whole) == EXPECTED[name]
     assert all(row["change"] for row in found["modules"] if not row["prunable"])
@@ -93,35 +92,32 @@ def test_each_reason_comes_with_its_own_advice():
     """What keeps a layer's channels is named with the layer, and the advice is about that."""
     network = Stubborn()
     rows = {row["module"]: row for row in module_rows(network, find_groups(network, torch.empty(1, 3, 8, 8)))}
-    assert "reduces over channels" in rows["summed"]["reason"]
+    assert (rows["summed"]["code"], rows["computed"]["code"]) == ("reduced", "computed_weight")
+    assert rows["summed"]["reason"] == "sum in the model reduces over channels"
     assert "1x1 convolution" in rows["summed"]["change"]
-    assert "computed weight" in rows["computed"]["reason"]
     assert "a weight of its own" in rows["computed"]["change"]
     assert not any(row["prunable"] for row in rows.values())
     assert len({row["change"] for row in rows.values()}) >= 4
 
 
-def reasons_in(path: Path) -> list[str]:
-    """All reasons that a source file can give, with X for what is filled in."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        value = None
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            position = {"pin": 1, "along": 2, "fresh_on": 2, "get": None}.get(node.func.attr)
-            if position is not None and len(node.args) > position:
-                value = node.args[position]
-        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
-            value = node.value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            found.append(value.value)
-        elif isinstance(value, ast.JoinedStr):
-            found.append("".join(str(p.value) if isinstance(p, ast.Constant) else "X" for p in value.values))
-    return found
+@pytest.mark.parametrize("why", Why)
+def test_every_reason_has_a_text_and_advice(why: Why):
+    """A reason's places can be filled in, and its advice is a sentence of its own."""
+    places = dict.fromkeys(re.findall(r"\{(\w+)", why.text), "X")
+    reason = why(**places)
+    assert "{" not in reason.text
+    assert len(reason.advice.removeprefix(MUST_STAY).split()) > 2
+    assert (reason.code, str(reason)) == (why.code, reason.text)
 
 
-def test_no_reason_is_without_advice():
-    """Every reason that the rules can give has an entry of its own, not the fallback."""
-    reasons = [reason for path in sorted(GAN_MODELS.glob("*.py")) for reason in reasons_in(path)]
-    assert len(reasons) > 25
-    fallback = advice.what_to_change("something else")
-    assert [reason for reason in reasons if advice.what_to_change(reason) == fallback] == []
+def test_the_rules_give_every_reason():
+    """No reason is in the table alone: some rule, pattern or command gives it."""
+    folder = Path(str(files("ganprune.gan_models.groups")))
+    sources = [*folder.glob("*.py"), *folder.parents[1].glob("spaces/*.py"), *folder.parents[1].glob("s*/*/*.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    assert [why.name for why in Why if f"Why.{why.name}" not in text] == []
+
+
+def test_a_reason_can_be_in_a_callers_words():
+    """Who leaves a group whole may say why; the code stays."""
+    assert Why.LEFT_WHOLE.saying("too small") == UnprunedReason("left_whole", "too small", Why.LEFT_WHOLE.advice)
