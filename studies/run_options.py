@@ -1,20 +1,21 @@
-"""How a search runs on this machine or a cluster: what a user may choose anew each time a study is run."""
+"""Options that a user may choose anew each time a study is run: where it is kept, and how it runs. Imports no torch."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..gan_models.files.errors import UserError
 from ..search.config import StudyConfig
-from ..search.engine.settings import EngineSettings
-from ..search.execution.executor import Executor, InProcessExecutor
+from ..search.configuration.option import check_options, option
 from ..search.execution.ray_cluster import RayOptions
-from ..search.execution.ray_executor import RayExecutor
-from ..search.strategy.chooser import Choice
-from ..search.strategy.early_stopping import StoppingRule
 
+if TYPE_CHECKING:
+    from ..search.engine.settings import EngineSettings
+    from ..search.execution.executor import Executor
+
+DEFAULT_STORAGE = "sqlite:///ganprune.db"
 SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
@@ -31,44 +32,53 @@ def bytes_of(text: str) -> int:
     raise UserError(f"disk space {text!r} is not a number with one of {', '.join(SIZES)}, such as 20GB")
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudyPlace:
+    """Where a study's record and files lie, and which latency profile it takes."""
+
+    storage: str = option("Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.", DEFAULT_STORAGE)
+    artifacts: str | None = option(
+        "Folder of weights, or an fsspec URL (s3://...).", None, default_text="beside the database"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileOptions:
+    """Which latency profile a new study takes."""
+
+    latency_profile: str = option("For budgets in ms: a profile's id or file.", "", default_text="this machine's own")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How a search runs on this machine; none of it changes what a trial is.
 
-    Attributes:
-        executor: `ray`, or `local` for one trial after another in this process.
-        cpus_per_trial: CPUs and threads of one trial.
-        gpus_per_trial: GPUs of one trial; parts of one allowed, 0 hides them, None is one where there are any.
-        max_concurrent: Most trials at once; None for as many as fit.
-        ray_address: `local`, or a running cluster's address.
-        insecure: Join a cluster that does not ask for a token.
-        max_attempts: A trial that was started so often without an end fails.
-        disk_quota: Most that the study's files may take (`20GB`): then training states off the front are removed,
-            and where that is not enough the search ends cleanly. None for no limit.
-        device_command: Template of the command that measures an ONNX file on a remote device, for finalists.
-
     Raises:
-        ValueError: Unknown executor, or numbers out of range.
+        UserError: Unknown executor, or numbers out of range.
     """
 
-    executor: Literal["ray", "local"] = "ray"
-    cpus_per_trial: int = 1
-    gpus_per_trial: float | None = None
-    max_concurrent: int | None = None
-    ray_address: str = "local"
-    insecure: bool = False
-    max_attempts: int = 5
-    disk_quota: str | None = None
-    device_command: str = ""
+    executor: str = option("ray, or local: one after another in this process.", "ray", choices=lambda: ("ray", "local"))
+    cpus_per_trial: int = option("CPUs and threads of one trial.", 1)
+    gpus_per_trial: float | None = option(
+        "GPUs of one trial: 0.5 puts two on one, 0 hides them.", None, default_text="one if there are any"
+    )
+    max_concurrent: int | None = option("Most trials at once.", None, low=1, default_text="as many as fit")
+    ray_address: str = option("local, or the address of a running cluster.", "local")
+    insecure: bool = option("Join a Ray cluster that asks for no token.", False)
+    max_attempts: int = option("Fail a trial after so many unfinished attempts.", 5, low=1)
+    disk_quota: str | None = option(
+        "Most that the study's files may take, such as 20GB: then training states off the front are removed, and if "
+        "that is not enough the search ends cleanly.",
+        None,
+        default_text="no limit",
+    )
+    device_command: str = option(
+        "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.", ""
+    )
 
     def __post_init__(self) -> None:
         """Checks the numbers before anything is written."""
-        if self.executor not in ("ray", "local"):
-            raise UserError(f"executor {self.executor!r} is unknown; use ray or local")
-        if self.max_concurrent is not None and self.max_concurrent < 1:
-            raise UserError(f"max_concurrent is {self.max_concurrent}; use 1 or more")
-        if self.max_attempts < 1:
-            raise UserError(f"max_attempts is {self.max_attempts}; use 1 or more")
+        check_options(self)
         self.quota_bytes()
         self.ray_options()
 
@@ -92,12 +102,19 @@ class RunOptions:
         return min(self.at_once(), max(1, int(1 / (self.gpus_per_trial or 1)))) if device == "cuda" else self.at_once()
 
     def make_executor(self) -> Executor:
-        """Who runs the trials."""
+        """Return the executor of the trials."""
+        from ..search.execution.executor import InProcessExecutor
+        from ..search.execution.ray_executor import RayExecutor
+
         return RayExecutor(self.ray_options()) if self.executor == "ray" else InProcessExecutor(self.cpus_per_trial)
 
 
 def engine_settings(config: StudyConfig, options: RunOptions) -> EngineSettings:
-    """How long the search goes on, and how trials are chosen and stopped."""
+    """Return how long the search lasts, and how trials are chosen and stopped."""
+    from ..search.engine.settings import EngineSettings
+    from ..search.strategy.chooser import Choice
+    from ..search.strategy.early_stopping import StoppingRule
+
     stopping = None
     if config.reduction and config.rungs:
         steps = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}

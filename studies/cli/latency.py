@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...gan_models.files.errors import UserError
+from ...search.configuration.flag_text import read_arguments
 from . import options as opt
 from .console import wide_console
 
@@ -86,7 +87,7 @@ def profile_device(
     progress = Progress(console)
     with exclusive():
         profile = profile_network(
-            model, opt.read_arguments(model_args), shape, what, timer, known, thoroughness, progress.step,
+            model, read_arguments(model_args), shape, what, timer, known, thoroughness, progress.step,
             lambda layer: store.put_layer(what, layer), int8,
         )  # fmt: skip
     profile = replace(profile, quiet=not allow_busy)

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
 from . import options as opt
 from .console import wide_console
 from .latency import profile_device
 from .quality import compare, fid
 from .results import export, pareto, report, run, show, verify
-from .search import search, train_teacher
+from .search import resume, search, train_teacher
 
 app = typer.Typer(
     name="ganprune",
@@ -29,10 +30,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for _name, _command in {
-    "search": search, "train": train_teacher, "show": show, "pareto": pareto, "report": report, "export": export,
-    "verify": verify, "run": run, "fid": fid, "compare": compare, "profile-device": profile_device,
+    "search": search, "resume": resume, "train": train_teacher, "show": show, "pareto": pareto, "report": report,
+    "export": export, "verify": verify, "run": run, "fid": fid, "compare": compare, "profile-device": profile_device,
 }.items():  # fmt: skip
-    app.command(_name)(_command)
+    app.command(_name, cls=opt.PanelCommand if _name in ("search", "resume", "train") else None)(_command)
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
@@ -44,46 +45,6 @@ def top(debug: Debug = False) -> None:
 
 def _print(value: Any) -> None:
     print(json.dumps(value, indent=1, allow_nan=False))
-
-
-@app.command()
-def resume(
-    name: opt.Name,
-    trials: opt.Trials = None,
-    hours: opt.Hours = None,
-    storage: opt.Storage = opt.DEFAULT_STORAGE,
-    artifacts: opt.Artifacts = None,
-    executor: opt.ExecutorName = "ray",
-    cpus_per_trial: opt.CpusPerTrial = 1,
-    gpus_per_trial: opt.GpusPerTrial = None,
-    max_concurrent: opt.MaxConcurrent = None,
-    ray_address: opt.RayAddress = "local",
-    insecure: opt.Insecure = False,
-    max_attempts: opt.MaxAttempts = 5,
-    disk_quota: opt.DiskQuota = None,
-    accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
-    ] = False,
-    device_command: opt.DeviceCommand = "",
-    as_json: opt.Json = False,
-) -> None:
-    """Go on with a study from its database and artifacts."""
-    from ..api import RunOptions, Study
-    from ..results.outcome import outcome_of
-    from .search import shown_search
-
-    run_options = RunOptions(
-        executor, cpus_per_trial, gpus_per_trial, max_concurrent, ray_address, insecure,  # type: ignore[arg-type]
-        max_attempts=max_attempts, disk_quota=disk_quota, device_command=device_command,
-    )  # fmt: skip
-    study = Study.open(name, storage, artifacts)
-    found = outcome_of(study.record)
-    shown_search(
-        found.config.metric,
-        found.dense[found.cost],
-        lambda show: study.resume(trials, hours, run_options, show.event, show.teacher, accept_changes),
-        as_json,
-    )
 
 
 @app.command()
@@ -135,7 +96,7 @@ def inspect(
 
     shape = opt.read_shape(model, image_size, input_shape)
     with torch.device("meta"):
-        network = build(model, opt.read_arguments(model_args))
+        network = build(model, read_arguments(model_args))
     check_output(model, network, shape)
     groups = find_groups(network, example_input(shape))
     found = inspection(network, groups, model, shape, channel_multiple)

@@ -24,7 +24,7 @@ from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.kid import kernel_distance_of_subsets
 from ...evaluators.quality.suite import measure_quality
 from ...gan_models.files.errors import UserError
-from ...search.config import METRICS
+from ...search.configuration.sections import METRICS
 from ...search.preparations.opened_study import Bench
 from .image_sources import (
     Generate,

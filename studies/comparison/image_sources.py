@@ -24,7 +24,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.tasks.task import make_task
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
-from ...search.config import PROTOCOLS
+from ...search.configuration.sections import PROTOCOLS
 from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test
 from ...search.preparations.opened_study import Bench, open_bench
 from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card

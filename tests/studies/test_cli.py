@@ -134,7 +134,7 @@ BAD = {
     "study name": (["--study", "../x"], 2, "a study's name is"),
     "group pattern": (["--keep", "zzz"], 2, "matches no group"),
     "executor": (["--executor", "cloud"], 2, "use ray or local"),
-    "share": (["--share", "widths=much"], 2, "is no number"),
+    "share": (["--share", "widths=much"], 2, "widths: got 'much'; expected a valid number"),
     "inception": (["--metric", "inception"], 2, "pt_inception"),
 }
 

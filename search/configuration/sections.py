@@ -1,0 +1,306 @@
+"""The sections of a study's configuration: what is pruned, budget, data, search, training, quality, 8 bits, place.
+
+Each field is declared here alone: type, default, help, flag and range. `StudyConfig` inherits from all sections, so
+that every value is read as `config.name`; TOML has one table per section, the command line one panel. Imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...evaluators.quality.collapse import HealthLimits
+from ...gan_models.data.spec import DIRECTIONS
+from ...gan_models.networks.catalog import parse_input_shape
+from ...gan_models.quantization.settings import SCHEMES, QuantSettings
+from ...gan_models.tasks.catalog import TASKS
+from ...gan_models.training.recipe import AMP_MODES, Recipe
+from ...spaces.budget import CONVENTIONS
+from .flag_text import read_health, read_nested
+from .option import Shortcut, option
+
+METRICS = ("auto", "inception", "shapes")
+PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
+MODES = ("pareto", "target")
+SAMPLERS = ("linear", "tpe", "nsga2", "gp", "random", "qmc")
+STEPS_UNSET = -1  # steps that are decided with the study's methods
+DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
+_BOTH_RECIPES = ("teacher_recipe",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """What to prune: the generator, its teacher's weights, and the groups of channels that may shrink."""
+
+    model: str = option("Catalog name, package.module:function, or path/to/file.py:function.")
+    model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
+    input_shape: tuple[int, ...] = option(
+        "Input of a generator outside the catalog: 3,256,256 or latent:128.",
+        (),
+        read=parse_input_shape,
+        default_text="the catalog's",
+    )
+    teacher: str = option(
+        "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE.", "", default_text="a new teacher is trained"
+    )
+    teacher_discriminator: str = option(
+        "Weights of its discriminator.", "", default_text="trained beside the teacher, or warmed up against it"
+    )
+    teacher_train_mode: bool = option(
+        "Run the teacher in train mode, as upstream pix2pix tests: dropout on, batch statistics.", False
+    )
+    prune_network: str = option(
+        "Unpaired: the generator to prune, AtoB, BtoA or both.",
+        "",
+        flag="--prune-direction",
+        default_text="the first",
+    )
+    prune: tuple[str, ...] = option("Pattern of groups to prune; repeatable.", (), repeat=True, default_text="all")
+    keep: tuple[str, ...] = option("Pattern of groups to leave whole; repeatable.", (), repeat=True)
+    tie: tuple[str, ...] = option("Pattern of groups that share one ratio; repeatable.", (), repeat=True)
+    channel_multiple: int = option("Widths are multiples of this, or full.", 1, low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetOptions:
+    """Budget: what a pruned generator may cost. The first budget is the objective, the others are constraints."""
+
+    budgets: tuple[str, ...] = option(
+        "25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 20ms; repeatable: the first is the objective.",
+        flag="--budget",
+        repeat=True,
+    )
+    convention: str = option(
+        "How MACs are counted: exact, or published as papers print them.", "exact", choices=lambda: tuple(CONVENTIONS)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Data: the images, and what the task makes of them."""
+
+    data: str = option("builtin:shapes, builtin:stripes, or a folder of images.")
+    task: str = option(
+        "paired, unpaired or unconditional.",
+        "",
+        choices=lambda: ("", *TASKS),
+        default_text="what the data's layout says",
+    )
+    direction: str = option(
+        "Paired: which half of an aligned image is the input, AtoB or BtoA.", "AtoB", choices=lambda: DIRECTIONS
+    )
+    image_size: int = option(
+        "Pixels per side of what the networks see.", 0, low=8, unset=0, default_text="the generator's own"
+    )
+    load_size: int | None = option(
+        "Pixels that training images are resized to before the random crop.", None, default_text="no crop"
+    )
+    flip: bool = option("Mirror training images at random.", True)
+    strict: bool = option("Fail on an image that cannot be read.", False)
+    n_train: int = option("Images of a built-in training set.", 2000)
+    n_test: int = option("Images of a built-in test set.", 500)
+    data_workers: int = option("Processes that read images ahead of a training.", 0, low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """Search: which methods compete, and how trials are chosen and stopped."""
+
+    trials: int = option("Total number of trials of the study.", 20, low=1)
+    hours: float | None = option("End cleanly after so many hours.", None, default_text="no limit")
+    methods: tuple[str, ...] = option(
+        "Methods that compete.", (), default_text="uniform,coronet,mggc, and widths from 30 trials on"
+    )
+    method_settings: Mapping[str, Any] = option(
+        "A method's setting, which is then not searched: coronet.embedding=1; repeatable.",
+        factory=dict,
+        flag="--setting",
+        repeat=True,
+    )
+    shares: Mapping[str, float] = option(
+        "Shares of the trials: coronet=0.5,widths=0.1.",
+        factory=dict,
+        flag="--share",
+        default_text="by what the front would lose",
+    )
+    sampler: str = option("linear, tpe, nsga2, gp, random or qmc.", "linear", choices=lambda: SAMPLERS)
+    mode: str = option("pareto: the whole front; target: quality at the budget alone.", "pareto", choices=lambda: MODES)
+    ladder: int = option("Uniform plans tried first.", 0, low=0, default_text="by the number of trials")
+    seed: int = option("Seed of everything.", 0)
+    deterministic: bool = option("Ask in fixed batches: the same study gives the same trials.", False)
+    batch: int = option("Trials asked for at once with --deterministic.", 4, low=1, flag="--deterministic-batch")
+    rungs: tuple[float, ...] = option("Shares of the fine-tuning steps at which trials are measured.", (0.25, 0.5))
+    reduction: int | None = option(
+        "At a rung one trial in so many continues; 0: all.", None, default_text="3 from 8 trials on, else 0"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Training: steps and recipes of the teacher and of trials, and the task's losses."""
+
+    teacher_steps: int = option("Training steps of the teacher, or of its discriminator's warm-up.", 20_000, low=0)
+    prune_steps: int = option(
+        "Training steps that a method may spend; methods that do not train fine-tune so much longer.",
+        STEPS_UNSET,
+        low=0,
+        unset=STEPS_UNSET,
+        default_text="30 % of all steps if a method trains",
+    )
+    finetune_steps: int = option(
+        "Training steps after pruning.", STEPS_UNSET, low=1, unset=STEPS_UNSET, default_text="the rest of 4000"
+    )
+    recipe: Recipe = option(
+        "How trials are trained.",
+        factory=lambda: Recipe(distill_output=DISTILL),
+        hidden=True,
+        shortcuts=(
+            Shortcut("--batch-size", "batch_size", int, "Images per training step.", also=_BOTH_RECIPES),
+            Shortcut("--lr", "lr", float, "Learning rate of the generators.", also=_BOTH_RECIPES),
+            Shortcut(
+                "--lr-discriminator",
+                "lr_discriminator",
+                float,
+                "Learning rate of the discriminators.",
+                "as --lr",
+                _BOTH_RECIPES,
+            ),
+            Shortcut(
+                "--d-steps", "d_steps", int, "Discriminator steps per generator step; SNGAN takes 5.", "", _BOTH_RECIPES
+            ),
+            Shortcut(
+                "--amp",
+                "amp",
+                str,
+                f"Automatic mixed precision on CUDA: {', '.join(AMP_MODES)}.",
+                also=_BOTH_RECIPES,
+            ),
+            Shortcut(
+                "--channels-last/--no-channels-last",
+                "channels_last",
+                bool,
+                "Store images and weights channels last; quicker on CUDA with --amp.",
+                also=_BOTH_RECIPES,
+            ),
+            Shortcut(
+                "--distill",
+                "distill_output",
+                float,
+                "Weight of |output - teacher's output| in fine-tuning; 0 is off.",
+            ),
+            Shortcut(
+                "--distill-features",
+                "distill_features",
+                float,
+                "Weight of feature matching in fine-tuning; 0 is off.",
+            ),
+        ),
+    )
+    teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True)
+    task_settings: Mapping[str, Any] = option(
+        "A setting of the task: weight_l1=50; repeatable.",
+        factory=dict,
+        flag="--task-setting",
+        repeat=True,
+        read=read_nested,
+        default_text="the task's own",
+        shortcuts=(
+            Shortcut("--adversarial", "adversarial", str, "vanilla, lsgan or hinge.", "the task's own"),
+            Shortcut(
+                "--ndf",
+                "discriminator.ndf",
+                int,
+                "Channels after the discriminator's first layer.",
+                "the task's own",
+            ),
+            Shortcut("--n-layers", "discriminator.n_layers", int, "Strided layers of the PatchGAN.", "by image size"),
+        ),
+    )
+    health: HealthLimits = option(
+        "What ends a training early: checks=8,diversity=0.05,duplicates=0.9,accuracy=1; or off.",
+        factory=HealthLimits,
+        read=read_health,
+        default_text="only what has plainly collapsed",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityOptions:
+    """Quality: the metric, and the images that it is measured on."""
+
+    metric: str = option(
+        "Features that quality is measured in: inception (FID), shapes (bundled encoder), or auto: inception if its "
+        "weights are there.",
+        "auto",
+        choices=lambda: METRICS,
+    )
+    inception_weights: str = option(
+        "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"
+    )
+    vgg_weights: str = option(
+        "Path of torchvision's VGG-16 weights (slimming).", "", default_text="the bundled encoder"
+    )
+    n_eval: int = option("Most images that quality is measured on; 0 for all.", 0, low=0)
+    protocol: str = option(
+        "Real images: test-vs-test, test-vs-train+test or test-vs-train.", "test-vs-test", choices=lambda: PROTOCOLS
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationOptions:
+    """8 bits: whether trials are quantized, and how."""
+
+    bits: tuple[int, ...] = option("Bits of trials: 32, 8 or 32,8.", (), default_text="32,8 if bytes are budgeted")
+    quantisation: QuantSettings = option(
+        "How trials of 8 bits are quantized.",
+        factory=lambda: QuantSettings(per_channel=True),
+        hidden=True,
+        shortcuts=(
+            Shortcut(
+                "--per-channel/--no-per-channel",
+                "per_channel",
+                bool,
+                "8-bit weights with one scale per output channel; else one per layer.",
+            ),
+            Shortcut(
+                "--quantiser",
+                "scheme",
+                str,
+                f"Grids of 8-bit trials: {' or '.join(SCHEMES)} (GAN Slimming's; --no-per-channel is its too).",
+            ),
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions:
+    """Where it runs and is kept."""
+
+    name: str = option("The study's name.", flag="--study", default_text="search")
+    device: str = option("auto, cpu or cuda.", "auto")
+    latency_profile: str = option("File of the device's latency profile.", "", internal=True)
+    latency_sha256: str = option("SHA-256 of the profile's content.", "", internal=True)
+
+
+# One table of TOML and one panel of the help each; further classes may share the last one.
+SECTIONS: Mapping[str, type] = {
+    "model": ModelOptions,
+    "budget": BudgetOptions,
+    "data": DataOptions,
+    "search": SearchOptions,
+    "training": TrainingOptions,
+    "quality": QualityOptions,
+    "quantization": QuantizationOptions,
+    "run": PlaceOptions,
+}
+PANELS = {
+    "model": "What to prune",
+    "budget": "Budget",
+    "data": "Data",
+    "search": "Search",
+    "training": "Training",
+    "quality": "Quality",
+    "quantization": "8 bits",
+    "run": "Where it runs and is kept",
+}
