@@ -13,7 +13,7 @@ from typing import Any
 
 from optuna.distributions import distribution_to_json
 
-from ..evaluators.features.encoders import load_encoder
+from ..evaluators.features.catalog import load_encoder
 from ..gan_models.data.dataset import fingerprint
 from ..gan_models.files.atomic_files import read_json, write_json
 from ..gan_models.files.errors import UserError

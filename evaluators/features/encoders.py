@@ -1,13 +1,11 @@
-"""From images to features: the encoders by name, and one pass of images through one of them.
+"""Encoders that turn images into features, and one pass of images through one of them.
 
 Shapes: N images, d feature dimension.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -15,15 +13,13 @@ from torch import Tensor
 
 from ...gan_models.files.errors import UserError, WorkFailed
 
-ENCODERS = {"inception": ".inception:load_inception", "shapes": ".shapes_encoder:load_shapes"}
-
 
 class NonFiniteImages(WorkFailed):
     """A generator's output, or its features, held NaN or infinity: there is no quality to measure."""
 
 
 class Encoder(Protocol):
-    """Turns images into features; frozen, in eval mode, on one device.
+    """A network that turns images into features; frozen, in eval mode, on one device.
 
     Attributes:
         name: what stands in a measurement's name: `inception`, `shapes`, `inception-1a2b3c4d`.
@@ -44,24 +40,6 @@ class Encoder(Protocol):
     def to(self, device: torch.device | str) -> Encoder:
         """The encoder itself, moved."""
         ...
-
-
-def load_encoder(name: str, weights: Path | None = None) -> Encoder:
-    """The encoder called `name`.
-
-    Args:
-        name: `inception` (pytorch-fid's InceptionV3, 2048 features) or `shapes` (bundled, 96 features).
-        weights: the weights' file; for `inception` else GANPRUNE_INCEPTION_WEIGHTS or torch hub's cache.
-            Never a download.
-
-    Raises:
-        KeyError: no encoder of that name.
-        ValueError: no weights, or a file that is not what it says; one line with the cure.
-    """
-    if name not in ENCODERS:
-        raise KeyError(f"no encoder {name!r}; choose one of {', '.join(ENCODERS)}")
-    module, attribute = ENCODERS[name].split(":")
-    return getattr(importlib.import_module(module, __package__), attribute)(weights)
 
 
 def as_eight_bit(images: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from ...evaluators.features.cache import sample_from
-from ...evaluators.features.encoders import Encoder, load_encoder
+from ...evaluators.features.catalog import load_encoder
+from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import Measurement
 from ...evaluators.quality.suite import measure_quality

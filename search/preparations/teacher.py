@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from ...evaluators.features.cache import sample_tensors
-from ...evaluators.features.encoders import Encoder, load_encoder
+from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder, load_encoder
+from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.feature_maps import vgg_maps
-from ...evaluators.features.inception import find_inception_weights
 from ...gan_models.checkpoints.checkpoint import load_into, save_weights
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.data.dataset import fingerprint, open_split
@@ -46,18 +46,11 @@ def resolve(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     config, notes = with_methods(config)
     task = config.known_task() or detect_task(config.data)
     config = fitted(config, task)
-    metric, weights = config.metric, config.inception_weights
-    if metric != "shapes":
-        found = find_inception_weights(Path(weights) if weights else None)
-        if metric == "inception" and found is None:
-            load_encoder("inception")  # raises with the cure
-        if metric == "auto":
-            metric = "inception" if found else "shapes"
-            if not found:
-                notes.append(
-                    "no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID"
-                )
-        weights = str(found.absolute()) if found and metric == "inception" else ""
+    given = {"inception": Path(config.inception_weights)} if config.inception_weights else {}
+    metric, found = choose_encoder(config.metric, given)
+    if config.metric == AUTO and metric != next(iter(ENCODERS)):
+        notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
+    weights = str(found.absolute()) if found else ""
     settings = dict(config.task_settings)
     if task == "unpaired" and _single_file(config.teacher) and "directions" not in settings:
         if config.prune_network == BOTH:

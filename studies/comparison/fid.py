@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...evaluators.features.encoders import Encoder, check_finite, feature_batches, load_encoder
-from ...evaluators.features.inception import find_inception_weights
+from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder, load_encoder
+from ...evaluators.features.encoders import Encoder, check_finite, feature_batches
 from ...evaluators.features.sample import FeatureSample, sample_of
 from ...evaluators.features.statistics import FeatureStatistics
 from ...evaluators.measurement import Measurement, frechet_name, kernel_name
@@ -24,7 +24,7 @@ from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.kid import kernel_distance_of_subsets
 from ...evaluators.quality.suite import measure_quality
 from ...gan_models.files.errors import UserError
-from ...search.configuration.sections import METRICS
+from ...gan_models.files.user_code import is_path
 from ...search.preparations.opened_study import Bench
 from .image_sources import (
     Generate,
@@ -79,18 +79,17 @@ class QualityOptions:
 
     def __post_init__(self) -> None:
         """Checks what needs no file."""
-        if self.metric not in METRICS:
-            raise UserError(f"metric {self.metric!r} is unknown; use {', '.join(METRICS)}")
+        if self.metric != AUTO and self.metric not in ENCODERS and not is_path(self.metric):
+            raise UserError(
+                f"metric {self.metric!r} is unknown; use {', '.join((AUTO, *ENCODERS))}, or your own as file.py:name"
+            )
         if self.n_eval < 0 or self.workers < 0:
             raise UserError(f"n_eval={self.n_eval}, workers={self.workers}: both must be 0 or more")
 
     def encoder(self) -> Encoder:
         """The encoder, moved to the device."""
-        weights = Path(self.inception_weights) if self.inception_weights else None
-        metric = self.metric
-        if metric == "auto":
-            metric = "inception" if find_inception_weights(weights) else "shapes"
-        return load_encoder(metric, weights if metric == "inception" else None).to(device_of(self.device))
+        given = {"inception": Path(self.inception_weights)} if self.inception_weights else {}
+        return load_encoder(*choose_encoder(self.metric, given)).to(device_of(self.device))
 
     def own_encoder(self, bench: Bench) -> Encoder:
         """A study's encoder: its real features are of no other. Raises ValueError where another metric is asked for."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from ganprune.evaluators.features import inception
-from ganprune.evaluators.features.encoders import feature_batches, features_of, load_encoder
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.evaluators.features.encoders import feature_batches, features_of
 from ganprune.evaluators.features.image_folders import folder_batches, image_files
 from ganprune.evaluators.features.inception import (
     WEIGHTS_NAME,
@@ -19,6 +20,7 @@ from ganprune.evaluators.features.inception import (
 )
 from ganprune.evaluators.features.statistics import statistics_of
 from ganprune.evaluators.features.torchvision_import import make_torchvision_importable
+from ganprune.gan_models.files.errors import UserError
 from PIL import Image
 
 
@@ -221,5 +223,5 @@ def test_wrong_files_are_refused(tmp_path, name, content, match):
 
 def test_unknown_encoder():
     """An unknown encoder's name lists those that exist."""
-    with pytest.raises(KeyError, match="inception, shapes"):
+    with pytest.raises(UserError, match="unknown encoder 'vgg'; expected one of inception, shapes"):
         load_encoder("vgg")

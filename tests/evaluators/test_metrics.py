@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from ganprune.evaluators.features.encoders import features_of, load_encoder
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.evaluators.features.encoders import features_of
 from ganprune.evaluators.measurement import Measurement
 from ganprune.evaluators.quality.catalog import METRICS, MetricSet
 from ganprune.evaluators.quality.metric import MetricSpec

@@ -7,7 +7,8 @@ import pytest
 import torch
 from ganprune.evaluators.features import cache as feature_cache
 from ganprune.evaluators.features.cache import cached_sample, sample_from, sample_tensors
-from ganprune.evaluators.features.encoders import feature_batches, load_encoder
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.evaluators.features.encoders import feature_batches
 from ganprune.evaluators.features.image_folders import content_of, folder_batches, image_files
 from ganprune.evaluators.features.sample import LARGE_GROUPS, SampleCollector, sample_of
 from ganprune.evaluators.features.statistics import merged, statistics_of

@@ -4,13 +4,8 @@ import json
 import pytest
 import torch
 import torch.nn.functional as F
-from ganprune.evaluators.features.encoders import (
-    NonFiniteImages,
-    as_eight_bit,
-    feature_batches,
-    features_of,
-    load_encoder,
-)
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.evaluators.features.encoders import NonFiniteImages, as_eight_bit, feature_batches, features_of
 from ganprune.evaluators.features.shapes_encoder import BUNDLED, load_shapes
 from ganprune.evaluators.features.statistics import statistics_of
 from ganprune.evaluators.quality.frechet import frechet_distance

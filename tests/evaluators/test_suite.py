@@ -1,6 +1,7 @@
 import pytest
 import torch
-from ganprune.evaluators.features.encoders import NonFiniteImages, features_of, load_encoder
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.evaluators.features.encoders import NonFiniteImages, features_of
 from ganprune.evaluators.features.statistics import statistics_of
 from ganprune.evaluators.measurement import Measurement
 from ganprune.evaluators.quality.frechet import frechet_distance, frechet_to_statistics

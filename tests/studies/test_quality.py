@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators.features.encoders import features_of, load_encoder
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.evaluators.features.encoders import features_of
 from ganprune.evaluators.features.statistics import FeatureStatistics
 from ganprune.evaluators.quality.frechet import frechet_distance
 from ganprune.gan_models.data.synthetic import render_shapes

@@ -1,0 +1,137 @@
+"""Encoders by name, in the order in which `auto` prefers them. Imports no torch.
+
+A study's metric is the name of an encoder: it is what the distances between features are taken in. Another package
+adds a row by an entry point of the group `ganprune.encoders`; a user's own is named by path, `package.module:name` or
+`file.py:name`, and is called with the path of its weights or None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.open_table import OpenTable
+
+if TYPE_CHECKING:
+    from .encoders import Encoder
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+AUTO = "auto"  # the first encoder of ours whose weights are at hand
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """A row of the table of encoders.
+
+    Attributes:
+        load: `module:attribute` beside the catalog, or a callable: the weights' path or None to an `Encoder`.
+        find: The same of a function that returns where the weights are, or None: the path given, or where else they
+            may be; None if they are bundled.
+        note: What it is, in a line.
+    """
+
+    load: str | Callable[[Path | None], Encoder]
+    find: str | Callable[[Path | None], Path | None] | None = None
+    note: str = ""
+
+    def open(self, weights: Path | None) -> Encoder:
+        """Return the encoder. Raises whatever its loader raises."""
+        return _resolved(self.load)(weights)
+
+    def weights(self, given: Path | None) -> Path | None:
+        """Return where its weights are; None if they are not there or need not be.
+
+        Raises:
+            UserError: `given` is not a file.
+        """
+        return given if self.find is None else _resolved(self.find)(given)
+
+    def at_hand(self, given: Path | None) -> bool:
+        """Return whether it can be opened without a download."""
+        return self.find is None or self.weights(given) is not None
+
+
+def _resolved(place: Any) -> Any:
+    """Return the object that `module:attribute` names, beside this file; any other object as it is."""
+    if not isinstance(place, str):
+        return place
+    module, attribute = place.split(":")
+    return getattr(import_module(module, __package__), attribute)
+
+
+def _adopt(reference: str, found: Any) -> EncoderSpec:
+    """Return the row of a user's own encoder."""
+    if not callable(found):
+        raise UserError(
+            f"encoder {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
+            "takes the path of its weights or None"
+        )
+    return EncoderSpec(found, note=(found.__doc__ or "").strip().partition("\n")[0])
+
+
+ENCODERS: OpenTable[EncoderSpec] = OpenTable(
+    "encoder",
+    {
+        "inception": EncoderSpec(
+            ".inception:load_inception",
+            ".inception:find_inception_weights",
+            "pytorch-fid's InceptionV3, 2048 features: the distance is FID",
+        ),
+        "shapes": EncoderSpec(".shapes_encoder:load_shapes", note="bundled, 96 features"),
+    },
+    group="ganprune.encoders",
+    row_type=EncoderSpec,
+    adopt=_adopt,
+)
+
+
+def choose_encoder(name: str, weights: Mapping[str, Path] | None = None) -> tuple[str, Path | None]:
+    """Return an encoder's name and where its weights are.
+
+    Args:
+        name: A row, an object by path, or `auto`: the first row of ours whose weights are at hand.
+        weights: Paths of weight files by the row's name, or the object's; without one, wherever the encoder looks.
+
+    Raises:
+        UserError: An unknown name, or weights that are not there; one line with the cure.
+    """
+    given = weights or {}
+    if name == AUTO:
+        name = next(row for row in ENCODERS.own if ENCODERS[row].at_hand(given.get(row)))
+    spec, own = ENCODERS.find(name), given.get(name.rpartition(":")[2])
+    if not spec.at_hand(own):
+        spec.open(own)  # raises with the cure
+    return name, spec.weights(own)
+
+
+def load_encoder(name: str, weights: Path | None = None) -> Encoder:
+    """Return the encoder called `name`.
+
+    Args:
+        name: A row of `catalog.ENCODERS`, such as `inception` (pytorch-fid's InceptionV3, 2048 features) or `shapes`
+            (bundled, 96 features), or an object by path.
+        weights: The weights' file; for `inception` else GANPRUNE_INCEPTION_WEIGHTS or torch hub's cache.
+            Never a download.
+
+    Raises:
+        UserError: No encoder of that name, no weights, a file that is not what it says, or an object that is no
+            encoder; one line with the cure.
+    """
+    encoder = ENCODERS.find(name).open(weights)
+    missing = [part for part in ("name", "sha256", "dimension", "preprocessing", "to") if not hasattr(encoder, part)]
+    if missing or not callable(encoder):
+        raise UserError(
+            f"encoder {name!r} gave no encoder: got {type(encoder).__name__} without {', '.join(missing) or 'a call'}; "
+            "expected name, sha256, dimension, preprocessing, to and a call"
+        )
+    if not _NAME.fullmatch(encoder.name) or (encoder.name == "inception" and name != "inception"):
+        raise UserError(
+            f"encoder {name!r} has a name that measurements cannot carry: got {encoder.name!r}; expected letters, "
+            "digits, dots and hyphens, and not `inception`, whose distances alone are FID"
+        )
+    return encoder
