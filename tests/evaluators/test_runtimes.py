@@ -1,0 +1,99 @@
+"""Every row of the runtimes opens a generator of two inputs and gives its outputs; what is missing is one line."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from ganprune.evaluators.cost.catalog import RUNTIMES
+from ganprune.evaluators.cost.runtime import RuntimeUnavailable, bound
+from ganprune.gan_models.export.catalog import format_run_by, latency_writer
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.packages import Package, PackageMissing
+from torch import nn
+
+
+class TwoInputs(nn.Module):
+    """An image, and a vector that shifts its channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last, self.shift = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 3, 1), nn.Linear(5, 6)
+
+    def forward(self, image: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.last(torch.relu(self.first(image) + self.shift(style)[:, :, None, None])))
+
+
+def network() -> TwoInputs:
+    torch.manual_seed(0)
+    return TwoInputs().eval()
+
+
+def inputs(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(n)
+    return torch.rand(n, 3, 8, 8, generator=random) * 2 - 1, torch.randn(n, 5, generator=random)
+
+
+def source(name: str, folder):
+    """What a runtime takes: the network, or its file in the format that it runs."""
+    if RUNTIMES[name].takes == "network":
+        return network()
+    written = format_run_by(name)
+    assert written is not None
+    latency_writer(written)(network(), inputs(2), folder / "network.bin")
+    return folder / "network.bin"
+
+
+def compiles() -> bool:
+    try:
+        RUNTIMES["compile"].open(nn.Identity())(np.zeros((1, 1), np.float32))
+    except RuntimeUnavailable:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", list(RUNTIMES))
+def test_every_runtime_gives_pytorchs_outputs(name, tmp_path):
+    """Opened by the table's one way, it takes an array per input and gives arrays within 1e-5 of PyTorch's."""
+    if name == "compile" and not compiles():
+        pytest.skip("torch.compile does not work here")
+    threads = torch.get_num_threads()
+    session = RUNTIMES[name].open(source(name, tmp_path), threads=1)
+    arrays = tuple(x.numpy() for x in inputs(2))
+    found = session(*arrays)
+    with torch.no_grad():
+        expected = network()(*inputs(2)).numpy()
+    assert len(found) == 1
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+    call = bound(session, *arrays)
+    call()
+    assert torch.get_num_threads() == threads
+    if RUNTIMES[name].operators_of:
+        assert sum(RUNTIMES[name].operators(tmp_path / "network.bin").values()) > 0
+
+
+@pytest.mark.parametrize("name", list(RUNTIMES))
+def test_a_missing_package_is_one_line_with_the_command(name):
+    """A runtime whose package is not installed names the command that installs it, before anything is opened."""
+    row = replace(RUNTIMES[name], needs=(Package("nosuchpackage", "no-such-package"),))
+    with pytest.raises(PackageMissing, match="no-such-package, which is not installed; pip install no-such-package"):
+        row.open("nowhere")
+
+
+@pytest.mark.parametrize("name", [name for name in RUNTIMES if RUNTIMES[name].takes == "file"])
+def test_a_file_that_is_none_is_one_line(name, tmp_path):
+    """A damaged file, and inputs of other sizes, are one line that names the file."""
+    (tmp_path / "broken").write_bytes(b"nothing")
+    with pytest.raises(RuntimeUnavailable, match="broken") as caught:
+        RUNTIMES[name].open(tmp_path / "broken")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(RuntimeUnavailable, match=r"network\.bin"):
+        RUNTIMES[name].open(source(name, tmp_path))(*(x.numpy()[..., :4] for x in inputs(2)))
+
+
+def test_an_object_that_is_no_runtime_is_refused():
+    """By path only a Runtime is taken; an unknown name proposes those there are."""
+    with pytest.raises(UserError, match="is a type; expected a Runtime"):
+        RUNTIMES.find("torch.nn:Conv2d")
+    with pytest.raises(UserError, match=r"unknown runtime 'onnxruntme'; .*Did you mean onnxruntime\?"):
+        RUNTIMES.find("onnxruntme")
