@@ -19,7 +19,8 @@ from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.method import PruneJob, Target
-from ganprune.gan_models.pruning.phase import PhaseRecord, run_phase
+from ganprune.gan_models.pruning.phase import run_phase
+from ganprune.gan_models.training.recipe import TrainRecord
 from search_quality import opened
 
 SHOWN = 24  # latents a group, evenly spaced over its channels
@@ -37,7 +38,7 @@ def job_of(out: Path, share: float, steps: int, seed: int, settings: dict[str, A
     )  # fmt: skip
 
 
-def watched(job: PruneJob) -> tuple[CoronetPhase, PhaseRecord, np.ndarray]:
+def watched(job: PruneJob) -> tuple[CoronetPhase, TrainRecord, np.ndarray]:
     """The phase after its run, its record, and all latents after each step [steps + 1, N]."""
     target = with_floor(job.groups.form, job.target)
     phase = CoronetPhase(job, target, job.steps)
@@ -49,7 +50,7 @@ def watched(job: PruneJob) -> tuple[CoronetPhase, PhaseRecord, np.ndarray]:
     return phase, run_phase(phase, replace(job, on_step=watch), job.steps), np.array(latents)
 
 
-def plot(phase: CoronetPhase, record: PhaseRecord, latents: np.ndarray, png: Path) -> None:
+def plot(phase: CoronetPhase, record: TrainRecord, latents: np.ndarray, png: Path) -> None:
     """One panel a group, kept channels blue and dropped ones red; lambda and cost in the last two."""
     groups = phase.job.groups
     figure, axes = plt.subplots(2, -(-(len(groups.names) + 2) // 2), figsize=(16, 7), sharex=True)

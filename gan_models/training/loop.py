@@ -1,17 +1,19 @@
 """The training loop: seeded, resumable at any checkpoint, with rungs at which a caller may measure and stop.
 
-On a CPU an interrupted and resumed run gives bit for bit the weights of an uninterrupted one: weights,
-optimisers, image pools and maps are in the checkpoint; data order, augmentation, dropout and latents are pure
-functions of (seed, step).
+`run_phase` is the one loop, over a `Phase` that makes a step and holds all that the next step depends on: fine-tuning
+and the teacher (`train`) and methods that train before they cut use it. On a CPU an interrupted and resumed run gives
+bit for bit the weights of an uninterrupted one: weights, optimizers, image pools and maps are in the checkpoint; data
+order, augmentation, dropout and latents are pure functions of (seed, step).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,19 +21,46 @@ from torch import Tensor, nn
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
 from ..files.errors import UserError, WorkFailed
-from ..files.plain_values import to_json
+from ..files.plain_values import JSON, to_json
 from ..files.seeds import mixed
-from ..tasks.task import Task
+from ..tasks.task import Batch, Task
 from .recipe import Recipe, TrainRecord
 from .step import Networks, Trainer
 
-__all__ = ["Networks", "Recipe", "TrainRecord", "TrainingDiverged", "best_device", "train"]
+__all__ = ["Networks", "Phase", "Recipe", "TrainRecord", "TrainingDiverged", "best_device", "run_phase", "train"]
 
 OnRung = Callable[[int, Mapping[str, nn.Module]], bool]
-OnStep = Callable[[int, dict[str, float]], None]
+OnStep = Callable[[int, Mapping[str, float]], None]
+
+CHECKPOINT_FORMAT = 2  # 1: before phases and fine-tuning had one loop
 
 _CURVE_POINTS = 100
 _CUDA_LOOK_EVERY = 10  # reading a loss waits for the GPU
+
+
+class Phase(Protocol):
+    """Training step by step, and all state that the next step depends on."""
+
+    @property
+    def batches_per_step(self) -> int:
+        """How often each step asks for a batch."""
+        ...
+
+    def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
+        """Make one generator step, counted from 0. Return scalars worth recording, without gradient."""
+        ...
+
+    def finished(self, done: int) -> bool:
+        """Return whether to end before all steps are spent."""
+        ...
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return all that the next step depends on: tensors, and plain JSON."""
+        ...
+
+    def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+        """Put back what `state` gave; RuntimeError, KeyError or ValueError if it does not fit."""
+        ...
 
 
 class TrainingDiverged(WorkFailed):
@@ -111,47 +140,120 @@ def train(
             not fit.
         KeyError: a network that the task names is missing.
     """
-    if steps < 1:
-        raise UserError(f"steps={steps} is no training; use 1 or more")
-    if any(not 1 <= rung <= steps for rung in rungs):
-        raise UserError(f"rungs {list(rungs)} must lie in 1 .. {steps} steps")
+    _check(steps, rungs)
     device = torch.device(device)
-    gpus = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus):
+    with _own_random_numbers(device):
         data_seed = mixed(seed, 42)
         example = next(batches(data, recipe.batch_size, data_seed))
         trainer = Trainer(
             task, networks, recipe, steps=steps, seed=seed, device=device, teacher=teacher, example=example
         )
-        identity = {
-            "task": task.name,
-            "settings": task.settings_json(),
-            "recipe": to_json(recipe),
-            "seed": seed,
-            "steps": steps,
-            "images": len(data),
-        }
-        run = _Run(trainer, identity, checkpoint_dir)
-        source = batches(data, recipe.batch_size, data_seed, run.done * recipe.d_steps, workers)
+
+    def at_rung(step: int) -> bool:
+        trainer.set_mode(training=False)
+        goes_on = on_rung is None or on_rung(step, trainer.generators) is not False
+        trainer.set_mode(training=True)
+        return goes_on
+
+    identity = {
+        "task": task.name,
+        "settings": task.settings_json(),
+        "recipe": to_json(recipe),
+        "seed": seed,
+        "steps": steps,
+        "images": len(data),
+    }
+    try:
+        return run_phase(
+            trainer, data, batch_size=recipe.batch_size, steps=steps, seed=data_seed, identity=identity, device=device,
+            checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every, rungs=rungs, on_rung=at_rung,
+            on_step=on_step, workers=workers,
+        )  # fmt: skip
+    finally:
+        trainer.set_mode(training=False)
+
+
+def checkpoint_cadence(steps: int) -> int:
+    """Return the steps between checkpoints of a run of so many: ten in all, and none oftener than 200 steps."""
+    return max(200, steps // 10)
+
+
+def run_phase(
+    phase: Phase,
+    data: Any,
+    *,
+    batch_size: int,
+    steps: int,
+    seed: int,
+    identity: Mapping[str, JSON],
+    device: torch.device,
+    checkpoint_dir: Path | None = None,
+    checkpoint_every: int = 0,
+    rungs: Sequence[int] = (),
+    on_rung: Callable[[int], bool] | None = None,
+    on_step: OnStep | None = None,
+    workers: int = 0,
+) -> TrainRecord:
+    """Train a phase for at most `steps` generator steps; go on from the checkpoint in `checkpoint_dir`.
+
+    Torch's global random numbers are as before when this returns.
+
+    Args:
+        phase: Makes the steps.
+        data: An `ImageSet`, or any sequence of dictionaries of tensors; batches come on the CPU.
+        batch_size: Images per batch.
+        steps: Generator steps in all.
+        seed: Of the data's order and augmentation, and of torch's random numbers at each step.
+        identity: What a checkpoint must agree with, plain JSON.
+        device: Whose random numbers are kept, and how often values are read.
+        checkpoint_dir: Folder of the one newest checkpoint; None reads and writes none.
+        checkpoint_every: Steps between checkpoints; 0: at rungs and at the end only.
+        rungs: Step counts after which `on_rung` is called.
+        on_rung: Called with the step count; False stops the training.
+        on_step: Called with the step count and the values: after each step on a CPU, each tenth on CUDA.
+        workers: Processes that read data ahead.
+
+    Raises:
+        TrainingDiverged: A value is not finite.
+        UserError: No steps, a rung outside 1 .. steps, or a checkpoint of another run.
+    """
+    _check(steps, rungs)
+    with _own_random_numbers(device):
+        run = _Run(phase, identity, checkpoint_dir)
+        source = batches(data, batch_size, seed, run.done * phase.batches_per_step, workers)
         try:
-            _steps(run, source, checkpoint_every, frozenset(rungs), on_rung, on_step)
+            _steps(run, steps, seed, lambda: next(source), device, checkpoint_every, frozenset(rungs), on_rung, on_step)
         finally:
             source.close()
-            trainer.set_mode(training=False)
     return TrainRecord(run.done, run.stopped, tuple(run.curve), run.seconds)
 
 
-class _Run:
-    """How far a training run has come, and its checkpoint."""
+def _check(steps: int, rungs: Sequence[int]) -> None:
+    if steps < 1:
+        raise UserError(f"steps={steps} is no training; use 1 or more")
+    if any(not 1 <= rung <= steps for rung in rungs):
+        raise UserError(f"rungs {list(rungs)} must lie in 1 .. {steps} steps")
 
-    def __init__(self, trainer: Trainer, identity: dict[str, Any], folder: Path | None) -> None:
-        self.trainer, self.identity, self.folder = trainer, identity, folder
+
+def _own_random_numbers(device: torch.device) -> AbstractContextManager[None]:
+    """Return a context in which torch's random numbers may be seeded; outside they stay as they are."""
+    gpus = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
+    return torch.random.fork_rng(devices=gpus)
+
+
+class _Run:
+    """How far a phase has come, and its checkpoint."""
+
+    def __init__(self, phase: Phase, identity: Mapping[str, JSON], folder: Path | None) -> None:
+        self.phase, self.identity, self.folder = phase, dict(identity), folder
         self.done, self.stopped, self.seconds = 0, False, 0.0
         self.curve: list[tuple[int, dict[str, float]]] = []
         if folder is not None and (saved := latest_state(folder)) is not None:
             self._resume(folder, *saved)
 
     def _resume(self, folder: Path, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
+        if info.get("format") != CHECKPOINT_FORMAT:
+            return  # an earlier version's: this run begins anew
         theirs = info.get("identity", {})
         other = [key for key, value in self.identity.items() if theirs.get(key) != value]
         if other:
@@ -160,22 +262,27 @@ class _Run:
                 "use the same settings, or another folder"
             )
         try:
-            self.trainer.load_state(tensors, info["scales"])
+            self.phase.load_state(tensors, info["phase"])
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(
                 f"the checkpoint in {folder} is of networks of another shape; use another folder"
             ) from error
         self.done, self.stopped, self.seconds = info["done"], info["stopped"], info["seconds"]
-        self.curve = [(step, terms) for step, terms in info["curve"]]
+        self.curve = [(step, values) for step, values in info["curve"]]
+
+    def finished(self, steps: int) -> bool:
+        """Return whether no step is left to make."""
+        return self.stopped or self.done >= steps or (self.done > 0 and self.phase.finished(self.done))
 
     def save(self) -> None:
         """Write the checkpoint, if one is wanted."""
         if self.folder is None:
             return
-        tensors, scales = self.trainer.state()
+        tensors, phase = self.phase.state()
         info = {
+            "format": CHECKPOINT_FORMAT,
             "identity": self.identity,
-            "scales": scales,
+            "phase": phase,
             "done": self.done,
             "stopped": self.stopped,
             "seconds": self.seconds,
@@ -184,60 +291,66 @@ class _Run:
         save_state(self.folder, tensors, info)
 
 
-class _Losses:
-    """Terms of the newest step; the first step with one that is not finite is kept on the device."""
+class _Values:
+    """Values of the newest step; the first step with one that is not finite is kept on the device."""
 
     def __init__(self, device: torch.device) -> None:
-        self.terms: dict[str, Tensor] = {}
-        self._first_bad = torch.full((), math.inf, device=device)
+        self._newest: Mapping[str, float | Tensor] = {}
+        self._device, self._first_bad = device, torch.full((), math.inf, device=device)
 
-    def add(self, step: int, terms: dict[str, Tensor]) -> None:
-        self.terms = terms
-        finite = torch.stack([term.float() for term in terms.values()]).isfinite().all()
-        now = torch.where(finite, math.inf, float(step))
-        self._first_bad = torch.minimum(self._first_bad, now)
+    def add(self, step: int, values: Mapping[str, float | Tensor]) -> None:
+        self._newest = values
+        finite = self._stacked().isfinite().all()
+        self._first_bad = torch.minimum(self._first_bad, torch.where(finite, math.inf, float(step)))
 
-    def values(self) -> dict[str, float]:
-        """The newest terms as numbers; raises TrainingDiverged if any step so far was not finite."""
+    def numbers(self) -> dict[str, float]:
+        """Return the newest values as numbers; raise TrainingDiverged if any step so far was not finite."""
         first_bad = float(self._first_bad)
         if math.isfinite(first_bad):
             raise TrainingDiverged(int(first_bad))
-        values = torch.stack([term.float() for term in self.terms.values()]).tolist()
-        return dict(zip(self.terms, values, strict=True))
+        return dict(zip(self._newest, self._stacked().tolist(), strict=True))
+
+    def _stacked(self) -> Tensor:
+        """Return all values as float64, which numbers of Python keep whole."""
+        parts = [torch.as_tensor(value, dtype=torch.float64, device=self._device) for value in self._newest.values()]
+        return torch.stack(parts) if parts else torch.zeros(0, dtype=torch.float64, device=self._device)
 
 
 def _steps(
     run: _Run,
-    source: Generator[dict[str, Tensor], None, None],
+    steps: int,
+    seed: int,
+    batch_at: Callable[[], Batch],
+    device: torch.device,
     checkpoint_every: int,
     rungs: frozenset[int],
-    on_rung: OnRung | None,
+    on_rung: Callable[[int], bool] | None,
     on_step: OnStep | None,
 ) -> None:
-    trainer, steps = run.trainer, run.trainer.steps
-    losses = _Losses(trainer.device)
-    look_every = _CUDA_LOOK_EVERY if trainer.device.type == "cuda" else 1
+    values = _Values(device)
+    look_every = _CUDA_LOOK_EVERY if device.type == "cuda" else 1
     note_every = max(1, steps // _CURVE_POINTS)
     started = time.perf_counter()
-    while run.done < steps and not run.stopped:
-        terms = trainer.step(run.done, lambda: next(source))
+    finished = run.finished(steps)
+    while not finished:
+        torch.manual_seed(mixed(seed, run.done))
+        values.add(run.done + 1, run.phase.step(run.done, batch_at))
         run.done += 1
-        losses.add(run.done, terms)
+        finished = run.finished(steps)
         at_rung = run.done in rungs
-        save_now = at_rung or run.done == steps or (checkpoint_every > 0 and run.done % checkpoint_every == 0)
-        note_now = run.done % note_every == 0 or run.done == steps
+        save_now = at_rung or finished or (checkpoint_every > 0 and run.done % checkpoint_every == 0)
+        note_now = run.done % note_every == 0 or finished
         if save_now or note_now or run.done % look_every == 0:
-            values = losses.values()
+            numbers = values.numbers()
             if note_now:
-                run.curve.append((run.done, values))
+                run.curve.append((run.done, numbers))
             if on_step is not None:
-                on_step(run.done, values)
+                on_step(run.done, numbers)
         if save_now:
             run.seconds += time.perf_counter() - started
             if at_rung and on_rung is not None:
-                trainer.set_mode(training=False)
-                run.stopped = on_rung(run.done, trainer.generators) is False
-                trainer.set_mode(training=True)
+                run.stopped = on_rung(run.done) is False
+                finished = finished or run.stopped
             # After the rung: were it saved before, an interruption between them would lose the rung.
             run.save()
             started = time.perf_counter()

@@ -84,3 +84,7 @@ class TrainRecord:
     stopped: bool
     curve: tuple[tuple[int, Mapping[str, float]], ...]
     seconds: float
+
+    def path(self, value: str) -> list[list[float]]:
+        """Return [[step, value], ...] of one recorded value."""
+        return [[step, values[value]] for step, values in self.curve if value in values]

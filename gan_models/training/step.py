@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +91,15 @@ class Trainer:
         scaled = self._amp is torch.float16
         self._g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self._d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+
+    @property
+    def batches_per_step(self) -> int:
+        """One per discriminator step."""
+        return self.recipe.d_steps
+
+    def finished(self, done: int) -> bool:
+        """Return False: all steps are used."""
+        return False
 
     def set_mode(self, training: bool) -> None:
         """Train or eval mode; networks without a parameter to train are always in eval mode."""
@@ -211,7 +221,7 @@ class Trainer:
             tensors |= {f"{prefix}/{key}": value for key, value in part.items()}
         return tensors, {"g_scaler": self._g_scaler.state_dict(), "d_scaler": self._d_scaler.state_dict()}
 
-    def load_state(self, tensors: Mapping[str, Tensor], scales: Mapping[str, dict[str, float]]) -> None:
+    def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
         """Put back what `state` gave; RuntimeError, KeyError or ValueError where it does not fit."""
 
         def part(prefix: str) -> dict[str, Tensor]:
@@ -227,8 +237,8 @@ class Trainer:
             load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
         self.task.load_state(part("task"), self.device)
         if self._g_scaler.is_enabled():
-            self._g_scaler.load_state_dict(scales["g_scaler"])
-            self._d_scaler.load_state_dict(scales["d_scaler"])
+            self._g_scaler.load_state_dict(info["g_scaler"])
+            self._d_scaler.load_state_dict(info["d_scaler"])
 
     def _parts(self) -> dict[str, Mapping[str, Tensor]]:
         g, d = self._g_optimiser, self._d_optimiser

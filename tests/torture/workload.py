@@ -90,10 +90,10 @@ def _logged_step(step):
     return logged
 
 
-def _logged_save(save, kind):
+def _logged_save(save):
     def logged(folder, tensors, info):
         save(folder, tensors, info)
-        log(f"saved {kind} {info['done']}")
+        log(f"saved {'prune' if 'prune' in folder.parts else 'finetune'} {info['done']}")
 
     return logged
 
@@ -103,10 +103,9 @@ def install() -> None:
     if "nudged" in catalog.METHODS:
         return
     sys.modules["ganprune.gan_models.pruning.torture"] = sys.modules[__name__]
-    catalog.METHODS.own["nudged"] = MethodSpec("torture:Nudged", "learned", trains=True)
+    catalog.METHODS.own["nudged"] = MethodSpec(".torture:Nudged", "learned", trains=True)
     Trainer.step = _logged_step(Trainer.step)
-    loop.save_state = _logged_save(loop.save_state, "finetune")
-    phase.save_state = _logged_save(phase.save_state, "prune")
+    loop.save_state = _logged_save(loop.save_state)
 
 
 install()

@@ -26,11 +26,11 @@ from ...groups.surgery import copy_network, cut
 from ...quantization.fake_quant import quantised_call
 from ...tasks.task import Batch, Task, make_task
 from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
-from ...training.recipe import Recipe
+from ...training.recipe import Recipe, TrainRecord
 from ..gates import masked_norms
 from ..method import Pruned, PruneJob
 from ..perceptual_distance import image_distance
-from ..phase import PhaseRecord, run_phase
+from ..phase import run_phase
 from ..ranking import plan_within_target
 from .scale_optimizer import ScaleSteps, penalties, shrinking
 from .scales import Scales, norm_sites
@@ -83,6 +83,7 @@ class SlimmingPhase:
         assert job.discriminators is not None
         assert job.device is not None
         settings, device = job.settings, job.device
+        self._device = device
         self._job, self._recipe = job, from_json(Recipe, job.recipe)
         self._task = _alone(job.task, job.name, job.seed)
         self._teacher = TeacherImages(copy_network(job.model).to(device).eval().requires_grad_(False))
@@ -151,7 +152,8 @@ class SlimmingPhase:
         }
 
     def _taught(self, batch: Batch) -> Batch:
-        """The batch whose real images are the teacher's."""
+        """Return the batch on the device, the teacher's images as its real ones; a step number stays on the CPU."""
+        batch = {name: value.to(self._device) if value.dim() else value for name, value in batch.items()}
         self._reals = self._teacher(*self._task.inputs(batch, self._job.name))
         return self._task.with_reals(batch, self._job.name, self._reals)
 
@@ -189,7 +191,7 @@ class SlimmingPhase:
         """Never early."""
         return False
 
-    def pruned(self, record: PhaseRecord) -> Pruned:
+    def pruned(self, record: TrainRecord) -> Pruned:
         """Folds the scales, lands on the target, cuts."""
         job = self._job
         folded = self._sites.folded(self._model, self.scales.detach()).cpu().eval()

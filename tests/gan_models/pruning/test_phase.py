@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from ganprune.gan_models.checkpoints.checkpoint import save_state
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.phase import run_phase
+from ganprune.gan_models.training import loop
 from ganprune.gan_models.training.loop import TrainingDiverged
 from ganprune.gan_models.training.recipe import Recipe
 
@@ -89,3 +91,37 @@ def test_a_checkpoint_of_another_job_is_refused_by_what_differs(job, tmp_path):
     run_phase(_Sum(), kept, 5)
     with pytest.raises(ValueError, match="seed differ"):
         run_phase(_Sum(), replace(kept, seed=9), 5)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_begun_anew(job, tmp_path):
+    """One that was written before phases and fine-tuning had one loop: nothing of it is read."""
+    kept = replace(job, workspace=tmp_path / "prune")
+    whole = _Sum()
+    run_phase(whole, job, 5)
+    save_state(kept.workspace, {"total": torch.ones(())}, {"identity": {}, "phase": {}, "done": 3, "curve": []})
+    again = _Sum()
+    assert run_phase(again, kept, 5).steps == 5
+    assert torch.equal(again.total, whole.total)
+
+
+def test_a_rung_stops_a_phase_for_good(job, tmp_path):
+    """False at a rung ends the phase there, and it stays ended when it is resumed; every value of it was looked at."""
+    seen = []
+    for stop_at in (None, 4):
+        phase = _Sum(stop_at=stop_at)
+        record = loop.run_phase(
+            phase, job.data, batch_size=2, steps=9, seed=1, identity={}, device=torch.device("cpu"), rungs=(2, 4),
+            on_rung=lambda step: seen.append(step) or step < 4, checkpoint_dir=tmp_path,
+        )  # fmt: skip
+        assert (record.steps, record.stopped) == (4, True)
+    assert seen == [2, 4]
+
+
+def test_numbers_of_a_phase_are_recorded_as_they_are(job):
+    """A number of Python loses no digit in the curve, though losses are float32."""
+
+    class Exact(_Sum):
+        def step(self, step, batch_at):
+            return {**super().step(step, batch_at), "number": 1 / 3}
+
+    assert run_phase(Exact(), job, 2).path("number") == [[1, 1 / 3], [2, 1 / 3]]
