@@ -30,9 +30,10 @@ from filelock import FileLock
 from ganprune.gan_models.files.seeds import mixed
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.search.config import StudyConfig
-from ganprune.search.preparations.opened_study import open_bench
-from ganprune.search.preparations.teacher import make_teacher, resolve
+from ganprune.search.preparations.opened_study import OpenedStudy, open_study
+from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
+from ganprune.search.setup.resolve import resolve
 from ganprune.search.trial import trial as trials
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.cli.demo import OPTIONS
@@ -112,18 +113,17 @@ class Case:
     seed: int
 
 
-def prepared(task: str, out: Path) -> tuple[StudyConfig, dict[str, Any]]:
-    """The task's configuration and its teacher, trained once."""
+def prepared(task: str, out: Path) -> OpenedStudy:
+    """Return the task's study with its teacher, trained once."""
     given = {"name": task, "budgets": ["90%"], "seed": TEACHER_SEED, **TASKS[task]}
-    config, _ = resolve(StudyConfig.from_json(given))
-    return config, make_teacher(config, (out / f"teacher-{task}").absolute())
+    resolved, parts = resolve(StudyConfig.from_json(given))
+    return open_study(resolved, make_teacher(parts, (out / f"teacher-{task}").absolute()), parts)
 
 
 def run(case: Case, out: Path) -> dict[str, Any]:
     """One line of the raw table."""
     torch.set_num_threads(1)
-    config, teacher = prepared(case.task, out)
-    bench = open_bench(config, teacher)
+    bench = prepared(case.task, out)
     variant = VARIANTS[case.variant]
     form = bench.groups.form
     target = case.target * form.dense()
@@ -142,8 +142,8 @@ def run(case: Case, out: Path) -> dict[str, Any]:
         workspace=str(
             out / "trials" / f"{case.task}-{re.sub('[^a-z0-9]+', '-', case.variant)}-{case.target}-{case.seed}"
         ),
-        study=config.to_json(),
-        teacher=teacher,
+        study=bench.resolved,
+        teacher=bench.artifact,
         bits=variant.bits,
     )
     line: dict[str, Any] = {"task": case.task, "variant": case.variant, "target": case.target, "seed": case.seed}
@@ -161,7 +161,7 @@ def run(case: Case, out: Path) -> dict[str, Any]:
         "own_cost_over_target": before.get("ratio") if isinstance(before, Mapping) else None,
         "quality": result.quality,
         "metric": names[0] if names else "",
-        "teacher": teacher["measurements"][0]["value"],
+        "teacher": bench.artifact["measurements"][0]["value"],
         "prune_steps": result.record["steps"]["prune"],
         "finetune_steps": result.record["steps"]["finetune"],
         "prune_seconds": round(result.seconds.get("prune", 0.0), 1),

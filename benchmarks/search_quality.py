@@ -26,9 +26,10 @@ from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target
 from ganprune.search.config import StudyConfig
-from ganprune.search.preparations.opened_study import Bench, open_bench
-from ganprune.search.preparations.teacher import make_teacher, resolve
+from ganprune.search.preparations.opened_study import OpenedStudy, open_study
+from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
+from ganprune.search.setup.resolve import resolve
 from ganprune.search.strategy.pareto import hypervolume
 from ganprune.search.trial import trial as trials
 from ganprune.search.trial.cut_check import CutCheck
@@ -43,25 +44,23 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def opened(out: Path) -> tuple[Bench, dict[str, Any]]:
+def opened(out: Path) -> tuple[OpenedStudy, dict[str, Any]]:
     """The bench that all comparisons share; its teacher is trained once."""
     given = {**SETTINGS, "name": "bench", "model": "resnet", "data": "builtin:shapes", "budgets": ["40%"]}
-    config, _ = resolve(StudyConfig.from_json(given))
-    teacher = make_teacher(config, out / "teacher")
-    return open_bench(config, teacher), teacher
+    resolved, parts = resolve(StudyConfig.from_json(given))
+    teacher = make_teacher(parts, out / "teacher")
+    return open_study(resolved, teacher, parts), teacher
 
 
 def finetuned(
-    bench: Bench, teacher: dict[str, Any], plan: ChannelPlan, seed: int, folder: Path, scratch: bool
+    bench: OpenedStudy, teacher: dict[str, Any], plan: ChannelPlan, seed: int, folder: Path, scratch: bool
 ) -> float:
     """Quality of one plan after the study's fine-tuning, from the teacher's weights or from random ones."""
     torch.manual_seed(seed)
     source = build(bench.config.model, bench.config.model_args) if scratch else bench.generators[bench.names[0]]
     model = cut(source, bench.groups, plan).requires_grad_(True)
     cost = float(bench.groups.form.predict(bench.groups.form.widths(plan.widths)))
-    request = TrialRequest(
-        seed, 1, "uniform", {}, cost, "macs", None, seed, str(folder), bench.config.to_json(), teacher
-    )
+    request = TrialRequest(seed, 1, "uniform", {}, cost, "macs", None, seed, str(folder), bench.resolved, teacher)
     checked = CutCheck({"macs": cost}, (), {})
     run = trials._Trial(bench, request, Pruned(model, plan), checked, trials._Clock(), lambda report: True)
     return float(run.finetune().quality or float("nan"))
@@ -72,7 +71,7 @@ def row(name: str, values: list[float]) -> None:
     print(f"  {name:34s} {'  '.join(f'{v:7.2f}' for v in values)}   mean {mean(values):7.2f}", flush=True)
 
 
-def inherit(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> None:
+def inherit(bench: OpenedStudy, teacher: dict[str, Any], seeds: range, out: Path) -> None:
     """Half width, the same plan: the teacher's strongest channels against training from scratch."""
     plan_widths = {name: max(1, size // 2) for name, size in bench.groups.sizes.items()}
     scores = l1_scores(bench.generators[bench.names[0]], bench.groups)
@@ -83,7 +82,7 @@ def inherit(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> N
         row(name, [finetuned(bench, teacher, plan, s, out / f"{name[:4]}-{s}", scratch) for s in seeds])
 
 
-def scores(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> None:
+def scores(bench: OpenedStudy, teacher: dict[str, Any], seeds: range, out: Path) -> None:
     """`magnitude` at 25 % and 10 % of MACs with its scores, and with random ones."""
     method = make_method("magnitude")
     for share in (0.25, 0.1):
@@ -100,13 +99,13 @@ def scores(bench: Bench, teacher: dict[str, Any], seeds: range, out: Path) -> No
             row(name, [finetuned(bench, teacher, plan, seed, folder, False) for plan, seed, folder in cases])
 
 
-def _uniform(bench: Bench, target: float) -> ChannelPlan:
+def _uniform(bench: OpenedStudy, target: float) -> ChannelPlan:
     widths = WidthSpace(bench.groups.form).uniform(target)
     ranked = l1_scores(bench.generators[bench.names[0]], bench.groups)
     return ChannelPlan({n: tuple(sorted(np.argsort(-ranked[n], kind="stable")[:w])) for n, w in widths.items()})
 
 
-def _random(bench: Bench, target: Target, seed: int) -> ChannelPlan:
+def _random(bench: OpenedStudy, target: Target, seed: int) -> ChannelPlan:
     draw = np.random.default_rng(seed)
     ranked = l1_scores(bench.generators[bench.names[0]], bench.groups)
     return plan_within_target(bench.groups.form, {n: draw.permutation(s) for n, s in ranked.items()}, target)

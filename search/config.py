@@ -17,7 +17,7 @@ from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.networks.catalog import NETWORKS, parse_input_shape
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
-from ..spaces.budget import Budget, parse_budget
+from ..spaces.budget import Budget, Budgets
 from .configuration.option import check_options
 from .configuration.sections import (
     DISTILL,
@@ -69,7 +69,7 @@ class StudyConfig(
         self._check_stopping()
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
-        _ = self.parsed_budgets  # raises if one cannot be read
+        _ = self.stated_budgets  # raises if one cannot be read
         for method in self.methods:
             if method_spec(method).trains and not self.prune_steps:
                 raise UserError(f"{method} trains before it cuts: give it --prune-steps")
@@ -113,9 +113,9 @@ class StudyConfig(
         )
 
     @property
-    def parsed_budgets(self) -> tuple[Budget, ...]:
-        """The budgets in their order, parsed."""
-        return tuple(map(self.budget_of, self.budgets))
+    def stated_budgets(self) -> Budgets:
+        """The budgets, parsed."""
+        return _parsed(self.budgets, self.convention)
 
     def budget_of(self, text: str) -> Budget:
         """Return a budget's text parsed in the study's convention.
@@ -123,7 +123,7 @@ class StudyConfig(
         Raises:
             BudgetError: It cannot be read.
         """
-        return _parsed(text, self.convention)
+        return _parsed((text,), self.convention).first
 
     def bits_offered(self, latency_int8: bool = False) -> tuple[int, ...]:
         """Bits that trials may have; each method chooses among them where there are several.
@@ -131,7 +131,7 @@ class StudyConfig(
         Args:
             latency_int8: Whether the device's latency profile prices networks of 8 bits, too.
         """
-        first = self.parsed_budgets[0]
+        first = self.stated_budgets.first
         both = first.cost == "bytes" or (first.cost == "latency_ms" and latency_int8)
         return self.bits or ((FULL_BITS, 8) if both else (FULL_BITS,))
 
@@ -189,9 +189,9 @@ class StudyConfig(
 
 
 @cache
-def _parsed(text: str, convention: str) -> Budget:
-    """Return a budget; the one place of the product that parses one, and each text is parsed once per process."""
-    return parse_budget(text, convention)
+def _parsed(texts: tuple[str, ...], convention: str) -> Budgets:
+    """Return parsed budgets; the same texts are parsed once per process, however often a configuration is copied."""
+    return Budgets.parse(texts, convention)
 
 
 # What a study's own defaults add to a nested setting that is given in part.

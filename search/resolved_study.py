@@ -15,21 +15,8 @@ from functools import cached_property
 from ..gan_models.costs.cost_form import LATENCY
 from ..gan_models.files.plain_values import to_json
 from ..gan_models.groups.group_table import GroupTable
-from ..spaces.budget import Budget
+from ..spaces.budget import Budget, PricedBudget
 from .config import StudyConfig
-
-
-@dataclass(frozen=True)
-class PricedBudget:
-    """A budget with its bound in the cost's own unit.
-
-    Attributes:
-        budget: As the user wrote it, parsed.
-        limit: The most that a plan may cost.
-    """
-
-    budget: Budget
-    limit: float
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
-from ..search.preparations.opened_study import TEACHER as TEACHER_FILE
+from ..search.preparations.opened_study import OpenedStudy, open_study
+from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import make_teacher
 from ..search.records.events import Listener, SearchEnded, ignore
 from ..search.records.ledger import TrialRecord
-from ..search.setup.study_plan import StudyPlan, plan_study
+from ..search.resolved_study import ResolvedStudy
+from ..search.setup.resolve import resolve
 from .bundles.card import Card
 from .bundles.export import best_under, export_front, export_trial
 from .bundles.trial_weights import located
@@ -35,12 +37,11 @@ from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store
 from .finalist_latency import measure_front
-from .results.outcome import DENSE, IMAGES, SIMULATED, outcome_of
+from .results.outcome import CONFIG, DENSE, IMAGES, SIMULATED, TEACHER, VERSION, outcome_of, recorded
 from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .run_options import RunOptions, engine_settings
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
-CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
 TRIAL = "ganprune.search.trial.trial:run"
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]
@@ -89,55 +90,66 @@ class Search:
         given = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
         return StudyConfig.from_json({**self.options, **given})
 
-    def plan(self) -> StudyPlan:
-        """What would be searched; trains and writes nothing."""
+    def resolve(self) -> ResolvedStudy:
+        """Return what would be searched, decided, checked and priced; trains and writes nothing.
+
+        What is opened for it stays open in this process: `run` goes on with it.
+        """
         profile = partial(find_profile, self.storage, self.latency_profile)
-        return plan_study(self.config(), find_profile=profile, sharing=self.run_options.sharing)
+        resolved, parts = resolve(self.config(), find_profile=profile, sharing=self.run_options.sharing)
+        return open_study(resolved, parts=parts).resolved
 
     def artifacts_root(self) -> str:
         """The folder of artifacts, absolute, or their URL."""
         root = str(self.artifacts or artifacts_beside(self.storage))
         return root if is_url(root) else str(Path(root).expanduser().absolute())
 
-    def attributes(self, plan: StudyPlan, root: str) -> dict[str, Any]:
-        """What the record says of the study before its first trial."""
+    def attributes(self, study: OpenedStudy, root: str) -> dict[str, Any]:
+        """Return what the record says of the study before its first trial."""
+        resolved = study.resolved
         return {
-            CONFIG: plan.config.to_json(),
+            **recorded(resolved),
             VERSION: version("ganprune"),
-            DENSE: plan.dense,
-            COST_LIMIT: plan.limit,
-            MADE_WITH: made_with(plan),
-            IMAGES: dict(plan.images),
+            DENSE: dict(resolved.dense),  # this and the next two are what version 0.1.0 reads
+            COST_LIMIT: resolved.limit,
+            IMAGES: dict(resolved.data.images),
+            MADE_WITH: made_with(study),
             "ganprune.artifacts": root,
         }
 
-    def run(self, on_event: Listener = ignore, on_teacher: OnTeacher | None = None) -> Study:
-        """Makes the study, its teacher, and searches.
+    def run(
+        self,
+        on_event: Listener = ignore,
+        on_teacher: OnTeacher | None = None,
+        resolved: ResolvedStudy | None = None,
+    ) -> Study:
+        """Make the study and its teacher, and search.
 
         Args:
             on_event: Told what happens.
             on_teacher: Called with (step, steps, losses) while the teacher is trained.
+            resolved: What `resolve` gave; None resolves the study now.
 
         Raises:
             ValueError: The configuration does not fit network or data, or a study of this name exists, or its files.
             RuntimeError: The database cannot be used, or training failed.
         """
-        plan, root = self.plan(), self.artifacts_root()
+        study, root = open_study(resolved or self.resolve()), self.artifacts_root()
         source = StudyFolder.at(root, self.name).path / "source"
 
         def attributes() -> dict[str, Any]:
-            return self.attributes(plan.kept_in(source), root)
+            return self.attributes(study.kept_in(source), root)
 
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
-            _search(store, plan.kept_in(source), self.run_options, on_event, on_teacher)
+            _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
         return Study.open(self.name, self.storage, root, PATIENCE_S)
 
 
 def _search(
-    store: Store, plan: StudyPlan, options: RunOptions, on_event: Listener, on_teacher: OnTeacher | None
+    store: Store, study: OpenedStudy, options: RunOptions, on_event: Listener, on_teacher: OnTeacher | None
 ) -> SearchEnded:
     """Teacher first, then trials; both go on from where an earlier run was interrupted, and share the time limit."""
-    config, began = plan.config, time.monotonic()
+    config, began = study.config, time.monotonic()
 
     def left_hours() -> float | None:
         return None if config.hours is None else config.hours - (time.monotonic() - began) / 3600
@@ -149,7 +161,7 @@ def _search(
             raise HandedBack
 
     try:
-        teacher = make_teacher(config, store.folder.teacher, on_step)
+        teacher = make_teacher(study, store.folder.teacher, on_step)
     except HandedBack:
         ended = SearchEnded("deadline", 0, 0, 0, 0)
         on_event(ended)
@@ -159,21 +171,22 @@ def _search(
         store.folder.push(name)
     left = left_hours()
     settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
+    open_study(study.resolved, teacher, study)  # trials in this process go on with what is open
     engine = Engine(
         store,
-        plan.proposals(),
+        study.proposals(),
         settings,
         store.folder,
-        study=config.to_json(),
+        study=study.resolved,
         teacher=teacher,
         on_event=on_event,
     )
     executor = options.make_executor()
-    with executor.ready() if plan.latency is not None else nullcontext():
+    with executor.ready() if study.resolved.has_latency else nullcontext():
         ended = engine.run(executor, TRIAL)
-        if plan.latency is not None:
+        if study.resolved.has_latency:
             store.folder.pull()
-            measure_front(store, config, executor, options.device_command)
+            measure_front(store, study.resolved, executor, options.device_command)
     return ended
 
 
@@ -308,8 +321,11 @@ class Study:
                 raise UserError(f"--trials is the study's total: {done} are there already, got {trials}")
             config = located(config, store.folder)
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
-            plan = plan_study(replace(config, trials=trials or config.trials, hours=hours), check_teacher=not made)
-            check_unchanged(store, plan, accept_changes)
-            store.set_attribute(CONFIG, replace(plan.config, hours=None).to_json())
-            _search(store, plan, options, on_event, on_teacher)
+            wanted = replace(config, trials=trials or config.trials, hours=hours)
+            resolved, parts = resolve(wanted, check_teacher=not made)
+            study = open_study(resolved, parts=parts)
+            check_unchanged(store, study, accept_changes)
+            for name, value in recorded(study.resolved).items():
+                store.set_attribute(name, value)
+            _search(store, study, options, on_event, on_teacher)
         return Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)

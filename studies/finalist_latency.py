@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from ..search.config import StudyConfig
+from ..gan_models.files.plain_values import to_json
 from ..search.execution.executor import Executor
+from ..search.resolved_study import ResolvedStudy
 from ..search.trial.finalists import MEASURE, FinalistsRequest
 from .database.reader import StudyRecord
 from .database.store import Store
 from .results.outcome import FINALISTS, outcome_of
 
 
-def measure_front(store: Store, config: StudyConfig, executor: Executor, command: str = "") -> None:
+def measure_front(store: Store, study: ResolvedStudy, executor: Executor, command: str = "") -> None:
     """Measures every trial of the front that has no measured latency yet, and keeps that with the study.
 
     Args:
         store: The study's record, opened to be written.
-        config: Its configuration, which names the latency profile.
+        study: The study, resolved; it names the latency profile.
         executor: Runs the measurement with nothing of the search beside it.
         command: Template of the command that reaches a remote device.
     """
@@ -29,6 +30,6 @@ def measure_front(store: Store, config: StudyConfig, executor: Executor, command
         if str(trial.number) not in done and {"path", "plan"} <= set(trial.attributes.get("artifact") or {})
     }
     if artifacts:
-        request = FinalistsRequest(config.to_json(), str(store.folder.path), artifacts, command)
-        found = executor.alone(MEASURE, request.to_json())
+        request = FinalistsRequest(study, str(store.folder.path), artifacts, command)
+        found = executor.alone(MEASURE, to_json(request))
         store.set_attribute(FINALISTS, known | found)

@@ -13,16 +13,14 @@ from typing import Any
 
 from optuna.distributions import distribution_to_json
 
-from ..evaluators.features.catalog import load_encoder
-from ..gan_models.data.dataset import fingerprint
 from ..gan_models.files.atomic_files import read_json, write_json
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.hashes import file_sha256
 from ..gan_models.networks.user_builders import load_builder
 from ..search.artifacts.study_folder import StudyFolder
-from ..search.preparations.opened_study import TEACHER as TEACHER_FILE
+from ..search.preparations.opened_study import OpenedStudy
+from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
-from ..search.setup.study_plan import StudyPlan
 from .database.store import Store
 from .results.outcome import TEACHER
 
@@ -47,29 +45,27 @@ class Change:
         return f"{self.name} (recorded {self.recorded[:24]}, found {self.found[:24]})"
 
 
-def made_with(plan: StudyPlan) -> dict[str, str]:
+def made_with(study: OpenedStudy) -> dict[str, str]:
     """What the trials of a study depend on, by name; the teacher is recorded apart, when it is made.
 
     Args:
-        plan: Resolved, with its data at hand.
+        study: The study.
 
     Returns:
         `data` (hash of its content), `space` (every method's dimensions over the network's groups), `budget` (each
         with its bound), `metric` (its encoder and a hash of its weights), `code` (ganprune's version; of a
         generator from elsewhere its source too).
     """
-    config, proposals = plan.config, plan.proposals()
+    resolved, config, proposals = study.resolved, study.config, study.proposals()
     space = {
         method: {name: distribution_to_json(d) for name, d in sorted(proposals.distributions(method).items())}
         for method in config.methods
     }
-    weights = Path(config.inception_weights) if config.inception_weights else None
-    encoder = load_encoder(config.metric, weights)
     return {
-        "data": fingerprint(config.data_spec()),
-        "space": _hash({"groups": plan.groups.names, "dense": plan.dense, "methods": space}),
-        "budget": ", ".join(f"{budget.text} = {bound:g}" for budget, bound in plan.budgets),
-        "metric": f"{encoder.name} {encoder.sha256[:12]}",
+        "data": resolved.data.sha256,
+        "space": _hash({"groups": resolved.groups.names, "dense": dict(resolved.dense), "methods": space}),
+        "budget": ", ".join(f"{each.budget.text} = {each.limit:g}" for each in resolved.budgets),
+        "metric": resolved.encoder,
         "code": f"ganprune {version('ganprune')}{_source(config.model)}",
     }
 
@@ -98,12 +94,12 @@ def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
     return [Change(f"teacher's {name}", files[name], now[name]) for name in sorted(files) if now[name] != files[name]]
 
 
-def check_unchanged(store: Store, plan: StudyPlan, accept: bool) -> tuple[Change, ...]:
+def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Change, ...]:
     """Compares what the study was made with with what there is; what was not recorded yet is recorded.
 
     Args:
         store: The study, held.
-        plan: As it would be searched now.
+        study: As it would be searched now.
         accept: Go on all the same; the record then says what was overruled, and when. Where real images or the metric
             are others, trials so far are set aside: their qualities cannot be compared with later ones.
 
@@ -113,7 +109,7 @@ def check_unchanged(store: Store, plan: StudyPlan, accept: bool) -> tuple[Change
     Raises:
         StudyChanged: Something changed and was not accepted; each is named.
     """
-    recorded, found = dict(store.attributes.get(MADE_WITH) or {}), made_with(plan)
+    recorded, found = dict(store.attributes.get(MADE_WITH) or {}), made_with(study)
     changes = [Change(name, recorded.get(name, now), now) for name, now in found.items()]
     changes = [change for change in changes if change.recorded != change.found]
     of_teacher = teacher_changes(store.attributes.get(TEACHER) or {}, store.folder.teacher)
@@ -127,7 +123,7 @@ def check_unchanged(store: Store, plan: StudyPlan, accept: bool) -> tuple[Change
         entry = {"trials": len(store.records()), "changes": {c.name: [c.recorded, c.found] for c in changes}}
         store.set_attribute(ACCEPTED, [*(store.attributes.get(ACCEPTED) or []), entry])
     if {"data", "metric"} & {change.name for change in changes}:
-        renew_real(plan.config, store.folder.teacher, store.set_aside)
+        renew_real(study, store.folder.teacher, store.set_aside)
     if of_teacher:
         _take_teacher(store.folder)
     store.set_attribute(MADE_WITH, recorded | found)

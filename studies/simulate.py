@@ -9,8 +9,9 @@ from typing import Any
 from ..gan_models.files.errors import UserError
 from ..search.engine.engine import Engine
 from ..search.execution.executor import InProcessExecutor
+from ..search.preparations.opened_study import OpenedStudy, open_study
 from ..search.records.events import Listener, ignore
-from ..search.setup.study_plan import StudyPlan
+from ..search.resolved_study import ResolvedStudy
 from ..search.simulation.simulated_trial import simulated_teacher
 from ..search.simulation.step_times import StepTimes, time_steps
 from .api import Search, Study
@@ -53,39 +54,45 @@ class Estimate:
         )
 
 
-def simulate(search: Search, on_event: Listener = ignore, seconds_per_step: float | None = None) -> Study:
+def simulate(
+    search: Search,
+    on_event: Listener = ignore,
+    seconds_per_step: float | None = None,
+    resolved: ResolvedStudy | None = None,
+) -> Study:
     """Runs a search without training; the study is marked as simulated and cannot be resumed or exported.
 
     Args:
         search: What would be searched.
         on_event: Told what happens.
         seconds_per_step: Of one training step at any width; None measures it in a few real steps.
+        resolved: What `Search.resolve` gave; None resolves the study now.
 
     Raises:
         ValueError: As `Search.run`, or `seconds_per_step` is not above 0.
     """
-    plan, options = search.plan(), search.run_options
+    opened, options = open_study(search.resolve() if resolved is None else resolved), search.run_options
     if seconds_per_step is None:
-        times = time_steps(plan, options.cpus_per_trial)
+        times = time_steps(opened, options.cpus_per_trial)
     else:
         times = StepTimes.constant(seconds_per_step)
     root = search.artifacts_root()
 
     def attributes() -> dict[str, Any]:
-        return search.attributes(plan, root) | {SIMULATED: True}
+        return search.attributes(opened, root) | {SIMULATED: True}
 
-    teacher = simulated_teacher(plan.config, times)
+    teacher = simulated_teacher(opened.config, times)
     with Store.create(search.storage, search.name, root, attributes, options.max_attempts) as store:
         store.set_attribute(TEACHER, teacher)
-        _engine(store, plan, options, teacher, on_event).run(InProcessExecutor(), RUN)
+        _engine(store, opened, options, teacher, on_event).run(InProcessExecutor(), RUN)
     return Study.open(search.name, search.storage, root)
 
 
 def _engine(
-    store: Store, plan: StudyPlan, options: RunOptions, teacher: Mapping[str, object], on_event: Listener
+    store: Store, study: OpenedStudy, options: RunOptions, teacher: Mapping[str, object], on_event: Listener
 ) -> Engine:
-    settings = replace(engine_settings(plan.config, options), slots=1)
-    return Engine(store, plan.proposals(), settings, store.folder, plan.config.to_json(), teacher, on_event)
+    settings = replace(engine_settings(study.config, options), slots=1)
+    return Engine(store, study.proposals(), settings, store.folder, study.resolved, teacher, on_event)
 
 
 def estimate(record: StudyRecord, options: RunOptions) -> Estimate:

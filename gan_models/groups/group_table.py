@@ -42,22 +42,27 @@ class GroupTable:
     Attributes:
         names: Groups [G], in the order of the graph.
         sizes: Channels at full width [G].
-        whole: Modules and groups that stay whole -> the reason.
+        whole: Other groups, which the study leaves whole -> the reason.
+        unpruned: Modules whose channels all stay -> the reason.
         form: What a plan costs; None for a network whose form is too large to be stored.
     """
 
     names: tuple[str, ...]
     sizes: tuple[int, ...]
     whole: Mapping[str, str] = field(default_factory=dict)
+    unpruned: Mapping[str, str] = field(default_factory=dict)
     form: StoredCostForm | None = None
 
     @classmethod
-    def of(cls, groups: ChannelGroups, whole: Mapping[str, str]) -> GroupTable:
+    def of(
+        cls, groups: ChannelGroups, whole: Mapping[str, str], unpruned: Mapping[str, str] | None = None
+    ) -> GroupTable:
         """Return the table of traced groups.
 
         Args:
             groups: As discovery found them.
-            whole: Module or group -> why it stays whole.
+            whole: Groups left whole -> the reason.
+            unpruned: Modules whose channels all stay -> the reason.
         """
         form = groups.form
         left, right = (tuple(_terms(row) for row in matrix) for matrix in (form.left, form.right))
@@ -71,7 +76,7 @@ class GroupTable:
                 right_fixed=_numbers(form.right_fixed),
                 coefficients={cost: _numbers(values) for cost, values in form.coefficients.items()},
             )
-        return cls(tuple(form.names), tuple(int(n) for n in form.sizes), dict(whole), stored)
+        return cls(tuple(form.names), tuple(int(n) for n in form.sizes), dict(whole), dict(unpruned or {}), stored)
 
     def cost_form(self) -> CostForm | None:
         """Return the cost form, number for number; None if it was too large to be stored."""

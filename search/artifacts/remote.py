@@ -193,8 +193,10 @@ def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
     if "path" in request.teacher:
         RemoteFolder(f"{url}/teacher").pull(cache / "teacher", without=("checkpoint",))
         changed["teacher"] = {**request.teacher, "path": str(cache / "teacher")}
-    source, separator, function = str(request.study.get("model", "")).rpartition(":")
-    if separator and source.endswith(".py"):
+    config = None if request.study is None else request.study.config
+    source, separator, function = ("" if config is None else config.model).rpartition(":")
+    if config is not None and request.study is not None and separator and source.endswith(".py"):
         RemoteFolder(f"{url}/source").pull(cache / "source")
-        changed["study"] = {**request.study, "model": f"{cache / 'source' / Path(source).name}:{function}"}
+        here = replace(config, model=f"{cache / 'source' / Path(source).name}:{function}")
+        changed["study"] = replace(request.study, config=here)
     return changed

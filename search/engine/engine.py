@@ -24,6 +24,7 @@ from ..records.events import (
 )
 from ..records.ledger import Ledger, TrialRecord
 from ..records.messages import TrialReport, TrialRequest, TrialResult, failure
+from ..resolved_study import ResolvedStudy
 from ..strategy.chooser import Chooser, Proposals
 from ..strategy.early_stopping import rivals_at
 from .checkpoint_cleanup import over_quota
@@ -40,7 +41,7 @@ class Engine:
         proposals: What may be searched.
         settings: How long, and how.
         folder: Where the study's files lie.
-        study: The study's configuration, JSON; goes to every worker.
+        study: The study, resolved; goes to every worker.
         teacher: The teacher's artifact, JSON; goes to every worker.
         on_event: Is told what happens, in the driver's thread.
     """
@@ -51,7 +52,7 @@ class Engine:
         proposals: Proposals,
         settings: EngineSettings,
         folder: StudyFolder,
-        study: Mapping[str, Any],
+        study: ResolvedStudy | None,
         teacher: Mapping[str, Any],
         on_event: Listener = ignore,
     ):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +19,7 @@ from .profile import CURE, LatencyProfile, NoProfile, blocks_of, read_profile, w
 
 
 class HasLatency(Protocol):
-    """One of several generators that are pruned together (`search.setup.pruned_generators.Side`)."""
+    """One of several generators that are pruned together (`search.setup.search_space.PrunedGenerator`)."""
 
     @property
     def name(self) -> str:
@@ -93,7 +91,7 @@ def target_of(
 
 def wants_latency(config: StudyConfig) -> bool:
     """Whether a budget of the study is in milliseconds."""
-    return any(budget.cost == LATENCY for budget in config.parsed_budgets)
+    return LATENCY in config.stated_budgets.costs
 
 
 def open_latency(config: StudyConfig) -> OpenedProfile | None:
@@ -106,13 +104,8 @@ def open_latency(config: StudyConfig) -> OpenedProfile | None:
         return None
     if not config.latency_profile:
         raise NoProfile(f"budget {', '.join(config.budgets)} needs a latency profile of the device: {CURE}")
-    arguments = json.dumps(dict(config.model_args), sort_keys=True)
-    return _opened(config.model, arguments, config.example_shape(), config.latency_profile, config.latency_sha256)
-
-
-@lru_cache(maxsize=2)
-def _opened(model: str, arguments: str, shape: tuple[int, ...], path: str, sha256: str) -> OpenedProfile:
-    return opened(read_profile(path, sha256), model, json.loads(arguments), shape)
+    profile = read_profile(config.latency_profile, config.latency_sha256)
+    return opened(profile, config.model, dict(config.model_args), config.example_shape())
 
 
 def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], shape: tuple[int, ...]) -> OpenedProfile:

@@ -6,7 +6,7 @@ Shapes: M real images, d features.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -34,12 +34,14 @@ class RealImages:
         network: The generator whose outputs they are compared with.
         protocol: A name of `config.PROTOCOLS`.
         limit: Most images of the test split; 0 for all. Training images are all taken.
+        open_split: Opens a split; of a study, the one that is open already.
     """
 
     spec: DataSpec
     network: str
     protocol: str = TEST_VS_TEST
     limit: int = 0
+    open_split: Callable[[DataSpec, str], ImageSet] = open_split
 
     def features(self, encoder: Encoder, device: torch.device | str, content: str = "") -> FeatureSample:
         """Their features, from the cache or computed once.
@@ -64,7 +66,7 @@ class RealImages:
         # Training images are read like test images: at the size that is compared, without room for a crop.
         spec = replace(self.spec, load_size=None)
         for split in SPLITS[self.protocol]:
-            data = open_split(spec, split)
+            data = self.open_split(spec, split)
             key = "target" if self.spec.task != "unpaired" else _GOAL[self.network]
             for batch in in_order(data, EVAL_BATCH, _limited(data.count(key), self.limit if split == "test" else 0)):
                 yield batch[key]

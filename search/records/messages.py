@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from ...gan_models.files.plain_values import from_json
+from ..resolved_study import ResolvedStudy
+
 FinishedState = Literal["COMPLETE", "PRUNED", "FAIL"]
 FINISHED_STATES: tuple[FinishedState, ...] = ("COMPLETE", "PRUNED", "FAIL")
 
@@ -62,7 +65,7 @@ class TrialRequest:
         seed: The trial's seed, from the study's seed and `number`.
         workspace: The trial's folder: checkpoints, weights, `result.json`.
         bits: Of the generator's weights and activations: 8, or 32 for float32.
-        study: The study's configuration, JSON.
+        study: The study, resolved; None in tests of the engine alone.
         teacher: The teacher's artifact, JSON (`path`, `sha256`, ...).
     """
 
@@ -75,7 +78,7 @@ class TrialRequest:
     widths: Mapping[str, int] | None
     seed: int
     workspace: str
-    study: Mapping[str, Any] = field(default_factory=dict)
+    study: ResolvedStudy | None = None
     teacher: Mapping[str, Any] = field(default_factory=dict)
     bits: int = 32
 
@@ -94,7 +97,9 @@ class TrialRequest:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "TrialRequest":
         """The request that `to_json` wrote. Raises ValueError on an unknown field."""
-        return cls(**_record(cls, value))
+        given = _record(cls, value)
+        study = given.get("study")
+        return cls(**given | {"study": None if study is None else from_json(ResolvedStudy, study)})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.networks.catalog import build, example_input
 from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
-from ..preparations.teacher import files_by_network
+from .weight_files import files_by_network
 
 
 def check_output(model: str, network: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -13,46 +13,23 @@ from ...gan_models.costs.catalog import FORM_COSTS, stored_cost
 from ...gan_models.costs.cost_form import LATENCY, CostModel
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.groups.unpruned_reasons import Why
-from ...gan_models.latency.predictor import LatencyForm
 from ...gan_models.networks.catalog import build, example_input
 from ...gan_models.networks.generator_pair import GeneratorPair
 from ...gan_models.tasks.task import Task, make_task
-from ...spaces.budget import Budget, BudgetError
 from ..config import BOTH, StudyConfig
-from ..latency.predictor import OpenedProfile, open_latency
 
 
-@dataclass(frozen=True)
-class Side:
-    """One of several generators that are pruned together.
+def own_entries(name: str, values: Mapping[str, object]) -> dict[str, object]:
+    """Return the entries of one of several generators, without its name."""
+    start = f"{name}."
+    return {key.removeprefix(start): value for key, value in values.items() if key.startswith(start)}
 
-    Attributes:
-        name: Its name in the task; stands before each of its groups.
-        groups: Its own, without the name.
-        budget: What the user wrote for it.
-        limit: The budget's bound in its cost's unit.
-        share: The limit's part of all sides' limits: of any trial's target this side gets as much.
-        latency: Prices its plans in ms, where the budget is in ms.
-    """
 
-    name: str
-    groups: ChannelGroups
-    budget: Budget
-    limit: float
-    share: float = 1.0
-    latency: LatencyForm | None = None
-
-    def own(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The entries of this side, without its name."""
-        start = f"{self.name}."
-        return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
-
-    def plan_of(self, plan: ChannelPlan) -> ChannelPlan:
-        """This side's part of a plan of all."""
-        return ChannelPlan({name: kept for name, kept in self.own(plan.kept).items() if isinstance(kept, tuple)})
+def own_plan(name: str, plan: ChannelPlan) -> ChannelPlan:
+    """Return one generator's part of a plan of several."""
+    kept = own_entries(name, plan.kept)
+    return ChannelPlan({group: channels for group, channels in kept.items() if isinstance(channels, tuple)})
 
 
 def pruned_network(config: StudyConfig) -> str:
@@ -87,45 +64,19 @@ def joined(config: StudyConfig, generators: Mapping[str, nn.Module]) -> nn.Modul
     return generators[names[0]] if len(names) == 1 else GeneratorPair({name: generators[name] for name in names})
 
 
+def one_network(config: StudyConfig) -> nn.Module:
+    """Return one generator of the study, at full width with fresh weights."""
+    return build(config.model, config.model_args)
+
+
 def new_network(config: StudyConfig) -> nn.Module:
     """What is pruned, at full width with fresh weights."""
-    return joined(config, {name: build(config.model, config.model_args) for name in pruned_names(config)})
+    return joined(config, {name: one_network(config) for name in pruned_names(config)})
 
 
 def examples(config: StudyConfig, n: int = 1) -> tuple[torch.Tensor, ...]:
     """Inputs [n, ...] of what is pruned, one a generator."""
     return tuple(example_input(config.example_shape(), n) for _ in pruned_names(config))
-
-
-def sides_of(config: StudyConfig, groups: ChannelGroups, latency: OpenedProfile | None = None) -> tuple[Side, ...]:
-    """The generators of a study that prunes both; nothing where it prunes one.
-
-    Args:
-        config: Resolved configuration.
-        groups: Of both together, less what patterns leave whole.
-        latency: The latency profile where it is open already; else the one that the configuration names is read.
-
-    Raises:
-        BudgetError: Not one budget for each, of the same cost and within what is possible.
-    """
-    names = pruned_names(config)
-    if len(names) == 1:
-        return ()
-    budgets = _budgets(config, names)
-    latency = latency or open_latency(config)
-    bits = config.bits_offered() if latency is None else latency.bits(config)
-    with torch.device("meta"):
-        model = build(config.model, config.model_args)
-    every = find_groups(model, example_input(config.example_shape()))
-    found = []
-    for name in names:
-        whole = {group: Why.LEFT_WHOLE() for group in every.names if f"{name}.{group}" not in groups.names}
-        own = find_groups(model, example_input(config.example_shape()), whole) if whole else every
-        form = latency.of(own) if latency is not None else None
-        limit = budgets[name].resolve(dense_costs(own, form), cheapest_plan(config, own, bits, form))
-        found.append(Side(name, own, budgets[name], limit, latency=form))
-    total = sum(side.limit for side in found)
-    return tuple(replace(side, share=side.limit / total) for side in found)
 
 
 def dense_costs(groups: ChannelGroups, latency: CostModel | None = None) -> dict[str, float]:
@@ -152,22 +103,6 @@ def cheapest_plan(
         return float(models[cost].predict(floors, stored_cost(cost, each, config.quantisation.per_channel)))
 
     return {cost: min(price(cost, each) for each in bits or config.bits_offered()) for cost in models}
-
-
-def _budgets(config: StudyConfig, names: tuple[str, ...]) -> dict[str, Budget]:
-    given = config.parsed_budgets
-    form = " ".join(f"--budget {name}=25%" for name in names)
-    if len(given) == 1 and given[0].network is None:
-        return dict.fromkeys(names, given[0])
-    by_name = {budget.network or "": budget for budget in given}
-    if set(by_name) != set(names) or len(given) != len(names):
-        raise BudgetError(
-            f"--prune-direction both takes one budget for each, {form}, or one for each alike, --budget 25%; got "
-            f"{', '.join(config.budgets)}"
-        )
-    if len({budget.cost for budget in given}) > 1:
-        raise BudgetError(f"both budgets must be of one kind (both in MACs, ...); got {', '.join(config.budgets)}")
-    return by_name
 
 
 def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:

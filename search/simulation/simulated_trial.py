@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.pruning.catalog import method_spec
 from ..config import StudyConfig
+from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import TrialReport, TrialRequest, TrialResult
-from ..setup.study_plan import StudyPlan, plan_study
+from ..resolved_study import ResolvedStudy
 from ..strategy.proposals import SpaceProposals
 from .response_surface import DENSE_QUALITY, Surface
 from .step_times import StepTimes
@@ -25,15 +24,22 @@ PROTOCOL = "SIMULATED: drawn from the study's seed; no network was trained"
 class _World:
     """What the trials of one study share."""
 
-    plan: StudyPlan
+    study: OpenedStudy
     proposals: SpaceProposals
     surface: Surface
 
 
-@lru_cache(maxsize=1)
-def _world(config_text: str) -> _World:
-    plan = plan_study(StudyConfig.from_json(json.loads(config_text)), check_teacher=False)
-    return _World(plan, plan.proposals(), Surface.drawn(plan.groups.form, plan.config.seed))
+_last: dict[str, _World] = {}
+
+
+def _world(study: ResolvedStudy) -> _World:
+    if study.fingerprint not in _last:
+        opened = open_study(study)
+        _last.clear()
+        _last[study.fingerprint] = _World(
+            opened, opened.proposals(), Surface.drawn(opened.groups.form, study.config.seed)
+        )
+    return _last[study.fingerprint]
 
 
 def simulated_teacher(config: StudyConfig, times: StepTimes) -> dict[str, Any]:
@@ -48,8 +54,9 @@ def simulated_teacher(config: StudyConfig, times: StepTimes) -> dict[str, Any]:
 
 def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
     """Simulates one trial: the plan of its method, the curve of its qualities, the seconds that it would take."""
-    world = _world(json.dumps(request.study, sort_keys=True))
-    config, form = world.plan.config, world.plan.groups.form
+    assert request.study is not None
+    world = _world(request.study)
+    study, config, form = request.study, request.study.config, world.study.groups.form
     space = world.proposals.space(request.method).widths_at(request.bits)
     widths = request.widths
     if widths is None:
@@ -60,7 +67,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialRe
     cost = float((space.model or form).predict(plan_G, space.cost))
     spent = config.prune_steps if method_spec(request.method).trains else 0
     steps = config.prune_steps + config.finetune_steps
-    per_step = StepTimes.from_json(request.teacher["times"]).student_at(cost / world.plan.dense[world.plan.cost])
+    per_step = StepTimes.from_json(request.teacher["times"]).student_at(cost / study.dense[study.cost])
     rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
     curve: dict[int, float] = {}
 
@@ -74,7 +81,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialRe
                 "PRUNED", curve[step], cost, rungs=curve, widths=widths, seconds=seconds(step), stopped="simulated"
             )
     curve[steps] = world.surface.quality(plan_G, 1.0, request.seed)
-    counted = Measurement(world.plan.cost, cost, "1", protocol="predicted by the cost form")
+    counted = Measurement(study.cost, cost, "1", protocol="predicted by the cost form")
     return TrialResult(
         state="COMPLETE",
         quality=curve[steps],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...gan_models.files.errors import UserError
 
 if TYPE_CHECKING:
-    from ..setup.study_plan import StudyPlan
+    from ..preparations.opened_study import OpenedStudy
 
 WARM, TIMED = 1, 4  # steps that are not, and that are timed
 
@@ -55,11 +55,11 @@ class StepTimes:
         return cls(**data)
 
 
-def time_steps(plan: StudyPlan, threads: int) -> StepTimes:
+def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
     """Trains with fresh weights for a few steps, dense and small, as a search's trials would in this many threads.
 
     Args:
-        plan: The study's.
+        study: The study.
         threads: CPUs of one trial.
 
     Raises:
@@ -68,23 +68,18 @@ def time_steps(plan: StudyPlan, threads: int) -> StepTimes:
     import torch
     from torch import nn
 
-    from ...gan_models.data.dataset import open_split
     from ...gan_models.groups.plan import ChannelPlan
     from ...gan_models.groups.surgery import cut
     from ...gan_models.networks.catalog import build
-    from ...gan_models.tasks.task import make_task
-    from ...gan_models.training.loop import Networks, best_device, train
-    from ..preparations.opened_study import groups_of
+    from ...gan_models.training.loop import Networks, train
 
-    config, before = plan.config, torch.get_num_threads()
-    task = make_task(config.task, config.task_settings, config.seed)
-    data, device = open_split(config.data_spec(), "train"), best_device(config.device)
+    config, before, task = study.config, torch.get_num_threads(), study.task()
+    data, device = study.train_data, study.device
     teacher = {name: build(config.model, config.model_args) for name in task.generator_names}
     for model in teacher.values():
         model.to(device).eval().requires_grad_(False)
-    single = replace(config, prune_network=task.generator_names[0])
-    groups = groups_of(single)
-    lowest = plan.proposals().lowest / plan.dense[plan.cost]
+    groups = next(iter(study.own_groups.values()), study.groups)
+    lowest = study.proposals().lowest / study.resolved.dense[study.resolved.cost]
     widths = {name: max(1, round(size * lowest**0.5)) for name, size in groups.sizes.items()}
     small = ChannelPlan({name: tuple(range(width)) for name, width in widths.items()})
     share = float(groups.form.predict(groups.form.widths(widths))) / groups.form.dense()
@@ -97,7 +92,7 @@ def time_steps(plan: StudyPlan, threads: int) -> StepTimes:
         networks = Networks(nn.ModuleDict(made), task.make_discriminators(config.seed))
         moments: list[float] = []
         train(
-            make_task(config.task, config.task_settings, config.seed),
+            study.task(),
             networks,
             data,
             recipe,

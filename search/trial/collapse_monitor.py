@@ -16,7 +16,7 @@ from ...gan_models.data.dataset import in_order
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.tasks.task import Network
-from ..preparations.opened_study import Bench
+from ..preparations.opened_study import OpenedStudy
 
 FILE = "health.json"
 IMAGES = 16
@@ -37,7 +37,7 @@ class HealthWatch:
         first: Steps before which nothing is ended.
     """
 
-    def __init__(self, bench: Bench, limits: HealthLimits, workspace: Path, first: int) -> None:
+    def __init__(self, bench: OpenedStudy, limits: HealthLimits, workspace: Path, first: int) -> None:
         self.bench, self.limits, self.first = bench, limits, first
         self._path = workspace / FILE
         kept = read_json(self._path) or {}

@@ -20,7 +20,7 @@ from ...gan_models.pruning.gates import gated_call, plan_gates
 from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.fake_quant import quantised_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
-from ..preparations.opened_study import Bench
+from ..preparations.opened_study import OpenedStudy
 from ..records.messages import TrialRequest
 from ..setup.pruned_generators import examples
 
@@ -59,7 +59,7 @@ def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
     return Measurement(PEAK, float(peak_activation_bytes(model, inputs)), "bytes", protocol=how)
 
 
-def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
+def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutCheck:
     """Costs of the cut network by an independent count, after making sure that it is what was planned.
 
     Raises:
@@ -103,7 +103,7 @@ def check_cut(bench: Bench, pruned: Pruned, request: TrialRequest) -> CutCheck:
     return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
 
 
-def _check_outputs(bench: Bench, small: nn.Module, plan: ChannelPlan) -> None:
+def _check_outputs(bench: OpenedStudy, small: nn.Module, plan: ChannelPlan) -> None:
     """A network that was only cut must give what the gated teacher gives."""
     teacher = copy_network(bench.joined(bench.generators)).cpu().double().eval()
     inputs = tuple(x.double() for x in examples(bench.config))

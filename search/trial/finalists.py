@@ -18,14 +18,14 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.export.catalog import EXPORTERS, format_in, format_run_by, latency_writer
 from ...gan_models.files.atomic_files import read_json
+from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.training.loop import best_device
 from ..config import StudyConfig
-from ..latency.predictor import open_latency
 from ..latency.profile import LatencyProfile
-from ..preparations.opened_study import groups_of
-from ..setup.pruned_generators import examples, new_network
+from ..preparations.opened_study import open_study
+from ..resolved_study import ResolvedStudy
 
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
 MEASURE = "ganprune.search.trial.finalists:measure"
@@ -37,32 +37,21 @@ class FinalistsRequest:
     """What is to be measured; JSON both ways, because it may go to a Ray task.
 
     Attributes:
-        study: The study's configuration.
+        study: The study, resolved.
         folder: The study's files.
         artifacts: Trial number -> its artifact (`path`, `plan`), as recorded.
         command: Template of the command that reaches a remote device; empty where the device is this machine.
     """
 
-    study: Mapping[str, Any]
+    study: ResolvedStudy
     folder: str
     artifacts: Mapping[int, Mapping[str, Any]]
     command: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        artifacts = {str(number): dict(artifact) for number, artifact in self.artifacts.items()}
-        return {"study": dict(self.study), "folder": self.folder, "artifacts": artifacts, "command": self.command}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FinalistsRequest:
-        """What `to_json` wrote."""
-        artifacts = {int(number): artifact for number, artifact in data["artifacts"].items()}
-        return cls(data["study"], str(data["folder"]), artifacts, str(data["command"]))
-
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
     """A `FinalistsRequest` as JSON -> trial number -> Measurement as JSON; runs in a Ray task, or here."""
-    found = measure_finalists(FinalistsRequest.from_json(given))
+    found = measure_finalists(from_json(FinalistsRequest, given))
     return {str(number): measurement.to_json() for number, measurement in found.items()}
 
 
@@ -76,16 +65,15 @@ def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -
     Returns:
         Trial number -> latency in ms; absent with the reason where it could not be measured.
     """
-    config = StudyConfig.from_json(request.study)
-    latency = open_latency(config)
+    opened = open_study(request.study)
+    config, latency = opened.config, opened.latency
     if latency is None:
         return {}
     profile = latency.profile
     reason = "" if timer is not None else _unreachable(profile, config, request.command)
     if timer is None and not reason:
         timer = measurer_for(profile, str(best_device(config.device)), request.command)
-    model = new_network(config).eval()
-    groups = groups_of(config, model)
+    model, groups = opened.full_network().eval(), opened.groups
     name = profile.name("measured")
     how = f"measured alone on {profile.device.describe()}"
     found = {}
@@ -97,7 +85,7 @@ def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -
             plan = ChannelPlan.from_json(read_json(folder / str(artifact["plan"])) or {})
             small = cut(model, groups, plan)
             load_into(small, folder / str(artifact["path"]))
-            inputs = tuple(torch.rand_like(x) for x in examples(config, profile.device.batch))
+            inputs = tuple(torch.rand_like(x) for x in opened.examples(profile.device.batch))
             int8 = "quantisation" in artifact
             timed = in_8_bits(timer) if int8 else timer
             if timed is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ...gan_models.data.dataset import batches
@@ -13,24 +14,33 @@ from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.quantization.calibration import Quantiser, calibrate
 from ...gan_models.quantization.settings import Quantisation, QuantSettings
-from ..preparations.opened_study import Bench
+from ..preparations.opened_study import OpenedStudy
 
 QUANTISATION = "quantisation.json"
 CALIBRATION_BATCHES = 8
 
 
-def training_inputs(bench: Bench, name: str, seed: int) -> Iterator[tuple[Tensor, ...]]:
-    """Yield inputs of generator `name` from eight batches of training data, to calibrate with."""
+def training_inputs(
+    bench: OpenedStudy, name: str, seed: int, device: torch.device | None = None
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield inputs of generator `name` from eight batches of training data, to calibrate with.
+
+    Args:
+        bench: The study.
+        name: The generator.
+        seed: Of the order of the data.
+        device: Where inputs are put; None: the study's.
+    """
     task, source = bench.task(), batches(bench.train_data, bench.config.recipe.batch_size, mixed(seed, 60))
     try:
         for batch in islice(source, CALIBRATION_BATCHES):
-            yield tuple(x.to(bench.device) for x in task.inputs(batch, name))
+            yield tuple(x.to(device or bench.device) for x in task.inputs(batch, name))
     finally:
         source.close()
 
 
 def quantise(
-    bench: Bench, generators: Mapping[str, nn.Module], settings: QuantSettings, seed: int
+    bench: OpenedStudy, generators: Mapping[str, nn.Module], settings: QuantSettings, seed: int
 ) -> dict[str, Quantiser]:
     """Makes the generators that are pruned run quantised, from ranges calibrated on training data.
 

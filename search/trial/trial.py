@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...evaluators.features.feature_maps import load_feature_maps
 from ...gan_models.checkpoints.checkpoint import save_weights
 from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.files.atomic_files import write_json
@@ -29,14 +28,11 @@ from ...gan_models.pruning.ranking import cost_of
 from ...gan_models.quantization.calibration import Quantiser
 from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import Networks, train
-from ...spaces.budget import Budget
 from ..artifacts.study_folder import read_curve, write_curve
-from ..config import StudyConfig
 from ..execution.worker import stop_reason
 from ..latency.predictor import target_of
-from ..preparations.opened_study import Bench, open_bench
+from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import TrialReport, TrialRequest, TrialResult
-from ..setup.study_plan import bounds_of, limits
 from .collapse_monitor import HealthWatch
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .quantized import QUANTISATION, detach, quantise
@@ -58,8 +54,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialRe
     Raises:
         Exception: Whatever goes wrong; the executor records it as FAIL with its message.
     """
-    config = StudyConfig.from_json(request.study)
-    bench = open_bench(config, request.teacher)
+    bench = open_study(request.study, request.teacher)
     clock = _Clock()
     pruned = _prune(bench, request)
     clock.lap("prune")
@@ -83,7 +78,7 @@ class _Clock:
         self._last = now
 
 
-def _prune(bench: Bench, request: TrialRequest) -> Pruned:
+def _prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
     """One generator; or both, one after the other, each to its share of the target: a method never sees two."""
     if not bench.sides:
         model = bench.latency_model
@@ -114,7 +109,7 @@ def _prune(bench: Bench, request: TrialRequest) -> Pruned:
 
 
 def _prune_one(
-    bench: Bench,
+    bench: OpenedStudy,
     request: TrialRequest,
     name: str,
     groups: ChannelGroups,
@@ -125,7 +120,7 @@ def _prune_one(
     config = bench.config
     quantised = config.quantisation if request.bits < FULL_BITS else None
     stored = cost_as_stored(request.cost, quantised)
-    bounds = [] if bench.sides else bounds_of(_limits(bench), groups.form, latency)
+    bounds = list(bench.bounds)
     if quantised:
         bounds = [bound.stored(quantised.bits, quantised.per_channel) for bound in bounds]
     job = PruneJob(
@@ -146,7 +141,7 @@ def _prune_one(
         discriminators=discriminators or bench.discriminators,
         recipe=to_json(config.recipe),
         encoder=bench.encoder,
-        feature_maps=load_feature_maps(Path(config.vgg_weights) if config.vgg_weights else None),
+        feature_maps=bench.feature_maps,
         workspace=Path(request.workspace) / "prune" / name,
         quantised=quantised,
         shared=Path(str(request.teacher["path"])) / "shared",
@@ -160,7 +155,7 @@ class _Trial:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: OpenedStudy,
         request: TrialRequest,
         pruned: Pruned,
         checked: CutCheck,
@@ -279,15 +274,7 @@ class _Trial:
 
     def _constraints(self) -> dict[str, float]:
         """Every budget after the first one: cost over bound, less 1; above 0 the trial is off the front."""
-        if len(self.bench.names) > 1:
-            return {}  # one budget a generator, and each one is met by its own plan
-        others = _limits(self.bench)[1:]
-        excess = {budget.text: self.counted[budget.cost] / bound - 1 for budget, bound in others}
+        # of several generators each one's budget is met by its own plan
+        others = self.bench.resolved.others
+        excess = {each.budget.text: self.counted[each.budget.cost] / each.limit - 1 for each in others}
         return {text: 0.0 if abs(value) < ROUNDING else value for text, value in excess.items()}
-
-
-def _limits(bench: Bench) -> tuple[tuple[Budget, float], ...]:
-    """Every budget of the one generator that is pruned, with its bound."""
-    latency, config = bench.latency, bench.config
-    offered = config.bits_offered() if latency is None else latency.bits(config)
-    return limits(config, bench.groups, bench.latency_model, offered)

@@ -14,13 +14,13 @@ from ...gan_models.export.catalog import check_formats
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
-from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.quantization.settings import Quantisation
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
-from ...search.setup.pruned_generators import own_measurements, pruned_names, sides_of
+from ...search.setup.pruned_generators import own_entries, own_measurements, own_plan
+from ...search.setup.study_parts import StudyParts
 from ...search.trial.cut_check import PEAK, peak_memory
 from ...spaces.budget import describe
 from ..database.reader import StudyRecord
@@ -31,7 +31,7 @@ from .card import Card, Parity
 from .format_files import WantedFormats
 from .provenance import bits_notes, lineage, notes, versions
 from .study_data import StudyData
-from .trial_weights import full_network, left_whole, located, trial_generator, trial_quantisations
+from .trial_weights import located, trial_generator, trial_quantisations
 
 FRONT = "front.json"
 
@@ -194,22 +194,23 @@ class _Exporter:
         self.study, self.outcome = study, outcome_of(study)
         self.folder = StudyFolder(Path(artifacts_root), study.name)
         self.located = located(self.outcome.config, self.folder)
-        self._full: tuple[nn.Module, ChannelGroups] | None = None
-        self.data = StudyData(study, self.located, self.folder)
+        self.parts = StudyParts(self.located)
+        self._full: nn.Module | None = None
+        self.data = StudyData(self.outcome, self.folder)
 
     def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
         if self._full is None:
-            self._full = full_network(self.located)
-        full, groups = self._full
+            self._full = self.parts.full_network()
+        full, groups = self._full, self.parts.groups
         model, plan = trial_generator(config, self.folder, trial, full, groups)
         quantised = trial_quantisations(self.folder, trial)
-        whole, found, teacher = left_whole(config, full, groups), measurements_of(trial), self.outcome.teacher
+        whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
         timed = self.outcome.finalist(trial.number)
         found = found if timed is None else (*found, timed)
-        sides = sides_of(self.located, groups)
-        if not sides:
-            (name,) = pruned_names(config)
+        names = self.parts.names
+        if len(names) == 1:
+            (name,) = names
             return self._write(
                 trial,
                 _Part(name, model, full, plan, groups.sizes, whole, found, teacher, quantised.get(name)),
@@ -218,20 +219,20 @@ class _Exporter:
             )
         with fresh_folder(out, FRONT, overwrite) as folder:
             cards = []
-            for side in sides:
+            for name in names:
                 part = _Part(
-                    side.name,
-                    model.get_submodule(side.name),
-                    full.get_submodule(side.name),
-                    side.plan_of(plan),
-                    side.groups.sizes,
-                    {group: str(reason) for group, reason in side.own(whole).items()},
-                    own_measurements(found, side.name),
-                    own_measurements(teacher, side.name),
-                    quantised.get(side.name),
+                    name,
+                    model.get_submodule(name),
+                    full.get_submodule(name),
+                    own_plan(name, plan),
+                    self.parts.own_groups[name].sizes,
+                    {group: str(reason) for group, reason in own_entries(name, whole).items()},
+                    own_measurements(found, name),
+                    own_measurements(teacher, name),
+                    quantised.get(name),
                 )
-                cards.append(self._write(trial, part, folder / side.name, False))
-            write_json(folder / FRONT, {"study": self.study.name, "bundles": [side.name for side in sides]})
+                cards.append(self._write(trial, part, folder / name, False))
+            write_json(folder / FRONT, {"study": self.study.name, "bundles": list(names)})
         return max(cards, key=lambda card: card.worst)
 
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:

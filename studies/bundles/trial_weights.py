@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from ...gan_models.checkpoints.checkpoint import load_into
@@ -15,19 +14,18 @@ from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.quantization.settings import FULL_BITS, Quantisation
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import StudyConfig
-from ...search.preparations.opened_study import TEACHER as TEACHER_FILE
-from ...search.preparations.opened_study import groups_of
+from ...search.preparations.opened_study import OpenedStudy, open_study
+from ...search.preparations.teacher import TEACHER as TEACHER_FILE
 from ...search.records.ledger import TrialRecord
-from ...search.setup.pruned_generators import examples, new_network
+from ...search.setup.resolve import resolve
 from ...search.trial.quantized import read_quantisations
 from ..database.reader import StudyRecord
-from ..results.outcome import TEACHER
+from ..results.outcome import TEACHER, Outcome
 
 
 class ArtifactError(WorkFailed):
@@ -46,18 +44,25 @@ def located(config: StudyConfig, folder: StudyFolder) -> StudyConfig:
     return replace(config, model=f"{moved}:{function}") if moved.is_file() else config
 
 
-def full_network(config: StudyConfig) -> tuple[nn.Module, ChannelGroups]:
-    """What the study prunes at full width, with its groups as the study finds them."""
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
-        model = new_network(config)
-    return model, groups_of(config, model)
+def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> OpenedStudy:
+    """Return a study's live part with its teacher; a study of version 0.1.0 is resolved now.
 
+    Args:
+        outcome: The study's record.
+        folder: Its files.
+        device: Where networks run; empty: as the study says.
 
-def left_whole(config: StudyConfig, model: nn.Module, groups: ChannelGroups) -> dict[str, str]:
-    """Groups of the network that the study's patterns leave whole, with the reason."""
-    reasons = {entry.module: entry.reason.text for entry in groups.unpruned}
-    every = find_groups(model, examples(config)).names
-    return {name: reasons.get(name, "left whole by the study") for name in every if name not in groups.names}
+    Raises:
+        ArtifactError: The study has no teacher yet.
+        UserError: Data, network or weights are not at hand.
+    """
+    artifact = teacher_artifact(outcome.study, folder)
+    config = located(outcome.config, folder)
+    config = replace(config, device=device or config.device)
+    if outcome.resolved is not None:
+        return open_study(replace(outcome.resolved, config=config), artifact)
+    resolved, parts = resolve(config, check_teacher=False)
+    return open_study(resolved, artifact, parts)
 
 
 def trial_generator(
@@ -118,7 +123,7 @@ def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
 
 
 def teacher_artifact(study: StudyRecord, folder: StudyFolder) -> Mapping[str, Any]:
-    """Return the teacher's artifact as `open_bench` takes it; its folder is found again if the artifacts were moved.
+    """Return the teacher's artifact as `open_study` takes it; its folder is found again if the artifacts were moved.
 
     Raises:
         ArtifactError: The study has no teacher yet.

@@ -76,12 +76,12 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
         storage=f"sqlite:///{out.absolute() / 'demo.db'}",
         run_options=RunOptions(executor="local" if small else "ray"),
     )
-    plan = search.plan()
+    resolved = search.resolve()
     console.print(
-        f"demo: outlines to shaded shapes, budget {BUDGET} of {plan.dense['macs'] / 1e6:.0f} MMACs, {trials} trials"
+        f"demo: outlines to shaded shapes, budget {BUDGET} of {resolved.dense['macs'] / 1e6:.0f} MMACs, {trials} trials"
     )
-    with Display(console, "fd[shapes]", plan.dense["macs"]).live() as display:
-        study = search.run(display.event, display.teacher)
+    with Display(console, "fd[shapes]", resolved.dense["macs"]).live() as display:
+        study = search.run(display.event, display.teacher, resolved)
     print_front(study.record, console, as_json=False)
     display.refuse_failures(study.record)
     write_plot(outcome_of(study.record), out / "front.png")

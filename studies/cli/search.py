@@ -120,18 +120,21 @@ def search(
 
     model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
     wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
-    plan = wanted.plan()
-    for note in plan.notes:
+    resolved = wanted.resolve()
+    for note in resolved.notes:
         wide_console(stderr=True).print(f"note: {note}", highlight=False)
-    dense = plan.dense[plan.cost]
+    dense = resolved.dense[resolved.cost]
     if simulate:
         from ..simulate import estimate
         from ..simulate import simulate as dry_run
 
-        found = shown_search("simulated", dense, lambda show: dry_run(wanted, show.event, seconds_per_step), as_json)
+        def dry(show: Display) -> Study:
+            return dry_run(wanted, show.event, seconds_per_step, resolved)
+
+        found = shown_search("simulated", dense, dry, as_json)
         wide_console(stderr=as_json).print(estimate(found.record, run_options).line(), highlight=False)
         return
-    shown_search(plan.config.metric, dense, lambda show: wanted.run(show.event, show.teacher), as_json)
+    shown_search(resolved.config.metric, dense, lambda show: wanted.run(show.event, show.teacher, resolved), as_json)
 
 
 @opt.with_flags(RESUME_FLAGS)

@@ -12,8 +12,9 @@ from rich.console import Console
 from ...gan_models.files.atomic_files import read_json, written_beside
 from ...gan_models.files.errors import UserError
 from ...search.config import StudyConfig
-from ...search.preparations.opened_study import TEACHER
-from ...search.preparations.teacher import make_teacher, resolve
+from ...search.preparations.teacher import TEACHER, make_teacher
+from ...search.setup.open_choices import decided
+from ...search.setup.study_parts import StudyParts
 from .progress import Display
 
 
@@ -33,13 +34,13 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     """
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out} must end in .safetensors")
-    config, notes = resolve(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
+    config, notes = decided(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
     for note in notes:
         console.print(f"note: {note}", highlight=False)
     work = out.with_suffix(".training")
     work.mkdir(parents=True, exist_ok=True)
     with Display(console, config.metric, 1.0).live() as display:
-        artifact = make_teacher(config, work, display.teacher)
+        artifact = make_teacher(StudyParts(config), work, display.teacher)
     lines = []
     for name in (read_json(work / TEACHER) or {})["files"]:
         kind, _, network = Path(name).stem.partition("-")

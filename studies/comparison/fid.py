@@ -25,7 +25,7 @@ from ...evaluators.quality.kid import kernel_distance_of_subsets
 from ...evaluators.quality.suite import measure_quality
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import is_path
-from ...search.preparations.opened_study import Bench
+from ...search.preparations.opened_study import OpenedStudy
 from .image_sources import (
     Generate,
     Inputs,
@@ -91,7 +91,7 @@ class QualityOptions:
         given = {"inception": Path(self.inception_weights)} if self.inception_weights else {}
         return load_encoder(*choose_encoder(self.metric, given)).to(device_of(self.device))
 
-    def own_encoder(self, bench: Bench) -> Encoder:
+    def own_encoder(self, bench: OpenedStudy) -> Encoder:
         """A study's encoder: its real features are of no other. Raises ValueError where another metric is asked for."""
         if self.metric not in ("auto", bench.config.metric):
             raise UserError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,9 +26,10 @@ from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.configuration.sections import PROTOCOLS
 from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test
-from ...search.preparations.opened_study import Bench, open_bench
+from ...search.preparations.opened_study import OpenedStudy
 from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
-from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator
+from ..bundles.trial_weights import open_recorded, trial_generator
+from ..results.outcome import outcome_of
 
 TRIAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+|teacher)")
 ACCEPTED = "give a folder of images, an .npz of statistics, a bundle of `ganprune export`, or a trial as STUDY:NUMBER"
@@ -162,7 +163,7 @@ class StudyTrials:
         inputs: What they are fed.
     """
 
-    bench: Bench
+    bench: OpenedStudy
     generators: Mapping[str, Generate]
     inputs: Inputs
 
@@ -182,28 +183,27 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         raise UserError(f"trials of {' and '.join(names)}: export both and compare the bundles on one --data")
     study = Study.open(names[0], storage, artifacts)
     folder = StudyFolder(study.artifacts, names[0])
-    config = replace(located(study.config, folder), device=device)
-    bench = open_bench(config, teacher_artifact(study.record, folder))
+    bench = open_recorded(outcome_of(study.record), folder, device)
     if network and network not in bench.names:
         raise UserError(f"study {names[0]} prunes {', '.join(bench.names)}, not {network}")
     if len(bench.names) > 1 and not network:
         raise UserError(f"study {names[0]} prunes {' and '.join(bench.names)}: choose one with --network")
     name = network or next(iter(bench.names))
-    full, groups = full_network(config)
+    full, groups = bench.full_network(), bench.groups
     generators: dict[str, Generate] = {}
     for reference, (_, number) in zip(references, parsed, strict=True):
         if number == "teacher":
-            generators[reference] = bench.runner(bench.generators[name])
+            generators[reference] = bench.quality.runner(bench.generators[name])
             continue
         trial = next((t for t in study.trials if t.number == int(number)), None)
         if trial is None:
             raise UserError(f"study {names[0]} has no trial {number}; it has 0 to {len(study.trials) - 1}")
         model = trial_generator(study.config, folder, trial, full, groups)[0]
-        generators[reference] = bench.runner(model if len(bench.names) == 1 else model.get_submodule(name))
+        generators[reference] = bench.quality.runner(model if len(bench.names) == 1 else model.get_submodule(name))
     config = bench.config
     settings = {key: value for key, value in config.task_settings.items() if key in ("latent",)}
     batches = InputBatches(bench.test_data, config.task, settings, config.seed, name, config.n_eval)
-    features = bench.real_features[name]
+    features = bench.quality.real_features[name]
     real = features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)
     return StudyTrials(bench, generators, Inputs(batches, real, config.task == "paired", config.protocol, config.data))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +17,13 @@ from ...gan_models.files.atomic_files import write_file
 from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.eval_images import EVAL_BATCH
-from ...search.preparations.opened_study import Bench, open_bench
+from ...search.preparations.opened_study import OpenedStudy
 from ...search.records.ledger import TrialRecord
 from ...spaces.budget import describe
 from ..bundles.export import exportable
 from ..bundles.format_files import outputs_of
 from ..bundles.inference import to_picture
-from ..bundles.trial_weights import full_network, located, teacher_artifact, trial_generator, trial_quantisations
+from ..bundles.trial_weights import open_recorded, trial_generator, trial_quantisations
 from ..database.reader import StudyRecord
 from ..results.outcome import Outcome, outcome_of
 
@@ -62,9 +62,8 @@ def picture_grid(
     outcome = outcome_of(study)
     shown = _spread(outcome.front[::-1], MOST_TRIALS) if trials is None else [exportable(study, n) for n in trials]
     folder = StudyFolder(Path(artifacts_root), study.name)
-    config = located(outcome.config, folder)
-    bench = open_bench(replace(config, device=device), teacher_artifact(study, folder))
-    full, groups = full_network(config)
+    bench = open_recorded(outcome, folder, device)
+    full, groups = bench.full_network(), bench.groups
     models = [bench.joined(bench.generators)]
     for trial in shown:
         model, _ = trial_generator(outcome.config, folder, trial, full, groups)
@@ -131,7 +130,7 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
     return [items[i] for i in places]
 
 
-def _inputs(bench: Bench, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column]]:
+def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column]]:
     """What the generator eats, [rows, ...], and the columns that show it: input and target where there are any."""
     task = bench.task()
     count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
@@ -151,7 +150,7 @@ def _inputs(bench: Bench, name: str, rows: int) -> tuple[tuple[Tensor, ...], lis
     return inputs, columns
 
 
-def _made(bench: Bench, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _made(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return tuple(outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,17 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import FORM_COSTS
 from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import BOTH, StudyConfig
 from ...search.records.ledger import TrialRecord
+from ...search.resolved_study import ResolvedStudy
 from ...search.strategy import pareto
 from ...search.strategy.method_shares import LADDER
 from ...spaces.budget import describe
 from ..database.reader import COST_LIMIT, StudyRecord
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
+RESOLVED = "ganprune.resolved"  # the study with everything decided and priced; CONFIG is what version 0.1.0 reads
 IMAGES = "ganprune.images"  # split -> images in it when the study was made
 DENSE = "ganprune.dense"  # costs of the dense generator by name; traced again where a study does not say them
 FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
@@ -73,6 +76,7 @@ class Outcome:
         limit: The budget in that cost's unit, None where the record has none.
         dense: Costs of the dense generator by name; empty where they cannot be known any more.
         teacher: The teacher's measurements, its quality first.
+        resolved: The study as it was resolved; None for one of version 0.1.0.
     """
 
     study: StudyRecord
@@ -81,6 +85,7 @@ class Outcome:
     limit: float | None
     dense: Mapping[str, float]
     teacher: tuple[Measurement, ...]
+    resolved: ResolvedStudy | None = None
 
     @property
     def metric(self) -> str:
@@ -137,7 +142,10 @@ class Outcome:
         if self.config.prune_network == BOTH:
             whole = self.limit if self.cost == LATENCY else None
             return [] if whole is None else [(f"{describe(whole, LATENCY)} of both generators", whole)]
-        budgets = self.config.parsed_budgets
+        if self.resolved is not None:
+            budgets = tuple(priced.budget for priced in self.resolved.budgets)
+        else:
+            budgets = self.config.stated_budgets.stated
         return [(budget.text, budget.amount) for budget in budgets if budget.cost == LATENCY]
 
     def share(self, cost: float | None) -> float | None:
@@ -167,24 +175,40 @@ def outcome_of(study: StudyRecord) -> Outcome:
     """
     if CONFIG not in study.attributes:
         raise UserError(f"study {study.name!r} holds no configuration; was it made by another program?")
-    config = StudyConfig.from_json(study.attributes[CONFIG])
+    resolved = resolved_of(study)
+    config = StudyConfig.from_json(study.attributes[CONFIG]) if resolved is None else resolved.config
     limit = study.attributes.get(COST_LIMIT)
     measured = (study.attributes.get(TEACHER) or {}).get("measurements", ())
     return Outcome(
         study=study,
         config=config,
-        cost=config.parsed_budgets[0].cost,
+        cost=config.stated_budgets.cost if resolved is None else resolved.cost,
         limit=None if limit is None else float(limit),
         dense=_dense(study, config),
         teacher=tuple(Measurement.from_json(record) for record in measured),
+        resolved=resolved,
     )
+
+
+def recorded(resolved: ResolvedStudy) -> dict[str, Any]:
+    """Return the attributes that say what a study is; the time limit is of one run, and not part of it."""
+    study = replace(resolved, config=replace(resolved.config, hours=None))
+    return {CONFIG: study.config.to_json(), RESOLVED: to_json(study)}
+
+
+def resolved_of(study: StudyRecord) -> ResolvedStudy | None:
+    """Return a study as it was resolved; None for one of version 0.1.0, or of a version whose fields are others."""
+    try:
+        return from_json(ResolvedStudy, study.attributes[RESOLVED])
+    except (KeyError, UserError):
+        return None
 
 
 def _dense(study: StudyRecord, config: StudyConfig) -> dict[str, float]:
     known = study.attributes.get(DENSE)
     if isinstance(known, Mapping):
         return {str(name): float(value) for name, value in known.items()}
-    from ...search.preparations.opened_study import groups_of  # imports torch
+    from ...search.setup.study_parts import groups_of  # imports torch
 
     try:
         return dense_costs(groups_of(config).form)

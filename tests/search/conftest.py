@@ -42,10 +42,11 @@ def store(tmp_path):
 def search(store):
     """Runs a search on `store` and returns (how it ended, the events)."""
     from fake_proposals import FakeProposals
+    from fake_study import fake_study
 
     def run(executor, trials=8, proposals=None, faults=None, seconds=0.0, **settings):
         events = []
-        study = {"faults": faults or {}, "seconds": seconds}
+        study = fake_study(faults=faults or {}, seconds=seconds)
         engine = Engine(
             store, proposals or FakeProposals(), EngineSettings(trials=trials, **settings), store.folder, study, {},
             on_event=events.append,

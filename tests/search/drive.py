@@ -6,6 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_proposals import FakeProposals
+from fake_study import fake_study
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
 from ganprune.search.execution.executor import InProcessExecutor
@@ -29,7 +30,7 @@ def open_or_create(folder: Path) -> Store:
 def drive(folder: Path, trials: int = 10, seconds: float = 0.0, store: Store | None = None, **study) -> None:
     settings = EngineSettings(trials=trials, stopping=StoppingRule((1, 2)), batch=2)
     with store or open_or_create(folder) as opened:
-        engine = Engine(opened, FakeProposals(), settings, opened.folder, {"seconds": seconds, **study}, {})
+        engine = Engine(opened, FakeProposals(), settings, opened.folder, fake_study(seconds=seconds, **study), {})
         print("go", flush=True)
         engine.run(InProcessExecutor(), "fake_trials:run")
 

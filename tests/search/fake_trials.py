@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from fake_study import orders_of
 from ganprune.search.records import messages as request_module
 from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
 
@@ -18,7 +19,7 @@ def quality_at(request: TrialRequest, step: int) -> float:
 
 def run(request: TrialRequest, report) -> TrialResult:
     """A trial with rungs at 1, 2, 4 and what goes wrong by `settings["fault"]`."""
-    fault = request.study.get("faults", {}).get(str(request.number), "")
+    fault = orders_of(request).get("faults", {}).get(str(request.number), "")
     folder = Path(request.workspace)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "starts.txt", "a") as file:
@@ -42,7 +43,7 @@ def run(request: TrialRequest, report) -> TrialResult:
             time.sleep(0.02)
     rungs = {}
     for step in (1, 2, 4):
-        time.sleep(request.study.get("seconds", 0.0))
+        time.sleep(orders_of(request).get("seconds", 0.0))
         rungs[step] = quality_at(request, step)
         if step < 4 and not report(TrialReport(step, rungs[step], request.target, rungs, widths={"a": 3})):
             return TrialResult("PRUNED", rungs[step], request.target, rungs=rungs, stopped="was told to")
@@ -72,7 +73,7 @@ def run(request: TrialRequest, report) -> TrialResult:
 def run_without_reports(request: TrialRequest, report) -> TrialResult:
     """A trial that is long away between two reports."""
     (Path(request.workspace) / "pid.txt").write_text(str(os.getpid()))
-    time.sleep(request.study["seconds"])
+    time.sleep(orders_of(request)["seconds"])
     return TrialResult("COMPLETE", 1.0, request.target)
 
 

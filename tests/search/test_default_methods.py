@@ -7,7 +7,7 @@ from ganprune.search.config import OPEN, StudyConfig
 from ganprune.search.setup import defaults as default_methods
 from ganprune.search.setup.defaults import LEAST_PRUNE_STEPS, METHODS, STEPS, WIDTHS_FROM, steps_of, with_methods
 from ganprune.search.setup.pruned_generators import new_network
-from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.setup.resolve import resolve
 from ganprune.studies.run_options import RunOptions
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,9 +32,9 @@ def memory_of(monkeypatch: pytest.MonkeyPatch, free: float) -> None:
 
 def sizes() -> dict[int, int]:
     """Bytes in training by embedding."""
-    plan = plan_study(config())
+    _, parts = resolve(config())
     with torch.device("meta"):
-        rows = method_sizes("coronet", new_network(plan.config), plan.groups)
+        rows = method_sizes("coronet", new_network(parts.config), parts.groups)
     return {row["embedding"]: row[TRAINED] for row in rows}
 
 
@@ -102,13 +102,13 @@ def test_a_hypernetwork_that_does_not_fit_is_made_smaller_or_left_out(monkeypatc
     alone = RunOptions(executor="local").sharing
     for free, embedding in ((needed[8], None), (needed[8] - 1, 4), (needed[2], 2), (needed[1], 1)):
         memory_of(monkeypatch, free)
-        plan = plan_study(config(), sharing=alone)
+        plan, _ = resolve(config(), sharing=alone)
         assert plan.config.methods == METHODS
         assert plan.config.method_settings == ({"coronet.embedding": embedding} if embedding else {})
         assert sum("coronet" in note for note in plan.notes) == (embedding is not None)
     memory_of(monkeypatch, needed[1] - 1)
-    plan = plan_study(config(), sharing=alone)
-    assert plan.config.methods == plan.proposals().methods == ("uniform", "mggc", "widths")
+    plan, _ = resolve(config(), sharing=alone)
+    assert plan.config.methods == ("uniform", "mggc", "widths")
     assert (plan.config.prune_steps, plan.config.finetune_steps) == (1200, 2800)
     assert any("coronet is left out: it takes" in note for note in plan.notes)
 
@@ -117,12 +117,12 @@ def test_a_method_that_the_user_named_is_kept_with_a_warning(monkeypatch):
     """Where no setting of it fits; and of settings that the study fixes nothing is changed."""
     needed = sizes()
     memory_of(monkeypatch, needed[1] - 1)
-    plan = plan_study(config(methods=("uniform", "coronet")), sharing=RunOptions(executor="local").sharing)
+    plan, _ = resolve(config(methods=("uniform", "coronet")), sharing=RunOptions(executor="local").sharing)
     assert plan.config.methods == ("uniform", "coronet")
     assert any("trials of coronet will fail: it takes" in note for note in plan.notes)
     memory_of(monkeypatch, needed[1])
     fixed = config(method_settings={"coronet.embedding": 8})
-    plan = plan_study(fixed, sharing=RunOptions(executor="local").sharing)
+    plan, _ = resolve(fixed, sharing=RunOptions(executor="local").sharing)
     assert "coronet" not in plan.config.methods
 
 
@@ -131,11 +131,11 @@ def test_memory_is_shared_by_trials_that_run_at_once(monkeypatch):
     memory_of(monkeypatch, 2 * sizes()[8] - 1)
     one, two = RunOptions(max_concurrent=1), RunOptions()
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    assert plan_study(config(), sharing=one.sharing).config.method_settings == {}
-    assert plan_study(config(), sharing=two.sharing).config.method_settings == {"coronet.embedding": 4}
+    assert resolve(config(), sharing=one.sharing)[0].config.method_settings == {}
+    assert resolve(config(), sharing=two.sharing)[0].config.method_settings == {"coronet.embedding": 4}
     memory_of(monkeypatch, 1)
-    assert plan_study(config(), sharing=RunOptions(ray_address="10.0.0.1:6379").sharing).config.methods == METHODS
-    assert plan_study(config()).config.methods == METHODS
+    assert resolve(config(), sharing=RunOptions(ray_address="10.0.0.1:6379").sharing)[0].config.methods == METHODS
+    assert resolve(config())[0].config.methods == METHODS
 
 
 def test_a_gpu_is_shared_by_as_many_trials_as_fit_on_it():

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fake_proposals import FakeProposals
+from fake_study import fake_study
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
 from ganprune.search.execution.executor import Asked, InProcessExecutor
@@ -23,7 +24,7 @@ def what_it_came_to(store):
 
 
 def make(store, **settings):
-    return Engine(store, FakeProposals(), EngineSettings(**{"trials": 9, **settings}), store.folder, {}, {})
+    return Engine(store, FakeProposals(), EngineSettings(**{"trials": 9, **settings}), store.folder, None, {})
 
 
 def result(cost=0.5):
@@ -51,7 +52,7 @@ def test_in_pieces_or_at_once_by_either_executor(ray_running, search, store, tmp
     """With batches, two workers, one, or a search in three pieces give the same study: asks, stops and values."""
     settings = {"stopping": StoppingRule((1, 2)), "batch": 3, "faults": {"4": "raise"}}
     search(RayExecutor(RayOptions(num_cpus=2)), trials=12, **settings)
-    study = {"faults": {"4": "raise"}}
+    study = fake_study(faults={"4": "raise"})
     with Store.create(f"sqlite:///{tmp_path}/b.db", "s", tmp_path / "b", {"ganprune.cost_limit": 1.0}) as other:
         for trials in (5, 7, 12):
             options = EngineSettings(trials=trials, stopping=StoppingRule((1, 2)), batch=3)
@@ -163,7 +164,7 @@ def test_the_same_network_is_not_trained_twice(store, search):
 def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
     """A driver that dies between writing a repeat and telling its result does not have it trained when it is back."""
     proposals = always_the_same()
-    engine = Engine(store, proposals, EngineSettings(trials=3), store.folder, {}, {})
+    engine = Engine(store, proposals, EngineSettings(trials=3), store.folder, None, {})
     engine.finished(engine.ask().number, result())
 
     def die(number, result):
@@ -195,7 +196,7 @@ def always_the_same():
 @pytest.mark.parametrize("ending", ["COMPLETE", "FAIL", "lost"])
 def test_a_repeat_of_a_running_trial_waits_for_it(store, ending):
     """Of two trials of one network at once only one is trained; the other has its result, or is run where there is none."""
-    engine = Engine(store, always_the_same(), EngineSettings(trials=3), store.folder, {}, {})
+    engine = Engine(store, always_the_same(), EngineSettings(trials=3), store.folder, None, {})
     engine.set_slots(2)
     first = engine.ask()
     assert engine.ask() is Asked.WAIT

@@ -7,6 +7,7 @@ import time
 import optuna
 import pytest
 from fake_proposals import FakeProposals
+from fake_study import fake_study
 from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.execution.worker import OutOfDisk, alone_in, load_run
 from ganprune.search.strategy.early_stopping import StoppingRule
@@ -83,7 +84,7 @@ def test_a_wrong_run_function_is_the_users_error(executor, search, store):
     from ganprune.search.engine.engine import Engine
     from ganprune.search.engine.settings import EngineSettings
 
-    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, None, {})
     with pytest.raises(ValueError, match="cannot load the run function 'no_such:run'"):
         engine.run(executor, "no_such:run")
     assert not store.records()
@@ -114,10 +115,10 @@ def test_the_time_limit_is_noticed_between_reports(store):
     from ganprune.search.engine.settings import EngineSettings
 
     settings = EngineSettings(trials=1, hours=0.4 / 3600)
-    engine = Engine(store, FakeProposals(), settings, store.folder, {"seconds": 60}, {})
+    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=60), {})
     assert engine.run(InProcessExecutor(), "fake_trials:run_without_reports").reason == "deadline"
     assert [(r.state, r.attempt) for r in store.records()] == [("WAITING", 0)]
-    engine = Engine(store, FakeProposals(), settings, store.folder, {"seconds": 0}, {})
+    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=0), {})
     assert engine.run(InProcessExecutor(), "fake_trials:run_without_reports").complete == 1
 
 
@@ -153,7 +154,7 @@ def test_interrupt_hands_back(store, monkeypatch, number):
         time.sleep(60)
 
     monkeypatch.setattr("fake_trials.run", run)
-    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, {}, {})
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, None, {})
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C
     try:
         with pytest.raises(KeyboardInterrupt):

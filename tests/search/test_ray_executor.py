@@ -141,13 +141,14 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path, number):
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
         sys.path.insert(0, {str(HERE)!r})
         from fake_proposals import FakeProposals
+        from fake_study import fake_study
         from ganprune.search.engine.engine import Engine
         from ganprune.search.engine.settings import EngineSettings
         from ganprune.search.execution.ray_cluster import RayOptions
         from ganprune.search.execution.ray_executor import RayExecutor
         from ganprune.studies.database.store import Store
         with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store:
-            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, {{"seconds": 2}}, {{}},
+            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, fake_study(seconds=2), {{}},
                             on_event=lambda event: print(type(event).__name__, flush=True))
             try:
                 engine.run(RayExecutor(RayOptions(num_cpus=2)), "fake_trials:run")

@@ -80,7 +80,7 @@ def test_a_checkpoint_that_changes_while_it_is_sent_is_sent_again(url, tmp_path,
     assert remote.read("tensors-3.safetensors") == b"ttt"
 
 
-def request(url, attempt=1, **study):
+def request(url, attempt=1, study=None):
     return TrialRequest(0, attempt, "m", {}, 1.0, "macs", {"a": 3}, 0, f"{url}/s/0", study, {})
 
 

@@ -2,6 +2,7 @@ import json
 import math
 
 import pytest
+from fake_study import fake_study
 from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult, failure, plain
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ def test_nan_survives():
 
 def test_requests_survive_json():
     """A request comes back equal through JSON."""
-    request = TrialRequest(3, 1, "widths", {"a": 1}, 2.5, "macs", {"g": 4}, 7, "/w", {"x": [1]}, {"sha256": "0"})
+    request = TrialRequest(3, 1, "widths", {"a": 1}, 2.5, "macs", {"g": 4}, 7, "/w", fake_study(), {"sha256": "0"})
     assert TrialRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
 
 

@@ -9,7 +9,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.search.config import StudyConfig
-from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.setup.resolve import resolve
 from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.budget import BudgetError
 from ganprune.spaces.methods import BITS, TARGET
@@ -77,15 +77,15 @@ def test_without_a_budget_in_bytes_there_is_no_such_dimension():
 
 def test_a_studys_plan_offers_what_fits():
     """Bytes offer both bits, MACs 32; a budget below the smallest plan of 32 bits leaves 8 and says so."""
-    assert plan_study(StudyConfig(budgets=("20kB",), **SMALL)).bits == (32, 8)
-    assert plan_study(StudyConfig(budgets=("40%",), **SMALL)).bits == (32,)
-    assert plan_study(StudyConfig(budgets=("40%",), bits=(8,), **SMALL)).bits == (8,)
-    least = plan_study(StudyConfig(budgets=("20kB",), **SMALL | {"bits": (32,)})).cheapest["bytes"]
-    tight = plan_study(StudyConfig(budgets=(f"{0.98 * least:.0f}B",), **SMALL))
+    assert resolve(StudyConfig(budgets=("20kB",), **SMALL))[0].bits == (32, 8)
+    assert resolve(StudyConfig(budgets=("40%",), **SMALL))[0].bits == (32,)
+    assert resolve(StudyConfig(budgets=("40%",), bits=(8,), **SMALL))[0].bits == (8,)
+    least = resolve(StudyConfig(budgets=("20kB",), **SMALL | {"bits": (32,)}))[0].cheapest["bytes"]
+    tight, _ = resolve(StudyConfig(budgets=(f"{0.98 * least:.0f}B",), **SMALL))
     assert tight.bits == (8,)
     assert any("8 bits" in note for note in tight.notes)
     with pytest.raises(BudgetError, match="cannot be met"):
-        plan_study(StudyConfig(budgets=(f"{0.98 * least:.0f}B",), bits=(32,), **SMALL))
+        resolve(StudyConfig(budgets=(f"{0.98 * least:.0f}B",), bits=(32,), **SMALL))
 
 
 @pytest.mark.parametrize("wrong", [{"bits": (16,)}, {"bits": (8, 8)}, {"quantisation": {"bits": 4}}])

@@ -19,12 +19,13 @@ from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
+from ganprune.search.setup.study_parts import StudyParts
 from ganprune.spaces.budget import BudgetError
 from ganprune.studies.bundles import bundle as bundles
 from ganprune.studies.bundles.bundle import BundleError, load_bundle, read_architecture, read_card
 from ganprune.studies.bundles.export import NotExportable, best_under, export_front, export_trial
 from ganprune.studies.bundles.inference import read_image, run_bundle, to_picture
-from ganprune.studies.bundles.trial_weights import ArtifactError, full_network, trial_generator
+from ganprune.studies.bundles.trial_weights import ArtifactError, trial_generator
 from ganprune.studies.bundles.verify import verify_bundle
 from ganprune.studies.report.image_grid import picture_grid
 from PIL import Image
@@ -51,7 +52,8 @@ def bundle(tmp_path):
 
 def trial_model(study, number):
     config = StudyConfig.from_json(study.record.attributes["ganprune.config"])
-    full, groups = full_network(config)
+    parts = StudyParts(config)
+    full, groups = parts.full_network(), parts.groups
     folder = StudyFolder(study.root, config.name)
     return trial_generator(config, folder, study.record.trials[number], full, groups)[0]
 

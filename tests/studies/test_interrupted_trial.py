@@ -6,24 +6,21 @@ import pytest
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
-from ganprune.search.setup.study_plan import plan_study
 from ganprune.search.trial import trial
 
-from .tiny_study import SMALL
+from .tiny_study import SMALL, opened
 
 
 @pytest.fixture(scope="module")
 def request_at(tmp_path_factory):
     """Makes a request with a workspace of its own."""
     config = StudyConfig(name="t", **{**SMALL, "finetune_steps": 8, "rungs": (0.25, 0.5, 0.75)})
-    plan, folder = plan_study(config), tmp_path_factory.mktemp("teacher")
-    teacher = make_teacher(plan.config, folder)
-    target = 0.4 * plan.dense["macs"]
+    plan, folder = opened(config), tmp_path_factory.mktemp("teacher")
+    teacher = make_teacher(plan, folder)
+    target = 0.4 * plan.resolved.dense["macs"]
 
     def make(workspace):
-        return TrialRequest(
-            0, 1, "magnitude", {}, target, "macs", None, 7, str(workspace), plan.config.to_json(), teacher
-        )
+        return TrialRequest(0, 1, "magnitude", {}, target, "macs", None, 7, str(workspace), plan.resolved, teacher)
 
     return make
 

@@ -8,7 +8,7 @@ from ganprune.gan_models.checkpoints.checkpoint import save_weights
 from ganprune.gan_models.networks.catalog import build, example_input
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.generator_checks import check_generator, check_output
-from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.setup.resolve import resolve
 
 from ..command_line import QUICK, refused
 
@@ -84,7 +84,7 @@ def test_a_tuple_is_refused(nets, monkeypatch, capsys, tmp_path):
 def test_randomness_in_eval_mode_is_refused(nets, tmp_path):
     """How much two calls differ is said; noise that training would turn on is refused, and with weights of 0 it is not."""
     with pytest.raises(ValueError, match=r"random in eval mode \(\w+; two calls on the same input differ by 0\.\d+\)"):
-        plan_study(study(nets, "Dropout"), sharing=lambda kind: 1)
+        resolve(study(nets, "Dropout"), sharing=lambda kind: 1)
     with pytest.raises(ValueError, match=r"random in eval mode \(\w+; trained weights would show it\)"):
         check_generator(study(nets, "Noise"))
     network = build(f"{nets}:Noise", {})

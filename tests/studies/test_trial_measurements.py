@@ -13,30 +13,30 @@ from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import perform
 from ganprune.search.preparations.eval_images import RealImages
-from ganprune.search.preparations.opened_study import open_bench
+from ganprune.search.preparations.opened_study import open_study
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.setup.pruned_generators import examples
-from ganprune.search.setup.study_plan import plan_study
 from ganprune.search.trial import cut_check, trial
 from ganprune.search.trial.collapse_monitor import HealthWatch
 from PIL import Image
 
-from .tiny_study import SMALL, new_folder
+from .tiny_study import SMALL, new_folder, opened
 
 
 @cache
 def prepared(**changes):
     """A study's configuration and teacher."""
-    plan = plan_study(StudyConfig(name="m", **{**SMALL, "finetune_steps": 6, "rungs": (0.5,), **changes}))
-    return plan, make_teacher(plan.config, new_folder())
+    plan = opened(StudyConfig(name="m", **{**SMALL, "finetune_steps": 6, "rungs": (0.5,), **changes}))
+    return plan, make_teacher(plan, new_folder())
 
 
 def request(plan, teacher, workspace=None, share=0.5):
-    target = share * plan.dense[plan.cost]
+    study = plan.resolved
+    target = share * study.dense[study.cost]
     return TrialRequest(
-        0, 1, "uniform", {}, target, plan.cost, plan.proposals().widths.uniform(target), 7,
-        str(workspace or new_folder()), plan.config.to_json(), teacher,
+        0, 1, "uniform", {}, target, study.cost, plan.proposals().widths.uniform(target), 7,
+        str(workspace or new_folder()), study, teacher,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def test_looking_changes_nothing():
 def test_the_record_and_the_reason_outlive_an_interruption():
     """A watch made again reads what the first one wrote; looking at a step again replaces its entry."""
     plan, teacher = prepared()
-    bench = open_bench(plan.config, teacher)
+    bench = open_study(plan.resolved, teacher)
     folder = new_folder()
 
     def watch():
@@ -119,7 +119,7 @@ def test_the_record_and_the_reason_outlive_an_interruption():
 def test_every_task_can_be_looked_at(task):
     """The discriminator's scores of real and generated images are told apart in every task, and the teacher is at 1."""
     plan, teacher = prepared.__wrapped__(**task)
-    bench = open_bench(plan.config, teacher)
+    bench = open_study(plan.resolved, teacher)
     watch = HealthWatch(bench, HealthLimits(), new_folder(), first=0)
 
     class Seeing(torch.nn.Module):
@@ -144,7 +144,7 @@ def test_memory_and_uncounted_operators_are_on_record():
     plan, teacher = prepared()
     result = trial.run(request(plan, teacher, share=0.3), lambda report: True)
     peak = next(m for m in result.measurements if m["name"] == "peak_activation_bytes")
-    bench = open_bench(plan.config, teacher)
+    bench = open_study(plan.resolved, teacher)
     dense = peak_activation_bytes(bench.joined(bench.generators), examples(plan.config))
     assert 0 < peak["value"] < dense
     assert peak["unit"] == "bytes"
@@ -182,7 +182,7 @@ def test_protocols_differ_in_their_real_images_alone():
     found = {}
     for protocol in ("test-vs-test", "test-vs-train+test", "test-vs-train"):
         plan, teacher = prepared(protocol=protocol, n_train=14)
-        bench = open_bench(plan.config, teacher)
+        bench = open_study(plan.resolved, teacher)
         measured = {m.name: m for m in bench.measure(bench.joined(bench.generators), full=True)}
         assert all(m.protocol.startswith(f"{protocol}; ") for m in measured.values())
         found[protocol] = measured["fd[shapes,n=8]"].protocol.split("; ")[1], measured["feature_distance[shapes]"].value
@@ -206,7 +206,7 @@ def test_unpaired_images_are_measured_once_each(tmp_path):
         protocol="test-vs-train+test",
         task_settings={"discriminator": SMALL["task_settings"]["discriminator"]},
     )
-    bench = open_bench(plan.config, teacher)
+    bench = open_study(plan.resolved, teacher)
     quality = bench.measure(bench.joined(bench.generators), full=False)[0]
     assert quality.name == "fd[shapes,n=5]"
     assert "n_real=16" in quality.protocol
@@ -215,4 +215,4 @@ def test_unpaired_images_are_measured_once_each(tmp_path):
     assert len(images) == 9
     assert len(torch.unique(images, dim=0)) == 9
     whole = features_of(RealImages(spec, "AtoB", "test-vs-train+test").batches(), bench.encoder)
-    assert torch.equal(whole, bench.real_features["AtoB"])
+    assert torch.equal(whole, bench.quality.real_features["AtoB"])

@@ -7,14 +7,15 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.config import StudyConfig
+from ganprune.search.preparations.opened_study import OpenedStudy, open_study
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.ledger import NewTrial
 from ganprune.search.records.messages import TrialRequest, TrialResult, failure
-from ganprune.search.setup.study_plan import plan_study
+from ganprune.search.setup.resolve import resolve
 from ganprune.search.trial import trial
 from ganprune.studies.database.reader import COST_LIMIT, StudyRecord, read_study
 from ganprune.studies.database.store import Store
-from ganprune.studies.results.outcome import CONFIG, DENSE, TEACHER, VERSION
+from ganprune.studies.results.outcome import DENSE, TEACHER, VERSION, recorded
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
 SMALL = {
@@ -70,24 +71,31 @@ def made(name: str = "tiny") -> Made:
     return make(StudyConfig(name=name, **SMALL), TRIALS)
 
 
+def opened(config: StudyConfig, **options) -> OpenedStudy:
+    """The live part of a study that is resolved now."""
+    resolved, parts = resolve(config, **options)
+    return open_study(resolved, parts=parts)
+
+
 def make(config: StudyConfig, trials) -> Made:
     """Trains the teacher, runs the trials, records them; no engine and no Ray."""
     folder = new_folder()
-    url, root, plan = f"sqlite:///{folder}/study.db", folder / "artifacts", plan_study(config)
-    attributes = {CONFIG: plan.config.to_json(), VERSION: "0", DENSE: plan.dense, COST_LIMIT: plan.limit}
+    url, root, plan = f"sqlite:///{folder}/study.db", folder / "artifacts", opened(config)
+    study = plan.resolved
+    attributes = {**recorded(study), VERSION: "0", DENSE: dict(study.dense), COST_LIMIT: study.limit}
     with Store.create(url, config.name, root, attributes) as store:
-        teacher = make_teacher(plan.config, store.folder.teacher)
+        teacher = make_teacher(plan, store.folder.teacher)
         store.set_attribute(TEACHER, teacher)
         for number, (method, share, origin, what) in enumerate(trials):
-            target = share * plan.dense[plan.cost]
+            target = share * study.dense[study.cost]
             space = plan.proposals().widths
             widths = space.uniform(target) if method == "uniform" else None
-            request = {"settings": {}, "cost": plan.cost, "widths": widths}
+            request = {"settings": {}, "cost": study.cost, "widths": widths}
             store.create_trial(NewTrial(method, {}, {}, target, origin, request))
             store.started(number)
             asked = TrialRequest(
-                number, 1, method, {}, target, plan.cost, widths, number, str(store.folder.trial(number)),
-                plan.config.to_json(), teacher, 8 if what == "run 8" else 32,
+                number, 1, method, {}, target, study.cost, widths, number, str(store.folder.trial(number)),
+                study, teacher, 8 if what == "run 8" else 32,
             )  # fmt: skip
             if what.startswith("run"):
                 store.finish(number, trial.run(asked, lambda report: True))

@@ -1,0 +1,91 @@
+"""The quality of a study's generators: outputs for its test inputs, compared with its real images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.features.sample import FeatureSample
+from ...evaluators.measurement import Measurement
+from ...evaluators.quality.suite import measure_quality
+from ..setup.pruned_generators import mean_quality
+from ..setup.study_parts import StudyParts
+from .eval_images import TEST_VS_TEST, inputs_of_test
+
+RealFeatures = Mapping[str, Tensor | FeatureSample]
+
+
+@dataclass(frozen=True)
+class StudyQuality:
+    """The measuring of one study.
+
+    Attributes:
+        parts: The study's images and encoder.
+        real_features: Of the protocol's real images [M, d], by the generator whose outputs they are compared with.
+    """
+
+    parts: StudyParts
+    real_features: RealFeatures
+
+    def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
+        """Return the quality of what is pruned on the test images; the first one is the study's quality.
+
+        Args:
+            model: As `StudyParts.joined` gives it; of several generators, quality is the mean of theirs.
+            full: Add intervals and details; without, rungs are cheap.
+        """
+        names = self.parts.names
+        if len(names) == 1:
+            return self.measure_calls(self.runner(model), names[0], full=full)
+        return mean_quality(
+            {name: self.measure_calls(self.runner(model.get_submodule(name)), name, full=full) for name in names}
+        )
+
+    def runner(self, model: nn.Module) -> Callable[..., Tensor]:
+        """Return one generator as it is measured: on the study's device, in eval mode or as upstream pix2pix tests."""
+        model = model.to(self.parts.device).eval()
+        config = self.parts.config
+        return _in_train_mode(model, config.seed) if config.teacher_train_mode else model
+
+    def measure_calls(self, generate: Callable[..., Tensor], name: str, *, full: bool) -> list[Measurement]:
+        """Return, as `measure` does, the quality of anything that is called as the generator `name` is.
+
+        Args:
+            generate: Inputs to images, both on the study's device.
+            name: The generator.
+            full: As for `measure`.
+        """
+        parts, config, task = self.parts, self.parts.config, self.parts.task()
+        batches = (
+            (task.inputs(batch, name), task.reference(batch, name))
+            for batch in inputs_of_test(parts.test_data, name, config.n_eval)
+        )
+        return measure_quality(
+            generate,
+            batches,
+            parts.encoder,
+            self.real_features[name],
+            device=parts.device,
+            aligned=config.protocol == TEST_VS_TEST,
+            protocol=config.protocol,
+            full=full,
+        )
+
+
+def _in_train_mode(model: nn.Module, seed: int) -> Callable[..., Tensor]:
+    """Return the generator as upstream pix2pix tests it: dropout on, batch statistics; its own statistics stay."""
+
+    def generate(*inputs: Tensor) -> Tensor:
+        buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            images = model.train()(*inputs)
+        model.eval()
+        for name, buffer in model.named_buffers():
+            buffer.copy_(buffers[name])
+        return images
+
+    return generate

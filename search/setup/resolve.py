@@ -1,0 +1,210 @@
+"""From a configuration to a resolved study: everything decided, checked and priced once; nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ...gan_models.costs.cost_form import CostModel
+from ...gan_models.files.errors import UserError
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.latency.predictor import LatencyForm
+from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
+from ...spaces.widths import select
+from ..config import StudyConfig
+from ..latency.predictor import OpenedProfile, latency_model
+from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
+from .defaults import within_memory
+from .generator_checks import check_generator
+from .open_choices import decided
+from .pruned_generators import cheapest_plan, dense_costs
+from .search_space import SearchSpace
+from .study_parts import FindProfile, StudyParts
+from .weight_files import check_weights
+
+MIN_EVAL_IMAGES = 50  # below, even the order of two generators is mostly chance
+
+
+def resolve(
+    config: StudyConfig,
+    check_teacher: bool = True,
+    find_profile: FindProfile | None = None,
+    sharing: Callable[[str], int] | None = None,
+) -> tuple[ResolvedStudy, StudyParts]:
+    """Decide what was left open, check the whole configuration against network and data, and price its budgets.
+
+    Args:
+        config: As given, or as recorded.
+        check_teacher: Check the teacher's weights; False if the study has its own copy.
+        find_profile: Finds the latency profile for a budget in ms if the configuration names none.
+        sharing: Of a new study: number of trials that will share the memory of a kind of device (`cpu`, `cuda`; 0:
+            unknown), so that what does not fit is left out. None for a study whose methods are decided.
+
+    Returns:
+        The study, and the parts that were opened for it.
+
+    Raises:
+        UserError: What was given, what is allowed, and what to do, in one line.
+        NotTraceable: The network cannot be followed.
+    """
+    open_methods = not config.methods
+    config, notes = decided(config)
+    parts = StudyParts(config, find_profile)
+    images = {"train": len(parts.train_data), "test": len(parts.test_data)}
+    if check_teacher:
+        check_weights(config)
+    if sharing is not None:
+        check_generator(config)
+    select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
+    priced = _priced(parts)
+    budgets, generators = priced.budgets, priced.generators
+    if parts.latency is not None:
+        notes += latency_notes(parts.latency, config.channel_multiple)
+    notes += _data_notes(config, images["test"])
+    notes += [each.budget.note for each in budgets if each.budget.note]
+    if sharing is not None:
+        config, left_out = within_memory(config, [part.groups for part in priced.parts], open_methods, sharing)
+        parts, notes = StudyParts(config, find_profile, like=parts), notes + left_out
+    bits = _bits_within(parts, priced)
+    texts = list(dict.fromkeys(each.budget.text for each in budgets))
+    if bits != parts.bits_offered:
+        notes.append(f"no plan of 32 bits is within {' and '.join(texts)}: all trials have {bits[0]} bits")
+    model = priced.latency
+    study = ResolvedStudy(
+        config=config,
+        budgets=budgets,
+        dense=dense_costs(parts.groups, model),
+        cheapest=cheapest_plan(config, parts.groups, parts.bits_offered, model),
+        highest=0.0,
+        groups=parts.table,
+        data=DataSummary(images, parts.data_sha256),
+        encoder=f"{parts.encoder.name} {parts.encoder.sha256[:12]}",
+        generators=generators,
+        bits=bits,
+    )
+    highest = SearchSpace.of(study, parts).proposals().highest
+    if highest < study.limit:
+        left = f"plans within {' and '.join(texts[1:])} cost at most {describe(highest, study.cost)} of the {texts[0]}"
+        notes.append(f"{left}: targets are drawn up to that")
+    return replace(study, highest=highest, notes=tuple(notes)), parts
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One generator with the budgets that its plans meet, and what prices it in ms."""
+
+    groups: ChannelGroups
+    budgets: tuple[PricedBudget, ...]
+    latency: CostModel | None
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A study's budgets with their bounds, and which part of the study each is for."""
+
+    budgets: tuple[PricedBudget, ...]
+    generators: tuple[GeneratorBudget, ...]
+    parts: tuple[_Part, ...]
+    latency: CostModel | None
+
+
+def _priced(parts: StudyParts) -> _Priced:
+    """Return every budget with its bound.
+
+    Raises:
+        BudgetError: Below the smallest plan or not below the dense network, or of a network that is not pruned.
+    """
+    config = parts.config
+    if len(parts.names) > 1:
+        return _priced_apart(parts)
+    latency = latency_model(parts.latency, parts.groups, ())
+    budgets = _priced_in(parts, parts.groups, latency, config.stated_budgets, config.prune_network)
+    return _Priced(budgets, (), (_Part(parts.groups, budgets, latency),), latency)
+
+
+def _priced_apart(parts: StudyParts) -> _Priced:
+    """Return a budget for each generator, of one cost."""
+    stated = parts.config.stated_budgets
+    given = stated.by_network(parts.names)
+    found, forms = [], []
+    for name in parts.names:
+        groups = parts.own_groups[name]
+        latency = None if parts.latency is None else parts.latency.of(groups)
+        own = _priced_in(parts, groups, latency, replace(stated, stated=(given[name],)), name)
+        found.append((name, _Part(groups, own, latency)))
+        forms.append(_Named(name, latency))
+    total = sum(part.budgets[0].limit for _, part in found)
+    generators = tuple(
+        GeneratorBudget(
+            name=name,
+            budget=part.budgets[0].budget,
+            limit=part.budgets[0].limit,
+            share=part.budgets[0].limit / total,
+            sizes=part.groups.sizes,
+        )
+        for name, part in found
+    )
+    budgets = tuple(part.budgets[0] for _, part in found)
+    latency = latency_model(parts.latency, parts.groups, forms)
+    return _Priced(budgets, generators, tuple(part for _, part in found), latency)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A generator's name with what prices its plans in ms."""
+
+    name: str
+    latency: LatencyForm | None
+
+
+def _priced_in(
+    parts: StudyParts, groups: ChannelGroups, latency: CostModel | None, budgets: Budgets, name: str
+) -> tuple[PricedBudget, ...]:
+    """Return budgets with their bounds for one generator."""
+    dense = dense_costs(groups, latency)
+    return budgets.priced(dense, cheapest_plan(parts.config, groups, parts.bits_offered, latency), name)
+
+
+def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
+    """Return the bits in which some plan is within every budget.
+
+    Raises:
+        BudgetError: There are none.
+        UserError: The published quantizer is asked for, and no trial has 8 bits.
+    """
+    config, offered = parts.config, parts.bits_offered
+    bits = tuple(each for each in offered if all(_within(config, each, part) for part in priced.parts))
+    if not bits:
+        texts = " and ".join(each.budget.text for each in priced.budgets)
+        raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits: raise one of them")
+    if config.quantisation.scheme == "published" and 8 not in bits:
+        raise UserError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
+    return bits
+
+
+def _within(config: StudyConfig, bits: int, part: _Part) -> bool:
+    cheapest = cheapest_plan(config, part.groups, (bits,), part.latency)
+    return all(cheapest[priced.budget.cost] <= priced.limit for priced in part.budgets)
+
+
+def _data_notes(config: StudyConfig, test_images: int) -> list[str]:
+    measured = min(test_images, config.n_eval or test_images)
+    if measured >= MIN_EVAL_IMAGES:
+        return []
+    cure = "--n-test" if config.data.startswith("builtin:") else "more test images"
+    return [f"quality is measured on {measured} test images, which says little: give {cure}, {MIN_EVAL_IMAGES} or more"]
+
+
+def latency_notes(latency: OpenedProfile, multiple: int) -> list[str]:
+    """Return what a user should know of the predictor that budgets in ms are met with."""
+    profile = latency.profile
+    notes = [
+        f"latency is predicted for {profile.device.describe()} (profile {profile.device.id}): "
+        f"{profile.whole.accuracy.describe()}; finalists are measured after the search"
+    ]
+    if profile.multiple > 1 and multiple % profile.multiple:
+        notes.append(
+            f"this device is as fast at widths rounded up to multiples of {profile.multiple}: "
+            f"--channel-multiple {profile.multiple} gives more channels in the same time"
+        )
+    return notes

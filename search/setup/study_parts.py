@@ -1,0 +1,195 @@
+"""The live parts of a study that follow from its configuration: networks, groups, images, encoder, latency profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...evaluators.features.catalog import load_encoder
+from ...evaluators.features.encoders import Encoder
+from ...evaluators.features.feature_maps import EncoderMaps, load_feature_maps
+from ...gan_models.data.dataset import DataSpec, ImageSet, fingerprint, open_split
+from ...gan_models.files.errors import UserError
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.groups.discovery import find_groups
+from ...gan_models.groups.group_table import GroupTable
+from ...gan_models.groups.unpruned_reasons import UnprunedReason, Why
+from ...gan_models.networks.catalog import example_input
+from ...gan_models.tasks.task import Task, make_task
+from ...gan_models.training.loop import best_device
+from ...spaces.widths import select
+from ..config import StudyConfig
+from ..latency.predictor import OpenedProfile, open_latency, opened, wants_latency
+from ..latency.profile import LatencyProfile
+from .pruned_generators import examples, joined, new_network, one_network, pruned_names
+
+FindProfile = Callable[[StudyConfig], LatencyProfile]
+
+
+class StudyParts:
+    """What a configuration stands for, each part opened when it is first asked for, and once.
+
+    Args:
+        config: With every open choice decided.
+        find_profile: Finds the latency profile if a budget is in ms and the configuration names none.
+        like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
+    """
+
+    def __init__(
+        self, config: StudyConfig, find_profile: FindProfile | None = None, like: StudyParts | None = None
+    ) -> None:
+        self.config = config
+        self._find_profile = find_profile
+        if like is not None:
+            parts = {name for name, value in vars(StudyParts).items() if isinstance(value, cached_property)}
+            vars(self).update({name: value for name, value in vars(like).items() if name in parts})
+
+    def task(self) -> Task:
+        """Return a fresh task: it may hold an image pool, so no two runs share one."""
+        return make_task(self.config.task, self.config.task_settings, self.config.seed)
+
+    def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
+        """Return those of all generators that are pruned, as one network."""
+        return joined(self.config, generators)
+
+    def examples(self, n: int = 1) -> tuple[Tensor, ...]:
+        """Return inputs [n, ...] of what is pruned, in order."""
+        return examples(self.config, n)
+
+    def full_network(self) -> nn.Module:
+        """Return what is pruned at full width, with fresh weights; the caller's random numbers stay as they are."""
+        with torch.random.fork_rng(devices=[]):
+            return new_network(self.config)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The generators that are pruned."""
+        return pruned_names(self.config)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where networks run."""
+        return best_device(self.config.device)
+
+    @cached_property
+    def every_group(self) -> ChannelGroups:
+        """All groups of what is pruned, those that patterns leave whole included."""
+        return self._traced(new_network, self.examples())
+
+    @cached_property
+    def groups(self) -> ChannelGroups:
+        """The groups of what is pruned, less what patterns leave whole.
+
+        Raises:
+            UserError: Nothing can be pruned, a pattern matches nothing, or the network cannot be traced.
+        """
+        groups = self.every_group
+        left_out = select(groups.names, self.config.prune, self.config.keep)
+        if left_out:
+            groups = self._traced(new_network, self.examples(), left_out)
+        if not groups.groups:
+            reasons = "; ".join(f"{u.module or 'the model'}: {u.reason}" for u in groups.unpruned[:3])
+            raise UserError(f"nothing in {self.config.model} can be pruned: {reasons or 'it has no channel group'}")
+        return groups
+
+    @cached_property
+    def left_whole(self) -> Mapping[str, str]:
+        """Groups that the study leaves whole -> the reason."""
+        reasons = {entry.module: entry.reason.text for entry in self.groups.unpruned}
+        kept = [name for name in self.every_group.names if name not in self.groups.names]
+        return {name: reasons.get(name, Why.LEFT_WHOLE().text) for name in kept}
+
+    @cached_property
+    def table(self) -> GroupTable:
+        """The groups as a plain value, priced."""
+        unpruned = {entry.module: entry.reason.text for entry in self.groups.unpruned}
+        return GroupTable.of(self.groups, self.left_whole, unpruned)
+
+    @cached_property
+    def own_groups(self) -> Mapping[str, ChannelGroups]:
+        """The groups of each generator under its own names; empty if one generator is pruned."""
+        if len(self.names) == 1:
+            return {}
+        example = (example_input(self.config.example_shape()),)
+        every = self._traced(one_network, example)
+        found = {}
+        for name in self.names:
+            names = self.groups.names
+            left_out = {group: Why.LEFT_WHOLE() for group in every.names if f"{name}.{group}" not in names}
+            found[name] = self._traced(one_network, example, left_out) if left_out else every
+        return found
+
+    @cached_property
+    def train_data(self) -> ImageSet:
+        """Training images."""
+        return open_split(self.config.data_spec(), "train")
+
+    @cached_property
+    def test_data(self) -> ImageSet:
+        """Test images."""
+        return open_split(self.config.data_spec(), "test")
+
+    def split(self, spec: DataSpec, name: str) -> ImageSet:
+        """Return one split read as `spec` says; one that is open at this size is not opened again.
+
+        Args:
+            spec: The study's data, with another `load_size` perhaps.
+            name: `train` or `test`.
+        """
+        own = self.config.data_spec()
+        data = self.train_data if name == "train" else self.test_data
+        same = name == "test" or (spec.load_size or spec.image_size) == (own.load_size or own.image_size)
+        return data if same else open_split(spec, name)
+
+    @cached_property
+    def data_sha256(self) -> str:
+        """Hash of the data's content; reads every file."""
+        return fingerprint(self.config.data_spec())
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The network that the quality's features come from, on the study's device."""
+        weights = Path(self.config.inception_weights) if self.config.inception_weights else None
+        return load_encoder(self.config.metric, weights).to(self.device)
+
+    @cached_property
+    def feature_maps(self) -> EncoderMaps:
+        """The network for distances between images in pruning."""
+        return load_feature_maps(Path(self.config.vgg_weights) if self.config.vgg_weights else None)
+
+    @cached_property
+    def latency(self) -> OpenedProfile | None:
+        """The device's latency profile; None if no budget is in ms.
+
+        Raises:
+            NoProfile: There is none, or one of another network or device.
+        """
+        config = self.config
+        if self._find_profile is None or not wants_latency(config) or config.latency_sha256:
+            return open_latency(config)
+        return opened(self._find_profile(config), config.model, dict(config.model_args), config.example_shape())
+
+    @cached_property
+    def bits_offered(self) -> tuple[int, ...]:
+        """Bits that trials may have, as far as the configuration and the latency profile say."""
+        return self.config.bits_offered() if self.latency is None else self.latency.bits(self.config)
+
+    def _traced(
+        self,
+        make: Callable[[StudyConfig], nn.Module],
+        example: tuple[Tensor, ...],
+        left_out: Mapping[str, UnprunedReason | str] | None = None,
+    ) -> ChannelGroups:
+        """Return the groups of a network that is made on the meta device, which computes nothing."""
+        with torch.device("meta"):
+            model = make(self.config)
+        return find_groups(model, example, dict(left_out or {}))
+
+
+def groups_of(config: StudyConfig) -> ChannelGroups:
+    """Return the groups of what a configuration prunes, less what patterns leave whole."""
+    return StudyParts(config).groups
