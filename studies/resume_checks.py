@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,27 +21,15 @@ from ..search.preparations.opened_study import OpenedStudy
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
 from .database.store import Store
+from .results.accepted_changes import ACCEPTED, Change
 from .results.outcome import TEACHER
 
 MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
-ACCEPTED = "ganprune.accepted_changes"  # [{"trials": so many there were, "changes": {name: [old, new]}}, ...]
 MISSING = "missing"
 
 
 class StudyChanged(UserError):
     """The study would go on with something else than it was made with."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One thing that is not as it was: its name, what was recorded and what was found, as short texts."""
-
-    name: str
-    recorded: str
-    found: str
-
-    def __str__(self) -> str:
-        return f"{self.name} (recorded {self.recorded[:24]}, found {self.found[:24]})"
 
 
 def made_with(study: OpenedStudy) -> dict[str, str]:
@@ -142,11 +129,3 @@ def _take_teacher(folder: StudyFolder) -> None:
         return
     files = {name: file_sha256(folder.teacher / name) for name in record["files"]}
     write_json(path, {key: value for key, value in (record | {"files": files}).items() if key != "measurements"})
-
-
-def accepted_changes(attributes: Mapping[str, Any]) -> list[str]:
-    """What was overruled in a study, one line each time."""
-    return [
-        f"from trial {entry['trials']} on: {', '.join(str(Change(n, *pair)) for n, pair in entry['changes'].items())}"
-        for entry in attributes.get(ACCEPTED) or []
-    ]

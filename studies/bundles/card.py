@@ -169,13 +169,3 @@ class Card:
             return float("inf")
         compared = [r.difference for r in self.formats.values() if r.allowed is not None and r.difference is not None]
         return max([self.parity.reload, *compared])
-
-
-def with_interval(m: Measurement | None, digits: int = 4) -> str:
-    """Return a measurement for people: its value and interval, or why there is none."""
-    if m is None:
-        return ""
-    if m.reason is not None:
-        return m.reason
-    shown = f"{m.value:.{digits}g}"
-    return shown if m.low is None or m.high is None else f"{shown} [{m.low:.{digits}g}, {m.high:.{digits}g}]"

@@ -12,7 +12,8 @@ from ...evaluators.cost.catalog import RUNTIMES
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.networks.specs import InputSpec
 from ...spaces.budget import describe
-from .card import Card, with_interval
+from ..results.measurement_text import with_interval
+from .card import Card
 
 TEMPLATE = "card.md.jinja"
 

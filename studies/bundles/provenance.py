@@ -13,8 +13,8 @@ from ...gan_models.files.packages import Package
 from ...gan_models.files.seeds import derived_seed
 from ...gan_models.quantization.settings import FULL_BITS, Quantisation
 from ...search.records.ledger import TrialRecord
+from ..results.accepted_changes import accepted_changes
 from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
-from ..resume_checks import accepted_changes
 from .architecture import SOURCE
 from .bundle import WEIGHTS
 

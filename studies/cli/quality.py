@@ -56,8 +56,8 @@ def fid(
     as_json: opt.Json = False,
 ) -> None:
     """How far images are from real ones: distance, interval, n, protocol, and what stands beside it."""
-    from ..bundles.card import with_interval
     from ..comparison.fid import measure_fid
+    from ..results.measurement_text import with_interval
 
     options = _options(
         metric, inception_weights, data, protocol, direction, network, n_eval, workers, device, storage,

@@ -13,9 +13,9 @@ from ...gan_models.costs.catalog import COSTS, cost_of
 from ...gan_models.files.atomic_files import write_file
 from ...search.artifacts.study_folder import StudyFolder
 from ...spaces.budget import describe
-from ..bundles.card import with_interval
 from ..bundles.trial_weights import ArtifactError
 from ..database.reader import StudyRecord
+from ..results.measurement_text import with_interval
 from ..results.outcome import TEACHER, VERSION, Outcome, measurements_of, outcome_of
 from ..results.plots import plot_front
 from ..results.tables import Row, cells, front_rows, headings, remarks, teacher_row, trial_rows

@@ -18,7 +18,7 @@ from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.early_stopping import agreements
 from ...spaces.budget import describe
-from ..bundles.card import with_interval
+from .measurement_text import with_interval
 from .outcome import TEACHER, Outcome, measurements_of, named, quality_of
 
 DENSE_TEACHER = "dense teacher"

@@ -10,7 +10,8 @@ from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.comparison.fid import QualityOptions, measure_fid
 from ganprune.studies.database.reader import read_study
 from ganprune.studies.database.store import Store
-from ganprune.studies.resume_checks import ACCEPTED, MADE_WITH, StudyChanged
+from ganprune.studies.results.accepted_changes import ACCEPTED, accepted_changes
+from ganprune.studies.resume_checks import MADE_WITH, StudyChanged
 from PIL import Image
 
 LOCAL = RunOptions(executor="local")
@@ -132,7 +133,7 @@ def test_accepting_goes_on_and_is_recorded(place):
     assert list(entry["changes"]) == ["data"]
     assert study.record.attributes[MADE_WITH]["data"] == entry["changes"]["data"][1]
     resume(3)  # it is not refused a second time
-    (line,) = changes.accepted_changes(study.record.attributes)
+    (line,) = accepted_changes(study.record.attributes)
     assert line.startswith("from trial 1 on: data (recorded ")
 
 
