@@ -245,7 +245,12 @@ def measurements_of(trial: TrialRecord) -> tuple[Measurement, ...]:
 def quality_of(trial: TrialRecord) -> Measurement | None:
     """The measurement that is the trial's quality, with its interval; None where it was only seen at a rung."""
     first = next(iter(measurements_of(trial)), None)
-    return first if first is not None and first.name.startswith(("fid[", "fd[")) else None
+    return first if first is not None and is_quality(first) else None
+
+
+def is_quality(measurement: Measurement) -> bool:
+    """Return whether a measurement is a Fréchet distance, as a trial's quality is."""
+    return measurement.name.startswith(("fid[", "fd["))
 
 
 def named(measurements: Sequence[Measurement], name: str) -> Measurement | None:

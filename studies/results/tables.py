@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +13,20 @@ from rich.table import Table
 from rich.text import Text
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import cost_of
+from ...gan_models.costs.catalog import COSTS, cost_of
 from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.early_stopping import agreements
 from ...spaces.budget import describe
 from .measurement_text import with_interval
-from .outcome import TEACHER, Outcome, measurements_of, named, quality_of
+from .outcome import TEACHER, Outcome, is_quality, measurements_of, named, quality_of
 
 DENSE_TEACHER = "dense teacher"
 ALWAYS = ("trial", "method")
 TIMES = ("ms (predicted)", "ms (measured)")
+# Distances between features that stand beside the quality: in files and reports, and no columns of a screen.
+_DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,6 @@ class Row:
         metric: The name of the quality, as it was measured.
         quality: Lower is better; at a trial's last rung where it did not end.
         low, high: 90 % interval of the quality.
-        l1: Mean absolute difference to the target (paired data).
         params: Parameters.
         bits: Of weights and activations: 8, or 32 for float32.
         predicted_ms: Latency by the device's profile, where a budget is in ms.
@@ -52,6 +54,7 @@ class Row:
         chosen_by: `ladder:<i>` or a sampler.
         reason: Why it ended early, failed or may not stand on the front; by how much it is over a budget in ms
             when it is measured.
+        metrics: What else was measured of its images, by name and in the record's order; no costs.
     """
 
     trial: int | None
@@ -66,7 +69,6 @@ class Row:
     quality: float | None
     low: float | None
     high: float | None
-    l1: float | None
     params: float | None
     bits: int
     predicted_ms: float | None
@@ -75,10 +77,22 @@ class Row:
     seconds: float | None
     chosen_by: str
     reason: str
+    metrics: Mapping[str, Measurement]
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return dataclasses.asdict(self)
+    def to_json(self, names: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the row as JSON, flat.
+
+        Args:
+            names: Metrics that get a key each, in this order, after the fields and `l1`, which every row has.
+        """
+        keys = dict.fromkeys([*_FIXED, *names])
+        fields = {name: getattr(self, name) for name in _FIXED if name != "l1"}
+        return {name: fields[name] if name in fields else _value(self.metrics.get(name)) for name in keys}
+
+
+# Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
+_FIXED = [f.name for f in dataclasses.fields(Row) if f.name != "metrics"]
+_FIXED.insert(_FIXED.index("params"), "l1")
 
 
 def front_rows(outcome: Outcome) -> tuple[Row, ...]:
@@ -112,7 +126,6 @@ def teacher_row(outcome: Outcome) -> Row:
         quality=_value(quality),
         low=quality.low if quality else None,
         high=quality.high if quality else None,
-        l1=_value(named(outcome.teacher, "l1")),
         params=outcome.dense.get("params"),
         bits=FULL_BITS,
         predicted_ms=outcome.dense.get(LATENCY),
@@ -121,6 +134,7 @@ def teacher_row(outcome: Outcome) -> Row:
         seconds=seconds,
         chosen_by="",
         reason="",
+        metrics=_metrics(outcome.teacher),
     )
 
 
@@ -140,7 +154,6 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         quality=trial.quality,
         low=quality.low if quality else None,
         high=quality.high if quality else None,
-        l1=_value(named(measured, "l1")),
         params=_value(named(measured, "params")),
         bits=bits_of(trial),
         predicted_ms=_value(named(measured, LATENCY)),
@@ -149,6 +162,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         seconds=sum(spent.values()) if spent else None,
         chosen_by=trial.new.origin,
         reason=_reason(outcome, trial),
+        metrics=_metrics(measured),
     )
 
 
@@ -174,71 +188,127 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     return "; ".join(parts)
 
 
+def _metrics(measured: Sequence[Measurement]) -> dict[str, Measurement]:
+    """Return what was measured of the images besides the quality, by name: costs have columns of their own."""
+    units = {row.unit for row in COSTS.values()}
+    found = {m.name: m for m in measured if m.unit not in units}
+    first = next(iter(found), "")
+    return {name: m for name, m in found.items() if name != first or not is_quality(m)}
+
+
+def metric_names(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return the names of all metrics that some row has, in the order in which the records have them."""
+    return tuple(dict.fromkeys(name for row in rows for name in row.metrics))
+
+
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Rows as a data frame, one column a field; the teacher's trial number is missing."""
-    table = pd.DataFrame([row.to_json() for row in rows], columns=[f.name for f in dataclasses.fields(Row)])
+    """Return rows as a data frame, one column per field and metric; the teacher's trial number is missing."""
+    names = metric_names(rows)
+    keys = [*_FIXED, *(name for name in names if name not in _FIXED)]
+    table = pd.DataFrame([row.to_json(names) for row in rows], columns=keys)
     return table.astype({"trial": "Int64"})
 
 
 def csv_text(rows: Sequence[Row]) -> str:
-    """Rows as CSV with a header; numbers in full, units in their own column."""
+    """Return rows as CSV with a header; numbers in full, units in their own column."""
     return frame(rows).to_csv(index=False, lineterminator="\n")
 
 
 def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Rows as plain JSON."""
-    return [row.to_json() for row in rows]
+    """Return rows as plain JSON, all with the same keys."""
+    names = metric_names(rows)
+    return [row.to_json(names) for row in rows]
 
 
-def cells(row: Row, metric: str) -> tuple[str, ...]:
-    """A row for people: number, method, cost, share, quality, L1, parameters, bits below 32, latency predicted and
-    measured, target, seconds, state.
+@dataclass(frozen=True)
+class Column:
+    """A column for people.
+
+    Attributes:
+        head: Its heading, with the unit unless each cell says its own.
+        cell: A row's text in it; empty if the row has none.
+        words: It holds words, not numbers.
+        spare: It may be left out if room is short.
+    """
+
+    head: str
+    cell: Callable[[Row], str]
+    words: bool = False
+    spare: bool = False
+
+
+def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple[Column, ...]:
+    """Return the columns that some row fills; trial and method always stand.
 
     Args:
-        row: The row.
-        metric: What the table's heading calls the quality; a row measured otherwise says so itself.
+        rows: The rows.
+        outcome: Their study, whose quality gives its column the name; a row measured otherwise says so itself.
+        every: Whether to show the distances between features that stand beside the quality, too, as last columns.
     """
-    quality = ""
-    if row.quality is not None:
-        other = "" if row.metric == metric else f" {row.metric}"
-        quality = with_interval(Measurement(row.metric, row.quality, "1", row.low, row.high)) + other
-    state = f"{row.state}: {row.reason}" if row.reason else row.state
-    return (
-        "" if row.trial is None else f"{row.trial}{'*' if row.front else ''}",
-        row.method,
-        "" if row.cost is None else describe(row.cost, row.cost_name),
-        "" if row.share is None else f"{100 * row.share:.1f} %",
-        quality,
-        "" if row.l1 is None else f"{row.l1:.4f}",
-        "" if row.params is None else describe(row.params, "params").removesuffix(f" {cost_of('params').unit}"),
-        str(row.bits) if row.bits != FULL_BITS else "",
-        "" if row.predicted_ms is None else f"{row.predicted_ms:.4g}",
-        "" if row.measured_ms is None else f"{row.measured_ms:.4g}",
-        "" if row.target is None else describe(row.target, row.cost_name),
-        "" if row.seconds is None else f"{row.seconds:.1f}",
-        state,
-    )
+
+    def number(read: Callable[[Row], float | None], form: str) -> Callable[[Row], str]:
+        def cell(row: Row) -> str:
+            value = read(row)
+            return "" if value is None else format(value, form)
+
+        return cell
+
+    def costs(read: Callable[[Row], float | None]) -> Callable[[Row], str]:
+        def cell(row: Row) -> str:
+            value = read(row)
+            return "" if value is None else describe(value, row.cost_name)
+
+        return cell
+
+    def metric(name: str) -> Callable[[Row], str]:
+        return number(lambda row: _value(row.metrics.get(name)), "#.4g")
+
+    names = metric_names(rows)
+    details = [name for name in names if _DETAILS.match(name)]
+    units = {name: m.unit for row in reversed(rows) for name, m in row.metrics.items()}
+    params = f" {cost_of('params').unit}"
+    named_columns = [
+        Column("trial", lambda row: "" if row.trial is None else f"{row.trial}{'*' if row.front else ''}"),
+        Column("method", lambda row: row.method, words=True),
+        Column(outcome.cost, costs(lambda row: row.cost), spare=True),
+        Column("of dense", lambda row: "" if row.share is None else f"{100 * row.share:.1f} %"),
+        Column(f"{outcome.metric} [90 %]", lambda row: _quality_cell(row, outcome.metric)),
+        *(Column(_with_unit(name, units[name]), metric(name)) for name in names if name not in details),
+        Column(
+            "params",
+            lambda row: "" if row.params is None else describe(row.params, "params").removesuffix(params),
+            spare=True,
+        ),
+        Column("bits", lambda row: str(row.bits) if row.bits != FULL_BITS else ""),
+        Column(TIMES[0], number(lambda row: row.predicted_ms, ".4g")),
+        Column(TIMES[1], number(lambda row: row.measured_ms, ".4g")),
+        Column("target", costs(lambda row: row.target), spare=True),
+        Column("seconds", number(lambda row: row.seconds, ".1f")),
+        Column("state", lambda row: f"{row.state}: {row.reason}" if row.reason else row.state, words=True),
+        *(Column(_with_unit(name, units[name]), metric(name)) for name in details if every),
+    ]
+    return tuple(c for c in named_columns if c.head in ALWAYS or any(c.cell(row) for row in rows))
 
 
-def headings(outcome: Outcome) -> tuple[str, ...]:
-    """Headings of `cells`."""
-    quality = f"{outcome.metric} [90 %]"
-    end = ("target", "seconds", "state")
-    return ("trial", "method", outcome.cost, "of dense", quality, "l1", "params", "bits", *TIMES, *end)
+def _with_unit(name: str, unit: str) -> str:
+    return name if unit == "1" else f"{name} ({unit})"
+
+
+def _quality_cell(row: Row, metric: str) -> str:
+    if row.quality is None:
+        return ""
+    other = "" if row.metric == metric else f" {row.metric}"
+    return with_interval(Measurement(row.metric, row.quality, "1", row.low, row.high)) + other
 
 
 def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "") -> Table:
-    """Rows as a table for the screen; the front's trials are marked with a star."""
+    """Return rows as a table for the screen; the front's trials are marked with a star."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-    lines = [cells(row, outcome.metric) for row in rows]
-    heads = headings(outcome)
-    # What no row has is left out: a column of blanks costs room on a screen.
-    shown = [i for i, head in enumerate(heads) if head in ALWAYS or any(line[i] for line in lines)]
-    for i in shown:
-        left = heads[i] in ("method", "state")
-        table.add_column(Text(heads[i]), justify="left" if left else "right", overflow="fold")
-    for line in lines:
-        table.add_row(*(Text(line[i]) for i in shown))
+    shown = columns(rows, outcome)
+    for column in shown:
+        table.add_column(Text(column.head), justify="left" if column.words else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(column.cell(row)) for column in shown))
     return table
 
 

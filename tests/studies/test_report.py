@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.studies.database.reader import StudyRecord
-from ganprune.studies.report.html import _facts, report_html, write_report
+from ganprune.studies.report.html import facts_of, report_html, write_report
 from ganprune.studies.report.image_grid import Column, draw_grid, picture_grid
 from ganprune.studies.results.outcome import Outcome, outcome_of
 from ganprune.studies.results.plots import plot_front, write_plot
 from ganprune.studies.results.tables import (
+    columns,
     csv_text,
     frame,
     front_rows,
@@ -106,7 +107,8 @@ def test_rows_say_everything(tmp_path):
     assert (teacher.method, teacher.cost, teacher.share, teacher.quality) == ("dense teacher", 1000.0, 1.0, 2.0)
     assert (cheap.cost, cheap.unit, cheap.cost_name, cheap.share) == (200, "MACs", "macs", 0.2)
     assert (cheap.metric, cheap.quality, cheap.low, cheap.high) == ("fd[shapes,n=9]", 20.0, 19.0, 21.0)
-    assert (cheap.l1, cheap.params, cheap.seconds, cheap.chosen_by, cheap.front) == (0.25, 7.0, 3.0, "ladder:1", True)
+    assert (cheap.params, cheap.seconds, cheap.chosen_by, cheap.front) == (7.0, 3.0, "ladder:1", True)
+    assert {name: m.value for name, m in cheap.metrics.items()} == {"l1": 0.25}
     assert over.reason == "over the budget by 125 %"
     assert not over.front
     assert (fail.state, fail.cost, fail.quality) == ("FAIL", None, None)
@@ -169,6 +171,65 @@ def test_csv_and_json_come_back():
     assert len(frame(rows)) == 5
 
 
+def with_metrics(study_trial, **values):
+    """A trial with further measurements: name -> (value, unit)."""
+    more = [{"name": name, "value": value, "unit": unit} for name, (value, unit) in values.items()]
+    attributes = study_trial.attributes
+    return replace(study_trial, attributes=attributes | {"measurements": [*attributes["measurements"], *more]})
+
+
+def test_columns_are_what_the_records_have():
+    """Every metric of any record is a column, in the records' order, with its unit; a trial without it is blank."""
+    other = with_metrics(LADDER[1], **{"psnr": (21.5, "dB"), "edge_error": (0.125, "1"), "kd[shapes,n=9]": (0.5, "1")})
+    outcome = by_hand(LADDER[0], other)
+    rows = trial_rows(outcome)
+    keys = list(rows_json(rows)[0])
+    assert keys[-3:] == ["psnr", "edge_error", "kd[shapes,n=9]"]
+    assert keys.count("l1") == 1
+    assert [row["edge_error"] for row in rows_json(rows)] == [None, 0.125, None]
+    assert list(pd.read_csv(io.StringIO(csv_text(rows)))["psnr"].dropna()) == [21.5]
+    heads = [column.head for column in columns(rows, outcome)]
+    assert heads[4:8] == ["fd[shapes,n=9] [90 %]", "l1 (of [-1, 1])", "psnr (dB)", "edge_error"]
+    assert "kd[shapes,n=9]" not in heads  # on a screen the distances beside the quality are left out
+    page = report_html(outcome.study, Path("/nowhere"), pictures=False)
+    assert page.count('<th class="number">kd[shapes,n=9]</th>') == 1
+    assert "0.1250" in page
+
+
+def test_keys_of_earlier_versions_stay():
+    """The keys that JSON and CSV always had come first, in their order, `l1` among them though nothing has it."""
+    bare = replace(LADDER[0], attributes={"measurements": LADDER[0].attributes["measurements"][:1]})
+    first = [
+        "trial",
+        "method",
+        "state",
+        "front",
+        "cost_name",
+        "cost",
+        "unit",
+        "share",
+        "metric",
+        "quality",
+        "low",
+        "high",
+        "l1",
+        "params",
+        "bits",
+        "predicted_ms",
+        "measured_ms",
+        "target",
+        "seconds",
+        "chosen_by",
+        "reason",
+    ]
+    for trials in ((bare,), LADDER, (with_metrics(LADDER[0], psnr=(20.0, "dB")),)):
+        rows = trial_rows(by_hand(*trials))
+        assert list(rows_json(rows)[0])[: len(first)] == first
+        assert csv_text(rows).partition("\n")[0].split(",")[: len(first)] == first
+    assert rows_json(trial_rows(by_hand(bare)))[1]["l1"] is None
+    assert list(frame(())) == first
+
+
 def test_screen_marks_front_and_keeps_brackets():
     """The table on screen stars the front and prints reasons in brackets as they are."""
     bad = replace(FAILED, stopped="shape [3, 4] is wrong")
@@ -202,7 +263,8 @@ def test_a_ladder_without_uniform_plans_is_not_called_so():
     """In a study of other methods the first trials are what the search is compared with, in line and report."""
     first = [trial(n, 400 - 200 * n, 10.0 + 10 * n, "mggc", origin=f"ladder:{n}") for n in (0, 1)]
     study = record(*first, trial(2, 250, 12.0, "slimming"))
-    for text in (hypervolume_line(outcome_of(study)), _facts(outcome_of(study))):
+    facts = " ".join(fact.name for fact in facts_of(outcome_of(study)))
+    for text in (hypervolume_line(outcome_of(study)), facts):
         assert "first trials" in text
         assert "uniform" not in text
     assert "uniform ladder alone" in hypervolume_line(by_hand(*LADDER))
