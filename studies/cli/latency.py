@@ -87,7 +87,7 @@ def profile_device(
     progress = Progress(console)
     with exclusive():
         profile = profile_network(
-            model, read_arguments(model_args), shape, what, timer, known, thoroughness, progress.step,
+            model, read_arguments(model_args or ""), shape, what, timer, known, thoroughness, progress.step,
             lambda layer: store.put_layer(what, layer), int8,
         )  # fmt: skip
     profile = replace(profile, quiet=not allow_busy)

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
 from . import options as opt
@@ -96,7 +97,7 @@ def inspect(
 
     shape = opt.read_shape(model, image_size, input_shape)
     with torch.device("meta"):
-        network = build(model, read_arguments(model_args))
+        network = build(model, read_arguments(model_args or ""))
     check_output(model, network, shape)
     groups = find_groups(network, example_input(shape))
     found = inspection(network, groups, model, shape, channel_multiple)
@@ -207,16 +208,35 @@ def _told_once() -> Iterator[None]:
 
 
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
+    """Return a call's exit code, after one line about its error: 2 the user's input, 1 anything else.
+
+    An error that names neither the user's input nor the surroundings is a fault of ganprune, and is told as one.
+    """
     try:
         with _told_once(), terminated_like_ctrl_c():
             call()
     except KeyboardInterrupt:
         print("interrupted; `ganprune resume` goes on", file=sys.stderr)
         return 130
-    except (ValueError, KeyError, RuntimeError, OSError) as error:
+    except Exception as error:
         if debug:
             raise
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError | KeyError) else 1
+        text = " ".join(str(error).split())
+        if not isinstance(error, UserError | WorkFailed) and not _of_surroundings(error):
+            text = (
+                f"this is a fault of ganprune, not of your input: {type(error).__name__}: {text}. "
+                "Run the command again with --debug and report the traceback"
+            )
+        print(f"error: {text}", file=sys.stderr)
+        return 2 if isinstance(error, UserError) else 1
     return 0
+
+
+def _of_surroundings(error: Exception) -> bool:
+    """Return if an error of another library says that files, memory, the network or the database failed.
+
+    By name, so that no library is imported for an error that it did not raise.
+    """
+    known = {"sqlalchemy.exc.DBAPIError", "optuna.exceptions.StorageInternalError", "torch.OutOfMemoryError"}
+    classes = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
+    return isinstance(error, OSError | MemoryError) or bool(classes & known)

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.search.trial import trial as training
+from ganprune.studies.cli import main
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 
 from ..command_line import call, refused
 
@@ -242,6 +245,45 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     code = "import sys; sys.argv = ['ganprune', '--help']\nfrom ganprune.studies.cli import main\ntry:\n main.main()\nfinally:\n print(sorted(m for m in ('torch', 'ray', 'optuna', 'pandas') if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
+
+
+FAULTS = {
+    "a missing key": (
+        KeyError("widths"),
+        1,
+        "error: this is a fault of ganprune, not of your input: KeyError: 'widths'",
+    ),
+    "a wrong value": (
+        ValueError("not a plan"),
+        1,
+        "error: this is a fault of ganprune, not of your input: ValueError: not",
+    ),
+    "a division by zero": (ZeroDivisionError("by zero"), 1, "error: this is a fault of ganprune"),
+    "the user's input": (UserError("no such study"), 2, "error: no such study"),
+    "work that failed": (WorkFailed("the database is away"), 1, "error: the database is away"),
+    "a full disk": (OSError(28, "No space left on device"), 1, "error: [Errno 28] No space left on device"),
+    "a database": (OperationalError("SELECT", {}, Exception("is locked")), 1, "error: (builtins.Exception) is locked"),
+    "no memory": (MemoryError("cannot allocate"), 1, "error: cannot allocate"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_a_fault_of_ours_is_no_wrong_input(case, place, monkeypatch, capsys):
+    """Only UserError exits with 2; what neither user nor surroundings did is told as ours, with --debug as the cure."""
+    error, code, line = FAULTS[case]
+
+    def fails(*_args, **_named):
+        raise error
+
+    monkeypatch.setattr("ganprune.studies.database.reader.list_studies", fails)
+    assert call(monkeypatch, "studies") == code
+    said = capsys.readouterr().err
+    assert said.startswith(line)
+    assert said.count("\n") == 1
+    assert ("--debug" in said) == ("fault of ganprune" in said)
+    monkeypatch.setattr(sys, "argv", ["ganprune", "studies", "--debug"])
+    with pytest.raises(type(error)):
+        main.main()
 
 
 SHAPES = [*TINY, "--data", "builtin:shapes", "--n-train", 8, "--n-test", 8, "--budget", "60%", "--methods", "uniform"]
