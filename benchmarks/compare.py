@@ -29,12 +29,14 @@ import torch
 from filelock import FileLock
 from ganprune.gan_models.files.seeds import mixed
 from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.setup.resolve import resolve
 from ganprune.search.trial import trial as trials
+from ganprune.spaces.methods import settings_of
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.cli.demo import OPTIONS
 
@@ -133,18 +135,20 @@ def run(case: Case, out: Path) -> dict[str, Any]:
     request = TrialRequest(
         number=0,
         attempt=1,
-        method=variant.method,
-        settings=variant.settings,
-        target=target,
-        cost="macs",
-        widths=WidthSpace(form).uniform(target) if given else None,
+        proposal=Proposal(
+            variant.method,
+            settings_of(variant.method, variant.settings),
+            target,
+            "macs",
+            WidthSpace(form).uniform(target) if given else None,
+            variant.bits,
+        ),
         seed=seed,
         workspace=str(
             out / "trials" / f"{case.task}-{re.sub('[^a-z0-9]+', '-', case.variant)}-{case.target}-{case.seed}"
         ),
         study=bench.resolved,
         teacher=bench.artifact,
-        bits=variant.bits,
     )
     line: dict[str, Any] = {"task": case.task, "variant": case.variant, "target": case.target, "seed": case.seed}
     try:
@@ -152,9 +156,9 @@ def run(case: Case, out: Path) -> dict[str, Any]:
     except (RuntimeError, ValueError) as error:
         traceback.print_exc()
         return line | {"failed": str(error)[:300]}
-    record = result.record["method"]
+    record = result.method_record
     before = record.get("cost_before_landing", {})
-    names = [m["name"] for m in result.measurements]
+    names = [m.name for m in result.measurements]
     return line | {
         "macs": result.cost,
         "cost_over_target": result.cost / target,
@@ -162,8 +166,8 @@ def run(case: Case, out: Path) -> dict[str, Any]:
         "quality": result.quality,
         "metric": names[0] if names else "",
         "teacher": bench.artifact["measurements"][0]["value"],
-        "prune_steps": result.record["steps"]["prune"],
-        "finetune_steps": result.record["steps"]["finetune"],
+        "prune_steps": result.steps.prune if result.steps else 0,
+        "finetune_steps": result.steps.finetune if result.steps else 0,
         "prune_seconds": round(result.seconds.get("prune", 0.0), 1),
         "finetune_seconds": round(result.seconds.get("finetune", 0.0), 1),
         "widths": " ".join(str(w) for w in result.widths.values()),

@@ -29,12 +29,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
 from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.execution.ray_executor import RayExecutor
 from ganprune.search.records.events import TrialFinished
-from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
+from ganprune.search.records.messages import TrialOutcome, TrialReport, TrialRequest
 from ganprune.search.simulation.response_surface import Surface
 from ganprune.search.strategy.chooser import Choice
 from ganprune.search.strategy.early_stopping import StoppingRule
@@ -82,7 +83,7 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
             )
             moments.append(time.perf_counter())
             if goes_on:
-                engine.finished(request.number, TrialResult("COMPLETE", curve[4], cost, rungs=curve, widths=widths))
+                engine.finished(request.number, TrialOutcome("COMPLETE", curve[4], cost, rungs=curve, widths=widths))
             else:
                 engine.stopped(request.number)
             moments.append(time.perf_counter())
@@ -99,10 +100,10 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
 
 def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[dict[str, int], float, dict]:
     """What a simulated trial says: widths, cost, quality by rung."""
-    form, widths = space.form, request.widths
+    form, proposal, widths = space.form, request.proposal, request.proposal.widths
     if widths is None:
-        ratios = surface.learned(request.method, request.settings, request.seed)
-        widths = space.decode(dict(zip(form.names, ratios, strict=True)), request.target)
+        ratios = surface.learned(proposal.method, to_json(proposal.settings), request.seed)
+        widths = space.decode(dict(zip(form.names, ratios, strict=True)), proposal.target)
     plan_G = form.widths(widths)
     curve = {step: surface.quality(plan_G, step / 4, request.seed) for step in (1, 2, 4)}
     return dict(widths), float(form.predict(plan_G)), curve
@@ -132,9 +133,10 @@ def row(groups: int, url: str, study: str, spent: list[tuple[float, float, float
     )
 
 
-def nothing(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+def nothing(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
     """A trial that costs nothing: what is left is what trials cost beside their training."""
-    return TrialResult("COMPLETE", request.target**-0.5, request.target, widths=request.widths)
+    proposal = request.proposal
+    return TrialOutcome("COMPLETE", proposal.target**-0.5, proposal.target, widths=proposal.widths or {})
 
 
 def ray_share(n: int, folder: Path) -> None:

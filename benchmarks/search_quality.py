@@ -24,15 +24,17 @@ from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
 from ganprune.search.preparations.teacher import make_teacher
-from ganprune.search.records.messages import TrialRequest
+from ganprune.search.records.messages import CostCheck, TrialRequest
 from ganprune.search.setup.resolve import resolve
 from ganprune.search.strategy.pareto import hypervolume
 from ganprune.search.trial import trial as trials
 from ganprune.search.trial.cut_check import CutCheck
+from ganprune.spaces.methods import settings_of
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.cli.demo import OPTIONS
@@ -60,8 +62,9 @@ def finetuned(
     source = build(bench.config.model, bench.config.model_args) if scratch else bench.generators[bench.names[0]]
     model = cut(source, bench.groups, plan).requires_grad_(True)
     cost = float(bench.groups.form.predict(bench.groups.form.widths(plan.widths)))
-    request = TrialRequest(seed, 1, "uniform", {}, cost, "macs", None, seed, str(folder), bench.resolved, teacher)
-    checked = CutCheck({"macs": cost}, (), {})
+    proposal = Proposal("uniform", settings_of("uniform", {}), cost, "macs")
+    request = TrialRequest(seed, 1, proposal, seed, str(folder), bench.resolved, teacher)
+    checked = CutCheck({"macs": cost}, (), CostCheck())
     run = trials._Trial(bench, request, Pruned(model, plan), checked, trials._Clock(), lambda report: True)
     return float(run.finetune().quality or float("nan"))
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import os
 
+from ganprune.search.records.messages import TrialOutcome
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import csv
@@ -29,6 +31,7 @@ from statistics import mean, stdev
 import numpy as np
 import torch
 from ganprune.gan_models.costs.cost_form import CostForm
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build, example_input
@@ -78,12 +81,14 @@ def study(case: Case) -> Case:
         new = chooser.next(records, number)
         spent += time.perf_counter() - begun
         seed = derived_seed(case.instance, number, "trial")
-        widths = new.request["widths"] or space.decode(
-            dict(zip(form.names, surface.learned(new.method, new.request["settings"], seed), strict=True)), new.target
+        widths = new.proposal.widths or space.decode(
+            dict(zip(form.names, surface.learned(new.method, to_json(new.proposal.settings), seed), strict=True)),
+            new.target,
         )
         plan_G = form.widths(widths)
         cost, quality = float(form.predict(plan_G)), surface.quality(plan_G, noise=seed)
-        records.append(TrialRecord(number, "COMPLETE", new, quality=quality, cost=cost, attributes={"plan": widths}))
+        outcome = TrialOutcome("COMPLETE", quality, cost, widths=widths)
+        records.append(TrialRecord(number, "COMPLETE", new, quality=quality, cost=cost, outcome=outcome))
         true.append((surface.quality(plan_G), cost))
     smallest_G = form.widths(space.uniform(proposals.lowest))
     corner = (1.1 * surface.quality(smallest_G), 1.1 * proposals.budget)

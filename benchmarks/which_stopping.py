@@ -20,8 +20,10 @@ from itertools import product
 from statistics import mean, stdev
 
 import numpy as np
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.search.records.ledger import TrialRecord
+from ganprune.search.records.messages import TrialReport
 from ganprune.search.simulation.response_surface import Surface
 from ganprune.search.strategy import pareto
 from ganprune.search.strategy.chooser import Choice, Chooser
@@ -70,14 +72,15 @@ def study(case: Case) -> Case:
             running.append((number, 0))
         number, done = running.pop(0)
         new, seed = records[number].new, derived_seed(case.instance, number, "trial")
-        widths = new.request["widths"] or space.decode(
-            dict(zip(form.names, surface.learned(new.method, new.request["settings"], seed), strict=True)), new.target
+        widths = new.proposal.widths or space.decode(
+            dict(zip(form.names, surface.learned(new.method, to_json(new.proposal.settings), seed), strict=True)),
+            new.target,
         )
         plan_G = form.widths(widths)
         cost, step = float(form.predict(plan_G)), {0: 1, 1: 2, 2: 4}[done]
         quality = surface.quality(plan_G, step / 4, seed)
         spent += (step - done) / 4
-        record = replace(records[number], cost=cost, attributes={"plan": widths})
+        record = replace(records[number], cost=cost, report=TrialReport(step, quality, cost, {}, widths))
         record = replace(record, rungs={**record.rungs, step: quality}, quality=quality)
         true[number] = (surface.quality(plan_G), cost)
         if step == 4:

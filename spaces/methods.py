@@ -1,14 +1,16 @@
-"""A method's sub-space: a target, the method's settings, and ratios where it takes widths from the space."""
+"""A method's sub-space: a target, the method's settings, and ratios if it takes widths from the space."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
+from ..gan_models.files.errors import UserError
 from ..gan_models.pruning.catalog import method_spec
+from ..gan_models.pruning.proposal import Proposal
 from ..gan_models.pruning.settings import Setting
 from .widths import RATIO_RANGE, WidthSpace
 
@@ -16,23 +18,24 @@ TARGET, BITS = "target", "bits"
 RATIO = "ratio:"
 
 
-@dataclass(frozen=True)
-class Point:
-    """A point of a sub-space, decoded.
+def settings_of(method: str, values: Mapping[str, Any]) -> Any:
+    """Return a method's settings as the method takes them; a setting that is left out is at its default.
 
-    Attributes:
-        target: The cost aimed at.
-        settings: The method's settings, those that are searched.
-        widths: Channels by group, None where the method learns them.
-        bits: Of weights and activations; 32 is float32.
-        params: The point as it will really be built, in the names of `distributions`.
+    Raises:
+        UserError: The method is unknown, or does not have such a setting.
     """
+    return method_spec(method).read_settings(values)
 
-    target: float
-    settings: Mapping[str, Any]
-    widths: Mapping[str, int] | None
-    bits: int
-    params: Mapping[str, Any]
+
+def stored_settings(method: str, values: Mapping[str, Any]) -> Any:
+    """Return settings that were stored, as the method takes them.
+
+    A study outlives its methods: values that this version's method does not take stay a mapping, for tables and cards.
+    """
+    try:
+        return settings_of(method, values)
+    except UserError:
+        return dict(values)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class MethodSpace:
         fixed_target: Whether every trial aims at `high` (`--mode target`).
         bits: What a plan may be stored in; a dimension where there are several, the first is the ladder's.
         per_channel: Whether 8-bit weights have a scale an output channel, which counts in bytes.
-        fixed: Settings that the study fixes: no dimensions.
+        fixed: Settings that the study fixes, by name: no dimensions.
     """
 
     method: str
@@ -56,7 +59,7 @@ class MethodSpace:
     fixed_target: bool = False
     bits: Sequence[int] = (32,)
     per_channel: bool = True
-    fixed: tuple[str, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def _searched(self) -> tuple[Setting, ...]:
@@ -93,15 +96,18 @@ class MethodSpace:
             point |= {RATIO + n: r for n, r in self.widths.encode(self.widths_at(bits).uniform(target)).items()}
         return point
 
-    def decode(self, params: Mapping[str, Any]) -> Point:
-        """The plan or target that a point means; at or under the target by construction.
+    def decode(self, params: Mapping[str, Any]) -> tuple[Proposal, dict[str, Any]]:
+        """Return what a point means, and the point as it will really be built, in the names of `distributions`.
+
+        A plan is at or under the target by construction.
 
         Raises:
             InfeasibleBudget: The target is below the smallest plan.
         """
         spec = method_spec(self.method)
         target = self.high if self.fixed_target else float(min(max(params[TARGET], self.low), self.high))
-        settings = {s.name: params[f"{self.method}.{s.name}"] for s in self._searched}
+        searched = {s.name: params[f"{self.method}.{s.name}"] for s in self._searched}
+        settings = settings_of(self.method, {**self.fixed, **searched})
         built = dict(params) if self.fixed_target else dict(params) | {TARGET: target}
         widths, bits = None, int(params[BITS]) if len(self.bits) > 1 else self.bits[0]
         space = self.widths_at(bits)
@@ -111,7 +117,7 @@ class MethodSpace:
             built |= {RATIO + name: ratio for name, ratio in space.encode(widths).items()}
         elif spec.widths == "given":
             widths = space.uniform(target)
-        return Point(target, settings, widths, bits, built)
+        return Proposal(self.method, settings, target, self.widths.cost, widths, bits), built
 
 
 def _distribution(setting: Setting) -> BaseDistribution:

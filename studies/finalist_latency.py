@@ -25,9 +25,10 @@ def measure_front(store: Store, study: ResolvedStudy, executor: Executor, comman
     front = outcome_of(StudyRecord(store.study, attributes, tuple(store.records()))).front
     done = {number for number, measured in known.items() if measured.get("reason") is None}
     artifacts = {
-        trial.number: trial.attributes["artifact"]
+        trial.number: artifact
         for trial in front
-        if str(trial.number) not in done and {"path", "plan"} <= set(trial.attributes.get("artifact") or {})
+        if str(trial.number) not in done
+        if (artifact := trial.ended().artifact) is not None and artifact.plan
     }
     if artifacts:
         request = FinalistsRequest(study, str(store.folder.path), artifacts, command)

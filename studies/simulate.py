@@ -104,5 +104,5 @@ def estimate(record: StudyRecord, options: RunOptions) -> Estimate:
     if not record.attributes.get(SIMULATED):
         raise UserError(f"study {record.name!r} is not simulated; its trials say how long they took")
     teacher = record.attributes[TEACHER]
-    spent = sum(sum(trial.attributes.get("seconds", {}).values()) for trial in record.trials)
+    spent = sum(sum(trial.outcome.seconds.values()) for trial in record.trials if trial.outcome is not None)
     return Estimate(teacher["seconds"] / 3600, spent / 3600, options.at_once(), StepTimes.from_json(teacher["times"]))

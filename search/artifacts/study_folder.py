@@ -9,7 +9,9 @@ from typing import Self
 
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
-from ..records.messages import TrialRequest, TrialResult
+from ...gan_models.files.plain_values import from_json
+from ..records.layout_0_1 import upgraded_outcome
+from ..records.messages import TrialOutcome, TrialRequest
 from ..study_name import check_study_name
 from .remote import RemoteFolder, cache_of, is_url
 
@@ -18,19 +20,19 @@ OWNER = "study.json"  # in a study's folder: which study's files they are
 CURVE = "curve.json"
 
 
-def write_result(request: TrialRequest, result: TrialResult) -> None:
+def write_result(request: TrialRequest, result: TrialOutcome) -> None:
     """Put a trial's result into its folder: from here on a crash cannot lose it."""
-    value = {"number": request.number, "attempt": request.attempt, "result": result.to_json()}
+    value = {"number": request.number, "attempt": request.attempt, "result": result}
     write_json(Path(request.workspace) / RESULT, value)
 
 
-def read_result(workspace: str | Path, number: int) -> TrialResult | None:
+def read_result(workspace: str | Path, number: int) -> TrialOutcome | None:
     """The result of trial `number` in its folder; None where there is none, or it is another trial's."""
     value = read_json(Path(workspace) / RESULT)
     if value is None or value.get("number") != number:
         return None
     try:
-        return TrialResult.from_json(value["result"])
+        return from_json(TrialOutcome, upgraded_outcome(value["result"]))
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -145,7 +147,7 @@ class StudyFolder:
             return self.behind().size("teacher") > 0 or self.behind().size("0") > 0
         return (self.path / "teacher").exists() or any(path.name.isdigit() for path in self.path.glob("*"))
 
-    def result(self, number: int) -> TrialResult | None:
+    def result(self, number: int) -> TrialOutcome | None:
         """What trial `number` left on disk, if it came so far."""
         if self.remote and (content := self.behind(str(number)).read(RESULT)) is not None:
             self.trial(number).mkdir(parents=True, exist_ok=True)

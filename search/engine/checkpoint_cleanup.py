@@ -37,8 +37,9 @@ def kept_folders(records: Sequence[TrialRecord]) -> set[int]:
     front = front_numbers(records)
     kept = front | {record.number for record in records if not record.finished}
     for number in front:
-        first = PurePosixPath(str((records[number].attributes.get("artifact") or {}).get("path", ""))).parts[:1]
-        kept |= {int(part) for part in first if part.isdigit()}
+        outcome = records[number].outcome
+        if outcome is not None and outcome.artifact is not None:
+            kept |= {int(part) for part in PurePosixPath(outcome.artifact.path).parts[:1] if part.isdigit()}
     return kept
 
 

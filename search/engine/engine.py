@@ -23,7 +23,7 @@ from ..records.events import (
     ignore,
 )
 from ..records.ledger import Ledger, TrialRecord
-from ..records.messages import TrialReport, TrialRequest, TrialResult, failure
+from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
 from ..resolved_study import ResolvedStudy
 from ..strategy.chooser import Chooser, Proposals
 from ..strategy.early_stopping import rivals_at
@@ -141,7 +141,7 @@ class Engine:
         self._tell(TrialReported(number, report.step, report.quality, report.cost, goes_on))
         return goes_on
 
-    def finished(self, number: int, result: TrialResult) -> None:
+    def finished(self, number: int, result: TrialOutcome) -> None:
         """Record a trial's result."""
         before = self._states()
         self.ledger.finish(number, result)
@@ -158,7 +158,7 @@ class Engine:
             return
         self.finished(
             number,
-            TrialResult(
+            TrialOutcome(
                 state="PRUNED",
                 quality=report.quality,
                 cost=report.cost,
@@ -226,7 +226,7 @@ class Engine:
         twins = [r for r in self.ledger.records() if same and r.number != number and r.new.identity == same]
         done = next((r for r in twins if r.scored), None)
         if done is not None:
-            self.finished(number, done.result())
+            self.finished(number, done.for_twin())
         elif any(r.state == "RUNNING" and r.number not in self._held for r in twins):
             self._held.add(number)
             return True
@@ -238,7 +238,7 @@ class Engine:
             if self.ledger.records()[number].new.identity == twin.new.identity:
                 self._held.discard(number)
                 if twin.scored:
-                    self.finished(number, twin.result())
+                    self.finished(number, twin.for_twin())
                 else:
                     self.lost(number, f"trial {twin.number}, the same network, has no result for it")
 
@@ -252,25 +252,20 @@ class Engine:
         if not self.settings.batch:
             return records
         start = self._batch_start(number)
-        blank = {"state": "RUNNING", "quality": None, "cost": None, "rungs": {}, "constraints": {}, "attributes": {}}
+        blank = {"state": "RUNNING", "quality": None, "cost": None, "rungs": {}, "constraints": {}}
+        blank |= {"report": None, "outcome": None}
         return records[:start] + [replace(record, **blank) for record in records[start:number]]
 
     def _request(self, record: TrialRecord) -> TrialRequest:
-        new = record.new
         self._asked[record.number] = record.attempt
         return TrialRequest(
             number=record.number,
             attempt=record.attempt + 1,
-            method=new.method,
-            settings=new.request["settings"],
-            target=new.target,
-            cost=new.request["cost"],
-            widths=new.request["widths"],
+            proposal=record.new.proposal,
             seed=derived_seed(self.settings.choice.seed, record.number, "trial"),
             workspace=self.folder.workspace(record.number),
             study=self._study,
             teacher=self._teacher,
-            bits=new.request.get("bits", 32),
         )
 
     def _hand_back(self) -> None:

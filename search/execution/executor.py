@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from ..records.messages import TrialReport, TrialRequest, TrialResult
+from ..records.messages import TrialOutcome, TrialReport, TrialRequest
 from .signals import Alarm, HandedBack
 from .worker import limit_threads, load_function, load_run, perform
 
@@ -41,7 +41,7 @@ class Trials(Protocol):
         """A rung was reached; False asks the trial to stop (it is PRUNED)."""
         ...
 
-    def finished(self, number: int, result: TrialResult) -> None:
+    def finished(self, number: int, result: TrialOutcome) -> None:
         """It ended by itself."""
         ...
 

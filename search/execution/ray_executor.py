@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.plain_values import from_json, to_json
 from ..records.messages import TrialReport, TrialRequest
 from .executor import Trials
 from .ray_cluster import QUIET, RayOptions, environment, gpus_per_trial, places, ray_cluster
@@ -26,10 +27,10 @@ def _train(config: dict[str, Any]) -> None:
     limit_threads(config["threads"])
     sys.path.extend(path for path in config["path"] if path not in sys.path)  # a user's own modules
     logging.getLogger("ray").setLevel(logging.ERROR)
-    request = TrialRequest.from_json(json.loads(config["request"]))
+    request = from_json(TrialRequest, json.loads(config["request"]))
 
     def report(told: TrialReport) -> bool:
-        tune.report({"report": json.dumps(told.to_json())})  # does not return when the engine says stop
+        tune.report({"report": json.dumps(to_json(told))})  # does not return when the engine says stop
         return True
 
     try:
@@ -37,7 +38,7 @@ def _train(config: dict[str, Any]) -> None:
     except OutOfDisk as error:
         tune.report({"halt": str(error), "done": True})
         return
-    tune.report({"result": json.dumps(result.to_json()), "done": True})
+    tune.report({"result": json.dumps(to_json(result)), "done": True})
 
 
 class RayExecutor:

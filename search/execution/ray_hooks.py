@@ -13,7 +13,8 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from ..records.messages import TrialReport, TrialRequest, TrialResult
+from ...gan_models.files.plain_values import from_json, to_json
+from ..records.messages import TrialOutcome, TrialReport, TrialRequest
 from .executor import Asked, Trials
 from .worker import OutOfDisk
 
@@ -51,7 +52,7 @@ class LedgerSearcher(Searcher):
         if not isinstance(asked, TrialRequest):
             return Searcher.FINISHED if asked is Asked.DONE else None
         self.numbers[trial_id] = asked.number
-        return {REQUEST: json.dumps(asked.to_json())}
+        return {REQUEST: json.dumps(to_json(asked))}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: the scheduler, which must decide, has told the engine."""
@@ -65,7 +66,7 @@ class LedgerSearcher(Searcher):
             self.halted = OutOfDisk(result[HALT])  # the trial stays RUNNING, and is handed back with the others
         elif RESULT in result:
             result_text = result[RESULT]
-            self.trials.finished(self._ended(trial_id), TrialResult.from_json(json.loads(result_text)))
+            self.trials.finished(self._ended(trial_id), from_json(TrialOutcome, json.loads(result_text)))
         else:
             self.trials.stopped(self._ended(trial_id))
 
@@ -106,7 +107,7 @@ class RungScheduler(FIFOScheduler):
         number = self.searcher.numbers.get(trial.trial_id)
         if number is None or REPORT not in result:
             return TrialScheduler.CONTINUE
-        report = TrialReport.from_json(json.loads(result[REPORT]))
+        report = from_json(TrialReport, json.loads(result[REPORT]))
         goes_on = self.searcher.trials.report(number, report)
         return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
 

@@ -5,24 +5,20 @@ import errno
 import importlib
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ...gan_models.files.errors import WorkFailed
 from ..artifacts.remote import at_hand
 from ..artifacts.study_folder import write_result
-from ..records.messages import TrialReport, TrialRequest, TrialResult, failure
+from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
-Run = Callable[[TrialRequest, Callable[[TrialReport], bool]], TrialResult]
+Run = Callable[[TrialRequest, Callable[[TrialReport], bool]], TrialOutcome]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 ALONE_S = 60.0  # a worker outlives a dead driver by some seconds
@@ -72,31 +68,26 @@ def stop_reason(step: int) -> str:
 
 @contextlib.contextmanager
 def alone_in(folder: Path, patience_s: float = ALONE_S) -> Iterator[None]:
-    """This process is the only one that trains in `folder` for as long as the block runs.
+    """Make this process the only one that trains in `folder` for as long as the block runs.
 
     A worker may outlive its driver by some seconds, while the next driver has its trial run again: two of them would
     take each other's checkpoints away.
 
     Raises:
-        TimeoutError: another process still trains there after `patience_s`.
+        TimeoutError: Another process still trains there after `patience_s`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
+    lock = FileLock(folder / ".lock", timeout=patience_s)
+    try:
+        lock.acquire(poll_interval=0.2)
+    except Timeout:
+        raise TimeoutError(f"another process still trains in {folder}; end it") from None
+    except (NotImplementedError, OSError):  # a file system without locks
+        pass
+    try:
         yield
-        return
-    with open(folder / ".lock", "ab") as file:
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise TimeoutError(f"another process still trains in {folder}; end it") from None
-                time.sleep(0.2)
-            except OSError:  # a file system without locks
-                break
-        yield
+    finally:
+        lock.release()
 
 
 def out_of_disk(error: BaseException) -> OSError | None:
@@ -109,7 +100,7 @@ def out_of_disk(error: BaseException) -> OSError | None:
     return None
 
 
-def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
     """Run one trial; its result is on disk (`<workspace>/result.json`) before it is returned.
 
     An exception becomes a FAIL result with the traceback's end. That one is not kept on disk: after a crash of
@@ -130,8 +121,8 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
         function = load_run(run)
         with at_hand(request) as here, alone_in(Path(here.workspace)):
             result = function(here, listen)
-            if not isinstance(result, TrialResult):
-                raise TypeError(f"{run} must return a TrialResult; got {type(result).__name__}")
+            if not isinstance(result, TrialOutcome):
+                raise TypeError(f"{run} must return a TrialOutcome; got {type(result).__name__}")
             if result.state == "PRUNED" and stopped_at:
                 result = replace(result, stopped=stop_reason(stopped_at[0]))
             write_result(here, result)

@@ -6,7 +6,8 @@ from typing import Any, Literal, Protocol
 
 from optuna.distributions import BaseDistribution
 
-from .messages import FINISHED_STATES, TrialReport, TrialResult
+from ...gan_models.pruning.proposal import Proposal
+from .messages import FINISHED_STATES, TrialOutcome, TrialReport
 
 SET_ASIDE = "other real images"  # a constraint's name: the trial was measured against images that are no longer there
 State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
@@ -14,32 +15,41 @@ State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
 @dataclass(frozen=True, slots=True)
 class NewTrial:
-    """A trial to write: what was chosen, decoded, before anything ran.
+    """A trial to write: what was chosen, before anything ran.
 
     Attributes:
-        method: The pruning method.
+        proposal: What the trial is to build.
         params: The point as really built, by parameter name.
         distributions: The sub-space, by parameter name (same names).
-        target: The cost aimed at.
         origin: Who chose it: `ladder:<i>`, or a sampler's name.
-        request: The decoded fields of the request: `settings`, `cost`, `widths`.
-        identity: Equal for trials that would train the same network the same way; empty where that is not known.
+        identity: Equal for trials that would train the same network the same way; empty if that is not known.
         sampler_state: What the sampler wants to find again beside this trial (NSGA-II's generation).
     """
 
-    method: str
+    proposal: Proposal
     params: Mapping[str, Any]
     distributions: Mapping[str, BaseDistribution]
-    target: float
     origin: str
-    request: Mapping[str, Any]
     identity: str = ""
     sampler_state: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        """The pruning method's name."""
+        return self.proposal.method
+
+    @property
+    def target(self) -> float:
+        """The cost aimed at."""
+        return self.proposal.target
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
     """One trial as the record holds it.
+
+    Quality, cost, constraints, rungs and `stopped` are the trial's so far, whatever its state: a search compares trials
+    by these, and keeps them in memory if everything else is read back when it is asked for.
 
     Attributes:
         number: From 0, without gaps.
@@ -51,7 +61,9 @@ class TrialRecord:
         constraints: By name; a value above 0 means that it is violated.
         rungs: Quality by rung.
         stopped: Why it ended early or failed.
-        attributes: Every other attribute as recorded (`plan`, `measurements`, `artifact`, ...).
+        lost: Why it was last put back without an end; empty if it never was.
+        report: The last report of a trial that has not ended; None before the first.
+        outcome: How it ended; None before that.
     """
 
     number: int
@@ -63,7 +75,9 @@ class TrialRecord:
     constraints: Mapping[str, float] = field(default_factory=dict)
     rungs: Mapping[int, float] = field(default_factory=dict)
     stopped: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    lost: str = ""
+    report: TrialReport | None = None
+    outcome: TrialOutcome | None = None
 
     @property
     def finished(self) -> bool:
@@ -91,28 +105,31 @@ class TrialRecord:
         """Whether the trial may stand on a front: complete, inside its constraints, both values known."""
         return self.state == "COMPLETE" and self.feasible and self.quality is not None and self.cost is not None
 
-    def result(self) -> TrialResult:
-        """What a COMPLETE trial's record says, for a trial that would only repeat it (its seconds are not spent again).
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Channels per group: as cut, else as given; empty while they are not known."""
+        known = self.outcome or self.report
+        return (known.widths if known is not None else {}) or self.new.proposal.widths or {}
+
+    def ended(self) -> TrialOutcome:
+        """Return how the trial ended.
 
         Raises:
-            ValueError: the trial is not COMPLETE.
+            ValueError: It has not ended.
+        """
+        if self.outcome is None:
+            raise ValueError(f"trial {self.number} is {self.state}; only a trial that ended has an outcome")
+        return self.outcome
+
+    def for_twin(self) -> TrialOutcome:
+        """Return what a COMPLETE trial's record says, for a trial that would only repeat it.
+
+        Raises:
+            ValueError: The trial is not COMPLETE.
         """
         if self.state != "COMPLETE":
             raise ValueError(f"trial {self.number} is {self.state}; only a COMPLETE trial has a result to use again")
-        kept = self.attributes
-        return TrialResult(
-            state="COMPLETE",
-            quality=self.quality,
-            cost=self.cost,
-            measurements=tuple(kept.get("measurements", ())),
-            rungs=self.rungs,
-            widths=kept.get("plan", {}),
-            architecture=kept.get("architecture", ""),
-            artifact=kept.get("artifact"),
-            worker=kept.get("worker", ""),
-            constraints=self.constraints,
-            record={**kept.get("record", {}), "same_as": self.number},
-        )
+        return self.ended().of_twin(self.number)
 
 
 class Ledger(Protocol):
@@ -142,7 +159,7 @@ class Ledger(Protocol):
         """Store what a running trial said (all of its curve, so a lost report is made up for)."""
         ...
 
-    def finish(self, number: int, result: TrialResult) -> TrialRecord:
+    def finish(self, number: int, result: TrialOutcome) -> TrialRecord:
         """Record how a trial ended; telling twice is harmless. Returns the record as stored.
 
         COMPLETE needs a finite quality and a finite cost; anything else is stored as FAIL with the reason.

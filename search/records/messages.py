@@ -1,53 +1,18 @@
-"""What goes to a trial and what comes back from it: three frozen records, JSON both ways; no torch, no database."""
+"""Messages between engine and worker: a trial's request, its reports and its outcome. No torch, no database."""
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ...gan_models.files.plain_values import from_json
+from ...evaluators.measurement import Measurement
+from ...evaluators.quality.collapse import Health
+from ...gan_models.pruning.proposal import Proposal
+from ...gan_models.quantization.settings import QuantSettings
+from ...spaces.methods import stored_settings
 from ..resolved_study import ResolvedStudy
 
 FinishedState = Literal["COMPLETE", "PRUNED", "FAIL"]
 FINISHED_STATES: tuple[FinishedState, ...] = ("COMPLETE", "PRUNED", "FAIL")
-
-
-def plain(value: Any) -> Any:
-    """`value` as strict JSON: mappings, lists, strings, numbers; a number that is not finite becomes its text.
-
-    JSON has no NaN; writing one makes the file and the database row unreadable to other programs.
-
-    Raises:
-        ValueError: something in it has no JSON form (it is named with its type).
-    """
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [plain(item) for item in value]
-    raise ValueError(
-        f"a record holds JSON only; got {type(value).__name__} {value!r:.60}; convert it to a number, text or list"
-    )
-
-
-def number_or_none(value: Any) -> float | None:
-    """A float read back from `plain` (texts `nan`, `inf`, `-inf` included), or None."""
-    return None if value is None else float(value)
-
-
-def _curve(value: Mapping[Any, Any]) -> dict[int, float]:
-    return {int(step): float(quality) for step, quality in value.items()}
-
-
-def _record(cls: type, value: Mapping[str, Any]) -> dict[str, Any]:
-    allowed = [field.name for field in fields(cls)]
-    unknown = sorted(set(value) - set(allowed))
-    if unknown:
-        raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; allowed: {', '.join(allowed)}")
-    return dict(value)
 
 
 @dataclass(frozen=True)
@@ -57,49 +22,33 @@ class TrialRequest:
     Attributes:
         number: The trial's number in its study, from 0.
         attempt: 1 for the first time this trial is trained, 2 after it was put back once, ...
-        method: The pruning method's name.
-        settings: The method's own settings, as the method takes them.
-        target: The cost aimed at, in `cost`'s unit.
-        cost: Which cost (`macs`, `macs_published`, `params`, `bytes`, `latency_ms`).
-        widths: Channels by group for methods that are given widths, else None.
+        proposal: What to build.
         seed: The trial's seed, from the study's seed and `number`.
         workspace: The trial's folder: checkpoints, weights, `result.json`.
-        bits: Of the generator's weights and activations: 8, or 32 for float32.
         study: The study, resolved; None in tests of the engine alone.
         teacher: The teacher's artifact, JSON (`path`, `sha256`, ...).
+
+    Raises:
+        ValueError: The number is below 0 or the attempt below 1.
     """
 
     number: int
     attempt: int
-    method: str
-    settings: Mapping[str, Any]
-    target: float
-    cost: str
-    widths: Mapping[str, int] | None
+    proposal: Proposal
     seed: int
     workspace: str
     study: ResolvedStudy | None = None
     teacher: Mapping[str, Any] = field(default_factory=dict)
-    bits: int = 32
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.number < 0 or self.attempt < 1:
             raise ValueError(
                 f"a request needs number >= 0 and attempt >= 1; got number {self.number}, attempt {self.attempt}"
             )
-        if not (math.isfinite(self.target) and self.target > 0):
-            raise ValueError(f"a request's target must be a finite cost above 0; got {self.target}")
-
-    def to_json(self) -> dict[str, Any]:
-        """The request as JSON."""
-        return plain(asdict(self))
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "TrialRequest":
-        """The request that `to_json` wrote. Raises ValueError on an unknown field."""
-        given = _record(cls, value)
-        study = given.get("study")
-        return cls(**given | {"study": None if study is None else from_json(ResolvedStudy, study)})
+        proposal = self.proposal
+        if isinstance(proposal.settings, Mapping):  # read from JSON, which does not know the settings' class
+            settings = stored_settings(proposal.method, proposal.settings)
+            object.__setattr__(self, "proposal", replace(proposal, settings=settings))
 
 
 @dataclass(frozen=True)
@@ -111,10 +60,13 @@ class TrialReport:
         quality: Quality measured there (lower is better).
         cost: The pruned generator's cost, in the study's unit.
         rungs: Quality by rung, this one included.
-        widths: Channels by group, as cut.
+        widths: Channels per group, as cut.
         architecture: The plan's hash.
-        measurements: What is known so far, each one a Measurement as JSON.
+        measurements: What is measured so far.
         seconds: Seconds so far, by phase.
+
+    Raises:
+        ValueError: The step is below 0.
     """
 
     step: int
@@ -123,83 +75,144 @@ class TrialReport:
     rungs: Mapping[int, float]
     widths: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
-    measurements: tuple[Mapping[str, Any], ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.step < 0:
             raise ValueError(f"a report's step must be 0 or more; got {self.step}")
-        object.__setattr__(self, "rungs", _curve(self.rungs) | {self.step: float(self.quality)})
-        object.__setattr__(self, "measurements", tuple(self.measurements))
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as JSON."""
-        return plain(asdict(self))
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "TrialReport":
-        """The report that `to_json` wrote. Raises ValueError on an unknown field."""
-        given = _record(cls, value)
-        given |= {"quality": float(given["quality"]), "cost": float(given["cost"])}
-        return cls(**given)
+        object.__setattr__(self, "rungs", {**self.rungs, self.step: self.quality})
 
 
 @dataclass(frozen=True)
-class TrialResult:
-    """How a trial ended.
+class Artifact:
+    """The files of a trial's generator, relative to the study's folder, with their sha256.
+
+    Attributes:
+        path: The weights.
+        sha256: Of the weights.
+        plan: The plan that the generator was cut to.
+        quantization: The ranges that it was quantized with; empty for float32.
+        quantization_sha256: Of that file.
+    """
+
+    path: str
+    sha256: str
+    plan: str = ""
+    quantization: str = ""
+    quantization_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class StepsSpent:
+    """Generator steps that a trial took.
+
+    Attributes:
+        prune: By its method.
+        finetune: By fine-tuning.
+    """
+
+    prune: int
+    finetune: int
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """The end of a trial's fine-tuning.
+
+    Attributes:
+        seconds: Seconds of its steps.
+        step: The last step whose losses were noted.
+        losses: Loss terms there, by name.
+    """
+
+    seconds: float
+    step: int
+    losses: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CostCheck:
+    """What the independent count of a cut network says beside its costs.
+
+    Attributes:
+        uncounted: Calls of operators that ran and are in no MACs count, by operator.
+        missed_by_thop: MACs of modules that the second counter has no rule for, by module.
+        counters_agree: If both counters have the same sum but for these.
+    """
+
+    uncounted: Mapping[str, int] = field(default_factory=dict)
+    missed_by_thop: Mapping[str, int] = field(default_factory=dict)
+    counters_agree: bool = True
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """How a trial ended, and all that is known of it.
 
     Attributes:
         state: COMPLETE (ran to its last rung), PRUNED (stopped early) or FAIL.
-        quality: The study's quality (lower is better); None when it was not measured.
-        cost: The study's cost; None when it was not measured.
-        measurements: Everything measured, each one a Measurement as JSON.
+        quality: The study's quality (lower is better); None if it was not measured.
+        cost: The study's cost; None if it was not measured.
+        measurements: Everything measured, the quality first if it is among them.
         rungs: Quality by rung (fine-tuning steps).
-        widths: Channels by group, as cut.
+        widths: Channels per group, as cut.
         architecture: The plan's hash.
-        artifact: The weights' `path` (relative to the trial's folder) and `sha256`, or None.
+        artifact: The generator's files, or None.
         stopped: Why it ended early or failed; None for COMPLETE.
         seconds: Seconds by phase.
         worker: Where it ran (host, process, device).
-        constraints: By name; a value above 0 means the trial is infeasible.
-        record: The method's own record, JSON.
+        constraints: By name; a value above 0 means that the trial is infeasible.
+        quantized: How the generator is quantized; None for float32.
+        steps: Steps that it took; None if it took none.
+        training: The end of its fine-tuning.
+        health: Looks at its networks while they trained.
+        cost_check: The independent count of the cut network.
+        method_record: The method's own record, plain JSON: read by the method's author, shown in no table.
+        same_as: Number of the trial whose result this is, because both are the same network; None for its own.
+        traceback: The end of the traceback of a trial that failed.
+
+    Raises:
+        ValueError: The state is none of the three, or a trial that is not COMPLETE does not say why.
     """
 
     state: FinishedState
     quality: float | None = None
     cost: float | None = None
-    measurements: tuple[Mapping[str, Any], ...] = ()
+    measurements: tuple[Measurement, ...] = ()
     rungs: Mapping[int, float] = field(default_factory=dict)
     widths: Mapping[str, int] = field(default_factory=dict)
     architecture: str = ""
-    artifact: Mapping[str, Any] | None = None
+    artifact: Artifact | None = None
     stopped: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     worker: str = ""
     constraints: Mapping[str, float] = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=dict)
+    quantized: QuantSettings | None = None
+    steps: StepsSpent | None = None
+    training: TrainingSummary | None = None
+    health: tuple[Health, ...] = ()
+    cost_check: CostCheck | None = None
+    method_record: Mapping[str, Any] = field(default_factory=dict)
+    same_as: int | None = None
+    traceback: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.state not in FINISHED_STATES:
-            raise ValueError(f"a result's state is one of {', '.join(FINISHED_STATES)}; got {self.state!r}")
+            raise ValueError(f"a trial's outcome is one of {', '.join(FINISHED_STATES)}; got {self.state!r}")
         if self.state != "COMPLETE" and not self.stopped:
-            raise ValueError(f"a {self.state} result must say why in `stopped`")
-        object.__setattr__(self, "rungs", _curve(self.rungs))
-        object.__setattr__(self, "measurements", tuple(self.measurements))
+            raise ValueError(f"a {self.state} outcome must say why in `stopped`")
 
-    def to_json(self) -> dict[str, Any]:
-        """The result as JSON."""
-        return plain(asdict(self))
+    def of_twin(self, number: int) -> "TrialOutcome":
+        """Return this outcome as that of another trial of the same network; its seconds are not spent again.
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "TrialResult":
-        """The result that `to_json` wrote. Raises ValueError on an unknown field."""
-        given = _record(cls, value)
-        given |= {name: number_or_none(given.get(name)) for name in ("quality", "cost")}
-        given["constraints"] = {name: float(item) for name, item in given.get("constraints", {}).items()}
-        return cls(**given)
+        Args:
+            number: The trial whose outcome this is.
+        """
+        return replace(self, same_as=number, seconds={})
 
 
-def failure(reason: str, trace: str = "") -> TrialResult:
-    """A FAIL result with its reason in one line; the end of a traceback goes to its record."""
+def failure(reason: str, trace: str = "") -> TrialOutcome:
+    """Return a FAIL outcome with its reason in one line and the end of a traceback."""
     line = " ".join(reason.split())[:500] or "failed without a message"
-    return TrialResult(state="FAIL", stopped=line, record={"traceback": trace[-2000:]} if trace else {})
+    return TrialOutcome(state="FAIL", stopped=line, traceback=trace[-2000:])

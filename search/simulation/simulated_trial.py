@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.plain_values import to_json
 from ...gan_models.pruning.catalog import method_spec
 from ..config import StudyConfig
 from ..preparations.opened_study import OpenedStudy, open_study
-from ..records.messages import TrialReport, TrialRequest, TrialResult
+from ..records.messages import TrialOutcome, TrialReport, TrialRequest
 from ..resolved_study import ResolvedStudy
 from ..strategy.proposals import SpaceProposals
 from .response_surface import DENSE_QUALITY, Surface
@@ -52,20 +53,20 @@ def simulated_teacher(config: StudyConfig, times: StepTimes) -> dict[str, Any]:
     }
 
 
-def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
     """Simulates one trial: the plan of its method, the curve of its qualities, the seconds that it would take."""
     assert request.study is not None
-    world = _world(request.study)
+    world, proposal = _world(request.study), request.proposal
     study, config, form = request.study, request.study.config, world.study.groups.form
-    space = world.proposals.space(request.method).widths_at(request.bits)
-    widths = request.widths
+    space = world.proposals.space(proposal.method).widths_at(proposal.bits)
+    widths = proposal.widths
     if widths is None:
-        ratios = world.surface.learned(request.method, request.settings, request.seed)
+        ratios = world.surface.learned(proposal.method, to_json(proposal.settings), request.seed)
         named = dict(zip(form.names, ratios.tolist(), strict=True))
-        widths = space.decode({name: named.get(name, 1.0) for name in space.dimensions}, request.target)
+        widths = space.decode({name: named.get(name, 1.0) for name in space.dimensions}, proposal.target)
     plan_G = form.widths(widths)
     cost = float((space.model or form).predict(plan_G, space.cost))
-    spent = config.prune_steps if method_spec(request.method).trains else 0
+    spent = config.prune_steps if method_spec(proposal.method).trains else 0
     steps = config.prune_steps + config.finetune_steps
     per_step = StepTimes.from_json(request.teacher["times"]).student_at(cost / study.dense[study.cost])
     rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
@@ -77,21 +78,20 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialRe
     for step in sorted(rung for rung in rungs if rung < steps):
         curve[step] = world.surface.quality(plan_G, step / steps, request.seed)
         if not report(TrialReport(step, curve[step], cost, curve, widths, seconds=seconds(step))):
-            return TrialResult(
+            return TrialOutcome(
                 "PRUNED", curve[step], cost, rungs=curve, widths=widths, seconds=seconds(step), stopped="simulated"
             )
     curve[steps] = world.surface.quality(plan_G, 1.0, request.seed)
     counted = Measurement(study.cost, cost, "1", protocol="predicted by the cost form")
-    return TrialResult(
+    return TrialOutcome(
         state="COMPLETE",
         quality=curve[steps],
         cost=cost,
-        measurements=(_measured(curve[steps]).to_json(), counted.to_json()),
+        measurements=(_measured(curve[steps]), counted),
         rungs=curve,
         widths=widths,
         seconds=seconds(steps),
         worker="simulated",
-        record={"simulated": True},
     )
 
 

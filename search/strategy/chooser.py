@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.seeds import derived_seed
+from ...gan_models.pruning.proposal import Proposal
 from ...spaces.methods import BITS, RATIO, TARGET
 from ..records.ledger import NewTrial, TrialRecord
 from . import pareto
@@ -29,29 +30,6 @@ REDRAWS = 10  # times that a proposal which repeats an earlier trial is drawn ag
 Mode = Literal["pareto", "target"]
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """A point of a sub-space as it will be built.
-
-    Attributes:
-        params: The point as really built: same names, values inside their distributions.
-        settings: The method's settings, as the method takes them.
-        target: The cost aimed at, at or under the budget.
-        cost: The name of that cost (`macs`, ...).
-        widths: Channels by group for methods that are given widths, else None.
-        bits: Of weights and activations; 32 is float32.
-        identity: Equal for points that would train the same network the same way; empty where that is not known.
-    """
-
-    params: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    target: float
-    cost: str
-    widths: Mapping[str, int] | None = None
-    bits: int = 32
-    identity: str = ""
-
-
 class Proposals(Protocol):
     """What may be searched: a sub-space a method."""
 
@@ -64,8 +42,16 @@ class Proposals(Protocol):
         """A method's dimensions by parameter name; the same name in two methods has the same distribution."""
         ...
 
-    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
-        """A point as it will be built, at or under the budget. A pure function of its arguments."""
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> tuple[Proposal, Mapping[str, Any]]:
+        """Return what a point means, at or under the budget, and the point as it will really be built.
+
+        A pure function of its arguments. The point that is built has the same names, and values inside their
+        distributions.
+        """
+        ...
+
+    def identity(self, proposal: Proposal) -> str:
+        """Return a text that is equal for proposals that train the same network the same way; empty if not known."""
         ...
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
@@ -233,25 +219,11 @@ class Chooser:
     def _decoded(
         self, method: str, params: Mapping[str, Any], number: int, origin: str, state: Mapping[str, Any]
     ) -> NewTrial:
-        decoded = self.proposals.decode(method, params, self._seed(number, "decode"))
+        proposal, built = self.proposals.decode(method, params, self._seed(number, "decode"))
         space = self._space(method)
-        if set(decoded.params) != set(space):
-            raise ValueError(f"{method}: decode gave {sorted(decoded.params)}, the sub-space has {sorted(space)}")
-        return NewTrial(
-            method=method,
-            params=decoded.params,
-            distributions=space,
-            target=decoded.target,
-            origin=origin,
-            request={
-                "settings": decoded.settings,
-                "cost": decoded.cost,
-                "widths": decoded.widths,
-                "bits": decoded.bits,
-            },
-            identity=decoded.identity,
-            sampler_state=state,
-        )
+        if set(built) != set(space):
+            raise ValueError(f"{method}: decode gave {sorted(built)}, the sub-space has {sorted(space)}")
+        return NewTrial(proposal, built, space, origin, self.proposals.identity(proposal), state)
 
 
 def drawn_target(distribution: BaseDistribution, index: int, seed: int) -> float:

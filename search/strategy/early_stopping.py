@@ -143,6 +143,9 @@ def agreements(records: Sequence[TrialRecord]) -> list[Agreement]:
 
 
 def _ranks(values: Sequence[float]) -> np.ndarray:
-    """Ranks from 1; equal values share their mean rank."""
+    """Return ranks from 1; equal values share their mean rank.
+
+    `scipy.stats` has this too, and takes 0.6 s to import: as long as the rest of `ganprune show`.
+    """
     _, inverse_N, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse_N]

@@ -98,5 +98,5 @@ class History:
         if new.method == method:
             return Point(dict(new.params), dict(new.sampler_state))
         # widths that another method was given or has learned are worth knowing wherever widths are searched
-        plan = new.request.get("widths") or record.attributes.get("plan")
-        return Point(self._translate(plan, new.target, new.request.get("bits", 32), method) if plan else None)
+        plan = new.proposal.widths or record.widths
+        return Point(self._translate(plan, new.target, new.proposal.bits, method) if plan else None)

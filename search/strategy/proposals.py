@@ -11,10 +11,12 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution
 
+from ...gan_models.files.plain_values import to_json
 from ...gan_models.pruning.catalog import fixed_for, method_spec
+from ...gan_models.pruning.proposal import Proposal
+from ...gan_models.quantization.settings import FULL_BITS
 from ...spaces.methods import BITS, RATIO, TARGET, MethodSpace
 from ...spaces.widths import WidthSpace, ladder
-from .chooser import Decoded
 
 # The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
 # even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
@@ -67,31 +69,27 @@ class SpaceProposals:
         """One method's sub-space."""
         return MethodSpace(
             method, self.widths, self.lowest, self.highest, self.fixed_target, self.bits, self.per_channel,
-            tuple(fixed_for(method, self.fixed)),
+            fixed_for(method, self.fixed),
         )  # fmt: skip
 
     def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
         """Its dimensions."""
         return self.space(method).distributions()
 
-    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
-        """The plan or target that a point means. `seed` is not used: decoding draws nothing."""
-        point = self.space(method).decode(params)
-        identity = ""
-        if point.widths is not None:
-            # `uniform` and `widths` that come to the same widths train the same network.
-            known = [sorted(point.widths.items()), dict(point.settings)]
-            text = json.dumps(known if point.bits == 32 else [*known, point.bits])
-            identity = "given:" + hashlib.sha256(text.encode()).hexdigest()[:16]
-        return Decoded(
-            params=point.params,
-            settings=point.settings,
-            target=point.target,
-            cost=self.widths.cost,
-            widths=point.widths,
-            bits=point.bits,
-            identity=identity,
-        )
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> tuple[Proposal, Mapping[str, Any]]:
+        """Return the plan or target that a point means, and the point as built. `seed` is not used."""
+        return self.space(method).decode(params)
+
+    def identity(self, proposal: Proposal) -> str:
+        """Return a text that is equal for proposals of the same plan and settings; empty if the method finds the plan.
+
+        `uniform` and `widths` that come to the same widths train the same network.
+        """
+        if proposal.widths is None:
+            return ""
+        known = [sorted(proposal.widths.items()), to_json(proposal.settings)]
+        text = json.dumps(known if proposal.bits == FULL_BITS else [*known, proposal.bits])
+        return "given:" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Uniform plans from the budget down; without a method that takes widths, each method in turn."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from ...evaluators.quality.collapse import Health, HealthLimits
 from ...evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
 from ...gan_models.data.dataset import in_order
 from ...gan_models.files.atomic_files import read_json, write_json
-from ...gan_models.files.plain_values import from_json, to_json
+from ...gan_models.files.plain_values import from_json
 from ...gan_models.tasks.task import Network
 from ..preparations.opened_study import OpenedStudy
 
@@ -41,7 +40,7 @@ class HealthWatch:
         self.bench, self.limits, self.first = bench, limits, first
         self._path = workspace / FILE
         kept = read_json(self._path) or {}
-        self.entries = [from_json(Health, entry) for entry in kept.get("entries", ())]
+        self.entries = list(from_json(tuple[Health, ...], kept.get("entries", [])))
         self.reason: str | None = kept.get("reason")
         self._batch: dict[str, Tensor] | None = None
         self._teacher: dict[str, tuple[float, float]] = {}
@@ -84,12 +83,8 @@ class HealthWatch:
             self.entries.append(found)
             if self.reason is None and step >= self.first:
                 self.reason = self.limits.verdict(found)
-        write_json(self._path, {"entries": self.record(), "reason": self.reason})
+        write_json(self._path, {"entries": self.entries, "reason": self.reason})
         return self.reason
-
-    def record(self) -> list[dict[str, Any]]:
-        """Every look so far, for the trial's record."""
-        return [to_json(entry) for entry in self.entries]
 
     def _images(self) -> dict[str, Tensor]:
         """The fixed batch, where the networks are; the first time, the teacher's outputs for it are looked at."""

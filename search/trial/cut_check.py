@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.fake_quant import quantised_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
 from ..preparations.opened_study import OpenedStudy
-from ..records.messages import TrialRequest
+from ..records.messages import CostCheck, TrialRequest
 from ..setup.pruned_generators import examples
 
 PEAK = "peak_activation_bytes"
@@ -40,12 +39,12 @@ class CutCheck:
     Attributes:
         counted: By the names that budgets use, one image; `latency_ms` is predicted.
         costs: The same and the peak activation memory, as measurements.
-        record: For the trial's record: operators that no count holds, and what the second counter has no rule for.
+        record: Operators that no count holds, and what the second counter has no rule for.
     """
 
     counted: Mapping[str, float]
     costs: tuple[Measurement, ...]
-    record: Mapping[str, Any]
+    record: CostCheck
 
 
 def cost_as_stored(cost: str, quantised: QuantSettings | None) -> str:
@@ -91,15 +90,13 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
         counted[LATENCY] = float(model.predict(widths, cost_as_stored(LATENCY, pruned.quantised)))
         bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
         costs.append(bench.latency.predicted(counted[LATENCY], bits))
-    if request.cost in counted and counted[request.cost] > request.target * (1 + 1e-9):
-        raise CutMismatch(f"{request.cost} {counted[request.cost]:.6g} is above the target {request.target:.6g}")
+    proposal = request.proposal
+    if proposal.cost in counted and counted[proposal.cost] > proposal.target * (1 + 1e-9):
+        above = f"{counted[proposal.cost]:.6g} is above the target {proposal.target:.6g}"
+        raise CutMismatch(f"{proposal.cost} {above}")
     if not pruned.steps:
         _check_outputs(bench, pruned.model, pruned.plan)
-    record = {
-        "uncounted": dict(cost.uncounted),
-        "missed_by_thop": dict(cost.missed_by_thop),
-        "counters_agree": cost.counters_agree,
-    }
+    record = CostCheck(dict(cost.uncounted), dict(cost.missed_by_thop), cost.counters_agree)
     return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
 
 

@@ -25,6 +25,7 @@ from ...gan_models.training.loop import best_device
 from ..config import StudyConfig
 from ..latency.profile import LatencyProfile
 from ..preparations.opened_study import open_study
+from ..records.messages import Artifact
 from ..resolved_study import ResolvedStudy
 
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
@@ -39,13 +40,13 @@ class FinalistsRequest:
     Attributes:
         study: The study, resolved.
         folder: The study's files.
-        artifacts: Trial number -> its artifact (`path`, `plan`), as recorded.
+        artifacts: Trial number -> its generator's files.
         command: Template of the command that reaches a remote device; empty where the device is this machine.
     """
 
     study: ResolvedStudy
     folder: str
-    artifacts: Mapping[int, Mapping[str, Any]]
+    artifacts: Mapping[int, Artifact]
     command: str = ""
 
 
@@ -82,11 +83,11 @@ def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -
         try:
             if timer is None:
                 raise RuntimeUnavailable(reason)
-            plan = ChannelPlan.from_json(read_json(folder / str(artifact["plan"])) or {})
+            plan = ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
             small = cut(model, groups, plan)
-            load_into(small, folder / str(artifact["path"]))
+            load_into(small, folder / artifact.path)
             inputs = tuple(torch.rand_like(x) for x in opened.examples(profile.device.batch))
-            int8 = "quantisation" in artifact
+            int8 = bool(artifact.quantization)
             timed = in_8_bits(timer) if int8 else timer
             if timed is None:
                 raise RuntimeUnavailable(f"no format of 8 bits runs in {profile.device.runtime}")

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -22,17 +21,17 @@ from ...gan_models.files.seeds import mixed
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
-from ...gan_models.pruning.catalog import fixed_for, make_method, method_spec
+from ...gan_models.pruning.catalog import make_method
 from ...gan_models.pruning.method import Pruned, PruneJob
 from ...gan_models.pruning.ranking import cost_of
 from ...gan_models.quantization.calibration import Quantiser
 from ...gan_models.quantization.settings import FULL_BITS
-from ...gan_models.training.loop import Networks, train
+from ...gan_models.training.loop import Networks, TrainRecord, train
 from ..artifacts.study_folder import read_curve, write_curve
 from ..execution.worker import stop_reason
 from ..latency.predictor import target_of
 from ..preparations.opened_study import OpenedStudy, open_study
-from ..records.messages import TrialReport, TrialRequest, TrialResult
+from ..records.messages import Artifact, StepsSpent, TrainingSummary, TrialOutcome, TrialReport, TrialRequest
 from .collapse_monitor import HealthWatch
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .quantized import QUANTISATION, detach, quantise
@@ -41,7 +40,7 @@ ROUNDING = 1e-9  # relative: a cost that is summed in another order is the same 
 WEIGHTS, PLAN = "generator.safetensors", "plan.json"
 
 
-def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialResult:
+def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
     """Runs one trial.
 
     Args:
@@ -83,19 +82,22 @@ def _prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
     if not bench.sides:
         model = bench.latency_model
         return _prune_one(bench, request, bench.names[0], bench.groups, model, bench.config.prune_steps)
+    proposal = request.proposal
     done: dict[str, Pruned] = {}
     kept: dict[str, tuple[int, ...]] = {}
     discriminators = None
     for side in bench.sides:
-        widths = None if request.widths is None else side.own(request.widths)
-        own = replace(request, target=side.share * request.target, widths=widths)
+        widths = None if proposal.widths is None else side.own(proposal.widths)
+        own = replace(proposal, target=side.share * proposal.target, widths=widths)
         steps = bench.config.prune_steps // len(bench.sides)
-        done[side.name] = found = _prune_one(bench, own, side.name, side.groups, side.latency, steps, discriminators)
-        form, stored = side.groups.form, cost_as_stored(request.cost, found.quantised)
+        done[side.name] = found = _prune_one(
+            bench, replace(request, proposal=own), side.name, side.groups, side.latency, steps, discriminators
+        )
+        form, stored = side.groups.form, cost_as_stored(own.cost, found.quantised)
         target = target_of(stored, own.target, 1, form, side.latency)
         cost = cost_of(form, form.widths(found.plan.widths), target)
         if cost > own.target * (1 + ROUNDING):
-            raise CutMismatch(f"{side.name} costs {cost:.0f} {request.cost}, above its share {own.target:.0f}")
+            raise CutMismatch(f"{side.name} costs {cost:.0f} {own.cost}, above its share {own.target:.0f}")
         kept |= {f"{side.name}.{group}": channels for group, channels in found.plan.kept.items()}
         discriminators = found.discriminators or discriminators
     return Pruned(
@@ -117,9 +119,9 @@ def _prune_one(
     steps: int,
     discriminators: nn.ModuleDict | None = None,
 ) -> Pruned:
-    config = bench.config
-    quantised = config.quantisation if request.bits < FULL_BITS else None
-    stored = cost_as_stored(request.cost, quantised)
+    config, proposal = bench.config, request.proposal
+    quantised = config.quantisation if proposal.bits < FULL_BITS else None
+    stored = cost_as_stored(proposal.cost, quantised)
     bounds = list(bench.bounds)
     if quantised:
         bounds = [bound.stored(quantised.bits, quantised.per_channel) for bound in bounds]
@@ -127,11 +129,9 @@ def _prune_one(
         model=bench.generators[name].cpu(),
         name=name,
         groups=groups,
-        target=target_of(stored, request.target, config.channel_multiple, groups.form, latency, bounds),
-        widths=request.widths,
-        settings=method_spec(request.method).read_settings(
-            {**fixed_for(request.method, config.method_settings), **request.settings}
-        ),
+        target=target_of(stored, proposal.target, config.channel_multiple, groups.form, latency, bounds),
+        widths=proposal.widths,
+        settings=proposal.settings,
         seed=request.seed,
         steps=steps,
         device=bench.device,
@@ -146,7 +146,7 @@ def _prune_one(
         quantised=quantised,
         shared=Path(str(request.teacher["path"])) / "shared",
     )
-    pruned = make_method(request.method).prune(job)
+    pruned = make_method(proposal.method).prune(job)
     return pruned if pruned.quantised else replace(pruned, quantised=quantised)
 
 
@@ -176,7 +176,7 @@ class _Trial:
         self.watch = HealthWatch(bench, config.health, Path(request.workspace), first)
         self.judges = copy_network(self.pruned.discriminators or bench.discriminators).requires_grad_(True)
 
-    def finetune(self) -> TrialResult:
+    def finetune(self) -> TrialOutcome:
         """Trains to the last rung and measures there."""
         bench, config = self.bench, self.bench.config
         generators = {name: copy_network(model) for name, model in bench.generators.items()}
@@ -186,7 +186,7 @@ class _Trial:
         settings = self.pruned.quantised
         quantisers = quantise(bench, generators, settings, self.request.seed) if settings else {}
         stops = self.rungs | set(config.health.looks(self.steps))
-        record = train(
+        trained = train(
             bench.task(),
             Networks(nn.ModuleDict(generators), self.judges),
             bench.train_data,
@@ -202,7 +202,7 @@ class _Trial:
             workers=config.data_workers,
         )
         self.clock.lap("finetune")
-        return self._result(bench.joined(generators), quantisers, record.stopped, to_json(record))
+        return self._result(bench.joined(generators), quantisers, trained)
 
     def _at(self, step: int) -> int:
         return self.pruned.steps + step
@@ -227,18 +227,17 @@ class _Trial:
                 rungs=dict(self.curve),
                 widths=self.pruned.plan.widths,
                 architecture=self.architecture,
-                measurements=tuple(m.to_json() for m in self.costs),
+                measurements=self.costs,
                 seconds=dict(self.clock.seconds),
             )
         )
 
     def _cost(self) -> float:
-        return self.counted[self.request.cost]
+        return self.counted[self.request.proposal.cost]
 
-    def _result(
-        self, model: nn.Module, quantisers: Mapping[str, Quantiser], stopped: bool, record: Mapping[str, Any]
-    ) -> TrialResult:
+    def _result(self, model: nn.Module, quantisers: Mapping[str, Quantiser], trained: TrainRecord) -> TrialOutcome:
         request, workspace = self.request, Path(self.request.workspace)
+        stopped = trained.stopped
         if stopped:
             measured, quality = [], self.curve[max(self.curve)] if self.curve else None
         else:
@@ -246,30 +245,32 @@ class _Trial:
             quality = measured[0].value
             self.curve[self._at(self.steps)] = quality
         write_json(workspace / PLAN, self.pruned.plan.to_json())
-        artifact = {"path": f"{request.number}/{WEIGHTS}", "plan": f"{request.number}/{PLAN}"}
+        ranges, ranges_sha256 = "", ""
         if quantisers:
             write_json(workspace / QUANTISATION, detach(quantisers))
-            artifact |= {"quantisation": f"{request.number}/{QUANTISATION}"}
-            artifact |= {"quantisation_sha256": file_sha256(workspace / QUANTISATION)}
+            ranges, ranges_sha256 = f"{request.number}/{QUANTISATION}", file_sha256(workspace / QUANTISATION)
         digest = save_weights(model.cpu(), workspace / WEIGHTS)
+        artifact = Artifact(f"{request.number}/{WEIGHTS}", digest, f"{request.number}/{PLAN}", ranges, ranges_sha256)
         self.clock.lap("measure")
-        return TrialResult(
+        return TrialOutcome(
             state="PRUNED" if stopped else "COMPLETE",
             quality=quality,
             cost=self._cost(),
-            measurements=tuple(m.to_json() for m in [*measured, *self.costs]),
+            measurements=(*measured, *self.costs),
             rungs=dict(self.curve),
             widths=self.pruned.plan.widths,
             architecture=self.architecture,
-            artifact=artifact | {"sha256": digest},
+            artifact=artifact,
             stopped=(self.watch.reason or stop_reason(max(self.curve, default=0))) if stopped else None,
             seconds=dict(self.clock.seconds),
             constraints=self._constraints(),
             worker=f"{platform.node()}:{os.getpid()} {self.bench.device} {torch.get_num_threads()} threads",
-            record={"method": dict(self.pruned.record), "steps": {"prune": self.pruned.steps, "finetune": self.steps}}
-            | {"training": {"seconds": record["seconds"], "last": record["curve"][-1:]}}
-            | {"health": self.watch.record(), "cost": self.cost_record}
-            | ({"quantised": to_json(self.pruned.quantised)} if self.pruned.quantised else {}),
+            quantized=self.pruned.quantised,
+            steps=StepsSpent(self.pruned.steps, self.steps),
+            training=_summary(trained),
+            health=tuple(self.watch.entries),
+            cost_check=self.cost_record,
+            method_record=to_json(self.pruned.record),
         )
 
     def _constraints(self) -> dict[str, float]:
@@ -278,3 +279,11 @@ class _Trial:
         others = self.bench.resolved.others
         excess = {each.budget.text: self.counted[each.budget.cost] / each.limit - 1 for each in others}
         return {text: 0.0 if abs(value) < ROUNDING else value for text, value in excess.items()}
+
+
+def _summary(trained: TrainRecord) -> TrainingSummary | None:
+    """Return the end of a training; None if no losses were noted."""
+    if not trained.curve:
+        return None
+    step, losses = trained.curve[-1]
+    return TrainingSummary(trained.seconds, step, losses)

@@ -10,6 +10,7 @@ from typing import Any
 from ...evaluators.cost.catalog import RUNTIMES
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.packages import Package
+from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import derived_seed
 from ...gan_models.quantization.settings import FULL_BITS, Quantisation
 from ...search.records.ledger import TrialRecord
@@ -28,8 +29,8 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         source: The file of a generator from outside the catalog.
         network: The generator's name in the task.
     """
-    config, record = outcome.config, trial.attributes.get("record", {})
-    trained = record.get("same_as", trial.number)  # a repeated plan takes over the earlier trial's result
+    config, ended = outcome.config, trial.ended()
+    trained = trial.number if ended.same_as is None else ended.same_as  # of a repeated plan the earlier trial
     found = {
         "study": outcome.study.name,
         "trial": trial.number,
@@ -39,18 +40,18 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "task": config.task,
         "network": network,
         "method": trial.new.method,
-        "settings": dict(trial.new.request.get("settings", {})),
-        "bits": (record.get("quantised") or {}).get("bits", FULL_BITS),
+        "settings": to_json(trial.new.proposal.settings),
+        "bits": FULL_BITS if ended.quantized is None else ended.quantized.bits,
         "cost": outcome.cost,
         "target": trial.new.target,
         "chosen_by": trial.new.origin,
-        "architecture": trial.attributes.get("architecture", ""),
+        "architecture": ended.architecture,
         "budgets": list(config.budgets),
         "convention": config.convention,
         "seed": config.seed,
         "trial_seed": derived_seed(config.seed, trained, "trial"),
-        "steps": dict(record.get("steps", {})),
-        "seconds": dict(trial.attributes.get("seconds", {})),
+        "steps": {} if ended.steps is None else to_json(ended.steps),
+        "seconds": dict(ended.seconds),
         "data": config.data,
         "direction": config.direction,
         "image_size": config.image_size,
@@ -79,9 +80,9 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
     lines = [f"the study went on although something had changed, {line}" for line in accepted]
     if over := outcome.over_when_measured(trial.number):
         lines.append(f"the budget was met as predicted, not as measured: {over}")
-    uncounted = trial.attributes.get("record", {}).get("cost", {}).get("uncounted", {})
-    if uncounted:
-        calls = ", ".join(f"{name} x {n}" for name, n in uncounted.items())
+    counted = trial.ended().cost_check
+    if counted is not None and counted.uncounted:
+        calls = ", ".join(f"{name} x {n}" for name, n in counted.uncounted.items())
         lines.append(f"operators that ran and are in no MACs count: {calls}")
     if outcome.config.teacher_train_mode:
         lines.append(

@@ -80,19 +80,20 @@ def trial_generator(
     Raises:
         ArtifactError: Files are missing, or the weights' sha256 or the plan's hash is not the record's.
     """
-    artifact = trial.attributes.get("artifact") or {}
-    if not {"path", "sha256", "plan"} <= set(artifact):
+    ended = trial.ended()
+    artifact = ended.artifact
+    if artifact is None or not artifact.plan:
         raise ArtifactError(f"trial {trial.number} of study {folder.study} kept no weights")
-    weights, plan_file = (_inside(folder, artifact[key]) for key in ("path", "plan"))
+    weights, plan_file = (_inside(folder, name) for name in (artifact.path, artifact.plan))
     for path in (weights, plan_file):
         if not path.is_file():
             raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
-    if file_sha256(weights) != artifact["sha256"]:
+    if file_sha256(weights) != artifact.sha256:
         raise ArtifactError(f"trial {trial.number}: {weights} is not the file in the record (its sha256 differs)")
     try:
         plan = ChannelPlan.from_json(read_json(plan_file) or {})
-        bits = (trial.attributes.get("record", {}).get("quantised") or {}).get("bits", FULL_BITS)
-        same = plan.architecture(config.model_name, config.model_args, bits) == trial.attributes.get("architecture")
+        bits = FULL_BITS if ended.quantized is None else ended.quantized.bits
+        same = plan.architecture(config.model_name, config.model_args, bits) == ended.architecture
         if not same:
             raise ArtifactError(f"trial {trial.number}: {plan_file} is not the plan in the record (its hash differs)")
         small = cut(full, groups, plan)
@@ -108,13 +109,13 @@ def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
     Raises:
         ArtifactError: The file is missing, or not that of the record.
     """
-    artifact = trial.attributes.get("artifact") or {}
-    if "quantisation" not in artifact:
+    artifact = trial.ended().artifact
+    if artifact is None or not artifact.quantization:
         return {}
-    path = _inside(folder, artifact["quantisation"])
+    path = _inside(folder, artifact.quantization)
     if not path.is_file():
         raise ArtifactError(f"trial {trial.number}: {path} is missing; put it back, or give --artifacts")
-    if file_sha256(path) != artifact.get("quantisation_sha256"):
+    if file_sha256(path) != artifact.quantization_sha256:
         raise ArtifactError(f"trial {trial.number}: {path} is not the file in the record (its sha256 differs)")
     try:
         return read_quantisations(read_json(path) or {})

@@ -6,11 +6,14 @@ trials (`search/strategy/history.py`), so that nearly all of it would never be l
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from operator import attrgetter
+from typing import Any, cast
 
 from optuna.distributions import BaseDistribution
 
+from ...gan_models.pruning.proposal import Proposal
 from ...search.records.ledger import TrialRecord
+from ...search.records.messages import TrialOutcome
 
 NOTHING: Mapping[str, Any] = {}  # one for all
 AT_HAND = 64  # whole records that are kept: the next ask looks at what has just ended
@@ -39,13 +42,21 @@ class Ended:
             self._spaces[record.new.method] = space
         new = replace(
             record.new,
-            params=Part(self, number, "params"),
+            proposal=self._settled(record),
+            params=Part(self, number, "new.params"),
             distributions=self._spaces[record.new.method],
-            request=Part(self, number, "request"),
-            sampler_state=Part(self, number, "sampler_state") if record.new.sampler_state else NOTHING,
+            sampler_state=Part(self, number, "new.sampler_state") if record.new.sampler_state else NOTHING,
         )
         constraints = record.constraints or NOTHING
-        return replace(record, new=new, constraints=constraints, attributes=Part(self, number, "attributes"))
+        outcome = cast(TrialOutcome, Later(self, number, "outcome"))
+        return replace(record, new=new, constraints=constraints, outcome=outcome)
+
+    def _settled(self, record: TrialRecord) -> Proposal:
+        """Return a trial's proposal with its numbers in memory; settings and widths are read back."""
+        proposal, number = record.new.proposal, record.number
+        widths = None if proposal.widths is None else Part(self, number, "new.proposal.widths")
+        kind = Part if isinstance(proposal.settings, Mapping) else Later
+        return replace(proposal, settings=kind(self, number, "new.proposal.settings"), widths=widths)
 
     def whole(self, number: int) -> TrialRecord:
         """A trial's record with all of its mappings in memory."""
@@ -59,26 +70,39 @@ class Ended:
             del self._at_hand[next(iter(self._at_hand))]
 
 
-class Part(Mapping[str, Any]):
-    """One mapping of an ended trial's record: equal to what it was, and read back when it is looked into."""
+class Later:
+    """A value of an ended trial's record: equal to what it was, and read back when something of it is asked for."""
 
     __slots__ = ("_ended", "_name", "_number")
 
     def __init__(self, ended: Ended, number: int, name: str):
         self._ended, self._number, self._name = ended, number, name
 
-    def _mapping(self) -> Mapping[str, Any]:
-        record = self._ended.whole(self._number)
-        return getattr(record if self._name == "attributes" else record.new, self._name)
+    def _value(self) -> Any:
+        return attrgetter(self._name)(self._ended.whole(self._number))
 
-    def __getitem__(self, key: str) -> Any:
-        return self._mapping()[key]
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value(), name)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._mapping())
+    def __eq__(self, other: object) -> bool:
+        return self._value() == (other._value() if isinstance(other, Later) else other)
 
-    def __len__(self) -> int:
-        return len(self._mapping())
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return repr(self._mapping())
+        return repr(self._value())
+
+
+class Part(Later, Mapping[str, Any]):
+    """A `Later` of a mapping."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        return self._value()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._value())
+
+    def __len__(self) -> int:
+        return len(self._value())

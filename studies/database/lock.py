@@ -56,6 +56,9 @@ def this_process() -> str:
 class FileLock:
     """flock on `<database>.<study>.lock`; the file names its holder.
 
+    Ours, and not the package `filelock`: a refused driver is told who has the study, and a forked child (a data loader)
+    lets go of the lock when it is born, so that it dies with the driver alone.
+
     Raises:
         StudyLocked: somebody else has it.
     """
@@ -78,7 +81,6 @@ class FileLock:
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, this_process().encode(), 0)
         self._descriptor: int | None = descriptor
-        # A forked child (a data loader) would hold the lock on after our death: it lets go of it when it is born.
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: (lock := this()) and lock.release())
 

@@ -17,7 +17,8 @@ from .trial_rows import record_of
 
 PATIENCE_S = 120.0  # for a database server that went away while a search runs
 SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # a writer raises it: version 0.1.0, which wrote 1, would misread today's rows
+READABLE = (1, SCHEMA_VERSION)
 COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial whose cost is above it is infeasible
 
 
@@ -35,7 +36,7 @@ def study_names(storage: RDBStorage) -> dict[str, int]:
     return {
         found.study_name: found._study_id
         for found in storage.get_all_studies()
-        if found.user_attrs.get(SCHEMA) == SCHEMA_VERSION
+        if found.user_attrs.get(SCHEMA) in READABLE
     }
 
 
@@ -71,13 +72,19 @@ def read_study(url: str, study: str, patience_s: float = 0.0) -> StudyRecord:
         time.sleep(1.0)
 
 
+def fixed_settings(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings that a study fixes, by `method.setting`, from its attributes."""
+    config = attributes.get("ganprune.config")
+    return (config.get("method_settings") or {}) if isinstance(config, Mapping) else {}
+
+
 def _read_study(url: str, study: str) -> StudyRecord:
     storage = open_storage(url, write=False)
     try:
         study_id = find_study(storage, url, study)
         rows = read_trials(storage, study_id)
         attributes = storage.get_study_user_attrs(study_id)
-        return StudyRecord(study, attributes, tuple(record_of(row) for row in rows))
+        return StudyRecord(study, attributes, tuple(record_of(row, fixed_settings(attributes)) for row in rows))
     finally:
         storage.engine.dispose()
 

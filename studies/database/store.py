@@ -13,20 +13,20 @@ from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.plain_values import to_json
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import SET_ASIDE, NewTrial, TrialRecord
-from ...search.records.messages import TrialReport, TrialResult, failure, plain
+from ...search.records.messages import TrialOutcome, TrialReport, failure
 from ...search.study_name import check_study_name
 from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study
-from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, find_study
+from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, find_study, fixed_settings
 from .storage import open_storage, shown
-from .trial_rows import checked, record_of, report_attributes, result_attributes, template, within_budget
+from .trial_rows import LOST, checked, outcome_attributes, record_of, report_attributes, template, within_budget
 
 OBJECTIVES = ("quality", "cost")
 ID = "ganprune.id"  # also in the study's folder: its files are this study's and no other's
-LOST = "lost"  # why a trial was last put back without an end
 
 
 class Store:
@@ -55,8 +55,9 @@ class Store:
         self._storage, self._lock = storage, lock
         self._study_id = find_study(storage, url, self.study)
         self._writer = RowWriter(storage, url, self._study_id, lock)
-        self._cost_limit = storage.get_study_user_attrs(self._study_id).get(COST_LIMIT)
-        self._ended = Ended(lambda number: record_of(self._writer.read(number)))
+        attributes = storage.get_study_user_attrs(self._study_id)
+        self._cost_limit, self._fixed = attributes.get(COST_LIMIT), fixed_settings(attributes)
+        self._ended = Ended(lambda number: record_of(self._writer.read(number), self._fixed))
         self._records: list[TrialRecord] = []
         for number in list(self._writer.rows):
             self._records.append(self._known(number))
@@ -96,7 +97,7 @@ class Store:
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 optuna.load_study(study_name=study, storage=storage).set_metric_names(list(OBJECTIVES))
             for key, value in {**given, SCHEMA: SCHEMA_VERSION}.items():
-                storage.set_study_user_attr(study_id, key, plain(value))
+                storage.set_study_user_attr(study_id, key, to_json(value))
             return cls(storage, url, folder, lock, max_attempts)
         except BaseException:
             lock.release()
@@ -122,6 +123,7 @@ class Store:
             study_id = store.attributes.get(ID) or uuid.uuid4().hex  # made before there were any
             folder.claim(study_id, new=False)
             store.set_attribute(ID, study_id)
+            store.set_attribute(SCHEMA, SCHEMA_VERSION)
             for record in store._in_state("RUNNING"):  # the lock is ours: whoever ran them is dead
                 store.requeue(record.number, "its driver died" if record.attempt else "")
             return store
@@ -152,7 +154,7 @@ class Store:
 
     def set_attribute(self, key: str, value: Any) -> None:
         """Store one of the study's attributes (JSON)."""
-        self._writer.durably(lambda: self._storage.set_study_user_attr(self._study_id, key, plain(value)))
+        self._writer.durably(lambda: self._storage.set_study_user_attr(self._study_id, key, to_json(value)))
 
     def delete(self) -> None:
         """Remove the study and its files; the store is of no use afterwards."""
@@ -180,10 +182,10 @@ class Store:
         self._writer.hold_lock()
         for record in self._in_state("WAITING"):
             number = record.number
-            if (result := self.folder.result(number)) is not None:
-                self.finish(number, result)
+            if (outcome := self.folder.result(number)) is not None:
+                self.finish(number, outcome)
             elif record.attempt >= self.max_attempts:
-                last = record.attributes.get(LOST, "its driver died")
+                last = record.lost or "its driver died"
                 self.finish(number, failure(f"gave up: started {record.attempt} times without an end; {last}"))
             else:
                 self._writer.set_state(number, "RUNNING")
@@ -200,21 +202,21 @@ class Store:
         if self._records[number].finished:
             return
         self._writer.set_rungs(number, report.rungs)
-        self._writer.set_attributes(number, report_attributes(report))
+        self._writer.set_attributes(number, report_attributes(self._records[number].new, report))
         self._refresh(number)
 
-    def finish(self, number: int, result: TrialResult) -> TrialRecord:
+    def finish(self, number: int, outcome: TrialOutcome) -> TrialRecord:
         """Record how a trial ended: everything else first, the state last; see `Ledger.finish`."""
         if self._records[number].finished:
             return self._records[number]
-        result = checked(within_budget(result, self._cost_limit))
-        self._writer.set_rungs(number, result.rungs)
-        self._writer.set_attributes(number, result_attributes(result))
-        self._writer.set_constraints(number, result.constraints)
+        outcome = checked(within_budget(outcome, self._cost_limit))
+        self._writer.set_rungs(number, outcome.rungs)
+        self._writer.set_attributes(number, outcome_attributes(self._records[number].new, outcome))
+        self._writer.set_constraints(number, outcome.constraints)
         values = None
-        if result.state == "COMPLETE" and result.quality is not None and result.cost is not None:
-            values = (float(result.quality), float(result.cost))
-        self._writer.set_state(number, result.state, values)
+        if outcome.state == "COMPLETE" and outcome.quality is not None and outcome.cost is not None:
+            values = (float(outcome.quality), float(outcome.cost))
+        self._writer.set_state(number, outcome.state, values)
         return self._refresh(number)
 
     def set_aside(self) -> None:
@@ -229,8 +231,8 @@ class Store:
         record = self._records[number]
         if record.state != "RUNNING":
             return record
-        if (result := self.folder.result(number)) is not None:
-            return self.finish(number, result)
+        if (outcome := self.folder.result(number)) is not None:
+            return self.finish(number, outcome)
         if reason:
             self._writer.set_attributes(number, {LOST: reason})
         self._writer.set_state(number, "WAITING")
@@ -253,7 +255,7 @@ class Store:
         return self._records[number]
 
     def _known(self, number: int) -> TrialRecord:
-        record = record_of(self._writer.rows[number])
+        record = record_of(self._writer.rows[number], self._fixed)
         if not record.finished:
             return record
         self._writer.forget(number)

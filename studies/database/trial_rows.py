@@ -2,29 +2,28 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from sys import intern
 from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.plain_values import from_json, to_json
+from ...gan_models.pruning.proposal import Proposal
+from ...search.records.layout_0_1 import upgraded_row
 from ...search.records.ledger import NewTrial, TrialRecord
-from ...search.records.messages import TrialReport, TrialResult, number_or_none, plain
+from ...search.records.messages import TrialOutcome, TrialReport
+from ...spaces.methods import BITS, TARGET, stored_settings
 
+NOTHING: Mapping[str, Any] = {}  # one for all
+LOST = "lost"  # why a trial was last put back without an end
 CONSTRAINT = "constraints:"  # where Optuna's Trial.set_constraint stores them, in the system attributes
-_OURS = (
-    "method",
-    "target",
-    "origin",
-    "request",
-    "identity",
-    "attempt",
-    "stopped",
-    "rungs",
-    "cost",
-    "quality",
-)
+# Where a row holds a field of an outcome: not as an attribute, or as one of another name. All others are attributes
+# of their own names.
+IN_ROW = ("state", "rungs", "constraints")  # the state, Optuna's intermediate values, Optuna's constraints
+PLAN = "plan"  # the widths: of the proposal until a trial says how it was cut
+OUTCOME = tuple(field.name for field in fields(TrialOutcome) if field.name not in (*IN_ROW, "widths"))
 
 
 def template(new: NewTrial) -> FrozenTrial:
@@ -33,15 +32,7 @@ def template(new: NewTrial) -> FrozenTrial:
     Raises:
         ValueError: a parameter lies outside its distribution, or is missing.
     """
-    widths = new.request.get("widths")
-    attributes = {
-        "method": new.method,
-        "target": new.target,
-        "origin": new.origin,
-        "request": plain(new.request),
-        "identity": new.identity,
-        "attempt": 0,
-    } | ({"plan": plain(widths)} if widths else {})
+    attributes = {"origin": new.origin, "identity": new.identity, "attempt": 0, **proposal_attributes(new)}
     return create_trial(
         state=TrialState.RUNNING,
         params=dict(new.params),
@@ -51,94 +42,150 @@ def template(new: NewTrial) -> FrozenTrial:
     )
 
 
-def record_of(row: FrozenTrial) -> TrialRecord:
-    """The record that a row holds.
+def proposal_attributes(new: NewTrial, plan: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Return the attributes that hold a trial's proposal, without what the row holds elsewhere.
+
+    A setting, a target or bits that are a parameter of the trial stay a parameter: samplers and other programs look
+    for it there. Widths that were given are the attribute `plan`, as those are that a method found.
+
+    Args:
+        new: The trial.
+        plan: Channels per group as cut, if they are known: widths that were given and differ are stored beside them.
+    """
+    proposal, params = new.proposal, new.params
+    fields = {name: value for name, value in to_json(proposal).items() if not _in_params(params, name, value)}
+    method, widths = fields.pop("method"), fields.pop("widths")
+    settings = fields.pop("settings").items()
+    fields["settings"] = {k: value for k, value in settings if not _in_params(params, f"{method}.{k}", value)}
+    if widths is None or (plan is not None and dict(plan) != widths):
+        return {"method": method, "proposal": fields | {"widths": widths}}
+    return {"method": method, "proposal": fields, "plan": widths}
+
+
+def _in_params(params: Mapping[str, Any], name: str, value: Any) -> bool:
+    return name in params and params[name] == value and type(params[name]) is type(value)
+
+
+def _proposal_of(attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Proposal:
+    """Return the proposal that `proposal_attributes` wrote."""
+    stored, method = attributes["proposal"], intern(attributes["method"])
+    start = f"{method}."
+    settings = {name.removeprefix(start): value for name, value in params.items() if name.startswith(start)}
+    return Proposal(
+        method=method,
+        settings=stored_settings(method, settings | stored["settings"]),
+        target=stored.get(TARGET, params.get(TARGET)),
+        cost=intern(stored["cost"]),
+        widths=stored["widths"] if "widths" in stored else attributes["plan"],
+        bits=stored.get(BITS, params.get(BITS)),
+    )
+
+
+def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING) -> TrialRecord:
+    """Return the record that a row holds.
+
+    Args:
+        row: The row.
+        fixed: Settings that the study fixes, by `method.setting`; rows of version 0.1.0 do not repeat them.
 
     Raises:
-        ValueError: the trial was not written by ganprune.
+        UserError: The trial was not written by ganprune.
     """
-    attributes = row.user_attrs
-    if "method" not in attributes or "request" not in attributes:
+    attributes = upgraded_row(row.user_attrs, fixed)
+    if "method" not in attributes or "proposal" not in attributes:
         raise UserError(f"trial {row.number} was not written by ganprune; a study takes trials from one program only")
     complete = row.state == TrialState.COMPLETE
     quality, cost = row.values if complete else (attributes.get("quality"), attributes.get("cost"))
+    quality, cost = _number(quality), _number(cost)
     stopped = attributes.get("stopped")
-    rungs = {int(step): float(value) for step, value in row.intermediate_values.items()}
-    return TrialRecord(
+    rungs = {int(step): float(value) for step, value in sorted(row.intermediate_values.items())}
+    record = TrialRecord(
         number=row.number,
         state=row.state.name,  # pyright: ignore[reportArgumentType]
         new=NewTrial(
-            method=intern(attributes["method"]),  # the same few texts in every trial
+            proposal=_proposal_of(attributes, row.params),
             params=row.params,
             distributions=row.distributions,
-            target=attributes["target"],
-            origin=intern(attributes.get("origin", "")),
-            request=attributes["request"],
+            origin=intern(attributes.get("origin", "")),  # the same few texts in every trial
             identity=attributes.get("identity", ""),
             sampler_state={k: v for k, v in row.system_attrs.items() if not k.startswith(CONSTRAINT)},
         ),
         attempt=attributes.get("attempt", 0),
-        quality=number_or_none(quality),
-        cost=number_or_none(cost),
+        quality=quality,
+        cost=cost,
         constraints=dict(row.constraints),
-        rungs=dict(sorted(rungs.items())),
+        rungs=rungs,
         stopped=None if stopped is None else intern(stopped),
-        attributes={key: value for key, value in attributes.items() if key not in _OURS},
+        lost=intern(attributes.get(LOST, "")),
     )
+    if record.finished:
+        return replace(record, outcome=_outcome_of(attributes, record))
+    if not rungs or quality is None or cost is None:
+        return record
+    widths, plan = attributes.get(PLAN, NOTHING), attributes.get("architecture", "")
+    return replace(record, report=TrialReport(max(rungs), quality, cost, rungs, widths, plan))
 
 
-def checked(result: TrialResult) -> TrialResult:
-    """`result`, or the FAIL that it really is: a COMPLETE trial has a finite quality, cost and constraints."""
-    if result.state != "COMPLETE":
-        return result
-    numbers = {"quality": result.quality, "cost": result.cost}
-    numbers |= {f"constraint {name}": value for name, value in result.constraints.items()}
+def _outcome_of(attributes: Mapping[str, Any], record: TrialRecord) -> TrialOutcome:
+    """Return how a trial ended, from its row's attributes and what else its record says."""
+    stored = {name: attributes[name] for name in OUTCOME if name in attributes}
+    known = {name: getattr(record, name) for name in ("state", "quality", "cost", "rungs", "constraints", "stopped")}
+    return from_json(TrialOutcome, {**stored, **known, "widths": attributes.get(PLAN, {})}, f"trial {record.number}")
+
+
+def _number(value: Any) -> float | None:
+    """Return a float from JSON, which has texts for NaN and infinity."""
+    return None if value is None else float(value)
+
+
+def checked(outcome: TrialOutcome) -> TrialOutcome:
+    """`outcome`, or the FAIL that it really is: a COMPLETE trial has a finite quality, cost and constraints."""
+    if outcome.state != "COMPLETE":
+        return outcome
+    numbers = {"quality": outcome.quality, "cost": outcome.cost}
+    numbers |= {f"constraint {name}": value for name, value in outcome.constraints.items()}
     for name, value in numbers.items():
         if value is None or not math.isfinite(value):
             reason = f"{name} is {'missing' if value is None else value}"
-            quality = result.quality if result.quality is not None and math.isfinite(result.quality) else None
-            return replace(result, state="FAIL", stopped=reason, quality=quality, constraints={})
-    return result
+            quality = outcome.quality if outcome.quality is not None and math.isfinite(outcome.quality) else None
+            return replace(outcome, state="FAIL", stopped=reason, quality=quality, constraints={})
+    return outcome
 
 
-def within_budget(result: TrialResult, limit: float | None) -> TrialResult:
-    """`result` with the constraint that its cost is at most `limit` (cost / limit - 1; above 0 is over)."""
-    if limit is None or result.cost is None or result.state != "COMPLETE":
-        return result
-    return replace(result, constraints={**result.constraints, "budget": result.cost / limit - 1})
+def within_budget(outcome: TrialOutcome, limit: float | None) -> TrialOutcome:
+    """`outcome` with the constraint that its cost is at most `limit` (cost / limit - 1; above 0 is over)."""
+    if limit is None or outcome.cost is None or outcome.state != "COMPLETE":
+        return outcome
+    return replace(outcome, constraints={**outcome.constraints, "budget": outcome.cost / limit - 1})
 
 
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: plain(value) for key, value in values.items() if value is not None and value not in ("", {}, [])}
+    """Return values as JSON, those with nothing in them left out."""
+    found = {key: to_json(value) for key, value in values.items()}
+    return {key: value for key, value in found.items() if value is not None and value not in ("", {}, [])}
 
 
-def report_attributes(report: TrialReport) -> dict[str, Any]:
-    """A report's attributes as they are written; those with nothing in them are left out."""
-    return _filled(
-        {
-            "cost": report.cost,
-            "quality": report.quality,
-            "rungs": report.rungs,
-            "plan": report.widths,
-            "architecture": report.architecture,
-        }
-    )
+def _of_plan(new: NewTrial, plan: Mapping[str, int]) -> dict[str, Any]:
+    """Return the proposal's attribute again if the attribute `plan` is no longer the widths that were given."""
+    given = new.proposal.widths
+    return {"proposal": proposal_attributes(new, plan)["proposal"]} if given is not None and plan else {}
 
 
-def result_attributes(result: TrialResult) -> dict[str, Any]:
-    """A result's attributes as they are written; those with nothing in them are left out."""
-    last = result.rungs[max(result.rungs)] if result.rungs else None
-    values: Mapping[str, Any] = {
-        "plan": result.widths,
-        "architecture": result.architecture,
-        "measurements": list(result.measurements),
-        "rungs": result.rungs,
-        "artifact": result.artifact,
-        "stopped": result.stopped,
-        "seconds": result.seconds,
-        "worker": result.worker,
-        "record": result.record,
-        "cost": result.cost,
-        "quality": last if result.quality is None else result.quality,
-    }
-    return _filled(values)
+def report_attributes(new: NewTrial, report: TrialReport) -> dict[str, Any]:
+    """Return a report's attributes as they are written; those with nothing in them are left out.
+
+    Its rungs are Optuna's intermediate values, and its step is the last of them.
+    """
+    values = {name: getattr(report, name) for name in ("cost", "quality", "architecture")}
+    return _of_plan(new, report.widths) | _filled({**values, PLAN: report.widths})
+
+
+def outcome_attributes(new: NewTrial, outcome: TrialOutcome) -> dict[str, Any]:
+    """Return an outcome's attributes as they are written; those with nothing in them are left out.
+
+    Quality and cost are attributes too: Optuna keeps values of COMPLETE trials alone, and these of every state.
+    """
+    last = outcome.rungs[max(outcome.rungs)] if outcome.rungs else None
+    values = {name: getattr(outcome, name) for name in OUTCOME}
+    values |= {PLAN: outcome.widths, "quality": last if outcome.quality is None else outcome.quality}
+    return _of_plan(new, outcome.widths) | _filled(values)

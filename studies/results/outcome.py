@@ -239,7 +239,7 @@ def points(trials: Sequence[TrialRecord]) -> np.ndarray:
 
 def measurements_of(trial: TrialRecord) -> tuple[Measurement, ...]:
     """Everything measured of a trial."""
-    return tuple(Measurement.from_json(record) for record in trial.attributes.get("measurements", ()))
+    return trial.outcome.measurements if trial.outcome is not None else ()
 
 
 def quality_of(trial: TrialRecord) -> Measurement | None:

@@ -140,7 +140,7 @@ def teacher_row(outcome: Outcome) -> Row:
 
 def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
     measured, quality = measurements_of(trial), quality_of(trial)
-    spent = trial.attributes.get("seconds", {})
+    spent = trial.outcome.seconds if trial.outcome is not None else {}
     return Row(
         trial=trial.number,
         method=trial.new.method,
@@ -168,8 +168,8 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
 
 def bits_of(trial: TrialRecord) -> int:
     """Bits of a trial's weights: as it was trained, else as it was asked for."""
-    quantised = trial.attributes.get("record", {}).get("quantised") or {}
-    return int(quantised.get("bits") or trial.new.request.get("bits", FULL_BITS))
+    quantized = None if trial.outcome is None else trial.outcome.quantized
+    return trial.new.proposal.bits if quantized is None else quantized.bits
 
 
 def _value(m: Measurement | None) -> float | None:
@@ -183,8 +183,8 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
         parts.append(f"latency not measured: {finalist.reason.partition(',')[0]}")
     parts += trial.violated
     parts += [over] if over else []
-    if "same_as" in trial.attributes.get("record", {}):
-        parts.append(f"same network as trial {trial.attributes['record']['same_as']}")
+    if trial.outcome is not None and trial.outcome.same_as is not None:
+        parts.append(f"same network as trial {trial.outcome.same_as}")
     return "; ".join(parts)
 
 

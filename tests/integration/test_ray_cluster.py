@@ -87,7 +87,7 @@ def test_a_node_dies_in_mid_trial_and_no_password_leaves_the_driver(start, postg
     assert sorted(trial.attempt for trial in trials) == [1] * 5 + [2]
     assert "machine gone" in output
     for trial in trials:
-        assert trial.attributes["record"]["secrets"] == []
+        assert trial.outcome.method_record["secrets"] == []
     jobs = told(cluster, "jobs")
     assert "cluster_driver.py" in jobs
     assert json.loads(jobs)
@@ -108,4 +108,4 @@ def test_an_open_cluster_is_refused_without_insecure_and_workers_get_the_wheel(s
     driver = launch(url, tmp_path, address, INSECURE="1")
     assert driver.communicate(timeout=300)[0].endswith("failed=0, waiting=0)\n")
     for trial in read_study(url, "s").trials:
-        assert "py_modules_files" in trial.attributes["record"]["ganprune"]
+        assert "py_modules_files" in trial.outcome.method_record["ganprune"]

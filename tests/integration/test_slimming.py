@@ -28,10 +28,9 @@ def test_slimming_meets_a_budget_in_bytes_in_both_bits_and_says_how_it_got_there
     assert {trial.params["bits"] for trial in done} == {32, 8}
     assert not any("objective" in name for trial in done for name in trial.params)
     for trial in done:
-        record = trial.user_attrs["record"]
-        method = record["method"]
+        method = trial.user_attrs["method_record"]
         assert trial.values[1] <= trial.params["target"] <= 20_000
-        assert record["steps"] == {"prune": 4, "finetune": 2}
+        assert trial.user_attrs["steps"] == {"prune": 4, "finetune": 2}
         assert method["objective"] == {
             "objective": "dist+0.001gan", "distance": "perceptual+l1", "form": "led", "order": "sequential",
         }  # fmt: skip
@@ -51,7 +50,7 @@ def test_slimming_prunes_one_direction_of_a_cyclegan(monkeypatch):
     assert call(monkeypatch, "search", *SMALL, *budget) == 0
     (trial,) = trials()
     assert trial.state.name == "COMPLETE"
-    assert "BtoA.cycle" in trial.user_attrs["record"]["training"]["last"][0][1]
+    assert "BtoA.cycle" in trial.user_attrs["training"]["losses"]
 
 
 def test_the_published_quantiser_is_one_flag_and_is_refused_where_no_trial_has_8_bits(monkeypatch, capsys):
@@ -61,7 +60,7 @@ def test_the_published_quantiser_is_one_flag_and_is_refused_where_no_trial_has_8
     assert call(monkeypatch, "search", *SMALL, *data, *flags, "--bits", 8) == 0
     (trial,) = trials()
     assert trial.state.name == "COMPLETE"
-    assert trial.user_attrs["record"]["quantised"] == {
+    assert trial.user_attrs["quantized"] == {
         "bits": 8, "per_channel": False, "scheme": "published", "reduce_range": False,
     }  # fmt: skip
     other = [*SMALL, *data, "--study", "x"]

@@ -124,7 +124,7 @@ def test_a_teacher_of_one_generator(direction, place, monkeypatch, capsys):
     assert call(monkeypatch, "search", *STRIPES, *given, *QUICK) == 0
     assert f"one generator given: {direction} is distilled" in capsys.readouterr().err
     trial = trials()[0]
-    terms = trial.user_attrs["record"]["training"]["last"][0][1]
+    terms = trial.user_attrs["training"]["losses"]
     assert set(terms) == {f"{direction}.adversarial", f"{direction}.distill_output", "discriminator"}
     assert [name for name in teacher_of(place)["files"] if name.startswith("generator")] == [
         f"generator-{direction}.safetensors"

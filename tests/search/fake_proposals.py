@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganprune.search.strategy.chooser import Decoded
+from ganprune.gan_models.pruning.proposal import Proposal
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 
@@ -18,19 +18,15 @@ class FakeProposals:
         target = FloatDistribution(0.125, 1.0, log=True)
         return {"target": target} if method == "uniform" else {"target": target, f"{method}.x": FloatDistribution(0, 1)}
 
-    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> Decoded:
+    def decode(self, method: str, params: Mapping[str, Any], seed: int) -> tuple[Proposal, dict[str, Any]]:
         x = params.get(f"{method}.x", 0.5)
         widths = (
             {"a": max(1, round(4 * params["target"]))} if self.coarse else {"a": max(1, round(64 * params["target"]))}
         )
-        return Decoded(
-            params=dict(params),
-            settings={"x": x},
-            target=params["target"],
-            cost="macs",
-            widths=widths,
-            identity=f"{method}:{widths}" if self.coarse else "",
-        )
+        return Proposal(method, {"x": x}, params["target"], "macs", widths), dict(params)
+
+    def identity(self, proposal: Proposal) -> str:
+        return f"{proposal.method}:{proposal.widths}" if self.coarse else ""
 
     def ladder(self):
         return [("uniform", {"target": 1.0 / 2**i}) for i in range(self.rungs_of_ladder)]

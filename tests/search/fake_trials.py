@@ -7,20 +7,21 @@ import time
 from pathlib import Path
 
 from fake_study import orders_of
+from ganprune.evaluators.measurement import Measurement
 from ganprune.search.records import messages as request_module
-from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
+from ganprune.search.records.messages import Artifact, TrialOutcome, TrialReport, TrialRequest
 
 
 def quality_at(request: TrialRequest, step: int) -> float:
     """Cheap plans are worse, `x` has its best at 0.3, longer training helps; every third trial is a bad one."""
     bad = 100.0 * (request.number % 3 == 2)
-    return 10 / request.target + 5 * (request.settings.get("x", 0.3) - 0.3) ** 2 + 4 / step + bad
+    return 10 / request.proposal.target + 5 * (request.proposal.settings.get("x", 0.3) - 0.3) ** 2 + 4 / step + bad
 
 
-def run(request: TrialRequest, report) -> TrialResult:
+def run(request: TrialRequest, report) -> TrialOutcome:
     """A trial with rungs at 1, 2, 4 and what goes wrong by `settings["fault"]`."""
     fault = orders_of(request).get("faults", {}).get(str(request.number), "")
-    folder = Path(request.workspace)
+    folder, target = Path(request.workspace), request.proposal.target
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "starts.txt", "a") as file:
         file.write(f"{request.attempt}\n")
@@ -45,24 +46,27 @@ def run(request: TrialRequest, report) -> TrialResult:
     for step in (1, 2, 4):
         time.sleep(orders_of(request).get("seconds", 0.0))
         rungs[step] = quality_at(request, step)
-        if step < 4 and not report(TrialReport(step, rungs[step], request.target, rungs, widths={"a": 3})):
-            return TrialResult("PRUNED", rungs[step], request.target, rungs=rungs, stopped="was told to")
+        if step < 4 and not report(TrialReport(step, rungs[step], target, rungs, widths={"a": 3})):
+            return TrialOutcome("PRUNED", rungs[step], target, rungs=rungs, stopped="was told to")
     quality = {"nan": math.nan, "inf": math.inf}.get(fault, rungs[4])
     if fault == "missing":
         quality = None
-    cost = request.target * (20.0 if fault == "over" else 1.0)
-    return TrialResult(
+    cost = target * (20.0 if fault == "over" else 1.0)
+    measured = Measurement.absent("fd[x]", "1", "none")
+    if quality is not None and math.isfinite(quality):
+        measured = Measurement("fd[x]", quality, "1")
+    return TrialOutcome(
         "COMPLETE",
         quality,
         cost,
-        measurements=({"name": "fd", "value": quality, "unit": ""},),
+        measurements=(measured,),
         rungs=rungs,
         widths={"a": 3},
         architecture=f"arch{request.number}",
-        artifact={"path": f"{request.number}/weights", "sha256": "0" * 64},
+        artifact=Artifact(f"{request.number}/weights", "0" * 64),
         seconds={"train": 0.1},
         worker=f"pid {os.getpid()} threads {os.environ.get('OMP_NUM_THREADS')}",
-        record={
+        method_record={
             "ganprune": request_module.__file__,
             "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "secrets": sorted(name for name, value in os.environ.items() if "://" in value and "@" in value),
@@ -70,11 +74,11 @@ def run(request: TrialRequest, report) -> TrialResult:
     )
 
 
-def run_without_reports(request: TrialRequest, report) -> TrialResult:
+def run_without_reports(request: TrialRequest, report) -> TrialOutcome:
     """A trial that is long away between two reports."""
     (Path(request.workspace) / "pid.txt").write_text(str(os.getpid()))
     time.sleep(orders_of(request)["seconds"])
-    return TrialResult("COMPLETE", 1.0, request.target)
+    return TrialOutcome("COMPLETE", 1.0, request.proposal.target)
 
 
 def resources(given: dict) -> dict:

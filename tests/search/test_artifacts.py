@@ -3,19 +3,20 @@ import os
 
 import pytest
 from ganprune.gan_models.files.atomic_files import read_json, write_json
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import StudyFolder, read_result, write_result
-from ganprune.search.records.messages import TrialRequest, TrialResult
+from ganprune.search.records.messages import TrialOutcome, TrialRequest
 from ganprune.search.study_name import check_study_name
 
 
 def request(folder, number=4):
-    return TrialRequest(number, 1, "m", {}, 1.0, "macs", None, 0, str(folder))
+    return TrialRequest(number, 1, Proposal("m", {}, 1.0, "macs"), 0, str(folder))
 
 
 def test_a_result_is_found_where_it_was_put(tmp_path):
     """What write_result puts on disk, StudyFolder.result finds, in <root>/<study>/<number>/result.json."""
     folder = StudyFolder(tmp_path, "s")
-    result = TrialResult("COMPLETE", 1.0, 2.0, rungs={1: 3.0})
+    result = TrialOutcome("COMPLETE", 1.0, 2.0, rungs={1: 3.0})
     write_result(request(folder.trial(4)), result)
     assert (tmp_path / "s" / "4" / "result.json").exists()
     assert folder.result(4) == result
@@ -24,7 +25,7 @@ def test_a_result_is_found_where_it_was_put(tmp_path):
 
 def test_another_trials_result_is_not_taken(tmp_path):
     """A result whose number is another's (a copied folder) is not this trial's."""
-    write_result(request(tmp_path, 4), TrialResult("COMPLETE", 1.0, 2.0))
+    write_result(request(tmp_path, 4), TrialOutcome("COMPLETE", 1.0, 2.0))
     assert read_result(tmp_path, 5) is None
 
 

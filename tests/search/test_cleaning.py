@@ -3,18 +3,21 @@
 from dataclasses import replace
 
 import pytest
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.engine.checkpoint_cleanup import clean, kept_folders, size_of
 from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.search.records.messages import FINISHED_STATES, Artifact, TrialOutcome
 from ganprune.studies.run_options import bytes_of
 
-NEW = NewTrial("m", {}, {}, 1.0, "tpe", {})
+NEW = NewTrial(Proposal("m", {}, 1.0, "macs"), {}, {}, "tpe")
 
 
 def record(number, state="COMPLETE", quality=None, cost=None, path=None, constraints=None):
-    attributes = {"artifact": {"path": f"{number if path is None else path}/generator.safetensors"}}
-    return TrialRecord(number, state, NEW, 1, quality, cost, constraints or {}, attributes=attributes)
+    artifact = Artifact(f"{number if path is None else path}/generator.safetensors", "0" * 64)
+    outcome = TrialOutcome(state, artifact=artifact, stopped="stopped") if state in FINISHED_STATES else None
+    return TrialRecord(number, state, NEW, 1, quality, cost, constraints or {}, outcome=outcome)
 
 
 RECORDS = [
@@ -77,7 +80,7 @@ def test_a_quota_removes_checkpoints_off_the_front_first(search, store):
     """Training states that nobody will go on from make room for the next trials."""
     search(InProcessExecutor(), trials=4)
     first = store.records()[0]
-    worse = replace(first.result(), quality=10 * first.quality)
+    worse = replace(first.for_twin(), quality=10 * first.quality)
     store.finish(store.create_trial(first.new).number, worse)
     state = store.folder.trial(4) / "checkpoint" / "tensors.safetensors"
     state.parent.mkdir(parents=True)

@@ -23,7 +23,7 @@ def table(folder: Path) -> list[tuple]:
     trials = read_study(f"sqlite:///{folder}/s.db", "s").trials
     return [
         (t.number, t.state, t.new.method, t.new.params, t.new.origin, t.quality, t.cost, t.rungs, t.constraints,
-         t.stopped, t.attributes.get("plan"), t.attributes.get("artifact"))
+         t.stopped, t.widths, t.outcome and t.outcome.artifact)
         for t in trials
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.strategy.early_stopping import StoppingRule, agreements, default_reduction, extrapolated, rivals_at
 from hypothesis import given
@@ -12,7 +13,7 @@ RULE = StoppingRule((1, 3), reduction=3)
 
 
 def record(number, state, rungs, quality=None, cost=1.0):
-    new = NewTrial("m", {}, {}, 1.0, "tpe", {})
+    new = NewTrial(Proposal("m", {}, 1.0, "macs"), {}, {}, "tpe")
     return TrialRecord(number, state, new, quality=quality, cost=cost, rungs=rungs)
 
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from fake_proposals import FakeProposals
 from fake_study import fake_study
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
 from ganprune.search.execution.executor import Asked, InProcessExecutor
 from ganprune.search.execution.ray_cluster import RayOptions
 from ganprune.search.execution.ray_executor import RayExecutor
-from ganprune.search.records.messages import TrialReport, TrialResult, failure
+from ganprune.search.records.messages import TrialOutcome, TrialReport, failure
 from ganprune.search.strategy.chooser import Choice
 from ganprune.search.strategy.early_stopping import StoppingRule
 from ganprune.studies.database.store import Store
@@ -28,7 +29,7 @@ def make(store, **settings):
 
 
 def result(cost=0.5):
-    return TrialResult("COMPLETE", 1.0, cost)
+    return TrialOutcome("COMPLETE", 1.0, cost)
 
 
 def test_trials_is_the_studys_total(search, store):
@@ -100,7 +101,7 @@ def test_trials_that_were_put_back_come_first(store):
     engine.lost(lost.number, "killed")
     again = engine.ask()
     assert (again.number, again.attempt) == (lost.number, 2)
-    assert {**again.to_json(), "attempt": 1} == lost.to_json()
+    assert replace(again, attempt=1) == lost
     assert len(store.records()) == 2
 
 
@@ -142,8 +143,8 @@ def test_a_stop_without_a_result_keeps_the_last_report(store):
     stopped = [r for r in store.records() if r.state == "PRUNED"]
     assert stopped
     assert stopped[0].rungs == {1: stopped[0].quality}
-    assert stopped[0].attributes["plan"] == {"g": 2}
-    assert stopped[0].attributes["architecture"] == "h"
+    assert stopped[0].outcome.widths == {"g": 2}
+    assert stopped[0].outcome.architecture == "h"
 
 
 def test_the_same_network_is_not_trained_twice(store, search):
@@ -154,11 +155,11 @@ def test_the_same_network_is_not_trained_twice(store, search):
     trained = [n for n in range(12) if (store.folder.trial(n) / "starts.txt").exists()]
     assert len(trained) == 4
     for record in store.records():
-        twin = record.attributes.get("record", {}).get("same_as")
+        twin = record.outcome and record.outcome.same_as
         assert (twin is None) == (record.number in trained)
         if twin is not None:
             assert record.quality == store.records()[twin].quality
-            assert record.attributes["artifact"]["path"] == f"{twin}/weights"
+            assert record.outcome.artifact.path == f"{twin}/weights"
 
 
 def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
@@ -176,19 +177,14 @@ def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
             engine.ask()
     store.requeue(1)
     assert engine.ask() is Asked.DONE
-    assert [(r.state, r.attributes.get("record", {}).get("same_as")) for r in store.records()[1:]] == [
-        ("COMPLETE", 0)
-    ] * 2
+    assert [(r.state, r.outcome and r.outcome.same_as) for r in store.records()[1:]] == [("COMPLETE", 0)] * 2
 
 
 def always_the_same():
     """A space of which every point is the same network."""
     proposals = FakeProposals(methods=("uniform",), rungs_of_ladder=2)
 
-    def decode(method, params, seed):
-        return replace(FakeProposals.decode(proposals, method, params, seed), identity="always the same")
-
-    object.__setattr__(proposals, "decode", decode)
+    object.__setattr__(proposals, "identity", lambda proposal: "always the same")
     object.__setattr__(proposals, "ladder", list)
     return proposals
 
@@ -209,7 +205,7 @@ def test_a_repeat_of_a_running_trial_waits_for_it(store, ending):
     again = engine.ask()
     if ending == "COMPLETE":
         assert again is Asked.DONE
-        assert [r.attributes.get("record", {}).get("same_as") for r in store.records()] == [None, 0, 0]
+        assert [r.outcome.same_as for r in store.records()] == [None, 0, 0]
     else:
         assert again.number == 1
 
@@ -218,7 +214,7 @@ def test_requests_hold_json_only(store):
     """What goes to a worker is JSON, and two trials have two seeds and two folders."""
     engine = make(store)
     first, second = engine.ask(), engine.ask()
-    json.dumps(first.to_json(), allow_nan=False)
+    json.dumps(to_json(first), allow_nan=False)
     assert first.seed != second.seed
     assert first.workspace == str(store.folder.trial(0))
 

@@ -29,7 +29,7 @@ def test_everything_is_recorded_and_the_search_goes_on(executor, search, store):
     assert {r.number: r.state for r in records if r.state == "FAIL"} == dict.fromkeys((1, 3, 4, 5, 7), "FAIL")
     assert records[7].stopped == "MemoryError: Unable to allocate 20. GiB"
     assert records[1].stopped == "ValueError: this trial is broken on two lines"
-    assert "fake_trials.py" in records[1].attributes["record"]["traceback"]
+    assert "fake_trials.py" in records[1].outcome.traceback
     assert [records[i].stopped for i in (3, 4, 5)] == ["quality is nan", "quality is inf", "quality is missing"]
     assert records[6].state == "COMPLETE"
     assert not records[6].feasible
@@ -46,12 +46,13 @@ def test_everything_is_recorded_and_the_search_goes_on(executor, search, store):
     assert row.constraints == {"budget": 0.0}
     attributes = row.user_attrs
     assert attributes["method"] == "uniform"
-    assert attributes["target"] == 1.0
+    assert row.params["target"] == 1.0
+    assert attributes["proposal"] == {"cost": "macs", "bits": 32, "settings": {"x": 0.5}, "widths": {"a": 64}}
     assert attributes["plan"] == {"a": 3}
     assert attributes["architecture"] == "arch0"
-    assert attributes["measurements"][0]["name"] == "fd"
-    assert sorted(attributes["rungs"]) == ["1", "2", "4"]
-    assert attributes["artifact"] == {"path": "0/weights", "sha256": "0" * 64}
+    assert attributes["measurements"][0]["name"] == "fd[x]"
+    assert attributes["artifact"]["path"] == "0/weights"
+    assert not {"rungs", "state", "constraints", "traceback"} & set(attributes)  # no second copy, and nothing empty
     assert attributes["seconds"] == {"train": 0.1}
     assert attributes["worker"].startswith("pid ")
     assert attributes["attempt"] == 1

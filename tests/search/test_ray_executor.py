@@ -26,7 +26,7 @@ def test_workers_run_side_by_side_and_die_alone(ray_running, search, store, tmp_
     ended, events = search(RayExecutor(RAY), trials=4, faults={"0": "meet 1", "1": "meet 0", "2": "die"})
     records = store.records()
     assert ended.complete == 4
-    assert {r.attributes["worker"].split()[-1] for r in records} == {"1"}
+    assert {r.outcome.worker.split()[-1] for r in records} == {"1"}
     assert [r.attempt for r in records] == [1, 1, 2, 1]
     back = [(event.number, event.reason) for event in events if type(event).__name__ == "TrialPutBack"]
     assert back == [(2, "the worker's process died while it ran (out of memory, killed, or its machine gone)")]

@@ -5,6 +5,7 @@ from pathlib import Path
 import fsspec
 import pytest
 from ganprune.gan_models.files.atomic_files import write_json
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.remote import RemoteFolder, at_hand, cache_of, is_url
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.engine.checkpoint_cleanup import clean
@@ -81,7 +82,7 @@ def test_a_checkpoint_that_changes_while_it_is_sent_is_sent_again(url, tmp_path,
 
 
 def request(url, attempt=1, study=None):
-    return TrialRequest(0, attempt, "m", {}, 1.0, "macs", {"a": 3}, 0, f"{url}/s/0", study, {})
+    return TrialRequest(0, attempt, Proposal("m", {}, 1.0, "macs", {"a": 3}), 0, f"{url}/s/0", study, {})
 
 
 def test_an_attempt_goes_on_from_what_the_last_one_copied_back(url):
@@ -97,7 +98,7 @@ def test_an_attempt_goes_on_from_what_the_last_one_copied_back(url):
     folder = StudyFolder.at(url, "s")
     assert folder.result(0) == result
     assert folder.result(1) is None
-    record = TrialRecord(0, "PRUNED", NewTrial("m", {}, {}, 1.0, "tpe", {}), 1)
+    record = TrialRecord(0, "PRUNED", NewTrial(Proposal("m", {}, 1.0, "macs"), {}, {}, "tpe"), 1)
     assert clean(folder, [record]).trials == (0,)
     assert folder.behind("0").read("checkpoint/state.json") is None
     folder.remove()

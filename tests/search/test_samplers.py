@@ -4,7 +4,9 @@ from dataclasses import replace
 import pytest
 from fake_proposals import FakeProposals
 from ganprune.gan_models.files.seeds import derived_seed
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import TrialRecord
+from ganprune.search.records.messages import TrialOutcome
 from ganprune.search.strategy.chooser import Choice, Chooser
 from ganprune.search.strategy.method_shares import EQUAL_ROUNDS, choose_method, gains
 from ganprune.search.strategy.optuna_mirror import SAMPLERS, quasi_random
@@ -96,10 +98,10 @@ def test_learned_widths_teach_the_width_search():
     """A plan that another method found is a point of the width search once it is built; before that it is not seen."""
     chooser = Chooser(FakeProposals(), Choice())
     first = simulate(chooser, 1, bowl)[0]
-    learned = replace(first, new=replace(first.new, method="learned", request={"widths": None}))
+    learned = replace(first, new=replace(first.new, proposal=Proposal("learned", {}, 1.0, "macs")))
     space = chooser.proposals.distributions("widths")
     assert chooser._history.seen([learned], "widths", space) == []
-    built = replace(learned, attributes={"plan": {"a": 7}})
+    built = replace(learned, outcome=TrialOutcome("COMPLETE", 1.0, 1.0, widths={"a": 7}))
     assert [seen.params for seen in chooser._history.seen([built], "widths", space)] == [
         {"target": 1.0, "widths.x": 0.5}
     ]
@@ -116,7 +118,7 @@ def test_repeats_are_drawn_again():
     """Where only 4 networks exist, the ladder's repeat is skipped and the fourth network is drawn until found."""
     proposals = FakeProposals(methods=("uniform",), rungs_of_ladder=4, coarse=True)  # the ladder: 4, 2, 1 and 1 again
     records = simulate(Chooser(proposals, Choice(seed=1)), 4, bowl)
-    assert [r.new.request["widths"]["a"] for r in records] == [4, 2, 1, 3]
+    assert [r.new.proposal.widths["a"] for r in records] == [4, 2, 1, 3]
     assert records[3].new.origin in ("linear", "random")
 
 

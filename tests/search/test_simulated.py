@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from ganprune.gan_models.costs.cost_form import CostForm, Row
 from ganprune.gan_models.files.seeds import derived_seed
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.search.records.messages import TrialOutcome
 from ganprune.search.simulation.response_surface import DENSE_QUALITY, Surface
 from ganprune.search.simulation.step_times import StepTimes
 from ganprune.search.strategy import width_model as linear
@@ -100,10 +102,10 @@ def test_every_proposal_meets_its_drawn_target(sampler):
     chooser, surface, records = Chooser(proposals, Choice(sampler, seed=5)), Surface.drawn(form, 5), []
     for number in range(20):
         new = chooser.next(records, number)
-        plan_G = form.widths(new.request["widths"])
+        plan_G = form.widths(new.proposal.widths)
         cost = float(form.predict(plan_G))
         assert 0.9 * new.target < cost <= new.target == new.params[TARGET]
-        built = proposals.widths.encode(new.request["widths"])
+        built = proposals.widths.encode(new.proposal.widths)
         assert {name: new.params[RATIO + name] for name in form.names} == built
         quality = surface.quality(plan_G, noise=derived_seed(5, number))
         records.append(TrialRecord(number, "COMPLETE", new, quality=quality, cost=cost))
@@ -117,7 +119,7 @@ def long_record(n):
     points = generator.uniform(1, 2, (n, 2))
     points[3] = (0.5, 0.5)
     space = {"x": FloatDistribution(0, 3)}
-    new = [NewTrial("m", {"x": float(q)}, space, 1.0, "tpe", {}) for q, _ in points]
+    new = [NewTrial(Proposal("m", {}, 1.0, "macs"), {"x": float(q)}, space, "tpe") for q, _ in points]
     return [TrialRecord(i, "COMPLETE", new[i], quality=q, cost=c) for i, (q, c) in enumerate(points)], space
 
 
@@ -137,7 +139,8 @@ def test_plans_are_translated_once():
     """Another method's plan is translated when it is first seen and not again, unless it was still running."""
     records, space = long_record(5)
     given = [
-        TrialRecord(r.number, r.state, r.new, quality=1.0, cost=1.0, attributes={"plan": {"g": 1}}) for r in records
+        TrialRecord(r.number, r.state, r.new, quality=1.0, cost=1.0, outcome=TrialOutcome("COMPLETE", widths={"g": 1}))
+        for r in records
     ]
     asked = []
     history = History(lambda widths, target, bits, to: asked.append(to) or {"x": 1.0}, lambda method: True)
@@ -158,7 +161,10 @@ def test_what_is_shown_no_more_is_not_kept():
 def test_a_method_that_takes_no_plans_is_shown_its_own_trials_alone():
     """Others' trials, of no use to its sampler, do not take the places of its own: 300 of 400 among 1,000 are shown."""
     records, space = long_record(1000)
-    records = [r if r.number % 5 < 2 else replace(r, new=replace(r.new, method="other")) for r in records]
+    records = [
+        r if r.number % 5 < 2 else replace(r, new=replace(r.new, proposal=replace(r.new.proposal, method="other")))
+        for r in records
+    ]
     seen = History(lambda widths, target, bits, to: None, lambda method: False).seen(records, "m", space)
     assert len(seen) == 300
     assert all(s.number % 5 < 2 for s in seen)

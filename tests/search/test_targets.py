@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS
@@ -98,7 +99,7 @@ def test_few_settings_change_while_a_method_has_few_trials():
     for method in ("coronet", "mggc"):
         defaults = METHODS[method].defaults()
         own = [r.new for r in records if r.new.method == method]
-        changed = [sum(defaults[k] != v for k, v in new.request["settings"].items()) for new in own]
+        changed = [sum(defaults[k] != v for k, v in to_json(new.proposal.settings).items()) for new in own]
         first = [new.origin for new in own].count(START)
         assert changed[:first] == [0] * first
         assert 0 < max(changed[first:FREE_AFTER]) <= CHANGED

@@ -41,18 +41,18 @@ def test_plans_of_both_bits_are_inside_the_target(method):
     assert space.distributions()[BITS].choices == (32, 8)
     seen = set()
     for seed in range(8):
-        decoded = BOTH.decode(method, draw(space, seed), seed)
+        decoded, built = BOTH.decode(method, draw(space, seed), seed)
         seen.add(decoded.bits)
-        assert set(decoded.params) == set(space.distributions())
+        assert set(built) == set(space.distributions())
         if decoded.widths is not None:
             cost = stored_cost("bytes", decoded.bits, per_channel=True)
             assert float(FORM.predict(FORM.widths(decoded.widths), cost)) <= decoded.target
     assert seen == {8, 32}
     point = draw(space, 0)
-    wide, narrow = (BOTH.decode(method, point | {BITS: bits, TARGET: 0.1 * DENSE}, 0) for bits in (8, 32))
+    wide, narrow = (BOTH.decode(method, point | {BITS: bits, TARGET: 0.1 * DENSE}, 0)[0] for bits in (8, 32))
     if wide.widths is not None:
         assert sum(wide.widths.values()) > sum(narrow.widths.values())
-        assert wide.identity != narrow.identity
+        assert BOTH.identity(wide) != BOTH.identity(narrow)
 
 
 def test_the_ladder_and_first_points_take_bits_in_turn():
@@ -67,10 +67,10 @@ def test_without_a_budget_in_bytes_there_is_no_such_dimension():
     """MACs do not depend on bits; who asks for one number of bits gets that one everywhere."""
     plain = SpaceProposals(WidthSpace(FORM), 0.5 * FORM.dense(), ("uniform",))
     assert BITS not in plain.distributions("uniform")
-    assert plain.decode("uniform", {TARGET: 0.2 * FORM.dense()}, 0).bits == 32
+    assert plain.decode("uniform", {TARGET: 0.2 * FORM.dense()}, 0)[0].bits == 32
     fixed = SpaceProposals(WidthSpace(FORM, "bytes"), 0.1 * DENSE, ("uniform",), bits=(8,))
     assert BITS not in fixed.distributions("uniform")
-    decoded = fixed.decode("uniform", {TARGET: 0.1 * DENSE}, 0)
+    decoded, _ = fixed.decode("uniform", {TARGET: 0.1 * DENSE}, 0)
     assert decoded.bits == 8
     assert np.isclose(float(FORM.predict(FORM.widths(decoded.widths), INT8_PER_CHANNEL)), 0.1 * DENSE, rtol=0.01)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.costs.combined_budgets import Bound
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.unpruned_reasons import Why
 from ganprune.gan_models.networks.catalog import build
@@ -41,15 +42,15 @@ def test_points_decode_inside_their_target(method, seed, budget, tied):
     """Widths cost at most the target, the target at most the budget, and the point built lies in the space."""
     widths = WidthSpace(FORM, ties=("model.1?.conv_block.1",) if tied else ())
     space = MethodSpace(method, widths, max(budget * DENSE / 8, 1.001 * widths.cheapest()), budget * DENSE)
-    point = space.decode(draw(space, seed))
+    point, built = space.decode(draw(space, seed))
     assert space.low <= point.target <= space.high
     if METHODS[method].widths == "given":
         assert FORM.predict(FORM.widths(point.widths)) <= point.target
     else:
         assert point.widths is None
     for name, dist in space.distributions().items():
-        assert dist._contains(dist.to_internal_repr(point.params[name]))
-    assert set(point.params) == set(space.distributions())
+        assert dist._contains(dist.to_internal_repr(built[name]))
+    assert set(built) == set(space.distributions())
 
 
 @settings(max_examples=50, deadline=None)
@@ -86,7 +87,7 @@ def test_targets_are_drawn_up_to_what_the_other_budgets_leave():
     tight = under(0.1)
     uniform = tight.widths.price(tight.widths.uniform(0.5 * DENSE))
     assert uniform < tight.highest < 0.4 * DENSE  # plans of other shapes cost more within the same parameters
-    plans = [tight.decode(method, params, 0).identity for method, params in tight.ladder()]
+    plans = [tight.identity(tight.decode(method, params, 0)[0]) for method, params in tight.ladder()]
     assert len(set(plans)) == len(plans) == 6
     for method in tight.methods:
         assert tight.distributions(method)["target"].high == tight.highest
@@ -100,7 +101,7 @@ def test_what_was_built_decodes_to_itself(seed):
     space = MethodSpace("widths", widths, 0.02 * DENSE, 0.5 * DENSE)
     drawn = draw(space, seed)
     drawn = {name: value**0.5 if name.startswith("ratio:") else value for name, value in drawn.items()}
-    point = space.decode(drawn)
+    point, _ = space.decode(drawn)
     cost = float(FORM.predict(FORM.widths(point.widths)))
     again = widths.decode(widths.encode(point.widths), cost)
     assert all(abs(again[name] - width) <= 1 for name, width in point.widths.items())
@@ -119,7 +120,7 @@ def test_tied_groups_share_one_dimension_and_one_ratio():
 def test_the_ladder_runs_from_the_budget_down():
     """Uniform plans fall in equal steps of the logarithm, the first close under the budget itself."""
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("magnitude", "widths", "uniform"), n_ladder=5)
-    rungs = [proposals.decode(method, params, 0) for method, params in proposals.ladder()]
+    rungs = [proposals.decode(method, params, 0)[0] for method, params in proposals.ladder()]
     assert [method for method, _ in proposals.ladder()] == ["uniform"] * 5
     costs = [float(FORM.predict(FORM.widths(rung.widths))) for rung in rungs]
     assert costs == sorted(costs, reverse=True)
@@ -131,13 +132,13 @@ def test_a_uniform_plan_is_a_point_of_widths_with_the_same_identity():
     """The ladder teaches the width search: the translated point builds the same network, and is known as the same."""
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths"), n_ladder=4)
     for method, params in proposals.ladder():
-        first = proposals.decode(method, params, 0)
+        first, _ = proposals.decode(method, params, 0)
         there = proposals.translate(first.widths, first.target, 32, "widths")
-        again = proposals.decode("widths", there, 0)
+        again, _ = proposals.decode("widths", there, 0)
         difference = [abs(again.widths[name] - width) for name, width in first.widths.items()]
         assert max(difference) <= 1
         if max(difference) == 0:
-            assert again.identity == first.identity
+            assert proposals.identity(again) == proposals.identity(first)
 
 
 def test_patterns_choose_groups():
@@ -168,23 +169,24 @@ def test_learned_methods_start_from_sound_settings():
     """A learned method's first points are its defaults from the budget down; methods of given widths have the ladder."""
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths", "magnitude"))
     assert proposals.starts("uniform") == proposals.starts("widths") == []
-    starts = [proposals.decode("magnitude", point, 0) for point in proposals.starts("magnitude")]
-    assert [start.settings for start in starts] == [METHODS["magnitude"].defaults()] * 8
+    starts = [proposals.decode("magnitude", point, 0)[0] for point in proposals.starts("magnitude")]
+    assert [start.settings for start in starts] == [METHODS["magnitude"].settings()] * 8
     assert np.isclose(starts[0].target, 0.25 * DENSE)
     assert np.isclose(starts[-1].target, proposals.lowest)
 
 
 def test_a_fixed_setting_is_no_dimension():
-    """What a study fixes is neither drawn nor in the point; the other settings are as they were; a value or a name
+    """What a study fixes is not drawn, and every proposal has it; the other settings are as they were; a value or a name
     that is not allowed is one line."""
     fixed = {"coronet.embedding": 1, "magnitude.cost_exponent": 0.1}
     check_fixed(fixed)
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("coronet", "magnitude"), fixed=fixed)
     plain = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("coronet", "magnitude"))
     assert set(plain.distributions("coronet")) - set(proposals.distributions("coronet")) == {"coronet.embedding"}
-    point = proposals.space("coronet").decode(draw(proposals.space("coronet"), 0))
-    assert "embedding" not in point.settings
-    assert "share" in point.settings
+    proposal, built = proposals.space("coronet").decode(draw(proposals.space("coronet"), 0))
+    assert "coronet.embedding" not in built
+    assert to_json(proposal.settings)["embedding"] == 1
+    assert to_json(proposal.settings)["share"] == built["coronet.share"]
     for name, value in (("coronet.embedding", 3), ("coronet.embedding", True), ("magnitude.cost_exponent", 0.9)):
         with pytest.raises(ValueError, match=f"setting {name}=.* is not possible; use "):
             check_fixed({name: value})

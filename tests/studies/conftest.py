@@ -1,4 +1,5 @@
 import pytest
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial
 from ganprune.studies.database.store import Store
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -27,12 +28,10 @@ def new():
 
     def make(target=0.5, **changes):
         fields = {
-            "method": "widths",
+            "proposal": Proposal("widths", {"s": 1}, target, "macs", {"g": 4}),
             "params": {"target": target, "n": 3, "kind": "b"},
             "distributions": SPACE,
-            "target": target,
             "origin": "tpe",
-            "request": {"settings": {"s": 1}, "cost": "macs", "widths": {"g": 4}},
             "identity": "i",
             "sampler_state": {"generation": 2},
         }

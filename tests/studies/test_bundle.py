@@ -279,7 +279,7 @@ def test_files_that_are_not_the_records_are_refused(tmp_path, name):
 def test_repeated_trial_is_exported_from_the_first(tmp_path):
     """A trial that took over an earlier one's result exports that one's weights, and the card says so."""
     first = made().record.trials[2]
-    again = replace(first, number=9, attributes={**first.attributes, "record": {"same_as": 2}})
+    again = replace(first, number=9, outcome=first.outcome.of_twin(2))
     record = replace(made().record, trials=(*made().record.trials, again))
     card = export_trial(record, 9, made().root, tmp_path / "b")
     assert (card.lineage["trial"], card.lineage["same_as"]) == (9, 2)
@@ -290,8 +290,8 @@ def test_repeated_trial_is_exported_from_the_first(tmp_path):
 def test_record_cannot_name_files_outside(tmp_path):
     """A record whose artifact points out of the study's folder is refused."""
     trial = made().record.trials[2]
-    artifact = {**trial.attributes["artifact"], "path": "../../x/generator.safetensors"}
-    changed = replace(trial, attributes={**trial.attributes, "artifact": artifact})
+    artifact = replace(trial.outcome.artifact, path="../../x/generator.safetensors")
+    changed = replace(trial, outcome=replace(trial.outcome, artifact=artifact))
     record = replace(made().record, trials=(changed,))
     with pytest.raises(ArtifactError, match="outside"):
         export_trial(record, 2, made().root, tmp_path / "out")

@@ -7,9 +7,10 @@ import types
 import numpy as np
 import pytest
 from ganprune.gan_models.costs.cost_form import CostForm, Row
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
-from ganprune.search.records.messages import TrialReport, TrialResult
+from ganprune.search.records.messages import TrialOutcome, TrialReport
 from ganprune.search.simulation.response_surface import Surface
 from ganprune.search.strategy.chooser import Choice
 from ganprune.search.strategy.early_stopping import StoppingRule
@@ -56,13 +57,13 @@ def test_memory_is_flat(store):
     def run(trials):
         for _ in range(trials):
             request = engine.ask()
-            widths = request.widths or space.uniform(request.target)
+            widths = request.proposal.widths or space.uniform(request.proposal.target)
             cost = float(form.predict(form.widths(widths)))
             curve = {step: surface.quality(form.widths(widths), step / 4, request.seed) for step in (1, 2, 4)}
             engine.started(request.number)
             reports = [TrialReport(step, curve[step], cost, {}, widths) for step in (1, 2)]
             if all(engine.report(request.number, report) for report in reports):
-                engine.finished(request.number, TrialResult("COMPLETE", curve[4], cost, rungs=curve, widths=widths))
+                engine.finished(request.number, TrialOutcome("COMPLETE", curve[4], cost, rungs=curve, widths=widths))
             else:
                 engine.stopped(request.number)
         return held(engine)
@@ -77,12 +78,13 @@ def test_an_ended_trial_reads_as_it_was(store, new, url, monkeypatch):
     for number in range(6):
         store.create_trial(new(target=0.1 * (number + 1)))
         store.report(number, TrialReport(1, 7.0, 1.0, {}, widths={"g": number}))
-        store.finish(number, TrialResult("COMPLETE", 5.0, 1.0, rungs={1: 7.0, 2: 5.0}, widths={"g": number}))
+        store.finish(number, TrialOutcome("COMPLETE", 5.0, 1.0, rungs={1: 7.0, 2: 5.0}, widths={"g": number}))
     first = store.records()[0]
     assert dict(first.new.params) == {"target": 0.1, "n": 3, "kind": "b"}
-    assert first.new.request["settings"] == {"s": 1}
+    assert first.new.proposal == Proposal("widths", {"s": 1}, 0.1, "macs", {"g": 4})
+    assert first.new.proposal.settings["s"] == 1
     assert first.new.sampler_state == {"generation": 2}
-    assert [record.attributes["plan"] for record in store.records()] == [{"g": n} for n in range(6)]
+    assert [record.outcome.widths for record in store.records()] == [{"g": n} for n in range(6)]
     assert read_study(url, "s").trials == store.records()
     assert repr(first.new.params) == repr(dict(first.new.params))
 
@@ -91,7 +93,7 @@ def test_a_running_trial_is_not_read_back(store, new, monkeypatch):
     """What is asked of trials that have not ended, and of those that ended last, costs no statement."""
     store.create_trial(new())
     store.create_trial(new())
-    store.finish(0, TrialResult("COMPLETE", 5.0, 1.0, widths={"g": 1}))
+    store.finish(0, TrialOutcome("COMPLETE", 5.0, 1.0, widths={"g": 1}))
     monkeypatch.setattr(store._writer, "read", lambda number: pytest.fail(f"trial {number} was read"))
-    assert store.records()[0].attributes["plan"] == {"g": 1}
+    assert store.records()[0].outcome.widths == {"g": 1}
     assert store.records()[1].new.params["n"] == 3

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.trial import trial
+from ganprune.spaces.methods import settings_of
 
 from .tiny_study import SMALL, opened
 
@@ -20,7 +22,8 @@ def request_at(tmp_path_factory):
     target = 0.4 * plan.resolved.dense["macs"]
 
     def make(workspace):
-        return TrialRequest(0, 1, "magnitude", {}, target, "macs", None, 7, str(workspace), plan.resolved, teacher)
+        proposal = Proposal("magnitude", settings_of("magnitude", {}), target, "macs")
+        return TrialRequest(0, 1, proposal, 7, str(workspace), plan.resolved, teacher)
 
     return make
 
@@ -31,7 +34,7 @@ def whole(request_at, tmp_path_factory):
 
 
 def untimed(result):
-    return replace(result, seconds={}, worker="", record={}, measurements=result.measurements[:1])
+    return replace(result, seconds={}, worker="", training=None, measurements=result.measurements[:1])
 
 
 @pytest.mark.parametrize("rung", [2, 4, 6])

@@ -110,8 +110,8 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
     outcome = outcome_of(study.record)
     dense = outcome.dense["latency_ms"]
     for trial in study.trials:
-        predicted = next(m for m in trial.attributes["measurements"] if m["name"].startswith("latency_ms[predicted,"))
-        macs = next(m["value"] for m in trial.attributes["measurements"] if m["name"] == "macs")
+        predicted = next(m for m in trial.outcome.measurements if m.name.startswith("latency_ms[predicted,"))
+        macs = next(m.value for m in trial.outcome.measurements if m.name == "macs")
         assert trial.cost == predicted["value"] <= 20.0 < dense
         assert predicted["value"] == pytest.approx(1.0 + 2 * macs / 1e5, rel=1e-6)
         assert trial.constraints["60%"] == pytest.approx(macs / (0.6 * outcome.dense["macs"]) - 1)
@@ -174,7 +174,7 @@ def test_every_plan_meets_the_later_budgets_as_well(place, counting, profile, mo
     study = Study.open("search")
     assert {trial.new.method for trial in study.trials} == {"uniform", "widths", "magnitude", "coronet"}
     for trial in study.trials:
-        ms = next(m["value"] for m in trial.attributes["measurements"] if m["name"].startswith("latency_ms["))
+        ms = next(m.value for m in trial.outcome.measurements if m.name.startswith("latency_ms["))
         assert trial.constraints["8ms"] == pytest.approx(ms / 8 - 1)
         assert trial.constraints["8ms"] <= 0
         assert trial.cost <= 1.001 * highest
@@ -208,13 +208,13 @@ def test_bits_are_chosen_under_a_budget_in_ms(place, monkeypatch, capsys):
     assert call(monkeypatch, "search", *SEARCH, "--methods", "uniform", "--budget", "8ms", "--trials", 4) == 0
     study = Study.open("search")
     for trial in study.trials:
-        found = {m["name"].partition("[")[0]: m for m in trial.attributes["measurements"]}
-        bits = trial.new.request.get("bits", 32)
+        found = {m.name.partition("[")[0]: m for m in trial.outcome.measurements}
+        bits = trial.new.proposal.bits
         ms = 2 * found["macs"]["value"] / 1e5 * (0.5 if bits == 8 else 1.0)
         assert trial.cost == pytest.approx(ms, rel=1e-6)
         assert trial.cost <= 8.0
         assert ("in 8 bits" in found["latency_ms"]["protocol"]) == (bits == 8)
-    assert {trial.new.request.get("bits", 32) for trial in study.trials} == {8, 32}
+    assert {trial.new.proposal.bits for trial in study.trials} == {8, 32}
     outcome = outcome_of(study.record)
     for trial in study.front():
         assert outcome.finalist(trial.number).value == pytest.approx(trial.cost, rel=1e-6)
@@ -229,8 +229,8 @@ def test_a_later_budget_in_ms_may_be_one_that_only_8_bits_meet(place, monkeypatc
     study = Study.open("search")
     assert "no plan of 32 bits is within 12kB and 1.2ms: all trials have 8 bits" in capsys.readouterr().err
     for trial in study.trials:
-        ms = next(m["value"] for m in trial.attributes["measurements"] if m["name"].startswith("latency_ms["))
-        assert trial.new.request["bits"] == 8
+        ms = next(m.value for m in trial.outcome.measurements if m.name.startswith("latency_ms["))
+        assert trial.new.proposal.bits == 8
         assert trial.constraints["1.2ms"] == pytest.approx(ms / 1.2 - 1)
         assert trial.constraints["1.2ms"] <= 0
     assert study.front()

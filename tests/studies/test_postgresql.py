@@ -7,7 +7,7 @@ import sys
 import threading
 
 import pytest
-from ganprune.search.records.messages import TrialResult
+from ganprune.search.records.messages import TrialOutcome
 from ganprune.studies.database.lock import StudyLocked, lock_study, this_process
 from ganprune.studies.database.reader import read_study
 from ganprune.studies.database.store import Store
@@ -50,7 +50,7 @@ def test_a_server_that_goes_away_between_two_writes_is_waited_for(postgres, url,
         back = threading.Timer(1.5, postgres.start)
         back.start()
         store.create_trial(new())
-        store.finish(1, TrialResult("COMPLETE", 5.0, 1.0))
+        store.finish(1, TrialOutcome("COMPLETE", 5.0, 1.0))
         back.join()
         with pytest.raises(StudyLocked):
             Store.open(url, "s", tmp_path)

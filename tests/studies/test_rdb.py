@@ -4,7 +4,7 @@ import math
 
 import optuna
 import pytest
-from ganprune.search.records.messages import TrialResult
+from ganprune.search.records.messages import TrialOutcome
 from ganprune.studies.database.optuna_tables import insert_trial, read_trials
 from ganprune.studies.database.storage import open_storage
 from ganprune.studies.database.trial_rows import template
@@ -14,9 +14,9 @@ def filled(store, new):
     for i in range(5):
         store.create_trial(new(target=0.1 * (i + 1)))
         store.started(i)
-    store.finish(0, TrialResult("COMPLETE", 1.5, 0.25, rungs={1: 3.0, 2: 1.5}, constraints={"budget": -0.5}))
-    store.finish(1, TrialResult("FAIL", stopped="broke", rungs={1: math.nan, 2: math.inf}))
-    store.finish(2, TrialResult("PRUNED", 4.0, 0.2, rungs={1: 4.0}, stopped="stopped"))
+    store.finish(0, TrialOutcome("COMPLETE", 1.5, 0.25, rungs={1: 3.0, 2: 1.5}, constraints={"budget": -0.5}))
+    store.finish(1, TrialOutcome("FAIL", stopped="broke", rungs={1: math.nan, 2: math.inf}))
+    store.finish(2, TrialOutcome("PRUNED", 4.0, 0.2, rungs={1: 4.0}, stopped="stopped"))
     store.requeue(3)
     return store
 

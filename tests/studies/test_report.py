@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from ganprune.evaluators.measurement import Measurement
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.search.records.messages import TrialOutcome
 from ganprune.studies.database.reader import StudyRecord
 from ganprune.studies.report.html import facts_of, report_html, write_report
 from ganprune.studies.report.image_grid import Column, draw_grid, picture_grid
@@ -37,20 +40,22 @@ DENSE = {"macs": 1000.0, "macs_published": 2000.0, "params": 50.0, "bytes": 200.
 
 
 def trial(number, cost, quality, method="uniform", origin="tpe", state="COMPLETE", limit=400.0, name="fd[shapes,n=9]"):
-    measured = [
-        {"name": name, "value": quality, "unit": "1", "low": quality - 1, "high": quality + 1, "n": 9, "protocol": "p"},
-        {"name": "l1", "value": 0.25, "unit": "of [-1, 1]"},
-        {"name": "params", "value": 7.0, "unit": "parameters"},
-    ]
+    measured = (
+        Measurement(name, quality, "1", quality - 1, quality + 1, 9, "p"),
+        Measurement("l1", 0.25, "of [-1, 1]"),
+        Measurement("params", 7.0, "parameters"),
+    )
     return TrialRecord(
         number,
         state,
-        NewTrial(method, {}, {}, cost, origin, {"settings": {}, "cost": "macs"}),
+        NewTrial(Proposal(method, {}, cost, "macs"), {}, {}, origin),
         1,
         quality,
         cost,
         {"budget": cost / limit - 1},
-        attributes={"measurements": measured, "seconds": {"prune": 1.0, "finetune": 2.0}},
+        outcome=TrialOutcome(
+            state, quality, cost, measured, stopped="stopped", seconds={"prune": 1.0, "finetune": 2.0}
+        ),
     )
 
 
@@ -79,7 +84,11 @@ def by_hand(*trials, **config) -> Outcome:
 
 LADDER = (trial(0, 400, 10.0, origin="ladder:0"), trial(1, 200, 20.0, origin="ladder:1"))
 FAILED = TrialRecord(
-    7, "FAIL", NewTrial("widths", {}, {}, 90.0, "tpe", {}), 1, stopped="diverged <script>alert(1)</script>"
+    7,
+    "FAIL",
+    NewTrial(Proposal("widths", {}, 90.0, "macs"), {}, {}, "tpe"),
+    1,
+    stopped="diverged <script>alert(1)</script>",
 )
 
 

@@ -36,10 +36,10 @@ def test_nothing_is_trained_and_everything_is_recorded(simulated):
     assert {t.new.method for t in record.trials} == {"uniform", "coronet", "mggc"}  # as a real search
     for trial in record.trials:
         assert trial.cost <= trial.new.target
-        assert trial.attributes["plan"]
-        assert "artifact" not in trial.attributes
+        assert trial.widths
+        assert trial.outcome.artifact is None
     assert simulated.front()
-    assert all(m["name"] != "fd[shapes]" for t in record.trials for m in t.attributes.get("measurements", ()))
+    assert all(m.name != "fd[shapes]" for t in record.trials for m in t.outcome.measurements)
 
 
 def test_the_same_study_is_simulated_the_same(simulated, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from ganprune.search.records.messages import TrialResult
+from ganprune.search.records.messages import TrialOutcome
 from ganprune.studies.database.lock import FileLock, StudyLocked, lock_study, this_process
 from ganprune.studies.database.reader import read_study
 from ganprune.studies.database.storage import (
@@ -207,9 +207,9 @@ def test_a_full_disk_is_one_line(store, new):
     store.create_trial(new())
     engine, limit = store._storage.engine, [1]  # pages: the file cannot grow beyond what it has
     event.listen(engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count = {limit[0]}"))
-    big = TrialResult("COMPLETE", 5.0, 1.0, record={"x": "y" * 5_000_000})
+    big = TrialOutcome("COMPLETE", 5.0, 1.0, method_record={"x": "y" * 5_000_000})
     with pytest.raises(StorageError, match=r"cannot write to sqlite.*full") as caught:
         store.finish(0, big)
     assert "\n" not in str(caught.value)
     limit[0] = 1_000_000
-    assert store.finish(0, TrialResult("COMPLETE", 5.0, 1.0)).state == "COMPLETE"
+    assert store.finish(0, TrialOutcome("COMPLETE", 5.0, 1.0)).state == "COMPLETE"

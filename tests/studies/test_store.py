@@ -5,14 +5,15 @@ import warnings
 
 import optuna
 import pytest
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import OWNER, write_result
-from ganprune.search.records.messages import TrialReport, TrialRequest, TrialResult
+from ganprune.search.records.messages import TrialOutcome, TrialReport, TrialRequest
 from ganprune.studies.database.lock import StudyLocked
 from ganprune.studies.database.reader import list_studies, read_study
 from ganprune.studies.database.store import Store, delete_study
 from sqlalchemy import event
 
-GOOD = TrialResult("COMPLETE", 5.0, 1.0, rungs={1: 7.0, 2: 5.0}, widths={"g": 4}, architecture="h", worker="w")
+GOOD = TrialOutcome("COMPLETE", 5.0, 1.0, rungs={1: 7.0, 2: 5.0}, widths={"g": 4}, architecture="h", worker="w")
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def url(any_url):
 
 def put_on_disk(store, number, result=GOOD):
     folder = str(store.folder.trial(number))
-    write_result(TrialRequest(number, 1, "widths", {}, 1.0, "macs", None, 0, folder), result)
+    write_result(TrialRequest(number, 1, Proposal("widths", {}, 1.0, "macs"), 0, folder), result)
 
 
 def reopened(store, url, tmp_path, **options):
@@ -61,8 +62,8 @@ def test_records_come_back_as_they_were(store, new, url, tmp_path):
         store.started(number)
         store.report(number, TrialReport(1, 7.0, 1.0, {}, widths={"g": 3}))
     store.finish(0, GOOD)
-    store.finish(1, TrialResult("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="slow"))
-    store.finish(2, TrialResult("FAIL", stopped="broken"))
+    store.finish(1, TrialOutcome("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="slow"))
+    store.finish(2, TrialOutcome("FAIL", stopped="broken"))
     store.requeue(3)
     known = store.records()
     read = read_study(url, "s")
@@ -122,7 +123,7 @@ def test_telling_twice_is_harmless(store, new):
     """A finished trial stays as it is, whatever is told afterwards."""
     store.create_trial(new())
     first = store.finish(0, GOOD)
-    assert store.finish(0, TrialResult("FAIL", stopped="late")) == first
+    assert store.finish(0, TrialOutcome("FAIL", stopped="late")) == first
     store.report(0, TrialReport(9, 1.0, 1.0, {}))
     assert store.requeue(0) == first
     assert store.records()[0] == first
@@ -131,11 +132,11 @@ def test_telling_twice_is_harmless(store, new):
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        (TrialResult("COMPLETE", math.nan, 1.0), "quality is nan"),
-        (TrialResult("COMPLETE", math.inf, 1.0), "quality is inf"),
-        (TrialResult("COMPLETE", None, 1.0), "quality is missing"),
-        (TrialResult("COMPLETE", 1.0, math.nan), "cost is nan"),
-        (TrialResult("COMPLETE", 1.0, 1.0, constraints={"latency_ms": math.nan}), "constraint latency_ms is nan"),
+        (TrialOutcome("COMPLETE", math.nan, 1.0), "quality is nan"),
+        (TrialOutcome("COMPLETE", math.inf, 1.0), "quality is inf"),
+        (TrialOutcome("COMPLETE", None, 1.0), "quality is missing"),
+        (TrialOutcome("COMPLETE", 1.0, math.nan), "cost is nan"),
+        (TrialOutcome("COMPLETE", 1.0, 1.0, constraints={"latency_ms": math.nan}), "constraint latency_ms is nan"),
     ],
 )
 def test_numbers_that_are_none_fail(store, new, url, result, reason):
@@ -149,14 +150,14 @@ def test_numbers_that_are_none_fail(store, new, url, result, reason):
 def test_optuna_reads_the_front(store, new, url):
     """optuna.load_study's best_trials is the feasible front: no failed, stopped, or over-budget trial is on it."""
     results = [
-        TrialResult("COMPLETE", 5.0, 1.0),
-        TrialResult("COMPLETE", 4.0, 1.5),
-        TrialResult("COMPLETE", 6.0, 1.2),  # dominated
-        TrialResult("COMPLETE", 1.0, 2.1),  # over the budget of 2
-        TrialResult("COMPLETE", 0.5, 0.5, constraints={"latency_ms": 0.1}),
-        TrialResult("PRUNED", 0.1, 0.1, rungs={1: 0.1}, stopped="s"),
-        TrialResult("FAIL", 0.1, 0.1, stopped="s"),
-        TrialResult("COMPLETE", 3.0, 2.0),  # exactly the budget
+        TrialOutcome("COMPLETE", 5.0, 1.0),
+        TrialOutcome("COMPLETE", 4.0, 1.5),
+        TrialOutcome("COMPLETE", 6.0, 1.2),  # dominated
+        TrialOutcome("COMPLETE", 1.0, 2.1),  # over the budget of 2
+        TrialOutcome("COMPLETE", 0.5, 0.5, constraints={"latency_ms": 0.1}),
+        TrialOutcome("PRUNED", 0.1, 0.1, rungs={1: 0.1}, stopped="s"),
+        TrialOutcome("FAIL", 0.1, 0.1, stopped="s"),
+        TrialOutcome("COMPLETE", 3.0, 2.0),  # exactly the budget
     ]
     for number, result in enumerate(results):
         store.create_trial(new())
@@ -173,8 +174,8 @@ def test_optunas_own_tpe_fails_on_such_a_study_and_ours_does_not(store, new, url
     """The fault of Optuna 5.0 that the mirror avoids: a PRUNED trial with a curve, two objectives, TPE."""
     for number in range(12):
         store.create_trial(new())
-        done = TrialResult("COMPLETE", 5.0 + number, 1.0)
-        store.finish(number, done if number else TrialResult("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="s"))
+        done = TrialOutcome("COMPLETE", 5.0 + number, 1.0)
+        store.finish(number, done if number else TrialOutcome("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="s"))
     study = optuna.load_study(study_name="s", storage=url, sampler=optuna.samplers.TPESampler(seed=0))
     space = new().distributions
     with pytest.raises(RuntimeError, match="single direction"):

@@ -10,6 +10,7 @@ from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
 from ganprune.evaluators.features.encoders import NonFiniteImages, features_of
 from ganprune.evaluators.quality.collapse import HealthLimits
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import perform
 from ganprune.search.preparations.eval_images import RealImages
@@ -35,7 +36,7 @@ def request(plan, teacher, workspace=None, share=0.5):
     study = plan.resolved
     target = share * study.dense[study.cost]
     return TrialRequest(
-        0, 1, "uniform", {}, target, study.cost, plan.proposals().widths.uniform(target), 7,
+        0, 1, Proposal("uniform", {}, target, study.cost, plan.proposals().widths.uniform(target)), 7,
         str(workspace or new_folder()), study, teacher,
     )  # fmt: skip
 
@@ -45,20 +46,19 @@ def test_a_collapsed_training_ends_with_its_reason():
     plan, teacher = prepared(health=HealthLimits(checks=2, start=0.0, least_steps=0, diversity=1.0))
     result = perform("ganprune.search.trial.trial:run", request(plan, teacher), lambda report: True)
     assert result.state == "PRUNED"
-    entry = result.record["health"][-1]
-    ratio = entry["diversity"] / entry["teacher_diversity"]
+    entry = result.health[-1]
+    ratio = entry.diversity / entry.teacher_diversity
     assert ratio < 1
     assert result.stopped == f"collapsed at step 2: diversity {ratio:.2g} of teacher"
     assert result.quality is None
     assert result.rungs == {}
-    assert {"real_accuracy", "generated_accuracy", "duplicates", "teacher_duplicates"} <= set(entry)
 
 
 def test_nothing_is_ended_before_the_start():
     """Before `start` health is recorded only; a rung is a look too, and the last step is none."""
     plan, teacher = prepared(health=HealthLimits(checks=2, start=0.6, least_steps=0, diversity=1.0))
     result = trial.run(request(plan, teacher), lambda report: True)
-    assert [entry["step"] for entry in result.record["health"]] == [2, 3, 4]
+    assert [entry.step for entry in result.health] == [2, 3, 4]
     assert result.stopped is not None
     assert result.stopped.startswith("collapsed at step 4")
     assert list(result.rungs) == [3]
@@ -72,7 +72,7 @@ def test_looking_changes_nothing():
         workspace = new_folder()
         result = trial.run(request(plan, teacher, workspace), lambda report: True)
         assert result.state == "COMPLETE"
-        assert bool(result.record["health"]) == bool(checks)
+        assert bool(result.health) == bool(checks)
         ends.append((load_weights(workspace / trial.WEIGHTS), result.quality))
     (one, quality), (other, same_quality) = ends
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -94,7 +94,7 @@ def test_the_record_and_the_reason_outlive_an_interruption():
     assert first.look(3, bench.generators, judges) is None
     assert first.look(5, black, judges) == "collapsed at step 5: diversity 0 of teacher"
     again = watch()
-    assert again.record() == first.record()
+    assert again.entries == first.entries
     assert again.reason == first.reason
     again.look(5, bench.generators, judges)
     assert [entry.step for entry in again.entries] == [3, 5]
@@ -143,15 +143,15 @@ def test_memory_and_uncounted_operators_are_on_record():
     """A trial says its peak activation memory, smaller than the dense network's, and what no count holds."""
     plan, teacher = prepared()
     result = trial.run(request(plan, teacher, share=0.3), lambda report: True)
-    peak = next(m for m in result.measurements if m["name"] == "peak_activation_bytes")
+    peak = next(m for m in result.measurements if m.name == "peak_activation_bytes")
     bench = open_study(plan.resolved, teacher)
     dense = peak_activation_bytes(bench.joined(bench.generators), examples(plan.config))
-    assert 0 < peak["value"] < dense
-    assert peak["unit"] == "bytes"
-    cost = result.record["cost"]
-    assert cost["counters_agree"] is True
-    assert {"reflection_pad2d", "tanh"} <= set(cost["uncounted"])
-    assert not {"convolution"} & set(cost["uncounted"])
+    assert 0 < peak.value < dense
+    assert peak.unit == "bytes"
+    cost = result.cost_check
+    assert cost.counters_agree is True
+    assert {"reflection_pad2d", "tanh"} <= set(cost.uncounted)
+    assert not {"convolution"} & set(cost.uncounted)
 
 
 @pytest.mark.parametrize("name", ["macs", "macs_published", "params", "bytes"])

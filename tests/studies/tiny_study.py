@@ -5,14 +5,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.ledger import NewTrial
-from ganprune.search.records.messages import TrialRequest, TrialResult, failure
+from ganprune.search.records.messages import TrialOutcome, TrialRequest, failure
 from ganprune.search.setup.resolve import resolve
 from ganprune.search.trial import trial
+from ganprune.spaces.methods import settings_of
 from ganprune.studies.database.reader import COST_LIMIT, StudyRecord, read_study
 from ganprune.studies.database.store import Store
 from ganprune.studies.results.outcome import DENSE, TEACHER, VERSION, recorded
@@ -90,18 +92,17 @@ def make(config: StudyConfig, trials) -> Made:
             target = share * study.dense[study.cost]
             space = plan.proposals().widths
             widths = space.uniform(target) if method == "uniform" else None
-            request = {"settings": {}, "cost": study.cost, "widths": widths}
-            store.create_trial(NewTrial(method, {}, {}, target, origin, request))
+            bits = 8 if what == "run 8" else 32
+            proposal = Proposal(method, settings_of(method, {}), target, study.cost, widths, bits)
+            store.create_trial(NewTrial(proposal, {}, {}, origin))
             store.started(number)
-            asked = TrialRequest(
-                number, 1, method, {}, target, study.cost, widths, number, str(store.folder.trial(number)),
-                study, teacher, 8 if what == "run 8" else 32,
-            )  # fmt: skip
+            folder_of = str(store.folder.trial(number))
+            asked = TrialRequest(number, 1, proposal, number, folder_of, study, teacher)
             if what.startswith("run"):
                 store.finish(number, trial.run(asked, lambda report: True))
             elif what == "fail":
                 store.finish(number, failure("training diverged: a loss at step 1 is not finite"))
             elif what == "stop":
-                store.finish(number, TrialResult("PRUNED", 90.0, target, rungs={1: 90.0}, stopped="stopped at step 1"))
+                store.finish(number, TrialOutcome("PRUNED", 90.0, target, rungs={1: 90.0}, stopped="stopped at step 1"))
         record = read_study(url, config.name)
     return Made(record, root)

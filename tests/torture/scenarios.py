@@ -43,11 +43,11 @@ class Torn:
         """
         rows = []
         for t in read_study(self.url, "s").trials:
-            kept = t.attributes if t.state == "COMPLETE" else {}
+            kept = t.outcome if t.state == "COMPLETE" else None
             rows.append(
                 (t.number, t.state, t.new.method, t.new.params, t.new.origin, t.new.target, t.quality, t.cost, t.rungs,
-                 t.constraints, t.stopped, t.attributes.get("plan"), t.attributes.get("architecture"),
-                 kept.get("artifact"), [m["value"] for m in kept.get("measurements", ())])
+                 t.constraints, t.stopped, t.widths, t.outcome and t.outcome.architecture,
+                 kept and kept.artifact, [m.value for m in kept.measurements] if kept else [])
             )  # fmt: skip
         return rows
 

@@ -17,7 +17,7 @@ from ganprune.gan_models.pruning.baselines import Magnitude
 from ganprune.gan_models.pruning.method import MethodSpec, Pruned, PruneJob
 from ganprune.gan_models.training import loop
 from ganprune.gan_models.training.step import Trainer
-from ganprune.search.records.messages import TrialRequest, TrialResult
+from ganprune.search.records.messages import TrialOutcome, TrialRequest
 from ganprune.search.trial import trial
 
 PRUNE, FINETUNE = 6, 12
@@ -111,7 +111,7 @@ def install() -> None:
 install()
 
 
-def run(request: TrialRequest, report) -> TrialResult:
+def run(request: TrialRequest, report) -> TrialOutcome:
     """The real trial, logged into its folder."""
     folder = Path(request.workspace)
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
 from ganprune.gan_models.costs.cost_form import InfeasibleBudget
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.baseline_settings import MagnitudeSettings
@@ -128,4 +129,6 @@ def test_any_setting_can_be_fixed_to_what_it_allows():
     assert {name.removeprefix("slimming.") for name in space.distributions()} == {
         "target", *(setting.name for setting in method_spec("slimming").searched)
     }  # fmt: skip
-    assert "objective" not in space.decode(space.defaults(form.dense())).settings
+    proposal, built = space.decode(space.defaults(form.dense()))
+    assert "slimming.objective" not in built
+    assert to_json(proposal.settings)["objective"] == "20dist+gan"
