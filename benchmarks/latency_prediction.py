@@ -22,7 +22,8 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.latency.predictor import fit_whole
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.search.latency.profile import blocks_of
 from ganprune.search.latency.profiler import Thoroughness, accuracy, profile_network, random_plans
 from ganprune.search.trial.finalists import in_8_bits, measurer
@@ -58,12 +59,12 @@ def main() -> None:
 def _one(name, arguments, shape, device, measure, points, n_plans) -> None:
     int8 = in_8_bits(measure)
     profile = profile_network(
-        name, arguments, shape, device, measure, None, Thoroughness(points), measure_int8=int8
+        name, arguments, InputSpec.of_shape(shape), device, measure, None, Thoroughness(points), measure_int8=int8
     )  # fmt: skip
     model = build(name, arguments).eval()
-    example = example_input(shape)
+    example = InputSpec.of_shape(shape).examples()
     groups = find_groups(model, example)
-    form = profile.form(blocks_of(name, arguments, shape))
+    form = profile.form(blocks_of(name, arguments, InputSpec.of_shape(shape)))
     plans = random_plans(groups, n_plans, FRESH_SEED)
     networks = [
         cut(model, groups, ChannelPlan({group: tuple(range(n)) for group, n in widths.items()})) for widths in plans

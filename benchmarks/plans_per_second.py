@@ -8,7 +8,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.networks.catalog import NETWORKS, build, example_input
+from ganprune.gan_models.networks.catalog import NETWORKS, build
 
 N_PLANS = 100_000
 
@@ -22,7 +22,7 @@ def main() -> None:
         with torch.device("meta"):
             model = build(name)
         started = time.perf_counter()
-        form = find_groups(model, example_input(NETWORKS[name].input_shape)).form
+        form = find_groups(model, NETWORKS[name].spec.examples()).form
         traced = time.perf_counter() - started
         widths = np.random.default_rng(0).integers(1, form.sizes + 1, (N_PLANS, len(form.names)))
         rates = []

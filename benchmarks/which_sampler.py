@@ -34,7 +34,8 @@ from ganprune.gan_models.costs.cost_form import CostForm
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.search.records.ledger import TrialRecord
 from ganprune.search.simulation.response_surface import Surface
 from ganprune.search.strategy import pareto
@@ -64,7 +65,7 @@ def form_of(groups: int) -> CostForm:
     """The cost form of a ResNet with this many channel groups (9 for four blocks), at 64x64."""
     with torch.device("meta"):
         network = build("resnet", {"ngf": 16, "n_blocks": groups - 5})
-    return find_groups(network, example_input((3, 64, 64))).form
+    return find_groups(network, InputSpec.parse("3,64,64").examples()).form
 
 
 def study(case: Case) -> Case:

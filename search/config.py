@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import PurePath
 from typing import Any
 
-from ..gan_models.data.spec import BUILTIN_TASKS, DataSpec
+from ..gan_models.data.spec import BUILTIN, DataSpec
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.plain_values import from_json, to_json
-from ..gan_models.networks.catalog import NETWORKS, parse_input_shape
+from ..gan_models.networks.catalog import NETWORKS
+from ..gan_models.networks.specs import InputSpec
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
+from ..gan_models.tasks.catalog import builtin_task, check_source
 from ..spaces.budget import Budget, Budgets
 from .configuration.option import check_options
 from .configuration.sections import (
@@ -65,6 +67,9 @@ class StudyConfig(
                 raise UserError(f"{field.name} is a list, such as [{value!r}]; got {value!r}")
             if field.name in _LISTS:
                 object.__setattr__(self, field.name, tuple(value))
+        stated = InputSpec.read(self.input_shape, "input_shape") if self.input_shape else None
+        shape = () if stated is None else stated.text if stated.shape is None else stated.shape
+        object.__setattr__(self, "input_shape", shape)
         check_options(self)
         self._check_stopping()
         if not self.budgets:
@@ -83,9 +88,11 @@ class StudyConfig(
         if self.model in NETWORKS and self.input_shape:
             raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
         if ":" in self.model and not self.input_shape:
-            raise UserError(f"model {self.model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
-        if not self.image_size and len(eats := self._eats()) == 3:
-            object.__setattr__(self, "image_size", eats[1])
+            raise UserError(f"model {self.model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
+        if not self.image_size and (pixels := self._pixels()):
+            object.__setattr__(self, "image_size", pixels)
+        if self.task:
+            check_source(self.task, self.data)
         if self.task and self.image_size:
             self.data_spec()
 
@@ -137,22 +144,37 @@ class StudyConfig(
 
     def known_task(self) -> str | None:
         """The task where it is known without looking at the data."""
-        return self.task or (BUILTIN_TASKS[self.data][0] if self.data in BUILTIN_TASKS else None)
+        return self.task or (builtin_task(self.data) if self.data in BUILTIN else None)
 
-    def example_shape(self) -> tuple[int, ...]:
-        """Shape of one input of the generator, without the batch."""
-        shape = self._eats()
-        return (shape[0], self.image_size, self.image_size) if len(shape) == 3 and not self.input_shape else shape
+    @property
+    def inputs(self) -> InputSpec:
+        """What the generator takes: as it was stated, or as the catalog says, at the study's image size.
 
-    def _eats(self) -> tuple[int, ...]:
-        """What the generator says that it eats; nothing of a name that is not known."""
-        return self.input_shape or (NETWORKS[self.model].input_shape if self.model in NETWORKS else ())
+        Raises:
+            UserError: A generator of neither.
+        """
+        if self.input_shape:
+            return InputSpec.read(self.input_shape)
+        if self.model not in NETWORKS:
+            raise UserError(
+                f"{self.model} is no generator: use one of {', '.join(NETWORKS)}, or one of your own with --input-shape"
+            )
+        return NETWORKS[self.model].spec.at_size(self.image_size)
+
+    def _pixels(self) -> int:
+        """Return the pixels per side of the generator's images as stated; 0 if it takes none or is not known."""
+        known = self.input_shape or self.model in NETWORKS
+        return (self.inputs.pixels or (0,))[0] if known else 0
 
     @property
     def model_name(self) -> str:
         """The model without the folder of its file, which may be moved; the copy's name holds the content's hash."""
-        location, _, function = self.model.rpartition(":")
-        return f"{PurePath(location).name}:{function}" if location.endswith(".py") else self.model
+        return _without_folder(self.model)
+
+    @property
+    def task_name(self) -> str:
+        """The task, likewise."""
+        return _without_folder(self.task)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON, one flat mapping."""
@@ -174,9 +196,7 @@ class StudyConfig(
             if isinstance(values.get(name), Mapping):
                 values[name] = own | dict(values[name])
         for name in _LISTS:
-            if name == "input_shape" and isinstance(values.get(name), str):
-                values[name] = parse_input_shape(values[name])
-            elif isinstance(values.get(name), str):
+            if isinstance(values.get(name), str):
                 raise UserError(f"{name} is a list, such as [{values[name]!r}]; got {values[name]!r}")
         if isinstance(settings := values.get("method_settings"), Mapping):
             values["method_settings"] = _by_method(settings)
@@ -205,3 +225,8 @@ def _by_method(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
         flat |= {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, Mapping) else {name: value}
     return flat
+
+
+def _without_folder(reference: str) -> str:
+    location, _, name = reference.rpartition(":")
+    return f"{PurePath(location).name}:{name}" if location.endswith(".py") else reference

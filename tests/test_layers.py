@@ -146,3 +146,22 @@ def test_no_network_is_named_where_pruning_is_defined():
         words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
         strings = [word for word in words if isinstance(word, str) and "\n" not in word]
         assert not [s for s in strings for name in known if name in s], path
+
+
+def test_no_task_is_named_outside_the_room_of_the_tasks():
+    """What differs from task to task is asked of the task: no other room holds a task's name or compares it."""
+    from ganprune.gan_models.tasks.catalog import TASKS
+
+    wrong = []
+    for path in SOURCES:
+        if path.is_relative_to(ROOT / "gan_models" / "tasks"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Constant) and node.value in list(TASKS.own)
+            compared = isinstance(node, ast.Compare) and any(
+                isinstance(side, ast.Attribute) and side.attr == "name" and ast.unparse(side.value).endswith("task")
+                for side in (node.left, *node.comparators)
+            )
+            if named or compared:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert wrong == []

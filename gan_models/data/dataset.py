@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from ..files.errors import UserError
 from ..files.hashes import file_sha256
 from ..files.seeds import mixed
-from .image_readers import FilePictures, Pictures, cifar_pictures, good_files, rendered
-from .layouts import detect_task, existing, files_of, is_cifar
-from .spec import SPLITS, DataSpec
-from .synthetic import render_shapes, render_stripes
-
-__all__ = ["DataSpec", "Draw", "ImageSet", "batches", "detect_task", "fingerprint", "in_order", "open_split"]
-
-_BUILTIN_VERSION = 1  # raise when the built-in scenes change
+from .image_readers import Pictures
+from .spec import DataSpec
 
 
 class Draw(NamedTuple):
@@ -31,45 +24,52 @@ class Draw(NamedTuple):
     number: int
 
 
+Item = Callable[["ImageSet", int, "int | None"], dict[str, Tensor]]
+
+
 class ImageSet(Dataset[dict[str, Tensor]]):
     """Images of one split as float32 (3, H, W) in [-1, 1], H = W = `spec.image_size`.
 
-    Items: paired {"input", "target"}; unpaired {"A", "B"}; unconditional {"target"}. An integer index gives
-    the entry as it is (resized; the crop, if any, from the centre); a `Draw` gives it augmented.
+    What an item holds is the task's (`item`). An integer index gives the entry as it is (resized; the crop, if any,
+    from the center); a `Draw` gives it augmented.
 
-    Attributes:
+    Args:
+        spec: What it was opened with.
+        sources: Where images come from, by a name of the task's.
+        item: Makes the item of (this set, index, number); the number decides its augmentation, None gives it as it is.
         skipped: `path: reason` of each file left out.
-        spec: what it was opened with.
     """
 
-    def __init__(self, spec: DataSpec, pictures: Sequence[Pictures], skipped: Sequence[str] = ()) -> None:
+    def __init__(
+        self, spec: DataSpec, sources: Mapping[str, Pictures], item: Item, skipped: Sequence[str] = ()
+    ) -> None:
         self.spec = spec
         self.skipped = tuple(skipped)
-        self._pictures = tuple(pictures)
+        self._sources = dict(sources)
+        self._item = item
 
     def __len__(self) -> int:
-        return max(len(pictures) for pictures in self._pictures)
+        return max(len(pictures) for pictures in self._sources.values())
 
-    def count(self, name: str) -> int:
-        """How many different images stand under this name of the entries: of unpaired data A and B may differ."""
-        return len(self._pictures["AB".index(name)]) if self.spec.task == "unpaired" else len(self)
+    def count(self, source: str) -> int:
+        """Return how many entries a source has: of unpaired data A and B may differ."""
+        return len(self._sources[source])
 
     def __getitem__(self, key: int | Draw) -> dict[str, Tensor]:
         index, number = (key.entry, key.number) if isinstance(key, Draw) else (key, None)
         if not 0 <= index < len(self):
             raise IndexError(f"image {index} is not in 0 .. {len(self) - 1}")
-        if self.spec.task != "unpaired":
-            images = self._pictures[0].read(index)
-            names = ("input", "target") if len(images) == 2 else ("target",)
-            return {name: self._prepared(image, number) for name, image in zip(names, images, strict=True)}
-        a, b = self._pictures
-        # As upstream: A in order, B at random, so that no fixed pairs form; each with its own crop and flip.
-        number_b = None if number is None else mixed(number, 1)
-        index_b = index % len(b) if number_b is None else number_b % len(b)
-        return {
-            "A": self._prepared(a.read(index % len(a))[0], number),
-            "B": self._prepared(b.read(index_b)[0], number_b),
-        }
+        return self._item(self, index, number)
+
+    def read(self, source: str, index: int, number: int | None) -> tuple[Tensor, ...]:
+        """Return the images of one entry of a source, all cropped and mirrored alike.
+
+        Args:
+            source: Its name.
+            index: The entry.
+            number: Decides crop and mirroring; None: neither.
+        """
+        return tuple(self._prepared(image, number) for image in self._sources[source].read(index))
 
     def _prepared(self, image: Tensor, number: int | None) -> Tensor:
         size, room = self.spec.image_size, image.shape[-1] - self.spec.image_size
@@ -83,77 +83,15 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         return cropped.to(torch.float32).div_(127.5).sub_(1.0).contiguous()
 
 
-def open_split(spec: DataSpec, split: str) -> ImageSet:
-    """Open one split of the data.
-
-    Training images are read at `spec.load_size`, others at `spec.image_size`. Where a set has only one of
-    validation and test, it stands for both; a folder without a split holds out a tenth.
-
-    Args:
-        spec: which data.
-        split: "train", "val" or "test".
-
-    Raises:
-        ValueError: unknown split; a source that is missing, empty or in another layout (the message shows the
-            layouts); a bad image with `spec.strict`. Without it bad images are named in a warning and in
-            `ImageSet.skipped`.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
-    size = (spec.load_size or spec.image_size) if split == "train" else spec.image_size
-    if spec.source.startswith("builtin:"):
-        return ImageSet(spec, _builtin(spec, split, size))
-    root = existing(spec.source)
-    if is_cifar(root):
-        if spec.task != "unconditional":
-            raise UserError(f"{spec.source} serves the task unconditional, not {spec.task}; change --task or --data")
-        return ImageSet(spec, (cifar_pictures(root, split, size),))
-    halves = spec.task == "paired"
-    pictures, skipped = [], []
-    for files in files_of(spec, split):
-        good, bad = good_files(files, spec.strict, halves)
-        pictures.append(FilePictures(good, size, halves, swapped=halves and spec.direction == "BtoA"))
-        skipped += bad
-    return ImageSet(spec, pictures, skipped)
+def read_size(spec: DataSpec, split: str) -> int:
+    """Return the pixels per side that images are read at: training images at `spec.load_size`, if there is one."""
+    return (spec.load_size or spec.image_size) if split == "train" else spec.image_size
 
 
-def _builtin(spec: DataSpec, split: str, size: int) -> tuple[Pictures, ...]:
-    count = spec.n_train if split == "train" else spec.n_test
-    if spec.task == "unpaired":
-        return tuple(
-            rendered(lambda i, domain=domain: (render_stripes(spec.seed, split, domain, i, size),), count, size, 1)
-            for domain in ("A", "B")
-        )
-
-    def shapes(indices: range) -> tuple[Tensor, ...]:
-        drawing, painting = render_shapes(spec.seed, split, indices, size)
-        if spec.task == "unconditional":
-            return (painting,)
-        return (painting, drawing) if spec.direction == "BtoA" else (drawing, painting)
-
-    return (rendered(shapes, count, size, 1 if spec.task == "unconditional" else 2),)
-
-
-def fingerprint(spec: DataSpec) -> str:
-    """sha256 (hex) of what the data holds: names and bytes of every file, or a built-in set's parameters.
-
-    Direction, sizes and augmentation are not part of it: they are the spec's, not the data's.
-
-    Raises:
-        ValueError: the source is missing or has another layout.
-    """
+def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
+    """Return the sha256 (hex) of files' names below `root` and of their bytes, in the order of their paths."""
     digest = hashlib.sha256()
-    if spec.source.startswith("builtin:"):
-        parts = [spec.source, _BUILTIN_VERSION, spec.seed, spec.n_train, spec.n_test]
-        digest.update(json.dumps(parts).encode())
-        return digest.hexdigest()
-    root = existing(spec.source)
-    if is_cifar(root):
-        files = [root] if root.is_file() else sorted(root.rglob("*.bin"))
-    else:
-        files_of(spec, "train")
-        files = sorted({path for split in SPLITS for group in files_of(spec, split) for path in group})
-    for path in files:
+    for path in sorted(set(files)):
         name = path.name if path == root else path.relative_to(root).as_posix()
         digest.update(f"{name}\0{file_sha256(path)}\n".encode())
     return digest.hexdigest()

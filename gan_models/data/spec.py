@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from ..files.errors import UserError
 
 SPLITS = ("train", "val", "test")
-# The tasks that each built-in set can serve, its own first.
-BUILTIN_TASKS = {"builtin:shapes": ("paired", "unconditional"), "builtin:stripes": ("unpaired",)}
+SHAPES, STRIPES = "builtin:shapes", "builtin:stripes"
+BUILTIN = (SHAPES, STRIPES)
 DIRECTIONS = ("AtoB", "BtoA")
-DATA_TASKS = ("paired", "unpaired", "unconditional")
 
 
 @dataclass(frozen=True)
@@ -18,21 +17,21 @@ class DataSpec:
     """Which images, at what size, for which task.
 
     Args:
-        source: `builtin:shapes`, `builtin:stripes`, a folder in one of the layouts of `layouts.py`, or
-            CIFAR-10's binary archive (.tar.gz or its extracted folder).
-        task: "paired", "unpaired" or "unconditional".
-        image_size: pixels a side of what a network sees.
-        direction: which half of an aligned picture is the input (paired only).
-        load_size: pixels a side that training images are resized to before a random crop of `image_size`
-            (upstream's 286 for 256); None: resized to `image_size`, no crop.
-        flip: mirror training images left-right with probability 1/2, both pictures of a pair alike.
-        seed: content of the built-in sets; the held-out tenth of folders that come without a split.
-        n_train: size of a built-in training split.
-        n_test: size of a built-in validation or test split.
-        strict: fail on an image that cannot be read instead of leaving it out.
+        source: `builtin:shapes`, `builtin:stripes`, a folder in the layout of the task, or CIFAR-10's binary archive
+            (.tar.gz or its extracted folder).
+        task: The task that reads it; see `gan_models.tasks.catalog`.
+        image_size: Pixels per side of what a network sees.
+        direction: Which half of an aligned picture is the input (paired only).
+        load_size: Pixels per side that training images are resized to before a random crop of `image_size` (upstream's
+            286 for 256); None: resized to `image_size`, no crop.
+        flip: Mirror training images left-right with probability 1/2, both pictures of a pair alike.
+        seed: Content of the built-in sets; the held-out tenth of folders that come without a split.
+        n_train: Size of a built-in training split.
+        n_test: Size of a built-in validation or test split.
+        strict: Fail on an image that cannot be read instead of leaving it out.
 
     Raises:
-        ValueError: a field outside what is allowed.
+        UserError: A field outside what is allowed.
     """
 
     source: str
@@ -47,10 +46,9 @@ class DataSpec:
     strict: bool = False
 
     def __post_init__(self) -> None:
+        """Check the fields."""
         if not self.source:
-            raise UserError(f"no data given; use {', '.join(BUILTIN_TASKS)} or a folder")
-        if self.task not in DATA_TASKS:
-            raise UserError(f"task {self.task!r} is unknown; use one of {', '.join(DATA_TASKS)}")
+            raise UserError(f"no data given; use {', '.join(BUILTIN)} or a folder")
         if self.direction not in DIRECTIONS:
             raise UserError(f"direction {self.direction!r} is unknown; use AtoB or BtoA")
         if not 8 <= self.image_size <= 4096:
@@ -61,9 +59,5 @@ class DataSpec:
             )
         if self.n_train < 1 or self.n_test < 1:
             raise UserError(f"n_train={self.n_train}, n_test={self.n_test}: both must be at least 1")
-        if self.source.startswith("builtin:"):
-            if self.source not in BUILTIN_TASKS:
-                raise UserError(f"data {self.source!r} is unknown; built in are {', '.join(BUILTIN_TASKS)}")
-            if self.task not in BUILTIN_TASKS[self.source]:
-                allowed = " or ".join(BUILTIN_TASKS[self.source])
-                raise UserError(f"{self.source} serves the task {allowed}, not {self.task}; change --task or --data")
+        if self.source.startswith("builtin:") and self.source not in BUILTIN:
+            raise UserError(f"data {self.source!r} is unknown; built in are {', '.join(BUILTIN)}")

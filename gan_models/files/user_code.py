@@ -24,6 +24,12 @@ def is_path(reference: str) -> bool:
     return ":" in reference
 
 
+def absolute(reference: str) -> str:
+    """Return a reference whose file is named by its absolute path, so that other processes find it; others as it is."""
+    location, colon, name = reference.rpartition(":")
+    return f"{Path(location).expanduser().absolute()}:{name}" if colon and location.endswith(".py") else reference
+
+
 def load_object(reference: str, kind: str) -> Any:
     """Return the object that `package.module:name` or `path/to/file.py:name` names.
 

@@ -53,8 +53,8 @@ def other_inputs(model: nn.Module, given: int) -> str | None:
         needed = [one.name for one in asked if one.default is inspect.Parameter.empty]
         return (
             f"its forward takes {', '.join(needed) or 'nothing'}, and is given {given} input{'s' * (given != 1)}; "
-            "generators of one input are supported: name a wrapper whose forward takes one and fixes the others or "
-            "derives them from it, such as a class from the end of the latent"
+            "say what each input is, in order, such as --input-shape 'image:3,64,64;latent:8', with a task that "
+            "provides them; or name a wrapper whose forward fixes some or derives them from the others"
         )
     return None
 

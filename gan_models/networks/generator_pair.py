@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class GeneratorPair(nn.Module):
-    """Runs each generator on an input of its own; its groups are theirs, `<name>.` before each.
+    """Runs each generator on inputs of its own, equally many for each; its groups are theirs, `<name>.` before each.
 
     Args:
         generators: By name; held, not copied.
@@ -20,5 +20,9 @@ class GeneratorPair(nn.Module):
             self.add_module(name, generator)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """One output a generator, in order."""
-        return tuple(generator(x) for generator, x in zip(self.children(), inputs, strict=True))
+        """Return one output per generator, in order."""
+        generators = list(self.children())
+        each = len(inputs) // len(generators)
+        if each * len(generators) != len(inputs):
+            raise ValueError(f"{len(inputs)} inputs cannot be shared out among {len(generators)} generators")
+        return tuple(generator(*inputs[i * each : (i + 1) * each]) for i, generator in enumerate(generators))

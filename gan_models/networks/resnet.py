@@ -124,29 +124,3 @@ def resnet(
         ValueError: an argument is out of its range.
     """
     return ResnetGenerator(ngf, n_blocks, norm, dropout, input_channels, output_channels, affine)
-
-
-def resnet_9blocks(
-    ngf: int = 64,
-    n_blocks: int = 9,
-    norm: str = "instance",
-    dropout: bool = False,
-    input_channels: int = 3,
-    output_channels: int = 3,
-    affine: str = "none",
-) -> nn.Module:
-    """Upstream's `resnet_9blocks`; arguments as `resnet`."""
-    return ResnetGenerator(ngf, n_blocks, norm, dropout, input_channels, output_channels, affine)
-
-
-def resnet_6blocks(
-    ngf: int = 64,
-    n_blocks: int = 6,
-    norm: str = "instance",
-    dropout: bool = False,
-    input_channels: int = 3,
-    output_channels: int = 3,
-    affine: str = "none",
-) -> nn.Module:
-    """Upstream's `resnet_6blocks`; arguments as `resnet`."""
-    return ResnetGenerator(ngf, n_blocks, norm, dropout, input_channels, output_channels, affine)

@@ -126,25 +126,3 @@ def unet(
         ValueError: an argument is out of its range.
     """
     return UnetGenerator(num_downs, ngf, norm, dropout, input_channels, output_channels)
-
-
-def unet_256(
-    ngf: int = 64,
-    norm: str = "batch",
-    dropout: bool = False,
-    input_channels: int = 3,
-    output_channels: int = 3,
-) -> nn.Module:
-    """Upstream's `unet_256` (8 downs, for 256x256); arguments as `unet`."""
-    return UnetGenerator(8, ngf, norm, dropout, input_channels, output_channels)
-
-
-def unet_128(
-    ngf: int = 64,
-    norm: str = "batch",
-    dropout: bool = False,
-    input_channels: int = 3,
-    output_channels: int = 3,
-) -> nn.Module:
-    """Upstream's `unet_128` (7 downs, for 128x128); arguments as `unet`."""
-    return UnetGenerator(7, ngf, norm, dropout, input_channels, output_channels)

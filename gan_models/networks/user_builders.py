@@ -37,6 +37,21 @@ def named_arguments(builder: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in _parameters(builder) if p.kind in _NAMED)
 
 
+def with_arguments(
+    builder: Callable[..., Any], arguments: Mapping[str, Any], fixed: Mapping[str, Any]
+) -> Callable[..., Any]:
+    """Return a builder with other defaults, and without the arguments that are fixed; its signature says so."""
+
+    def build(**given: Any) -> Any:
+        return builder(**{**arguments, **given, **fixed})
+
+    parameters = [
+        p.replace(default=arguments.get(p.name, p.default)) for p in _parameters(builder) if p.name not in fixed
+    ]
+    build.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    return build
+
+
 def call_builder(model: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> "nn.Module":
     """The module that `builder` returns for these keyword arguments.
 

@@ -1,7 +1,106 @@
-"""Tasks by name: what a study's `task` may be. Imports no torch."""
+"""Tasks by name: what a study's `task` may be. Imports no torch.
 
-TASKS = {
-    "paired": "paired:PairedTask",
-    "unpaired": "unpaired:UnpairedTask",
-    "unconditional": "unconditional:UnconditionalTask",
-}
+Another package adds one by an entry point of the group `ganprune.tasks` that is a `TaskSpec`; a user's own class is
+named by path, `package.module:Name` or `file.py:Name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ..data.spec import BUILTIN, SHAPES, STRIPES
+from ..files.errors import UserError
+from ..files.open_table import OpenTable
+from ..files.user_code import is_path, load_object
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as the catalog knows it, without importing it.
+
+    Attributes:
+        implementation: "module:Class"; a leading dot is relative to this folder. The class is a `Task`.
+        layout: How its data lie on disk, for messages.
+        builtin: The built-in sets that it can read.
+        note: One line for tables.
+    """
+
+    implementation: str
+    layout: str
+    builtin: tuple[str, ...] = ()
+    note: str = ""
+
+    def load(self) -> Any:
+        """Return the class, a `task.Task`; this imports torch."""
+        if self.implementation.startswith("."):
+            module, _, attribute = self.implementation.partition(":")
+            return getattr(import_module(module, __package__), attribute)
+        return load_object(self.implementation, "task")
+
+
+def _adopted(reference: str, found: Any) -> TaskSpec:
+    """Return the row of a class that a user named by path."""
+    lacking = [name for name in ("from_json", "open", "detect", "inputs") if not hasattr(found, name)]
+    if not isinstance(found, type) or lacking:
+        raise UserError(
+            f"task {reference} is {type(found).__name__} {getattr(found, '__name__', '')!r}: expected a class like "
+            f"gan_models.tasks.paired:PairedTask; it lacks {', '.join(lacking) or 'nothing but that'}"
+        )
+    return TaskSpec(reference, str(getattr(found, "layout", "its own layout")), BUILTIN)
+
+
+# The order in which a folder is offered to the tasks: the most particular layout comes first.
+TASKS: OpenTable[TaskSpec] = OpenTable(
+    "task",
+    {
+        "unpaired": TaskSpec(
+            ".unpaired:UnpairedTask", "trainA/ trainB/ testA/ testB/ or A/ B/", (STRIPES,), "CycleGAN"
+        ),
+        "paired": TaskSpec(
+            ".paired:PairedTask", "train/ and test/ (or val/) with A|B side by side", (SHAPES,), "pix2pix"
+        ),
+        "unconditional": TaskSpec(
+            ".unconditional:UnconditionalTask", "a folder of images, or CIFAR-10's binary archive", (SHAPES,), "SNGAN"
+        ),
+    },
+    group="ganprune.tasks",
+    row_type=TaskSpec,
+    adopt=_adopted,
+)
+
+
+def builtin_task(source: str) -> str:
+    """Return the task that a built-in set serves first.
+
+    Raises:
+        UserError: There is no such set.
+    """
+    if source not in BUILTIN:
+        raise UserError(f"data {source!r} is unknown; built in are {', '.join(BUILTIN)}")
+    return next(_serving(source))
+
+
+def check_source(task: str, source: str) -> None:
+    """Raise UserError unless the task is known and can read a built-in set.
+
+    Folders, and tasks that are named by path, are looked at when they are opened: this imports no user's code.
+    """
+    if is_path(task):
+        return
+    row = TASKS.find(task)
+    if source in BUILTIN and source not in row.builtin:
+        allowed = " or ".join(_serving(source))
+        raise UserError(f"{source} serves the task {allowed}, not {task}; change --task or --data")
+
+
+def expected_layouts(task: str = "") -> str:
+    """Return how data must lie on disk, for messages: of our own tasks, and of the one that is asked for."""
+    rows = TASKS.own | ({task: TASKS.find(task)} if task else {})
+    return "expected " + ", or ".join(f"{row.layout} ({name})" for name, row in rows.items())
+
+
+def _serving(source: str) -> Iterator[str]:
+    return (name for name, row in TASKS.own.items() if source in row.builtin)

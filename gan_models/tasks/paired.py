@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..data.builtin_sets import DRAWING, PAINTING, shapes
+from ..data.dataset import ImageSet, read_size
+from ..data.image_readers import FilePictures, good_files
+from ..data.layouts import first_is_wide, images_under, is_cifar, split_files
+from ..data.spec import SHAPES, DataSpec
 from ..files.plain_values import JSON, from_json, to_json
+from ..networks.specs import InputSpec
+from .generator_fit import one_image, patch_layers
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
+from .single_generator import SingleGenerator
 from .task import Batch, Network, build_discriminators
 
 
@@ -40,7 +50,7 @@ class PairedSettings:
         check_weights(self, "weight_l1")
 
 
-class PairedTask:
+class PairedTask(SingleGenerator):
     """pix2pix: G(input) near the target, and hard for D to tell from it given the input.
 
     Loss of G: adv(D(input, G(input))) + weight_l1 * |G(input) - target|; of D: half the sum of its two terms.
@@ -48,11 +58,16 @@ class PairedTask:
     """
 
     name = "paired"
-    generator_names = ("G",)
-    needs_teacher = False
+    has_reference = True
+    source = "pairs"
 
     def __init__(self, settings: PairedSettings | None = None) -> None:
         self.settings = settings or PairedSettings()
+
+    @property
+    def adversarial(self) -> str:
+        """The adversarial loss."""
+        return self.settings.adversarial
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> PairedTask:
@@ -63,6 +78,44 @@ class PairedTask:
         """The settings as JSON."""
         return to_json(self.settings)
 
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return whether the folder `train` holds pictures that are wider than high."""
+        return not is_cifar(root) and (root / "train").is_dir() and first_is_wide(images_under(root / "train"))
+
+    @classmethod
+    def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
+        """Return the pictures A|B of one split."""
+        return split_files(cls.root(spec), split, spec.seed, divides=False)
+
+    @classmethod
+    def open(cls, spec: DataSpec, split: str) -> ImageSet:
+        """Return pairs: {"input", "target"}; the direction says which half is the input."""
+        size, swapped = read_size(spec, split), spec.direction == "BtoA"
+        if spec.source == SHAPES:
+            parts = (PAINTING, DRAWING) if swapped else (DRAWING, PAINTING)
+            return ImageSet(spec, {"pairs": shapes(spec, split, size, *parts)}, cls.item)
+        good, bad = good_files(cls.split_files(spec, split), spec.strict, halves=True)
+        return ImageSet(spec, {"pairs": FilePictures(good, size, halves=True, swapped=swapped)}, cls.item, bad)
+
+    @staticmethod
+    def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
+        """Return both halves of a picture, cropped and mirrored alike."""
+        first, second = images.read("pairs", index, number)
+        return {"input": first, "target": second}
+
+    @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
+        """Return the settings as they are. Raises UserError for a generator that does not translate one image."""
+        one_image(cls.name, model, inputs, image_size)
+        return dict(settings)
+
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """Return the settings with a PatchGAN that fits the image size."""
+        judge = dict(settings.get("discriminator", {}))
+        return {**settings, "discriminator": {**judge, "n_layers": judge.get("n_layers", patch_layers(image_size))}}
+
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G", of input and output channels together."""
         channels = self.settings.input_channels + self.settings.output_channels
@@ -71,14 +124,6 @@ class PairedTask:
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
         """Return the input image."""
         return (batch["input"],)
-
-    def reference(self, batch: Batch, name: str) -> Tensor | None:
-        """Return the target: what the input should have become."""
-        return batch["target"]
-
-    def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
-        """G's output."""
-        return {"G": generators["G"](*self.inputs(batch, "G"))}
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
         """Return input and image, one after the other on the channels."""
@@ -105,14 +150,3 @@ class PairedTask:
         real = judge(torch.cat((batch["input"], batch["target"]), dim=1))
         fake = judge(torch.cat((batch["input"], outputs["G"].detach().to(batch["input"].dtype)), dim=1))
         return 0.5 * discriminator_adversarial(self.settings.adversarial, real, fake)
-
-    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
-        """The batch with other targets."""
-        return {**batch, "target": images}
-
-    def state(self) -> dict[str, Tensor]:
-        """Nothing: the task has no state."""
-        return {}
-
-    def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Nothing to put back."""

@@ -1,4 +1,4 @@
-"""What a task is: the losses of one kind of GAN training, apart from any loop.
+"""The protocol of a task: data, inputs, references and losses of one kind of GAN training, apart from any loop.
 
 The loop, and every pruning method with a loop of its own, use a task like this:
     terms, outputs = task.generator_losses(generators, discriminators, batch); sum(terms.values()).backward()
@@ -10,17 +10,19 @@ the generator that they judge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ..files.errors import UserError
+from ..data.dataset import ImageSet
+from ..data.spec import DataSpec
 from ..files.plain_values import JSON
 from ..files.seeds import mixed
 from ..networks.catalog import build
+from ..networks.specs import InputSpec
 from .catalog import TASKS
 from .settings import DiscriminatorSettings
 
@@ -29,11 +31,81 @@ Batch = Mapping[str, Tensor]
 
 
 class Task(Protocol):
-    """The losses of one kind of GAN training; stateless but for what `state` returns."""
+    """All that is particular to one kind of GAN training: its data, its generators' inputs, its losses.
+
+    What it reads and what a generator must be for it are class methods; an instance has settings, and no state but
+    what `state` returns. `single_generator.SingleGenerator` has what tasks of one generator share.
+
+    Attributes:
+        name: As in the catalog.
+        generator_names: The generators that are trained.
+        needs_teacher: It cannot be trained without distillation from a teacher.
+        has_reference: Each input has an image that it should become.
+        adversarial: The adversarial loss, `vanilla`, `lsgan` or `hinge`.
+    """
 
     name: str
     generator_names: tuple[str, ...]
-    needs_teacher: bool  # cannot be trained without distillation from a teacher
+    needs_teacher: bool
+    has_reference: bool
+
+    @property
+    def adversarial(self) -> str:
+        """The adversarial loss."""
+        ...
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, JSON], seed: int) -> Task:
+        """Return the task with these settings; `seed` is of what the task itself draws."""
+        ...
+
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return whether a folder (or file) that exists has this task's layout."""
+        ...
+
+    @classmethod
+    def open(cls, spec: DataSpec, split: str) -> ImageSet:
+        """Return one split of the data. Raises LayoutError for a folder of another layout."""
+        ...
+
+    @classmethod
+    def files(cls, spec: DataSpec) -> Iterable[Path]:
+        """Return every file of the data, of all splits. Raises LayoutError for a folder of another layout."""
+        ...
+
+    @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
+        """Return the settings for a generator with these inputs.
+
+        Args:
+            settings: As the user gave them.
+            model: The generator, for messages.
+            inputs: What it takes.
+            image_size: Pixels per side of the images; 0: not decided.
+
+        Raises:
+            UserError: The task does not provide these inputs.
+        """
+        ...
+
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """Return the settings with what depends on the image size and was left open."""
+        ...
+
+    @classmethod
+    def alone(cls, settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return the settings under which generator `name` is trained without the others."""
+        ...
+
+    def n_inputs(self, data: ImageSet, name: str) -> int:
+        """Return how many different inputs of generator `name` a split holds; they come first in its order."""
+        ...
+
+    def n_reals(self, data: ImageSet, name: str) -> int:
+        """Return how many different images a split holds that outputs of generator `name` are compared with."""
+        ...
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """New discriminators, one a generator, weights drawn from `seed`."""
@@ -45,6 +117,14 @@ class Task(Protocol):
 
     def reference(self, batch: Batch, name: str) -> Tensor | None:
         """Return the images that generator `name` should have made of this batch, one per input; None without any."""
+        ...
+
+    def reals(self, batch: Batch, name: str) -> Tensor:
+        """Return the real images that outputs of generator `name` are compared with as a set."""
+        ...
+
+    def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        """Return pictures [N, C, H, W] that stand beside outputs of generator `name`, by their label."""
         ...
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
@@ -88,21 +168,17 @@ class Task(Protocol):
 
 
 def make_task(name: str, settings: Mapping[str, JSON] | None = None, seed: int = 0) -> Task:
-    """A task by name, with its settings as JSON values.
+    """Return a task by name, with its settings as JSON values.
 
     Args:
-        name: "paired", "unpaired" or "unconditional".
-        settings: fields of the task's settings class; what is left out takes its default.
-        seed: of what the task itself draws (image pools, latents).
+        name: A name of `catalog.TASKS`, or a class by path.
+        settings: Fields of the task's settings class; what is left out takes its default.
+        seed: Of what the task itself draws (image pools, latents).
 
     Raises:
-        ValueError: unknown name or setting.
+        UserError: Unknown name or setting.
     """
-    if name not in TASKS:
-        raise UserError(f"task {name!r} is unknown; use one of {', '.join(TASKS)}")
-    module, _, attribute = TASKS[name].partition(":")
-    cls = getattr(import_module(f".{module}", __package__), attribute)
-    return cls.from_json(settings or {}, seed)
+    return TASKS.find(name).load().from_json(settings or {}, seed)
 
 
 def build_discriminators(

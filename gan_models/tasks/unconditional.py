@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..data.builtin_sets import PAINTING, shapes
+from ..data.dataset import ImageSet, read_size
+from ..data.image_readers import FilePictures, cifar_pictures, good_files
+from ..data.layouts import images_under, is_cifar, split_files
+from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
+from ..networks.specs import InputSpec
+from .generator_fit import one_latent
 from .losses import discriminator_adversarial, generator_adversarial
 from .settings import DiscriminatorSettings, check_adversarial
+from .single_generator import SingleGenerator
 from .task import Batch, Network, build_discriminators
 
 
@@ -41,7 +51,7 @@ class UnconditionalSettings:
             raise UserError(f"latent={self.latent} is no length; use 1 or more")
 
 
-class UnconditionalTask:
+class UnconditionalTask(SingleGenerator):
     """SNGAN: G(latent) hard for D to tell from real images.
 
     Latents are standard normal, a pure function of (seed, batch["step"]): a resumed run, a teacher and a
@@ -49,12 +59,15 @@ class UnconditionalTask:
     """
 
     name = "unconditional"
-    generator_names = ("G",)
-    needs_teacher = False
 
     def __init__(self, settings: UnconditionalSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or UnconditionalSettings()
         self.seed = seed
+
+    @property
+    def adversarial(self) -> str:
+        """The adversarial loss."""
+        return self.settings.adversarial
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnconditionalTask:
@@ -64,6 +77,52 @@ class UnconditionalTask:
     def settings_json(self) -> dict[str, JSON]:
         """The settings as JSON."""
         return to_json(self.settings)
+
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return whether it is CIFAR-10's binary version, or a folder that holds an image at any depth."""
+        return is_cifar(root) or (root.is_dir() and bool(images_under(root, deep=True)))
+
+    @classmethod
+    def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
+        """Return the images of one split, at any depth."""
+        return split_files(cls.root(spec), split, spec.seed, deep=True)
+
+    @classmethod
+    def files(cls, spec: DataSpec) -> list[Path]:
+        """Return the files of all splits; of CIFAR-10 its batches, or the archive."""
+        root = cls.root(spec)
+        if is_cifar(root):
+            return [root] if root.is_file() else list(root.rglob("*.bin"))
+        return super().files(spec)
+
+    @classmethod
+    def open(cls, spec: DataSpec, split: str) -> ImageSet:
+        """Return images: {"target"}."""
+        size = read_size(spec, split)
+        if spec.source == SHAPES:
+            return ImageSet(spec, {"target": shapes(spec, split, size, PAINTING)}, cls.item)
+        root = cls.root(spec)
+        if is_cifar(root):
+            return ImageSet(spec, {"target": cifar_pictures(root, split, size)}, cls.item)
+        good, bad = good_files(cls.split_files(spec, split), spec.strict)
+        return ImageSet(spec, {"target": FilePictures(good, size)}, cls.item, bad)
+
+    @staticmethod
+    def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
+        """Return one image."""
+        (image,) = images.read("target", index, number)
+        return {"target": image}
+
+    @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
+        """Return the settings with the generator's latent. Raises UserError for one that does not start from one."""
+        length = one_latent(cls.name, model, inputs).shape[0]
+        if settings.get("latent", length) != length:
+            raise UserError(
+                f"{model} starts from a latent of {length}, the task's setting says {settings['latent']}: leave it out"
+            )
+        return {**settings, "latent": length}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G"."""
@@ -81,18 +140,6 @@ class UnconditionalTask:
         random = torch.Generator().manual_seed(mixed(self.seed, 30, int(batch["step"])))
         return (torch.randn(len(target), self.settings.latent, generator=random).to(target.device),)
 
-    def reference(self, batch: Batch, name: str) -> Tensor | None:
-        """Return nothing: no image is the one that a latent should have become."""
-        return None
-
-    def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
-        """G's images."""
-        return {"G": generators["G"](*self.inputs(batch, "G"))}
-
-    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
-        """The images alone."""
-        return images
-
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -108,14 +155,3 @@ class UnconditionalTask:
         real = discriminators["G"](batch["target"])
         fake = discriminators["G"](outputs["G"].detach().to(batch["target"].dtype))
         return discriminator_adversarial(self.settings.adversarial, real, fake)
-
-    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
-        """The batch with other targets."""
-        return {**batch, "target": images}
-
-    def state(self) -> dict[str, Tensor]:
-        """Nothing: latents follow from the step."""
-        return {}
-
-    def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
-        """Nothing to put back."""

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..data.spec import DIRECTIONS
+from ..data.builtin_sets import stripes
+from ..data.dataset import ImageSet, read_size
+from ..data.image_readers import FilePictures, good_files
+from ..data.layouts import existing, is_cifar, split_files
+from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
+from ..networks.specs import InputSpec
+from .generator_fit import one_image, patch_layers
 from .image_pool import ImagePool
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
 
+_DOMAINS = ("A", "B")
 _FROM = {"AtoB": "A", "BtoA": "B"}
 _TO = {"AtoB": "B", "BtoA": "A"}
 _BACK = {"AtoB": "BtoA", "BtoA": "AtoB"}
@@ -67,6 +76,7 @@ class UnpairedTask:
     """
 
     name = "unpaired"
+    has_reference = False
 
     def __init__(self, settings: UnpairedSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or UnpairedSettings()
@@ -76,6 +86,11 @@ class UnpairedTask:
             name: ImagePool(self.settings.pool, mixed(seed, 20, i)) for i, name in enumerate(self.generator_names)
         }
 
+    @property
+    def adversarial(self) -> str:
+        """The adversarial loss."""
+        return self.settings.adversarial
+
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnpairedTask:
         """The task with these settings; `seed` is that of the image pools."""
@@ -84,6 +99,72 @@ class UnpairedTask:
     def settings_json(self) -> dict[str, JSON]:
         """The settings as JSON."""
         return to_json(self.settings)
+
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return whether there are folders of both domains."""
+        return not is_cifar(root) and any(
+            (root / a).is_dir() and (root / b).is_dir() for a, b in (("trainA", "trainB"), ("A", "B"))
+        )
+
+    @classmethod
+    def split_files(cls, spec: DataSpec, split: str, domain: str) -> list[Path]:
+        """Return the images of one split and domain."""
+        return split_files(existing(spec.source), split, spec.seed, domain)
+
+    @classmethod
+    def files(cls, spec: DataSpec) -> list[Path]:
+        """Return the files of all splits."""
+        return [path for split in SPLITS for domain in _DOMAINS for path in cls.split_files(spec, split, domain)]
+
+    @classmethod
+    def open(cls, spec: DataSpec, split: str) -> ImageSet:
+        """Return images of both domains: {"A", "B"}, of which there may be unequally many."""
+        size = read_size(spec, split)
+        if spec.source == STRIPES:
+            return ImageSet(spec, {domain: stripes(spec, split, size, domain) for domain in _DOMAINS}, cls.item)
+        sources, skipped = {}, []
+        for domain, files in [(domain, cls.split_files(spec, split, domain)) for domain in _DOMAINS]:
+            good, bad = good_files(files, spec.strict)
+            sources[domain] = FilePictures(good, size)
+            skipped += bad
+        return ImageSet(spec, sources, cls.item, skipped)
+
+    @staticmethod
+    def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
+        """Return an image of each domain, each with its own crop and mirroring.
+
+        As upstream: A in order, B at random, so that no fixed pairs form.
+        """
+        number_b = None if number is None else mixed(number, 1)
+        (a,) = images.read("A", index % images.count("A"), number)
+        (b,) = images.read("B", (index if number_b is None else number_b) % images.count("B"), number_b)
+        return {"A": a, "B": b}
+
+    @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
+        """Return the settings as they are. Raises UserError for a generator that does not translate one image."""
+        one_image(cls.name, model, inputs, image_size)
+        return dict(settings)
+
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """Return the settings with a PatchGAN that fits the image size."""
+        judge = dict(settings.get("discriminator", {}))
+        return {**settings, "discriminator": {**judge, "n_layers": judge.get("n_layers", patch_layers(image_size))}}
+
+    @classmethod
+    def alone(cls, settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return the settings under which one direction is trained without the other."""
+        return {**settings, "directions": [name]}
+
+    def n_inputs(self, data: ImageSet, name: str) -> int:
+        """Return the number of images of the domain that the generator starts from."""
+        return data.count(_FROM[name])
+
+    def n_reals(self, data: ImageSet, name: str) -> int:
+        """Return the number of images of the domain that the generator leads to."""
+        return data.count(_TO[name])
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator a trained direction."""
@@ -96,6 +177,14 @@ class UnpairedTask:
     def reference(self, batch: Batch, name: str) -> Tensor | None:
         """Return nothing: no image of the other domain belongs to an input."""
         return None
+
+    def reals(self, batch: Batch, name: str) -> Tensor:
+        """Return images of the domain that the generator leads to."""
+        return batch[_TO[name]]
+
+    def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        """Return the input."""
+        return {"input": batch[_FROM[name]]}
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
         """Each generator's translation."""

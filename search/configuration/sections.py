@@ -12,9 +12,8 @@ from typing import Any
 
 from ...evaluators.quality.collapse import HealthLimits
 from ...gan_models.data.spec import DIRECTIONS
-from ...gan_models.networks.catalog import parse_input_shape
+from ...gan_models.networks.specs import InputSpec
 from ...gan_models.quantization.settings import SCHEMES, QuantSettings
-from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.training.recipe import AMP_MODES, Recipe
 from ...spaces.budget import CONVENTIONS
 from .flag_text import read_health, read_nested
@@ -35,10 +34,10 @@ class ModelOptions:
 
     model: str = option("Catalog name, package.module:function, or path/to/file.py:function.")
     model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
-    input_shape: tuple[int, ...] = option(
-        "Input of a generator outside the catalog: 3,256,256 or latent:128.",
+    input_shape: str | tuple[int, ...] = option(
+        "What a generator outside the catalog takes: 3,256,256, latent:128, or several, image:3,64,64;style=latent:64.",
         (),
-        read=parse_input_shape,
+        read=lambda text: InputSpec.parse(text).text,
         default_text="the catalog's",
     )
     teacher: str = option(
@@ -82,9 +81,8 @@ class DataOptions:
 
     data: str = option("builtin:shapes, builtin:stripes, or a folder of images.")
     task: str = option(
-        "paired, unpaired or unconditional.",
+        "paired, unpaired, unconditional, another package's, or package.module:Class, path/to/file.py:Class.",
         "",
-        choices=lambda: ("", *TASKS),
         default_text="what the data's layout says",
     )
     direction: str = option(

@@ -12,6 +12,7 @@ from ...gan_models.costs.combined_budgets import Bound, priced_with
 from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8, CostForm, CostModel
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.latency.predictor import LatencyForm, SummedLatency
+from ...gan_models.networks.specs import InputSpec
 from ...gan_models.pruning.method import Target
 from ...gan_models.quantization.settings import FULL_BITS
 from ..config import StudyConfig
@@ -105,12 +106,12 @@ def open_latency(config: StudyConfig) -> OpenedProfile | None:
     if not config.latency_profile:
         raise NoProfile(f"budget {', '.join(config.budgets)} needs a latency profile of the device: {CURE}")
     profile = read_profile(config.latency_profile, config.latency_sha256)
-    return opened(profile, config.model, dict(config.model_args), config.example_shape())
+    return opened(profile, config.model, dict(config.model_args), config.inputs)
 
 
-def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], shape: tuple[int, ...]) -> OpenedProfile:
+def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], inputs: InputSpec) -> OpenedProfile:
     """A profile opened for a generator. Raises NoProfile where it is of another one."""
-    return OpenedProfile(profile, profile.form(blocks_of(model, arguments, shape, profile.device.batch)))
+    return OpenedProfile(profile, profile.form(blocks_of(model, arguments, inputs, profile.device.batch)))
 
 
 def latency_model(

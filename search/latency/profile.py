@@ -19,7 +19,8 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
-from ...gan_models.networks.catalog import build, example_input
+from ...gan_models.networks.catalog import build
+from ...gan_models.networks.specs import InputSpec
 
 FORMAT = 2
 CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
@@ -242,11 +243,11 @@ def network_key(blocks: Blocks) -> str:
     return hashlib.sha256(json.dumps([list(blocks.groups), parts]).encode()).hexdigest()[:16]
 
 
-def blocks_of(model: str, arguments: Mapping[str, Any], shape: tuple[int, ...], batch: int = 1) -> Blocks:
+def blocks_of(model: str, arguments: Mapping[str, Any], inputs: InputSpec, batch: int = 1) -> Blocks:
     """The blocks of a generator by name, every group free to be pruned."""
     with torch.device("meta"):
         network = build(model, arguments)
-    example = (example_input(shape, batch),)
+    example = inputs.examples(batch)
     return find_blocks(network, example, find_groups(network, example))
 
 

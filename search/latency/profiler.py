@@ -22,7 +22,8 @@ from ...gan_models.groups.surgery import cut
 from ...gan_models.latency.block_finder import find_blocks
 from ...gan_models.latency.blocks import Block
 from ...gan_models.latency.predictor import LatencyForm, fit_whole, grid_points
-from ...gan_models.networks.catalog import build, example_input
+from ...gan_models.networks.catalog import build
+from ...gan_models.networks.specs import InputSpec
 from .profile import Accuracy, LatencyProfile, LayerTable, WholeNetworks, network_key, sum_of_layers
 
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
@@ -58,7 +59,7 @@ class Thoroughness:
 def profile_network(
     model: str,
     arguments: Mapping[str, Any],
-    shape: tuple[int, ...],
+    inputs: InputSpec,
     device: Device,
     measure: Measure,
     known: Mapping[str, LayerTable] | None = None,
@@ -72,7 +73,7 @@ def profile_network(
     Args:
         model: What `catalog.build` takes.
         arguments: Its keyword arguments.
-        shape: Of one input.
+        inputs: What it takes.
         device: What is measured on.
         measure: Times a network on inputs.
         known: Tables that the device has already, by key: not measured again.
@@ -87,7 +88,7 @@ def profile_network(
     """
     thoroughness = thoroughness or Thoroughness()
     network = build(model, arguments).eval()
-    example = (example_input(shape, device.batch),)
+    example = inputs.examples(device.batch)
     groups = find_groups(network, example)
     if not groups.groups:
         raise UserError(f"{model} has no channel group: its latency does not depend on any width")
@@ -198,7 +199,7 @@ def _whole_networks(
     thoroughness: Thoroughness, steps: _Steps,
 ) -> WholeNetworks:  # fmt: skip
     plans = random_plans(groups, thoroughness.fitted + thoroughness.held_out, thoroughness.seed)
-    inputs = tuple(torch.rand_like(x) for x in example)
+    inputs = tuple(torch.rand_like(x) if x.is_floating_point() else x for x in example)
     measured = []
     for widths in plans:
         steps.next("a whole network")

@@ -6,7 +6,7 @@ Shapes: M real images, d features.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,14 +15,16 @@ from torch import Tensor
 from ...evaluators.features.cache import cached_sample
 from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
-from ...gan_models.data.dataset import DataSpec, ImageSet, fingerprint, in_order, open_split
+from ...gan_models.data.dataset import ImageSet, in_order
+from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.plain_values import to_json
+from ...gan_models.tasks.task import Task, make_task
+from ...gan_models.tasks.task_data import fingerprint, open_split
 
 EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
 TEST_VS_TEST = "test-vs-test"
 # Protocol -> the splits that its real images come from.
 SPLITS = {TEST_VS_TEST: ("test",), "test-vs-train+test": ("train", "test"), "test-vs-train": ("train",)}
-_SOURCE, _GOAL = {"AtoB": "A", "BtoA": "B"}, {"AtoB": "B", "BtoA": "A"}
 
 
 @dataclass(frozen=True)
@@ -64,23 +66,17 @@ class RealImages:
     def batches(self) -> Iterator[Tensor]:
         """The images (n, 3, H, W), each one once, not augmented."""
         # Training images are read like test images: at the size that is compared, without room for a crop.
-        spec = replace(self.spec, load_size=None)
+        spec, task = replace(self.spec, load_size=None), make_task(self.spec.task)
         for split in SPLITS[self.protocol]:
             data = self.open_split(spec, split)
-            key = "target" if self.spec.task != "unpaired" else _GOAL[self.network]
-            for batch in in_order(data, EVAL_BATCH, _limited(data.count(key), self.limit if split == "test" else 0)):
-                yield batch[key]
+            count = _limited(task.n_reals(data, self.network), self.limit if split == "test" else 0)
+            for batch in in_order(data, EVAL_BATCH, count):
+                yield task.reals(batch, self.network)
 
 
-def inputs_of_test(data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:
-    """Test entries in order, each input of this generator once, at most `limit` (0: all)."""
-    key = "target" if data.spec.task != "unpaired" else _SOURCE[network]
-    return in_order(data, EVAL_BATCH, _limited(data.count(key), limit))
-
-
-def target_of(batch: Mapping[str, Tensor], network: str) -> Tensor:
-    """The real images of a batch of the domain that the generator paints in."""
-    return batch["target"] if "target" in batch else batch[_GOAL[network]]
+def inputs_of_test(task: Task, data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:
+    """Return batches of test entries in order, each input of this generator once, at most `limit` (0: all)."""
+    return in_order(data, EVAL_BATCH, _limited(task.n_inputs(data, network), limit))
 
 
 def _limited(count: int, limit: int) -> int:

@@ -61,7 +61,7 @@ class StudyQuality:
         parts, config, task = self.parts, self.parts.config, self.parts.task()
         batches = (
             (task.inputs(batch, name), task.reference(batch, name))
-            for batch in inputs_of_test(parts.test_data, name, config.n_eval)
+            for batch in inputs_of_test(task, parts.test_data, name, config.n_eval)
         )
         return measure_quality(
             generate,

@@ -10,19 +10,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.catalog import build, example_input
+from ...gan_models.networks.catalog import build
+from ...gan_models.networks.specs import InputSpec
 from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
 from .weight_files import files_by_network
 
 
-def check_output(model: str, network: nn.Module, shape: tuple[int, ...]) -> tuple[str, ...]:
+def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str, ...]:
     """Runs a network on the meta device, which computes nothing, and looks at what it gives.
 
     Args:
         model: Its name, for messages.
         network: On the meta device; one that cannot run there is let through, other checks will say why.
-        shape: Of one input without the batch.
+        inputs: What it takes.
 
     Returns:
         Operators that draw random numbers in eval mode.
@@ -30,10 +31,10 @@ def check_output(model: str, network: nn.Module, shape: tuple[int, ...]) -> tupl
     Raises:
         ValueError: It gives something else than one tensor.
     """
-    training, seen, inputs = network.training, _RandomCalls(), example_input(shape, 2).to("meta")
+    training, seen, example = network.training, _RandomCalls(), inputs.examples(2, "meta")
     try:
         with torch.no_grad(), torch.device("meta"), seen:
-            given = network.eval()(inputs)
+            given = network.eval()(*example)
     except Exception:  # a network of anybody's: it may raise anything
         return tuple(seen.names)
     finally:
@@ -59,7 +60,7 @@ def check_generator(config: StudyConfig) -> None:
     """
     with torch.device("meta"):
         network = build(config.model, config.model_args)
-    random = check_output(config.model, network, config.example_shape())
+    random = check_output(config.model, network, config.inputs)
     if not random:
         return
     names = make_task(config.task, config.task_settings, config.seed).generator_names
@@ -69,8 +70,8 @@ def check_generator(config: StudyConfig) -> None:
         network = build(config.model, config.model_args).eval()
         if given:
             load_into(network, next(iter(given.values())))
-        inputs = example_input(config.example_shape())
-        difference = float((network(inputs) - network(inputs)).abs().max())
+        example = config.inputs.examples()
+        difference = float((network(*example) - network(*example)).abs().max())
     if given and difference == 0:
         return  # whatever is drawn is multiplied by nothing
     shown = f"two calls on the same input differ by {difference:.3g}" if difference else "trained weights would show it"

@@ -12,20 +12,24 @@ from ..config import StudyConfig
 
 
 def with_own_source(config: StudyConfig, folder: Path) -> StudyConfig:
-    """Copy a generator's own file to the study's folder; return the configuration that names the copy.
+    """Copy a user's own generator and task to the study's folder; return the configuration that names the copies.
 
     Raises:
         UserError: There is no such file.
     """
-    path, _, function = config.model.rpartition(":")
+    return replace(config, model=_copied(config.model, "model", folder), task=_copied(config.task, "task", folder))
+
+
+def _copied(reference: str, kind: str, folder: Path) -> str:
+    """Return the reference of the copy of a file in `folder`; of anything but a file as it is."""
+    path, _, name = reference.rpartition(":")
     if not path.endswith(".py"):
-        return config
+        return reference
     source = Path(path).expanduser()
     if not source.is_file():
-        raise UserError(f"model {config.model!r}: {source} is not a file")
-    digest = file_sha256(source)[:8]
-    copy = folder / f"{source.stem}-{digest}.py"
+        raise UserError(f"{kind} {reference!r}: {source} is not a file")
+    copy = folder / f"{source.stem}-{file_sha256(source)[:8]}.py"
     folder.mkdir(parents=True, exist_ok=True)
     if not copy.is_file():
         shutil.copyfile(source, copy)
-    return replace(config, model=f"{copy}:{function}")
+    return f"{copy}:{name}"

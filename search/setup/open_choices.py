@@ -7,8 +7,11 @@ from pathlib import Path
 
 from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
 from ...evaluators.features.feature_maps import vgg_maps
-from ...gan_models.data.layouts import detect_task
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import absolute
+from ...gan_models.tasks.catalog import TASKS
+from ...gan_models.tasks.task import make_task
+from ...gan_models.tasks.task_data import detect_task
 from ..config import StudyConfig
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
@@ -25,7 +28,7 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
     config, notes = with_methods(config)
-    task = config.known_task() or detect_task(config.data)
+    task = absolute(config.known_task() or detect_task(config.data))
     config = fitted(config, task)
     given = {"inception": Path(config.inception_weights)} if config.inception_weights else {}
     metric, found = choose_encoder(config.metric, given)
@@ -33,28 +36,30 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
     weights = str(found.absolute()) if found else ""
     settings = dict(config.task_settings)
-    if task == "unpaired" and is_single_file(config.teacher) and "directions" not in settings:
-        if config.prune_network == BOTH:
-            raise UserError("--prune-direction both needs both generators: --teacher AtoB=FILE,BtoA=FILE")
-        settings["directions"] = [config.prune_network or "AtoB"]
-        if not config.recipe.distils:
-            raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
-        notes.append(f"one generator given: {settings['directions'][0]} is distilled, without cycle")
+    kind, names = TASKS.find(task).load(), make_task(task, settings, config.seed).generator_names
+    if len(names) > 1 and is_single_file(config.teacher):
+        only = config.prune_network or names[0]
+        alone = kind.alone(settings, only)
+        if not alone.keys() <= settings.keys():  # else the user said which ones are trained
+            if only == BOTH:
+                files = ",".join(f"{name}=FILE" for name in names)
+                raise UserError(f"--prune-direction both needs both generators: --teacher {files}")
+            settings = alone
+            if not config.recipe.distils:
+                raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
+            notes.append(f"one generator given: {only} is distilled, without cycle")
     if config.teacher and not config.teacher_discriminator:
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
             f"{config.teacher_steps:,} steps (--teacher-steps)"
         )
-    if task != "unconditional":
-        judge = dict(settings.get("discriminator", {}))
-        settings["discriminator"] = judge | {"n_layers": judge.get("n_layers", _patch_layers(config.image_size))}
     resolved = replace(
         config,
         task=task,
         metric=metric,
         inception_weights=weights,
         vgg_weights=_vgg(config.vgg_weights),
-        task_settings=settings,
+        task_settings=kind.complete(settings, config.image_size),
         ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
@@ -66,8 +71,3 @@ def _vgg(weights: str) -> str:
     if weights:
         vgg_maps(Path(weights))
     return str(Path(weights).absolute()) if weights else ""
-
-
-def _patch_layers(image_size: int) -> int:
-    """Return the strided layers of a PatchGAN whose output is still a map: upstream's 3 from 64 pixels on."""
-    return 3 if image_size >= 64 else 2 if image_size >= 32 else 1

@@ -14,7 +14,7 @@ from ...gan_models.costs.cost_form import LATENCY, CostModel
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.networks.catalog import build, example_input
+from ...gan_models.networks.catalog import build
 from ...gan_models.networks.generator_pair import GeneratorPair
 from ...gan_models.tasks.task import Task, make_task
 from ..config import BOTH, StudyConfig
@@ -75,8 +75,8 @@ def new_network(config: StudyConfig) -> nn.Module:
 
 
 def examples(config: StudyConfig, n: int = 1) -> tuple[torch.Tensor, ...]:
-    """Inputs [n, ...] of what is pruned, one a generator."""
-    return tuple(example_input(config.example_shape(), n) for _ in pruned_names(config))
+    """Return inputs [n, ...] of what is pruned, one generator after the other."""
+    return config.inputs.examples(n) * len(pruned_names(config))
 
 
 def dense_costs(groups: ChannelGroups, latency: CostModel | None = None) -> dict[str, float]:

@@ -12,14 +12,15 @@ from torch import Tensor, nn
 from ...evaluators.features.catalog import load_encoder
 from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.feature_maps import EncoderMaps, load_feature_maps
-from ...gan_models.data.dataset import DataSpec, ImageSet, fingerprint, open_split
+from ...gan_models.data.dataset import ImageSet
+from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
 from ...gan_models.groups.unpruned_reasons import UnprunedReason, Why
-from ...gan_models.networks.catalog import example_input
 from ...gan_models.tasks.task import Task, make_task
+from ...gan_models.tasks.task_data import fingerprint, open_split
 from ...gan_models.training.loop import best_device
 from ...spaces.widths import select
 from ..config import StudyConfig
@@ -114,7 +115,7 @@ class StudyParts:
         """The groups of each generator under its own names; empty if one generator is pruned."""
         if len(self.names) == 1:
             return {}
-        example = (example_input(self.config.example_shape()),)
+        example = self.config.inputs.examples()
         every = self._traced(one_network, example)
         found = {}
         for name in self.names:
@@ -171,7 +172,7 @@ class StudyParts:
         config = self.config
         if self._find_profile is None or not wants_latency(config) or config.latency_sha256:
             return open_latency(config)
-        return opened(self._find_profile(config), config.model, dict(config.model_args), config.example_shape())
+        return opened(self._find_profile(config), config.model, dict(config.model_args), config.inputs)
 
     @cached_property
     def bits_offered(self) -> tuple[int, ...]:

@@ -67,7 +67,7 @@ class HealthWatch:
                 if not bool(torch.isfinite(images).all()):
                     raise NonFiniteImages(f"output of {name} not finite (NaN or infinity) at step {step}")
             task.discriminator_loss(outputs, heard, batch)
-        boundary = BOUNDARIES[str(task.settings_json()["adversarial"])]
+        boundary = BOUNDARIES[task.adversarial]
         for name in self.bench.names:
             real, generated = heard[name].scores
             found = Health(

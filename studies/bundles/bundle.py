@@ -111,7 +111,7 @@ def load_bundle(path: str | Path, catalog_only: bool = False) -> nn.Module:
     """
     folder = check_files(path)
     architecture = read_architecture(folder)
-    if catalog_only and architecture.model not in NETWORKS:
+    if catalog_only and architecture.model not in NETWORKS.own:
         raise BundleError(
             f"{folder} holds {architecture.model}, which is not in the catalog and would run its own code"
         )

@@ -268,8 +268,8 @@ class _Exporter:
         return Architecture(
             model=model,
             arguments=dict(config.model_args),
-            inputs=InputSpec.of_shape(config.example_shape()),
-            task=config.task,
+            inputs=config.inputs,
+            task=config.task_name,
             network=part.name,
             plan=part.plan,
             sizes=part.sizes,

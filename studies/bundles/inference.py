@@ -1,4 +1,4 @@
-"""Runs an exported generator: translates a folder of images, or draws samples from latents."""
+"""Runs of an exported generator: translations of a folder of images, or samples from latents."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from ...gan_models.data.layouts import IMAGE_SUFFIXES, images_under
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
+from ...gan_models.networks.specs import Input, InputSpec
 from ...gan_models.training.loop import best_device
 from .architecture import BundleError
 from .bundle import check_files, load_bundle, read_architecture, read_card
@@ -22,6 +23,7 @@ from .format_files import FileGenerator, Generate, outputs_of
 
 Half = Literal["", "A", "B"]
 MODES = {1: "L", 3: "RGB"}
+DRAWN = ("latent", "label")  # kinds of inputs that a user has no files for
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,14 @@ def run_bundle(
 
     Args:
         path: The bundle.
-        input_dir: Images (PNG, JPEG, ...), resized to the bundle's input; None for a generator that starts from
-            latents.
+        input_dir: Images (PNG, JPEG, ...), resized to the bundle's input; for a generator of several images or masks, a
+            subfolder per input with files of the same names; None for a generator of latents and labels alone.
         out_dir: Where PNGs of the same names go; made where it does not exist.
         batch_size: Images at once.
         device: auto, cpu, cuda.
         half: For aligned pictures (A|B side by side): the half that is the input; empty takes the whole image.
         n: Samples of a generator that starts from latents.
-        seed: Of these latents.
+        seed: Of latents.
         catalog_only: As for `load_bundle`.
         format: Run the bundle's file of this export format in its runtime, in the place of the PyTorch network.
 
@@ -74,20 +76,33 @@ def run_bundle(
         raise UserError(f"batch size {batch_size} and {n} samples: both must be 1 or more")
     if half not in ("", "A", "B"):
         raise UserError(f"half {half!r} is unknown; use A or B, or leave it out for whole images")
-    model = _file_of(path, format) if format else _network_of(path, catalog_only, best_device(device))
-    shape, out = read_architecture(Path(path).expanduser()).input_shape, Path(out_dir).expanduser()
-    if len(shape) == 1:
-        if input_dir is not None:
-            raise UserError("this generator starts from latents: leave out --input, say how many with --samples")
-        return _sample(model, shape[0], out, batch_size, n, seed)
-    if input_dir is None:
+    inputs, out = read_architecture(Path(path).expanduser()).inputs, Path(out_dir).expanduser()
+    _check_kinds(inputs)
+    if inputs.pixels is None and input_dir is not None:
+        raise UserError("this generator starts from latents: leave out --input, say how many with --samples")
+    if inputs.pixels is not None and input_dir is None:
         raise UserError("this generator translates images: give their folder with --input")
-    return _translate(model, shape, Path(input_dir).expanduser(), out, batch_size, half)
+    model = _file_of(path, format) if format else _network_of(path, catalog_only, best_device(device))
+    if input_dir is None:
+        return _sample(model, inputs, out, batch_size, n, seed)
+    return _translate(model, inputs, Path(input_dir).expanduser(), out, batch_size, half, seed)
+
+
+def _check_kinds(inputs: InputSpec) -> None:
+    """Raise BundleError for inputs that are neither read from images nor drawn."""
+    for one in inputs.inputs:
+        if not (one.pictured or one.kind in DRAWN):
+            raise BundleError(
+                f"the generator takes {one.kind}s ({one.name}), which cannot be read from images: call it in Python, "
+                "as the bundle's card shows"
+            )
+        if one.pictured and one.shape[0] not in MODES:
+            raise BundleError(f"the generator takes {one.shape[0]} channels; only 1 or 3 can be read from images")
 
 
 def _network_of(path: str | Path, catalog_only: bool, device: torch.device) -> Generate:
     model = load_bundle(path, catalog_only).to(device)
-    return lambda x: outputs_of(model, x.to(device))
+    return lambda *inputs: outputs_of(model, *(x.to(device) for x in inputs))
 
 
 def _file_of(path: str | Path, name: str) -> Generate:
@@ -102,57 +117,99 @@ def _file_of(path: str | Path, name: str) -> Generate:
     return FileGenerator(EXPORTERS.find(name), folder / files[name].file)
 
 
-def _sample(model: Generate, length: int, out: Path, batch_size: int, n: int, seed: int) -> Translated:
+def _drawn(inputs: InputSpec, n: int, seed: int) -> dict[str, Tensor]:
+    """Return n examples of each latent and label, by input: normally distributed, or each class in turn."""
     random = torch.Generator().manual_seed(seed)
-    latents = torch.randn(n, length, generator=random)
+    return {
+        one.name: torch.randn(n, *one.shape, generator=random) if one.drawn else torch.arange(n) % one.classes
+        for one in inputs.of_kind(*DRAWN)
+    }
+
+
+def _sample(model: Generate, inputs: InputSpec, out: Path, batch_size: int, n: int, seed: int) -> Translated:
+    drawn = _drawn(inputs, n, seed)
     out.mkdir(parents=True, exist_ok=True)
     names = [f"sample-{seed}-{i:05d}.png" for i in range(n)]
     for start in range(0, n, batch_size):
-        images = _outputs(model, latents[start : start + batch_size])
+        images = _outputs(model, *(drawn[name][start : start + batch_size] for name in inputs.names))
         for name, image in zip(names[start:], images, strict=False):
             image.save(out / name)
     return Translated(out, tuple(names))
 
 
 def _translate(
-    model: Generate, shape: tuple[int, ...], folder: Path, out: Path, batch_size: int, half: Half
+    model: Generate, inputs: InputSpec, folder: Path, out: Path, batch_size: int, half: Half, seed: int
 ) -> Translated:
     if not folder.is_dir():
         raise UserError(f"input {folder} is not a folder; give a folder of images")
     if out.resolve() == folder.resolve():
         raise UserError(f"--out {out} is the folder of the inputs, which would be overwritten; give another")
-    paths = images_under(folder)
-    if not paths:
+    pictured = inputs.of_kind("image", "mask")
+    skipped: list[str] = []
+    entries = _entries(folder, pictured, skipped)
+    if not entries:
         raise UserError(f"input {folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
-    if shape[0] not in MODES:
-        raise BundleError(f"the generator takes {shape[0]} channels; only 1 or 3 can be read from images")
-    stems = [path.stem for path in paths]
+    stems = [paths[0].stem for paths in entries]
+    drawn = _drawn(inputs, len(entries), seed)
     out.mkdir(parents=True, exist_ok=True)
     written: list[str] = []
-    skipped: list[str] = []
-    for batch in _read(paths, shape, half, batch_size, skipped):
-        images = _outputs(model, torch.stack([x for _, x in batch]))
-        for (path, _), image in zip(batch, images, strict=True):
+    for batch in _read(entries, pictured, half, batch_size, skipped):
+        places = [place for place, _ in batch]
+        read = zip(pictured, zip(*(images for _, images in batch), strict=True), strict=True)
+        given = {one.name: torch.stack(images) for one, images in read}
+        given |= {name: values[places] for name, values in drawn.items()}
+        for place, image in zip(places, _outputs(model, *(given[name] for name in inputs.names)), strict=True):
+            path = entries[place][0]
             # a.jpg beside a.png: neither may overwrite the other
             name = f"{path.stem}.png" if stems.count(path.stem) == 1 else f"{path.name}.png"
             image.save(out / name)
             written.append(name)
     if not written:
-        raise UserError(f"none of {len(paths)} images in {folder} can be read: {'; '.join(skipped[:3])}")
+        raise UserError(f"none of {len(entries)} images in {folder} can be read: {'; '.join(skipped[:3])}")
     return Translated(out, tuple(written), tuple(skipped))
 
 
+def _entries(folder: Path, pictured: tuple[Input, ...], skipped: list[str]) -> list[tuple[Path, ...]]:
+    """Return the files of each example: those of the folder, or one of each subfolder that is named as an input.
+
+    Args:
+        folder: The images; for several inputs, subfolders with files of the same names.
+        pictured: The inputs that are read from files.
+        skipped: Takes the names that are not there for every input.
+    """
+    if len(pictured) == 1:
+        return [(path,) for path in images_under(folder)]
+    by_input = [{path.stem: path for path in images_under(folder / one.name)} for one in pictured]
+    for one, files in zip(pictured, by_input, strict=True):
+        if not files:
+            names = ", ".join(str(folder / each.name) for each in pictured)
+            raise UserError(
+                f"input {folder / one.name} holds no images; this generator takes {len(pictured)}: put them into "
+                f"{names}, with the same names"
+            )
+    entries = []
+    for stem, path in by_input[0].items():
+        lacking = [one.name for one, files in zip(pictured, by_input, strict=True) if stem not in files]
+        if lacking:
+            skipped.append(f"{path.name}: no {' and no '.join(lacking)} of this name")
+        else:
+            entries.append(tuple(files[stem] for files in by_input))
+    return entries
+
+
 def _read(
-    paths: list[Path], shape: tuple[int, ...], half: Half, batch_size: int, skipped: list[str]
-) -> Iterator[list[tuple[Path, Tensor]]]:
-    batch: list[tuple[Path, Tensor]] = []
-    for path in paths:
+    entries: list[tuple[Path, ...]], pictured: tuple[Input, ...], half: Half, batch_size: int, skipped: list[str]
+) -> Iterator[list[tuple[int, tuple[Tensor, ...]]]]:
+    """Yield batches of (place among the entries, its images)."""
+    batch: list[tuple[int, tuple[Tensor, ...]]] = []
+    for place, paths in enumerate(entries):
         try:
-            batch.append((path, read_image(path, shape, half)))
+            images = zip(paths, pictured, strict=True)
+            batch.append((place, tuple(read_image(path, one.shape, half, one.kind) for path, one in images)))
         except UnidentifiedImageError:
-            skipped.append(f"{path.name}: not an image")
+            skipped.append(f"{paths[0].name}: not an image")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            skipped.append(f"{path.name}: {' '.join(str(error).split()) or type(error).__name__}")
+            skipped.append(f"{paths[0].name}: {' '.join(str(error).split()) or type(error).__name__}")
         if len(batch) == batch_size:
             yield batch
             batch = []
@@ -160,8 +217,14 @@ def _read(
         yield batch
 
 
-def read_image(path: Path, shape: tuple[int, ...], half: Half = "") -> Tensor:
-    """One image as the generator eats it: float32 (C, H, W) in [-1, 1], resized as in training.
+def read_image(path: Path, shape: tuple[int, ...], half: Half = "", kind: str = "image") -> Tensor:
+    """Return one image as the generator takes it: float32 (C, H, W), resized as in training.
+
+    Args:
+        path: The file.
+        shape: (C, H, W).
+        half: The half of an aligned picture; empty: all of it.
+        kind: `image`, of values in [-1, 1], or `mask`, in [0, 1].
 
     Raises:
         OSError, ValueError: It cannot be read, or is too narrow for two halves.
@@ -178,7 +241,8 @@ def read_image(path: Path, shape: tuple[int, ...], half: Half = "") -> Tensor:
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
     values = np.array(picture, dtype=np.float32).reshape(height, width, channels).transpose(2, 0, 1)
-    return torch.from_numpy(values.copy()).div_(127.5).sub_(1.0)
+    tensor = torch.from_numpy(values.copy())
+    return tensor.div_(255) if kind == "mask" else tensor.div_(127.5).sub_(1.0)
 
 
 def to_picture(image: Tensor) -> Image.Image:
@@ -196,5 +260,5 @@ def to_picture(image: Tensor) -> Image.Image:
     return Image.fromarray(pixels[:, :, 0] if len(image) == 1 else pixels)
 
 
-def _outputs(model: Generate, x: Tensor) -> list[Image.Image]:
-    return [to_picture(image) for image in model(x)]
+def _outputs(model: Generate, *inputs: Tensor) -> list[Image.Image]:
+    return [to_picture(image) for image in model(*inputs)]

@@ -37,7 +37,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         # of a file only its name: where it lay on somebody's disk is nobody's business
         "model": config.model if source is None else f"{source.name}:{config.model.rpartition(':')[2]}",
         "model_args": dict(config.model_args),
-        "task": config.task,
+        "task": config.task_name,
         "network": network,
         "method": trial.new.method,
         "settings": to_json(trial.new.proposal.settings),

@@ -33,15 +33,20 @@ class ArtifactError(WorkFailed):
 
 
 def located(config: StudyConfig, folder: StudyFolder) -> StudyConfig:
-    """The configuration with generator's source and latency profile where they lie now: artifacts may be moved."""
+    """Return the configuration with a user's own files and the profile where they lie now: artifacts may be moved."""
     if config.latency_profile and not Path(config.latency_profile).expanduser().is_file():
         profile = folder.path / "source" / Path(config.latency_profile).name
         config = replace(config, latency_profile=str(profile)) if profile.is_file() else config
-    location, _, function = config.model.rpartition(":")
+    return replace(config, model=_moved(config.model, folder), task=_moved(config.task, folder))
+
+
+def _moved(reference: str, folder: StudyFolder) -> str:
+    """Return the reference of a file that is not there any more, as the study's copy of it; others as they are."""
+    location, _, name = reference.rpartition(":")
     if not location.endswith(".py") or Path(location).expanduser().is_file():
-        return config
+        return reference
     moved = folder.path / "source" / Path(location).name
-    return replace(config, model=f"{moved}:{function}") if moved.is_file() else config
+    return f"{moved}:{name}" if moved.is_file() else reference
 
 
 def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> OpenedStudy:

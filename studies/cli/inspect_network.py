@@ -13,11 +13,12 @@ from torch import nn
 from ...gan_models.costs.catalog import FORM_COSTS
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
 from ...gan_models.groups.unpruned_reasons import Why
+from ...gan_models.networks.specs import InputSpec
 from ...spaces.budget import describe
 
 
 def inspection(
-    network: nn.Module, groups: ChannelGroups, model: str, input_shape: tuple[int, ...], multiple: int = 1
+    network: nn.Module, groups: ChannelGroups, model: str, inputs: InputSpec, multiple: int = 1
 ) -> dict[str, Any]:
     """Everything `ganprune inspect` shows, as plain JSON; MACs are for one input."""
     layers: dict[str, dict[str, Any]] = {}
@@ -28,7 +29,7 @@ def inspection(
     form = groups.form
     return {
         "model": model,
-        "input_shape": list(input_shape),
+        "input_shape": list(inputs.shape) if inputs.shape else inputs.text,
         "dense": {cost: form.dense(cost) for cost in FORM_COSTS},
         "cheapest": {cost: form.cheapest(cost, multiple=multiple) for cost in FORM_COSTS},
         "groups": [
@@ -83,8 +84,7 @@ def _groups_by_module(axes: Iterable[AxisChannels], groups: ChannelGroups) -> di
 def print_inspection(found: dict[str, Any], console: Console, layers: bool = True) -> None:
     """Tables of groups, unpruned modules, layers and totals."""
     dense, cheapest = found["dense"], found["cheapest"]
-    shape = "x".join(map(str, found["input_shape"]))
-    console.print(f"{found['model']} at input {shape}", highlight=False)
+    console.print(f"{found['model']} at input {InputSpec.read(found['input_shape'])}", highlight=False)
     totals = Table("cost", "dense", "cheapest plan", title="cost of one input", title_justify="left")
     names = {"macs": "exact", "macs_published": "as papers count (transposed convolutions on their output grid)"}
     for cost in FORM_COSTS:

@@ -60,7 +60,7 @@ def profile_device(
     from ...search.trial.finalists import in_8_bits, measurer
     from ..database.latency_profiles import ProfileStore
 
-    shape = opt.read_shape(model, image_size, input_shape)
+    inputs = opt.read_inputs(model, image_size, input_shape)
     if bool(device_command) != bool(device_name):
         raise UserError("--device-command and --device-name go together: the profile is kept under the device's name")
     if seconds <= 0 or networks < 6 or batch < 1:
@@ -87,7 +87,7 @@ def profile_device(
     progress = Progress(console)
     with exclusive():
         profile = profile_network(
-            model, read_arguments(model_args or ""), shape, what, timer, known, thoroughness, progress.step,
+            model, read_arguments(model_args or ""), inputs, what, timer, known, thoroughness, progress.step,
             lambda layer: store.put_layer(what, layer), int8,
         )  # fmt: skip
     profile = replace(profile, quiet=not allow_busy)

@@ -90,17 +90,17 @@ def inspect(
     import torch
 
     from ...gan_models.groups.discovery import find_groups
-    from ...gan_models.networks.catalog import build, example_input
+    from ...gan_models.networks.catalog import build
     from ...search.setup.generator_checks import check_output
     from .inspect_method import method_inspection, print_method
     from .inspect_network import inspection, print_inspection
 
-    shape = opt.read_shape(model, image_size, input_shape)
+    inputs = opt.read_inputs(model, image_size, input_shape)
     with torch.device("meta"):
         network = build(model, read_arguments(model_args or ""))
-    check_output(model, network, shape)
-    groups = find_groups(network, example_input(shape))
-    found = inspection(network, groups, model, shape, channel_multiple)
+    check_output(model, network, inputs)
+    groups = find_groups(network, inputs.examples())
+    found = inspection(network, groups, model, inputs, channel_multiple)
     if method:
         found["method"] = method_inspection(method, network, groups)
     if as_json:

@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.catalog import NETWORKS, parse_input_shape
+from ...gan_models.networks.catalog import NETWORKS
+from ...gan_models.networks.specs import InputSpec
 from ...search.configuration.flags import Flag
 from ...search.configuration.sections import PANELS
 from ..run_options import DEFAULT_STORAGE as DEFAULT_STORAGE  # every command's default
@@ -28,7 +29,10 @@ MODEL_HELP = "Catalog name, package.module:function, or path/to/file.py:function
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
 ModelArgs = Annotated[str | None, typer.Option(help="Arguments of the builder: ngf=16,n_blocks=3.")]
 ImageSize = Annotated[int | None, typer.Option(help="Pixels a side of what the networks see.")]
-InputShape = Annotated[str | None, typer.Option(help="What an own generator eats: 3,256,256 or latent:128.")]
+InputShape = Annotated[
+    str | None,
+    typer.Option(help="What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64."),
+]
 DeviceCommand = Annotated[
     str,
     typer.Option(
@@ -37,20 +41,19 @@ DeviceCommand = Annotated[
 ]
 
 
-def read_shape(model: str, image_size: int | None, input_shape: str | None) -> tuple[int, ...]:
-    """Shape of one input, from the catalog or from what was given.
+def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> InputSpec:
+    """Return what a generator takes, from what was given or from the catalog.
 
     Raises:
-        ValueError: A generator that is not in the catalog, and nothing says what it eats.
+        UserError: A generator that is not in the catalog, and nothing says what it takes.
     """
     if input_shape:
-        return parse_input_shape(input_shape)
+        return InputSpec.parse(input_shape)
     if model in NETWORKS:
-        shape = NETWORKS[model].input_shape
-        return (shape[0], image_size, image_size) if image_size and len(shape) == 3 else shape
+        return NETWORKS[model].spec.at_size(image_size or 0)
     if image_size:
-        return (3, image_size, image_size)
-    raise UserError(f"model {model!r} is not in the catalog: say what it eats, --input-shape 3,256,256")
+        return InputSpec.of_shape((3, image_size, image_size))
+    raise UserError(f"model {model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
 
 
 OWN_PANEL = "This command"

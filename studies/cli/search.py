@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...gan_models.data.spec import BUILTIN_TASKS
+from ...gan_models.data.spec import BUILTIN
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.networks.catalog import NETWORKS
@@ -222,4 +222,4 @@ def check_early(config: StudyConfig) -> None:
             "path/to/file.py:function"
         )
     if not config.data.startswith("builtin:") and not Path(config.data).expanduser().exists():
-        raise UserError(f"data {config.data!r} does not exist; give a folder, or one of {', '.join(BUILTIN_TASKS)}")
+        raise UserError(f"data {config.data!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +19,12 @@ from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.image_folders import content_of, folder_batches, image_files
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.features.statistics import FeatureStatistics
-from ...gan_models.data.dataset import ImageSet, open_split
+from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
-from ...gan_models.tasks.task import make_task
+from ...gan_models.tasks.catalog import TASKS
+from ...gan_models.tasks.task import Task, make_task
+from ...gan_models.tasks.task_data import open_split
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.configuration.sections import PROTOCOLS
@@ -67,15 +70,19 @@ class InputBatches:
 
     images: ImageSet
     task: str
-    settings: Mapping[str, int]
+    settings: Mapping[str, Any]
     seed: int
     network: str
     limit: int
 
+    def make(self) -> Task:
+        """Return the task that makes inputs of batches."""
+        return make_task(self.task, dict(self.settings), self.seed)
+
     def __call__(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor | None]]:
         """Yield the inputs (n, ...) and their reference (n, 3, H, W) or None, in order."""
-        task = make_task(self.task, dict(self.settings), self.seed)
-        for batch in inputs_of_test(self.images, self.network, self.limit):
+        task = self.make()
+        for batch in inputs_of_test(task, self.images, self.network, self.limit):
             yield task.inputs(batch, self.network), task.reference(batch, self.network)
 
 
@@ -131,7 +138,8 @@ def bundle_inputs(
     """
     folder = Path(source).expanduser()
     architecture, line = read_architecture(folder), read_card(folder).lineage
-    shape = architecture.input_shape
+    kind = TASKS.find(architecture.task).load()
+    inputs = architecture.inputs
     name = protocol or str(line.get("protocol", TEST_VS_TEST))
     if name not in PROTOCOLS:
         raise UserError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
@@ -139,18 +147,18 @@ def bundle_inputs(
     spec = DataSpec(
         source=data,
         task=architecture.task,
-        image_size=shape[1] if len(shape) == 3 else int(line["image_size"]),
+        image_size=inputs.pixels[0] if inputs.pixels else int(line["image_size"]),
         direction=direction or str(line.get("direction", "AtoB")),
         seed=int(line.get("seed", 0)),
         n_train=int(line.get("n_train", DataSpec.n_train)),
         n_test=int(line.get("n_test", DataSpec.n_test)),
     )
     limit = n_eval or int(line.get("n_eval", 0))
-    settings = {"latent": shape[0]} if architecture.task == "unconditional" else {}
+    settings = kind.fit({}, architecture.model, inputs, spec.image_size)
     network = architecture.network
     batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
     real = RealImages(spec, network, name, limit).features(encoder, device)
-    return Inputs(batches, real, architecture.task == "paired", name, data)
+    return Inputs(batches, real, batches.make().has_reference, name, data)
 
 
 @dataclass(frozen=True)
@@ -201,22 +209,24 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         model = trial_generator(study.config, folder, trial, full, groups)[0]
         generators[reference] = bench.quality.runner(model if len(bench.names) == 1 else model.get_submodule(name))
     config = bench.config
-    settings = {key: value for key, value in config.task_settings.items() if key in ("latent",)}
-    batches = InputBatches(bench.test_data, config.task, settings, config.seed, name, config.n_eval)
+    batches = InputBatches(bench.test_data, config.task, config.task_settings, config.seed, name, config.n_eval)
     features = bench.quality.real_features[name]
     real = features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)
-    return StudyTrials(bench, generators, Inputs(batches, real, config.task == "paired", config.protocol, config.data))
+    return StudyTrials(
+        bench, generators, Inputs(batches, real, bench.task().has_reference, config.protocol, config.data)
+    )
 
 
 def check_eats(bundle: str, batches: InputBatches) -> None:
     """Raises ValueError where a bundle's generator is not fed what others are."""
     architecture = read_architecture(Path(bundle).expanduser())
-    shape = tuple(next(batches())[0][0].shape[1:])
-    theirs, ours = (architecture.task, architecture.network, architecture.input_shape), (batches.task, batches.network)
-    if theirs != (*ours, shape):
+    shapes = tuple(tuple(x.shape[1:]) for x in next(batches())[0])
+    taken = tuple(one.shape for one in architecture.inputs.inputs)
+    theirs, ours = (architecture.task, architecture.network, taken), (batches.task, batches.network)
+    if theirs != (*ours, shapes):
         raise UserError(
             f"{bundle} is {theirs[1]} of the task {theirs[0]} for inputs {theirs[2]}; the other is {ours[0]} "
-            f"{ours[1]} for {shape}: these cannot be compared"
+            f"{ours[1]} for {shapes}: these cannot be compared"
         )
 
 

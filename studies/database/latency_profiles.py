@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...evaluators.cost.device import Device, cpu_model, cpus_allowed
+from ...gan_models.networks.specs import InputSpec
 from ...search.config import StudyConfig
 from ...search.latency.profile import CURE, LatencyProfile, LayerTable, NoProfile, blocks_of, network_key, read_profile
 from .storage import StorageError, one_line, open_storage, shown
@@ -123,7 +124,7 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
     arguments = json.dumps(dict(config.model_args), sort_keys=True)
 
     def fits(profile: LatencyProfile) -> bool:
-        return profile.network == _network(config.model, arguments, config.example_shape(), profile.device.batch)
+        return profile.network == _network(config.model, arguments, config.inputs, profile.device.batch)
 
     if wanted:
         named = [profile for profile in every if profile.device.id == wanted]
@@ -143,10 +144,10 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
     others = f"{len(every) - len(here)} of other machines" if len(every) > len(here) else "none of others either"
     raise NoProfile(
         f"a budget in ms needs a latency profile of this device ({cpu_model()}, {cpus_allowed()} CPUs) for "
-        f"{config.model} at {'x'.join(map(str, config.example_shape()))}, and {shown(url)} has none ({others}): {CURE}"
+        f"{config.model} at {config.inputs}, and {shown(url)} has none ({others}): {CURE}"
     )
 
 
 @lru_cache(maxsize=8)
-def _network(model: str, arguments: str, shape: tuple[int, ...], batch: int) -> str:
-    return network_key(blocks_of(model, json.loads(arguments), shape, batch))
+def _network(model: str, arguments: str, inputs: InputSpec, batch: int) -> str:
+    return network_key(blocks_of(model, json.loads(arguments), inputs, batch))

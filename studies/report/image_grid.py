@@ -131,23 +131,21 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
 
 
 def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column]]:
-    """What the generator eats, [rows, ...], and the columns that show it: input and target where there are any."""
+    """Return the generator's inputs [rows, ...], and the columns that the task shows beside its outputs."""
     task = bench.task()
     count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
     wanted = np.unique(np.linspace(0, count - 1, max(1, min(rows, count))).round().astype(int)).tolist()
     picked: list[tuple[Tensor, ...]] = []
-    targets: list[Tensor] = []
+    shown: dict[str, list[Tensor]] = {}
     for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
         places = [i - step * EVAL_BATCH for i in wanted if step * EVAL_BATCH <= i < (step + 1) * EVAL_BATCH]
         if places:
             picked.append(tuple(x[places] for x in task.inputs(batch, name)))
-            targets += [batch["target"][i] for i in places] if "target" in batch else []
+            for label, images in task.columns(batch, name).items():
+                shown.setdefault(label, []).extend(images[places])
     inputs = tuple(torch.cat(part) for part in zip(*picked, strict=True))
-    label = "input" if len(bench.names) == 1 else f"input of {name}"
-    columns = [Column(label, tuple(inputs[0]))] if inputs[0].dim() == 4 else []
-    if targets and task.name == "paired":
-        columns.append(Column("target", tuple(targets)))
-    return inputs, columns
+    suffix = "" if len(bench.names) == 1 else f" of {name}"
+    return inputs, [Column(label + suffix, tuple(images)) for label, images in shown.items()]
 
 
 def _made(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

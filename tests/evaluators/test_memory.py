@@ -6,7 +6,7 @@ import pytest
 import torch
 from ganprune.evaluators.cost import activation_memory as memory
 from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
-from ganprune.gan_models.networks.resnet import resnet_9blocks
+from ganprune.gan_models.networks.resnet import resnet
 from torch import nn
 
 BYTES = 4  # of a float32
@@ -56,14 +56,14 @@ def test_views_weights_and_batches_do_not_count():
 
 def test_meta_and_real_runs_agree_and_the_model_is_untouched():
     """Shapes alone give the peak of a real run; weights and modes stay; half the widths need half the memory."""
-    model = resnet_9blocks(ngf=8, n_blocks=2).train()
+    model = resnet(ngf=8, n_blocks=2).train()
     before = copy.deepcopy(model.state_dict())
     x = torch.zeros(1, 3, 32, 32)
     peaks = {device: memory._peak(model, (x,), device) for device in ("meta", "cpu")}
     assert peaks["meta"] == peaks["cpu"] == peak_activation_bytes(model, x)
     assert model.training
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
-    half = peak_activation_bytes(resnet_9blocks(ngf=4, n_blocks=2), x)
+    half = peak_activation_bytes(resnet(ngf=4, n_blocks=2), x)
     assert 0.5 * peaks["cpu"] <= half < 0.6 * peaks["cpu"]
 
 

@@ -46,7 +46,9 @@ def _case(name: str, shape: tuple[int, ...]) -> Case:
     return (lambda: build(name, SMALL.get(name, {}))), SHAPES.get(name, shape)
 
 
-CASES: dict[str, Case] = {name: _case(name, spec.input_shape) for name, spec in (NETWORKS | DISCRIMINATORS).items()}
+CASES: dict[str, Case] = {
+    name: _case(name, row.spec.inputs[0].shape) for name, row in {**NETWORKS, **DISCRIMINATORS}.items()
+}
 CASES |= {f"foreign {name}": case for name, case in FOREIGN.items() if name != "branching"}
 
 

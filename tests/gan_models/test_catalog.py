@@ -3,24 +3,25 @@
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 import torch
+from ganprune.gan_models.files import open_table
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import (
     DISCRIMINATORS,
     NETWORKS,
-    TASKS,
     Network,
     allowed_arguments,
     build,
-    example_input,
-    parse_input_shape,
 )
 from torch import nn
 
 SMALL = {"ngf": 4, "ndf": 4}
 HERE = Path(__file__).parent
+ROW = None
 
 GENERATOR = """
 from dataclasses import dataclass
@@ -72,9 +73,7 @@ def test_every_entry_builds_runs_and_traces(name):
     width = {key: value for key, value in SMALL.items() if key in allowed_arguments(name)}
     network = build(name, width)
     assert isinstance(network, nn.Module)
-    assert entry.task in TASKS
-    x = example_input(entry.input_shape, 2, device="meta")
-    program = torch.export.export(network.eval().to("meta"), (x,))
+    program = torch.export.export(network.eval().to("meta"), entry.spec.examples(2, "meta"))
     output = program.graph.output_node().args[0][0].meta["val"]
     assert output.shape[0] == 2
     if name in NETWORKS:
@@ -82,9 +81,9 @@ def test_every_entry_builds_runs_and_traces(name):
 
 
 def test_importing_the_catalog_imports_no_torch():
-    """The catalog, its names and its parsing of shapes are there without torch."""
+    """The catalog, its names and the inputs of its rows are there without torch."""
     code = (
-        "import sys; from ganprune.gan_models.networks import catalog; catalog.parse_input_shape('latent:8'); "
+        "import sys; from ganprune.gan_models.networks import catalog; catalog.NETWORKS['unet'].spec.text; "
         "assert 'torch' not in sys.modules and len(catalog.NETWORKS) >= 8"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -138,7 +137,7 @@ def test_a_generator_from_a_package():
     assert isinstance(build("torch.nn:Conv2d", {"in_channels": 3, "out_channels": 4, "kernel_size": 1}), nn.Conv2d)
     assert isinstance(build("ganprune.gan_models.networks.unet:unet", {"num_downs": 5, "ngf": 2}), nn.Module)
     johnson = build(f"{HERE / 'foreign_images.py'}:johnson", {"width": 4, "blocks": 1})
-    assert johnson(example_input((3, 16, 16))).shape == (1, 3, 16, 16)
+    assert johnson(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 16, 16)
 
 
 def test_bad_files_and_modules(file, tmp_path):
@@ -173,36 +172,35 @@ def test_bad_files_and_modules(file, tmp_path):
     assert set(sys.modules) == loaded  # nothing half loaded stays behind
 
 
-def test_input_shapes_from_text():
-    """An image shape and a latent length are read; anything else is refused with both forms shown."""
-    assert parse_input_shape("3,256,256") == (3, 256, 256)
-    assert parse_input_shape(" 1, 32,64 ") == (1, 32, 64)
-    assert parse_input_shape("latent:128") == (128,)
-    for text in ("", "3,256", "256", "latent:", "latent:3,4", "latent:-1", "3,0,5", "3,256,256,1", "a,b,c", "3,2.5,4"):
-        with pytest.raises(ValueError, match=r"input shape"):
-            parse_input_shape(text)
-
-
-def test_example_inputs():
-    """Examples are deterministic, images lie in [-1, 1], latents do not, and meta examples have no values."""
-    image, latent = example_input((3, 16, 16), 4), example_input((64,), 4)
-    assert image.shape == (4, 3, 16, 16)
-    assert latent.shape == (4, 64)
-    assert image.abs().max() <= 1 < latent.abs().max()
-    assert torch.equal(image, example_input((3, 16, 16), 4))
-    assert example_input((3, 16, 16), device="meta").is_meta
-    for shape, n in (((3, 16), 1), ((3, 0, 16), 1), ((), 1), ((8,), 0)):
-        with pytest.raises(ValueError):
-            example_input(shape, n)
-
-
 def test_entries_are_checked_and_frozen():
-    """An entry cannot hold a task, a shape or a builder that nothing could use, and cannot be changed."""
-    good = Network(".unet:unet", (3, 8, 8), "paired")
+    """A row cannot hold inputs or a builder that nothing could use, and cannot be changed."""
+    good = Network(".unet:unet", "3,8,8")
     with pytest.raises(FrozenInstanceError):
-        good.task = "unpaired"
-    for bad in ((".unet", (3, 8, 8), "paired"), (".unet:unet", (3, 8), "paired"), (".unet:unet", (3, 8, 8), "x")):
-        with pytest.raises(ValueError):
+        good.inputs = "latent:4"
+    for bad in ((".unet", "3,8,8"), (".unet:unet", "3,8")):
+        with pytest.raises(UserError):
             Network(*bad)
     with pytest.raises(TypeError):
         NETWORKS["mine"] = good
+
+
+def test_a_row_may_change_defaults_and_fix_arguments():
+    """`resnet_6blocks` is `resnet` with another default; a fixed argument is not a user's to give."""
+    six = build("resnet_6blocks", {"ngf": 2})
+    assert sum("conv_block.1.weight" in name for name, _ in six.named_parameters()) == 6
+    assert allowed_arguments("resnet_6blocks") == allowed_arguments("resnet_9blocks") == allowed_arguments("resnet")
+    assert "num_downs" in allowed_arguments("unet")
+    assert "no argument 'num_downs'" in refused("unet_128", {"num_downs": 5})
+
+
+def test_another_packages_row_builds_by_name(monkeypatch):
+    """An entry point of the group `ganprune.networks` is a row like ours; its builder is loaded when it is asked for."""
+    row = Network("ganprune.gan_models.networks.unet:unet", "3,32,32", {"num_downs": 5}, {"ngf": 2})
+    point = EntryPoint("tiny_unet", f"{__name__}:ROW", "ganprune.networks")
+    monkeypatch.setattr(f"{__name__}.ROW", row)
+    monkeypatch.setattr(
+        open_table, "_entry_points", lambda group: {"tiny_unet": (point,)} if "networks" in group else {}
+    )
+    assert "tiny_unet" in NETWORKS
+    assert "tiny_unet" not in NETWORKS.own
+    assert build("tiny_unet")(*NETWORKS["tiny_unet"].spec.examples(2)).shape == (2, 3, 32, 32)

@@ -16,9 +16,11 @@ from ganprune.gan_models.checkpoints.checkpoint import (
     save_weights,
 )
 from ganprune.gan_models.files.hashes import file_sha256
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from safetensors import safe_open
 from torch import nn
+
+from ..examples import example_input
 
 ARGUMENTS = {"ngf": 4, "n_blocks": 2}
 

@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from torch import nn
 from torch.nn.utils import parametrize
 
+from ..examples import example_input
 from .foreign import FOREIGN
 
 IMAGE = (3, 256, 256)

@@ -10,9 +10,10 @@ from ganprune.evaluators.cost.catalog import RUNTIMES
 from ganprune.evaluators.cost.runtime import RuntimeUnavailable
 from ganprune.gan_models.export.exporter import ExportJob
 from ganprune.gan_models.export.onnx_float import write_onnx
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from torch import nn
 
+from ..examples import example_input
 from .foreign import FOREIGN
 
 OURS = {

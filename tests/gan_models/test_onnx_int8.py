@@ -22,13 +22,14 @@ from ganprune.gan_models.export.onnx_int8 import (
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.quantization.calibration import calibrate
 from ganprune.gan_models.quantization.fake_quant import quantised, quantised_bytes, quantised_layers
 from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
 from onnx import numpy_helper
 from torch import nn
 
+from ..examples import example_input
 from .networks import CASES
 
 OURS = {

@@ -8,7 +8,7 @@ from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
 from ganprune.gan_models.quantization.fake_quant import (
     channel_axis,
@@ -22,6 +22,8 @@ from ganprune.gan_models.quantization.fake_quant import (
 from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+from ..examples import example_input
 
 SIGNED, PUBLISHED = QuantSettings(), QuantSettings(scheme="published")
 ANY = torch.tensor(0.0)

@@ -3,6 +3,7 @@
 import torch
 from ganprune.evaluators.cost.device import Device
 from ganprune.evaluators.cost.latency import Timing
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.search.config import StudyConfig
 from ganprune.search.latency.profile import LatencyProfile
 from ganprune.search.latency.profiler import Thoroughness, profile_network
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 FLOPS_PER_MS = 1e5
 ARGUMENTS = {"ngf": 8, "n_blocks": 1}
 SHAPE = (3, 16, 16)
+INPUTS = InputSpec.of_shape(SHAPE)
 DEVICE = Device("abacus", 1, 1, "", "eager", "1")
 
 
@@ -33,7 +35,7 @@ class AnalyticDevice:
 
 def profiled(device=None, points: int = 3, known=None, int8=None) -> LatencyProfile:
     return profile_network(
-        "resnet", ARGUMENTS, SHAPE, DEVICE, device or AnalyticDevice(), known,
+        "resnet", ARGUMENTS, INPUTS, DEVICE, device or AnalyticDevice(), known,
         Thoroughness(points, 5, 3), measure_int8=int8,
     )  # fmt: skip
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from analytic_device import ARGUMENTS, DEVICE, FLOPS_PER_MS, SHAPE, AnalyticDevice, config, profiled
+from analytic_device import ARGUMENTS, DEVICE, FLOPS_PER_MS, INPUTS, SHAPE, AnalyticDevice, config, profiled
 from ganprune.evaluators.cost.device import this_device
 from ganprune.evaluators.cost.latency import Effort, Timing
 from ganprune.evaluators.cost.machine_load import Limits
 from ganprune.evaluators.cost.measurer import Measurer
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.quantization.settings import QuantSettings
 from ganprune.search.latency.predictor import open_latency, opened, with_own_profile
 from ganprune.search.latency.profile import LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
@@ -32,8 +33,8 @@ def test_a_device_that_counts_is_predicted_exactly(profile):
     assert profile.whole.accuracy.error < 1e-9
     assert profile.whole.accuracy.rank_correlation == 1.0
     assert sum(profile.whole.held_out) == profile.whole.accuracy.n == 3
-    groups = find_groups(build("resnet", ARGUMENTS), example_input(SHAPE))
-    form = profile.form(blocks_of("resnet", ARGUMENTS, SHAPE))
+    groups = find_groups(build("resnet", ARGUMENTS), INPUTS.examples())
+    form = profile.form(blocks_of("resnet", ARGUMENTS, INPUTS))
     plans = np.random.default_rng(0).integers(1, groups.form.sizes + 1, (200, len(groups.names)))
     expected = 1.25 * 2 * groups.form.predict(plans) / FLOPS_PER_MS + 2.0
     np.testing.assert_allclose(form.predict(plans), expected, rtol=1e-6)
@@ -44,7 +45,7 @@ def test_networks_of_eight_bits_are_fitted_apart():
     found = profiled(AnalyticDevice(overhead_ms=1.0), int8=AnalyticDevice(whole=0.5, overhead_ms=1.0))
     assert found.whole_int8 is not None
     assert found.whole_int8.accuracy.error < 1e-9
-    form = found.form(blocks_of("resnet", ARGUMENTS, SHAPE))
+    form = found.form(blocks_of("resnet", ARGUMENTS, INPUTS))
     plans = np.random.default_rng(0).integers(1, form.sizes + 1, (20, len(form.names)))
     np.testing.assert_allclose(form.predict(plans, "latency_ms_int8") - 1, (form.predict(plans) - 1) / 2, rtol=1e-6)
     assert LatencyProfile.from_json(json.loads(json.dumps(found.to_json()))) == found
@@ -52,8 +53,8 @@ def test_networks_of_eight_bits_are_fitted_apart():
 
 def test_bits_are_a_dimension_where_the_device_was_measured_in_eight(profile):
     """32 and 8 are offered under a budget in ms; 8 is refused where the profile or the quantiser cannot run it."""
-    both = opened(profiled(int8=AnalyticDevice(whole=0.5)), "resnet", ARGUMENTS, SHAPE)
-    one = opened(profile, "resnet", ARGUMENTS, SHAPE)
+    both = opened(profiled(int8=AnalyticDevice(whole=0.5)), "resnet", ARGUMENTS, INPUTS)
+    one = opened(profile, "resnet", ARGUMENTS, INPUTS)
     assert both.bits(config()) == (32, 8)
     assert both.bits(config(bits=(32,))) == (32,)
     assert both.bits(config(budgets=("25%", "3ms"))) == (32,)
@@ -87,7 +88,7 @@ def test_a_profile_is_plain_json_both_ways(profile, tmp_path):
 def test_a_profile_is_of_one_network_at_one_resolution(profile, arguments, shape):
     """More blocks or larger images are another network: refused, with what to run."""
     with pytest.raises(NoProfile, match="of another network or resolution: run `ganprune profile-device"):
-        profile.form(blocks_of("resnet", arguments, shape))
+        profile.form(blocks_of("resnet", arguments, InputSpec.of_shape(shape)))
 
 
 def test_layers_that_are_known_are_not_measured_again(profile):
@@ -144,10 +145,10 @@ def test_a_study_keeps_its_own_copy_of_the_profile(profile, tmp_path):
     assert open_latency(config(budgets=("25%",))) is None
     with pytest.raises(NoProfile, match="budget 3ms needs a latency profile"):
         open_latency(config())
-    model, example = build("resnet", ARGUMENTS), example_input(SHAPE)
+    model, example = build("resnet", ARGUMENTS), INPUTS.examples()[0]
     names = find_groups(model, example).names
     part = find_groups(model, example, {names[0]: "stays"})
-    full = opened(profile, "resnet", ARGUMENTS, SHAPE)
+    full = opened(profile, "resnet", ARGUMENTS, INPUTS)
     assert full.of(part).dense() == pytest.approx(full.form.dense())
     assert full.predicted(2.5).name == f"latency_ms[predicted,device={DEVICE.id},threads=1,batch=1]"
 
@@ -156,11 +157,11 @@ def test_a_real_profile_of_this_machine():
     """Measured here, however busy it is: every time is above 0, and more channels than none take longer at both ends."""
     effort = Effort(0.0, 0.0, 2, 0.0, limits=Limits(math.inf, math.inf, math.inf))
     found = profile_network(
-        "resnet", ARGUMENTS, SHAPE, this_device("eager", 1), Measurer("eager", 1, effort=effort), None,
+        "resnet", ARGUMENTS, INPUTS, this_device("eager", 1), Measurer("eager", 1, effort=effort), None,
         Thoroughness(2, 4, 2),
     )  # fmt: skip
     assert all(ms > 0 for layer in found.layers for ms in layer.ms)
-    assert found.form(blocks_of("resnet", ARGUMENTS, SHAPE)).dense() > 0
+    assert found.form(blocks_of("resnet", ARGUMENTS, INPUTS)).dense() > 0
     assert LatencyProfile.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 

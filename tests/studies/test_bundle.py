@@ -16,7 +16,7 @@ from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weight
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.files.plain_values import from_json, to_json
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.study_parts import StudyParts
@@ -30,6 +30,7 @@ from ganprune.studies.bundles.verify import verify_bundle
 from ganprune.studies.report.image_grid import picture_grid
 from PIL import Image
 
+from ..examples import example_input
 from .tiny_study import SMALL, made, make, new_folder
 
 LATENTS = Path(__file__).parents[1] / "gan_models" / "foreign_latents.py"

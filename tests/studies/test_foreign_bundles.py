@@ -10,7 +10,7 @@ from ganprune.evaluators.cost.counters import count_macs
 from ganprune.gan_models.export.onnx_float import NotWritable
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import cut
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.studies.bundles.architecture import SOURCE, Architecture
 from ganprune.studies.bundles.bundle import load_bundle, read_card, write_bundle
@@ -18,6 +18,7 @@ from ganprune.studies.bundles.card import Card
 from ganprune.studies.bundles.format_files import WantedFormats
 from ganprune.studies.bundles.verify import verify_bundle
 
+from ..examples import example_input
 from ..gan_models.foreign import FOREIGN
 from ..gan_models.test_surgery import lively, random_plan
 

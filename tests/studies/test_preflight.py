@@ -5,12 +5,14 @@ import re
 import pytest
 import torch
 from ganprune.gan_models.checkpoints.checkpoint import save_weights
-from ganprune.gan_models.networks.catalog import build, example_input
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.generator_checks import check_generator, check_output
 from ganprune.search.setup.resolve import resolve
 
 from ..command_line import QUICK, refused
+from ..examples import example_input
 
 NETS = """
 import torch
@@ -66,7 +68,7 @@ def test_one_tensor_is_let_through_without_running_it(nets):
     assert torch.equal(torch.get_rng_state(), state)
     with torch.device("meta"):
         network = build(f"{nets}:Plain", {}).train()
-    assert check_output("m", network, (3, 16, 16)) == ()
+    assert check_output("m", network, InputSpec.parse("3,16,16")) == ()
     assert network.training
 
 

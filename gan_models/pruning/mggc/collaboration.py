@@ -149,7 +149,7 @@ class Collaboration:
     ) -> None:
         self.stage, self.settings, self.steps = stage, settings, steps
         self.device = stage.samples.device
-        self.mode = str(stage.task.settings_json()["adversarial"])
+        self.mode = stage.task.adversarial
         self.generator = _Side(generator, settings, mixed(stage.seed, 60), self.device)
         self.discriminator = (
             None if discriminator is None else _Side(discriminator, settings, mixed(stage.seed, 61), self.device)

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from ...checkpoints.checkpoint import load_weights, save_weights
-from ...data.dataset import ImageSet, fingerprint
+from ...data.dataset import ImageSet
 from ...files.errors import UserError
 from ...files.plain_values import to_json
 from ...tasks.task import Task
+from ...tasks.task_data import fingerprint
 
 # Inputs, and the images they became [n, ...] -> features [n, d], of unit length.
 Encode = Callable[[tuple[Tensor, ...], Tensor], Tensor]

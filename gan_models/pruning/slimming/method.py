@@ -24,7 +24,7 @@ from ...files.plain_values import JSON, from_json
 from ...files.seeds import mixed
 from ...groups.surgery import copy_network, cut
 from ...quantization.fake_quant import quantised_call
-from ...tasks.task import Batch, Task, make_task
+from ...tasks.task import Batch, Task
 from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
 from ...training.recipe import Recipe, TrainRecord
 from ..gates import masked_norms
@@ -253,5 +253,5 @@ def _alone(task: Task, name: str, seed: int) -> Task:
     """A fresh task that trains this generator alone: the objective has no cycle."""
     settings = task.settings_json()
     if len(task.generator_names) > 1:
-        settings = {**settings, "directions": [name]}
-    return make_task(task.name, settings, mixed(seed, 61))
+        settings = task.alone(settings, name)
+    return type(task).from_json(settings, mixed(seed, 61))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import cut
-from ganprune.gan_models.networks.catalog import NETWORKS, build, example_input
+from ganprune.gan_models.networks.catalog import NETWORKS, build
 from ganprune.gan_models.pruning.coronet.generated_network import GeneratedNetwork
 from ganprune.gan_models.pruning.coronet.generated_weights import generated_weights, hypernetwork_size
 from ganprune.gan_models.pruning.coronet.hypernetwork import Hypernetwork
@@ -61,7 +61,7 @@ def test_the_size_of_a_hypernetwork_is_the_known_one(model: str, ngf: int, milli
     """Numbers at embedding 8, counted without building anything, are the published networks'."""
     with torch.device("meta"):
         network = build(model, {"ngf": ngf})
-    size = hypernetwork_size(network, find_groups(network, example_input(NETWORKS[model].input_shape)), 8)
+    size = hypernetwork_size(network, find_groups(network, NETWORKS[model].spec.examples()), 8)
     assert size.numbers / 1e6 == pytest.approx(millions, abs=0.05)
     assert size.bytes_in_training == 16 * size.numbers
     assert (model, ngf, size.latents) in {("resnet_9blocks", 64, 2944), ("unet_256", 64, 5504)} or ngf == 16

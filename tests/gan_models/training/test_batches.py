@@ -2,7 +2,9 @@
 
 import pytest
 import torch
-from ganprune.gan_models.data.dataset import DataSpec, batches, in_order, open_split
+from ganprune.gan_models.data.dataset import batches, in_order
+from ganprune.gan_models.data.spec import DataSpec
+from ganprune.gan_models.tasks.task_data import open_split
 
 
 class TestBatches:

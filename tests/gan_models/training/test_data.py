@@ -8,8 +8,11 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from ganprune.gan_models.data.dataset import DataSpec, Draw, detect_task, fingerprint, open_split
+from ganprune.gan_models.data.dataset import Draw
+from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.tasks.catalog import check_source
+from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
 from PIL import Image
 
 
@@ -158,8 +161,6 @@ class TestErrors:
         ("fields", "message"),
         [
             ({"source": "builtin:cats"}, "builtin:shapes"),
-            ({"source": "builtin:stripes"}, "unpaired, not paired"),
-            ({"task": "triple"}, "task 'triple'"),
             ({"direction": "AB"}, "AtoB or BtoA"),
             ({"image_size": 2}, "image size 2"),
             ({"load_size": 10}, "load size 10"),
@@ -170,6 +171,13 @@ class TestErrors:
         """Each field is checked when the spec is made."""
         with pytest.raises(ValueError, match=message):
             DataSpec(**({"source": "builtin:shapes", "task": "paired", "image_size": 64} | fields))
+
+    def test_a_source_that_the_task_cannot_read_says_which_task_can(self):
+        """Known without opening anything: the built-in set's tasks, and the names of all tasks."""
+        with pytest.raises(ValueError, match="unpaired, not paired"):
+            check_source("paired", "builtin:stripes")
+        with pytest.raises(ValueError, match=r"task .triple.*paired"):
+            check_source("triple", "builtin:shapes")
 
     def test_the_spec_survives_json(self):
         """to_json and from_json are inverse; an unknown field is refused."""

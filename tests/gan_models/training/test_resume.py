@@ -4,8 +4,9 @@ import dataclasses
 import json
 
 import pytest
-from ganprune.gan_models.data.dataset import DataSpec, open_split
+from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.files.plain_values import to_json
+from ganprune.gan_models.tasks.task_data import open_split
 from ganprune.gan_models.training.loop import Recipe, train
 
 from .small import data_for, networks_for, same, task_named, teachers_for, weights

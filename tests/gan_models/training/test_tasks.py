@@ -109,7 +109,7 @@ class TestEveryTask:
 
 def test_an_unknown_task_names_the_known_ones():
     """A wrong name is one line with the choices."""
-    with pytest.raises(ValueError, match="paired, unpaired, unconditional"):
+    with pytest.raises(ValueError, match="unpaired, paired, unconditional"):
         make_task("triple")
 
 

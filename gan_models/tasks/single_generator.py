@@ -1,0 +1,96 @@
+"""What tasks of one generator and one discriminator share: a class to start a new task from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ..data.dataset import ImageSet
+from ..data.layouts import existing
+from ..data.spec import SPLITS, DataSpec
+from .task import Batch, Network
+
+
+class SingleGenerator:
+    """A task of the generator "G" and its discriminator, stateless, whose real images are each batch's `real_key`."""
+
+    generator_names: tuple[str, ...] = ("G",)
+    needs_teacher = False
+    has_reference = False
+    real_key: ClassVar[str] = "target"
+    source: ClassVar[str] = "target"  # of the `ImageSet`, whose entries are the batches' entries
+
+    @classmethod
+    def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
+        """Return the files of one split."""
+        raise NotImplementedError
+
+    @classmethod
+    def files(cls, spec: DataSpec) -> list[Path]:
+        """Return the files of all splits."""
+        return [path for split in SPLITS for path in cls.split_files(spec, split)]
+
+    @classmethod
+    def root(cls, spec: DataSpec) -> Path:
+        """Return the source's folder. Raises UserError if there is none."""
+        return existing(spec.source)
+
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """Return the settings as they are."""
+        return dict(settings)
+
+    @classmethod
+    def alone(cls, settings: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return the settings as they are: the generator is alone."""
+        return dict(settings)
+
+    def n_inputs(self, data: ImageSet, name: str) -> int:
+        """Return the number of entries: each one gives an input."""
+        return data.count(self.source)
+
+    def n_reals(self, data: ImageSet, name: str) -> int:
+        """Return the number of entries: each one has a real image."""
+        return data.count(self.source)
+
+    def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
+        """Return what the generator takes for this batch."""
+        raise NotImplementedError
+
+    def reference(self, batch: Batch, name: str) -> Tensor | None:
+        """Return the real images if each is what its input should become, else None."""
+        return batch[self.real_key] if self.has_reference else None
+
+    def reals(self, batch: Batch, name: str) -> Tensor:
+        """Return the batch's real images."""
+        return batch[self.real_key]
+
+    def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
+        """Return the batch with other real images."""
+        return {**batch, self.real_key: images}
+
+    def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        """Return each input that is an image, and the reference if there is one."""
+        pictures = [x for x in self.inputs(batch, name) if x.dim() == 4]
+        shown = {"input" if i == 0 else f"input {i + 1}": x for i, x in enumerate(pictures)}
+        reference = self.reference(batch, name)
+        return shown if reference is None else {**shown, "target": reference}
+
+    def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
+        """Return the generator's output."""
+        return {"G": generators["G"](*self.inputs(batch, "G"))}
+
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
+        """Return the images alone."""
+        return images
+
+    def state(self) -> dict[str, Tensor]:
+        """Return nothing: the task has no state."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Do nothing: there is nothing to put back."""

@@ -1,0 +1,70 @@
+"""A task's data: which task a source means, one split of it opened, and the fingerprint of its content."""
+
+from __future__ import annotations
+
+from ..data.builtin_sets import builtin_fingerprint
+from ..data.dataset import ImageSet, files_fingerprint
+from ..data.layouts import LayoutError, existing
+from ..data.spec import BUILTIN, SPLITS, DataSpec
+from ..files.errors import UserError
+from .catalog import TASKS, builtin_task, check_source, expected_layouts
+
+
+def detect_task(source: str) -> str:
+    """Return the first task of the table whose layout a data source has.
+
+    Raises:
+        UserError: No such source, or a folder in no task's layout.
+    """
+    if source.startswith("builtin:"):
+        return builtin_task(source)
+    root = existing(source)
+    for name in TASKS:
+        if TASKS.find(name).load().detect(root):
+            return name
+    raise UserError(f"data folder {source} holds no images in a known layout; {expected_layouts()}")
+
+
+def open_split(spec: DataSpec, split: str) -> ImageSet:
+    """Return one split of the data, as the task reads it.
+
+    Training images are read at `spec.load_size`, others at `spec.image_size`. If a set has only one of validation and
+    test, it stands for both; a folder without a split holds out a tenth.
+
+    Args:
+        spec: Which data.
+        split: "train", "val" or "test".
+
+    Raises:
+        ValueError: Unknown split.
+        UserError: A source that is missing, empty or in another layout (the message shows the layouts); a bad image
+            with `spec.strict`. Without it bad images are named in a warning and in `ImageSet.skipped`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
+    check_source(spec.task, spec.source)
+    try:
+        return TASKS.find(spec.task).load().open(spec, split)
+    except LayoutError as error:
+        raise _explained(error, spec) from error
+
+
+def fingerprint(spec: DataSpec) -> str:
+    """Return the sha256 (hex) of what the data holds: names and bytes of every file, or a built-in set's parameters.
+
+    Direction, sizes and augmentation are not part of it: they are the spec's, not the data's.
+
+    Raises:
+        UserError: The source is missing or has another layout.
+    """
+    if spec.source in BUILTIN:
+        return builtin_fingerprint(spec)
+    root = existing(spec.source)
+    try:
+        return files_fingerprint(root, TASKS.find(spec.task).load().files(spec))
+    except LayoutError as error:
+        raise _explained(error, spec) from error
+
+
+def _explained(error: LayoutError, spec: DataSpec) -> UserError:
+    return UserError(f"{error} for the task {spec.task}; {expected_layouts(spec.task)}")

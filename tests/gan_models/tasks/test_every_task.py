@@ -1,0 +1,154 @@
+"""What holds for every row of the tasks, and for a user's own task of two inputs."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from ganprune.gan_models.data.dataset import batches, in_order
+from ganprune.gan_models.data.spec import BUILTIN, SPLITS, DataSpec
+from ganprune.gan_models.files import open_table
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.tasks.catalog import TASKS, TaskSpec, builtin_task
+from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
+
+OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
+NAMES = [*TASKS.own, OWN]
+SIZE = 16
+# What a generator of each task takes.
+FITTING = {"unpaired": "3,16,16", "paired": "3,16,16", "unconditional": "latent:6", OWN: "photo=3,16,16;style=latent:5"}
+
+
+def spec_of(name: str) -> DataSpec:
+    return DataSpec(TASKS.find(name).builtin[0], name, SIZE, n_train=6, n_test=4)
+
+
+def task_of(name: str, inputs: InputSpec):
+    kind = TASKS.find(name).load()
+    return make_task(name, kind.complete(kind.fit({}, "model", inputs, SIZE), SIZE), seed=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryTask:
+    def test_its_batches_feed_a_generator_of_fitting_inputs(self, name):
+        """Inputs have the shapes that the specification says, the same each time; references are images or none."""
+        spec = InputSpec.parse(FITTING[name])
+        task = task_of(name, spec)
+        batch = next(batches(open_split(spec_of(name), "train"), 3, seed=1))
+        for generator in task.generator_names:
+            given, again = task.inputs(batch, generator), task.inputs(batch, generator)
+            assert [tuple(x.shape) for x in given] == [(3, *one.shape) for one in spec.inputs]
+            assert all(torch.equal(a, b) for a, b in zip(given, again, strict=True))
+            reference, reals = task.reference(batch, generator), task.reals(batch, generator)
+            assert (reference is not None) == task.has_reference
+            assert reals.shape == (3, 3, SIZE, SIZE)
+            if reference is not None:
+                assert torch.equal(reference, reals)
+            assert all(shown.shape == (3, 3, SIZE, SIZE) for shown in task.columns(batch, generator).values())
+            assert torch.equal(task.reals(task.with_reals(batch, generator, -reals), generator), -reals)
+
+    def test_its_losses_reach_every_generator_and_discriminator(self, name):
+        """A step of each has finite terms and gradients; the task's settings make the same task again."""
+        spec = InputSpec.parse(FITTING[name])
+        task = task_of(name, spec)
+        assert type(task).from_json(task.settings_json(), 3).settings_json() == task.settings_json()
+
+        class Plain(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.scale = torch.nn.Parameter(torch.full((1,), 0.5))
+
+            def forward(self, *inputs):
+                shift = sum(x.mean() for x in inputs if x.dim() < 4)
+                first = inputs[0] if inputs[0].dim() == 4 else torch.ones(len(inputs[0]), 3, SIZE, SIZE)
+                return torch.tanh(self.scale * first + shift)
+
+        generators = {generator: Plain() for generator in task.generator_names}
+        judges = task.make_discriminators(1)
+        batch = next(batches(open_split(spec_of(name), "train"), 2, seed=1))
+        terms, outputs = task.generator_losses(generators, judges, batch)
+        assert outputs.keys() == generators.keys()
+        sum(terms.values()).backward()
+        assert all(float(each.scale.grad.abs().sum()) > 0 for each in generators.values())
+        loss = task.discriminator_loss(outputs, judges, batch)
+        loss.backward()
+        assert bool(torch.isfinite(loss))
+        for generator in task.generator_names:
+            shown = task.judged(task.inputs(batch, generator), outputs[generator])
+            assert bool(torch.isfinite(judges[generator](shown)).all())
+
+    def test_each_input_and_each_real_image_of_a_split_is_counted(self, name):
+        """Measuring in order sees as many different real images as the task says."""
+        task, data = task_of(name, InputSpec.parse(FITTING[name])), open_split(spec_of(name), "test")
+        for generator in task.generator_names:
+            assert 0 < task.n_inputs(data, generator) <= len(data)
+            seen = [
+                image.numpy().tobytes()
+                for batch in in_order(data, 2, task.n_reals(data, generator))
+                for image in task.reals(batch, generator)
+            ]
+            assert len(set(seen)) == task.n_reals(data, generator)
+
+    def test_a_generator_that_it_does_not_feed_is_refused_in_one_line(self, name):
+        """Audio is what no task of these provides; the message names the model."""
+        if name == OWN:
+            pytest.skip("a user's own task checks what it likes")
+        with pytest.raises(UserError, match="mine") as caught:
+            TASKS.find(name).load().fit({}, "mine", InputSpec.parse("audio:1,100;label:3"), SIZE)
+        assert "\n" not in str(caught.value)
+
+    def test_splits_are_disjoint_and_the_content_has_a_fingerprint(self, name):
+        """No image of one split is in another; the fingerprint does not depend on how images are read."""
+        task = task_of(name, InputSpec.parse(FITTING[name]))
+        first = task.generator_names[0]
+        seen = [
+            {image.numpy().tobytes() for batch in in_order(open_split(spec_of(name), split), 2) for image in
+             task.reals(batch, first)}
+            for split in SPLITS
+        ]  # fmt: skip
+        assert len(set().union(*seen)) == sum(map(len, seen))
+        small = DataSpec(spec_of(name).source, name, 2 * SIZE, n_train=6, n_test=4, flip=False)
+        assert fingerprint(spec_of(name)) == fingerprint(small)
+
+
+def test_every_built_in_set_serves_a_task_first():
+    """The first row of the table that can read it."""
+    assert {source: builtin_task(source) for source in BUILTIN} == {
+        "builtin:shapes": "paired",
+        "builtin:stripes": "unpaired",
+    }
+
+
+def test_a_class_that_is_no_task_is_refused_by_path():
+    """The message names what is missing."""
+    with pytest.raises(UserError, match="from_json, open, detect, inputs"):
+        TASKS.find("torch.nn:Linear")
+    with pytest.raises(UserError, match="Did you mean paired"):
+        make_task("pared")
+
+
+def test_another_packages_task_is_asked_for_a_folder_of_no_known_layout(monkeypatch, tmp_path):
+    """Ours come first, in the order of the table; an entry point's row is asked when none of them knows the folder."""
+
+    class Point:
+        """An entry point of a package that is not installed."""
+
+        name, module, dist = "numbers", "there", None
+
+        def load(self):
+            return TaskSpec(f"{__name__}:Numbers", "a file numbers.npy")
+
+    monkeypatch.setattr(open_table, "_entry_points", lambda group: {"numbers": (Point(),)} if "tasks" in group else {})
+    (tmp_path / "numbers.npy").write_bytes(b"")
+    assert detect_task(str(tmp_path)) == "numbers"
+    assert "numbers" in TASKS
+    assert "numbers" not in TASKS.own
+
+
+class Numbers:
+    """As much of a task as is asked for here."""
+
+    @classmethod
+    def detect(cls, root):
+        return (root / "numbers.npy").is_file()
