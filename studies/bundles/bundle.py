@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -14,7 +14,7 @@ from torch import nn
 from ...gan_models.checkpoints.checkpoint import load_into, save_weights
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.atomic_folders import fresh_folder
-from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.discovery import find_groups
@@ -39,6 +39,19 @@ WEIGHTS, CARD, CARD_TEXT, MANIFEST = "generator.safetensors", "card.json", "card
 REQUIRED = (WEIGHTS, ARCHITECTURE, CARD, CARD_TEXT)
 # Of outputs in [-1, 1]: rounding of float32 through some tens of layers stays ten times below.
 TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a bundle.
+
+    Attributes:
+        format: Of the bundle.
+        files: Name -> sha256; the manifest itself is not among them.
+    """
+
+    format: int
+    files: Mapping[str, str]
 
 
 def write_bundle(
@@ -83,7 +96,7 @@ def write_bundle(
         write_json(folder / CARD, card)
         (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs), encoding="utf-8")
         files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
-        write_json(folder / MANIFEST, {"format": FORMAT, "files": files})
+        write_json(folder / MANIFEST, Manifest(FORMAT, files))
     return card
 
 
@@ -125,15 +138,7 @@ def check_files(path: str | Path) -> Path:
         BundleError: No manifest, a file missing, changed or not in the manifest's own folder.
     """
     folder = Path(path).expanduser()
-    manifest = read_json(folder / MANIFEST)
-    if manifest is None:
-        raise BundleError(f"{folder} is no bundle: it has no readable {MANIFEST}; give a folder of `ganprune export`")
-    files = manifest.get("files")
-    if manifest.get("format") not in FORMATS or not isinstance(files, Mapping):
-        raise BundleError(
-            f"{folder}: the manifest's format is {manifest.get('format')!r}; this version reads "
-            f"{' and '.join(map(str, FORMATS))}"
-        )
+    files = read_manifest(folder).files
     missing = [name for name in REQUIRED if name not in files]
     if missing:
         raise BundleError(f"{folder} is incomplete: the manifest lacks {', '.join(missing)}; export it again")
@@ -147,17 +152,33 @@ def check_files(path: str | Path) -> Path:
     return folder
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """Return the bundle's manifest. Raises BundleError."""
+    data = read_json(folder / MANIFEST)
+    if data is None:
+        raise BundleError(f"{folder} is no bundle: it has no readable {MANIFEST}; give a folder of `ganprune export`")
+    try:
+        manifest = from_json(Manifest, data, str(folder / MANIFEST))
+    except UserError as error:
+        raise BundleError(str(error)) from error
+    if manifest.format not in FORMATS:
+        raise BundleError(
+            f"{folder}: the manifest's format is {manifest.format}; this version reads "
+            f"{' and '.join(map(str, FORMATS))}"
+        )
+    return manifest
+
+
 def read_architecture(folder: Path) -> Architecture:
     """Return the bundle's architecture. Raises BundleError."""
     data = read_json(folder / ARCHITECTURE)
     if data is None:
         raise BundleError(f"{folder / ARCHITECTURE} cannot be read")
     architecture = architecture_of(data)
-    if architecture.source is not None:
-        # Only what the manifest vouches for is run, not a file that somebody laid beside.
-        manifest = read_json(folder / MANIFEST)
-        if manifest is not None and SOURCE not in manifest.get("files", {}):
-            raise BundleError(f"{folder} is incomplete: the manifest lacks {SOURCE}; export it again")
+    # Only what the manifest vouches for is run, not a file that somebody laid beside.
+    sealed = architecture.source is not None and (folder / MANIFEST).is_file()
+    if sealed and SOURCE not in read_manifest(folder).files:
+        raise BundleError(f"{folder} is incomplete: the manifest lacks {SOURCE}; export it again")
     return architecture
 
 
@@ -166,7 +187,7 @@ def read_card(folder: Path) -> Card:
     try:
         data = json.loads((folder / CARD).read_text(encoding="utf-8"))
         if isinstance(data, Mapping) and "formats" not in data:
-            return first_card(data, (read_json(folder / MANIFEST) or {}).get("files", {}))
+            return first_card(data, read_manifest(folder).files)
         return from_json(Card, data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{folder / CARD} cannot be read: {error}") from error

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...evaluators.cost.catalog import RUNTIMES
+from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.networks.specs import InputSpec
 from ...spaces.budget import describe
@@ -46,8 +47,13 @@ def card_text(card: Card, inputs: InputSpec) -> str:
 def _cost_row(card: Card, name: str) -> tuple[str, str, str, str]:
     value, whole = card.costs[name], card.teacher_costs.get(name)
     kind = "bytes" if name.endswith("_bytes") else name
-    dense, share = (describe(whole, kind), f"{100 * value / whole:.2f} %") if whole else ("", "")
-    return name, describe(value, kind), dense, share
+    dense, share = (_described(whole, kind), f"{100 * value / whole:.2f} %") if whole else ("", "")
+    return name, _described(value, kind), dense, share
+
+
+def _described(value: float, cost: str) -> str:
+    """Return a cost with its unit; the bare number of a cost whose package is not installed."""
+    return describe(value, cost) if cost in COSTS else f"{value:.6g}"
 
 
 def _usages(card: Card) -> list[str]:

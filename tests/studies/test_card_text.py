@@ -1,0 +1,88 @@
+"""The card for people is Markdown whose tables and lists no value can break."""
+
+import math
+
+from ganprune.evaluators.measurement import Measurement
+from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.studies.bundles.card import Card, FormatReport, Parity
+from ganprune.studies.bundles.card_text import card_text
+
+LINEAGE = {
+    "study": "a | b\nc <script>",
+    "trial": 3,
+    "model": "mine|yours",
+    "settings": {"rate": 0.123456789},
+    "steps": {},
+}
+CARD = Card(
+    costs={"macs": 1e6, "odd|name": 5.0},
+    teacher_costs={"macs": 4e6},
+    measurements=(
+        Measurement("fd[shapes,n=8]", 12.3456, "1", 11.0, 13.0, 8, "one | two"),
+        Measurement.absent("l1", "of [-1, 1]", "no pairs | none"),
+        Measurement("macs", 1e6, "MACs"),
+    ),
+    teacher_measurements=(Measurement("fd[shapes,n=8]", 10.0, "1"),),
+    lineage=LINEAGE,
+    versions={"python": "3.11", "torch": "2.9"},
+    parity=Parity(0.0, 1.5, 5, 1e-4),
+    formats={
+        "onnx": FormatReport("ONNX", "generator.onnx", "ONNX Runtime", difference=1e-6, allowed=1.5e-4),
+        "other": FormatReport("Other", absent="it | cannot\nhold it"),
+    },
+    notes=("first | note\nsecond line",),
+)
+
+
+def tables(text: str) -> list[list[str]]:
+    """The cells of every line of a table; escaped bars do not end a cell."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [line.replace("\\|", "").split("|")[1:-1] for line in lines]
+
+
+def test_no_value_breaks_a_table():
+    """Bars and line breaks in names, protocols and reasons leave every row with its table's columns, and no tag."""
+    text = card_text(CARD, InputSpec.of_shape((3, 16, 16)))
+    assert {len(row) for row in tables(text)} == {4, 3}
+    assert [len(row) for row in tables(text)] == [4, 4, 4, 4, 3, 3, 3, 3]
+    assert "<script>" not in text
+    assert "# mine\\|yours, pruned: trial 3 of study a \\| b c &lt;script>" in text
+    assert "* first \\| note second line\n" in text
+    assert "* settings: rate=0.123457\n" in text
+    assert "* steps: none\n" in text
+
+
+def test_every_number_stands_on_the_card():
+    """Costs with their share, quality with its interval or reason, each format's difference or why it is absent."""
+    text = card_text(CARD, InputSpec.of_shape((3, 16, 16)))
+    for expected in (
+        "| macs | 1 MMACs | 4 MMACs | 25.00 % |",
+        "| fd[shapes,n=8] (1) | 12.35 [11, 13] | 10 |",
+        "| l1 (of [-1, 1]) | no pairs \\| none |  |",
+        "* generator.onnx in ONNX Runtime: largest difference 1e-06, allowed 0.00015",
+        "* no Other file: it \\| cannot hold it",
+        "Made with python 3.11, torch 2.9.",
+        'session = onnxruntime.InferenceSession(str(bundle / "generator.onnx"))',
+        "    y = load_bundle(bundle)(*inputs)",
+    ):
+        assert expected in text
+
+
+def test_a_generator_of_latents_is_said_to_be_one():
+    """The card names what it takes."""
+    assert "Images that it gives are in [-1, 1]. It takes 128." in card_text(CARD, InputSpec.of_shape((128,)))
+
+
+def test_a_card_is_json_both_ways():
+    """A value that could not be measured stays NaN, everything else is equal."""
+    again = from_json(Card, to_json(CARD))
+    assert math.isnan(again.measurements[1].value)
+    assert to_json(again) == to_json(CARD)
+
+
+def test_the_worst_difference_of_a_bundle():
+    """It is that of reloading or of a file; a format that is absent counts as infinite."""
+    assert CARD.worst == math.inf
+    whole = from_json(Card, to_json(CARD) | {"formats": {"onnx": to_json(CARD.formats["onnx"])}})
+    assert whole.worst == 1e-6
