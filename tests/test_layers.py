@@ -116,7 +116,8 @@ def test_the_package_list_is_what_is_on_disk():
 
 
 LIGHT = [
-    "ganprune.studies.cli.main", "ganprune.search.config", "ganprune.search.strategy.proposals",
+    "ganprune.studies.cli.main", "ganprune.studies.run_options", "ganprune.search.configuration.flags",
+    "ganprune.search.config", "ganprune.search.strategy.proposals",
     "ganprune.spaces.budget", "ganprune.spaces.widths", "ganprune.spaces.methods",
     "ganprune.gan_models.networks.catalog", "ganprune.gan_models.pruning.catalog",
 ]  # fmt: skip

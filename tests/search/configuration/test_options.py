@@ -12,7 +12,7 @@ from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.search.config import StudyConfig
 from ganprune.search.configuration.option import options_of
-from ganprune.search.configuration.sections import SAMPLERS, SECTIONS
+from ganprune.search.configuration.sections import PANELS, SAMPLERS, SECTIONS
 from ganprune.search.strategy import optuna_mirror
 from ganprune.studies.cli.search import RESUME_FLAGS, SEARCH_FLAGS, TEACHER_FLAGS, options_given, run_values
 from ganprune.studies.run_options import ProfileOptions, RunOptions, StudyPlace
@@ -154,6 +154,22 @@ def test_flags_win_over_the_file_and_set_over_both(tmp_path):
     )
     assert config.teacher_recipe.lr == 3.0
     assert config.model_args == {"ngf": 8, "n_blocks": 3}
+
+
+def test_the_file_of_the_documentation_is_read(tmp_path):
+    """The example of docs/configuration.md is a whole configuration, and its tables are those there are."""
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    values = toml(tmp_path, page.partition("```toml\n")[2].partition("```")[0])
+    place, options, _ = run_values(values)
+    config = StudyConfig.from_json(values)
+    assert (config.budgets, config.keep, config.bits) == (("25%", "2MB"), ("model.1,*",), (32, 8))
+    assert config.method_settings == {"coronet.embedding": 1}
+    assert (config.recipe.amp, config.recipe.batch_size, config.teacher_recipe.lr_discriminator) == ("bf16", 4, 1e-4)
+    assert config.task_settings == {"weight_l1": 50.0, "discriminator": {"ndf": 16}}
+    assert config.quantisation.reduce_range
+    assert (place.storage, options.executor, config.name) == ("sqlite:///ganprune.db", "local", "mine")
+    for table, panel in PANELS.items():
+        assert f"| `{table}` | {panel} |" in page
 
 
 @pytest.mark.parametrize(
