@@ -182,9 +182,9 @@ def test_csv_and_json_come_back():
 
 def with_metrics(study_trial, **values):
     """A trial with further measurements: name -> (value, unit)."""
-    more = [{"name": name, "value": value, "unit": unit} for name, (value, unit) in values.items()]
-    attributes = study_trial.attributes
-    return replace(study_trial, attributes=attributes | {"measurements": [*attributes["measurements"], *more]})
+    more = tuple(Measurement(name, value, unit) for name, (value, unit) in values.items())
+    outcome = study_trial.outcome
+    return replace(study_trial, outcome=replace(outcome, measurements=outcome.measurements + more))
 
 
 def test_columns_are_what_the_records_have():
@@ -207,7 +207,8 @@ def test_columns_are_what_the_records_have():
 
 def test_keys_of_earlier_versions_stay():
     """The keys that JSON and CSV always had come first, in their order, `l1` among them though nothing has it."""
-    bare = replace(LADDER[0], attributes={"measurements": LADDER[0].attributes["measurements"][:1]})
+    ended = LADDER[0].outcome
+    bare = replace(LADDER[0], outcome=replace(ended, measurements=ended.measurements[:1]))
     first = [
         "trial",
         "method",
