@@ -19,9 +19,9 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
-from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.pruning.proposal import Proposal
 from search_quality import opened
 
 matplotlib.use("Agg")
@@ -61,10 +61,12 @@ def measured(share: float, steps: int, seed: int, out: Path) -> list[Row]:
     for variant, switched in VARIANTS.items():
         settings = method_spec("mggc").settings(**switched)
         job = PruneJob(
-            bench.generators["G"], "G", bench.groups, target, None, settings, seed, steps=steps, device=bench.device,
-            task=bench.task(), data=bench.train_data, generators=bench.generators,
-            discriminators=bench.discriminators, recipe=to_json(bench.config.recipe), encoder=bench.encoder,
-            shared=out / "teacher" / "shared",
+            bench.generators["G"], "G", bench.groups, Proposal("mggc", settings, target.value, target.cost),
+            target, seed,
+            TrainingContext(
+                bench.task(), bench.train_data, bench.generators, bench.discriminators, bench.config.recipe,
+                bench.device, steps, encoder=bench.encoder, shared=out / "teacher" / "shared",
+            ),
         )  # fmt: skip
         row = Row(variant, dict(make_method("mggc").prune(job).record["path"]))
         late = {name: row.values(name)[len(row.values(name)) // 2 :] for name in PANELS}

@@ -13,7 +13,6 @@ import time
 from statistics import median
 
 import torch
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import copy_network
 from ganprune.gan_models.networks.catalog import build
@@ -22,7 +21,8 @@ from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.memory import check_memory
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.coronet.settings import CoronetSettings
-from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.loop import best_device
 from ganprune.gan_models.training.recipe import Recipe
@@ -42,16 +42,16 @@ def measured(model: str, ngf: int, size: int, embedding: int, steps: int, device
     batch = {name: value[None].to(device) for name, value in data[0].items()} | {"step": torch.tensor(0)}
     recipe = Recipe(batch_size=1, amp=amp)
     judges = task.make_discriminators(0)
+    target = Target("macs", 0.25 * groups.form.dense())
     job = PruneJob(
-        network, "G", groups, Target("macs", 0.25 * groups.form.dense()), None,
-        CoronetSettings(embedding=embedding), 0, steps=10**6, device=device, task=task,
-        data=data, generators={"G": network}, discriminators=judges, recipe=to_json(recipe),
+        network, "G", groups, Proposal("coronet", CoronetSettings(embedding=embedding), target.value, target.cost),
+        target, 0, TrainingContext(task, data, {"G": network}, judges, recipe, device, 10**6),
     )  # fmt: skip
     plain = Trainer(
         task, Networks(nn.ModuleDict({"G": copy_network(network).requires_grad_(True)}), copy_network(judges)), recipe,  # type: ignore[arg-type]
         steps=10**6, seed=0, device=device, teacher=None, example=batch,
     )  # fmt: skip
-    phase = CoronetPhase(job, with_floor(groups.form, job.target), 10**6)
+    phase = CoronetPhase(job, job.training, with_floor(groups.form, job.target), 10**6)
     seconds: dict[str, list[float]] = {"plain": [], "coronet": []}
     for step in range(steps + 1):
         for name, trained in (("plain", plain), ("coronet", phase)):

@@ -14,12 +14,12 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.pruning.catalog import method_spec
 from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
-from ganprune.gan_models.pruning.method import PruneJob, Target
-from ganprune.gan_models.pruning.phase import run_phase
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.pruning.proposal import Proposal
+from ganprune.gan_models.pruning.trained_method import run_phase
 from ganprune.gan_models.training.recipe import TrainRecord
 from search_quality import opened
 
@@ -29,25 +29,31 @@ SHOWN = 24  # latents a group, evenly spaced over its channels
 def job_of(out: Path, share: float, steps: int, seed: int, settings: dict[str, Any]) -> PruneJob:
     """Pruning of the benchmarks' teacher."""
     bench, _ = opened(out)
+    target = Target("macs", share * bench.groups.form.dense())
     return PruneJob(
-        model=bench.generators["G"], name="G", groups=bench.groups,
-        target=Target("macs", share * bench.groups.form.dense()), widths=None,
-        settings=method_spec("coronet").settings(**settings), seed=seed, steps=steps, device=bench.device,
-        task=bench.task(), data=bench.train_data, generators=bench.generators, discriminators=bench.discriminators,
-        recipe=to_json(bench.config.recipe),
+        bench.generators["G"], "G", bench.groups,
+        Proposal("coronet", method_spec("coronet").settings(**settings), target.value, target.cost), target, seed,
+        TrainingContext(
+            bench.task(), bench.train_data, bench.generators, bench.discriminators, bench.config.recipe, bench.device,
+            steps,
+        ),
     )  # fmt: skip
 
 
 def watched(job: PruneJob) -> tuple[CoronetPhase, TrainRecord, np.ndarray]:
     """The phase after its run, its record, and all latents after each step [steps + 1, N]."""
     target = with_floor(job.groups.form, job.target)
-    phase = CoronetPhase(job, target, job.steps)
+    phase = CoronetPhase(job, job.training, target, job.training.steps)
     latents = [phase.hypernetwork.latents.detach().cpu().numpy().copy()]
 
     def watch(step: int, values: object) -> None:
         latents.append(phase.hypernetwork.latents.detach().cpu().numpy().copy())
 
-    return phase, run_phase(phase, replace(job, on_step=watch), job.steps), np.array(latents)
+    return (
+        phase,
+        run_phase(phase, replace(job, training=replace(job.training, on_step=watch)), job.training.steps),
+        np.array(latents),
+    )
 
 
 def plot(phase: CoronetPhase, record: TrainRecord, latents: np.ndarray, png: Path) -> None:

@@ -22,7 +22,8 @@ import torch
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import make_method, method_spec
+from ganprune.gan_models.pruning.baseline_settings import MagnitudeSettings
+from ganprune.gan_models.pruning.catalog import make_method
 from ganprune.gan_models.pruning.method import Pruned, PruneJob, Target
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target
@@ -92,7 +93,9 @@ def scores(bench: OpenedStudy, teacher: dict[str, Any], seeds: range, out: Path)
         target = Target("macs", share * bench.groups.form.dense())
         print(f"{share:.0%} of MACs, {STEPS} steps, fd[shapes,n=300]:")
         model = bench.generators[bench.names[0]]
-        job = PruneJob(model, "G", bench.groups, target, None, method_spec("magnitude").settings(), 0)
+        job = PruneJob(
+            model, "G", bench.groups, Proposal("magnitude", MagnitudeSettings(), target.value, target.cost), target, 0
+        )
         plans = {"uniform widths, strongest channels": [_uniform(bench, target.value)] * len(seeds)}
         plans["magnitude"] = [method.prune(job).plan] * len(seeds)
         plans["magnitude, random scores"] = [_random(bench, target, seed) for seed in seeds]

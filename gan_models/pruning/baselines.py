@@ -13,17 +13,17 @@ class GivenWidths:
     """Cuts each group to the width that the search space gave, keeping its strongest channels (L1 norm)."""
 
     def prune(self, job: PruneJob) -> Pruned:
-        """Cuts to `job.widths`.
+        """Cuts to `job.proposal.widths`.
 
         Raises:
             ValueError: No widths, or their cost is above the target.
         """
-        if job.widths is None:
+        if job.proposal.widths is None:
             raise ValueError("this method cuts to given widths, and got none")
-        cost = cost_of(job.groups.form, job.groups.form.widths(job.widths), job.target)
+        cost = cost_of(job.groups.form, job.groups.form.widths(job.proposal.widths), job.target)
         if cost > job.target.value:
             raise ValueError(f"widths cost {cost:g} {job.target.cost}, above the target {job.target.value:g}")
-        plan = strongest(job.widths, l1_scores(job.model, job.groups))
+        plan = strongest(job.proposal.widths, l1_scores(job.model, job.groups))
         return Pruned(cut(job.model, job.groups, plan), plan)
 
 
@@ -41,7 +41,7 @@ class Magnitude:
         """Cuts to the target. Raises InfeasibleBudget."""
         form = job.groups.form
         per_channel = channel_costs(form, job.target.exact_cost)
-        exponent = job.settings.cost_exponent
+        exponent = job.proposal.settings.cost_exponent
         scores = {
             name: score / np.maximum(cost, 1e-12) ** exponent
             for (name, score), cost in zip(l1_scores(job.model, job.groups).items(), per_channel, strict=True)

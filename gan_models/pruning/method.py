@@ -15,14 +15,14 @@ from .settings import NoSettings, Setting, settings_of
 if TYPE_CHECKING:
     import torch
     from torch import nn
-    from torch.utils.data import Dataset
 
     from ..costs.cost_form import CostModel
-    from ..files.plain_values import JSON
     from ..groups.channel_groups import ChannelGroups
     from ..groups.plan import ChannelPlan
     from ..quantization.settings import QuantSettings
     from ..tasks.task import Task
+    from ..training.recipe import Recipe
+    from .proposal import Proposal
 
 Widths = Literal["given", "learned"]
 
@@ -127,6 +127,41 @@ class FeatureMaps(Protocol):
 
 
 @dataclass(frozen=True)
+class TrainingContext:
+    """What a method that trains is given beside its job.
+
+    Attributes:
+        task: The task's losses.
+        data: The training data.
+        generators: The teacher's generators by name.
+        discriminators: The teacher's discriminators by name.
+        recipe: The study's training recipe.
+        device: Device to train on.
+        steps: Training steps that the method may spend.
+        encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None if there is none.
+        feature_maps: The maps of an encoder, for distances between images; None if there is none.
+        on_step: Called with (step, values to record).
+        workspace: Folder for the method's own checkpoint, so that an interrupted trial resumes; None keeps none.
+        shared: Folder that outlives the trial, for what is computed once per study (written beside, then renamed).
+        quantized: How fine-tuning will quantize the result; a method may do so from the start.
+    """
+
+    task: Task
+    data: Any
+    generators: Mapping[str, nn.Module]
+    discriminators: nn.ModuleDict
+    recipe: Recipe
+    device: torch.device
+    steps: int
+    encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
+    feature_maps: FeatureMaps | None = None
+    on_step: Callable[[int, Mapping[str, float]], None] | None = None
+    workspace: Path | None = None
+    shared: Path | None = None
+    quantized: QuantSettings | None = None
+
+
+@dataclass(frozen=True)
 class PruneJob:
     """All that a method is given.
 
@@ -134,43 +169,19 @@ class PruneJob:
         model: The teacher's generator at full width; a method must not change it.
         name: Its name in the task (`G`, `AtoB`, ...).
         groups: Its channel groups.
-        target: The cost to meet from below.
-        widths: Channels by group for `given` methods, else None.
-        settings: The method's settings: an instance of its settings class.
+        proposal: The method's settings, and widths if it is given them.
+        target: The cost to meet from below: the proposal's, as this generator's plans are priced.
         seed: Of everything the method draws.
-        steps: Training steps that the method may spend.
-        device: Where to train.
-        task, data, generators, discriminators: What is needed to train; `generators` holds the teacher's networks
-            by name. None for methods that do not train.
-        recipe: The study's training recipe as JSON.
-        encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None where there is none.
-        feature_maps: The maps of an encoder, for distances between images; None where there is none.
-        on_step: Called with (step, values to record) now and then.
-        workspace: Folder for the method's own checkpoint, so that an interrupted trial goes on; None keeps none.
-        quantised: How the result is to be quantised: fine-tuning will; a method that trains may from the start.
-        shared: Folder that outlives the trial, for what is computed once a study (written beside, then renamed).
+        training: What is needed to train; None for methods that do not.
     """
 
     model: nn.Module
     name: str
     groups: ChannelGroups
+    proposal: Proposal
     target: Target
-    widths: Mapping[str, int] | None
-    settings: Any
     seed: int
-    steps: int = 0
-    device: torch.device | None = None
-    task: Task | None = None
-    data: Dataset[Any] | None = None
-    generators: Mapping[str, nn.Module] = field(default_factory=dict)
-    discriminators: nn.ModuleDict | None = None
-    recipe: Mapping[str, JSON] = field(default_factory=dict)
-    encoder: Callable[[torch.Tensor], torch.Tensor] | None = None
-    feature_maps: FeatureMaps | None = None
-    on_step: Callable[[int, Mapping[str, float]], None] | None = None
-    workspace: Path | None = None
-    quantised: QuantSettings | None = None
-    shared: Path | None = None
+    training: TrainingContext | None = None
 
 
 @dataclass(frozen=True)

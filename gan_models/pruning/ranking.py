@@ -72,6 +72,16 @@ def widths_at(form: CostForm, ordered: list[NDArray[np.float64]], threshold: flo
     return np.array([np.searchsorted(-scores, -threshold, side="right") for scores in ordered], dtype=np.int64)
 
 
+def check_feasible(form: CostForm, target: Target) -> None:
+    """Raise InfeasibleBudget if even the smallest plan costs more than the target."""
+    smallest = cost_of(form, form.floors(target.floor, target.multiple), target)
+    if smallest > target.value:
+        raise InfeasibleBudget(
+            f"target {target.value:g} {target.cost} cannot be met: the smallest plan costs {smallest:g}; "
+            "raise the budget"
+        )
+
+
 def plan_within_target(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
     """The plan of the highest scores whose cost is at or under the target, and close to it.
 
@@ -82,14 +92,9 @@ def plan_within_target(form: CostForm, scores: Scores, target: Target) -> Channe
     Raises:
         InfeasibleBudget: Even the smallest plan costs more.
     """
-    priced = target.model or form
+    check_feasible(form, target)
     ordered = [np.sort(np.asarray(scores[name], dtype=np.float64))[::-1] for name in form.names]
     smallest = form.floors(target.floor, target.multiple)
-    if float(priced.predict(smallest, target.cost)) > target.value:
-        raise InfeasibleBudget(
-            f"target {target.value:g} {target.cost} cannot be met: the smallest plan costs "
-            f"{float(priced.predict(smallest, target.cost)):g}; raise the budget"
-        )
 
     def at(threshold: float) -> NDArray[np.int64]:
         return form.fit(widths_at(form, ordered, threshold), target.floor, target.multiple)

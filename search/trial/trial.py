@@ -22,7 +22,7 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.catalog import make_method
-from ...gan_models.pruning.method import Pruned, PruneJob
+from ...gan_models.pruning.method import Pruned, PruneJob, TrainingContext
 from ...gan_models.pruning.ranking import cost_of
 from ...gan_models.quantization.calibration import Quantiser
 from ...gan_models.quantization.settings import FULL_BITS
@@ -129,22 +129,23 @@ def _prune_one(
         model=bench.generators[name].cpu(),
         name=name,
         groups=groups,
+        proposal=proposal,
         target=target_of(stored, proposal.target, config.channel_multiple, groups.form, latency, bounds),
-        widths=proposal.widths,
-        settings=proposal.settings,
         seed=request.seed,
-        steps=steps,
-        device=bench.device,
-        task=bench.task(),
-        data=bench.train_data,
-        generators=bench.generators,
-        discriminators=discriminators or bench.discriminators,
-        recipe=to_json(config.recipe),
-        encoder=bench.encoder,
-        feature_maps=bench.feature_maps,
-        workspace=Path(request.workspace) / "prune" / name,
-        quantised=quantised,
-        shared=Path(str(request.teacher["path"])) / "shared",
+        training=TrainingContext(
+            task=bench.task(),
+            data=bench.train_data,
+            generators=bench.generators,
+            discriminators=discriminators or bench.discriminators,
+            recipe=config.recipe,
+            device=bench.device,
+            steps=steps,
+            encoder=bench.encoder,
+            feature_maps=bench.feature_maps,
+            workspace=Path(request.workspace) / "prune" / name,
+            shared=Path(str(request.teacher["path"])) / "shared",
+            quantized=quantised,
+        ),
     )
     pruned = make_method(proposal.method).prune(job)
     return pruned if pruned.quantised else replace(pruned, quantised=quantised)

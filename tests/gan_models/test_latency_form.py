@@ -16,6 +16,8 @@ from ganprune.gan_models.pruning.ranking import plan_within_target
 from ganprune.spaces.joint_widths import JointWidths
 from ganprune.spaces.widths import WidthSpace
 
+from .pruning.jobs import proposal
+
 
 def table(f, *channels, multiple: int = 1) -> Grid:
     """A table of f(x, y) over a grid; one axis gives f(x, 0)."""
@@ -173,9 +175,7 @@ def test_methods_land_on_a_latency(method: str):
     target = Target("latency_ms", 9.0, model=latency)
     space = WidthSpace(groups.form, "latency_ms", model=latency)
     widths = space.uniform(9.0) if method_spec(method).widths == "given" else None
-    pruned = make_method(method).prune(
-        PruneJob(model, "G", groups, target, widths, method_spec(method).settings(), seed=0)
-    )
+    pruned = make_method(method).prune(PruneJob(model, "G", groups, proposal(method, target, widths), target, seed=0))
     reached = float(latency.predict(groups.form.widths(pruned.plan.widths)))
     assert 0.6 * 9.0 <= reached <= 9.0
     rng = np.random.default_rng(0)

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from ganprune.gan_models.pruning import catalog, phase
+from ganprune.gan_models.pruning import catalog
 from ganprune.gan_models.pruning.baseline_settings import MagnitudeSettings
 from ganprune.gan_models.pruning.baselines import Magnitude
 from ganprune.gan_models.pruning.method import MethodSpec, Pruned, PruneJob
+from ganprune.gan_models.pruning.trained_method import run_phase
 from ganprune.gan_models.training import loop
 from ganprune.gan_models.training.step import Trainer
 from ganprune.search.records.messages import TrialOutcome, TrialRequest
@@ -77,8 +78,12 @@ class Nudged:
     def prune(self, job: PruneJob) -> Pruned:
         with torch.random.fork_rng(devices=[]):
             model = copy.deepcopy(job.model).requires_grad_(True)
-        record = phase.run_phase(Nudge(job, model), job, job.steps)
-        cut = Magnitude().prune(replace(job, model=model.requires_grad_(False), settings=MagnitudeSettings()))
+        record = run_phase(Nudge(job, model), job, job.training.steps)
+        cut = Magnitude().prune(
+            replace(
+                job, model=model.requires_grad_(False), proposal=replace(job.proposal, settings=MagnitudeSettings())
+            )
+        )
         return replace(cut, steps=record.steps)
 
 

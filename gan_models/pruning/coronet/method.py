@@ -14,25 +14,28 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...data.dataset import batches
-from ...files.errors import UserError, WorkFailed
-from ...files.plain_values import JSON, from_json
+from ...files.errors import WorkFailed
+from ...files.plain_values import JSON
 from ...files.seeds import mixed
+from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network
 from ...tasks.task import Batch
-from ...training.recipe import Recipe
+from ...training.recipe import TrainRecord
 from ...training.step import Networks, Trainer
-from ..method import Pruned, PruneJob, Target
-from ..phase import run_phase
-from ..ranking import cost_of, plan_within_target
+from ..method import PruneJob, Target, TrainingContext
+from ..ranking import cost_of
 from ..sensitivity import pull_of
+from ..trained_method import TrainedMethod
 from .generated_network import GeneratedNetwork
 from .generated_weights import hypernetwork_size
 from .hypernetwork import Hypernetwork
 from .latents import needed_shrink, resistances, shrunk, teacher_magnitudes, threshold_widths, with_floor
 from .memory import check_memory
+from .settings import CoronetSettings
 
 # A stronger pull would no longer be a proximal step of training but a cut: a run that needs it has too few steps.
 MAX_LAMBDA = 1e4
@@ -49,17 +52,16 @@ class CoronetPhase:
 
     Args:
         job: What is pruned.
+        training: What it is trained with.
         target: With the floor that the thresholds keep.
         steps: Steps in which the target must be met.
     """
 
-    def __init__(self, job: PruneJob, target: Target, steps: int) -> None:
-        assert job.task is not None
-        assert job.device is not None
-        assert job.data is not None
-        settings, seed = job.settings, mixed(job.seed, 60)
+    def __init__(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> None:
+        settings: CoronetSettings = job.proposal.settings
+        self.settings, seed, task = settings, mixed(job.seed, 60), training.task
         self.job, self.target, self.steps = job, target, steps
-        self.recipe = replace(from_json(Recipe, job.recipe), decay=0.0)
+        self.recipe = replace(training.recipe, decay=0.0)
         self.batches_per_step = self.recipe.d_steps
         random = settings.init == "random"
         model = reset(job.model, seed) if random else job.model
@@ -73,12 +75,12 @@ class CoronetPhase:
         self.network = GeneratedNetwork(model, job.groups, self.hypernetwork, target.floor, settings.gated)
         others = {
             name: copy_network(other).requires_grad_(False)
-            for name, other in job.generators.items()
+            for name, other in training.generators.items()
             if name != job.name
         }
-        judges = job.task.make_discriminators(seed) if random or job.discriminators is None else job.discriminators
+        judges = task.make_discriminators(seed) if random else training.discriminators
         self.discriminators = copy_network(judges).requires_grad_(True)
-        generators = {name: self.network if name == job.name else others[name] for name in job.task.generator_names}
+        generators = {name: self.network if name == job.name else others[name] for name in task.generator_names}
         factors = {"hypernetwork.latents": settings.latent_lr, "hypernetwork.": settings.hyper_lr}
 
         def factor(name: str) -> float:
@@ -88,9 +90,9 @@ class CoronetPhase:
         self.latent_lr = self.recipe.lr * factors["hypernetwork.latents"]
         teacher = {job.name: copy_network(job.model).requires_grad_(False)} if self.recipe.distils else None
         self.trainer = Trainer(
-            job.task, Networks(nn.ModuleDict(generators), self.discriminators), self.recipe, steps=steps, seed=seed,
-            device=job.device, teacher=teacher, example=next(batches(job.data, self.recipe.batch_size, seed, 0)),
-            lr_factor=factor, fused=True,
+            task, Networks(nn.ModuleDict(generators), self.discriminators), self.recipe, steps=steps, seed=seed,
+            device=training.device, teacher=teacher, lr_factor=factor, fused=True,
+            example=next(batches(training.data, self.recipe.batch_size, seed, 0)),
         )  # fmt: skip
         self.network.refresh()
 
@@ -99,7 +101,7 @@ class CoronetPhase:
         terms = self.trainer.step(step, batch_at)
         self.network.forget()
         left = max(1, self.steps - step)
-        part = 1 - ((left - 1) / left) ** (self.job.settings.schedule + 1)
+        part = 1 - ((left - 1) / left) ** (self.settings.schedule + 1)
         latents, groups = self.hypernetwork.latents, self.job.groups
         pull = self._pull(step)
         needed = needed_shrink(groups, resistances(latents, pull), self.target)
@@ -114,16 +116,39 @@ class CoronetPhase:
         seen, gradient = self.network.sensitivity, self.hypernetwork.latents.grad
         if gradient is not None:
             seen += (gradient.detach().float().square() - seen) / (step + 1)
-        return pull_of(seen, self.job.settings.sensitivity)
+        return pull_of(seen, self.settings.sensitivity)
 
     def magnitudes(self) -> Mapping[str, Any]:
         """|latent| by group."""
         return self.hypernetwork.by_group(self.job.groups)
 
+    scores = magnitudes
+
+    def own_widths(self) -> NDArray[np.int64]:
+        """Return the widths [G] of the plan that the threshold alone makes now."""
+        return threshold_widths(self.job.groups.form, self.magnitudes(), self.target)
+
     def cost(self) -> float:
-        """Cost of the plan that the threshold alone makes now."""
-        form = self.job.groups.form
-        return cost_of(form, threshold_widths(form, self.magnitudes(), self.target), self.target)
+        """Return the cost of that plan."""
+        return cost_of(self.job.groups.form, self.own_widths(), self.target)
+
+    def cut(self, plan: ChannelPlan) -> nn.Module:
+        """Return the network cut to a plan, all its weights ordinary parameters."""
+        return self.network.materialised(plan).cpu()
+
+    def judges(self) -> nn.ModuleDict:
+        """Return the trained discriminators."""
+        return self.discriminators.cpu()
+
+    def record(self, run: TrainRecord) -> dict[str, Any]:
+        """Return the paths of lambda and of the cost, and what the hypernetwork took."""
+        size = hypernetwork_size(self.job.model, self.job.groups, self.settings.embedding)
+        return {
+            "lambda": run.path("lambda"),
+            "cost ratio": run.path("cost ratio"),
+            "floor": self.target.floor,
+            "hypernetwork": {"numbers": size.numbers, "bytes in training": size.bytes_in_training},
+        }
 
     def finished(self, done: int) -> bool:
         """Whether that plan is at the target; steps left go to fine-tuning."""
@@ -155,55 +180,30 @@ def reset(model: nn.Module, seed: int) -> nn.Module:
     return new
 
 
-class Coronet:
+class Coronet(TrainedMethod):
     """The method; see the module."""
 
-    def prune(self, job: PruneJob) -> Pruned:
-        """Trains, prunes to the target, cuts.
+    name = "coronet"
 
-        Raises:
-            ValueError: No steps to train in, or no data, task or device.
-            InfeasibleBudget: Even the smallest plan costs more than the target.
-            NotEnoughMemory: The device cannot hold the hypernetwork.
-            RuntimeError: The thresholds did not get near the target in the steps given.
-        """
-        if job.steps < 1:
-            raise UserError("coronet trains before it cuts: give it --prune-steps 1 or more")
-        if job.task is None or job.data is None or job.device is None:
-            raise ValueError("coronet trains while it prunes and needs a task, data and a device")
-        form, target = job.groups.form, with_floor(job.groups.form, job.target)
-        _refuse_infeasible(job, target)
-        size = hypernetwork_size(job.model, job.groups, job.settings.embedding)
-        check_memory(size, job.device)
-        steps = max(1, round(job.settings.share * job.steps))
-        phase = CoronetPhase(job, target, steps)
-        record = run_phase(phase, job, steps)
-        cost, path = phase.cost(), record.path("lambda")
-        if cost > NEAR * job.target.value:
+    def share(self, job: PruneJob) -> float:
+        """Return the share of the steps in which the target is reached."""
+        return job.proposal.settings.share
+
+    def target(self, job: PruneJob) -> Target:
+        """Return the target with the highest floor that still fits."""
+        return with_floor(job.groups.form, job.target)
+
+    def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> CoronetPhase:
+        """Return the training; raise NotEnoughMemory if the device cannot hold the hypernetwork."""
+        size = hypernetwork_size(job.model, job.groups, job.proposal.settings.embedding)
+        check_memory(size, training.device)
+        return CoronetPhase(job, training, target, steps)
+
+    def check(self, run: TrainRecord, cost: float, target: Target) -> None:
+        """Raise WorkFailed if the thresholds' own plan did not come near the target."""
+        if cost > NEAR * target.value:
             raise WorkFailed(
-                f"coronet did not reach {job.target.value:g} {job.target.cost} in {record.steps} steps: its plan costs "
-                f"{cost:g} with lambda at {path[-1][1]:g} (at most {MAX_LAMBDA:g}); give it more --prune-steps or a "
-                "higher latent_lr"
+                f"coronet did not reach {target.value:g} {target.cost} in {run.steps} steps: its plan costs "
+                f"{cost:g} with lambda at {run.path('lambda')[-1][1]:g} (at most {MAX_LAMBDA:g}); give it more "
+                "--prune-steps or a higher latent_lr"
             )
-        widths = threshold_widths(form, phase.magnitudes(), target).tolist()
-        plan = plan_within_target(form, phase.magnitudes(), target)
-        return Pruned(
-            phase.network.materialised(plan).cpu(),
-            plan,
-            steps=record.steps,
-            discriminators=phase.discriminators.cpu(),
-            record={
-                "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
-                "widths_before_landing": dict(zip(form.names, widths, strict=True)),
-                "lambda": path,
-                "cost ratio": record.path("cost ratio"),
-                "floor": target.floor,
-                "hypernetwork": {"numbers": size.numbers, "bytes in training": size.bytes_in_training},
-                "seconds": record.seconds,
-            },
-        )
-
-
-def _refuse_infeasible(job: PruneJob, target: Target) -> None:
-    """InfeasibleBudget before any step, in the words of `plan_within_target`."""
-    plan_within_target(job.groups.form, {name: np.zeros(size) for name, size in job.groups.sizes.items()}, target)

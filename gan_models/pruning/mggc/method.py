@@ -13,16 +13,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...files.errors import UserError
+from ...costs.cost_form import CostForm
 from ...groups.channel_groups import ChannelGroups
 from ...groups.discovery import find_groups
+from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
 from ...groups.trace import NotTraceable
-from ..method import Pruned, PruneJob, Target
-from ..phase import run_phase
-from ..ranking import channel_costs, cost_of, l1_scores, plan_within_target
+from ...training.recipe import TrainRecord
+from ..method import PruneJob, Target, TrainingContext
+from ..ranking import Scores, channel_costs, cost_of, l1_scores, plan_within_target
+from ..trained_method import TrainedMethod
 from .agents import OFFSET
 from .collaboration import Collaboration, Player, Stage
 from .local_density import discriminator_features, trial_features
@@ -31,74 +34,95 @@ from .manifold import Encode, Samples, learned_manifold
 _COST_EXPONENT = 0.05  # of the prior, as measured for `magnitude`
 
 
-class Mggc:
+class MggcPhase(Collaboration):
+    """Training of the two agents of a job, and the cut of generator and discriminator by what they say.
+
+    Args:
+        job: What is pruned.
+        training: What it is trained with.
+        steps: Of the whole phase.
+    """
+
+    def __init__(self, job: PruneJob, training: TrainingContext, steps: int) -> None:
+        stage, self._about = _stage(job, training)
+        generator = _generator_player(job, stage)
+        discriminator, self._unpruned = _discriminator_player(job, training, stage)
+        super().__init__(stage, generator, discriminator, job.proposal.settings, steps)
+        self._job, self._training = job, training
+
+    def scores(self) -> Scores:
+        """Return the generator's logits by group."""
+        return self.logits()["generator"]
+
+    def own_widths(self) -> NDArray[np.int64]:
+        """Return the widths [G] of what the generator's agent keeps without noise."""
+        return _own_plan(self._job.groups, self.scores())
+
+    def cut(self, plan: ChannelPlan) -> nn.Module:
+        """Return the frozen generator cut to a plan."""
+        return cut(self._job.model, self._job.groups, plan)
+
+    def judges(self) -> nn.ModuleDict | None:
+        """Return the discriminators, this generator's cut to its agent's plan; None if it is left whole."""
+        if self.discriminator is None:
+            return None
+        name, whole = self._job.name, self._training.discriminators
+        others = {other: copy_network(judge) for other, judge in whole.items() if other != name}
+        judged = cut(whole[name], self.discriminator.player.groups, self._judge_plan(self.discriminator.player))
+        return nn.ModuleDict({other: judged if other == name else others[other] for other in whole})
+
+    def record(self, run: TrainRecord) -> dict[str, Any]:
+        """Return the agents' path, and what became of the discriminator."""
+        record: dict[str, Any] = {
+            "discriminator": self._unpruned or "pruned",
+            "path": {name: run.path(name) for name in run.curve[-1][1]},
+        } | self._about
+        if self.discriminator is None:
+            return record
+        player = self.discriminator.player
+        aim = self._judge_target(player.groups.form)
+        own = cost_of(player.groups.form, _own_plan(player.groups, self.logits()["discriminator"]), aim)
+        record["discriminator_cost_before_landing"] = {"value": own, "ratio": own / aim.value}
+        record["discriminator_widths"] = self._judge_plan(player).widths
+        return record
+
+    def _judge_target(self, form: CostForm) -> Target:
+        value = self.settings.discriminator_target * form.dense()
+        return Target("macs", value, floor=self._job.target.floor)
+
+    def _judge_plan(self, player: Player) -> ChannelPlan:
+        form = player.groups.form
+        return plan_within_target(form, self.logits()["discriminator"], _reachable(self._judge_target(form), form))
+
+
+class Mggc(TrainedMethod):
     """Trains two agents on frozen networks, then cuts the generator and its discriminator."""
 
-    def prune(self, job: PruneJob) -> Pruned:
-        """Cuts to the target.
+    name = "mggc"
 
-        Raises:
-            ValueError: No training steps, or nothing to train with.
-            InfeasibleBudget: No plan meets the target.
-            TrainingDiverged: A loss is not finite.
-        """
-        if job.steps < 1:
-            raise UserError("mggc trains before it cuts: give it --prune-steps")
-        if job.task is None or job.data is None or job.device is None or job.discriminators is None:
-            raise ValueError("mggc trains before it cuts: it needs a task, data, a device and discriminators")
-        # An impossible target is refused before the training.
-        plan_within_target(job.groups.form, l1_scores(job.model, job.groups), job.target)
-        stage, about = _stage(job)
-        steps = max(1, round(job.settings.share * job.steps))
-        generator = _generator_player(job, stage)
-        discriminator, unpruned = _discriminator_player(job, stage)
-        phase = Collaboration(stage, generator, discriminator, job.settings, steps)
-        done = run_phase(phase, job, steps)
-        logits = phase.logits()
-        own = _own_plan(job.groups, logits["generator"])
-        plan = plan_within_target(job.groups.form, logits["generator"], job.target)
-        own_cost = cost_of(job.groups.form, own, job.target)
-        record: dict[str, Any] = {
-            "cost_before_landing": {"value": own_cost, "ratio": own_cost / job.target.value},
-            "own_widths": dict(zip(job.groups.form.names, own.tolist(), strict=True)),
-            "discriminator": unpruned or "pruned",
-            "path": {name: done.path(name) for name in done.curve[-1][1]},
-            "seconds": done.seconds,
-        } | about
-        discriminators = None
-        if discriminator is not None:
-            form = discriminator.groups.form
-            aim = Target("macs", job.settings.discriminator_target * form.dense(), floor=job.target.floor)
-            scores = logits["discriminator"]
-            judge_plan = plan_within_target(form, scores, _reachable(aim, form))
-            record["discriminator_cost_before_landing"] = {
-                "value": cost_of(form, _own_plan(discriminator.groups, scores), aim),
-                "ratio": cost_of(form, _own_plan(discriminator.groups, scores), aim) / aim.value,
-            }
-            record["discriminator_widths"] = judge_plan.widths
-            others = {name: copy_network(judge) for name, judge in job.discriminators.items() if name != job.name}
-            judged = cut(job.discriminators[job.name], discriminator.groups, judge_plan)
-            ordered = {name: judged if name == job.name else others[name] for name in job.discriminators}
-            discriminators = nn.ModuleDict(ordered)
-        return Pruned(cut(job.model, job.groups, plan), plan, done.steps, discriminators, record)
+    def share(self, job: PruneJob) -> float:
+        """Return the share of the steps that the agents use."""
+        return job.proposal.settings.share
+
+    def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> MggcPhase:
+        """Return the training of both agents."""
+        return MggcPhase(job, training, steps)
 
 
-def _stage(job: PruneJob) -> tuple[Stage, dict[str, Any]]:
+def _stage(job: PruneJob, training: TrainingContext) -> tuple[Stage, dict[str, Any]]:
     """Teacher, discriminator, encoder and manifold on the job's device, and what is to be said of them."""
-    assert job.task is not None
-    assert job.device is not None
-    assert job.discriminators is not None
-    teacher = copy_network(job.model).to(job.device).eval().requires_grad_(False)
-    judge = copy_network(job.discriminators[job.name]).to(job.device).eval().requires_grad_(False)
-    wanted = job.settings.encoder
+    device, task = training.device, training.task
+    teacher = copy_network(job.model).to(device).eval().requires_grad_(False)
+    judge = copy_network(training.discriminators[job.name]).to(device).eval().requires_grad_(False)
+    wanted = job.proposal.settings.encoder
     encode: Encode
-    if wanted == "trial" and job.encoder is not None:
-        encode, used = trial_features(job.encoder), str(getattr(job.encoder, "name", "trial"))
+    if wanted == "trial" and training.encoder is not None:
+        encode, used = trial_features(training.encoder), str(getattr(training.encoder, "name", "trial"))
     else:
-        encode, used = discriminator_features(job.task, judge), "discriminator"
-    samples = Samples(job.task, job.name, job.data, job.device)
-    manifold = learned_manifold(teacher, samples, encode, job.shared)
-    stage = Stage(job.task, job.name, teacher, judge, samples, encode, manifold, _batch_size(job), job.seed)
+        encode, used = discriminator_features(task, judge), "discriminator"
+    samples = Samples(task, job.name, training.data, device)
+    manifold = learned_manifold(teacher, samples, encode, training.shared)
+    stage = Stage(task, job.name, teacher, judge, samples, encode, manifold, training.recipe.batch_size, job.seed)
     about = {
         "encoder": used,
         "manifold": {"samples": len(manifold.entries), "dimension": manifold.features.shape[1]},
@@ -106,39 +130,35 @@ def _stage(job: PruneJob) -> tuple[Stage, dict[str, Any]]:
     return stage, about
 
 
-def _batch_size(job: PruneJob) -> int:
-    return max(1, int(str(job.recipe.get("batch_size", 4))))
-
-
 def _generator_player(job: PruneJob, stage: Stage) -> Player:
     cost = job.target.exact_cost
     priced = job.target.model or job.groups.form
     dense = float(priced.predict(job.groups.form.sizes, job.target.cost))
     share = min(1.0, job.target.value / dense)
-    prior = _prior(job.model, job.groups, job.settings.prior, cost)
+    prior = _prior(job.model, job.groups, job.proposal.settings.prior, cost)
     return Player(stage.teacher, job.groups, share, cost, job.target, prior)
 
 
-def _discriminator_player(job: PruneJob, stage: Stage) -> tuple[Player | None, str]:
+def _discriminator_player(job: PruneJob, training: TrainingContext, stage: Stage) -> tuple[Player | None, str]:
     """The discriminator's side, or None and why it is left whole."""
-    assert job.task is not None
-    assert job.discriminators is not None
-    if not job.settings.prune_discriminator:
+    if not job.proposal.settings.prune_discriminator:
         return None, "left whole: prune_discriminator is off"
     with torch.no_grad():
         inputs = stage.samples.inputs([0])
-        shown = job.task.judged(inputs, stage.teacher(*inputs)).cpu()
-    judge = job.discriminators[job.name]
+        shown = training.task.judged(inputs, stage.teacher(*inputs)).cpu()
+    judge = training.discriminators[job.name]
     try:
         groups = find_groups(copy_network(judge).cpu(), shown)
     except NotTraceable as error:
         return None, f"left whole: {str(error).splitlines()[0]}"
     if not groups.groups:
         return None, "left whole: it has no channel group"
-    target = Target("macs", job.settings.discriminator_target * groups.form.dense(), floor=job.target.floor)
+    target = Target("macs", job.proposal.settings.discriminator_target * groups.form.dense(), floor=job.target.floor)
     target = _reachable(target, groups.form)
     share = target.value / groups.form.dense()
-    return Player(stage.judge, groups, share, "macs", target, _prior(judge, groups, job.settings.prior, "macs")), ""
+    return Player(
+        stage.judge, groups, share, "macs", target, _prior(judge, groups, job.proposal.settings.prior, "macs")
+    ), ""
 
 
 def _reachable(target: Target, form: Any) -> Target:
@@ -161,7 +181,7 @@ def _prior(model: nn.Module, groups: ChannelGroups, strength: float, cost: str) 
     return torch.from_numpy(strength * np.clip((flat - median) / max(spread, 1e-6), -3, 3))
 
 
-def _own_plan(groups: ChannelGroups, logits: dict[str, Any]) -> Any:
+def _own_plan(groups: ChannelGroups, logits: Scores) -> NDArray[np.int64]:
     """Widths [G] of the agent's own plan: what it keeps without noise, at least one channel a group."""
     widths = [max(1, int((logits[name] + OFFSET >= 0).sum())) for name in groups.form.names]
     return np.array(widths, dtype=np.int64)

@@ -12,28 +12,31 @@ SNGAN has no adversarial term for G).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from ...data.dataset import batches
-from ...files.errors import UserError
-from ...files.plain_values import JSON, from_json
+from ...files.plain_values import JSON
 from ...files.seeds import mixed
+from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
 from ...quantization.fake_quant import quantised_call
 from ...tasks.task import Batch, Task
 from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
-from ...training.recipe import Recipe, TrainRecord
+from ...training.recipe import TrainRecord
 from ..gates import masked_norms
-from ..method import Pruned, PruneJob
+from ..method import PruneJob, Target, TrainingContext
 from ..perceptual_distance import image_distance
-from ..phase import run_phase
-from ..ranking import plan_within_target
+from ..ranking import Scores
+from ..trained_method import TrainedMethod
 from .scale_optimizer import ScaleSteps, penalties, shrinking
 from .scales import Scales, norm_sites
+from .settings import SlimmingSettings
 from .sparsity_control import Sparsity, cosine
 from .teacher_images import TeacherImages
 
@@ -47,56 +50,33 @@ def objective(name: str, distance: Tensor, adversarial: Tensor) -> Tensor:
     return weight_distance * distance + weight_adversarial * adversarial
 
 
-class Slimming:
-    """Shrinks scales of channels while the network learns from its teacher; what reaches zero is cut."""
-
-    def prune(self, job: PruneJob) -> Pruned:
-        """Trains for `job.steps`, cuts to the target.
-
-        Raises:
-            InfeasibleBudget: No plan meets the target.
-            ValueError: No training steps, or a distance that needs an encoder without one.
-            TrainingDiverged: A loss is not finite.
-        """
-        if job.steps < 1:
-            raise UserError("slimming trains before it cuts: give it --prune-steps")
-        # An impossible target is refused before the training.
-        plan_within_target(job.groups.form, _equal(job), job.target)
-        phase = SlimmingPhase(job)
-        record = run_phase(phase, job, job.steps)
-        return phase.pruned(record)
-
-
-def _equal(job: PruneJob) -> dict[str, np.ndarray]:
-    return {name: np.ones(size) for name, size in job.groups.sizes.items()}
-
-
 class SlimmingPhase:
-    """The training; `pruned` ends it.
+    """The training of weights, scales and discriminator.
 
     Args:
-        job: What is asked for; its networks are not changed.
+        job: What is pruned; its networks are not changed.
+        training: What it is trained with.
+        target: The cost to meet.
+        steps: Steps in which it must be met.
     """
 
-    def __init__(self, job: PruneJob) -> None:
-        assert job.task is not None
-        assert job.discriminators is not None
-        assert job.device is not None
-        settings, device = job.settings, job.device
-        self._device = device
-        self._job, self._recipe = job, from_json(Recipe, job.recipe)
-        self._task = _alone(job.task, job.name, job.seed)
+    def __init__(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> None:
+        settings: SlimmingSettings = job.proposal.settings
+        device = training.device
+        self._settings, self._device, self._n_steps = settings, device, steps
+        self._job, self._training, self._recipe = job, training, training.recipe
+        self._task = _alone(training.task, job.name, job.seed)
         self._teacher = TeacherImages(copy_network(job.model).to(device).eval().requires_grad_(False))
         self._model = copy_network(job.model).to(device).train().requires_grad_(True)
-        judge = copy_network(job.discriminators[job.name]).to(device).train().requires_grad_(True)
+        judge = copy_network(training.discriminators[job.name]).to(device).train().requires_grad_(True)
         self._judges = nn.ModuleDict({job.name: judge})
         self._judge_of: dict[str, nn.Module] = dict(self._judges.items())
-        self._maps = None if job.feature_maps is None else job.feature_maps.to(device)
+        self._maps = None if training.feature_maps is None else training.feature_maps.to(device)
         self._distance = image_distance(settings.distance, self._maps)
-        self._quant = job.quantised if settings.joint else None
-        form = shrinking(settings, job.steps)
+        self._quant = training.quantized if settings.joint else None
+        form = shrinking(settings, steps)
         self._sites = Scales(job.groups, self._norms(), form.knee)
-        sparsity = Sparsity(job.groups.form, job.target, job.steps)
+        sparsity = Sparsity(job.groups.form, target, steps)
         self._steps = ScaleSteps(self._sites.start(job.model).to(device), sparsity, form, penalties(job, form))
         recipe = self._recipe
         self._g_names: dict[Tensor, str] = {p: name for name, p in self._model.named_parameters()}
@@ -122,7 +102,7 @@ class SlimmingPhase:
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
         """Weights, then scales, then D."""
-        factor = cosine(step, self._job.steps)
+        factor = cosine(step, self._n_steps)
         for optimiser in (self._g_optimiser, self._d_optimiser):
             for group in optimiser.param_groups:
                 group["lr"] = factor * group["initial_lr"]
@@ -131,7 +111,7 @@ class SlimmingPhase:
         terms, outputs = self._task.generator_losses(generators, self._judge_of, batch)
         adversarial = torch.stack([term for name, term in terms.items() if name.endswith("adversarial")]).sum()
         distance = self._distance(outputs[self._job.name], self._reals)
-        self._generator_step(objective(self._job.settings.objective, distance, adversarial))
+        self._generator_step(objective(self._settings.objective, distance, adversarial))
         rho, ratio = self._steps.step(step, self.scales.grad)
         loss = torch.zeros(())
         for i in range(self._recipe.d_steps):
@@ -176,12 +156,12 @@ class SlimmingPhase:
     def _norms(self) -> dict[str, str]:
         """The groups whose scale is a norm's own weight: in the published form, where there is one."""
         job = self._job
-        if self._job.settings.form != "published":
+        if self._settings.form != "published":
             return {}
         return norm_sites(copy_network(job.model).cpu(), job.groups, self._example())
 
     def _example(self) -> tuple[Tensor, ...]:
-        source = batches(self._job.data, max(2, self._recipe.batch_size), mixed(self._job.seed, 60))
+        source = batches(self._training.data, max(2, self._recipe.batch_size), mixed(self._job.seed, 60))
         with torch.random.fork_rng(devices=[]):
             batch = next(source)
         source.close()
@@ -191,32 +171,38 @@ class SlimmingPhase:
         """Never early."""
         return False
 
-    def pruned(self, record: TrainRecord) -> Pruned:
-        """Folds the scales, lands on the target, cuts."""
-        job = self._job
+    def scores(self) -> Scores:
+        """Return how far each scale was above its last threshold: those at zero are told apart too."""
+        return self._sites.by_group(self._steps.margin)
+
+    def own_widths(self) -> NDArray[np.int64]:
+        """Return the widths [G] of the channels whose scales are not zero."""
+        return self._steps.widths()
+
+    def cut(self, plan: ChannelPlan) -> nn.Module:
+        """Return the network with its scales folded into the weights, cut to a plan."""
         folded = self._sites.folded(self._model, self.scales.detach()).cpu().eval()
-        plan = plan_within_target(job.groups.form, self._sites.by_group(self._steps.margin), job.target)
-        cost = self._steps.cost()
-        assert job.discriminators is not None
-        judges = nn.ModuleDict({**dict(job.discriminators.items()), **dict(self._judges.items())})
-        return Pruned(
-            model=cut(folded, job.groups, plan),
-            plan=plan,
-            steps=record.steps,
-            discriminators=judges,
-            quantised=job.quantised,
-            record={
-                "cost_before_landing": {"value": cost, "ratio": cost / job.target.value},
-                "rho": record.path("rho"),
-                "cost": record.path("cost"),
-                "distance": record.path("distance"),
-                "objective": {name: getattr(job.settings, name) for name in ("objective", "distance", "form")}
-                | {"order": "joint" if job.settings.joint else "sequential"},
-                "encoder": None if self._maps is None else self._maps.name,
-                "scales": {"all": self._sites.size, "in norms": self._in_norms(), "not zero": self._steps.left()},
-                "seconds": record.seconds,
+        return cut(folded, self._job.groups, plan)
+
+    def judges(self) -> nn.ModuleDict:
+        """Return all discriminators, this generator's as it was trained."""
+        return nn.ModuleDict({**dict(self._training.discriminators.items()), **dict(self._judges.items())})
+
+    def record(self, run: TrainRecord) -> dict[str, Any]:
+        """Return the paths of rho, cost and distance, and which form was trained."""
+        return {
+            "rho": run.path("rho"),
+            "cost": run.path("cost"),
+            "distance": run.path("distance"),
+            "objective": {
+                "objective": self._settings.objective,
+                "distance": self._settings.distance,
+                "form": self._settings.form,
+                "order": "joint" if self._settings.joint else "sequential",
             },
-        )
+            "encoder": None if self._maps is None else self._maps.name,
+            "scales": {"all": self._sites.size, "in norms": self._in_norms(), "not zero": self._steps.left()},
+        }
 
     def _in_norms(self) -> int:
         return sum(self._job.groups.sizes[name] for name in self._sites.norms)
@@ -244,8 +230,7 @@ class SlimmingPhase:
         self._judges.load_state_dict(part("discriminators"))
         load_optimiser_tensors(self._g_optimiser, self._g_names, part("g_optimiser"))
         load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
-        assert self._job.device is not None
-        self._task.load_state(part("task"), self._job.device)
+        self._task.load_state(part("task"), self._device)
         self._steps.load_state(part("scales"))
 
 
@@ -255,3 +240,13 @@ def _alone(task: Task, name: str, seed: int) -> Task:
     if len(task.generator_names) > 1:
         settings = task.alone(settings, name)
     return type(task).from_json(settings, mixed(seed, 61))
+
+
+class Slimming(TrainedMethod):
+    """Shrinks scales of channels while the network learns from its teacher; what reaches zero is cut."""
+
+    name = "slimming"
+
+    def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> SlimmingPhase:
+        """Return the training; raise UserError for a distance that needs an encoder without one."""
+        return SlimmingPhase(job, training, target, steps)

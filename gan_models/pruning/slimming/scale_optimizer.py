@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..method import PruneJob
@@ -125,6 +126,10 @@ class ScaleSteps:
     def left(self) -> int:
         """Scales that are not zero."""
         return int((self.scales != 0).sum())
+
+    def widths(self) -> NDArray[np.int64]:
+        """Return the widths [G] of the channels whose scales are not zero."""
+        return self._sparsity.widths(to_numpy(self.scales) > 0)
 
     def cost(self) -> float:
         """Cost of the channels whose scales are not zero."""

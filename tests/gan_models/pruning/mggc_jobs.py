@@ -1,13 +1,13 @@
 """Small pruning jobs of every task for the tests of MGGC."""
 
 import torch
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import method_spec
-from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.recipe import Recipe
+
+from .jobs import proposal
 
 PATCH = {"discriminator": {"model": "n_layers", "ndf": 4, "n_layers": 1}}
 SETTINGS = {
@@ -40,9 +40,11 @@ def mggc_job(kind="paired", name="G", share=0.4, seed=0, steps=4, side=16, n=10,
     data = [{key: torch.rand(3, side, side, generator=draw) * 2 - 1 for key in KEYS[kind]} for _ in range(n)]
     example = torch.zeros(1, 6) if unconditional else torch.zeros(1, 3, side, side)
     groups = find_groups(generators[name], example)
+    target = Target("macs", share * groups.form.dense())
     return PruneJob(
-        model=generators[name], name=name, groups=groups, target=Target("macs", share * groups.form.dense()), widths=None,
-        settings=method_spec("mggc").settings(**settings), seed=seed, steps=steps, device=torch.device("cpu"), task=task,
-        data=data, generators=generators, discriminators=task.make_discriminators(0),
-        recipe=to_json(Recipe(batch_size=4)), encoder=encoder,
+        generators[name], name, groups, proposal("mggc", target, **settings), target, seed,
+        TrainingContext(
+            task, data, generators, task.make_discriminators(0), Recipe(batch_size=4), torch.device("cpu"), steps,
+            encoder=encoder,
+        ),
     )  # fmt: skip

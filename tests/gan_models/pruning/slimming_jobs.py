@@ -1,13 +1,13 @@
 """Small jobs for the tests of slimming, one a task."""
 
 import torch
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import method_spec
-from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.recipe import Recipe
+
+from .jobs import proposal
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
 SETTINGS = {
@@ -52,20 +52,8 @@ def job_for(task_name, share=0.4, steps=12, seed=3, maps=None, **more):
     random = torch.Generator().manual_seed(5)
     size = 16 if task_name == "paired" else 32
     data = [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in KEYS[task_name]} for _ in range(6)]
-    return PruneJob(
-        model=generators[which],
-        name=which,
-        groups=groups,
-        target=Target("macs", share * groups.form.dense()),
-        widths=None,
-        settings=method_spec("slimming").settings(**more),
-        seed=seed,
-        steps=steps,
-        device=torch.device("cpu"),
-        task=task,
-        data=data,
-        generators=generators,
-        discriminators=task.make_discriminators(2).eval().requires_grad_(False),
-        recipe=to_json(Recipe(batch_size=2, lr=1e-3, d_steps=2 if task_name == "unconditional" else 1)),
-        feature_maps=maps,
-    )
+    target = Target("macs", share * groups.form.dense())
+    judges = task.make_discriminators(2).eval().requires_grad_(False)
+    recipe = Recipe(batch_size=2, lr=1e-3, d_steps=2 if task_name == "unconditional" else 1)
+    training = TrainingContext(task, data, generators, judges, recipe, torch.device("cpu"), steps, feature_maps=maps)
+    return PruneJob(generators[which], which, groups, proposal("slimming", target, **more), target, seed, training)

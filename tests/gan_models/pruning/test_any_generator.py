@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
-from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.setup.defaults import METHODS
 
 from ..networks import CASES
 from ..training.small import task_named
+from .jobs import proposal
 
 LEARNED = [name for name in METHODS if method_spec(name).widths == "learned"]
 JUDGES = ("basic", "n_layers", "pixel", "sngan", "foreign srresnet")  # no generators, or of another size than its input
@@ -29,11 +29,13 @@ def test_a_default_method_prunes_any_generator(name: str, method: str):
     side = shape[1] if image else 32
     data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
     groups = find_groups(model, torch.zeros(1, *shape))
+    target = Target("macs", 0.5 * groups.form.dense())
     job = PruneJob(
-        model, "G", groups, Target("macs", 0.5 * groups.form.dense()), None, method_spec(method).settings(), 0,
-        steps=1, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
-        discriminators=task.make_discriminators(0), recipe=to_json(Recipe(batch_size=2, distill_output=10.0)),
-        encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
+        model, "G", groups, proposal(method, target), target, 0,
+        TrainingContext(
+            task, data, {"G": model}, task.make_discriminators(0), Recipe(batch_size=2, distill_output=10.0),
+            torch.device("cpu"), 1, encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
+        ),
     )  # fmt: skip
     pruned = make_method(method).prune(job)
     assert groups.form.predict(groups.form.widths(pruned.plan.widths)) <= job.target.value

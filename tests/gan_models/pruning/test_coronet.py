@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.costs.cost_form import InfeasibleBudget
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import make_method, method_spec
+from ganprune.gan_models.pruning.catalog import make_method
 from ganprune.gan_models.pruning.coronet import memory
 from ganprune.gan_models.pruning.coronet import method as coronet
 from ganprune.gan_models.pruning.coronet.generated_weights import HypernetworkSize
@@ -17,12 +16,13 @@ from ganprune.gan_models.pruning.coronet.latents import with_floor
 from ganprune.gan_models.pruning.coronet.memory import NotEnoughMemory, check_memory
 from ganprune.gan_models.pruning.coronet.method import CoronetPhase
 from ganprune.gan_models.pruning.coronet.settings import CoronetSettings
-from ganprune.gan_models.pruning.method import PruneJob, Target
-from ganprune.gan_models.pruning.phase import run_phase
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.pruning.ranking import plan_within_target
+from ganprune.gan_models.pruning.trained_method import run_phase
 from ganprune.gan_models.training.recipe import Recipe
 
 from ..training.small import data_for, networks_for, task_named
+from .jobs import changed, proposal
 
 RECIPE = Recipe(batch_size=2, lr=2e-3, distill_output=10.0)
 CPU = torch.device("cpu")
@@ -36,10 +36,10 @@ def job(kind="paired", share=0.4, steps=6, seed=0, cost="macs", width=16, recipe
     data = data_for(kind)
     example = torch.randn(1, 6) if kind == "unconditional" else torch.randn(1, 3, 8, 8)
     groups = find_groups(generators[name], example)
+    target = Target(cost, share * groups.form.dense(cost))
     return PruneJob(
-        model=generators[name], name=name, groups=groups, target=Target(cost, share * groups.form.dense(cost)),
-        widths=None, settings=method_spec("coronet").settings(**settings), seed=seed, steps=steps, device=CPU,
-        task=task, data=data, generators=generators, discriminators=networks.discriminators, recipe=to_json(recipe),
+        generators[name], name, groups, proposal("coronet", target, **settings), target, seed,
+        TrainingContext(task, data, generators, networks.discriminators, recipe, CPU, steps),
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def costs(given: PruneJob, widths) -> float:
 
 
 def snapshot(given: PruneJob):
-    networks = [*given.generators.values(), given.discriminators]
+    networks = [*given.training.generators.values(), given.training.discriminators]
     return [value.clone() for network in networks for value in network.state_dict().values()]
 
 
@@ -74,7 +74,7 @@ def test_every_task_is_pruned_to_the_target_and_the_teacher_is_as_it_was(kind: s
     x = torch.randn(2, 6) if kind == "unconditional" else torch.randn(2, 3, 8, 8)
     assert torch.isfinite(pruned.model(x)).all()
     assert all(torch.equal(a, b) for a, b in zip(before, snapshot(given), strict=True))
-    assert set(pruned.discriminators) == set(given.discriminators)
+    assert set(pruned.discriminators) == set(given.training.discriminators)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.15])
@@ -85,7 +85,7 @@ def test_the_thresholds_alone_come_within_ten_percent_of_two_targets(share: floa
     model = build("resnet", {"ngf": 16, "n_blocks": 2}).eval().requires_grad_(False)
     groups = find_groups(model, torch.empty(1, 3, 8, 8))
     target = Target(cost, share * groups.form.dense(cost))
-    given = replace(job(embedding=2, steps=3), model=model, groups=groups, target=target, generators={"G": model})
+    given = changed(job(embedding=2, steps=3), model=model, groups=groups, target=target, generators={"G": model})
     pruned = prune(given)
     own = pruned.record["cost_before_landing"]
     assert 0.9 <= own["ratio"] <= 1
@@ -112,7 +112,7 @@ def test_an_interrupted_run_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path, m
     monkeypatch.setattr("ganprune.gan_models.training.loop.checkpoint_cadence", lambda steps: 3)
     recipe = replace(RECIPE, d_steps=2)
     whole = prune(job(steps=8, recipe=recipe, schedule=1.0))
-    given = replace(job(steps=8, recipe=recipe, schedule=1.0), workspace=tmp_path / "prune")
+    given = changed(job(steps=8, recipe=recipe, schedule=1.0), workspace=tmp_path / "prune")
     own = CoronetPhase.step
 
     def stopping(self, step, batch_at):
@@ -125,7 +125,7 @@ def test_an_interrupted_run_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path, m
         prune(given)
     started = []
     monkeypatch.setattr(CoronetPhase, "step", lambda self, s, b: (started.append(s), own(self, s, b))[1])
-    resumed = prune(replace(job(steps=8, recipe=recipe, schedule=1.0), workspace=tmp_path / "prune"))
+    resumed = prune(changed(job(steps=8, recipe=recipe, schedule=1.0), workspace=tmp_path / "prune"))
     assert started[0] == 3
     assert resumed.plan == whole.plan
     for a, b in ((resumed.model, whole.model), (resumed.discriminators, whole.discriminators)):
@@ -138,7 +138,7 @@ def test_the_network_that_is_handed_over_is_the_one_that_trained():
     """With the threshold's own plan, the cut network gives what the gated, generated one gave; nothing is redrawn."""
     given = job(width=32, steps=5)
     target = with_floor(given.groups.form, given.target)
-    phase = CoronetPhase(given, target, 5)
+    phase = CoronetPhase(given, given.training, target, 5)
     first = {name: p.detach().clone() for name, p in phase.hypernetwork.named_parameters()}
     run_phase(phase, given, 5)
     trained = dict(phase.hypernetwork.named_parameters())
@@ -165,7 +165,7 @@ def test_latents_of_the_record_chose_the_plan_and_random_ones_are_further_from_t
             layer.weight.mul_(torch.logspace(-1.5, 0, layer.weight.shape[0])[torch.randperm(32)].reshape(-1, 1, 1, 1))
         uneven.norm.weight.copy_(uneven.first.weight.abs().sum((1, 2, 3)))
     target = with_floor(given.groups.form, given.target)
-    phase = CoronetPhase(given, target, 12)
+    phase = CoronetPhase(given, given.training, target, 12)
     run_phase(phase, given, 12)
     scores = phase.magnitudes()
     plan = plan_within_target(given.groups.form, scores, target)
@@ -196,7 +196,7 @@ def test_lambda_rises_and_falls_with_what_is_left_to_shrink():
 
 def test_a_share_of_the_steps_is_left_for_fine_tuning():
     """Pruning ends when the target is reached, at the latest after its share; steps spent are said."""
-    pruned = prune(replace(job(steps=10), settings=CoronetSettings(share=0.5)))
+    pruned = prune(changed(job(steps=10), settings=CoronetSettings(share=0.5)))
     assert 1 <= pruned.steps <= 5
 
 
@@ -211,8 +211,8 @@ def test_what_it_cannot_work_with_is_refused_before_any_step(monkeypatch):
     """No steps, no data, an impossible target, or too little memory: one line each."""
     with pytest.raises(ValueError, match="--prune-steps"):
         prune(job(steps=0))
-    with pytest.raises(ValueError, match="needs a task, data and a device"):
-        prune(replace(job(), data=None))
+    with pytest.raises(ValueError, match="it needs a task, data, a device"):
+        prune(changed(job(), training=None))
     with pytest.raises(InfeasibleBudget, match="the smallest plan"):
         prune(job(share=1e-4))
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
@@ -233,7 +233,7 @@ def test_the_published_form_can_be_had():
     """Random start, no gates: nothing leaves the forward pass before the cut, and the target is met all the same."""
     given = job(init="random", gated=False, width=32)
     target = with_floor(given.groups.form, given.target)
-    phase = CoronetPhase(given, target, 4)
+    phase = CoronetPhase(given, given.training, target, 4)
     run_phase(phase, given, 4)
     assert all(gate.all() for gate in phase.network.gates.values())
     assert phase.cost() <= given.target.value

@@ -1,7 +1,6 @@
 """Neighbours on the learned manifold: exact, without the sample itself, computed once; the density terms."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from ganprune.gan_models.pruning.mggc.method import _stage
 from ganprune.gan_models.tasks.losses import discriminator_adversarial
 from torch import nn
 
+from .jobs import changed
 from .mggc_jobs import encoder, mggc_job
 
 
@@ -45,7 +45,7 @@ def test_more_neighbours_than_other_samples_are_refused():
 
 
 def _manifold(job, shared, encode=None):
-    samples = Samples(job.task, job.name, job.data, job.device)
+    samples = Samples(job.training.task, job.name, job.training.data, job.training.device)
     return learned_manifold(job.model, samples, encode or (lambda _, images: unit(encoder(images))), shared)
 
 
@@ -57,7 +57,7 @@ def test_the_manifold_is_computed_once_and_again_when_data_teacher_or_encoder_ch
     assert torch.equal(first.neighbours, second.neighbours)
     assert first.neighbours.shape == (10, 9)
     assert torch.allclose(first.features.norm(dim=1), torch.ones(10))
-    assert not _manifold(replace(job, data=job.data[:-1]), tmp_path).loaded
+    assert not _manifold(changed(job, data=job.training.data[:-1]), tmp_path).loaded
     assert not _manifold(job, tmp_path, lambda _, images: unit(encoder(images) + 1)).loaded
     with torch.no_grad():
         next(job.model.parameters()).mul_(1.5)
@@ -72,7 +72,7 @@ def test_one_image_has_no_neighbours_and_this_is_said():
 
 def test_latents_of_the_unconditional_task_belong_to_their_entry():
     job = mggc_job("unconditional")
-    samples = Samples(job.task, job.name, job.data, job.device)
+    samples = Samples(job.training.task, job.name, job.training.data, job.training.device)
     assert torch.equal(samples.inputs([3, 5])[0][1:], samples.inputs([5, 2])[0][:1])
 
 
@@ -102,14 +102,14 @@ def test_an_undecided_discriminator_costs_two_in_the_hinge_and_a_half_in_lsgan()
 @pytest.mark.parametrize("kind", ["paired", "unpaired", "unconditional"])
 def test_a_discriminators_features_are_what_its_last_layer_reads(kind):
     job = mggc_job(kind, "AtoB" if kind == "unpaired" else "G", encoder="discriminator")
-    stage, about = _stage(job)
+    stage, about = _stage(job, job.training)
     assert about["encoder"] == "discriminator"
     inputs = stage.samples.inputs([0, 1])
     images = stage.teacher(*inputs).requires_grad_(True)
     read = []
     last = [m for m in stage.judge.modules() if isinstance(m, nn.Conv2d | nn.Linear)][-1]
     handle = last.register_forward_pre_hook(lambda _, given: read.append(given[0]))
-    features = discriminator_features(job.task, stage.judge)(inputs, images)
+    features = discriminator_features(job.training.task, stage.judge)(inputs, images)
     handle.remove()
     pooled = read[0] if read[0].dim() == 2 else read[0].mean((2, 3))
     assert torch.allclose(features, unit(pooled))

@@ -18,6 +18,8 @@ from ganprune.gan_models.pruning.settings import Setting
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace
 
+from .jobs import changed, proposal
+
 UNTRAINED = sorted(name for name, spec in METHODS.items() if not spec.trains)
 NETWORKS = {"resnet": ({"ngf": 12, "n_blocks": 2}, (3, 32, 32)), "unet": ({"ngf": 8, "num_downs": 5}, (3, 32, 32))}
 
@@ -29,7 +31,8 @@ def job(network: str, method: str, share: float, seed: int = 0) -> PruneJob:
     groups = find_groups(model, torch.empty(1, *shape))
     target = share * groups.form.dense()
     widths = WidthSpace(groups.form).uniform(target) if method_spec(method).widths == "given" else None
-    return PruneJob(model, "G", groups, Target("macs", target), widths, method_spec(method).settings(), seed)
+    goal = Target("macs", target)
+    return PruneJob(model, "G", groups, proposal(method, goal, widths), goal, seed)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -106,8 +109,7 @@ def test_the_cost_exponent_moves_the_plan_to_cheap_channels():
     given = job("unet", "magnitude", 0.25)
     totals = []
     for exponent in (0.01, 1.0):
-        settings = MagnitudeSettings(cost_exponent=exponent)
-        other = PruneJob(given.model, "G", given.groups, given.target, None, settings, 0)
+        other = changed(given, settings=MagnitudeSettings(cost_exponent=exponent))
         totals.append(sum(make_method("magnitude").prune(other).plan.widths.values()))
     assert totals[1] > totals[0]
 

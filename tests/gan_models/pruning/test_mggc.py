@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ..networks import RandomNetwork
+from .jobs import changed
 from .mggc_jobs import mggc_job
 
 CASES = [("paired", "G"), ("unpaired", "AtoB"), ("unpaired", "BtoA"), ("unconditional", "G")]
@@ -30,15 +31,17 @@ def _same(one, two):
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_both_networks_are_cut_to_their_targets_and_the_teacher_stays(kind, name):
     job = mggc_job(kind, name)
-    before = {k: v.clone() for k, v in [*job.model.state_dict().items(), *job.discriminators.state_dict().items()]}
+    before = {
+        k: v.clone() for k, v in [*job.model.state_dict().items(), *job.training.discriminators.state_dict().items()]
+    }
     pruned = Mggc().prune(job)
-    after = {**job.model.state_dict(), **job.discriminators.state_dict()}
+    after = {**job.model.state_dict(), **job.training.discriminators.state_dict()}
     assert all(torch.equal(before[key], after[key]) for key in before)
     widths = job.groups.form.widths(pruned.plan.widths)
     assert 0.9 * job.target.value <= job.groups.form.predict(widths) <= job.target.value
     assert sum(p.numel() for p in pruned.model.parameters()) == job.groups.form.predict(widths, "params")
-    assert list(pruned.discriminators) == list(job.discriminators)
-    for other, judge in job.discriminators.items():
+    assert list(pruned.discriminators) == list(job.training.discriminators)
+    for other, judge in job.training.discriminators.items():
         smaller = sum(p.numel() for p in pruned.discriminators[other].parameters())
         assert (smaller < sum(p.numel() for p in judge.parameters())) == (other == name)
     assert pruned.steps == 4
@@ -68,7 +71,7 @@ def test_the_own_plan_comes_within_a_tenth_of_the_target_and_so_does_the_discrim
     record = Mggc().prune(job).record
     assert record["cost_before_landing"]["value"] / job.target.value == pytest.approx(1, abs=0.1)
     assert record["discriminator_cost_before_landing"]["ratio"] == pytest.approx(1, abs=0.1)
-    own = job.groups.form.widths(record["own_widths"])
+    own = job.groups.form.widths(record["widths_before_landing"])
     assert record["cost_before_landing"]["value"] == float(job.groups.form.predict(own))
     wanted = [value for _, value in record["path"]["share_wanted"]]
     assert wanted == sorted(wanted, reverse=True)
@@ -85,7 +88,7 @@ def test_the_same_seed_gives_the_same_plan_and_another_seed_another_path():
 def test_a_resumed_phase_ends_as_an_uninterrupted_one(kind, tmp_path, monkeypatch):
     job = mggc_job(kind, steps=6)
     whole = Mggc().prune(job)
-    kept = replace(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
+    kept = changed(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
     original, saved = collaboration.Collaboration.step, []
 
     def stopped(self, step, batch_at):
@@ -120,7 +123,7 @@ def test_a_resumed_phase_ends_as_an_uninterrupted_one(kind, tmp_path, monkeypatc
 
 def test_a_phase_whose_checkpoint_is_damaged_begins_anew(tmp_path):
     job = mggc_job(steps=2)
-    kept = replace(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
+    kept = changed(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
     whole = Mggc().prune(kept)
     for path in (tmp_path / "prune").glob("tensors-*"):
         path.write_bytes(path.read_bytes()[:50])
@@ -169,7 +172,7 @@ class _Looping(nn.Module):
 def test_a_discriminator_that_cannot_be_followed_stays_whole_and_this_is_recorded():
     job = mggc_job()
     for judge, reason in ((_Looping(), "left whole"), (nn.Conv2d(6, 1, 3), "it has no channel group")):
-        pruned = Mggc().prune(replace(job, discriminators=nn.ModuleDict({"G": judge})))
+        pruned = Mggc().prune(changed(job, discriminators=nn.ModuleDict({"G": judge})))
         assert reason in pruned.record["discriminator"]
         assert pruned.discriminators is None
         assert "score_real" in pruned.record["path"]
@@ -209,9 +212,9 @@ def test_any_network_lands_on_its_target(seed):
 def test_what_it_needs_is_said_before_it_trains():
     job = mggc_job()
     with pytest.raises(ValueError, match="--prune-steps"):
-        Mggc().prune(replace(job, steps=0))
+        Mggc().prune(changed(job, steps=0))
     with pytest.raises(ValueError, match="discriminators"):
-        Mggc().prune(replace(job, discriminators=None))
+        Mggc().prune(changed(job, training=None))
     with pytest.raises(InfeasibleBudget):
         Mggc().prune(replace(job, target=replace(job.target, value=1.0)))
 

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 from ganprune.gan_models.checkpoints.checkpoint import save_state
-from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.method import PruneJob, Target
-from ganprune.gan_models.pruning.phase import run_phase
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.pruning.trained_method import run_phase
 from ganprune.gan_models.training import loop
 from ganprune.gan_models.training.loop import TrainingDiverged
 from ganprune.gan_models.training.recipe import Recipe
+
+from .jobs import changed, proposal
 
 
 class _Sum:
@@ -44,16 +45,17 @@ def job():
     model = build("resnet", {"ngf": 4, "n_blocks": 1})
     groups = find_groups(model, torch.randn(1, 3, 32, 32))
     data = [{"A": torch.full((3,), float(i))} for i in range(16)]
+    target = Target("macs", 1e6)
     return PruneJob(
-        model, "G", groups, Target("macs", 1e6), None, {}, 3, device=torch.device("cpu"), data=data,
-        recipe=to_json(Recipe(batch_size=2)),
+        model, "G", groups, proposal("magnitude", target), target, 3,
+        TrainingContext(None, data, {}, None, Recipe(batch_size=2), torch.device("cpu"), 600),
     )  # fmt: skip
 
 
 def test_an_interrupted_phase_ends_bit_for_bit_as_an_uninterrupted_one(job, tmp_path):
     whole, interrupted, resumed = _Sum(), _Sum(stop_at=430), _Sum()
     run_phase(whole, job, 600)
-    kept = replace(job, workspace=tmp_path / "prune")
+    kept = changed(job, workspace=tmp_path / "prune")
     with pytest.raises(KeyboardInterrupt):
         run_phase(interrupted, kept, 600)
     record = run_phase(resumed, kept, 600)
@@ -63,7 +65,7 @@ def test_an_interrupted_phase_ends_bit_for_bit_as_an_uninterrupted_one(job, tmp_
 
 
 def test_a_finished_phase_ends_early_and_stays_ended_when_it_is_resumed(job, tmp_path):
-    kept = replace(job, workspace=tmp_path / "prune")
+    kept = changed(job, workspace=tmp_path / "prune")
     first = run_phase(_Sum(ends_at=7), kept, 100)
     again = _Sum(ends_at=7, stop_at=7)
     assert first.steps == run_phase(again, kept, 100).steps == 7
@@ -87,7 +89,7 @@ def test_a_value_that_is_not_finite_ends_the_phase_by_name(job):
 
 
 def test_a_checkpoint_of_another_job_is_refused_by_what_differs(job, tmp_path):
-    kept = replace(job, workspace=tmp_path / "prune")
+    kept = changed(job, workspace=tmp_path / "prune")
     run_phase(_Sum(), kept, 5)
     with pytest.raises(ValueError, match="seed differ"):
         run_phase(_Sum(), replace(kept, seed=9), 5)
@@ -95,10 +97,12 @@ def test_a_checkpoint_of_another_job_is_refused_by_what_differs(job, tmp_path):
 
 def test_a_checkpoint_of_an_earlier_version_is_begun_anew(job, tmp_path):
     """One that was written before phases and fine-tuning had one loop: nothing of it is read."""
-    kept = replace(job, workspace=tmp_path / "prune")
+    kept = changed(job, workspace=tmp_path / "prune")
     whole = _Sum()
     run_phase(whole, job, 5)
-    save_state(kept.workspace, {"total": torch.ones(())}, {"identity": {}, "phase": {}, "done": 3, "curve": []})
+    save_state(
+        kept.training.workspace, {"total": torch.ones(())}, {"identity": {}, "phase": {}, "done": 3, "curve": []}
+    )
     again = _Sum()
     assert run_phase(again, kept, 5).steps == 5
     assert torch.equal(again.total, whole.total)
@@ -110,7 +114,7 @@ def test_a_rung_stops_a_phase_for_good(job, tmp_path):
     for stop_at in (None, 4):
         phase = _Sum(stop_at=stop_at)
         record = loop.run_phase(
-            phase, job.data, batch_size=2, steps=9, seed=1, identity={}, device=torch.device("cpu"), rungs=(2, 4),
+            phase, job.training.data, batch_size=2, steps=9, seed=1, identity={}, device=torch.device("cpu"), rungs=(2, 4),
             on_rung=lambda step: seen.append(step) or step < 4, checkpoint_dir=tmp_path,
         )  # fmt: skip
         assert (record.steps, record.stopped) == (4, True)

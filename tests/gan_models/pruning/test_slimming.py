@@ -12,6 +12,7 @@ from ganprune.gan_models.pruning.slimming.teacher_images import TeacherImages
 from ganprune.gan_models.quantization.settings import QuantSettings
 from torch import nn
 
+from .jobs import changed
 from .slimming_jobs import Maps, job_for
 
 
@@ -34,20 +35,22 @@ def test_both_published_weights_of_the_distillation_can_be_had_and_it_can_be_swi
 def test_every_task_meets_the_target_from_below_and_leaves_the_teacher_alone(task):
     """The plan costs 97 to 100 % of the target; the method's own plan is within 10 %; discriminators are all there."""
     job = job_for(task, maps=Maps())
-    before = {name: states(model) for name, model in (*job.generators.items(), ("D", job.discriminators))}
+    before = {
+        name: states(model) for name, model in (*job.training.generators.items(), ("D", job.training.discriminators))
+    }
     pruned = make_method("slimming").prune(job)
     form = job.groups.form
     cost = float(form.predict(form.widths(pruned.plan.widths)))
     assert 0.97 * job.target.value <= cost <= job.target.value
     assert sum(p.numel() for p in pruned.model.parameters()) == form.predict(form.widths(pruned.plan.widths), "params")
-    for name, model in (*job.generators.items(), ("D", job.discriminators)):
+    for name, model in (*job.training.generators.items(), ("D", job.training.discriminators)):
         assert equal(before[name], states(model)), name
     assert abs(pruned.record["cost_before_landing"]["ratio"] - 1) <= 0.1
-    assert len(pruned.record["rho"]) == pruned.steps == job.steps
+    assert len(pruned.record["rho"]) == pruned.steps == job.training.steps
     assert all(rho >= 0 for _, rho in pruned.record["rho"])
     assert pruned.record["encoder"] == "halves"
-    assert set(pruned.discriminators) == set(job.discriminators)
-    trained, given = pruned.discriminators[job.name].state_dict(), job.discriminators[job.name].state_dict()
+    assert set(pruned.discriminators) == set(job.training.discriminators)
+    trained, given = pruned.discriminators[job.name].state_dict(), job.training.discriminators[job.name].state_dict()
     assert not equal(trained, given)
     x = torch.randn(2, 128) if task == "unconditional" else torch.randn(2, 3, 32, 32)
     assert torch.isfinite(pruned.model(x)).all()
@@ -67,7 +70,7 @@ def test_an_interrupted_slimming_ends_bit_for_bit_as_an_uninterrupted_one(task, 
     monkeypatch.setattr("ganprune.gan_models.training.loop.checkpoint_cadence", lambda steps: 3)  # often
     job = job_for(task, steps=30)
     whole = make_method("slimming").prune(job)
-    kept, step = replace(job, workspace=tmp_path / "prune"), SlimmingPhase.step
+    kept, step = changed(job, workspace=tmp_path / "prune"), SlimmingPhase.step
 
     def stopping(self, number, batch_at):
         if number == 13:
@@ -88,7 +91,7 @@ def test_an_interrupted_slimming_ends_bit_for_bit_as_an_uninterrupted_one(task, 
 def test_the_discriminator_takes_the_teachers_images_for_real(monkeypatch):
     """What D sees as real is what the teacher makes of the same inputs, whatever the data's targets are."""
     job, seen = job_for("paired", steps=1), []
-    phase = SlimmingPhase(job)
+    phase = SlimmingPhase(job, job.training, job.target, job.training.steps)
     loss = phase._task.discriminator_loss
 
     def spying(outputs, judges, batch):
@@ -96,10 +99,17 @@ def test_the_discriminator_takes_the_teachers_images_for_real(monkeypatch):
         return loss(outputs, judges, batch)
 
     monkeypatch.setattr(phase._task, "discriminator_loss", spying)
-    phase.step(0, lambda: {key: torch.stack([job.data[0][key], job.data[1][key]]) for key in ("input", "target")})
+    phase.step(
+        0,
+        lambda: {
+            key: torch.stack([job.training.data[0][key], job.training.data[1][key]]) for key in ("input", "target")
+        },
+    )
     ((inputs, reals),) = seen
     assert torch.allclose(reals, job.model(inputs), atol=1e-5)
-    assert not torch.allclose(reals, torch.stack([job.data[0]["target"], job.data[1]["target"]]), atol=0.1)
+    assert not torch.allclose(
+        reals, torch.stack([job.training.data[0]["target"], job.training.data[1]["target"]]), atol=0.1
+    )
 
 
 def test_without_any_step_it_is_refused_with_the_cure():
@@ -133,11 +143,11 @@ def test_weights_are_quantised_in_training_where_all_is_done_at_once(order, form
     """8 bits: the student runs on the quantiser's grid and learns through it; one after the other, which is our form's
     default and not the published one's, it runs in float."""
     settings = QuantSettings()
-    job = replace(job_for("paired", steps=3, order=order, form=form), quantised=settings)
-    phase, seen = SlimmingPhase(job), []
+    job = changed(job_for("paired", steps=3, order=order, form=form), quantized=settings)
+    phase, seen = SlimmingPhase(job, job.training, job.target, job.training.steps), []
     last = [module for module in phase._model.modules() if isinstance(module, nn.Conv2d)][-1]
     last.register_forward_hook(lambda module, inputs, output: seen.append((module.weight, inputs[0])))
-    batch = {key: torch.stack([job.data[0][key], job.data[1][key]]) for key in ("input", "target")}
+    batch = {key: torch.stack([job.training.data[0][key], job.training.data[1][key]]) for key in ("input", "target")}
     before = states(phase._model)
     phase.step(0, lambda: batch)
     assert seen
@@ -189,13 +199,13 @@ def test_a_network_with_the_older_spectral_norm_is_slimmed(form):
     model = Hooked().eval()
     model(torch.zeros(1, 3, 16, 16))  # leaves weights with a history
     groups = find_groups(model, torch.empty(1, 3, 16, 16))
-    job = replace(
+    job = changed(
         job,
         model=model,
         groups=groups,
-        generators=job.generators | {job.name: model},
+        generators=job.training.generators | {job.name: model},
         target=Target("macs", 0.6 * groups.form.dense()),
-        settings=replace(job.settings, form=form),
+        settings=replace(job.proposal.settings, form=form),
         steps=3,
     )
     pruned = make_method("slimming").prune(job)

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
-from ganprune.gan_models.files.plain_values import to_json
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import METHODS, make_method, method_spec
-from ganprune.gan_models.pruning.method import PruneJob, Target
+from ganprune.gan_models.pruning.catalog import METHODS, make_method
+from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.training.recipe import Recipe
 
 from ..training.small import task_named
+from .jobs import changed, proposal
 
 TRAINED = sorted(name for name, spec in METHODS.items() if spec.trains)
 
@@ -23,11 +24,13 @@ def job(method: str, share: float = 0.35, seed: int = 0) -> PruneJob:
     groups = find_groups(model, torch.empty(1, 3, 16, 16))
     task = task_named("paired")
     data = [{key: torch.rand(3, 16, 16) * 2 - 1 for key in ("input", "target")} for _ in range(12)]
+    target = Target("macs", share * groups.form.dense())
     return PruneJob(
-        model, "G", groups, Target("macs", share * groups.form.dense()), None, method_spec(method).settings(), seed,
-        steps=3, device=torch.device("cpu"), task=task, data=data, generators={"G": model},
-        discriminators=task.make_discriminators(0), recipe=to_json(Recipe(batch_size=2, lr=1e-3, distill_output=10.0)),
-        encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
+        model, "G", groups, proposal(method, target), target, seed,
+        TrainingContext(
+            task, data, {"G": model}, task.make_discriminators(0), Recipe(batch_size=2, lr=1e-3, distill_output=10.0),
+            torch.device("cpu"), 3, encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
+        ),
     )  # fmt: skip
 
 
@@ -37,14 +40,14 @@ def test_trained_methods_land_on_the_target_and_repeat_themselves(method: str):
     predicted and can be trained; the cost before landing is recorded; the teacher is untouched; the same seed gives
     the same plan and weights."""
     given = job(method)
-    networks = (given.model, given.discriminators)
+    networks = (given.model, given.training.discriminators)
     before = [value.clone() for network in networks for value in network.state_dict().values()]
     pruned = make_method(method).prune(given)
     given.groups.check(pruned.plan)
     widths = given.groups.form.widths(pruned.plan.widths)
     assert 0.97 * given.target.value <= given.groups.form.predict(widths) <= given.target.value
     assert sum(p.numel() for p in pruned.model.parameters()) == given.groups.form.predict(widths, "params")
-    assert 1 <= pruned.steps <= given.steps
+    assert 1 <= pruned.steps <= given.training.steps
     own = pruned.record["cost_before_landing"]
     assert own["ratio"] == pytest.approx(own["value"] / given.target.value)
     after = [value for network in networks for value in network.state_dict().values()]
@@ -68,6 +71,8 @@ def test_trained_methods_meet_a_second_budget_too(method: str):
 
 
 @pytest.mark.parametrize("method", TRAINED)
-def test_trained_methods_without_steps_say_what_to_give(method: str):
+def test_trained_methods_without_steps_or_anything_to_train_with_say_what_to_give(method: str):
     with pytest.raises(ValueError, match="--prune-steps"):
-        make_method(method).prune(replace(job(method), steps=0))
+        make_method(method).prune(changed(job(method), steps=0))
+    with pytest.raises(UserError, match=f"{method} trains before it cuts: it needs a task, data, a device"):
+        make_method(method).prune(changed(job(method), training=None))

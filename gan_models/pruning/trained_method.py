@@ -1,0 +1,135 @@
+"""The course of every method that trains before it cuts; a method supplies its phase.
+
+Steps are checked, an impossible target is refused, the phase is trained, what its own plan costs is recorded, the plan
+of its scores within the target is found, and the network is cut.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ..files.errors import UserError
+from ..files.plain_values import JSON, to_json
+from ..files.seeds import mixed
+from ..groups.plan import ChannelPlan
+from ..training import loop
+from ..training.loop import Phase
+from ..training.recipe import TrainRecord
+from .method import Pruned, PruneJob, Target, TrainingContext
+from .ranking import Scores, check_feasible, cost_of, plan_within_target
+
+
+class PruningPhase(Phase, Protocol):
+    """Training before the cut, and what it says of each channel."""
+
+    def scores(self) -> Scores:
+        """Return what channels of all groups are ranked by, higher stays: group name -> float64 [size]."""
+        ...
+
+    def own_widths(self) -> NDArray[np.int64]:
+        """Return the widths [G] of the plan that training alone arrived at."""
+        ...
+
+    def cut(self, plan: ChannelPlan) -> nn.Module:
+        """Return the trained generator cut to a plan."""
+        ...
+
+    def judges(self) -> nn.ModuleDict | None:
+        """Return the discriminators to go on with; None if training left them as they were."""
+        ...
+
+    def record(self, run: TrainRecord) -> dict[str, Any]:
+        """Return what the method wants remembered beside its cost, plain JSON."""
+        ...
+
+
+class TrainedMethod(ABC):
+    """A method that trains before it cuts."""
+
+    name: ClassVar[str]
+    trains = True
+
+    @abstractmethod
+    def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> PruningPhase:
+        """Return the training of at most `steps` steps towards a target."""
+
+    def share(self, job: PruneJob) -> float:
+        """Return the share of the pruning steps that the phase may use; the rest fine-tunes."""
+        return 1.0
+
+    def target(self, job: PruneJob) -> Target:
+        """Return the target with the floor that the method keeps."""
+        return job.target
+
+    def check(self, run: TrainRecord, cost: float, target: Target) -> None:  # noqa: B027 - most methods refuse nothing
+        """Raise WorkFailed if training did not get near enough to the target; any cost is near enough here."""
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Train, then cut to the target.
+
+        Raises:
+            UserError: No training steps, or nothing to train with.
+            InfeasibleBudget: Even the smallest plan costs more than the target.
+            TrainingDiverged: A loss is not finite.
+            WorkFailed: The method did not get there; the message is the trial's reason.
+        """
+        training = job.training
+        if training is None:
+            raise UserError(
+                f"{self.name} trains before it cuts: it needs a task, data, a device and discriminators; got none"
+            )
+        if training.steps < 1:
+            raise UserError(f"{self.name} trains before it cuts: give it --prune-steps 1 or more")
+        form, target = job.groups.form, self.target(job)
+        check_feasible(form, target)
+        steps = max(1, round(self.share(job) * training.steps))
+        phase = self.phase(job, training, target, steps)
+        run = run_phase(phase, job, steps)
+        own = phase.own_widths()
+        cost = cost_of(form, own, target)
+        self.check(run, cost, target)
+        plan = plan_within_target(form, phase.scores(), target)
+        return Pruned(
+            phase.cut(plan),
+            plan,
+            run.steps,
+            phase.judges(),
+            record={
+                "cost_before_landing": {"value": cost, "ratio": cost / target.value},
+                "widths_before_landing": dict(zip(form.names, own.tolist(), strict=True)),
+                **phase.record(run),
+                "seconds": run.seconds,
+            },
+            quantised=training.quantized,
+        )
+
+
+def run_phase(phase: Phase, job: PruneJob, steps: int) -> TrainRecord:
+    """Train a job's phase for at most `steps` generator steps; go on from the checkpoint in its workspace.
+
+    Raises:
+        TrainingDiverged: A value is not finite.
+        UserError: Nothing to train with, no steps, or the checkpoint is of another job.
+    """
+    training = job.training
+    if training is None:
+        raise UserError("training needs a task, data and a device; got none")
+    identity: dict[str, JSON] = {
+        "name": job.name,
+        "cost": job.target.cost,
+        "target": job.target.value,
+        "settings": to_json(job.proposal.settings),
+        "recipe": to_json(training.recipe),
+        "seed": job.seed,
+        "steps": steps,
+    }
+    return loop.run_phase(
+        phase, training.data, batch_size=training.recipe.batch_size, steps=steps, seed=mixed(job.seed, 50),
+        identity=identity, device=training.device, checkpoint_dir=training.workspace,
+        checkpoint_every=loop.checkpoint_cadence(steps), on_step=training.on_step,
+    )  # fmt: skip
