@@ -11,9 +11,12 @@ from functools import cache
 from pathlib import PurePath
 from typing import Any
 
+from ..evaluators.features.catalog import AUTO, ENCODERS
+from ..evaluators.quality.catalog import METRICS
 from ..gan_models.data.spec import BUILTIN, DataSpec
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.plain_values import from_json, to_json
+from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
 from ..gan_models.networks.specs import InputSpec
 from ..gan_models.pruning.catalog import check_fixed, method_spec
@@ -38,6 +41,7 @@ from .study_name import check_study_name
 BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = STEPS_UNSET
 # What may differ between two runs of one study: none of it changes what a trial is.
+LATER = ("also_measure", "weights")  # fields of later versions: empty, they leave a study's fingerprint what it was
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
 
@@ -71,6 +75,7 @@ class StudyConfig(
         shape = () if stated is None else stated.text if stated.shape is None else stated.shape
         object.__setattr__(self, "input_shape", shape)
         check_options(self)
+        self._check_quality()
         self._check_stopping()
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
@@ -95,6 +100,15 @@ class StudyConfig(
             check_source(self.task, self.data)
         if self.task and self.image_size:
             self.data_spec()
+
+    def _check_quality(self) -> None:
+        """Check the names of encoder and metrics; objects by path are loaded when the study is resolved."""
+        if self.metric != AUTO and self.metric not in ENCODERS and not is_path(self.metric):
+            names = ", ".join((AUTO, *ENCODERS))
+            raise UserError(f"metric {self.metric!r} is unknown; use {names}, or your own as file.py:name")
+        for name in self.also_measure:
+            if name not in METRICS and not is_path(name):
+                METRICS.find(name)  # raises with the names there are
 
     def _check_stopping(self) -> None:
         if any(not 0 < share < 1 for share in self.rungs) or list(self.rungs) != sorted(set(self.rungs)):
@@ -204,7 +218,9 @@ class StudyConfig(
 
     def fingerprint(self) -> str:
         """Hash (16 hex digits) of all that changes what a trial is."""
-        data = {name: value for name, value in self.to_json().items() if name not in FREE}
+        data = {
+            name: value for name, value in self.to_json().items() if name not in FREE and (value or name not in LATER)
+        }
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...evaluators.quality.collapse import HealthLimits
@@ -19,7 +20,6 @@ from ...spaces.budget import CONVENTIONS
 from .flag_text import read_health, read_nested
 from .option import Shortcut, option
 
-METRICS = ("auto", "inception", "shapes")
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 MODES = ("pareto", "target")
 SAMPLERS = ("linear", "tpe", "nsga2", "gp", "random", "qmc")
@@ -228,10 +228,15 @@ class QualityOptions:
     """Quality: the metric, and the images that it is measured on."""
 
     metric: str = option(
-        "Features that quality is measured in: inception (FID), shapes (bundled encoder), or auto: inception if its "
-        "weights are there.",
+        "Encoder whose features quality is measured in: inception (FID), shapes (bundled), your own as file.py:name, "
+        "or auto: inception if its weights are there.",
         "auto",
-        choices=lambda: METRICS,
+    )
+    also_measure: tuple[str, ...] = option(
+        "Metrics besides ours, in every trial: names of installed ones, or your own as file.py:Class.", ()
+    )
+    weights: Mapping[str, Any] = option(
+        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.", factory=dict
     )
     inception_weights: str = option(
         "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"
@@ -243,6 +248,12 @@ class QualityOptions:
     protocol: str = option(
         "Real images: test-vs-test, test-vs-train+test or test-vs-train.", "test-vs-test", choices=lambda: PROTOCOLS
     )
+
+    @property
+    def weight_files(self) -> dict[str, Path]:
+        """Paths of weight files by name; `inception_weights` and `vgg_weights` are two of them."""
+        files = {"inception": self.inception_weights, "vgg": self.vgg_weights} | dict(self.weights)
+        return {name: Path(str(path)) for name, path in files.items() if path}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
 from ...evaluators.features.feature_maps import vgg_maps
+from ...evaluators.quality.catalog import MetricSet
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import absolute
 from ...gan_models.tasks.catalog import TASKS
@@ -30,11 +31,13 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     config, notes = with_methods(config)
     task = absolute(config.known_task() or detect_task(config.data))
     config = fitted(config, task)
-    given = {"inception": Path(config.inception_weights)} if config.inception_weights else {}
-    metric, found = choose_encoder(config.metric, given)
+    config = replace(config, metric=absolute(config.metric), also_measure=tuple(map(absolute, config.also_measure)))
+    weights = {name: path.absolute() for name, path in config.weight_files.items()}
+    metric, found = choose_encoder(config.metric, weights)
+    MetricSet(config.also_measure, weights)  # raises with the cure
     if config.metric == AUTO and metric != next(iter(ENCODERS)):
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
-    weights = str(found.absolute()) if found else ""
+    inception = str(found.absolute()) if found and metric == "inception" else ""
     settings = dict(config.task_settings)
     kind, names = TASKS.find(task).load(), make_task(task, settings, config.seed).generator_names
     if len(names) > 1 and is_single_file(config.teacher):
@@ -57,8 +60,9 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         config,
         task=task,
         metric=metric,
-        inception_weights=weights,
-        vgg_weights=_vgg(config.vgg_weights),
+        inception_weights=inception,
+        vgg_weights=_vgg(weights.get("vgg")),
+        weights={name: str(path) for name, path in weights.items() if name not in ("inception", "vgg")},
         task_settings=kind.complete(settings, config.image_size),
         ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
@@ -66,8 +70,8 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     return replace(resolved, prune_network=pruned_network(resolved)), notes
 
 
-def _vgg(weights: str) -> str:
-    """Return the absolute path of VGG-16's weights. Raises UserError: They are another network's."""
-    if weights:
-        vgg_maps(Path(weights))
-    return str(Path(weights).absolute()) if weights else ""
+def _vgg(weights: Path | None) -> str:
+    """Return the path of VGG-16's weights. Raises UserError: They are another network's."""
+    if weights is not None:
+        vgg_maps(weights)
+    return str(weights or "")

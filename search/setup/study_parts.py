@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ...evaluators.features.catalog import load_encoder
+from ...evaluators.features.catalog import choose_encoder, load_encoder
 from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.feature_maps import EncoderMaps, load_feature_maps
+from ...evaluators.quality.catalog import MetricSet
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
@@ -154,13 +154,18 @@ class StudyParts:
     @cached_property
     def encoder(self) -> Encoder:
         """The network that the quality's features come from, on the study's device."""
-        weights = Path(self.config.inception_weights) if self.config.inception_weights else None
-        return load_encoder(self.config.metric, weights).to(self.device)
+        return load_encoder(*choose_encoder(self.config.metric, self.config.weight_files)).to(self.device)
+
+    @cached_property
+    def metrics(self) -> dict[str, MetricSet]:
+        """What is measured of each generator that is pruned; what they prepare is kept in the process."""
+        config = self.config
+        return {name: MetricSet(config.also_measure, config.weight_files) for name in self.names}
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:
         """The network for distances between images in pruning."""
-        return load_feature_maps(Path(self.config.vgg_weights) if self.config.vgg_weights else None)
+        return load_feature_maps(self.config.weight_files.get("vgg"))
 
     @cached_property
     def latency(self) -> OpenedProfile | None:

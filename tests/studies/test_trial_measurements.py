@@ -10,6 +10,7 @@ from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
 from ganprune.evaluators.features.encoders import NonFiniteImages, features_of
 from ganprune.evaluators.quality.collapse import HealthLimits
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
+from ganprune.gan_models.files.user_code import load_object
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import perform
@@ -216,3 +217,34 @@ def test_unpaired_images_are_measured_once_each(tmp_path):
     assert len(torch.unique(images, dim=0)) == 9
     whole = features_of(RealImages(spec, "AtoB", "test-vs-train+test").batches(), bench.encoder)
     assert torch.equal(whole, bench.quality.real_features["AtoB"])
+
+
+EDGES = """
+from ganprune.evaluators.quality.reference_based import MeanOverImages
+
+
+class EdgeError(MeanOverImages):
+    name = "edge_error"
+    opened = []
+
+    def prepare(self, real):
+        self.opened.append(sum(len(images) for images in real.images()))
+
+    def values(self, outputs, references):
+        return (outputs.diff(dim=-1) - references.diff(dim=-1)).abs().flatten(1).mean(1)
+"""
+
+
+def test_what_a_study_asks_for_is_measured_of_teacher_and_trials(tmp_path):
+    """A metric of one's own is in every record, is given the real images, and changes nothing else."""
+    (tmp_path / "edges.py").write_text(EDGES)
+    plan, teacher = prepared(also_measure=(f"{tmp_path / 'edges.py'}:EdgeError",))
+    plain, plain_teacher = prepared()
+    assert [m["name"] for m in teacher["measurements"]][-1] == "edge_error"
+    assert teacher["measurements"][:-1] == plain_teacher["measurements"]
+    results = [trial.run(request(p, t), lambda report: True) for p, t in ((plan, teacher), (plain, plain_teacher))]
+    assert results[0].quality == results[1].quality
+    assert any("edge_error" in str(m) for m in results[0].measurements)
+    assert not any("edge_error" in str(m) for m in results[1].measurements)
+    metric = load_object(plan.resolved.config.also_measure[0], "metric")
+    assert set(metric.opened) == {8}

@@ -1,0 +1,50 @@
+"""The options of quality: which encoder and metrics, and where their weights are."""
+
+from pathlib import Path
+
+import pytest
+from ganprune.gan_models.files.errors import UserError
+from ganprune.search.config import StudyConfig
+from ganprune.search.setup.open_choices import decided
+
+SMALL = {"name": "q", "model": "resnet", "data": "builtin:shapes", "budgets": ("25%",), "metric": "shapes"}
+
+
+def test_a_study_without_them_keeps_its_fingerprint():
+    """Metrics and weights that nobody asked for leave a stored study's fingerprint what it was; asked for, they count."""
+    plain = StudyConfig(**SMALL)
+    stored = {name: value for name, value in plain.to_json().items() if name not in ("also_measure", "weights")}
+    assert StudyConfig.from_json(stored).fingerprint() == plain.fingerprint()
+    assert StudyConfig(**SMALL, also_measure=("a.py:B",)).fingerprint() != plain.fingerprint()
+    assert StudyConfig(**SMALL, weights={"lpips": "w"}).fingerprint() != plain.fingerprint()
+
+
+def test_names_are_checked_before_anything_is_opened():
+    """An unknown encoder or metric is refused by name; an object by path is looked for when the study is resolved."""
+    with pytest.raises(UserError, match="metric 'vgg' is unknown; use auto, inception, shapes"):
+        StudyConfig(**SMALL | {"metric": "vgg"})
+    with pytest.raises(UserError, match=r"unknown metric 'ssmi'.*Did you mean ssim"):
+        StudyConfig(**SMALL, also_measure=("ssmi",))
+    with pytest.raises(UserError, match=r"metric file .*gone\.py cannot be read"):
+        decided(StudyConfig(**SMALL, also_measure=("gone.py:Metric",)))
+    with pytest.raises(UserError, match=r"encoder file .*gone\.py cannot be read"):
+        decided(StudyConfig(**SMALL | {"metric": "gone.py:Encoder"}))
+
+
+def test_weights_are_one_mapping():
+    """The two older options are entries of the mapping, which wins."""
+    config = StudyConfig(**SMALL, inception_weights="a", vgg_weights="b", weights={"vgg": "c", "lpips": "d"})
+    assert config.weight_files == {"inception": Path("a"), "vgg": Path("c"), "lpips": Path("d")}
+    assert StudyConfig(**SMALL).weight_files == {}
+
+
+def test_paths_are_absolute_once_a_study_is_resolved(tmp_path, monkeypatch):
+    """A worker in another folder finds own metrics and weights."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "class Mine:\n    def prepare(self, real): ...\n    def reset(self, full): ...\n"
+        "    def update(self, outputs, references): ...\n    def compute(self): return []\n"
+    )
+    config, _ = decided(StudyConfig(**SMALL, also_measure=("mine.py:Mine",), weights={"lpips": "w.pt"}))
+    assert config.also_measure == (f"{tmp_path / 'mine.py'}:Mine",)
+    assert config.weights == {"lpips": str(tmp_path / "w.pt")}
