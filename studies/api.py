@@ -39,9 +39,8 @@ from .database.store import Store
 from .finalist_latency import measure_front
 from .results.outcome import CONFIG, DENSE, IMAGES, SIMULATED, TEACHER, VERSION, outcome_of, recorded
 from .resume_checks import MADE_WITH, check_unchanged, made_with
-from .run_options import RunOptions, engine_settings
+from .run_options import DEFAULT_STORAGE, RunOptions, engine_settings
 
-DEFAULT_STORAGE = "sqlite:///ganprune.db"
 TRIAL = "ganprune.search.trial.trial:run"
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]

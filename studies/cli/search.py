@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,12 +69,14 @@ def options_given(
 ) -> Values:
     """Return the values of a file, the flags and `--set`, nested by field; the later of the three win.
 
+    One file serves `search` and `train`: it may hold any option of a search.
+
     Raises:
         UserError: An unknown option, or a text that its option does not take.
     """
-    values = read_toml(config, _tables(), flags) if config is not None else {}
+    values = read_toml(config, _tables(), SEARCH_FLAGS) if config is not None else {}
     merge(values, read_flags(flags, given))
-    return merge(values, read_settings(settings or [], _tables(), flags))
+    return merge(values, read_settings(settings or [], _tables(), SEARCH_FLAGS))
 
 
 def _tables() -> dict[str, tuple[type, ...]]:
@@ -84,8 +86,6 @@ def _tables() -> dict[str, tuple[type, ...]]:
 
 def run_values(values: Values) -> tuple[StudyPlace, RunOptions, str]:
     """Take what is of this run out of the values: place, run options, latency profile."""
-    from dataclasses import fields
-
     parts = [{f.name: values.pop(f.name) for f in fields(section) if f.name in values} for section in _RUN]
     place, profile, options = (from_json(section, part, "run") for section, part in zip(_RUN, parts, strict=True))
     return place, options, profile.latency_profile
@@ -200,6 +200,7 @@ def train_teacher(
 ) -> None:
     """Train a teacher apart from a search."""
     values = options_given(TEACHER_FLAGS, given, config, set_values)
+    run_values(values)  # a search's place and executor are nothing to a teacher alone
     for option in ("model", "data"):
         if not values.get(option):
             raise UserError(f"--{option} is missing: give it as a flag or in --config FILE.toml")

@@ -172,6 +172,15 @@ def test_the_file_of_the_documentation_is_read(tmp_path):
         assert f"| `{table}` | {panel} |" in page
 
 
+def test_one_file_serves_search_and_train(tmp_path):
+    """`train` reads the file of a search, and takes out what is of the search's run; its flags win there too."""
+    path = tmp_path / "c.toml"
+    path.write_text("distill = 3.0\nteacher-steps = 9\n[run]\nstorage = 'sqlite:///a.db'\n[search]\ntrials = 4\n")
+    values = options_given(TEACHER_FLAGS, {"steps": 5}, path, None)
+    run_values(values)
+    assert values == {"recipe": {"distill_output": 3.0}, "teacher_steps": 5, "trials": 4}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
