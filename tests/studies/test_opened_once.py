@@ -31,9 +31,9 @@ def counted(tmp_path, monkeypatch):
     counts = Counter()
     good_files, file_digest, walk_graph = paired.good_files, hashlib.file_digest, discovery.walk_graph
 
-    def opened(paths, *options):
+    def opened(paths, *options, **named):
         counts[f"open {Path(paths[0]).parent.name}"] += 1
-        return good_files(paths, *options)
+        return good_files(paths, *options, **named)
 
     def hashed(file, *options):
         path = Path(file.name)
