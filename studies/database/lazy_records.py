@@ -32,12 +32,16 @@ class Ended:
         self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}
 
     def settled(self, record: TrialRecord) -> TrialRecord:
-        """The record of a trial that has ended, to be kept: its mappings are read back when they are looked into.
+        """Return the record of a trial that has ended, to be kept: what is large is read back when it is asked for.
 
         Its constraints and its quality by rung stay: each trial at a rung is compared with all that reached it.
+
+        Args:
+            record: The record; without an outcome if that was not read yet.
         """
         number, space = record.number, record.new.distributions
-        self._keep(record)
+        if record.outcome is not None:
+            self._keep(record)
         if self._spaces.get(record.new.method) != space:
             self._spaces[record.new.method] = space
         new = replace(

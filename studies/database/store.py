@@ -60,7 +60,7 @@ class Store:
         self._ended = Ended(lambda number: record_of(self._writer.read(number), self._fixed))
         self._records: list[TrialRecord] = []
         for number in list(self._writer.rows):
-            self._records.append(self._known(number))
+            self._records.append(self._known(number, whole=False))
 
     @classmethod
     def create(
@@ -254,8 +254,8 @@ class Store:
         self._records[number] = self._known(number)
         return self._records[number]
 
-    def _known(self, number: int) -> TrialRecord:
-        record = record_of(self._writer.rows[number], self._fixed)
+    def _known(self, number: int, whole: bool = True) -> TrialRecord:
+        record = record_of(self._writer.rows[number], self._fixed, whole)
         if not record.finished:
             return record
         self._writer.forget(number)

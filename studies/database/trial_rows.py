@@ -81,12 +81,13 @@ def _proposal_of(attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Pr
     )
 
 
-def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING) -> TrialRecord:
+def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool = True) -> TrialRecord:
     """Return the record that a row holds.
 
     Args:
         row: The row.
         fixed: Settings that the study fixes, by `method.setting`; rows of version 0.1.0 do not repeat them.
+        whole: False leaves the outcome out, which is half of the work.
 
     Raises:
         UserError: The trial was not written by ganprune.
@@ -119,7 +120,7 @@ def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING) -> TrialReco
         lost=intern(attributes.get(LOST, "")),
     )
     if record.finished:
-        return replace(record, outcome=_outcome_of(attributes, record))
+        return replace(record, outcome=_outcome_of(attributes, record)) if whole else record
     if not rungs or quality is None or cost is None:
         return record
     widths, plan = attributes.get(PLAN, NOTHING), attributes.get("architecture", "")
