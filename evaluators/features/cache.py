@@ -28,7 +28,7 @@ _FORMAT = 1
 
 
 def cache_folder() -> Path | None:
-    """Where entries lie; None where the user switched it off."""
+    """Return the folder of entries; None if the user switched it off."""
     given = os.environ.get(VARIABLE)
     if given is not None:
         return None if given in ("", "off") else Path(given).expanduser() / "features"

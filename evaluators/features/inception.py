@@ -53,7 +53,7 @@ class InceptionEncoder:
 
 
 def find_inception_weights(given: Path | None = None) -> Path | None:
-    """Where the Inception weights lie, or None.
+    """Return the path of the Inception weights, or None.
 
     Looks at `given`, else at the environment variable GANPRUNE_INCEPTION_WEIGHTS, else into torch hub's
     cache. The content is checked on loading, not here.

@@ -36,7 +36,7 @@ class FeatureSample:
 
     @property
     def whole(self) -> bool:
-        """Whether every image's features are kept."""
+        """True if every image's features are kept."""
         return not self.groups
 
     @property
@@ -45,7 +45,7 @@ class FeatureSample:
         return self.features.shape[1]
 
     def side(self) -> Tensor | FeatureStatistics:
-        """What a Fréchet distance takes: the features while they are all here, else the statistics."""
+        """Return what a Fréchet distance takes: the features while they are all here, else the statistics."""
         return self.features if self.whole else merged(self.groups)
 
     def without(self, group: int, n_groups: int) -> Tensor | FeatureStatistics:

@@ -20,7 +20,7 @@ from ...gan_models.files.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """What a Fréchet distance needs to know of one side.
+    """The mean and covariance of one side, which is all that a Fréchet distance needs.
 
     Attributes:
         mean: (d,), float64.

@@ -44,7 +44,7 @@ class Health:
 
 @dataclass(frozen=True)
 class HealthLimits:
-    """How often a training is looked at, and what ends it early.
+    """The limits of health: how often a training is looked at, and what ends it early.
 
     The defaults end only what has plainly collapsed: a generator cut to a few channels may begin grey.
 

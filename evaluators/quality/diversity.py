@@ -1,4 +1,4 @@
-"""How far apart a generator's outputs are, and how many of them are one and the same.
+"""Diversity of a generator's outputs, and the share of them that are one and the same.
 
 Shapes: N outputs, C channels; images are in [-1, 1].
 """

@@ -1,4 +1,4 @@
-"""How sure a number is: the delete-a-group jackknife, for statistics that are biased at small n.
+"""Standard errors and intervals by the delete-a-group jackknife, for statistics that are biased at small n.
 
 Resampling with replacement repeats images, which moves a Fréchet distance up: at n = 120 a bootstrap interval
 leaves out its own estimate. Leaving groups out does not repeat any; its shift is nearly the same for every
@@ -45,7 +45,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether generator A is better than B.
+    """A comparison of generator A with B.
 
     Attributes:
         difference: distance of A minus distance of B; negative means that A is better.
@@ -120,7 +120,7 @@ def compare_frechet(
     n_groups: int = 20,
     matched: bool = True,
 ) -> Comparison:
-    """Which of two generators is closer to the real images, or that nobody can tell.
+    """Return which of two generators is closer to the real images, or that nobody can tell.
 
     Args:
         a_ND: features of A's outputs (n, d).

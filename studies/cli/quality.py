@@ -55,7 +55,7 @@ def fid(
     no_code: NoCode = False,
     as_json: opt.Json = False,
 ) -> None:
-    """How far images are from real ones: distance, interval, n, protocol, and what stands beside it."""
+    """Measure how far images are from real ones: distance, interval, n, protocol, and what stands beside it."""
     from ..comparison.fid import measure_fid
     from ..results.measurement_text import with_interval
 
@@ -99,7 +99,7 @@ def compare(
     no_code: NoCode = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Which of two generators is nearer to the real images: A better, B better, or cannot tell."""
+    """Say which of two generators is nearer to the real images: A better, B better, or cannot tell."""
     from ..comparison.compare import compare_two
 
     options = _options(

@@ -27,7 +27,7 @@ from .image_sources import (
 
 @dataclass(frozen=True)
 class Compared:
-    """Which of two is nearer to the real images.
+    """A comparison of two generators by their distances from the real images.
 
     Attributes:
         a, b: What was compared, as given.
@@ -70,7 +70,7 @@ class Compared:
 
 
 def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: float = 0.05) -> Compared:
-    """Which of A and B is nearer to the real images, or that nobody can tell.
+    """Find which of A and B is nearer to the real images, or that nobody can tell.
 
     Args:
         a: A folder of images, a bundle, or a trial (`STUDY:3`, `STUDY:teacher`).
@@ -128,7 +128,7 @@ def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: 
 
 
 def _matched(a: str, b: str, kinds: dict[str, str]) -> bool:
-    """Whether image i of both was made from the same input: by one run over the inputs, or by the files' names."""
+    """Return True if image i of both was made from one input: by one run over the inputs, or by the files' names."""
     folders = [source for source in (a, b) if kinds[source] == "images"]
     if not folders:
         return True

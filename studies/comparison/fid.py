@@ -44,7 +44,7 @@ Z90 = 1.6448536269514722
 
 @dataclass(frozen=True)
 class QualityOptions:
-    """How images are measured.
+    """Options of a measurement of images.
 
     Attributes:
         metric: `inception`, `shapes`, or `auto`: Inception where its weights are at hand.
@@ -129,7 +129,7 @@ class QualityFound:
 
 
 def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = None) -> QualityFound:
-    """How far A's images are from B's.
+    """Measure how far A's images are from B's.
 
     Args:
         a: A folder of images, an `.npz`, a bundle, or a trial (`STUDY:3`).
@@ -201,7 +201,7 @@ def _of_generator(
 def _extra(
     generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, options: QualityOptions
 ) -> list[Measurement]:
-    """What was asked for besides: the distance at infinite n, the kernel distance over subsets."""
+    """Measure what was asked for besides: the distance at infinite n, the kernel distance over subsets."""
     found = _at_infinity(generated, real, encoder, protocol) if options.extrapolate else []
     if options.kid_subset:
         if not isinstance(real, FeatureSample):
@@ -227,7 +227,7 @@ def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, pro
 
 
 def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, options: QualityOptions) -> Inputs:
-    """What a bundle is fed: `--data`, or B where that is a data source."""
+    """Return the inputs of a bundle: from `--data`, or from B if that is a data source."""
     data = options.data or ("" if b.endswith(".npz") else b)
     if not data:
         raise UserError(f"{bundle} is a generator: say what it is fed with --data, such as --data builtin:shapes")

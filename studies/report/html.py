@@ -82,7 +82,7 @@ def _template() -> Template:
 
 @dataclass(frozen=True)
 class Fact:
-    """What somebody who reads one line wants to know."""
+    """A number at the top of the page, with its name and a line about it."""
 
     name: str
     value: str

@@ -106,7 +106,7 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
 
 
 def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]]) -> None:
-    """What the ladder alone would have come to: all that lies between it and the front is the search's."""
+    """Draw the front of the ladder alone: all that lies between it and the front was found by the search."""
     found = [ringed[i] for i in np.flatnonzero(non_dominated(ringed))]
     costs, qualities = zip(*sorted((cost, quality) for quality, cost in found), strict=True)
     end = max([*costs, outcome.limit or costs[-1]])

@@ -325,7 +325,7 @@ def hypervolume_line(outcome: Outcome) -> str:
 
 
 def remarks(outcome: Outcome) -> list[str]:
-    """What is said under a table: the hypervolume, how well rungs foretold the end; first of all what is not real."""
+    """Return the lines under a table: a note if nothing is real, the hypervolume, how well rungs foretold the end."""
     rungs = "; ".join(found.line() for found in agreements(outcome.study.trials))
     said = [outcome.note] if outcome.note else []
     said.append(hypervolume_line(outcome))
