@@ -166,3 +166,13 @@ def test_no_task_is_named_outside_the_room_of_the_tasks():
             if named or compared:
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
     assert wrong == []
+
+
+def test_no_export_format_is_named_outside_of_its_table():
+    """Studies and searches loop over the formats; none is chosen by name but where version 0.1.0's cards are read."""
+    from ganprune.gan_models.export.catalog import EXPORTERS
+
+    named = {*EXPORTERS.own, *(row.filename for row in EXPORTERS.own.values())}
+    for path in [p for folder in ("search", "studies") for p in (ROOT / folder).rglob("*.py")]:
+        words = {n.value for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)}
+        assert path.name == "first_cards.py" or not words & named, path
