@@ -13,6 +13,7 @@ from typing import Any
 
 from ..evaluators.features.catalog import AUTO, ENCODERS
 from ..evaluators.quality.catalog import METRICS
+from ..gan_models.costs.catalog import cost_of
 from ..gan_models.data.spec import BUILTIN, DataSpec
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.plain_values import from_json, to_json
@@ -152,8 +153,8 @@ class StudyConfig(
         Args:
             latency_int8: Whether the device's latency profile prices networks of 8 bits, too.
         """
-        first = self.stated_budgets.first
-        both = first.cost == "bytes" or (first.cost == "latency_ms" and latency_int8)
+        cost = cost_of(self.stated_budgets.cost)
+        both = cost.depends_on_bits and (cost.exact or latency_int8)
         return self.bits or ((FULL_BITS, 8) if both else (FULL_BITS,))
 
     def known_task(self) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..gan_models.costs.cost_form import LATENCY
+from ..gan_models.costs.catalog import cost_of
 from ..gan_models.files.plain_values import to_json
 from ..gan_models.groups.group_table import GroupTable
 from ..spaces.budget import Budget, PricedBudget
@@ -98,8 +98,8 @@ class ResolvedStudy:
 
     @property
     def has_latency(self) -> bool:
-        """Whether a budget is in milliseconds, so that a latency profile prices plans."""
-        return any(priced.budget.cost == LATENCY for priced in self.budgets)
+        """True if a budget's cost is measured on the device after the search, so that a profile prices plans."""
+        return any(cost_of(priced.budget.cost).measured_after_search for priced in self.budgets)
 
     @cached_property
     def fingerprint(self) -> str:

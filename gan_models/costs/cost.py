@@ -60,6 +60,8 @@ class Cost:
             raise ValueError(f"a cost's name is not usable: got {self.name!r}; expected lower case, digits and _")
         if not self.suffixes and not self.fixed_suffixes:
             raise ValueError(f"cost {self.name} has no suffix, so no budget can be written in it")
+        if (self.price is None) != (self.count is None):
+            raise ValueError(f"cost {self.name}: an exact cost needs both, price and count, or neither if it is ours")
         for suffix in (*self.suffixes, *self.fixed_suffixes):
             if not re.fullmatch(r"[a-z]+", suffix):
                 raise ValueError(f"cost {self.name}: got suffix {suffix!r}; expected lower-case letters")

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.combined_budgets import Bound, priced_with
-from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8, CostForm, CostModel
+from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.latency.predictor import LatencyForm, SummedLatency
+from ...gan_models.latency.predictor import LatencyForm
 from ...gan_models.networks.specs import InputSpec
-from ...gan_models.pruning.method import Target
 from ...gan_models.quantization.settings import FULL_BITS
 from ..config import StudyConfig
 from .profile import CURE, LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
-
-
-class HasLatency(Protocol):
-    """One of several generators that are pruned together (`search.setup.search_space.PrunedGenerator`)."""
-
-    @property
-    def name(self) -> str:
-        """Its name, which stands before its groups."""
-        ...
-
-    @property
-    def latency(self) -> LatencyForm | None:
-        """Prices its plans."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -82,14 +64,6 @@ def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
     )
 
 
-def target_of(
-    cost: str, value: float, multiple: int, form: CostForm, latency: CostModel | None, bounds: Sequence[Bound] = ()
-) -> Target:
-    """The target of a trial; `latency` prices it where it is in ms; plans that meet it meet the bounds as well."""
-    model = latency if cost in (LATENCY, LATENCY_INT8) else None
-    return Target(cost, value, multiple=multiple, model=priced_with(model or form, value, bounds) if bounds else model)
-
-
 def wants_latency(config: StudyConfig) -> bool:
     """Whether a budget of the study is in milliseconds."""
     return LATENCY in config.stated_budgets.costs
@@ -112,22 +86,6 @@ def open_latency(config: StudyConfig) -> OpenedProfile | None:
 def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], inputs: InputSpec) -> OpenedProfile:
     """A profile opened for a generator. Raises NoProfile where it is of another one."""
     return OpenedProfile(profile, profile.form(blocks_of(model, arguments, inputs, profile.device.batch)))
-
-
-def latency_model(
-    latency: OpenedProfile | None, groups: ChannelGroups, sides: Sequence[HasLatency]
-) -> LatencyForm | SummedLatency | None:
-    """What prices plans of all that a study prunes in ms; None where no budget is in ms.
-
-    Args:
-        latency: The opened profile.
-        groups: Of what is pruned.
-        sides: Where several generators are pruned, each with its own predictor.
-    """
-    if latency is None:
-        return None
-    parts = {side.name: side.latency for side in sides if side.latency is not None}
-    return SummedLatency(groups.names, parts) if parts else latency.of(groups)
 
 
 def with_own_profile(config: StudyConfig, profile: LatencyProfile, folder: Path) -> StudyConfig:

@@ -12,7 +12,6 @@ from torch import nn
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.combined_budgets import Bound
-from ...gan_models.costs.cost_form import CostModel
 from ..latency.predictor import with_own_profile
 from ..resolved_study import ResolvedStudy
 from ..setup.kept_files import with_own_source
@@ -52,11 +51,6 @@ class OpenedStudy(StudyParts):
     def bounds(self) -> tuple[Bound, ...]:
         """The budgets that every plan of the one generator meets beside its target."""
         return self.space.bounds
-
-    @property
-    def latency_model(self) -> CostModel | None:
-        """Prices plans of what is pruned in ms; None if no budget is in ms."""
-        return self.space.latency
 
     def proposals(self) -> SpaceProposals:
         """Return the spaces of all methods."""

@@ -9,10 +9,7 @@ import torch
 from torch import nn
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import FORM_COSTS, stored_cost
-from ...gan_models.costs.cost_form import LATENCY, CostModel
 from ...gan_models.files.errors import UserError
-from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.catalog import build
 from ...gan_models.networks.generator_pair import GeneratorPair
@@ -77,32 +74,6 @@ def new_network(config: StudyConfig) -> nn.Module:
 def examples(config: StudyConfig, n: int = 1) -> tuple[torch.Tensor, ...]:
     """Return inputs [n, ...] of what is pruned, one generator after the other."""
     return config.inputs.examples(n) * len(pruned_names(config))
-
-
-def dense_costs(groups: ChannelGroups, latency: CostModel | None = None) -> dict[str, float]:
-    """Cost name -> cost of the full network; with what prices it in ms, that too."""
-    dense = {cost: groups.form.dense(cost) for cost in FORM_COSTS}
-    return dense if latency is None else dense | {LATENCY: float(latency.predict(groups.form.sizes, LATENCY))}
-
-
-def cheapest_plan(
-    config: StudyConfig, groups: ChannelGroups, bits: tuple[int, ...] | None = None, latency: CostModel | None = None
-) -> dict[str, float]:
-    """Cost name -> cost of the smallest plan, in the cheapest of these bits.
-
-    Args:
-        config: Of the study.
-        groups: Of the generator.
-        bits: None: those that the study offers.
-        latency: Prices it in ms, where it can.
-    """
-    floors = groups.form.floors(1, config.channel_multiple)
-    models: dict[str, CostModel] = dict.fromkeys(FORM_COSTS, groups.form) | ({LATENCY: latency} if latency else {})
-
-    def price(cost: str, each: int) -> float:
-        return float(models[cost].predict(floors, stored_cost(cost, each, config.quantisation.per_channel)))
-
-    return {cost: min(price(cost, each) for each in bits or config.bits_offered()) for cost in models}
 
 
 def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:

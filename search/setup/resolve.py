@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ...gan_models.costs.cost_form import CostModel
+from ...gan_models.costs.prices import Prices
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.latency.predictor import LatencyForm
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..config import StudyConfig
-from ..latency.predictor import OpenedProfile, latency_model
+from ..latency.predictor import OpenedProfile
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
 from .defaults import within_memory
 from .generator_checks import check_generator
 from .open_choices import decided
-from .pruned_generators import cheapest_plan, dense_costs
 from .search_space import SearchSpace
 from .study_parts import FindProfile, StudyParts
 from .weight_files import check_weights
@@ -69,12 +67,11 @@ def resolve(
     texts = list(dict.fromkeys(each.budget.text for each in budgets))
     if bits != parts.bits_offered:
         notes.append(f"no plan of 32 bits is within {' and '.join(texts)}: all trials have {bits[0]} bits")
-    model = priced.latency
     study = ResolvedStudy(
         config=config,
         budgets=budgets,
-        dense=dense_costs(parts.groups, model),
-        cheapest=cheapest_plan(config, parts.groups, parts.bits_offered, model),
+        dense=parts.prices.dense(),
+        cheapest=_cheapest(config, parts.prices, parts.bits_offered),
         highest=0.0,
         groups=parts.table,
         data=DataSummary(images, parts.data_sha256),
@@ -91,11 +88,11 @@ def resolve(
 
 @dataclass(frozen=True)
 class _Part:
-    """One generator with the budgets that its plans meet, and what prices it in ms."""
+    """One generator with the budgets that its plans meet, and what prices them."""
 
     groups: ChannelGroups
     budgets: tuple[PricedBudget, ...]
-    latency: CostModel | None
+    prices: Prices
 
 
 @dataclass(frozen=True)
@@ -105,7 +102,6 @@ class _Priced:
     budgets: tuple[PricedBudget, ...]
     generators: tuple[GeneratorBudget, ...]
     parts: tuple[_Part, ...]
-    latency: CostModel | None
 
 
 def _priced(parts: StudyParts) -> _Priced:
@@ -117,22 +113,19 @@ def _priced(parts: StudyParts) -> _Priced:
     config = parts.config
     if len(parts.names) > 1:
         return _priced_apart(parts)
-    latency = latency_model(parts.latency, parts.groups, ())
-    budgets = _priced_in(parts, parts.groups, latency, config.stated_budgets, config.prune_network)
-    return _Priced(budgets, (), (_Part(parts.groups, budgets, latency),), latency)
+    budgets = _priced_in(parts, parts.prices, config.stated_budgets, config.prune_network)
+    return _Priced(budgets, (), (_Part(parts.groups, budgets, parts.prices),))
 
 
 def _priced_apart(parts: StudyParts) -> _Priced:
     """Return a budget for each generator, of one cost."""
     stated = parts.config.stated_budgets
     given = stated.by_network(parts.names)
-    found, forms = [], []
+    found = []
     for name in parts.names:
-        groups = parts.own_groups[name]
-        latency = None if parts.latency is None else parts.latency.of(groups)
-        own = _priced_in(parts, groups, latency, replace(stated, stated=(given[name],)), name)
-        found.append((name, _Part(groups, own, latency)))
-        forms.append(_Named(name, latency))
+        prices = parts.own_prices[name]
+        own = _priced_in(parts, prices, replace(stated, stated=(given[name],)), name)
+        found.append((name, _Part(parts.own_groups[name], own, prices)))
     total = sum(part.budgets[0].limit for _, part in found)
     generators = tuple(
         GeneratorBudget(
@@ -145,24 +138,17 @@ def _priced_apart(parts: StudyParts) -> _Priced:
         for name, part in found
     )
     budgets = tuple(part.budgets[0] for _, part in found)
-    latency = latency_model(parts.latency, parts.groups, forms)
-    return _Priced(budgets, generators, tuple(part for _, part in found), latency)
+    return _Priced(budgets, generators, tuple(part for _, part in found))
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A generator's name with what prices its plans in ms."""
-
-    name: str
-    latency: LatencyForm | None
-
-
-def _priced_in(
-    parts: StudyParts, groups: ChannelGroups, latency: CostModel | None, budgets: Budgets, name: str
-) -> tuple[PricedBudget, ...]:
+def _priced_in(parts: StudyParts, prices: Prices, budgets: Budgets, name: str) -> tuple[PricedBudget, ...]:
     """Return budgets with their bounds for one generator."""
-    dense = dense_costs(groups, latency)
-    return budgets.priced(dense, cheapest_plan(parts.config, groups, parts.bits_offered, latency), name)
+    return budgets.priced(prices.dense(), _cheapest(parts.config, prices, parts.bits_offered), name)
+
+
+def _cheapest(config: StudyConfig, prices: Prices, bits: tuple[int, ...]) -> dict[str, float]:
+    """Return cost name -> cost of the smallest plan, in the cheapest of these bits."""
+    return prices.cheapest(1, config.channel_multiple, bits, config.quantisation.per_channel)
 
 
 def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
@@ -183,7 +169,7 @@ def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
 
 
 def _within(config: StudyConfig, bits: int, part: _Part) -> bool:
-    cheapest = cheapest_plan(config, part.groups, (bits,), part.latency)
+    cheapest = _cheapest(config, part.prices, (bits,))
     return all(cheapest[priced.budget.cost] <= priced.limit for priced in part.budgets)
 
 

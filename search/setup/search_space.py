@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ...gan_models.costs.combined_budgets import Bound
-from ...gan_models.costs.cost_form import LATENCY, CostModel
+from ...gan_models.costs.combined_budgets import Bound, priced_with
+from ...gan_models.costs.prices import Prices
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.latency.predictor import LatencyForm, SummedLatency
+from ...gan_models.pruning.method import Target
 from ...spaces.joint_widths import JointWidths
 from ...spaces.widths import WidthSpace
-from ..latency.predictor import latency_model
 from ..resolved_study import ResolvedStudy
 from ..strategy.proposals import SpaceProposals
 from .pruned_generators import own_entries
@@ -27,14 +26,14 @@ class PrunedGenerator:
         groups: Its own, without the name.
         limit: Its budget's bound in its cost's unit.
         share: The limit's part of all limits: of any trial's target this generator gets as much.
-        latency: Prices its plans in ms if the budget is in ms.
+        prices: Price its plans.
     """
 
     name: str
     groups: ChannelGroups
     limit: float
     share: float
-    latency: LatencyForm | None = None
+    prices: Prices
 
     def own(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return the entries of this generator, without its name."""
@@ -49,13 +48,13 @@ class SearchSpace:
         study: The study.
         groups: Of all that is pruned.
         generators: Each with its own groups if several are pruned, else empty.
-        latency: Prices plans of all in ms; None if no budget is in ms.
+        prices: Price plans of all.
     """
 
     study: ResolvedStudy
     groups: ChannelGroups
     generators: tuple[PrunedGenerator, ...]
-    latency: LatencyForm | SummedLatency | None
+    prices: Prices
 
     @classmethod
     def of(cls, study: ResolvedStudy, parts: StudyParts) -> SearchSpace:
@@ -66,32 +65,30 @@ class SearchSpace:
                 parts.own_groups[generator.name],
                 generator.limit,
                 generator.share,
-                None if parts.latency is None else parts.latency.of(parts.own_groups[generator.name]),
+                parts.own_prices[generator.name],
             )
             for generator in study.generators
         )
-        return cls(study, parts.groups, generators, latency_model(parts.latency, parts.groups, generators))
+        return cls(study, parts.groups, generators, parts.prices)
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
         """What every plan of the one generator meets beside its target: all budgets after the first."""
-        form = self.groups.form
-        models: Mapping[str, CostModel] = {LATENCY: self.latency or form}
         return tuple(
-            Bound(priced.budget.cost, priced.limit, models.get(priced.budget.cost, form))
+            Bound(priced.budget.cost, priced.limit, self.prices.model(priced.budget.cost) or self.groups.form)
             for priced in self.study.others
         )
 
     def proposals(self) -> SpaceProposals:
         """Return the spaces of all methods."""
         study, config, form = self.study, self.study.config, self.groups.form
-        multiple, in_ms = config.channel_multiple, study.cost == LATENCY
+        multiple, cost = config.channel_multiple, study.cost
         if self.generators:
-            parts = tuple((g.name, g.groups.form, g.share, g.latency if in_ms else None) for g in self.generators)
-            widths = JointWidths(form, study.cost, multiple=multiple, ties=config.tie, sides=parts)
+            parts = tuple((g.name, g.groups.form, g.share, g.prices.model(cost)) for g in self.generators)
+            widths = JointWidths(form, cost, multiple=multiple, ties=config.tie, sides=parts)
         else:
-            model = self.latency if in_ms else None
-            widths = WidthSpace(form, study.cost, multiple=multiple, ties=config.tie, model=model, bounds=self.bounds)
+            model = self.prices.model(cost)
+            widths = WidthSpace(form, cost, multiple=multiple, ties=config.tie, model=model, bounds=self.bounds)
         return SpaceProposals(
             widths,
             study.limit,
@@ -102,3 +99,18 @@ class SearchSpace:
             per_channel=config.quantisation.per_channel,
             fixed=config.method_settings,
         )
+
+
+def target_of(cost: str, value: float, multiple: int, prices: Prices, bounds: Sequence[Bound] = ()) -> Target:
+    """Return the target of a trial; plans that meet it meet the bounds as well.
+
+    Args:
+        cost: Name of the cost, as the network will be stored.
+        value: Upper bound in the cost's unit.
+        multiple: Step of widths in channels.
+        prices: Price plans of the generator.
+        bounds: The other budgets.
+    """
+    model = prices.model(cost)
+    priced = priced_with(model or prices.form, value, bounds) if bounds else model
+    return Target(cost, value, multiple=multiple, model=priced)

@@ -12,6 +12,8 @@ from ...evaluators.features.catalog import choose_encoder, load_encoder
 from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.feature_maps import EncoderMaps, load_feature_maps
 from ...evaluators.quality.catalog import MetricSet
+from ...gan_models.costs.cost_form import LATENCY, CostModel
+from ...gan_models.costs.prices import Prices
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
@@ -19,6 +21,7 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
 from ...gan_models.groups.unpruned_reasons import UnprunedReason, Why
+from ...gan_models.latency.predictor import SummedLatency
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
 from ...gan_models.training.loop import best_device
@@ -178,6 +181,31 @@ class StudyParts:
         if self._find_profile is None or not wants_latency(config) or config.latency_sha256:
             return open_latency(config)
         return opened(self._find_profile(config), config.model, dict(config.model_args), config.inputs)
+
+    def prices_of(self, groups: ChannelGroups) -> Prices:
+        """Return what prices plans of one generator in every cost that a budget is in.
+
+        Args:
+            groups: The generator's own.
+        """
+        profiled = {} if self.latency is None else {LATENCY: self.latency.of(groups)}
+        return Prices.of(groups, self.config.stated_budgets.costs, profiled)
+
+    @cached_property
+    def own_prices(self) -> Mapping[str, Prices]:
+        """What prices plans of each generator; empty if one generator is pruned."""
+        return {name: self.prices_of(groups) for name, groups in self.own_groups.items()}
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What prices plans of all that is pruned; the times of several networks add up."""
+        if not self.own_groups:
+            return self.prices_of(self.groups)
+        profiled: dict[str, CostModel] = {}
+        if self.latency is not None:
+            own = {name: self.latency.of(groups) for name, groups in self.own_groups.items()}
+            profiled[LATENCY] = SummedLatency(self.groups.names, own)
+        return Prices.of(self.groups, self.config.stated_budgets.costs, profiled)
 
     @cached_property
     def bits_offered(self) -> tuple[int, ...]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...evaluators.cost.counters import count_cost
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import cost_of, stored_cost
-from ...gan_models.costs.cost_form import LATENCY
+from ...gan_models.costs.cost import loaded
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.gates import gated_call, plan_gates
@@ -37,7 +40,7 @@ class CutCheck:
     """What a cut network costs.
 
     Attributes:
-        counted: By the names that budgets use, one image; `latency_ms` is predicted.
+        counted: By the names that budgets use, one image; costs that are not exact are predicted.
         costs: The same and the peak activation memory, as measurements.
         record: Operators that no count holds, and what the second counter has no rule for.
     """
@@ -86,10 +89,10 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
         if predicted != counted["bytes"]:
             raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantised network's {counted['bytes']:.0f}")
     costs = [Measurement(name, value, cost_of(name).unit, protocol=how[name]) for name, value in counted.items()]
-    if (model := bench.latency_model) is not None and bench.latency is not None:
-        counted[LATENCY] = float(model.predict(widths, cost_as_stored(LATENCY, pruned.quantised)))
-        bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
-        costs.append(bench.latency.predicted(counted[LATENCY], bits))
+    for measured in _priced_otherwise(bench, pruned, widths, inputs):
+        name = measured.name.partition("[")[0]
+        counted[name] = measured.value
+        costs.append(measured)
     proposal = request.proposal
     if proposal.cost in counted and counted[proposal.cost] > proposal.target * (1 + 1e-9):
         above = f"{counted[proposal.cost]:.6g} is above the target {proposal.target:.6g}"
@@ -98,6 +101,31 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
         _check_outputs(bench, pruned.model, pruned.plan)
     record = CostCheck(dict(cost.uncounted), dict(cost.missed_by_thop), cost.counters_agree)
     return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
+
+
+def _priced_otherwise(
+    bench: OpenedStudy, pruned: Pruned, widths: NDArray[np.int64], inputs: tuple[Tensor, ...]
+) -> list[Measurement]:
+    """Return the costs that the cost form does not price: counted on the network if they are exact, else predicted.
+
+    Raises:
+        CutMismatch: An exact cost is not what was predicted.
+    """
+    measured = []
+    bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
+    for name in bench.prices.models:
+        row = cost_of(name)
+        predicted = float(bench.prices.predict(widths, cost_as_stored(name, pruned.quantised)))
+        if row.count is not None:
+            value = float(loaded(row.count)(pruned.model, inputs, pruned.quantised))
+            if not math.isclose(predicted, value, rel_tol=1e-9):
+                raise CutMismatch(f"predicted {name} {predicted:.6g} is not the cut network's {value:.6g}")
+            stored = f", stored in {bits} bits" if pruned.quantised and row.depends_on_bits else ""
+            how = f"counted on the cut network, one image{stored}"
+            measured.append(Measurement(name, value, row.unit, protocol=how))
+        elif bench.latency is not None:
+            measured.append(bench.latency.predicted(predicted, bits))
+    return measured
 
 
 def _check_outputs(bench: OpenedStudy, small: nn.Module, plan: ChannelPlan) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ...gan_models.checkpoints.checkpoint import save_weights
-from ...gan_models.costs.cost_form import CostModel
+from ...gan_models.costs.prices import Prices
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.plain_values import to_json
@@ -29,9 +29,9 @@ from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import Networks, TrainRecord, train
 from ..artifacts.study_folder import read_curve, write_curve
 from ..execution.worker import stop_reason
-from ..latency.predictor import target_of
 from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import Artifact, StepsSpent, TrainingSummary, TrialOutcome, TrialReport, TrialRequest
+from ..setup.search_space import target_of
 from .collapse_monitor import HealthWatch
 from .cut_check import CutCheck, CutMismatch, check_cut, cost_as_stored
 from .quantized import QUANTISATION, detach, quantise
@@ -80,8 +80,7 @@ class _Clock:
 def _prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
     """One generator; or both, one after the other, each to its share of the target: a method never sees two."""
     if not bench.sides:
-        model = bench.latency_model
-        return _prune_one(bench, request, bench.names[0], bench.groups, model, bench.config.prune_steps)
+        return _prune_one(bench, request, bench.names[0], bench.groups, bench.prices, bench.config.prune_steps)
     proposal = request.proposal
     done: dict[str, Pruned] = {}
     kept: dict[str, tuple[int, ...]] = {}
@@ -91,10 +90,10 @@ def _prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
         own = replace(proposal, target=side.share * proposal.target, widths=widths)
         steps = bench.config.prune_steps // len(bench.sides)
         done[side.name] = found = _prune_one(
-            bench, replace(request, proposal=own), side.name, side.groups, side.latency, steps, discriminators
+            bench, replace(request, proposal=own), side.name, side.groups, side.prices, steps, discriminators
         )
         form, stored = side.groups.form, cost_as_stored(own.cost, found.quantised)
-        target = target_of(stored, own.target, 1, form, side.latency)
+        target = target_of(stored, own.target, 1, side.prices)
         cost = cost_of(form, form.widths(found.plan.widths), target)
         if cost > own.target * (1 + ROUNDING):
             raise CutMismatch(f"{side.name} costs {cost:.0f} {own.cost}, above its share {own.target:.0f}")
@@ -115,7 +114,7 @@ def _prune_one(
     request: TrialRequest,
     name: str,
     groups: ChannelGroups,
-    latency: CostModel | None,
+    prices: Prices,
     steps: int,
     discriminators: nn.ModuleDict | None = None,
 ) -> Pruned:
@@ -130,7 +129,7 @@ def _prune_one(
         name=name,
         groups=groups,
         proposal=proposal,
-        target=target_of(stored, proposal.target, config.channel_multiple, groups.form, latency, bounds),
+        target=target_of(stored, proposal.target, config.channel_multiple, prices, bounds),
         seed=request.seed,
         training=TrainingContext(
             task=bench.task(),

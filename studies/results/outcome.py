@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import FORM_COSTS
-from ...gan_models.costs.cost_form import LATENCY
+from ...gan_models.costs.catalog import FORM_COSTS, cost_of
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import BOTH, StudyConfig
@@ -133,20 +132,23 @@ class Outcome:
         if measured is None or measured.reason is not None:
             return ""
         over = [
-            f"{text} by {100 * (measured.value / ms - 1):.3g} %" for text, ms in self._in_ms() if measured.value > ms
+            f"{text} by {100 * (measured.value / ms - 1):.3g} %"
+            for text, ms in self._measured_budgets()
+            if measured.value > ms
         ]
-        return f"measured {describe(measured.value, LATENCY)}, over {' and '.join(over)}" if over else ""
+        name = measured.name.partition("[")[0]
+        return f"measured {describe(measured.value, name)}, over {' and '.join(over)}" if over else ""
 
-    def _in_ms(self) -> list[tuple[str, float]]:
-        """Budgets in ms and their bounds; two generators are measured one after the other, so their sum counts."""
+    def _measured_budgets(self) -> list[tuple[str, float]]:
+        """Return the budgets whose cost is measured after the search; of two generators the sum counts."""
         if self.config.prune_network == BOTH:
-            whole = self.limit if self.cost == LATENCY else None
-            return [] if whole is None else [(f"{describe(whole, LATENCY)} of both generators", whole)]
+            whole = self.limit if cost_of(self.cost).measured_after_search else None
+            return [] if whole is None else [(f"{describe(whole, self.cost)} of both generators", whole)]
         if self.resolved is not None:
             budgets = tuple(priced.budget for priced in self.resolved.budgets)
         else:
             budgets = self.config.stated_budgets.stated
-        return [(budget.text, budget.amount) for budget in budgets if budget.cost == LATENCY]
+        return [(budget.text, budget.amount) for budget in budgets if cost_of(budget.cost).measured_after_search]
 
     def share(self, cost: float | None) -> float | None:
         """A cost as a share of the dense generator's."""

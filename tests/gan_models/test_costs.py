@@ -42,7 +42,12 @@ def test_examples_of_a_cost_are_budgets_in_it(name: str):
 
 @pytest.mark.parametrize(
     ("change", "says"),
-    [({"name": "Peak Memory"}, "lower case"), ({"suffixes": {}}, "no suffix"), ({"suffixes": {"%": 1.0}}, "letters")],
+    [
+        ({"name": "Peak Memory"}, "lower case"),
+        ({"suffixes": {}}, "no suffix"),
+        ({"suffixes": {"%": 1.0}}, "letters"),
+        ({"price": "a:b"}, "both"),
+    ],
 )
 def test_a_row_that_cannot_be_written_as_a_budget_is_refused(change: dict[str, object], says: str):
     """Names and suffixes that no budget could hold are a fault of the row."""
