@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from ..files.open_table import OpenTable
-from .cost import Cost
+from .cost import Cost, loaded
 
 _MACS = {"macs": 1.0, "flops": 0.5}
 _FLOPS = {"flops": "1 MAC = 2 FLOPs"}
@@ -80,6 +83,19 @@ def cost_of(name: str) -> Cost:
             if name in (row.int8_names or ()):
                 return row
     return COSTS.find(name)
+
+
+def added_counts(names: Iterable[str], network: Any, inputs: Any, quantization: Any = None) -> dict[str, float]:
+    """Return what other packages' rows count on a network; names of ours and of profiled costs are passed over.
+
+    Args:
+        names: Names of costs.
+        network: A generator, pruned or not.
+        inputs: One image's inputs.
+        quantization: Settings of its 8 bits; None in float32.
+    """
+    rows = [cost_of(name) for name in dict.fromkeys(names) if name in COSTS]
+    return {row.name: float(loaded(row.count)(network, inputs, quantization)) for row in rows if row.count}
 
 
 def stored_cost(name: str, bits: int = 32, per_channel: bool = False) -> str:

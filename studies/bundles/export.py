@@ -10,13 +10,14 @@ from torch import nn
 
 from ...evaluators.cost.counters import count_macs
 from ...evaluators.measurement import Measurement
+from ...gan_models.costs.catalog import added_counts
 from ...gan_models.export.catalog import check_formats
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import InputSpec
-from ...gan_models.quantization.settings import Quantisation
+from ...gan_models.quantization.settings import Quantisation, QuantSettings
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
 from ...search.setup.pruned_generators import own_entries, own_measurements, own_plan
@@ -239,7 +240,9 @@ class _Exporter:
         config = self.outcome.config
         source = _source_of(self.located.model)
         architecture = self._architecture(part, source)
-        counted, dense = (_costs(model, architecture.inputs) for model in (part.model, part.full))
+        names, settings = config.stated_budgets.costs, part.quantised and part.quantised.settings
+        counted = _costs(part.model, architecture.inputs, names, settings)
+        dense = _costs(part.full, architecture.inputs, names)
         wanted = replace(
             self.wanted,
             quantization=part.quantised,
@@ -284,7 +287,10 @@ def _source_of(model: str) -> Path | None:
     return Path(location).expanduser() if location.endswith(".py") else None
 
 
-def _costs(model: nn.Module, inputs: InputSpec) -> dict[str, float]:
+def _costs(
+    model: nn.Module, inputs: InputSpec, names: Sequence[str], quantization: QuantSettings | None = None
+) -> dict[str, float]:
     example = inputs.examples(1)
     costs = {name: float(value) for name, value in count_macs(model, example).items()}
-    return costs | {PEAK: peak_memory(model, example).value}
+    added = added_counts(names, model, example, quantization)
+    return costs | added | {PEAK: peak_memory(model, example).value}

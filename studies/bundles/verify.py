@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from ...evaluators.cost.counters import count_macs
+from ...gan_models.costs.catalog import COSTS, added_counts
 from ...gan_models.export.catalog import EXPORTERS, default_formats
 from .architecture import BundleError
 from .bundle import MANIFEST, check_files, load_bundle, read_architecture, read_card
@@ -84,8 +85,9 @@ def _check(name: str, look: Callable[[], str]) -> Check:
 
 
 def _costs(folder: Path, model: nn.Module) -> str:
-    counted = count_macs(model, read_architecture(folder).inputs.examples(1))
-    card = read_card(folder).costs
+    example, card = read_architecture(folder).inputs.examples(1), read_card(folder).costs
+    again = [name for name in card if name in COSTS and not COSTS[name].depends_on_bits]
+    counted = {**count_macs(model, example), **added_counts(again, model, example)}
     for name, value in counted.items():
         if card.get(name) != value:
             raise BundleError(f"counted {name} {value}, the card says {card.get(name)}")

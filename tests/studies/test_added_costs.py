@@ -5,6 +5,8 @@ from ganprune.gan_models.costs.catalog import COSTS
 from ganprune.search.config import StudyConfig
 from ganprune.search.trial.cut_check import CutMismatch
 from ganprune.spaces.budget import BudgetError
+from ganprune.studies.bundles.export import export_trial
+from ganprune.studies.bundles.verify import verify_bundle
 from ganprune.studies.results.outcome import measurements_of, named, outcome_of
 from ganprune.studies.results.plots import plot_front
 from ganprune.studies.results.tables import trial_rows
@@ -25,7 +27,7 @@ def config(*budgets: str) -> StudyConfig:
     return StudyConfig(name="added", **{**SMALL, "budgets": budgets})
 
 
-def test_added_cost_is_the_objective_of_a_study():
+def test_added_cost_is_the_objective_of_a_study(tmp_path):
     """Targets, trials, table and plot are in the added cost; what was predicted was counted on each cut network."""
     dense = opened(config("60%")).prices_of(opened(config("3kactivations")).groups).dense()
     assert "activations" not in dense, "only costs that budgets are in are priced"
@@ -41,6 +43,13 @@ def test_added_cost_is_the_objective_of_a_study():
         assert measured.protocol == "counted on the cut network, one image"
     assert {row.unit for row in trial_rows(outcome)} == {"numbers"}
     assert plot_front(outcome).startswith(b"\x89PNG")
+    card = export_trial(study.record, 1, study.root, tmp_path / "bundle")
+    assert card.costs["activations"] == study.record.trials[1].cost
+    assert card.teacher_costs["activations"] == whole
+    assert "numbers" in (tmp_path / "bundle" / "card.md").read_text(encoding="utf-8")
+    checks = {check.name: check for check in verify_bundle(tmp_path / "bundle")}
+    assert checks["costs"].passed
+    assert "activations" in checks["costs"].detail
 
 
 def test_added_cost_is_a_constraint():
