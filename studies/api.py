@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.plain_values import to_json
 from ..search.artifacts.remote import is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
 from ..search.preparations.opened_study import OpenedStudy, open_study
+from ..search.preparations.prepare import prepare
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import make_teacher
 from ..search.records.events import Listener, SearchEnded, ignore
@@ -38,7 +40,7 @@ from .database.storage import parse_url
 from .database.store import Store
 from .finalist_latency import measure_front
 from .results.outcome import CONFIG, DENSE, IMAGES, SIMULATED, TEACHER, VERSION, outcome_of, recorded
-from .resume_checks import MADE_WITH, check_unchanged, made_with
+from .resume_checks import MADE_WITH, PREPARED, check_unchanged, made_with
 from .run_options import DEFAULT_STORAGE, RunOptions, engine_settings
 
 TRIAL = "ganprune.search.trial.trial:run"
@@ -160,12 +162,14 @@ def _search(
             raise HandedBack
 
     try:
-        teacher = make_teacher(study, store.folder.teacher, on_step)
+        prepared = prepare(study, store.folder.path, on_step)
+        teacher = make_teacher(study, store.folder.teacher)  # made by now: it is measured
     except HandedBack:
         ended = SearchEnded("deadline", 0, 0, 0, 0)
         on_event(ended)
         return ended
     store.set_attribute(TEACHER, teacher)
+    store.set_attribute(PREPARED, to_json(prepared))
     for name in ("teacher", "source"):
         store.folder.push(name)
     left = left_hours()
@@ -183,6 +187,8 @@ def _search(
     executor = options.make_executor()
     with executor.ready() if study.resolved.has_latency else nullcontext():
         ended = engine.run(executor, TRIAL)
+        if by_trials := prepare(study, store.folder.path, lazy=True):
+            store.set_attribute(PREPARED, to_json(prepared | by_trials))
         if study.resolved.has_latency:
             store.folder.pull()
             measure_front(store, study.resolved, executor, options.device_command)

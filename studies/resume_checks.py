@@ -15,9 +15,11 @@ from optuna.distributions import distribution_to_json
 from ..gan_models.files.atomic_files import read_json, write_json
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.hashes import file_sha256
+from ..gan_models.files.plain_values import from_json
 from ..gan_models.networks.user_builders import load_builder
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.preparations.opened_study import OpenedStudy
+from ..search.preparations.preparation import PreparedArtifact
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
 from .database.store import Store
@@ -25,6 +27,7 @@ from .results.accepted_changes import ACCEPTED, Change
 from .results.outcome import TEACHER
 
 MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
+PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
 MISSING = "missing"
 
 
@@ -81,6 +84,16 @@ def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
     return [Change(f"teacher's {name}", files[name], now[name]) for name in sorted(files) if now[name] != files[name]]
 
 
+def preparation_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
+    """Return the files of preparations that are missing or others than recorded, but for the teacher's own."""
+    found = []
+    for name, value in recorded.items():
+        artifact = from_json(PreparedArtifact, value)
+        changed = {} if name in ("teacher", "reference_features") else artifact.changed(folder)
+        found += [Change(f"{name}'s {Path(file).name}", artifact.files[file], now) for file, now in changed.items()]
+    return found
+
+
 def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Change, ...]:
     """Compares what the study was made with with what there is; what was not recorded yet is recorded.
 
@@ -101,6 +114,7 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
     changes = [change for change in changes if change.recorded != change.found]
     of_teacher = teacher_changes(store.attributes.get(TEACHER) or {}, store.folder.teacher)
     changes += of_teacher
+    changes += preparation_changes(store.attributes.get(PREPARED) or {}, store.folder.path)
     if changes and not accept:
         raise StudyChanged(
             f"study {store.folder.study!r} was made with another {', another '.join(map(str, changes))}; "

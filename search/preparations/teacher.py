@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...evaluators.features.cache import sample_from, sample_tensors
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import Task
@@ -24,11 +26,11 @@ from ...gan_models.training.loop import Networks, train
 from ..config import StudyConfig
 from ..setup.study_parts import StudyParts
 from ..setup.weight_files import files_by_network
-from .eval_images import RealImages
+from .preparation import PreparedArtifact, Progress
 from .quality import StudyQuality
+from .reference_features import REAL, by_generator, computed, same_features
 
-REAL = "real.safetensors"
-TEACHER = "teacher.json"
+TEACHER, FOLDER = "teacher.json", "teacher"
 
 OnStep = Callable[[int, int, dict[str, float]], None]
 
@@ -67,6 +69,11 @@ def make_teacher(parts: StudyParts, folder: Path, on_step: OnStep | None = None)
     record = read_json(folder / TEACHER)
     if record is None:
         record = _make(parts, folder, on_step)
+        write_json(folder / TEACHER, record)
+    if REAL not in record["files"]:
+        there = (folder / REAL).is_file()
+        digest = file_sha256(folder / REAL) if there else save_weights(computed(parts), folder / REAL)
+        record["files"] |= {REAL: digest}
         write_json(folder / TEACHER, record)
     artifact = {"path": str(folder), "sha256": file_sha256(folder / TEACHER)}
     if "measurements" not in record:
@@ -109,13 +116,7 @@ def load_real_features(parts: StudyParts, artifact: Mapping[str, Any]) -> dict[s
     """
     folder = Path(str(artifact["path"]))
     _record(folder, artifact)
-    tensors = load_weights(folder / REAL)
-
-    def own(name: str) -> dict[str, Tensor]:
-        start = f"{name}/"
-        return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-
-    return {name: tensors[name] if name in tensors else sample_from(own(name)) for name in parts.names}
+    return by_generator(load_weights(folder / REAL), parts.names)
 
 
 def _record(folder: Path, artifact: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,7 +173,6 @@ def _make(parts: StudyParts, folder: Path, on_step: OnStep | None) -> dict[str, 
         for name, module in modules.items():
             path = folder / f"{kind}-{name}.safetensors"
             files[path.name] = save_weights(module.cpu(), path)
-    files[REAL] = _real_features(parts, folder)
     origin = {name: {"file": path.name, "sha256": file_sha256(located(path)[0])} for name, path in given.items()}
     return {
         "model": config.model,
@@ -199,10 +199,10 @@ def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> N
     if record is None:
         others()  # they are taken with the teacher
         return
-    now = _real_features(parts, folder)
-    if now != record["files"].get(REAL):
+    now = computed(parts)
+    if not (folder / REAL).is_file() or not same_features(load_weights(folder / REAL), now):
         others()
-    record |= {"data": parts.data_sha256, "files": record["files"] | {REAL: now}}
+    record |= {"data": parts.data_sha256, "files": record["files"] | {REAL: save_weights(now, folder / REAL)}}
     write_json(folder / TEACHER, {key: value for key, value in record.items() if key != "measurements"})
 
 
@@ -221,11 +221,41 @@ def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges
     return Networks(nn.ModuleDict(generators), discriminators)
 
 
-def _real_features(parts: StudyParts, folder: Path) -> str:
-    tensors, config = {}, parts.config
-    for name in parts.names:
-        images = RealImages(config.data_spec(), name, config.protocol, config.n_eval, parts.split)
-        sample = images.features(parts.encoder, parts.device, parts.data_sha256)
-        own = {f"{name}/{key}": value for key, value in sample_tensors(sample).items()}
-        tensors |= {name: sample.features} if sample.whole else own
-    return save_weights(tensors, folder / REAL)
+class TeacherPreparation:
+    """The dense networks: loaded from the user's files, or trained."""
+
+    def wanted(self, study: StudyParts) -> bool:
+        """Return True: every study has a teacher."""
+        return True
+
+    def fingerprint(self, study: StudyParts) -> str:
+        """Return a hash of the data and of all that the configuration says of the teacher."""
+        config = study.config
+        parts = [study.data_sha256, config.model_name, config.model_args, config.task, config.task_settings]
+        parts += [config.seed, config.teacher_steps, config.teacher_recipe, bool(config.teacher)]
+        return hashlib.sha256(json.dumps(to_json(parts), sort_keys=True).encode()).hexdigest()
+
+    def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
+        """Load or train the networks; an interrupted training goes on."""
+        own = folder / FOLDER
+        record = read_json(own / TEACHER)
+        if record is None:
+            record = _make(study, own, progress)
+            write_json(own / TEACHER, record)
+        files = [own / name for name in record["files"] if name != REAL]
+        return PreparedArtifact.of("teacher", self.fingerprint(study), folder, files)
+
+    def load(self, study: StudyParts, folder: Path, artifact: PreparedArtifact) -> Teacher:
+        """Return the networks.
+
+        Raises:
+            TeacherChanged: A file is missing, or not the one of the artifact.
+        """
+        if changed := artifact.changed(folder):
+            path = folder / next(iter(changed))
+            raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
+        own = folder / FOLDER
+        return load_teacher(study, {"path": str(own), "sha256": file_sha256(own / TEACHER)})
+
+
+TEACHER_NETWORKS = TeacherPreparation()

@@ -310,7 +310,7 @@ def test_the_time_limit_holds_for_the_teacher_too(place, monkeypatch, capsys):
     assert "search ended: deadline" in capsys.readouterr().out
     assert not (place / "ganprune-artifacts" / "search" / "teacher" / "teacher.json").exists()
     with monkeypatch.context() as patched:  # the rest of 5000 steps is not for a test
-        patched.setattr("ganprune.studies.api.make_teacher", lambda *_: pytest.fail("it goes on with the teacher"))
+        patched.setattr("ganprune.studies.api.prepare", lambda *_: pytest.fail("it goes on with the teacher"))
         with pytest.raises(pytest.fail.Exception, match="goes on with the teacher"):
             call(patched, "resume", "search", "--executor", "local")
 

@@ -1,0 +1,20 @@
+"""The table of preparations, in the order in which they are made. Imports no torch."""
+
+from __future__ import annotations
+
+from ...gan_models.files.open_table import OpenTable
+from .preparation import PreparationRow
+
+_ROOM = "ganprune.search.preparations"
+
+PREPARATIONS: OpenTable[PreparationRow] = OpenTable(
+    "preparation",
+    {
+        "latency_profile": PreparationRow(f"{_ROOM}.latency_profile:LATENCY_PROFILE"),
+        "teacher": PreparationRow(f"{_ROOM}.teacher:TEACHER_NETWORKS"),
+        "reference_features": PreparationRow(f"{_ROOM}.reference_features:REFERENCE_FEATURES"),
+        "manifold": PreparationRow(f"{_ROOM}.manifold:MANIFOLD", lazy=True),
+    },
+    group="ganprune.preparations",
+    row_type=PreparationRow,
+)
