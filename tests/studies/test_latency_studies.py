@@ -112,10 +112,10 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
     for trial in study.trials:
         predicted = next(m for m in trial.outcome.measurements if m.name.startswith("latency_ms[predicted,"))
         macs = next(m.value for m in trial.outcome.measurements if m.name == "macs")
-        assert trial.cost == predicted["value"] <= 20.0 < dense
-        assert predicted["value"] == pytest.approx(1.0 + 2 * macs / 1e5, rel=1e-6)
+        assert trial.cost == predicted.value <= 20.0 < dense
+        assert predicted.value == pytest.approx(1.0 + 2 * macs / 1e5, rel=1e-6)
         assert trial.constraints["60%"] == pytest.approx(macs / (0.6 * outcome.dense["macs"]) - 1)
-        assert "profile" in predicted["protocol"]
+        assert "profile" in predicted.protocol
     assert study.front()
     for trial in study.front():
         measured = outcome.finalist(trial.number)
