@@ -24,7 +24,8 @@ def settings_of(method: str, values: Mapping[str, Any]) -> Any:
     Raises:
         UserError: The method is unknown, or does not have such a setting.
     """
-    return method_spec(method).read_settings(values)
+    spec = method_spec(method)
+    return spec.read_settings(values) if values else spec.settings()
 
 
 def stored_settings(method: str, values: Mapping[str, Any]) -> Any:
