@@ -133,11 +133,11 @@ def train(steps: int, batch: int, images: int, seed: int) -> tuple[ShapesNetwork
     drawings, paintings = _set("train", images, seed)
     network, heads = ShapesNetwork().train(), _Heads()
     parameters = [*network.parameters(), *heads.parameters()]
-    optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=1e-4)
     started = time.monotonic()
     for step in range(steps):
         rate = min(1, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = 2e-3 * max(rate, 0.01)
         index = torch.randint(images, (batch,), generator=random)
         spoiled, drawing, strength = _spoiled_batch(paintings, drawings, index, random)
@@ -145,9 +145,9 @@ def train(steps: int, batch: int, images: int, seed: int) -> tuple[ShapesNetwork
         targets = (*_targets(spoiled, drawing), strength)
         weights = (1.0, 1.0, 6.0)
         terms = [w * F.mse_loss(g, t) for w, g, t in zip(weights, guesses, targets, strict=True)]
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         torch.stack(terms).sum().backward()
-        optimiser.step()
+        optimizer.step()
         if step % 100 == 0 or step == steps - 1:
             losses = " ".join(f"{term.item():.4f}" for term in terms)
             print(f"step {step:5d}  {losses}  {time.monotonic() - started:.0f} s", flush=True)

@@ -191,7 +191,7 @@ class Pruned:
     Attributes:
         model: The cut generator, ready for fine-tuning.
         plan: What was kept.
-        steps: Generator optimiser steps that were spent.
+        steps: Generator optimizer steps that were spent.
         discriminators: Discriminators to go on with, where the method changed them.
         record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
         quantised: How fine-tuning and measuring quantise the generator; None leaves that to the trial.

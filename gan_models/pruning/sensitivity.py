@@ -9,7 +9,7 @@ from torch import Tensor
 def pull_of(sensitivity: Tensor, exponent: float) -> Tensor:
     """Return how strongly each magnitude is pulled to zero [N], about 1: less if the loss depends more on it.
 
-    The proximal step in an adaptive optimiser's own metric has threshold lambda lr / (sqrt(v) + eps), v the mean
+    The proximal step in an adaptive optimizer's own metric has threshold lambda lr / (sqrt(v) + eps), v the mean
     squared gradient (Yun et al. 2021, "ProxGen"); here to a power, relative to the mean, and between 1/8 and 8. With
     exponent 1 latents fall in the order of |z| rms(dL/dz), the first-order estimate of what removing a channel costs;
     with 0 it is DHP's plain step.

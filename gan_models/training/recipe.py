@@ -13,7 +13,7 @@ AMP_MODES = ("off", "bf16", "fp16")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimisers, schedule and distillation of one training run; the task has the loss weights.
+    """Optimizers, schedule and distillation of one training run; the task has the loss weights.
 
     Args:
         batch_size: images a step.

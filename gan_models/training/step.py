@@ -17,7 +17,7 @@ from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..tasks.task import Batch, Task, check_names
 from .distillation import Distillation
-from .optimizer_state import load_optimiser_tensors, optimiser_tensors
+from .optimizer_state import load_optimizer_tensors, optimizer_tensors
 from .recipe import Recipe
 
 _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,7 +32,7 @@ class Networks:
 
 
 class Trainer:
-    """Optimisers, distillation and mixed precision around a task's losses.
+    """Optimizers, distillation and mixed precision around a task's losses.
 
     Args:
         task: the losses.
@@ -85,9 +85,9 @@ class Trainer:
         self.distillation = self._distillation(teacher or {}, example)
         self.set_mode(training=True)
         trained = {"generators": networks.generators, "distillation": self.distillation}
-        self._g_names, self._g_optimiser = self._optimiser(trained, recipe.lr)
+        self._g_names, self._g_optimizer = self._optimizer(trained, recipe.lr)
         lr = recipe.lr if recipe.lr_discriminator is None else recipe.lr_discriminator
-        self._d_names, self._d_optimiser = self._optimiser({"discriminators": networks.discriminators}, lr)
+        self._d_names, self._d_optimizer = self._optimizer({"discriminators": networks.discriminators}, lr)
         scaled = self._amp is torch.float16
         self._g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self._d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
@@ -118,9 +118,9 @@ class Trainer:
         """
         torch.manual_seed(mixed(self.seed, 40, step))
         factor = self.recipe.rate(step, self.steps)
-        for optimiser in (self._g_optimiser, self._d_optimiser):
-            if optimiser is not None:
-                for group in optimiser.param_groups:
+        for optimizer in (self._g_optimizer, self._d_optimizer):
+            if optimizer is not None:
+                for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * factor
         batch = self.to_device(batch_at())
         terms, outputs = self._generator_step(batch)
@@ -146,7 +146,7 @@ class Trainer:
         }
 
     def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        if self._g_optimiser is None:
+        if self._g_optimizer is None:
             with torch.no_grad(), self._autocast():
                 return {}, self.task.generate(self.generators, batch)
         watched = self.distillation.watching()
@@ -154,19 +154,19 @@ class Trainer:
             terms, outputs = self.task.generator_losses(self.generators, self.discriminators, batch)
             inputs = {name: self.task.inputs(batch, name) for name in outputs}
             terms = terms | self.distillation(inputs, outputs, features)
-            self._g_optimiser.zero_grad(set_to_none=True)
+            self._g_optimizer.zero_grad(set_to_none=True)
             self._g_scaler.scale(torch.stack(list(terms.values())).sum()).backward()
-        self._g_scaler.step(self._g_optimiser)
+        self._g_scaler.step(self._g_optimizer)
         self._g_scaler.update()
         return {name: term.detach() for name, term in terms.items()}, outputs
 
     def _discriminator_step(self, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
         with self._autocast():
             loss = self.task.discriminator_loss(outputs, self.discriminators, batch)
-        if self._d_optimiser is not None:
-            self._d_optimiser.zero_grad(set_to_none=True)
+        if self._d_optimizer is not None:
+            self._d_optimizer.zero_grad(set_to_none=True)
             self._d_scaler.scale(loss).backward()
-            self._d_scaler.step(self._d_optimiser)
+            self._d_scaler.step(self._d_optimizer)
             self._d_scaler.update()
         return loss.detach()
 
@@ -197,7 +197,7 @@ class Trainer:
         )
         return distillation.to(self.device)
 
-    def _optimiser(
+    def _optimizer(
         self, modules: Mapping[str, nn.Module], lr: float
     ) -> tuple[dict[Tensor, str], torch.optim.Optimizer | None]:
         names: dict[Tensor, str] = {
@@ -231,23 +231,23 @@ class Trainer:
         self.networks.generators.load_state_dict(part("generators"))
         self.networks.discriminators.load_state_dict(part("discriminators"))
         self.distillation.load_state_dict(part("distillation"))
-        if self._g_optimiser is not None:
-            load_optimiser_tensors(self._g_optimiser, self._g_names, part("g_optimiser"))
-        if self._d_optimiser is not None:
-            load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
+        if self._g_optimizer is not None:
+            load_optimizer_tensors(self._g_optimizer, self._g_names, part("g_optimizer"))
+        if self._d_optimizer is not None:
+            load_optimizer_tensors(self._d_optimizer, self._d_names, part("d_optimizer"))
         self.task.load_state(part("task"), self.device)
         if self._g_scaler.is_enabled():
             self._g_scaler.load_state_dict(info["g_scaler"])
             self._d_scaler.load_state_dict(info["d_scaler"])
 
     def _parts(self) -> dict[str, Mapping[str, Tensor]]:
-        g, d = self._g_optimiser, self._d_optimiser
+        g, d = self._g_optimizer, self._d_optimizer
         return {
             "generators": self.networks.generators.state_dict(),
             "discriminators": self.networks.discriminators.state_dict(),
             "distillation": self.distillation.state_dict(),
-            "g_optimiser": {} if g is None else optimiser_tensors(g, self._g_names),
-            "d_optimiser": {} if d is None else optimiser_tensors(d, self._d_names),
+            "g_optimizer": {} if g is None else optimizer_tensors(g, self._g_names),
+            "d_optimizer": {} if d is None else optimizer_tensors(d, self._d_names),
             "task": self.task.state(),
         }
 

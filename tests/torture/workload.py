@@ -48,7 +48,7 @@ class Nudge:
 
     def __init__(self, job: PruneJob, model: torch.nn.Module):
         self.job, self.model = job, model
-        self.optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
+        self.optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
 
     def step(self, step, batch_at):
         log(f"step prune {step}")
@@ -57,9 +57,9 @@ class Nudge:
         loss = (self.model(inputs) - self.job.model(inputs)).abs().mean() + 1e-3 * sum(
             p.abs().mean() for p in self.model.parameters()
         )
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         return {"loss": loss.detach()}
 
     def finished(self, done):

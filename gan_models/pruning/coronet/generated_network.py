@@ -49,7 +49,7 @@ class GeneratedNetwork(nn.Module):
         self.gates = gates_of(alive(magnitudes, floors), self.hypernetwork.latents.detach())
 
     def weights(self) -> dict[str, Tensor]:
-        """The generated weights; made once for all calls between two optimiser steps (a cycle calls three times)."""
+        """The generated weights; made once for all calls between two optimizer steps (a cycle calls three times)."""
         key = (sum(p._version for p in self.hypernetwork.parameters()), torch.is_grad_enabled())
         if self._made is None or self._made[0] != key:
             self._made = (key, self.hypernetwork())

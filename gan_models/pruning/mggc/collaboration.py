@@ -22,7 +22,7 @@ from ...files.seeds import mixed
 from ...groups.channel_groups import ChannelGroups
 from ...tasks.losses import discriminator_adversarial, generator_adversarial, l1
 from ...tasks.task import Batch, Task
-from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
+from ...training.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from ..differentiable_cost import SoftCost, log_ratio, log_shortfall
 from ..gates import gated_call
 from ..method import Target
@@ -88,7 +88,7 @@ class Player:
 
 
 class _Side:
-    """An agent with its optimiser, cost and multiplier."""
+    """An agent with its optimizer, cost and multiplier."""
 
     def __init__(self, player: Player, settings: MggcSettings, seed: int, device: torch.device) -> None:
         self.player, self.settings = player, settings
@@ -100,7 +100,7 @@ class _Side:
         self.rate = settings.lr * self.agent.rate
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in self.agent.named_parameters()}
         # Little momentum: a target that is met must stop the fall at once.
-        self.optimiser = torch.optim.AdamW(self.names, lr=self.rate, betas=(0.5, 0.999), weight_decay=_WEIGHT_DECAY)
+        self.optimizer = torch.optim.AdamW(self.names, lr=self.rate, betas=(0.5, 0.999), weight_decay=_WEIGHT_DECAY)
 
     def gates(self, logits: Tensor, noise: bool) -> dict[str, Tensor]:
         """Gates of 0 and 1 by group; without noise those of the agent's own plan."""
@@ -122,11 +122,11 @@ class _Side:
 
     def update(self, loss: Tensor, share: float, target: float, rate: float) -> None:
         """One step of the agent; the multiplier rises while its cost is above the target and falls below it."""
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self.rate * rate
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         gap = math.log(max(share, 1e-9) / target)
         self.weight = min(1e3, max(0.1, self.weight * math.exp(min(0.2, max(-0.2, gap)))))
 
@@ -271,12 +271,12 @@ class Collaboration:
         return False
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
-        """Agents, optimisers, multipliers and what was said last."""
+        """Agents, optimizers, multipliers and what was said last."""
         tensors = {"said": self.said}
         for name, side in self.sides.items():
             tensors |= {f"{name}/agent/{key}": value for key, value in side.agent.state_dict().items()}
-            held = optimiser_tensors(side.optimiser, side.names)
-            tensors |= {f"{name}/optimiser/{key}": value for key, value in held.items()}
+            held = optimizer_tensors(side.optimizer, side.names)
+            tensors |= {f"{name}/optimizer/{key}": value for key, value in held.items()}
         return tensors, {name: side.weight for name, side in self.sides.items()}
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
@@ -288,5 +288,5 @@ class Collaboration:
                 return {k.removeprefix(prefix): value for k, value in tensors.items() if k.startswith(prefix)}
 
             side.agent.load_state_dict(part(f"{name}/agent/"))
-            load_optimiser_tensors(side.optimiser, side.names, part(f"{name}/optimiser/"))
+            load_optimizer_tensors(side.optimizer, side.names, part(f"{name}/optimizer/"))
             side.weight = float(str(info[name]))

@@ -27,7 +27,7 @@ from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
 from ...quantization.fake_quant import quantised_call
 from ...tasks.task import Batch, Task
-from ...training.optimizer_state import load_optimiser_tensors, optimiser_tensors
+from ...training.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from ...training.recipe import TrainRecord
 from ..gates import masked_norms
 from ..method import PruneJob, Target, TrainingContext
@@ -81,13 +81,13 @@ class SlimmingPhase:
         recipe = self._recipe
         self._g_names: dict[Tensor, str] = {p: name for name, p in self._model.named_parameters()}
         self._d_names: dict[Tensor, str] = {p: name for name, p in self._judges.named_parameters()}
-        self._g_optimiser = torch.optim.Adam(
+        self._g_optimizer = torch.optim.Adam(
             list(self._g_names), lr=recipe.lr * settings.weight_rate, betas=recipe.betas
         )
         lr_d = recipe.lr if recipe.lr_discriminator is None else recipe.lr_discriminator
-        self._d_optimiser = torch.optim.Adam(list(self._d_names), lr=lr_d * settings.weight_rate, betas=recipe.betas)
-        for optimiser in (self._g_optimiser, self._d_optimiser):
-            for group in optimiser.param_groups:
+        self._d_optimizer = torch.optim.Adam(list(self._d_names), lr=lr_d * settings.weight_rate, betas=recipe.betas)
+        for optimizer in (self._g_optimizer, self._d_optimizer):
+            for group in optimizer.param_groups:
                 group["initial_lr"] = group["lr"]
 
     @property
@@ -103,8 +103,8 @@ class SlimmingPhase:
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
         """Weights, then scales, then D."""
         factor = cosine(step, self._n_steps)
-        for optimiser in (self._g_optimiser, self._d_optimiser):
-            for group in optimiser.param_groups:
+        for optimizer in (self._g_optimizer, self._d_optimizer):
+            for group in optimizer.param_groups:
                 group["lr"] = factor * group["initial_lr"]
         batch = self._taught(batch_at())
         generators = {self._job.name: self._student}
@@ -120,9 +120,9 @@ class SlimmingPhase:
                 with torch.no_grad():
                     outputs = self._task.generate(generators, batch)
             loss = self._task.discriminator_loss(outputs, self._judge_of, batch)
-            self._d_optimiser.zero_grad(set_to_none=True)
+            self._d_optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            self._d_optimiser.step()
+            self._d_optimizer.step()
         return {
             "rho": rho,
             "cost": ratio,
@@ -151,7 +151,7 @@ class SlimmingPhase:
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient
-        self._g_optimiser.step()
+        self._g_optimizer.step()
 
     def _norms(self) -> dict[str, str]:
         """The groups whose scale is a norm's own weight: in the published form, where there is one."""
@@ -208,12 +208,12 @@ class SlimmingPhase:
         return sum(self._job.groups.sizes[name] for name in self._sites.norms)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
-        """Networks, optimisers, scales and what rho is chosen by."""
+        """Networks, optimizers, scales and what rho is chosen by."""
         parts: dict[str, Mapping[str, Tensor]] = {
             "generator": self._model.state_dict(),
             "discriminators": self._judges.state_dict(),
-            "g_optimiser": optimiser_tensors(self._g_optimiser, self._g_names),
-            "d_optimiser": optimiser_tensors(self._d_optimiser, self._d_names),
+            "g_optimizer": optimizer_tensors(self._g_optimizer, self._g_names),
+            "d_optimizer": optimizer_tensors(self._d_optimizer, self._d_names),
             "task": self._task.state(),
             "scales": self._steps.state(),
         }
@@ -228,8 +228,8 @@ class SlimmingPhase:
 
         self._model.load_state_dict(part("generator"))
         self._judges.load_state_dict(part("discriminators"))
-        load_optimiser_tensors(self._g_optimiser, self._g_names, part("g_optimiser"))
-        load_optimiser_tensors(self._d_optimiser, self._d_names, part("d_optimiser"))
+        load_optimizer_tensors(self._g_optimizer, self._g_names, part("g_optimizer"))
+        load_optimizer_tensors(self._d_optimizer, self._d_names, part("d_optimizer"))
         self._task.load_state(part("task"), self._device)
         self._steps.load_state(part("scales"))
 

@@ -108,7 +108,7 @@ def test_a_resumed_phase_ends_as_an_uninterrupted_one(kind, tmp_path, monkeypatc
             with torch.no_grad():
                 for side in self.sides.values():
                     side.weight = 99.0
-                    side.optimiser.state.clear()
+                    side.optimizer.state.clear()
                     for parameter in side.agent.parameters():
                         parameter.zero_()
             self.load_state(tensors, info)

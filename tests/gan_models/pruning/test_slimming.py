@@ -66,7 +66,7 @@ def test_the_same_seed_gives_the_same_plan_and_weights_and_another_seed_other_on
 
 @pytest.mark.parametrize("task", ["paired", "unconditional"])
 def test_an_interrupted_slimming_ends_bit_for_bit_as_an_uninterrupted_one(task, tmp_path, monkeypatch):
-    """Weights, scales, momentum, movement and every optimiser are in the checkpoint."""
+    """Weights, scales, momentum, movement and every optimizer are in the checkpoint."""
     monkeypatch.setattr("ganprune.gan_models.training.loop.checkpoint_cadence", lambda steps: 3)  # often
     job = job_for(task, steps=30)
     whole = make_method("slimming").prune(job)
