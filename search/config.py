@@ -37,6 +37,7 @@ from .configuration.sections import (
     SearchOptions,
     TrainingOptions,
 )
+from .samplers.catalog import SAMPLERS
 from .study_name import check_study_name
 
 BOTH = "both"  # generators are pruned, each under its own budget
@@ -77,6 +78,7 @@ class StudyConfig(
         object.__setattr__(self, "input_shape", shape)
         check_options(self)
         self._check_quality()
+        self._check_sampler()
         self._check_stopping()
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
@@ -110,6 +112,11 @@ class StudyConfig(
         for name in self.also_measure:
             if name not in METRICS and not is_path(name):
                 METRICS.find(name)  # raises with the names there are
+
+    def _check_sampler(self) -> None:
+        """Check the sampler's name; one by path is loaded by the search that asks it."""
+        if self.sampler not in SAMPLERS.own and not is_path(self.sampler):
+            SAMPLERS.find(self.sampler)  # raises with the names there are
 
     def _check_stopping(self) -> None:
         if any(not 0 < share < 1 for share in self.rungs) or list(self.rungs) != sorted(set(self.rungs)):

@@ -22,7 +22,6 @@ from .option import Shortcut, option
 
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 MODES = ("pareto", "target")
-SAMPLERS = ("linear", "tpe", "nsga2", "gp", "random", "qmc")
 STEPS_UNSET = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 _BOTH_RECIPES = ("teacher_recipe",)
@@ -122,7 +121,7 @@ class SearchOptions:
         flag="--share",
         default_text="by what the front would lose",
     )
-    sampler: str = option("linear, tpe, nsga2, gp, random or qmc.", "linear", choices=lambda: SAMPLERS)
+    sampler: str = option("linear, tpe, nsga2, gp, random or qmc, or your own as file.py:name.", "linear")
     mode: str = option("pareto: the whole front; target: quality at the budget alone.", "pareto", choices=lambda: MODES)
     ladder: int = option("Uniform plans tried first.", 0, low=0, default_text="by the number of trials")
     seed: int = option("Seed of everything.", 0)

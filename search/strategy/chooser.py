@@ -16,12 +16,13 @@ from ...gan_models.files.seeds import derived_seed
 from ...gan_models.pruning.proposal import Proposal
 from ...spaces.methods import BITS, RATIO, TARGET
 from ..records.ledger import NewTrial, TrialRecord
+from ..samplers.catalog import SAMPLERS
+from ..samplers.optuna_mirror import Seen, suggest
+from ..samplers.width_model import propose
 from . import pareto
 from .cost_targets import widest_gap
 from .history import History
 from .method_shares import LADDER, choose_method, fixed_shares, sampled
-from .optuna_mirror import RATIO_MODEL, SAMPLERS, Seen, suggest
-from .width_model import propose
 
 START = "start"  # origin of a method's own first points
 CHANGED = 2  # settings that a trial changes while its method has few: most random settings are worse than the defaults
@@ -76,7 +77,7 @@ class Choice:
     """How trials are chosen.
 
     Attributes:
-        sampler: `linear`, `tpe`, `nsga2`, `gp`, `random` or `qmc`.
+        sampler: A name of `catalog.SAMPLERS`, or a sampler by path.
         seed: The study's seed.
         mode: `pareto` (quality and cost) or `target` (quality alone).
         shares: Parts of the trials by method, set by the user; empty lets the gains decide.
@@ -88,8 +89,7 @@ class Choice:
     shares: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        if self.sampler not in SAMPLERS:
-            raise UserError(f"sampler must be one of {', '.join(SAMPLERS)}; got {self.sampler!r}")
+        SAMPLERS.find(self.sampler)  # raises with the names there are
         if self.mode not in ("pareto", "target"):
             raise UserError(f"mode must be pareto or target; got {self.mode!r}")
 
@@ -184,7 +184,7 @@ class Chooser:
     ) -> NewTrial:
         """One sampler's proposal at a target; at a drawn one where none is given."""
         choice, seed = self.choice, self._seed(number, purpose)
-        ratios = [name for name in space if name.startswith(RATIO)] if sampler == RATIO_MODEL else []
+        ratios = [name for name in space if name.startswith(RATIO)] if SAMPLERS.find(sampler).models_ratios else []
         asked = {name: distribution for name, distribution in space.items() if name not in ratios}
         params: dict[str, Any] = {}
         state: Mapping[str, Any] = {}

@@ -11,9 +11,9 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 
 from ..records.ledger import TrialRecord
+from ..samplers.optuna_mirror import Seen
 from . import pareto
 from .early_stopping import extrapolated
-from .optuna_mirror import Seen
 
 # Trials that a model is shown: asking then costs the same at 300 trials and at 10,000. Half of them are the best, by
 # non-dominated rank, which say where to look; the others the latest, which say what was tried there.

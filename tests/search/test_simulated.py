@@ -10,9 +10,9 @@ from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.messages import TrialOutcome
+from ganprune.search.samplers import width_model as linear
 from ganprune.search.simulation.response_surface import DENSE_QUALITY, Surface
 from ganprune.search.simulation.step_times import StepTimes
-from ganprune.search.strategy import width_model as linear
 from ganprune.search.strategy.chooser import Choice, Chooser, drawn_target
 from ganprune.search.strategy.history import History
 from ganprune.search.strategy.proposals import SpaceProposals

@@ -5,7 +5,7 @@ with a curve makes TPE raise in a study of two objectives (Optuna 5.0).
 """
 
 import warnings
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,26 +17,29 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-RATIO_MODEL = "linear"  # ratios by our own model of groups, everything else as `tpe`
+from .catalog import SAMPLERS
+
 STARTUP = 10  # trials before a model is trusted; the ladder counts
 
 
-def _gp(seed: int) -> BaseSampler:
-    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)  # imports torch, hence not above
-
-
-def _tpe(seed: int) -> BaseSampler:
+def tpe(seed: int) -> BaseSampler:
+    """Return Optuna's TPE, each dimension by itself."""
     return TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=False, constant_liar=True)
 
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler] | None] = {
-    RATIO_MODEL: _tpe,
-    "tpe": _tpe,
-    "nsga2": lambda seed: NSGAIISampler(seed=seed, population_size=20),
-    "gp": _gp,
-    "random": lambda seed: RandomSampler(seed=seed),
-    "qmc": None,  # Optuna's keeps its place in the study, which is made anew for each proposal: see `quasi_random`
-}
+def nsga2(seed: int) -> BaseSampler:
+    """Return Optuna's NSGA-II."""
+    return NSGAIISampler(seed=seed, population_size=20)
+
+
+def gaussian_process(seed: int) -> BaseSampler:
+    """Return Optuna's Gaussian process."""
+    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)  # imports torch, hence not above
+
+
+def uniform(seed: int) -> BaseSampler:
+    """Return Optuna's random sampler."""
+    return RandomSampler(seed=seed)
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,10 @@ def suggest(
     index: int,
     two_objectives: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A proposal: a pure function of its arguments.
+    """Return a proposal: a pure function of its arguments.
 
     Args:
-        sampler: One of `SAMPLERS`.
+        sampler: A name of `catalog.SAMPLERS`, or a sampler by path.
         history: What the sampler sees, by number.
         space: The dimensions.
         seed: This proposal's seed.
@@ -109,9 +112,10 @@ def suggest(
     Returns:
         The params, and what the sampler wants to find again beside the trial.
     """
-    make = SAMPLERS[sampler]
-    if make is None:
-        return quasi_random(space, study_seed, index), {}
+    row = SAMPLERS.find(sampler)
+    asked_of = row.sampler(seed)
+    if asked_of is None:
+        return row.at(space, study_seed, index), {}
     frozen = [trial for seen in history if (trial := _frozen(seen, space, two_objectives)) is not None]
     storage = MirrorStorage(frozen)
     with warnings.catch_warnings():
@@ -120,7 +124,7 @@ def suggest(
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             study = optuna.create_study(
-                storage=storage, directions=[StudyDirection.MINIMIZE] * (1 + two_objectives), sampler=make(seed)
+                storage=storage, directions=[StudyDirection.MINIMIZE] * (1 + two_objectives), sampler=asked_of
             )
             asked = study.ask(fixed_distributions=dict(space))
         finally:
@@ -129,7 +133,7 @@ def suggest(
 
 
 def quasi_random(space: Mapping[str, BaseDistribution], seed: int, index: int) -> dict[str, Any]:
-    """Point `index` of a scrambled Sobol sequence over a space.
+    """Return point `index` of a scrambled Sobol sequence over a space.
 
     Args:
         space: The dimensions; logarithmic and stepped ones are spread over what they can be.

@@ -1,0 +1,91 @@
+"""Samplers by name. Imports neither Optuna nor torch.
+
+Another package adds a row by an entry point of the group `ganprune.samplers`; a user's own is named by path,
+`package.module:name` or `file.py:name`: a class or function from a seed to one of Optuna's samplers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.open_table import OpenTable
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+
+    Space = Mapping[str, BaseDistribution]
+
+
+@dataclass(frozen=True)
+class SamplerSpec:
+    """A row of the table of samplers: exactly one of `make` and `point`.
+
+    Attributes:
+        make: Function from a seed to an Optuna sampler, or its `module:attribute` beside this file. It is made anew
+            for each proposal, and sees the study's history as an Optuna study.
+        point: Function `(space, seed, index) -> params` of a sequence that ignores the history, or its name.
+        models_ratios: True if the ratios of a method that searches them come from `width_model` instead.
+        note: One line for tables.
+
+    Raises:
+        ValueError: Both or none of `make` and `point`.
+    """
+
+    make: str | Callable[[int], BaseSampler] | None = None
+    point: str | Callable[[Space, int, int], dict[str, Any]] | None = None
+    models_ratios: bool = False
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.make is None) == (self.point is None):
+            raise ValueError(f"a sampler has either make or point: got make={self.make!r}, point={self.point!r}")
+
+    def sampler(self, seed: int) -> BaseSampler | None:
+        """Return a fresh Optuna sampler; None for a sequence."""
+        return None if self.make is None else _resolved(self.make)(seed)
+
+    def at(self, space: Space, seed: int, index: int) -> dict[str, Any]:
+        """Return point `index` of a sequence over a space."""
+        return _resolved(self.point)(space, seed, index)
+
+
+def _resolved(place: Any) -> Any:
+    """Return the object that `module:attribute` names, beside this file; any other object as it is."""
+    if not isinstance(place, str):
+        return place
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module, __package__), attribute)
+
+
+def _adopt(reference: str, found: Any) -> SamplerSpec:
+    """Return the row of a user's own sampler."""
+    if not callable(found):
+        raise UserError(
+            f"sampler {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
+            "takes a seed and returns an Optuna sampler"
+        )
+    return SamplerSpec(found, note=(found.__doc__ or "").strip().partition("\n")[0])
+
+
+SAMPLERS: OpenTable[SamplerSpec] = OpenTable(
+    "sampler",
+    {
+        "linear": SamplerSpec(
+            ".optuna_mirror:tpe", models_ratios=True, note="ratios by a linear model of groups, the others as tpe"
+        ),
+        "tpe": SamplerSpec(".optuna_mirror:tpe", note="Optuna's tree-structured Parzen estimator"),
+        "nsga2": SamplerSpec(".optuna_mirror:nsga2", note="Optuna's NSGA-II"),
+        "gp": SamplerSpec(".optuna_mirror:gaussian_process", note="Optuna's Gaussian process"),
+        "random": SamplerSpec(".optuna_mirror:uniform", note="independent draws"),
+        # Optuna's own keeps its place in the study, and the study is made anew for each proposal.
+        "qmc": SamplerSpec(point=".optuna_mirror:quasi_random", note="a scrambled Sobol sequence"),
+    },
+    group="ganprune.samplers",
+    row_type=SamplerSpec,
+    adopt=_adopt,
+)
