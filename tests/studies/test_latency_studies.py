@@ -210,10 +210,10 @@ def test_bits_are_chosen_under_a_budget_in_ms(place, monkeypatch, capsys):
     for trial in study.trials:
         found = {m.name.partition("[")[0]: m for m in trial.outcome.measurements}
         bits = trial.new.proposal.bits
-        ms = 2 * found["macs"]["value"] / 1e5 * (0.5 if bits == 8 else 1.0)
+        ms = 2 * found["macs"].value / 1e5 * (0.5 if bits == 8 else 1.0)
         assert trial.cost == pytest.approx(ms, rel=1e-6)
         assert trial.cost <= 8.0
-        assert ("in 8 bits" in found["latency_ms"]["protocol"]) == (bits == 8)
+        assert ("in 8 bits" in found["latency_ms"].protocol) == (bits == 8)
     assert {trial.new.proposal.bits for trial in study.trials} == {8, 32}
     outcome = outcome_of(study.record)
     for trial in study.front():
