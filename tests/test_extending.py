@@ -1,0 +1,140 @@
+"""The guide to rows of one's own: its examples are installed as a package, and one study runs with all of them."""
+
+import configparser
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ganprune.evaluators.cost.catalog import RUNTIMES
+from ganprune.evaluators.features.catalog import ENCODERS
+from ganprune.evaluators.quality.catalog import METRICS
+from ganprune.gan_models.costs.catalog import COSTS
+from ganprune.gan_models.export.catalog import EXPORTERS
+from ganprune.gan_models.files import open_table
+from ganprune.gan_models.files.open_table import OpenTable
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.trace import RULES
+from ganprune.gan_models.networks.catalog import DISCRIMINATORS, NETWORKS
+from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.gan_models.tasks.catalog import TASKS
+from ganprune.search.preparations.catalog import PREPARATIONS
+from ganprune.search.samplers.catalog import SAMPLERS
+from ganprune.studies.api import Study
+from PIL import Image
+from torch import nn
+
+from .command_line import QUICK, call
+from .gan_models.test_surgery import check, lively
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+TABLES = (NETWORKS, TASKS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, EXPORTERS, RUNTIMES, PREPARATIONS)
+EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
+
+
+def entry_points() -> dict[str, dict[str, str]]:
+    """The page's entry points: group -> name -> object."""
+    parser = configparser.ConfigParser()
+    parser.read_string(re.search(r"^```ini\n(.*?)^```", PAGE, flags=re.S | re.M)[1])
+    return {
+        group: dict(line.split(" = ") for line in lines.strip().splitlines())
+        for group, lines in parser["options.entry_points"].items()
+    }
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """The examples, installed as a package for one test."""
+    site = tmp_path / "site"
+    info = site / "ganprune_examples-1.0.dist-info"
+    info.mkdir(parents=True)
+    for name, text in EXAMPLES.items():
+        (site / f"{name}.py").write_text(text)
+    (info / "METADATA").write_text("Name: ganprune-examples\nVersion: 1.0\n")
+    points = entry_points()
+    lines = [line for group in points for line in (f"[{group}]", *(f"{n} = {o}" for n, o in points[group].items()))]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+    monkeypatch.syspath_prepend(site)
+    importlib.invalidate_caches()
+    open_table._entry_points.cache_clear()
+    yield points
+    open_table._entry_points.cache_clear()
+    for table in TABLES:
+        table._loaded.clear()
+    for name in EXAMPLES:
+        sys.modules.pop(name, None)
+
+
+def test_every_kind_of_row_has_an_example():
+    """The page's entry points are of every open table but that of discriminators, and each names an example."""
+    points = entry_points()
+    assert {table.group for table in TABLES} == set(points)
+    named = {found.partition(":")[0] for group in points.values() for found in group.values()}
+    assert named | {"my_rule"} == set(EXAMPLES)
+
+
+def test_no_open_table_is_forgotten():
+    """Every table of the code is one of those that the page is compared with."""
+    made = re.compile(r"^(\w+): OpenTable\[", flags=re.M)
+    folders = ("gan_models", "evaluators", "spaces", "search", "studies")
+    names = {name for folder in folders for p in (ROOT / folder).rglob("*.py") for name in made.findall(p.read_text())}
+    known = {name: value for name, value in globals().items() if isinstance(value, OpenTable)}
+    assert names == set(known)
+    assert {id(table) for table in known.values()} - {id(table) for table in TABLES} == {id(DISCRIMINATORS)}
+
+
+def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch, capsys):
+    """Network, task, method, metric, encoder, cost, sampler, preparation, exporter and runtime: searched and exported."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for split, n in (("train", 8), ("test", 24)):
+        (tmp_path / "images" / split).mkdir(parents=True)
+        for i in range(n):
+            pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / split / f"{i}.png")
+    rows = ["--model", "narrow", "--task", "denoising", "--methods", "lottery,uniform", "--also-measure", "brightness"]
+    rows += ["--metric", "pixels", "--sampler", "patient", "--budget", "50%", "--budget", "4kactivations"]
+    rows += ["--data", "images", "--image-size", 16, "--trials", 4, "--ladder", 1]
+    quick = [word for word in QUICK if word not in ("--metric", "shapes", "--methods", "uniform,magnitude")]
+    assert call(monkeypatch, "search", "--study", "s", *rows, *quick) == 0
+    capsys.readouterr()
+    study = Study.open("s")
+    assert [trial.state for trial in study.trials] == ["COMPLETE"] * 4, [trial.stopped for trial in study.trials]
+    assert {trial.new.method for trial in study.trials} == {"uniform", "lottery"}
+    for trial in study.trials:
+        measured = {m.name.partition("[")[0]: m.value for m in trial.ended().measurements}
+        assert measured["activations"] <= 4000
+        assert -1 <= measured["brightness"] <= 1
+    found = PREPARATIONS.find("mean_color").open()
+    artifact = json.loads((tmp_path / "ganprune-artifacts" / "s" / "teacher" / "mean-color.json").read_text())
+    assert len(artifact["rgb"]) == 3
+    assert found.wanted(study)
+    assert call(monkeypatch, "export", "s", "--trial", 1, "--formats", "archive", "--out", "bundle") == 0
+    assert call(monkeypatch, "verify", "bundle") == 0
+    assert "generator.pt2 in torch.export" in capsys.readouterr().out
+
+
+def test_the_layer_rule_of_the_page_follows_channels(monkeypatch):
+    """With it a group is found where every channel stayed before, and the cut network gives what the gated one gives."""
+
+    def network():
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Hardshrink(0.1), nn.Conv2d(8, 3, 1)
+        return lively(nn.Sequential(*layers))
+
+    example = (torch.randn(2, 3, 8, 8, dtype=torch.float64),)
+    monkeypatch.delitem(RULES, "hardshrink", raising=False)
+    assert not find_groups(network(), example).names
+    before = dict(RULES)
+    try:
+        exec(EXAMPLES["my_rule"], {"__name__": "my_rule"})
+        assert find_groups(network(), example).names
+        check(network(), (3, 8, 8), 0)
+    finally:
+        RULES.clear()
+        RULES.update(before)
