@@ -29,7 +29,7 @@ from PIL import Image
 from torch import nn
 
 from .command_line import QUICK, call
-from .gan_models.test_surgery import check, lively
+from .gan_models.groups.test_surgery import check, lively
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")

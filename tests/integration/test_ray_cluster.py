@@ -47,7 +47,7 @@ def start():
 
 def launch(url, artifacts, address, **environment):
     return subprocess.Popen(
-        [sys.executable, HERE / "cluster_driver.py", url, artifacts, address],
+        [sys.executable, "-m", "tests.integration.cluster_driver", url, artifacts, address], cwd=HERE.parents[1],
         env={**os.environ, "DATABASE_URL": url, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True,
     )  # fmt: skip
@@ -89,7 +89,7 @@ def test_a_node_dies_in_mid_trial_and_no_password_leaves_the_driver(start, postg
     for trial in trials:
         assert trial.outcome.method_record["secrets"] == []
     jobs = told(cluster, "jobs")
-    assert "cluster_driver.py" in jobs
+    assert "cluster_driver" in jobs
     assert json.loads(jobs)
     assert PASSWORD not in jobs + output
     assert with_password(folder) == with_password(tmp_path) == []

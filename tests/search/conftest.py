@@ -1,6 +1,3 @@
-import sys
-from pathlib import Path
-
 import pytest
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
@@ -9,7 +6,8 @@ from ganprune.search.execution.ray_cluster import RayOptions, ray_cluster
 from ganprune.search.execution.ray_executor import RayExecutor
 from ganprune.studies.database.store import Store
 
-sys.path.insert(0, str(Path(__file__).parent))  # fake_trials is imported by name, also in Ray's workers
+from ..fakes.fake_proposals import FakeProposals
+from ..fakes.fake_study import fake_study
 
 RAY = RayOptions(num_cpus=2)
 
@@ -41,8 +39,6 @@ def store(tmp_path):
 @pytest.fixture
 def search(store):
     """Runs a search on `store` and returns (how it ended, the events)."""
-    from fake_proposals import FakeProposals
-    from fake_study import fake_study
 
     def run(executor, trials=8, proposals=None, faults=None, seconds=0.0, **settings):
         events = []
@@ -51,6 +47,6 @@ def search(store):
             store, proposals or FakeProposals(), EngineSettings(trials=trials, **settings), store.folder, study, {},
             on_event=events.append,
         )  # fmt: skip
-        return engine.run(executor, "fake_trials:run"), events
+        return engine.run(executor, "tests.fakes.fake_trials:run"), events
 
     return run

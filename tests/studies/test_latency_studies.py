@@ -18,9 +18,7 @@ from ganprune.studies.report.html import report_html
 from ganprune.studies.results.outcome import outcome_of
 
 from ..command_line import QUICK, call, refused
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
-from analytic_device import AnalyticDevice, config, profiled
+from ..fakes.analytic_device import AnalyticDevice, config, profiled
 
 NETWORK = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", 16]
 PROFILE = [*NETWORK, "--points", 2, "--networks", 6, "--threads", 1]

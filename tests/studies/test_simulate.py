@@ -12,7 +12,7 @@ from ganprune.studies.run_options import RunOptions
 from ganprune.studies.simulate import estimate, simulate
 
 from ..command_line import call, refused
-from .tiny_study import SMALL
+from ..tiny_study import SMALL
 
 OPTIONS = {k: v for k, v in SMALL.items() if k not in ("model", "data", "budgets")}
 OPTIONS |= {"trials": 14, "prune_steps": 50, "finetune_steps": 100, "rungs": (0.25, 0.5), "teacher_steps": 50}

@@ -1,4 +1,4 @@
-"""A driver to be killed: makes the study or goes on with it. `driver.py FOLDER URL EXECUTOR TRIALS`, or a nursery.
+"""A driver to be killed: makes the study or goes on with it. `python -m tests.torture.driver FOLDER URL EXECUTOR TRIALS`, or a nursery.
 
 Without arguments it loads everything, reads such lines from its standard input, and forks a driver for each: a real
 process to be killed, without the seconds that imports take.
@@ -10,13 +10,12 @@ import sys
 import traceback
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import ganprune.studies.api as api
-import workload
 from ganprune.studies.api import RunOptions, Search, Study
 
-api.TRIAL = "workload:run"
+from . import workload
+
+api.TRIAL = "tests.torture.workload:run"
 
 
 def drive(folder: str, url: str, executor: str, trials: str) -> None:

@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+DRIVER = "tests.torture.driver"
 # What appears on disk while a write is under way: a new file beside the old one, renamed at its end.
 AIMS = {
     "checkpoint": ("*/checkpoint/.tensors-*", "*/checkpoint/tensors-*", "*/prune/G/.tensors-*"),
@@ -51,7 +52,7 @@ class Nursery:
     def __init__(self) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         pipes["stderr"] = subprocess.DEVNULL
-        self.process = subprocess.Popen([sys.executable, HERE / "driver.py"], **pipes)
+        self.process = subprocess.Popen([sys.executable, "-m", DRIVER], cwd=ROOT, **pipes)
         assert self.process.stdout.readline() == "ready\n"
 
     def driver(self, folder: Path, url: str, trials: int) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ganprune.studies.database.reader import read_study
 
-from .kills import HERE, Nursery, alive, descendants, sigkill, wait_for
+from .kills import DRIVER, ROOT, Nursery, alive, descendants, sigkill, wait_for
 
 TRIALS = 10
 
@@ -148,8 +148,8 @@ def on_ray(calm, workers, raylets, ray_drivers, dice, trials=TRIALS):
 
     def start(torn):
         with open(torn.folder / "driver.log", "a") as log:
-            command = [sys.executable, HERE / "driver.py", torn.folder, torn.url, "ray", str(trials)]
-            running.append(subprocess.Popen(command, stdout=log, stderr=log))
+            command = [sys.executable, "-m", DRIVER, torn.folder, torn.url, "ray", str(trials)]
+            running.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log))
         return running[-1].pid
 
     def lives(pid):

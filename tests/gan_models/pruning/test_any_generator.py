@@ -8,7 +8,7 @@ from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.setup.defaults import METHODS
 
-from ..networks import CASES
+from ..network_cases import CASES
 from ..training.small import task_named
 from .jobs import proposal
 

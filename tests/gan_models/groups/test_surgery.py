@@ -1,0 +1,118 @@
+"""A cut network is the gated one without its zeros, on every network."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.pruning.gates import gated_call, plan_gates
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..network_cases import CASES, RandomNetwork
+
+
+def lively(model: nn.Module) -> nn.Module:
+    """float64, eval, with norms that do something."""
+    torch.manual_seed(0)
+    for module in model.modules():
+        if getattr(module, "running_mean", None) is not None:
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, nn.Parameter) and weight.ndim == 1:
+            nn.init.normal_(weight, 1, 0.3)
+            if getattr(module, "bias", None) is not None:
+                nn.init.normal_(module.bias)
+    return model.double().eval()
+
+
+def random_plan(groups, seed: int) -> ChannelPlan:
+    draw = np.random.default_rng(seed)
+    return ChannelPlan(
+        {g.name: tuple(sorted(draw.choice(g.size, draw.integers(1, g.size + 1), replace=False))) for g in groups.groups}
+    )
+
+
+def check(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
+    before = copy.deepcopy(model.state_dict())
+    x = torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    groups = find_groups(model, x[:1])
+    plan = random_plan(groups, seed)
+    small = cut(model, groups, plan)
+    with torch.no_grad():
+        expected = gated_call(model, groups, plan_gates(groups, plan, x), x)
+        scale = max(float(expected.abs().max()), 1e-30)
+        assert float((small(x) - expected).abs().max()) <= 1e-9 * scale
+        assert torch.equal(cut(model, groups, groups.full_plan())(x), model(x))
+    widths = groups.form.widths(plan.widths)
+    with FlopCounterMode(display=False) as counter:
+        small(x[:1])
+    assert groups.form.predict(widths, "macs") == counter.get_total_flops() / 2
+    assert groups.form.predict(widths, "params") == sum(p.numel() for p in small.parameters())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_cut_equals_gated_on_every_network(name: str):
+    """Gated and cut agree to rounding, the full plan is the identity bit for bit, counts are exact, nothing changes."""
+    factory, shape = CASES[name]
+    check(lively(factory()), shape, seed=len(name))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_cut_equals_gated_on_random_networks(seed: int):
+    """The same holds for random graphs of skips, sums, grouped, depthwise, transposed, linear and gated layers."""
+    torch.manual_seed(seed)
+    check(lively(RandomNetwork(seed)), (3, 8, 8), seed)
+
+
+def test_sizes_that_modules_state_follow_the_cut():
+    """in_channels, out_channels, groups and num_features say what the tensors are, so that a repr is true."""
+    factory, shape = CASES["mobile_resnet_9blocks"]
+    model = factory()
+    groups = find_groups(model, torch.empty(1, *shape))
+    small = cut(model, groups, ChannelPlan({g.name: (0,) for g in groups.groups}))
+    for module in small.modules():
+        if isinstance(module, nn.Conv2d):
+            assert module.weight.shape[:2] == (module.out_channels, module.in_channels // module.groups)
+        if isinstance(module, nn.InstanceNorm2d):
+            assert module.num_features == 1
+
+
+def test_a_plan_of_another_network_is_refused():
+    """Unknown groups, missing groups and channels out of range each give one line."""
+    factory, shape = CASES["basic"]
+    model = factory()
+    groups = find_groups(model, torch.empty(1, *shape))
+    with pytest.raises(ValueError, match="unknown groups"):
+        cut(model, groups, ChannelPlan({"elsewhere": (0,)}))
+    kept = {**groups.full_plan().kept, groups.names[0]: (0, 99)}
+    with pytest.raises(ValueError, match="keeps channel 99"):
+        cut(model, groups, ChannelPlan(kept))
+
+
+def test_tied_weights_stay_tied():
+    """A parameter that two modules share is cut once and shared after the cut."""
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.a, self.b = nn.Conv2d(3, 6, 1), nn.Conv2d(6, 6, 1), nn.Conv2d(6, 6, 1)
+            self.b.weight = self.a.weight
+            self.tail = nn.Conv2d(6, 3, 1)
+
+        def forward(self, x):
+            return self.tail(self.b(self.a(self.head(x)).relu()))
+
+    model = Tied().double()
+    groups = find_groups(model, torch.empty(1, 3, 4, 4, dtype=torch.float64))
+    small = cut(model, groups, random_plan(groups, 1))
+    assert small.a.weight is small.b.weight
+    check(lively(Tied()), (3, 4, 4), 1)
