@@ -10,6 +10,9 @@ Eigenvalues are quicker than singular values, but the square root of one near ze
 where their worst-case error would be felt, singular values of factors are taken instead.
 
 Everything is float64 on the CPU. Shapes: n and m images, d features, A and B centred and scaled features.
+
+Ours, though torch-fidelity and torchmetrics have it: theirs take a d x d matrix square root, give no interval, and fix
+the encoder. Values agree with pytorch-fid's (tests/evaluators/test_frechet.py, tests/evaluators/test_inception.py).
 """
 
 from __future__ import annotations

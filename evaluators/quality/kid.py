@@ -3,6 +3,8 @@
 The squared maximum mean discrepancy with the kernel k(x, y) = (x . y / d + 1)^3 (Binkowski et al. 2018, "KID" in
 Inception's features). It may be negative: it is unbiased, and the truth may be near zero.
 Shapes: n and m images, d features.
+
+Ours, though torch-fidelity has it: theirs averages random subsets, this one takes all images and has a standard error.
 """
 
 from __future__ import annotations

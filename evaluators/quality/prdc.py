@@ -3,6 +3,9 @@
 A Fréchet distance mixes the two; here mode collapse shows as low recall and coverage at high precision.
 Precision and recall: Kynkäänniemi et al. 2019. Density and coverage: Naeem et al. 2020, equations 3 and 4.
 Shapes: n generated and m real images, d features.
+
+Ours, though the authors' package has it: that holds all n x m distances at once, and takes them by a matrix product,
+which loses those of near-duplicates to rounding.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Edits of an ONNX graph that quantise it: integer constants, and grids before and after nodes."""
+"""Edits of an ONNX graph that quantise it: integer constants, and grids before and after nodes.
+
+Ours, though ONNX Runtime quantizes files by itself: its calibration finds ranges of its own, and the file must have
+those that training used. The edits are few and local, so that no rewriter of patterns is needed.
+"""
 
 from __future__ import annotations
 

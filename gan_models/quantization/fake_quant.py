@@ -7,6 +7,9 @@ again at each forward pass, gradients as if there were no rounding. Its activati
 A network is quantised by hooks on its convolutions, transposed convolutions and linears, so nothing of it is
 changed: they see the tensors that `functional_call` hands in, and so the weights after gates are multiplied in,
 which is what a cut leaves of them.
+
+Ours, though torchao has fake quantization: the published scheme of GAN Slimming must be reproduced to the level, and
+ranges must follow gates and cuts, which a converted module cannot.
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@
 and the teacher (`train`) and methods that train before they cut use it. On a CPU an interrupted and resumed run gives
 bit for bit the weights of an uninterrupted one: weights, optimizers, image pools and maps are in the checkpoint; data
 order, augmentation, dropout and latents are pure functions of (seed, step).
+
+Ours, though Lightning Fabric and accelerate have loops: theirs keep random state and optimizers as pickles, and promise
+no bit-exact resume. What a step does with generators, discriminators and hypernetworks would be written here all the
+same.
 """
 
 from __future__ import annotations
