@@ -71,11 +71,12 @@ class RayExecutor:
         """Run a function on JSON in a task that takes every CPU of the driver's machine, so that no trial runs there.
 
         Raises:
-            RuntimeError: What the task raised, or its process died.
+            WorkFailed: Its process died, or Ray could not run it.
+            Exception: What the function raised, of its own class: a fault of ours does not read as the surroundings'.
         """
         with ray_cluster(self.options), environment(QUIET):
             import ray
-            from ray.exceptions import RayError
+            from ray.exceptions import RayError, RayTaskError
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
             here = ray.get_runtime_context().get_node_id()
@@ -87,8 +88,10 @@ class RayExecutor:
             try:
                 return json.loads(ray.get(task.remote(function, json.dumps(given), list(sys.path))))
             except RayError as error:
-                cause = getattr(error, "cause", None) or error
-                raise WorkFailed(" ".join(str(cause).split())[:300]) from None
+                cause = error.cause if isinstance(error, RayTaskError) else None
+                if isinstance(cause, Exception) and not isinstance(cause, RayError):
+                    raise cause from error  # the remote traceback is in Ray's error
+                raise WorkFailed(" ".join(str(error).split())[:300]) from None
 
 
 def _alone(function: str, given: str, path: list[str]) -> str:

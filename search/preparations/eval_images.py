@@ -6,8 +6,9 @@ Shapes: M real images, d features.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +19,10 @@ from ...evaluators.features.sample import FeatureSample
 from ...gan_models.data.dataset import ImageSet, in_order
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.plain_values import to_json
+from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
+from ..setup.study_parts import StudyParts
 
 EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
 TEST_VS_TEST = "test-vs-test"
@@ -37,6 +40,7 @@ class RealImages:
         protocol: A name of `config.PROTOCOLS`.
         limit: Most images of the test split; 0 for all. Training images are all taken.
         open_split: Opens a split; of a study, the one that is open already.
+        settings: Of the task.
     """
 
     spec: DataSpec
@@ -44,6 +48,7 @@ class RealImages:
     protocol: str = TEST_VS_TEST
     limit: int = 0
     open_split: Callable[[DataSpec, str], ImageSet] = open_split
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def features(self, encoder: Encoder, device: torch.device | str, content: str = "") -> FeatureSample:
         """Their features, from the cache or computed once.
@@ -54,7 +59,9 @@ class RealImages:
             content: The data's fingerprint, where it is known already.
         """
         how = {name: value for name, value in to_json(self.spec).items() if name not in ("source", "flip", "strict")}
-        reading = json.dumps([how, self.network, self.protocol, self.limit], sort_keys=True)
+        # Real images of our own tasks are the same under all settings; those of others may not be.
+        own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
+        reading = json.dumps([how, self.network, self.protocol, self.limit, *own], sort_keys=True)
         return cached_sample(
             lambda: (images.to(device) for images in self.batches()),
             encoder,
@@ -66,12 +73,18 @@ class RealImages:
     def batches(self) -> Iterator[Tensor]:
         """The images (n, 3, H, W), each one once, not augmented."""
         # Training images are read like test images: at the size that is compared, without room for a crop.
-        spec, task = replace(self.spec, load_size=None), make_task(self.spec.task)
+        spec, task = replace(self.spec, load_size=None), make_task(self.spec.task, self.settings, self.spec.seed)
         for split in SPLITS[self.protocol]:
             data = self.open_split(spec, split)
             count = _limited(task.n_reals(data, self.network), self.limit if split == "test" else 0)
             for batch in in_order(data, EVAL_BATCH, count):
                 yield task.reals(batch, self.network)
+
+
+def real_images(parts: StudyParts, name: str) -> RealImages:
+    """Return the real images that outputs of a study's generator are compared with."""
+    config = parts.config
+    return RealImages(config.data_spec(), name, config.protocol, config.n_eval, parts.split, dict(config.task_settings))
 
 
 def inputs_of_test(task: Task, data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:

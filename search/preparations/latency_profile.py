@@ -43,7 +43,7 @@ class LatencyProfilePreparation:
             raise NoProfile(f"{folder / name} is not the latency profile that this study was made with; put it back")
         config = study.config
         profile = read_profile(folder / name, artifact.fingerprint)
-        return opened(profile, config.model, dict(config.model_args), config.example_shape())
+        return opened(profile, config.model, dict(config.model_args), config.inputs)
 
 
 LATENCY_PROFILE = LatencyProfilePreparation()

@@ -13,7 +13,7 @@ from ...evaluators.measurement import Measurement
 from ...evaluators.quality.suite import measure_quality
 from ..setup.pruned_generators import mean_quality
 from ..setup.study_parts import StudyParts
-from .eval_images import TEST_VS_TEST, RealImages, inputs_of_test
+from .eval_images import TEST_VS_TEST, inputs_of_test, real_images
 
 RealFeatures = Mapping[str, Tensor | FeatureSample]
 
@@ -73,7 +73,7 @@ class StudyQuality:
             protocol=config.protocol,
             full=full,
             metrics=parts.metrics[name],
-            real_images=RealImages(config.data_spec(), name, config.protocol, config.n_eval, parts.split).batches,
+            real_images=real_images(parts, name).batches,
         )
 
 

@@ -15,7 +15,7 @@ from ...evaluators.features.sample import FeatureSample
 from ...gan_models.checkpoints.checkpoint import load_weights, save_weights
 from ...gan_models.files.errors import WorkFailed
 from ..setup.study_parts import StudyParts
-from .eval_images import RealImages
+from .eval_images import real_images
 from .preparation import PreparedArtifact, Progress
 
 REAL = "real.safetensors"
@@ -57,10 +57,8 @@ class ReferenceFeaturesPreparation:
 def computed(study: StudyParts) -> dict[str, Tensor]:
     """Return the features of the data and in the encoder that there are now, as named tensors."""
     tensors: dict[str, Tensor] = {}
-    config = study.config
     for name in study.names:
-        images = RealImages(config.data_spec(), name, config.protocol, config.n_eval, study.split)
-        sample = images.features(study.encoder, study.device, study.data_sha256)
+        sample = real_images(study, name).features(study.encoder, study.device, study.data_sha256)
         own = {f"{name}/{key}": value for key, value in sample_tensors(sample).items()}
         tensors |= {name: sample.features} if sample.whole else own
     return tensors

@@ -222,8 +222,3 @@ class StudyParts:
         with torch.device("meta"):
             model = make(self.config)
         return find_groups(model, example, dict(left_out or {}))
-
-
-def groups_of(config: StudyConfig) -> ChannelGroups:
-    """Return the groups of what a configuration prunes, less what patterns leave whole."""
-    return StudyParts(config).groups

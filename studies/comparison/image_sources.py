@@ -157,7 +157,7 @@ def bundle_inputs(
     settings = kind.fit({}, architecture.model, inputs, spec.image_size)
     network = architecture.network
     batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
-    real = RealImages(spec, network, name, limit).features(encoder, device)
+    real = RealImages(spec, network, name, limit, settings=settings).features(encoder, device)
     return Inputs(batches, real, batches.make().has_reference, name, data)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import FORM_COSTS, cost_of
+from ...gan_models.costs.catalog import cost_of
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import BOTH, StudyConfig
@@ -23,7 +23,7 @@ from ..database.reader import COST_LIMIT, StudyRecord
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
 RESOLVED = "ganprune.resolved"  # the study with everything decided and priced; CONFIG is what version 0.1.0 reads
 IMAGES = "ganprune.images"  # split -> images in it when the study was made
-DENSE = "ganprune.dense"  # costs of the dense generator by name; traced again where a study does not say them
+DENSE = "ganprune.dense"  # costs of the dense generator by name
 FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
 SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
@@ -73,7 +73,7 @@ class Outcome:
         config: Its configuration.
         cost: Name of the cost that is the second objective.
         limit: The budget in that cost's unit, None where the record has none.
-        dense: Costs of the dense generator by name; empty where they cannot be known any more.
+        dense: Costs of the dense generator by name; empty if the record does not say them.
         teacher: The teacher's measurements, its quality first.
         resolved: The study as it was resolved; None for one of version 0.1.0.
     """
@@ -186,7 +186,7 @@ def outcome_of(study: StudyRecord) -> Outcome:
         config=config,
         cost=config.stated_budgets.cost if resolved is None else resolved.cost,
         limit=None if limit is None else float(limit),
-        dense=_dense(study, config),
+        dense=_dense(study, resolved),
         teacher=tuple(Measurement.from_json(record) for record in measured),
         resolved=resolved,
     )
@@ -206,21 +206,12 @@ def resolved_of(study: StudyRecord) -> ResolvedStudy | None:
         return None
 
 
-def _dense(study: StudyRecord, config: StudyConfig) -> dict[str, float]:
+def _dense(study: StudyRecord, resolved: ResolvedStudy | None) -> dict[str, float]:
+    """Return the dense costs that a record says; nothing is traced, so that a table needs no torch."""
     known = study.attributes.get(DENSE)
     if isinstance(known, Mapping):
         return {str(name): float(value) for name, value in known.items()}
-    from ...search.setup.study_parts import groups_of  # imports torch
-
-    try:
-        return dense_costs(groups_of(config).form)
-    except ValueError:  # somebody's own generator whose file is gone
-        return {}
-
-
-def dense_costs(form: Any) -> dict[str, float]:
-    """Costs of the unpruned network by name, for a study's attribute `ganprune.dense`."""
-    return {cost: form.dense(cost) for cost in FORM_COSTS}
+    return {} if resolved is None else dict(resolved.dense)
 
 
 def point(trial: TrialRecord) -> tuple[float, float]:

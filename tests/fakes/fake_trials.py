@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from ganprune.evaluators.measurement import Measurement
+from ganprune.gan_models.files.errors import UserError
 from ganprune.search.records import messages as request_module
 from ganprune.search.records.messages import Artifact, TrialOutcome, TrialReport, TrialRequest
 
@@ -89,3 +90,13 @@ def resources(given: dict) -> dict:
     time.sleep(1.0)  # until Ray's own count of what is free has caught up
     free = ray.available_resources().get("CPU", 0.0)
     return {**given, "free_cpus": free, "own_process": ray.get_runtime_context().worker.mode != 0}
+
+
+def refuses(given: dict) -> dict:
+    """Refuse what the user gave."""
+    raise UserError(given["why"])
+
+
+def dies_alone(given: dict) -> dict:
+    """End the process without a word."""
+    os._exit(7)

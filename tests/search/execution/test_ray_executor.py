@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.search.execution.executor import Asked
 from ganprune.search.execution.ray_cluster import RayOptions, environment, no_passwords, places
 from ganprune.search.execution.ray_executor import RayExecutor
@@ -170,12 +171,17 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path, number):
 
 
 def test_what_runs_alone_takes_every_cpu(ray_running):
-    """A function on JSON runs in a task of its own that holds all CPUs; what it raises is one line."""
+    """A function on JSON runs in a task of its own that holds all CPUs; what it raises keeps its class."""
     executor = RayExecutor(RAY)
     assert executor.alone("tests.fakes.fake_trials:resources", {"x": 3}) == {
         "x": 3,
         "free_cpus": 0.0,
         "own_process": True,
     }
-    with pytest.raises(RuntimeError, match=r"cannot load the run function 'tests\.fakes\.fake_trials:nosuch'"):
+    with pytest.raises(ValueError, match=r"cannot load the run function 'tests\.fakes\.fake_trials:nosuch'") as raised:
         executor.alone("tests.fakes.fake_trials:nosuch", {})
+    assert not isinstance(raised.value, WorkFailed | UserError)  # a fault of ours
+    with pytest.raises(UserError, match="no such thing"):
+        executor.alone("tests.fakes.fake_trials:refuses", {"why": "no such thing"})
+    with pytest.raises(WorkFailed, match="died"):
+        executor.alone("tests.fakes.fake_trials:dies_alone", {})

@@ -294,18 +294,22 @@ def test_hypervolume_stays_comparable():
     assert "not known" in hypervolume_line(by_hand(FAILED))
 
 
-def test_study_without_stored_costs_is_traced():
-    """Where the record does not hold the dense costs, the network is traced for the same numbers."""
+def test_dense_costs_come_from_the_record_alone(monkeypatch):
+    """A study that does not list them says them as it was resolved; without both, shares stay empty: nothing is traced.
+
+    So neither the generator's file nor torch is needed to read a table.
+    """
     study = made().record
+    monkeypatch.setattr("ganprune.gan_models.groups.discovery.walk_graph", None)
     attributes = {key: value for key, value in study.attributes.items() if key != "ganprune.dense"}
-    traced = outcome_of(replace(study, attributes=attributes))
-    assert traced.dense == study.attributes["ganprune.dense"]
-    gone = {
-        **attributes,
-        "ganprune.config": attributes["ganprune.config"] | {"model": "gone.py:f", "input_shape": [3, 8, 8]},
-    }
-    rows = trial_rows(outcome_of(replace(study, attributes=gone)))
-    assert rows[0].share is None
+    config = {**attributes["ganprune.config"], "model": "gone.py:f", "input_shape": [3, 8, 8]}
+    known = outcome_of(replace(study, attributes={**attributes, "ganprune.config": config}))
+    assert known.dense == study.attributes["ganprune.dense"]
+    assert trial_rows(known)[0].share == trial_rows(outcome_of(study))[0].share
+    older = {key: value for key, value in attributes.items() if key != "ganprune.resolved"}
+    unknown = outcome_of(replace(study, attributes={**older, "ganprune.config": config}))
+    assert unknown.dense == {}
+    assert trial_rows(unknown)[0].share is None
     with pytest.raises(ValueError, match="no configuration"):
         outcome_of(replace(study, attributes={}))
 
