@@ -8,7 +8,7 @@ import pytest
 from ganprune.studies.api import Study
 
 from .command_line import QUICK, call
-from .test_layers import ALLOWED, FOLDERS, ROOT, SOURCES
+from .source_tree import ALLOWED, FOLDERS, ROOT, SOURCES
 
 PAGE = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
 PROSE = PAGE + (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")

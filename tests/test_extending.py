@@ -29,7 +29,7 @@ from PIL import Image
 from torch import nn
 
 from .command_line import QUICK, call
-from .gan_models.groups.test_surgery import check, lively
+from .gan_models.random_cuts import check_cut, lively
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def test_the_layer_rule_of_the_page_follows_channels(monkeypatch):
     try:
         exec(EXAMPLES["my_rule"], {"__name__": "my_rule"})
         assert find_groups(network(), example).names
-        check(network(), (3, 8, 8), 0)
+        check_cut(network(), (3, 8, 8), 0)
     finally:
         RULES.clear()
         RULES.update(before)

@@ -3,43 +3,16 @@
 import ast
 import configparser
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
-ALLOWED = {
-    "gan_models": set(),
-    "evaluators": {"gan_models"},  # of it, files alone
-    "spaces": {"gan_models"},
-    "search": {"spaces", "evaluators", "gan_models"},
-    "studies": {"search", "spaces", "evaluators", "gan_models"},
-}
-SOURCES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-
-
-def imports_of(path: Path) -> set[tuple[str, ...]]:
-    """Modules of ours that a file imports, as paths from the root; imports for type checkers count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = path.relative_to(ROOT).parent.parts
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            module = tuple(node.module.split(".")) if node.module else ()
-            if node.level:
-                base = package[: len(package) - node.level + 1] + module
-            elif module[:1] == ("ganprune",):
-                base = module[1:]
-            else:
-                continue
-            candidates = [(*base, alias.name) for alias in node.names]
-            found |= {c if (ROOT.joinpath(*c)).with_suffix(".py").is_file() else base for c in candidates}
-    return found
-
+from .source_tree import ALLOWED, FOLDERS, ROOT, SOURCES, imports_of
 
 BOTTOM = ("gan_models", "files")  # imports nothing of ours, and may be imported from everywhere
 
@@ -67,6 +40,25 @@ def test_evaluators_know_files_and_no_network():
     ):
         imported = {".".join(module) for path in (ROOT / folder).rglob("*.py") for module in imports_of(path)}
         assert [name for name in sorted(imported) if not name.startswith(allowed)] == []
+
+
+def test_rooms_form_no_cycle():
+    """Rooms can be put in an order in which the files of each import only files of earlier ones."""
+    graph: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for path in SOURCES:
+        room = path.relative_to(ROOT).parent.parts
+        imported = {m[:-1] if ROOT.joinpath(*m).with_suffix(".py").is_file() else m for m in imports_of(path)}
+        graph.setdefault(room, set()).update(imported - {room})
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the cycle
+
+
+def test_tests_mirror_the_rooms():
+    """Each folder of tests about the five folders is a room, and no test file imports another."""
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for folder in FOLDERS for path in (tests / folder).rglob("*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (ROOT / folder).is_dir()] == []
+    imported = re.compile(r"^\s*from \.[\w.]*\btest_\w+ import|^\s*from \.+ import test_", flags=re.M)
+    assert [str(p) for p in tests.rglob("*.py") if imported.search(p.read_text(encoding="utf-8"))] == []
 
 
 def test_no_cycles():

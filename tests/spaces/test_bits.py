@@ -15,7 +15,7 @@ from ganprune.spaces.budget import BudgetError
 from ganprune.spaces.methods import BITS, TARGET
 from ganprune.spaces.widths import WidthSpace
 
-from .test_spaces import draw
+from .random_points import draw
 
 with torch.device("meta"):
     FORM = find_groups(build("resnet", {"ngf": 16, "n_blocks": 3}), torch.empty(1, 3, 32, 32)).form

@@ -15,23 +15,11 @@ from ganprune.spaces.widths import WidthSpace, ladder, select
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .random_points import draw
+
 with torch.device("meta"):
     FORM = find_groups(build("resnet", {"ngf": 16, "n_blocks": 3}), torch.empty(1, 3, 32, 32)).form
 DENSE = FORM.dense()
-
-
-def draw(space: MethodSpace, seed: int) -> dict:
-    """A random point inside the distributions."""
-    rng = np.random.default_rng(seed)
-    point = {}
-    for name, dist in space.distributions().items():
-        if hasattr(dist, "choices"):
-            point[name] = dist.choices[rng.integers(len(dist.choices))]
-        elif dist.log:
-            point[name] = float(np.exp(rng.uniform(np.log(dist.low), np.log(dist.high))))
-        else:
-            point[name] = float(rng.uniform(dist.low, dist.high))
-    return point
 
 
 @settings(max_examples=50, deadline=None)

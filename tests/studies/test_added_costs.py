@@ -11,7 +11,7 @@ from ganprune.studies.results.outcome import measurements_of, named, outcome_of
 from ganprune.studies.results.plots import plot_front
 from ganprune.studies.results.tables import trial_rows
 
-from ..gan_models.costs.test_prices import ACTIVATIONS
+from ..fakes.activations_cost import ACTIVATIONS
 from ..tiny_study import SMALL, make, opened
 
 TRIALS = (("uniform", 0.6, "ladder:0", "run"), ("magnitude", 0.5, "tpe", "run"))

@@ -6,7 +6,6 @@ import torch
 from ganprune.evaluators.cost.counters import count_cost
 from ganprune.gan_models.costs.catalog import COSTS, FORM_COSTS
 from ganprune.gan_models.costs.cost import Cost, loaded
-from ganprune.gan_models.costs.cost_form import CostForm, Row
 from ganprune.gan_models.costs.prices import Prices
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.groups.discovery import find_groups
@@ -15,45 +14,9 @@ from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
 from torch import nn
 
+from ...fakes.activations_cost import ACTIVATIONS
+
 EXAMPLE = torch.zeros(1, 3, 32, 32)
-
-
-def activations_price(groups):
-    """Price the numbers that layers with weights give for one image."""
-    one = np.zeros(1, dtype=np.int64)
-    rows = []
-    for layer in groups.layers:
-        if layer.outputs is not None:
-            per_channel = np.prod(layer.output_shape) / len(layer.outputs)
-            rows.append(Row(layer.outputs, one, {"activations": float(per_channel)}))
-    return CostForm.from_rows(groups.sizes, rows, costs=("activations",))
-
-
-def count_activations(network, inputs, quantization):
-    """Count the same on a network by watching its layers."""
-    total = 0
-
-    def watch(module, arguments, output):
-        nonlocal total
-        total += output.numel()
-
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
-    handles = [layer.register_forward_hook(watch) for layer in layers]
-    with torch.no_grad():
-        network(*inputs)
-    for handle in handles:
-        handle.remove()
-    return float(total)
-
-
-ACTIVATIONS = Cost(
-    "activations",
-    "numbers",
-    suffixes={"activations": 1.0},
-    examples=("2.5Mactivations",),
-    price=activations_price,
-    count=count_activations,
-)
 
 
 def counted(cost: Cost, network: nn.Module) -> float:

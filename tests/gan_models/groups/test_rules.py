@@ -7,7 +7,7 @@ from ganprune.gan_models.latency.block_finder import find_blocks
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .test_surgery import check, lively
+from ..random_cuts import check_cut, lively
 
 
 class Shuffled(nn.Module):
@@ -96,7 +96,7 @@ def test_a_call_leaves_the_channels_prunable_that_its_definition_leaves(name: st
     groups = find_groups(model, torch.empty(1, *shape))
     assert groups.sizes == expected
     for seed in range(3):
-        check(lively(factory()), shape, seed)
+        check_cut(lively(factory()), shape, seed)
     find_blocks(model, (torch.empty(1, *shape),), groups)
 
 
@@ -129,4 +129,4 @@ def test_rows_that_are_picked_by_number_stay_even_where_they_are_channels():
     """A row that is dropped would shift the numbers of the others."""
     groups = find_groups(Scores(), torch.empty(1, 7))
     assert not any(entry.parameter == "last.weight" and entry.axis == 1 for entry in groups.axes)
-    check(lively(Scores()), (7,), 2)
+    check_cut(lively(Scores()), (7,), 2)

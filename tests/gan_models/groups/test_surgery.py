@@ -1,68 +1,23 @@
 """A cut network is the gated one without its zeros, on every network."""
 
-import copy
-
-import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
-from ganprune.gan_models.pruning.gates import gated_call, plan_gates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..network_cases import CASES, RandomNetwork
-
-
-def lively(model: nn.Module) -> nn.Module:
-    """float64, eval, with norms that do something."""
-    torch.manual_seed(0)
-    for module in model.modules():
-        if getattr(module, "running_mean", None) is not None:
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-        weight = getattr(module, "weight", None)
-        if isinstance(weight, nn.Parameter) and weight.ndim == 1:
-            nn.init.normal_(weight, 1, 0.3)
-            if getattr(module, "bias", None) is not None:
-                nn.init.normal_(module.bias)
-    return model.double().eval()
-
-
-def random_plan(groups, seed: int) -> ChannelPlan:
-    draw = np.random.default_rng(seed)
-    return ChannelPlan(
-        {g.name: tuple(sorted(draw.choice(g.size, draw.integers(1, g.size + 1), replace=False))) for g in groups.groups}
-    )
-
-
-def check(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
-    before = copy.deepcopy(model.state_dict())
-    x = torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    groups = find_groups(model, x[:1])
-    plan = random_plan(groups, seed)
-    small = cut(model, groups, plan)
-    with torch.no_grad():
-        expected = gated_call(model, groups, plan_gates(groups, plan, x), x)
-        scale = max(float(expected.abs().max()), 1e-30)
-        assert float((small(x) - expected).abs().max()) <= 1e-9 * scale
-        assert torch.equal(cut(model, groups, groups.full_plan())(x), model(x))
-    widths = groups.form.widths(plan.widths)
-    with FlopCounterMode(display=False) as counter:
-        small(x[:1])
-    assert groups.form.predict(widths, "macs") == counter.get_total_flops() / 2
-    assert groups.form.predict(widths, "params") == sum(p.numel() for p in small.parameters())
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+from ..random_cuts import check_cut, lively, random_plan
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_cut_equals_gated_on_every_network(name: str):
     """Gated and cut agree to rounding, the full plan is the identity bit for bit, counts are exact, nothing changes."""
     factory, shape = CASES[name]
-    check(lively(factory()), shape, seed=len(name))
+    check_cut(lively(factory()), shape, seed=len(name))
 
 
 @settings(max_examples=25, deadline=None)
@@ -70,7 +25,7 @@ def test_cut_equals_gated_on_every_network(name: str):
 def test_cut_equals_gated_on_random_networks(seed: int):
     """The same holds for random graphs of skips, sums, grouped, depthwise, transposed, linear and gated layers."""
     torch.manual_seed(seed)
-    check(lively(RandomNetwork(seed)), (3, 8, 8), seed)
+    check_cut(lively(RandomNetwork(seed)), (3, 8, 8), seed)
 
 
 def test_sizes_that_modules_state_follow_the_cut():
@@ -115,4 +70,4 @@ def test_tied_weights_stay_tied():
     groups = find_groups(model, torch.empty(1, 3, 4, 4, dtype=torch.float64))
     small = cut(model, groups, random_plan(groups, 1))
     assert small.a.weight is small.b.weight
-    check(lively(Tied()), (3, 4, 4), 1)
+    check_cut(lively(Tied()), (3, 4, 4), 1)

@@ -56,7 +56,7 @@ def test_a_size_that_does_not_fit_is_said_with_its_line_and_nothing_is_logged():
         message = refused(Odd(), 3, 7, 7)
     finally:
         logger.removeHandler(handler)
-    assert "test_refusal.py:" in message
+    assert "test_trace_errors.py:" in message
     assert "`return self.last(torch.cat(" in message
     assert "Sizes of tensors must match" in message
     assert not records
@@ -67,7 +67,7 @@ def test_a_size_that_does_not_fit_is_said_with_its_line_and_nothing_is_logged():
 def test_a_branch_on_data_is_said_in_plain_words_with_its_line():
     """No symbol of torch's is in the message, and the place is there even where torch does not print it."""
     message = refused(Counted(), 3, 8, 8)
-    assert "test_refusal.py:" in message
+    assert "test_trace_errors.py:" in message
     assert "`if x[x > 0].shape[0] == 1:`: a shape or a branch is data-dependent" in message
     assert "guard" not in message
     assert "u0" not in message

@@ -31,7 +31,7 @@ from ganprune.studies.bundles.format_files import (
 from PIL import Image
 
 from ...command_line import call, refused
-from ...evaluators.cost.test_runtimes_contract import inputs, network
+from ...fakes.two_inputs import inputs, network
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "0.1.0"
 SPEC = InputSpec((Input("image", "image", (3, 8, 8)), Input("style", "vector", (5,))))

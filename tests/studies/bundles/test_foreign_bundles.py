@@ -20,7 +20,7 @@ from ganprune.studies.bundles.verify import verify_bundle
 
 from ...examples import example_input
 from ...gan_models.foreign import FOREIGN
-from ...gan_models.groups.test_surgery import lively, random_plan
+from ...gan_models.random_cuts import lively, random_plan
 
 
 @pytest.mark.parametrize("name", sorted(set(FOREIGN) - {"branching"}))

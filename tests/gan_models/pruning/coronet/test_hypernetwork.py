@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from ...groups.test_surgery import lively, random_plan
 from ...network_cases import CASES, RandomNetwork
+from ...random_cuts import lively, random_plan
 
 
 def drawn(model: nn.Module, shape: tuple[int, ...], seed: int = 0, embedding: int = 3):
