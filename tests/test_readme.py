@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+TOPS = ("benchmarks", "evaluators", "gan_models", "search", "spaces", "studies", "tests")
 # Documented small sizes: what makes the commands finish in seconds. Nothing else of them is changed.
 SMALL = {
     "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
@@ -61,6 +62,15 @@ def test_every_file_named_is_there():
     assert {f"docs/{name}" for name in PAGES} <= set(links(README))
 
 
+def test_every_module_named_is_there():
+    """Python files named by the pages stand in the repository, but for those that a reader writes."""
+    text = "\n".join([README, *PAGES.values()])
+    named = {name for code in re.findall(r"`([^`\n]+)`", text) for name in re.findall(r"(?<![\w/>])[\w/]+\.py\b", code)}
+    there = {f"/{p.relative_to(ROOT).as_posix()}" for top in TOPS for p in (ROOT / top).rglob("*.py")}
+    missing = {name for name in named if not any(path.endswith(f"/{name}") for path in there)}
+    assert missing == {"edges.py", "file.py", "mine.py"}
+
+
 def run_commands(text: str, folder: Path) -> list[str]:
     """Runs the ganprune commands of a page in their order, at small sizes, each exit 0; their names."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
@@ -93,6 +103,7 @@ def folder(tmp_path_factory):
             Image.fromarray(rng.integers(0, 255, size, dtype=np.uint8)).save(root / name / f"{i}.png")
     own = next(block for block in blocks("python") if block.startswith("# own.py"))
     (root / "own.py").write_text(own)
+    (root / "search.toml").write_text(blocks("toml", PAGES["configuration.md"])[0])
     return root
 
 

@@ -168,7 +168,7 @@ def test_the_file_of_the_documentation_is_read(tmp_path):
     assert (config.recipe.amp, config.recipe.batch_size, config.teacher_recipe.lr_discriminator) == ("bf16", 4, 1e-4)
     assert config.task_settings == {"weight_l1": 50.0, "discriminator": {"ndf": 16}}
     assert config.quantisation.reduce_range
-    assert (place.storage, options.executor, config.name) == ("sqlite:///ganprune.db", "local", "mine")
+    assert (place.storage, options.executor, config.name) == ("sqlite:///ganprune.db", "local", "written")
     for table, panel in PANELS.items():
         assert f"| `{table}` | {panel} |" in page
 
