@@ -33,8 +33,9 @@ $(VENV)/.installed: $(BIN)/python setup.cfg pyproject.toml constraints.txt
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) --editable ".[test,postgresql]"
+# The tests run with a package of rows of its own beside ganprune, as any other package may add them.
+$(VENV)/.installed-test: $(VENV)/.installed tests/plugins/pyproject.toml
+	$(PIP) --editable ".[test,postgresql]" --editable tests/plugins
 	@touch $@
 
 lint: install-test

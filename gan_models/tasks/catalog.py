@@ -6,6 +6,7 @@ named by path, `package.module:Name` or `file.py:Name`.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,12 +27,14 @@ class TaskSpec:
         layout: How its data lie on disk, for messages.
         builtin: The built-in sets that it can read.
         note: One line for tables.
+        catch_all: A folder of any other task has its layout, too; it is offered one that no other task knows.
     """
 
     implementation: str
     layout: str
     builtin: tuple[str, ...] = ()
     note: str = ""
+    catch_all: bool = False
 
     def load(self) -> Any:
         """Return the class, a `task.Task`; this imports torch."""
@@ -52,7 +55,7 @@ def _adopted(reference: str, found: Any) -> TaskSpec:
     return TaskSpec(reference, str(getattr(found, "layout", "its own layout")), BUILTIN)
 
 
-# The order in which a folder is offered to the tasks: the most particular layout comes first.
+# The order in which a folder is offered to the tasks: the most particular layout comes first; see `in_detection_order`.
 TASKS: OpenTable[TaskSpec] = OpenTable(
     "task",
     {
@@ -63,13 +66,37 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             ".paired:PairedTask", "train/ and test/ (or val/) with A|B side by side", (SHAPES,), "pix2pix"
         ),
         "unconditional": TaskSpec(
-            ".unconditional:UnconditionalTask", "a folder of images, or CIFAR-10's binary archive", (SHAPES,), "SNGAN"
+            ".unconditional:UnconditionalTask",
+            "a folder of images, or CIFAR-10's binary archive",
+            (SHAPES,),
+            "SNGAN",
+            catch_all=True,
         ),
     },
     group="ganprune.tasks",
     row_type=TaskSpec,
     adopt=_adopted,
 )
+
+
+def in_detection_order() -> Iterator[tuple[str, TaskSpec]]:
+    """Yield the tasks in the order in which a folder is offered to them.
+
+    Ours come first, then other packages', each imported when its turn comes, and last what reads any folder of images.
+    A package that cannot be loaded is passed over with a warning: it may have nothing to do with this folder.
+    """
+    last: list[tuple[str, TaskSpec]] = []
+    for name in TASKS:
+        try:
+            row = TASKS.find(name)
+        except UserError as error:
+            warnings.warn(str(error), stacklevel=2)
+            continue
+        if row.catch_all:
+            last.append((name, row))
+        else:
+            yield name, row
+    yield from last
 
 
 def builtin_task(source: str) -> str:

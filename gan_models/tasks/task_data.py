@@ -7,11 +7,11 @@ from ..data.dataset import ImageSet, files_fingerprint
 from ..data.layouts import LayoutError, existing
 from ..data.spec import BUILTIN, SPLITS, DataSpec
 from ..files.errors import UserError
-from .catalog import TASKS, builtin_task, check_source, expected_layouts
+from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_detection_order
 
 
 def detect_task(source: str) -> str:
-    """Return the first task of the table whose layout a data source has.
+    """Return the first task whose layout a data source has.
 
     Raises:
         UserError: No such source, or a folder in no task's layout.
@@ -19,8 +19,8 @@ def detect_task(source: str) -> str:
     if source.startswith("builtin:"):
         return builtin_task(source)
     root = existing(source)
-    for name in TASKS:
-        if TASKS.find(name).load().detect(root):
+    for name, row in in_detection_order():
+        if row.load().detect(root):
             return name
     raise UserError(f"data folder {source} holds no images in a known layout; {expected_layouts()}")
 

@@ -60,7 +60,7 @@ def measured(study, outputs, metrics=None, *, references=True, full=True):
 
 def only(name):
     """The quality, which every pass measures, and one row besides."""
-    metrics = MetricSet()
+    metrics = MetricSet((name,))
     metrics.metrics = tuple(m for m in metrics.metrics if m.name in ("frechet", name))
     return metrics
 

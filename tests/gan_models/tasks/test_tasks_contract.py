@@ -1,5 +1,6 @@
 """What holds for every row of the tasks, and for a user's own task of two inputs."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,28 @@ from ganprune.gan_models.data.dataset import batches, in_order
 from ganprune.gan_models.data.spec import BUILTIN, SPLITS, DataSpec
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.tasks.catalog import TASKS, TaskSpec, builtin_task
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
+from PIL import Image
 
 OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
-NAMES = [*TASKS.own, OWN]
+NAMES = [*TASKS, OWN]
 SIZE = 16
-# What a generator of each task takes.
-FITTING = {"unpaired": "3,16,16", "paired": "3,16,16", "unconditional": "latent:6", OWN: "photo=3,16,16;style=latent:5"}
+GIVEN = {"unconditional": "latent:6", OWN: "photo=3,16,16;style=latent:5"}
+
+
+def fitting(name: str) -> InputSpec:
+    """What a generator of a task takes: the first of the table that the task accepts."""
+    if name in GIVEN:
+        return InputSpec.parse(GIVEN[name])
+    for row in NETWORKS.values():
+        with suppress(UserError):
+            TASKS.find(name).load().fit({}, "model", inputs := row.spec.at_size(SIZE), SIZE)
+            return inputs
+    raise AssertionError(f"no network of the table fits the task {name}")
 
 
 def spec_of(name: str) -> DataSpec:
@@ -33,7 +46,7 @@ def task_of(name: str, inputs: InputSpec):
 class TestEveryTask:
     def test_its_batches_feed_a_generator_of_fitting_inputs(self, name):
         """Inputs have the shapes that the specification says, the same each time; references are images or none."""
-        spec = InputSpec.parse(FITTING[name])
+        spec = fitting(name)
         task = task_of(name, spec)
         batch = next(batches(open_split(spec_of(name), "train"), 3, seed=1))
         for generator in task.generator_names:
@@ -45,12 +58,14 @@ class TestEveryTask:
             assert reals.shape == (3, 3, SIZE, SIZE)
             if reference is not None:
                 assert torch.equal(reference, reals)
-            assert all(shown.shape == (3, 3, SIZE, SIZE) for shown in task.columns(batch, generator).values())
+            for shown in task.columns(batch, generator).values():
+                assert shown.shape in ((3, 3, SIZE, SIZE), (3, 1, SIZE, SIZE))
+                assert -1 <= float(shown.min()) <= float(shown.max()) <= 1
             assert torch.equal(task.reals(task.with_reals(batch, generator, -reals), generator), -reals)
 
     def test_its_losses_reach_every_generator_and_discriminator(self, name):
         """A step of each has finite terms and gradients; the task's settings make the same task again."""
-        spec = InputSpec.parse(FITTING[name])
+        spec = fitting(name)
         task = task_of(name, spec)
         assert type(task).from_json(task.settings_json(), 3).settings_json() == task.settings_json()
 
@@ -80,7 +95,7 @@ class TestEveryTask:
 
     def test_each_input_and_each_real_image_of_a_split_is_counted(self, name):
         """Measuring in order sees as many different real images as the task says."""
-        task, data = task_of(name, InputSpec.parse(FITTING[name])), open_split(spec_of(name), "test")
+        task, data = task_of(name, fitting(name)), open_split(spec_of(name), "test")
         for generator in task.generator_names:
             assert 0 < task.n_inputs(data, generator) <= len(data)
             seen = [
@@ -100,7 +115,7 @@ class TestEveryTask:
 
     def test_splits_are_disjoint_and_the_content_has_a_fingerprint(self, name):
         """No image of one split is in another; the fingerprint does not depend on how images are read."""
-        task = task_of(name, InputSpec.parse(FITTING[name]))
+        task = task_of(name, fitting(name))
         first = task.generator_names[0]
         seen = [
             {image.numpy().tobytes() for batch in in_order(open_split(spec_of(name), split), 2) for image in
@@ -128,22 +143,34 @@ def test_a_class_that_is_no_task_is_refused_by_path():
         make_task("pared")
 
 
-def test_another_packages_task_is_asked_for_a_folder_of_no_known_layout(monkeypatch, tmp_path):
-    """Ours come first, in the order of the table; an entry point's row is asked when none of them knows the folder."""
+def test_another_packages_task_is_asked_before_the_one_that_takes_any_folder(monkeypatch, tmp_path):
+    """Particular layouts of ours come first, then other packages', then any folder of images; a broken package warns."""
 
     class Point:
         """An entry point of a package that is not installed."""
 
-        name, module, dist = "numbers", "there", None
+        module, dist = "there", None
+
+        def __init__(self, name, row):
+            self.name, self.row = name, row
 
         def load(self):
-            return TaskSpec(f"{__name__}:Numbers", "a file numbers.npy")
+            if self.row is None:
+                raise ImportError("no numbers here")
+            return self.row
 
-    monkeypatch.setattr(open_table, "_entry_points", lambda group: {"numbers": (Point(),)} if "tasks" in group else {})
+    points = {
+        "broken": (Point("broken", None),),
+        "numbers": (Point("numbers", TaskSpec(f"{__name__}:Numbers", "a file numbers.npy")),),
+    }
+    monkeypatch.setattr(open_table, "_entry_points", lambda group: points if group == TASKS.group else {})
     (tmp_path / "numbers.npy").write_bytes(b"")
-    assert detect_task(str(tmp_path)) == "numbers"
-    assert "numbers" in TASKS
-    assert "numbers" not in TASKS.own
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    with pytest.warns(UserWarning, match="no numbers here"):
+        assert detect_task(str(tmp_path)) == "numbers"
+    (tmp_path / "numbers.npy").unlink()
+    with pytest.warns(UserWarning, match="no numbers here"):
+        assert detect_task(str(tmp_path)) == "unconditional"
 
 
 class Numbers:

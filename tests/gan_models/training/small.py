@@ -1,7 +1,11 @@
 """Small networks and data for the tests of training."""
 
 import torch
+from ganprune.gan_models.data.dataset import batches
+from ganprune.gan_models.data.spec import DataSpec
+from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.task_data import open_split
 from ganprune.gan_models.training.loop import Networks
 from torch import nn
 
@@ -27,6 +31,19 @@ class Translator(nn.Module):
         return torch.tanh(self.last(self.middle(self.norm(self.first(x)))))
 
 
+class Combiner(nn.Module):
+    """A network of several images and masks, for any other task."""
+
+    def __init__(self, width=4):
+        super().__init__()
+        self.first = nn.ModuleList(nn.LazyConv2d(width, 3, padding=1) for _ in range(4))
+        self.norm, self.last = nn.BatchNorm2d(width), nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, *inputs):
+        added = sum(layer(x) for layer, x in zip(self.first, inputs, strict=False))
+        return torch.tanh(self.last(torch.relu(self.norm(added))))
+
+
 class Decoder(nn.Module):
     """A latent-to-image network."""
 
@@ -42,16 +59,22 @@ class Decoder(nn.Module):
 
 def networks_for(task, seed=0, width=4):
     torch.manual_seed(seed)
-    kind = Decoder if task.name == "unconditional" else Translator
+    kind = {"unconditional": Decoder, "paired": Translator, "unpaired": Translator}.get(task.name, Combiner)
     generators = nn.ModuleDict({name: kind(width) for name in task.generator_names})
+    if kind is Combiner:
+        task.generate(generators, next(batches(data_for(task.name), 1, 0)))  # the layers take their shapes
+        for name in task.generator_names:
+            generators[name].first = nn.ModuleList(m for m in generators[name].first if m.in_channels)
     return Networks(generators, task.make_discriminators(seed))
 
 
 def task_named(name, **settings):
-    return make_task(name, SETTINGS[name] | settings, seed=3)
+    return make_task(name, SETTINGS.get(name, {}) | settings, seed=3)
 
 
 def data_for(name, count=10, size=8):
+    if name not in SETTINGS:
+        return open_split(DataSpec(TASKS[name].builtin[0], name, size, flip=False, n_train=count), "train")
     random = torch.Generator().manual_seed(5)
     keys = {"paired": ("input", "target"), "unpaired": ("A", "B"), "unconditional": ("target",)}[name]
     return [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]

@@ -1,0 +1,180 @@
+"""Rows of another package, found by entry points alone, through the whole command line."""
+
+import csv
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from ganprune.evaluators.cost.catalog import RUNTIMES
+from ganprune.evaluators.quality.catalog import METRICS
+from ganprune.gan_models.costs.catalog import COSTS
+from ganprune.gan_models.export.catalog import EXPORTERS
+from ganprune.gan_models.networks.catalog import NETWORKS
+from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.gan_models.tasks.catalog import TASKS
+from ganprune.studies.bundles.bundle import load_bundle, read_architecture
+from PIL import Image
+
+from ..command_line import QUICK, call
+
+PACKAGE = "ganprune-example-plugins"
+TABLES = {"inpainter": NETWORKS, "inpainting": TASKS, "geometric_median": METHODS, "edge_error": METRICS,
+          "activations": COSTS, "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
+MODEL = ["--model", "inpainter", "--model-args", "width=6,blocks=1", "--image-size", 16]
+SIDE = 24
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder with photos and masks, each split with its own."""
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for part in ("photo", "mask"):
+            (tmp_path / "data" / f"{split}{part}").mkdir(parents=True)
+        for i in range(8):
+            pixels = draw.integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "data" / f"{split}photo" / f"{i}.png")
+            hole = np.zeros((SIDE, SIDE), np.uint8)
+            hole[4 : 8 + i, 6:18] = 255
+            Image.fromarray(hole).save(tmp_path / "data" / f"{split}mask" / f"{i}.png")
+    return tmp_path
+
+
+def searched(trials: int, methods: str, *options: object) -> list[object]:
+    """The arguments of a search that reads the folder, whose task is not said."""
+    quick = [*QUICK[:-1], methods]
+    return ["search", "--study", "s", "--data", "data", *MODEL, "--trials", trials, "--reduction", 0, *quick, *options]
+
+
+def shown(monkeypatch, capsys, *arguments: object) -> str:
+    capsys.readouterr()
+    assert call(monkeypatch, *arguments) == 0
+    return capsys.readouterr().out
+
+
+def trials_of(monkeypatch, capsys) -> list[dict]:
+    """The trials that `show` lists, without the teacher."""
+    rows = json.loads(shown(monkeypatch, capsys, "show", "s", "--json"))["trials"]
+    return [row for row in rows if row["trial"] is not None]
+
+
+def test_each_row_is_one_file_and_one_entry_point():
+    """Every table has the package's row by its name alone: one entry point each, each in a file of its own."""
+    points = [point for point in distribution(PACKAGE).entry_points if point.group.startswith("ganprune.")]
+    assert {point.name: point.group for point in points} == {name: table.group for name, table in TABLES.items()}
+    assert len({point.module for point in points}) == len(points)
+    for name, table in TABLES.items():
+        assert name in table
+        assert name not in table.own
+        assert isinstance(table[name], table.row_type)
+
+
+def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch, capsys):
+    """Network, task, method, metric, cost and format of the package serve every command; its task knows its folder."""
+    budgets = ["--budget", "5.2kactivations", "--budget", "60%", "--also-measure", "edge_error"]
+    assert call(monkeypatch, *searched(4, "geometric_median,uniform", *budgets)) == 0
+    assert call(monkeypatch, "resume", "s", "--trials", 5) == 0
+    pruned = trials_of(monkeypatch, capsys)
+    assert len(pruned) == 5
+    assert {trial["method"] for trial in pruned} == {"geometric_median", "uniform"}
+    trials = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db").trials
+    assert {trial.state.name for trial in trials} == {"COMPLETE"}
+    assert all(trial.values[1] <= 5200 for trial in trials)
+
+    files = ["--csv", "f.csv", "--plot", "f.png", "--pictures", "p.png"]
+    assert "kactivations" in shown(monkeypatch, capsys, "pareto", "s", *files)
+    rows = list(csv.DictReader((place / "f.csv").open()))
+    assert {row["cost_name"] for row in rows} == {"activations"}
+    assert all(float(row["edge_error"]) > 0 for row in rows)
+    assert call(monkeypatch, "report", "s", "--out", "r.html") == 0
+    html = (place / "r.html").read_text()
+    assert "edge_error" in html
+    assert "geometric_median" in html
+    assert "activations" in html
+
+    best = max(pruned, key=lambda trial: trial["method"] == "geometric_median")["trial"]
+    assert call(monkeypatch, "export", "s", "--trial", best, "--formats", "onnx,pt2", "--out", "bundle") == 0
+    assert {"generator.onnx", "generator.pt2"} <= {path.name for path in (place / "bundle").iterdir()}
+    verified = shown(monkeypatch, capsys, "verify", "bundle")
+    assert "generator.pt2 in torch.export" in verified
+    assert "activations" in verified
+
+    inputs = read_architecture(Path("bundle")).inputs
+    assert inputs.names == ("photo", "mask")
+    with torch.no_grad():
+        expected = load_bundle("bundle")(*inputs.examples(3))
+    found = torch.export.load("bundle/generator.pt2").module()(*inputs.examples(3))
+    assert torch.allclose(found, expected, atol=1e-4)
+
+    for part in ("photo", "mask"):
+        (place / "in").mkdir(exist_ok=True)
+        (place / "data" / f"test{part}").rename(place / "in" / part)
+    for out, options in (("a", []), ("b", ["--format", "pt2"])):
+        assert call(monkeypatch, "run", "bundle", "--input", "in", "--out", out, *options) == 0
+    one, other = (np.asarray(Image.open(place / out / "3.png"), dtype=int) for out in ("a", "b"))
+    assert abs(one - other).max() <= 1
+
+
+def test_a_two_input_generator_is_pruned_by_every_method_under_a_budget_of_the_package(place, monkeypatch, capsys):
+    """Every method of every package completes a trial of the generator under a constraint in the package's unit."""
+    methods = [*METHODS]
+    options = ["--budget", "60%", "--budget", "6kactivations", "--prune-steps", 2]
+    assert call(monkeypatch, *searched(2 * len(methods), ",".join(methods), *options)) == 0
+    trials = trials_of(monkeypatch, capsys)
+    assert {trial["method"] for trial in trials if trial["state"] == "COMPLETE"} == set(methods)
+
+
+def test_a_killed_study_resumes(place):
+    """After SIGKILL the study goes on from its database, every trial once, with the package's rows."""
+    command = [str(Path(sys.executable).with_name("ganprune"))]
+    given = searched(4, "geometric_median", "--budget", "5.2kactivations", "--also-measure", "edge_error")
+    with subprocess.Popen([*command, *map(str, given)], cwd=place, stdout=subprocess.DEVNULL) as driver:
+        until = time.monotonic() + 200
+        while _complete(place) < 1 and time.monotonic() < until and driver.poll() is None:
+            time.sleep(0.05)
+        os.kill(driver.pid, signal.SIGKILL)
+    assert 1 <= _complete(place) < 4
+    subprocess.run([*command, "resume", "s", "--executor", "local"], cwd=place, check=True, capture_output=True)
+    assert _complete(place) == 4
+
+
+def _complete(place: Path) -> int:
+    """How many trials the database holds as complete."""
+    if not (place / "ganprune.db").exists():
+        return 0
+    with sqlite3.connect(place / "ganprune.db") as connection:
+        try:
+            return connection.execute("select count(*) from trials where state = 'COMPLETE'").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+
+
+@pytest.mark.alone
+def test_workers_of_ray_find_the_packages_rows(place, monkeypatch, capsys):
+    """With Ray's workers in the place of the local executor, the study is the same."""
+    given = searched(2, "geometric_median", "--budget", "5.2kactivations", "--also-measure", "edge_error")
+    given[given.index("local")] = "ray"
+    assert call(monkeypatch, *given) == 0
+    trials = trials_of(monkeypatch, capsys)
+    assert [trial["state"] for trial in trials] == ["COMPLETE"] * 2
+
+
+def test_commands_that_look_at_the_machine_and_at_networks_know_the_rows(monkeypatch, capsys):
+    """`doctor` and `inspect` name them."""
+    call(monkeypatch, "doctor")
+    found = capsys.readouterr().out
+    assert "format pt2" in found
+    assert "runtime torch-export" in found
+    inspected = json.loads(shown(monkeypatch, capsys, "inspect", *MODEL, "--method", "geometric_median", "--json"))
+    assert inspected["input_shape"] == "photo=image:3,16,16;mask=mask:1,16,16"
