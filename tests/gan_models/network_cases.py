@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import torch
 from ganprune.gan_models.networks.catalog import DISCRIMINATORS, NETWORKS, build
+from ganprune.gan_models.networks.specs import InputSpec
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from .foreign import FOREIGN
 
-Case = tuple[Callable[[], nn.Module], tuple[int, ...]]
+Case = tuple[Callable[[], nn.Module], InputSpec]  # a factory, and what its networks take
 
 SMALL = {
     "resnet": {"ngf": 8, "n_blocks": 2},
@@ -42,14 +43,16 @@ SHAPES |= {
 }
 
 
-def _case(name: str, shape: tuple[int, ...]) -> Case:
-    return (lambda: build(name, SMALL.get(name, {}))), SHAPES.get(name, shape)
+def _case(name: str, inputs: InputSpec) -> Case:
+    return (lambda: build(name, SMALL.get(name, {}))), InputSpec.of_shape(SHAPES[name]) if name in SHAPES else inputs
 
 
-CASES: dict[str, Case] = {
-    name: _case(name, row.spec.inputs[0].shape) for name, row in {**NETWORKS, **DISCRIMINATORS}.items()
+CASES: dict[str, Case] = {name: _case(name, row.spec) for name, row in {**NETWORKS, **DISCRIMINATORS}.items()}
+CASES |= {
+    f"foreign {name}": (make, InputSpec.of_shape(shape))
+    for name, (make, shape) in FOREIGN.items()
+    if name != "branching"
 }
-CASES |= {f"foreign {name}": case for name, case in FOREIGN.items() if name != "branching"}
 
 
 class RandomNetwork(nn.Module):

@@ -7,6 +7,7 @@ import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,20 +35,21 @@ def random_plan(groups, seed: int) -> ChannelPlan:
     )
 
 
-def check_cut(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
+def check_cut(model: nn.Module, inputs: InputSpec | tuple[int, ...], seed: int) -> None:
     before = copy.deepcopy(model.state_dict())
-    x = torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    groups = find_groups(model, x[:1])
+    x = tuple(each.double() for each in InputSpec.read(inputs).examples(2))
+    one = tuple(each[:1] for each in x)
+    groups = find_groups(model, one)
     plan = random_plan(groups, seed)
     small = cut(model, groups, plan)
     with torch.no_grad():
-        expected = gated_call(model, groups, plan_gates(groups, plan, x), x)
+        expected = gated_call(model, groups, plan_gates(groups, plan, x[0]), *x)
         scale = max(float(expected.abs().max()), 1e-30)
-        assert float((small(x) - expected).abs().max()) <= 1e-9 * scale
-        assert torch.equal(cut(model, groups, groups.full_plan())(x), model(x))
+        assert float((small(*x) - expected).abs().max()) <= 1e-9 * scale
+        assert torch.equal(cut(model, groups, groups.full_plan())(*x), model(*x))
     widths = groups.form.widths(plan.widths)
     with FlopCounterMode(display=False) as counter:
-        small(x[:1])
+        small(*one)
     assert groups.form.predict(widths, "macs") == counter.get_total_flops() / 2
     assert groups.form.predict(widths, "params") == sum(p.numel() for p in small.parameters())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

@@ -24,8 +24,8 @@ GOLDEN = {
 
 
 def form_of(name: str):
-    factory, shape = CASES[name]
-    return find_groups(factory(), torch.empty(1, *shape)).form
+    factory, inputs = CASES[name]
+    return find_groups(factory(), inputs.examples()).form
 
 
 FORMS = {name: form_of(name) for name in ("resnet", "unet", "mobile_resnet_9blocks", "foreign attention_unet")}
@@ -45,8 +45,8 @@ def test_dense_costs_are_the_known_ones(key, expected):
 @pytest.mark.parametrize("name", ["resnet", "unet", "mobile_resnet_9blocks", "foreign dcgan", "foreign johnson"])
 def test_published_macs_equal_thop(name: str):
     """`macs_published` of a cut network is what thop counts on it with norms set to zero."""
-    factory, shape = CASES[name]
-    model, x = factory(), torch.randn(1, *shape)
+    factory, inputs = CASES[name]
+    model, x = factory(), inputs.examples()
     groups = find_groups(model, x)
     plan = ChannelPlan({g.name: tuple(range(0, g.size, 2)) for g in groups.groups})
     small = cut(model, groups, plan).eval()
@@ -54,7 +54,7 @@ def test_published_macs_equal_thop(name: str):
         kind: lambda module, x, y: None
         for kind in (nn.BatchNorm2d, nn.InstanceNorm2d, nn.PReLU, nn.Upsample, nn.LeakyReLU)
     }
-    counted, _ = thop.profile(small, inputs=(x,), custom_ops=silent, verbose=False)
+    counted, _ = thop.profile(small, inputs=x, custom_ops=silent, verbose=False)
     assert groups.form.predict(groups.form.widths(plan.widths), "macs_published") == counted
 
 

@@ -200,10 +200,10 @@ def test_what_cannot_run_on_integers_is_refused(tmp_path):
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_predicted_bytes_are_counted_bytes(name, per_channel):
     """For any network and plan the form's bytes in 8 bits are those of the network that was really cut."""
-    make, shape = CASES[name]
+    make, inputs = CASES[name]
     torch.manual_seed(0)
     model, settings = make(), QuantSettings(per_channel=per_channel)
-    groups = find_groups(model, example_input(shape))
+    groups = find_groups(model, inputs.examples())
     rng = np.random.default_rng(0)
     plans = [ChannelPlan.full(groups.sizes)]
     kept = {n: tuple(sorted(rng.permutation(s)[: rng.integers(1, s + 1)].tolist())) for n, s in groups.sizes.items()}

@@ -44,11 +44,11 @@ def test_names_carry_no_meaning(name: str):
             super().__init__()
             self.zz_other = inner
 
-        def forward(self, x: Tensor) -> Tensor:
-            return self.zz_other(x)
+        def forward(self, *inputs: Tensor) -> Tensor:
+            return self.zz_other(*inputs)
 
-    factory, shape = CASES[name]
-    model, x = factory(), torch.empty(1, *shape)
+    factory, inputs = CASES[name]
+    model, x = factory(), inputs.examples()
     a, b = find_groups(model, x), find_groups(Renamed(copy.deepcopy(model)), x)
     assert [f"zz_other.{group.name}" for group in a.groups] == [group.name for group in b.groups]
     assert list(a.sizes.values()) == list(b.sizes.values())

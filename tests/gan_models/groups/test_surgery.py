@@ -16,8 +16,8 @@ from ..random_cuts import check_cut, lively, random_plan
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_cut_equals_gated_on_every_network(name: str):
     """Gated and cut agree to rounding, the full plan is the identity bit for bit, counts are exact, nothing changes."""
-    factory, shape = CASES[name]
-    check_cut(lively(factory()), shape, seed=len(name))
+    factory, inputs = CASES[name]
+    check_cut(lively(factory()), inputs, seed=len(name))
 
 
 @settings(max_examples=25, deadline=None)
@@ -30,9 +30,9 @@ def test_cut_equals_gated_on_random_networks(seed: int):
 
 def test_sizes_that_modules_state_follow_the_cut():
     """in_channels, out_channels, groups and num_features say what the tensors are, so that a repr is true."""
-    factory, shape = CASES["mobile_resnet_9blocks"]
+    factory, inputs = CASES["mobile_resnet_9blocks"]
     model = factory()
-    groups = find_groups(model, torch.empty(1, *shape))
+    groups = find_groups(model, inputs.examples())
     small = cut(model, groups, ChannelPlan({g.name: (0,) for g in groups.groups}))
     for module in small.modules():
         if isinstance(module, nn.Conv2d):
@@ -43,9 +43,9 @@ def test_sizes_that_modules_state_follow_the_cut():
 
 def test_a_plan_of_another_network_is_refused():
     """Unknown groups, missing groups and channels out of range each give one line."""
-    factory, shape = CASES["basic"]
+    factory, inputs = CASES["basic"]
     model = factory()
-    groups = find_groups(model, torch.empty(1, *shape))
+    groups = find_groups(model, inputs.examples())
     with pytest.raises(ValueError, match="unknown groups"):
         cut(model, groups, ChannelPlan({"elsewhere": (0,)}))
     kept = {**groups.full_plan().kept, groups.names[0]: (0, 99)}

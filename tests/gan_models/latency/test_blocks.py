@@ -21,8 +21,8 @@ NAMES = ["resnet", "unet", "mobile_resnet_9blocks", "sngan_32", "foreign dcgan",
 
 @cache
 def found(name: str):
-    factory, shape = CASES[name]
-    model, example = factory(), (torch.rand(1, *shape),)
+    factory, inputs = CASES[name]
+    model, example = factory(), inputs.examples()
     groups = find_groups(model, example)
     return model.eval(), example, groups, find_blocks(model, example, groups)
 

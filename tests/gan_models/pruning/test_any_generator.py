@@ -1,10 +1,18 @@
 """The methods that a search takes by itself prune any generator that can be traced, not only ours."""
 
+from contextlib import suppress
+
 import pytest
 import torch
+from ganprune.gan_models.data.spec import DataSpec
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.tasks.catalog import TASKS
+from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.task_data import open_split
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.setup.defaults import METHODS
 
@@ -16,19 +24,32 @@ LEARNED = [name for name in METHODS if method_spec(name).widths == "learned"]
 JUDGES = ("basic", "n_layers", "pixel", "sngan", "foreign srresnet")  # no generators, or of another size than its input
 
 
+def task_and_data(inputs: InputSpec):
+    """A task that gives a generator its inputs, and some data: one of ours with random images, or another package's."""
+    if len(inputs) == 1:
+        image = bool(inputs.pixels)
+        settings = {} if image else {"latent": inputs.shape[0], "discriminator": {"model": "sngan", "ndf": 4}}
+        side = inputs.pixels[0] if image else 32
+        data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
+        return task_named("paired" if image else "unconditional", **settings), data
+    side = inputs.pixels[0]
+    for name, row in TASKS.items():
+        with suppress(UserError):
+            kind = row.load()
+            task = make_task(name, kind.complete(kind.fit({}, "model", inputs, side), side))
+            return task, open_split(DataSpec(row.builtin[0], name, side, n_train=4), "train")
+    raise AssertionError(f"no task of the table gives {inputs}")
+
+
 @pytest.mark.parametrize("method", LEARNED)
 @pytest.mark.parametrize("name", [name for name in CASES if name not in JUDGES])
 def test_a_default_method_prunes_any_generator(name: str, method: str):
     """One step of training, then a plan at or under the target whose network runs."""
-    make, shape = CASES[name]
+    make, inputs = CASES[name]
     torch.manual_seed(0)
     model = make().eval().requires_grad_(False)
-    image = len(shape) == 3
-    settings = {} if image else {"latent": shape[0], "discriminator": {"model": "sngan", "ndf": 4}}
-    task = task_named("paired" if image else "unconditional", **settings)
-    side = shape[1] if image else 32
-    data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
-    groups = find_groups(model, torch.zeros(1, *shape))
+    task, data = task_and_data(inputs)
+    groups = find_groups(model, inputs.examples())
     target = Target("macs", 0.5 * groups.form.dense())
     job = PruneJob(
         model, "G", groups, proposal(method, target), target, 0,
@@ -39,4 +60,4 @@ def test_a_default_method_prunes_any_generator(name: str, method: str):
     )  # fmt: skip
     pruned = make_method(method).prune(job)
     assert groups.form.predict(groups.form.widths(pruned.plan.widths)) <= job.target.value
-    assert pruned.model(torch.zeros(2, *shape)).isfinite().all()
+    assert pruned.model(*inputs.examples(2)).isfinite().all()

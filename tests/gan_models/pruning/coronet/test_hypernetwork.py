@@ -6,6 +6,7 @@ import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import NETWORKS, build
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.pruning.coronet.generated_network import GeneratedNetwork
 from ganprune.gan_models.pruning.coronet.generated_weights import generated_weights, hypernetwork_size
 from ganprune.gan_models.pruning.coronet.hypernetwork import Hypernetwork
@@ -18,9 +19,10 @@ from ...network_cases import CASES, RandomNetwork
 from ...random_cuts import lively, random_plan
 
 
-def drawn(model: nn.Module, shape: tuple[int, ...], seed: int = 0, embedding: int = 3):
+def drawn(model: nn.Module, shape: tuple[int, ...] | InputSpec, seed: int = 0, embedding: int = 3):
     """Groups and a hypernetwork with nothing at zero."""
-    groups = find_groups(model, torch.empty(1, *shape, dtype=next(model.parameters()).dtype))
+    dtype = next(model.parameters()).dtype
+    groups = find_groups(model, tuple(x.to(dtype) for x in InputSpec.read(shape).examples()))
     hypernetwork = Hypernetwork(model, groups, embedding)
     hypernetwork.draw(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -90,9 +92,9 @@ def test_the_published_start_has_the_published_spread():
     assert float(hypernetwork.latents.detach().std()) == pytest.approx(1, abs=0.1)
 
 
-def check_cut(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
+def check_cut(model: nn.Module, inputs: InputSpec, seed: int) -> None:
     """Sliced hypernetwork = cut weights exactly; materialised = gated; every cut tensor is the generated one."""
-    groups, hypernetwork = drawn(model, shape, seed)
+    groups, hypernetwork = drawn(model, inputs, seed)
     plan = random_plan(groups, seed)
     network = GeneratedNetwork(model, groups, hypernetwork, 1, gated=False)
     full = hypernetwork()
@@ -105,9 +107,9 @@ def check_cut(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
             assert weight.shape == small.get_parameter(name).shape
             assert torch.equal(weight, expected.get_parameter(name)), name
         made = network.materialised(plan).eval()
-        x = torch.randn(2, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-        gated = gated_call(model, groups, plan_gates(groups, plan, x), x)
-        assert float((made(x) - gated).abs().max()) <= 1e-9 * max(float(gated.abs().max()), 1e-30)
+        x = tuple(each.double() for each in inputs.examples(2))
+        gated = gated_call(model, groups, plan_gates(groups, plan, x[0]), *x)
+        assert float((made(*x) - gated).abs().max()) <= 1e-9 * max(float(gated.abs().max()), 1e-30)
     assert sum(p.numel() for p in made.parameters()) == groups.form.predict(groups.form.widths(plan.widths), "params")
 
 
@@ -117,8 +119,8 @@ def check_cut(model: nn.Module, shape: tuple[int, ...], seed: int) -> None:
 def test_the_cut_hypernetwork_makes_the_cut_weights_on_every_network(name: str):
     """Sliced latents and matrices generate the sliced weights bit for bit; the materialised network is the gated one,
     and has the parameters that the cost form predicts."""
-    factory, shape = CASES[name]
-    check_cut(lively(factory()), shape, seed=len(name))
+    factory, inputs = CASES[name]
+    check_cut(lively(factory()), inputs, seed=len(name))
 
 
 @settings(max_examples=10, deadline=None)
@@ -126,7 +128,7 @@ def test_the_cut_hypernetwork_makes_the_cut_weights_on_every_network(name: str):
 def test_the_cut_hypernetwork_makes_the_cut_weights_on_random_networks(seed: int):
     """The same over random graphs of skips, sums, concatenations, grouped, depthwise, transposed and linear layers."""
     torch.manual_seed(seed)
-    check_cut(lively(RandomNetwork(seed)), (3, 8, 8), seed)
+    check_cut(lively(RandomNetwork(seed)), InputSpec.of_shape((3, 8, 8)), seed)
 
 
 @settings(max_examples=10, deadline=None)
