@@ -64,6 +64,18 @@ def test_every_file_named_is_there():
     assert {name for name in named if not (ROOT / name).exists()} == set()
 
 
+def test_every_table_has_its_contract():
+    """A file `test_<table>_contract.py` runs the rows of each open table; networks are run where they are built."""
+    tables = {n for path in SOURCES for n in re.findall(r"^(\w+): OpenTable\[", path.read_text("utf-8"), flags=re.M)}
+    files = [
+        *(ROOT / "tests").rglob("test_*_contract.py"),
+        ROOT / "tests" / "gan_models" / "networks" / "test_catalog.py",
+    ]
+    run = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    assert len(tables) >= 11
+    assert {name for name in tables if not re.search(rf"\b{name}\b(?! import)", run)} == set()
+
+
 def test_the_words_are_those_of_the_glossary():
     """Words that the code and the pages use in a meaning of their own are explained."""
     words = {
