@@ -83,10 +83,7 @@ class StudyConfig(
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
         _ = self.stated_budgets  # raises if one cannot be read
-        for method in self.methods:
-            if method_spec(method).trains and not self.prune_steps:
-                raise UserError(f"{method} trains before it cuts: give it --prune-steps")
-        check_fixed(self.method_settings)
+        self.check_methods(by_path=False)
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
         if self.quantisation.bits != 8:
@@ -103,6 +100,21 @@ class StudyConfig(
             check_source(self.task, self.data)
         if self.task and self.image_size:
             self.data_spec()
+
+    def check_methods(self, by_path: bool) -> None:
+        """Check the methods and their settings.
+
+        Args:
+            by_path: Check the user's own methods, which loads their files; else those of the table. Reading a
+                configuration needs nobody's file.
+
+        Raises:
+            UserError: A method or a setting that is not known, or a method that trains without steps to train in.
+        """
+        for method in self.methods:
+            if is_path(method) == by_path and method_spec(method).trains and not self.prune_steps:
+                raise UserError(f"{method} trains before it cuts: give it --prune-steps")
+        check_fixed({name: value for name, value in self.method_settings.items() if is_path(name) == by_path})
 
     def _check_quality(self) -> None:
         """Check the names of encoder and metrics; objects by path are loaded when the study is resolved."""

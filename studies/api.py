@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.kept_copies import look_in
 from ..gan_models.files.plain_values import to_json
 from ..search.artifacts.remote import is_url
 from ..search.artifacts.study_folder import StudyFolder
@@ -33,7 +34,6 @@ from ..search.resolved_study import ResolvedStudy
 from ..search.setup.resolve import resolve
 from .bundles.card import Card
 from .bundles.export import best_under, export_front, export_trial
-from .bundles.trial_weights import located
 from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
@@ -136,7 +136,7 @@ class Search:
             RuntimeError: The database cannot be used, or training failed.
         """
         study, root = open_study(resolved or self.resolve()), self.artifacts_root()
-        source = StudyFolder.at(root, self.name).path / "source"
+        source = StudyFolder.at(root, self.name).source
 
         def attributes() -> dict[str, Any]:
             return self.attributes(study.kept_in(source), root)
@@ -233,6 +233,7 @@ class Study:
             beside = artifacts_beside(storage)
             root = kept if kept and (is_url(kept) or not (beside / name).is_dir()) else beside
         folder = StudyFolder.at(root, name)
+        look_in(folder.source)
         return cls(record, storage, folder.root, folder.remote)
 
     @property
@@ -319,12 +320,12 @@ class Study:
         if self.record.attributes.get(SIMULATED):
             raise UserError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
         self.at_hand()
+        look_in(self.folder.source)
         with Store.open(self.storage, self.record.name, self.remote or self.artifacts, options.max_attempts) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])
             done = sum(record.state != "FAIL" for record in store.records())
             if trials is not None and trials < done:
                 raise UserError(f"--trials is the study's total: {done} are there already, got {trials}")
-            config = located(config, store.folder)
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
             wanted = replace(config, trials=trials or config.trials, hours=hours)
             resolved, parts = resolve(wanted, check_teacher=not made)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -16,12 +15,12 @@ from ..gan_models.files.atomic_files import read_json, write_json
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.hashes import file_sha256
 from ..gan_models.files.plain_values import from_json
-from ..gan_models.networks.user_builders import load_builder
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.preparations.opened_study import OpenedStudy
 from ..search.preparations.preparation import PreparedArtifact
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
+from ..search.setup.kept_files import sources
 from .database.store import Store
 from .results.accepted_changes import ACCEPTED, Change
 from .results.outcome import TEACHER
@@ -43,8 +42,8 @@ def made_with(study: OpenedStudy) -> dict[str, str]:
 
     Returns:
         `data` (hash of its content), `space` (every method's dimensions over the network's groups), `budget` (each
-        with its bound), `metric` (its encoder and a hash of its weights), `code` (ganprune's version; of a
-        generator from elsewhere its source too).
+        with its bound), `metric` (its encoder and a hash of its weights), `code` (ganprune's version, and a hash of
+        the source of each generator, task, method, metric, encoder and sampler of the user's own).
     """
     resolved, config, proposals = study.resolved, study.config, study.proposals()
     space = {
@@ -56,20 +55,12 @@ def made_with(study: OpenedStudy) -> dict[str, str]:
         "space": _hash({"groups": resolved.groups.names, "dense": dict(resolved.dense), "methods": space}),
         "budget": ", ".join(f"{each.budget.text} = {each.limit:g}" for each in resolved.budgets),
         "metric": resolved.encoder,
-        "code": f"ganprune {version('ganprune')}{_source(config.model)}",
+        "code": ", ".join([f"ganprune {version('ganprune')}", *sources(config)]),
     }
 
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=list).encode()).hexdigest()
-
-
-def _source(model: str) -> str:
-    """A generator from outside the catalog changes what a trial is as much as our own code does."""
-    if ":" not in model:
-        return ""
-    file = inspect.getsourcefile(load_builder(model))
-    return f", {model.rpartition(':')[2]} {file_sha256(file)[:12]}" if file else ""
 
 
 def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .errors import UserError
+from .kept_copies import located
 
 _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
@@ -25,9 +26,20 @@ def is_path(reference: str) -> bool:
 
 
 def absolute(reference: str) -> str:
-    """Return a reference whose file is named by its absolute path, so that other processes find it; others as it is."""
-    location, colon, name = reference.rpartition(":")
-    return f"{Path(location).expanduser().absolute()}:{name}" if colon and location.endswith(".py") else reference
+    """Return a reference whose file is named by its absolute path, so that other processes find it; others as it is.
+
+    The copy that a study keeps has a name without a folder, and keeps it.
+    """
+    path = file_of(reference)
+    if path is None or (not path.is_file() and located(path).is_file()):
+        return reference
+    return f"{path.absolute()}:{reference.rpartition(':')[2]}"
+
+
+def file_of(reference: str) -> Path | None:
+    """Return the file that a reference names, as it names it; None if it names a package's module or a table's row."""
+    location, _, _ = reference.rpartition(":")
+    return Path(location).expanduser() if location.endswith(".py") else None
 
 
 def load_object(reference: str, kind: str) -> Any:
@@ -44,7 +56,7 @@ def load_object(reference: str, kind: str) -> Any:
     if not location or not re.fullmatch(_NAME, name):
         raise UserError(f"{kind} {reference!r} must read package.module:function or path/to/file.py:function")
     if location.endswith(".py"):
-        return _attribute(reference, _load_file(Path(location).expanduser(), kind))
+        return _attribute(reference, _load_file(located(location), kind))
     if not re.fullmatch(_NAME, location):
         raise UserError(f"{kind} {reference!r}: {location!r} is neither a package.module nor a file ending in .py")
     return _attribute(reference, _import(reference, location, kind))

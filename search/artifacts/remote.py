@@ -21,8 +21,10 @@ import fsspec
 
 from ...gan_models.files.atomic_files import written_beside
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.kept_copies import look_in
 from ..records.messages import TrialRequest
 
+SOURCE = "source"  # in a study's folder: copies of the user's files
 COMMITS = ("state.json", "result.json", "teacher.json")
 PUSH_EVERY_S = 5.0
 TRIES = 10
@@ -156,11 +158,12 @@ def _files(local: Path) -> list[Path]:
 def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
     """The request with its files in folders of this machine, copied back as they change and when the block ends.
 
-    A request whose workspace is a folder is given back as it is. The trial's folder is new for each attempt, so that
-    a worker that outlives its driver takes nobody's files away.
+    A request whose workspace is a folder keeps it. Behind a URL the trial's folder is new for each attempt, so that a
+    worker that outlives its driver takes nobody's files away. Copies of the user's code are found from here on.
     """
     if not is_url(request.workspace):
-        yield request
+        look_in(Path(request.workspace).parent / SOURCE)
+        yield replace(request)  # settings of a method of the user's own are read now that its file is found
         return
     remote, scratch = RemoteFolder(request.workspace), Path(tempfile.mkdtemp(prefix="ganprune-trial-"))
     stop = threading.Event()
@@ -186,17 +189,13 @@ def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
 
 
 def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
-    """Teacher and source of the study, in this machine's copy; made once a machine."""
+    """Return what of a request differs here: the teacher lies in this machine's copy, made once per machine."""
     url = request.workspace.rpartition("/")[0]
     cache = cache_of(url.rpartition("/")[0]) / url.rpartition("/")[2]
     changed: dict[str, Any] = {}
     if "path" in request.teacher:
         RemoteFolder(f"{url}/teacher").pull(cache / "teacher", without=("checkpoint",))
         changed["teacher"] = {**request.teacher, "path": str(cache / "teacher")}
-    config = None if request.study is None else request.study.config
-    source, separator, function = ("" if config is None else config.model).rpartition(":")
-    if config is not None and request.study is not None and separator and source.endswith(".py"):
-        RemoteFolder(f"{url}/source").pull(cache / "source")
-        here = replace(config, model=f"{cache / 'source' / Path(source).name}:{function}")
-        changed["study"] = replace(request.study, config=here)
+    RemoteFolder(f"{url}/{SOURCE}").pull(cache / SOURCE)
+    look_in(cache / SOURCE)
     return changed

@@ -13,7 +13,7 @@ from ...gan_models.files.plain_values import from_json
 from ..records.layout_0_1 import upgraded_outcome
 from ..records.messages import TrialOutcome, TrialRequest
 from ..study_name import check_study_name
-from .remote import RemoteFolder, cache_of, is_url
+from .remote import SOURCE, RemoteFolder, cache_of, is_url
 
 RESULT = "result.json"
 OWNER = "study.json"  # in a study's folder: which study's files they are
@@ -86,6 +86,11 @@ class StudyFolder:
     def teacher(self) -> Path:
         """The teacher's folder."""
         return self.path / "teacher"
+
+    @property
+    def source(self) -> Path:
+        """The folder of copies: the user's own code, the latency profile."""
+        return self.path / SOURCE
 
     def trial(self, number: int) -> Path:
         """The folder of one trial."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.cost_form import LATENCY
+from ...gan_models.files.kept_copies import located, look_in
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.latency.predictor import LatencyForm
 from ...gan_models.networks.specs import InputSpec
@@ -79,7 +80,7 @@ def open_latency(config: StudyConfig) -> OpenedProfile | None:
         return None
     if not config.latency_profile:
         raise NoProfile(f"budget {', '.join(config.budgets)} needs a latency profile of the device: {CURE}")
-    profile = read_profile(config.latency_profile, config.latency_sha256)
+    profile = read_profile(located(config.latency_profile), config.latency_sha256)
     return opened(profile, config.model, dict(config.model_args), config.inputs)
 
 
@@ -94,4 +95,5 @@ def with_own_profile(config: StudyConfig, profile: LatencyProfile, folder: Path)
     path = folder / f"latency-{digest[:8]}.json"
     if not path.is_file():
         write_profile(profile, path)
-    return replace(config, latency_profile=str(path), latency_sha256=digest)
+    look_in(folder)
+    return replace(config, latency_profile=path.name, latency_sha256=digest)

@@ -10,6 +10,7 @@ _ROOM = "ganprune.search.preparations"
 PREPARATIONS: OpenTable[PreparationRow] = OpenTable(
     "preparation",
     {
+        "own_code": PreparationRow(f"{_ROOM}.own_code:OWN_CODE"),
         "latency_profile": PreparationRow(f"{_ROOM}.latency_profile:LATENCY_PROFILE"),
         "teacher": PreparationRow(f"{_ROOM}.teacher:TEACHER_NETWORKS"),
         "reference_features": PreparationRow(f"{_ROOM}.reference_features:REFERENCE_FEATURES"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from ..latency.predictor import OpenedProfile, opened, wants_latency
-from ..latency.profile import NoProfile, read_profile, write_profile
+from ..artifacts.remote import SOURCE
+from ..latency.predictor import OpenedProfile, open_latency, wants_latency, with_own_profile
+from ..latency.profile import NoProfile
 from ..setup.study_parts import StudyParts
 from .preparation import PreparedArtifact, Progress
-
-FOLDER = "source"
 
 
 class LatencyProfilePreparation:
@@ -26,13 +26,11 @@ class LatencyProfilePreparation:
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
         """Copy the profile."""
         assert study.latency is not None
-        digest = self.fingerprint(study)
-        path = folder / FOLDER / f"latency-{digest[:8]}.json"
-        if not path.is_file():
-            write_profile(study.latency.profile, path)
-        return PreparedArtifact.of("latency_profile", digest, folder, [path])
+        own = folder / SOURCE
+        kept = with_own_profile(study.config, study.latency.profile, own)
+        return PreparedArtifact.of("latency_profile", self.fingerprint(study), folder, [own / kept.latency_profile])
 
-    def load(self, study: StudyParts, folder: Path, artifact: PreparedArtifact) -> OpenedProfile:
+    def load(self, study: StudyParts, folder: Path, artifact: PreparedArtifact) -> OpenedProfile | None:
         """Return the predictor made from the copy.
 
         Raises:
@@ -41,9 +39,8 @@ class LatencyProfilePreparation:
         (name,) = artifact.files
         if artifact.changed(folder):
             raise NoProfile(f"{folder / name} is not the latency profile that this study was made with; put it back")
-        config = study.config
-        profile = read_profile(folder / name, artifact.fingerprint)
-        return opened(profile, config.model, dict(config.model_args), config.inputs)
+        copy = {"latency_profile": str(folder / name), "latency_sha256": artifact.fingerprint}
+        return open_latency(replace(study.config, **copy))
 
 
 LATENCY_PROFILE = LatencyProfilePreparation()

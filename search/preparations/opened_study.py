@@ -14,7 +14,7 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.costs.combined_budgets import Bound
 from ..latency.predictor import with_own_profile
 from ..resolved_study import ResolvedStudy
-from ..setup.kept_files import with_own_source
+from ..setup.kept_files import with_own_files
 from ..setup.search_space import PrunedGenerator, SearchSpace
 from ..setup.study_parts import StudyParts
 from ..strategy.proposals import SpaceProposals
@@ -85,8 +85,8 @@ class OpenedStudy(StudyParts):
         return self.quality.measure(model, full=full)
 
     def kept_in(self, folder: Path) -> OpenedStudy:
-        """Return the study with a generator's own file and the latency profile copied to its folder."""
-        config = with_own_source(self.config, folder)
+        """Return the study with the user's own files and the latency profile copied to its folder."""
+        config = with_own_files(self.config, folder)
         if self.latency is not None:
             config = with_own_profile(config, self.latency.profile, folder)
         return OpenedStudy(replace(self.resolved, config=config), self.artifact, like=self)

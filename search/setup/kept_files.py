@@ -1,35 +1,90 @@
-"""Copies that a study keeps of files it was given, so that workers and a resume have what was searched."""
+"""Users' own code that a configuration names: each file is copied to the study, and named by its copy from then on.
+
+A copy is named without its folder, so that a study may be moved and its workers find it in a folder of their own.
+"""
 
 from __future__ import annotations
 
-import shutil
+import inspect
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.kept_copies import keep, located
+from ...gan_models.files.user_code import file_of, is_path, load_object
 from ..config import StudyConfig
 
+_ONE = {"model": "model", "task": "task", "metric": "encoder", "sampler": "sampler"}  # field -> kind of object
+_SEVERAL = {"methods": "method", "also_measure": "metric"}
 
-def with_own_source(config: StudyConfig, folder: Path) -> StudyConfig:
-    """Copy a user's own generator and task to the study's folder; return the configuration that names the copies.
+
+def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the name of each object of a user's own that a configuration names by path."""
+    for field, kind in _ONE.items():
+        if is_path(name := getattr(config, field)):
+            yield kind, name
+    for field, kind in _SEVERAL.items():
+        yield from ((kind, name) for name in getattr(config, field) if is_path(name))
+
+
+def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> StudyConfig:
+    """Return the configuration with objects of a user's own under other names.
+
+    Args:
+        config: The configuration.
+        change: From kind and name to the new name.
+    """
+
+    def changed(kind: str, name: str) -> str:
+        return change(kind, name) if is_path(name) else name
+
+    def setting(name: str) -> str:
+        method, dot, own = name.rpartition(".")
+        return f"{changed('method', method)}{dot}{own}"
+
+    values: dict[str, Any] = {field: changed(kind, getattr(config, field)) for field, kind in _ONE.items()}
+    for field, kind in _SEVERAL.items():
+        values[field] = tuple(changed(kind, name) for name in getattr(config, field))
+    values["method_settings"] = {setting(name): value for name, value in config.method_settings.items()}
+    values["shares"] = {changed("method", name): value for name, value in config.shares.items()}
+    return replace(config, **values)
+
+
+def with_own_files(config: StudyConfig, folder: Path) -> StudyConfig:
+    """Copy every file of a user's own code to the study's folder; return the configuration that names the copies.
 
     Raises:
         UserError: There is no such file.
     """
-    return replace(config, model=_copied(config.model, "model", folder), task=_copied(config.task, "task", folder))
+
+    def kept(kind: str, name: str) -> str:
+        path = file_of(name)
+        return name if path is None else f"{keep(path, folder, kind)}:{name.rpartition(':')[2]}"
+
+    return with_references(config, kept)
 
 
-def _copied(reference: str, kind: str, folder: Path) -> str:
-    """Return the reference of the copy of a file in `folder`; of anything but a file as it is."""
-    path, _, name = reference.rpartition(":")
-    if not path.endswith(".py"):
-        return reference
-    source = Path(path).expanduser()
-    if not source.is_file():
-        raise UserError(f"{kind} {reference!r}: {source} is not a file")
-    copy = folder / f"{source.stem}-{file_sha256(source)[:8]}.py"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not copy.is_file():
-        shutil.copyfile(source, copy)
-    return f"{copy}:{name}"
+def own_files(config: StudyConfig) -> list[Path]:
+    """Return the files of a user's own code, each one once."""
+    named = [file_of(name) for _, name in references(config)]
+    return list(dict.fromkeys(located(path) for path in named if path is not None))
+
+
+def sources(config: StudyConfig) -> list[str]:
+    """Return the name and a hash (12 hex digits) of the source of each object of a user's own."""
+    found = []
+    for kind, name in references(config):
+        path = file_of(name)
+        file = _source_file(load_object(name, kind)) if path is None else located(path)
+        if file is not None:
+            found.append(f"{name.rpartition(':')[2]} {file_sha256(file)[:12]}")
+    return found
+
+
+def _source_file(found: Any) -> str | None:
+    try:
+        return inspect.getsourcefile(inspect.unwrap(found) if callable(found) else type(found))
+    except TypeError:  # an object, not a class or function
+        return inspect.getsourcefile(type(found))

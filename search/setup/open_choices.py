@@ -18,6 +18,7 @@ from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
 from .compatibility import fitted
 from .defaults import with_methods
+from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import is_single_file
 
@@ -28,10 +29,11 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     Raises:
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
+    config = with_references(config, lambda kind, name: name if kind == "model" else absolute(name))
     config, notes = with_methods(config)
-    task = absolute(config.known_task() or detect_task(config.data))
+    config.check_methods(by_path=True)
+    task = config.known_task() or detect_task(config.data)
     config = fitted(config, task)
-    config = replace(config, metric=absolute(config.metric), also_measure=tuple(map(absolute, config.also_measure)))
     weights = {name: path.absolute() for name, path in config.weight_files.items()}
     metric, found = choose_encoder(config.metric, weights)
     MetricSet(config.also_measure, weights)  # raises with the cure

@@ -18,10 +18,12 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.export.catalog import EXPORTERS, format_in, format_run_by, latency_writer
 from ...gan_models.files.atomic_files import read_json
+from ...gan_models.files.kept_copies import look_in
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.training.loop import best_device
+from ..artifacts.remote import SOURCE
 from ..config import StudyConfig
 from ..latency.profile import LatencyProfile
 from ..preparations.opened_study import open_study
@@ -66,6 +68,7 @@ def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -
     Returns:
         Trial number -> latency in ms; absent with the reason where it could not be measured.
     """
+    look_in(Path(request.folder) / SOURCE)
     opened = open_study(request.study)
     config, latency = opened.config, opened.latency
     if latency is None:

@@ -15,6 +15,8 @@ from ...gan_models.export.catalog import check_formats
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.kept_copies import located, look_in
+from ...gan_models.files.user_code import file_of
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.quantization.settings import Quantisation, QuantSettings
@@ -32,7 +34,7 @@ from .card import Card, Parity
 from .format_files import WantedFormats
 from .provenance import bits_notes, lineage, notes, versions
 from .study_data import StudyData
-from .trial_weights import located, trial_generator, trial_quantisations
+from .trial_weights import trial_generator, trial_quantisations
 
 FRONT = "front.json"
 
@@ -194,8 +196,8 @@ class _Exporter:
         check_formats(self.wanted.asked)
         self.study, self.outcome = study, outcome_of(study)
         self.folder = StudyFolder(Path(artifacts_root), study.name)
-        self.located = located(self.outcome.config, self.folder)
-        self.parts = StudyParts(self.located)
+        look_in(self.folder.source)
+        self.parts = StudyParts(self.outcome.config)
         self._full: nn.Module | None = None
         self.data = StudyData(self.outcome, self.folder)
 
@@ -238,7 +240,8 @@ class _Exporter:
 
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
-        source = _source_of(self.located.model)
+        file = file_of(config.model)
+        source = None if file is None else located(file)
         architecture = self._architecture(part, source)
         names, settings = config.stated_budgets.costs, part.quantised and part.quantised.settings
         counted = _costs(part.model, architecture.inputs, names, settings)
@@ -279,12 +282,6 @@ class _Exporter:
             whole=part.whole,
             architecture=part.plan.architecture(model, config.model_args),
         )
-
-
-def _source_of(model: str) -> Path | None:
-    """The file of a generator that was given as `path.py:function`; None for others."""
-    location, _, _ = model.rpartition(":")
-    return Path(location).expanduser() if location.endswith(".py") else None
 
 
 def _costs(

@@ -13,6 +13,7 @@ from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.kept_copies import look_in
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
@@ -32,23 +33,6 @@ class ArtifactError(WorkFailed):
     """A trial's files are missing, or not those that its record names."""
 
 
-def located(config: StudyConfig, folder: StudyFolder) -> StudyConfig:
-    """Return the configuration with a user's own files and the profile where they lie now: artifacts may be moved."""
-    if config.latency_profile and not Path(config.latency_profile).expanduser().is_file():
-        profile = folder.path / "source" / Path(config.latency_profile).name
-        config = replace(config, latency_profile=str(profile)) if profile.is_file() else config
-    return replace(config, model=_moved(config.model, folder), task=_moved(config.task, folder))
-
-
-def _moved(reference: str, folder: StudyFolder) -> str:
-    """Return the reference of a file that is not there any more, as the study's copy of it; others as they are."""
-    location, _, name = reference.rpartition(":")
-    if not location.endswith(".py") or Path(location).expanduser().is_file():
-        return reference
-    moved = folder.path / "source" / Path(location).name
-    return f"{moved}:{name}" if moved.is_file() else reference
-
-
 def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> OpenedStudy:
     """Return a study's live part with its teacher; a study of version 0.1.0 is resolved now.
 
@@ -62,8 +46,8 @@ def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> Op
         UserError: Data, network or weights are not at hand.
     """
     artifact = teacher_artifact(outcome.study, folder)
-    config = located(outcome.config, folder)
-    config = replace(config, device=device or config.device)
+    look_in(folder.source)
+    config = replace(outcome.config, device=device or outcome.config.device)
     if outcome.resolved is not None:
         return open_study(replace(outcome.resolved, config=config), artifact)
     resolved, parts = resolve(config, check_teacher=False)

@@ -6,31 +6,50 @@ from dataclasses import replace
 import pytest
 from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.pruning.proposal import Proposal
+from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
+from ganprune.search.engine.checkpoint_cleanup import clean
+from ganprune.search.latency.predictor import opened as opened_profile
 from ganprune.search.preparations.catalog import PREPARATIONS
-from ganprune.search.preparations.preparation import PreparedArtifact
+from ganprune.search.preparations.preparation import PreparationRow, PreparedArtifact
+from ganprune.search.preparations.prepare import prepare
 from ganprune.search.preparations.reference_features import same_features
+from ganprune.search.records.ledger import NewTrial, TrialRecord
 
+from ...fakes.analytic_device import ARGUMENTS, INPUTS, profiled
 from ...tiny_study import SMALL, new_folder, opened
+
+METRIC = """
+class Mine:
+    def prepare(self, real): ...
+    def reset(self, full): ...
+    def update(self, outputs, references): ...
+    def compute(self): return []
+"""
 
 
 @pytest.fixture(scope="module")
 def study():
-    return opened(StudyConfig(name="prepared", **SMALL | {"methods": ("uniform", "mggc"), "prune_steps": 1}))
+    """A study that wants every row: own code, a budget in ms, and the method that learns from a manifold."""
+    profile = profiled(points=2)
+    code = new_folder() / "mine.py"
+    code.write_text(METRIC)
+    whole = opened_profile(profile, "resnet", ARGUMENTS, INPUTS).form.dense()
+    options = SMALL | {"model_args": ARGUMENTS, "budgets": (f"{0.7 * whole:.6f}ms",)}
+    methods = {"methods": ("uniform", "mggc"), "prune_steps": 1, "also_measure": (f"{code}:Mine",)}
+    return opened(StudyConfig(name="prepared", **options, **methods), find_profile=lambda config: profile)
 
 
 @pytest.fixture(scope="module")
 def folder(study):
-    made = new_folder()
+    made = StudyFolder(new_folder(), "prepared").path
     (made / "teacher" / "shared").mkdir(parents=True)
     (made / "teacher" / "shared" / "manifold-0.safetensors").write_bytes(b"samples")
     return made
 
 
-ROWS = [name for name in PREPARATIONS if name != "latency_profile"]  # that one's study has a budget in ms: see below
-
-
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", PREPARATIONS)
 def test_a_row_is_made_once_recorded_and_checked(name, study, folder):
     """What is there is not made again; a file that is another one is named, and refused when it is loaded."""
     row = PREPARATIONS.find(name).open()
@@ -49,7 +68,43 @@ def test_a_row_is_made_once_recorded_and_checked(name, study, folder):
     assert set(other.changed(folder)) == set(again.files)
     with pytest.raises((WorkFailed, UserError), match="put it back"):
         row.load(study, folder, other)
-    assert not any(part.isdigit() for file in made.files for part in file.split("/")[:-1])  # in no trial's folder
+    clean(StudyFolder(folder.parent, folder.name), [failed()], weights=True)
+    assert again.changed(folder) == {}
+
+
+class Notes:
+    """A preparation of another package."""
+
+    def wanted(self, study):
+        return True
+
+    def fingerprint(self, study):
+        return "1"
+
+    def make(self, study, folder, progress=None):
+        (folder / "notes.txt").write_text("made")
+        return PreparedArtifact.of("notes", "1", folder, [folder / "notes.txt"])
+
+    def load(self, study, folder, artifact):
+        return (folder / "notes.txt").read_text()
+
+
+NOTES = Notes()
+
+
+def test_a_row_of_another_package_is_made_with_ours(study, folder, monkeypatch):
+    """It comes after ours, is recorded under its name, and a lazy pass leaves it alone."""
+    monkeypatch.setitem(PREPARATIONS.own, "notes", PreparationRow(f"{__name__}:NOTES"))
+    prepared = prepare(study, folder)
+    assert list(prepared) == list(PREPARATIONS)
+    assert prepared["notes"].files.keys() == {"notes.txt"}
+    assert list(prepare(study, folder, lazy=True)) == ["manifold"]
+
+
+def failed() -> TrialRecord:
+    """A trial that cleanup removes."""
+    new = NewTrial(Proposal("uniform", {}, 1.0, "macs", None, 32), {}, {}, "ladder:0")
+    return TrialRecord(0, new, "FAIL", 1)
 
 
 def test_features_that_differ_by_rounding_are_the_same(study):

@@ -1,0 +1,44 @@
+"""The user's own code that a study names: copies in its folder, which workers and a resume run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.hashes import json_sha256
+from ...gan_models.files.kept_copies import look_in
+from ..artifacts.remote import SOURCE
+from ..setup.kept_files import own_files, sources, with_own_files
+from ..setup.study_parts import StudyParts
+from .preparation import PreparedArtifact, Progress
+
+
+class OwnCodePreparation:
+    """The files of generator, task, methods, metrics, encoder and sampler, if they are named by path."""
+
+    def wanted(self, study: StudyParts) -> bool:
+        """Return if the study names such a file."""
+        return bool(own_files(study.config))
+
+    def fingerprint(self, study: StudyParts) -> str:
+        """Return a hash of the names of all objects and their sources' hashes."""
+        return json_sha256(sources(study.config))
+
+    def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
+        """Copy the files; those that are copies are gathered."""
+        kept = with_own_files(study.config, folder / SOURCE)
+        return PreparedArtifact.of("own_code", self.fingerprint(study), folder, own_files(kept))
+
+    def load(self, study: StudyParts, folder: Path, artifact: PreparedArtifact) -> Path:
+        """Return the folder of the copies, where names are looked for from now on.
+
+        Raises:
+            WorkFailed: A file is missing, or not the one of the artifact.
+        """
+        if changed := artifact.changed(folder):
+            raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
+        look_in(folder / SOURCE)
+        return folder / SOURCE
+
+
+OWN_CODE = OwnCodePreparation()
