@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.packages import Package, check_installed
-from ...gan_models.files.user_code import load_object
+from ...gan_models.files.user_code import load_named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,7 @@ class Runtime:
             RuntimeUnavailable: The file cannot be opened.
         """
         check_installed(f"runtime {self.title}", self.needs)
-        return cast(Open, _loaded(self.opener))(source, dtype, threads, device)
+        return cast(Open, load_named(self.opener, "runtime"))(source, dtype, threads, device)
 
     def operators(self, path: Path) -> Mapping[str, int]:
         """Return operator -> nodes that are run of a file after the runtime's own optimizations; empty if not known.
@@ -86,7 +86,7 @@ class Runtime:
         Raises:
             RuntimeUnavailable: The file cannot be opened.
         """
-        return cast(Any, _loaded(self.operators_of))(path) if self.operators_of else {}
+        return cast(Any, load_named(self.operators_of, "runtime"))(path) if self.operators_of else {}
 
     def version(self) -> str:
         """Return the version of its package; empty if it has none."""
@@ -120,7 +120,3 @@ def bound(session: Session, *arrays: np.ndarray) -> Callable[[], object]:
     """Return a call of a session on these inputs: what a latency is measured of."""
     bind = getattr(session, "bind", None)
     return bind(*arrays) if bind is not None else lambda: session(*arrays)
-
-
-def _loaded(function: Any) -> Any:
-    return load_object(function, "runtime") if isinstance(function, str) else function

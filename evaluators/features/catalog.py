@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
+from ...gan_models.files.user_code import load_named
 
 if TYPE_CHECKING:
     from .encoders import Encoder
@@ -41,7 +41,7 @@ class EncoderSpec:
 
     def open(self, weights: Path | None) -> Encoder:
         """Return the encoder. Raises whatever its loader raises."""
-        return _resolved(self.load)(weights)
+        return load_named(self.load, "encoder", __package__)(weights)
 
     def weights(self, given: Path | None) -> Path | None:
         """Return where its weights are; None if they are not there or need not be.
@@ -49,19 +49,11 @@ class EncoderSpec:
         Raises:
             UserError: `given` is not a file.
         """
-        return given if self.find is None else _resolved(self.find)(given)
+        return given if self.find is None else load_named(self.find, "encoder", __package__)(given)
 
     def at_hand(self, given: Path | None) -> bool:
         """Return whether it can be opened without a download."""
         return self.find is None or self.weights(given) is not None
-
-
-def _resolved(place: Any) -> Any:
-    """Return the object that `module:attribute` names, beside this file; any other object as it is."""
-    if not isinstance(place, str):
-        return place
-    module, attribute = place.split(":")
-    return getattr(import_module(module, __package__), attribute)
 
 
 def _adopt(reference: str, found: Any) -> EncoderSpec:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import load_named
 from ..measurement import Measurement
 
 if TYPE_CHECKING:
@@ -129,10 +129,7 @@ class MetricSpec:
                 f"metric {name!r} lacks weights: got {', '.join(given) or 'none'}; expected {', '.join(missing)}. "
                 f"Try --weights {missing[0]}=FILE."
             )
-        make = self.make
-        if isinstance(make, str):
-            module, attribute = make.split(":")
-            make = getattr(import_module(module, __package__), attribute)
+        make = load_named(self.make, "metric", __package__)
         return make(**{key: given[key] for key in self.weights})
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..files.open_table import OpenTable
-from .cost import Cost, loaded
+from ..files.user_code import load_named
+from .cost import Cost
 
 _MACS = {"macs": 1.0, "flops": 0.5}
 _FLOPS = {"flops": "1 MAC = 2 FLOPs"}
@@ -95,7 +96,7 @@ def added_counts(names: Iterable[str], network: Any, inputs: Any, quantization: 
         quantization: Settings of its 8 bits; None in float32.
     """
     rows = [cost_of(name) for name in dict.fromkeys(names) if name in COSTS]
-    return {row.name: float(loaded(row.count)(network, inputs, quantization)) for row in rows if row.count}
+    return {row.name: float(load_named(row.count, "cost")(network, inputs, quantization)) for row in rows if row.count}
 
 
 def stored_cost(name: str, bits: int = 32, per_channel: bool = False) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
@@ -119,11 +118,3 @@ class Cost:
 
 def _letter(prefix: str) -> str:
     return "k" if prefix == "k" else prefix.upper()
-
-
-def loaded(reference: Callable[..., Any] | str) -> Callable[..., Any]:
-    """Return a row's function, imported if it is given as `"module:function"`."""
-    if not isinstance(reference, str):
-        return reference
-    module, _, name = reference.partition(":")
-    return getattr(import_module(module), name)

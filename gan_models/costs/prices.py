@@ -9,8 +9,8 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from ..files.errors import UserError
+from ..files.user_code import load_named
 from .catalog import COSTS, FORM_COSTS, cost_of
-from .cost import loaded
 from .cost_form import CostForm, CostModel, Floats
 
 
@@ -56,7 +56,7 @@ class Prices:
             row = COSTS.find(name)
             if row.price is None:
                 raise UserError(f"a budget in {row.unit} needs a profile of the device: got none for {name}")
-            models[name] = loaded(row.price)(groups)
+            models[name] = load_named(row.price, "cost")(groups)
         return cls(groups.form, models)
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..files.packages import Package, check_installed
-from ..files.user_code import load_object
+from ..files.user_code import load_named
 from ..quantization.settings import Quantisation, QuantSettings
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Exporter:
             RuntimeError: The network cannot be written in this format.
         """
         check_installed(f"format {self.title}", self.needs)
-        return tuple(_loaded(self.writer)(job, path) or ())
+        return tuple(load_named(self.writer, "exporter")(job, path) or ())
 
     def examine(self, path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: FileRunner) -> Findings:
         """Return what the format's own checks find of a file.
@@ -137,8 +137,4 @@ class Exporter:
         """
         if self.examiner is None:
             return Findings(operators=runner.operators(path))
-        return _loaded(self.examiner)(path, model, inputs, runner)
-
-
-def _loaded(function: Any) -> Any:
-    return load_object(function, "exporter") if isinstance(function, str) else function
+        return load_named(self.examiner, "exporter")(path, model, inputs, runner)

@@ -62,6 +62,25 @@ def load_object(reference: str, kind: str) -> Any:
     return _attribute(reference, _import(reference, location, kind))
 
 
+def load_named(reference: Any, kind: str, package: str | None = None) -> Any:
+    """Return the object that a row of a table names; what is no text is the object itself.
+
+    Args:
+        reference: `module:name`, `file.py:name`, or the object. A leading dot is relative to `package`.
+        kind: What it is to be, for messages: `metric`, `runtime`.
+        package: The package of the table: its module's `__package__`.
+
+    Raises:
+        UserError: It cannot be found or loaded.
+    """
+    if not isinstance(reference, str):
+        return reference
+    if not reference.startswith("."):
+        return load_object(reference, kind)
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module, package), name)
+
+
 def one_line(error: Exception) -> str:
     """Return an error of somebody's code as one line, with its type unless it is a plain ValueError."""
     text = " ".join(str(error).split())

@@ -6,13 +6,12 @@ Importing this module imports no torch: a name maps to a "module:attribute" stri
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
-from ..files.user_code import is_path
+from ..files.user_code import is_path, load_named
 from .specs import InputSpec
 from .user_builders import call_builder, load_builder, named_arguments, with_arguments
 
@@ -54,8 +53,7 @@ class Network:
     def load(self) -> Callable[..., Any]:
         """Return the builder with the row's arguments; this imports torch."""
         if self.builder.startswith("."):
-            module, _, name = self.builder.partition(":")
-            builder = getattr(import_module(module, __package__), name)
+            builder = load_named(self.builder, "generator", __package__)
         else:
             builder = load_builder(self.builder)
         return with_arguments(builder, self.arguments, self.fixed) if self.arguments or self.fixed else builder

@@ -8,12 +8,11 @@ none, `settings`, its settings class. It may say `widths` ("given" or "learned",
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
-from ..files.user_code import load_object
+from ..files.user_code import load_named
 from .method import Method, MethodSpec
 from .settings import NoSettings, Setting, settings_of
 
@@ -136,10 +135,8 @@ def fixed_for(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 def make_method(name: str) -> Method:
     """Return the method itself. Raises UserError for an unknown name."""
     reference = method_spec(name).implementation
-    if not reference.startswith("."):
-        found = load_object(reference, "method")
-        return found() if isinstance(found, type) or not hasattr(found, "prune") else found
-    return _own(reference)()
+    found = load_named(reference, "method", __package__)
+    return found() if isinstance(found, type) or not hasattr(found, "prune") else found
 
 
 def method_sizes(name: str, model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
@@ -151,9 +148,4 @@ def method_sizes(name: str, model: nn.Module, groups: ChannelGroups) -> list[dic
     sizes = method_spec(name).sizes
     if not sizes:
         return []
-    return (_own(sizes) if sizes.startswith(".") else load_object(sizes, "method sizes"))(model, groups)
-
-
-def _own(reference: str) -> Any:
-    module, _, attribute = reference.partition(":")
-    return getattr(import_module(module, __package__), attribute)
+    return load_named(sizes, "method sizes", __package__)(model, groups)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ..costs.catalog import FORM_COSTS, cost_of
 from ..files.plain_values import from_json
+from ..files.user_code import load_named
 from .settings import NoSettings, Setting, settings_of
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ class MethodSpec:
     @property
     def settings(self) -> type[Any]:
         """The settings class."""
-        if not isinstance(self.settings_class, str):
-            return self.settings_class
-        module, _, name = self.settings_class.partition(":")
-        return getattr(import_module(module, __package__), name)
+        return load_named(self.settings_class, "settings", __package__)
 
     @property
     def all_settings(self) -> tuple[Setting, ...]:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from ..data.spec import BUILTIN, SHAPES, STRIPES
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
-from ..files.user_code import is_path, load_object
+from ..files.user_code import is_path, load_named
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,7 @@ class TaskSpec:
 
     def load(self) -> Any:
         """Return the class, a `task.Task`; this imports torch."""
-        if self.implementation.startswith("."):
-            module, _, attribute = self.implementation.partition(":")
-            return getattr(import_module(module, __package__), attribute)
-        return load_object(self.implementation, "task")
+        return load_named(self.implementation, "task", __package__)
 
 
 def _adopted(reference: str, found: Any) -> TaskSpec:

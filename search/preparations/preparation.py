@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.user_code import load_named
 
 Progress = Callable[[int, int, dict[str, float]], None]  # (step, steps, losses)
 MISSING = "missing"
@@ -82,5 +82,4 @@ class PreparationRow:
 
     def open(self) -> Preparation:
         """Return the preparation."""
-        module, _, attribute = self.where.partition(":")
-        return getattr(import_module(module), attribute)
+        return load_named(self.where, "preparation", __package__)

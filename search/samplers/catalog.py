@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
+from ...gan_models.files.user_code import load_named
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -47,19 +47,11 @@ class SamplerSpec:
 
     def sampler(self, seed: int) -> BaseSampler | None:
         """Return a fresh Optuna sampler; None for a sequence."""
-        return None if self.make is None else _resolved(self.make)(seed)
+        return None if self.make is None else load_named(self.make, "sampler", __package__)(seed)
 
     def at(self, space: Space, seed: int, index: int) -> dict[str, Any]:
         """Return point `index` of a sequence over a space."""
-        return _resolved(self.point)(space, seed, index)
-
-
-def _resolved(place: Any) -> Any:
-    """Return the object that `module:attribute` names, beside this file; any other object as it is."""
-    if not isinstance(place, str):
-        return place
-    module, _, attribute = place.partition(":")
-    return getattr(import_module(module, __package__), attribute)
+        return load_named(self.point, "sampler", __package__)(space, seed, index)
 
 
 def _adopt(reference: str, found: Any) -> SamplerSpec:

@@ -15,7 +15,7 @@ from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...evaluators.cost.counters import count_cost
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import cost_of, stored_cost
-from ...gan_models.costs.cost import loaded
+from ...gan_models.files.user_code import load_named
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.gates import gated_call, plan_gates
@@ -117,7 +117,7 @@ def _priced_otherwise(
         row = cost_of(name)
         predicted = float(bench.prices.predict(widths, cost_as_stored(name, pruned.quantised)))
         if row.count is not None:
-            value = float(loaded(row.count)(pruned.model, inputs, pruned.quantised))
+            value = float(load_named(row.count, "cost")(pruned.model, inputs, pruned.quantised))
             if not math.isclose(predicted, value, rel_tol=1e-9):
                 raise CutMismatch(f"predicted {name} {predicted:.6g} is not the cut network's {value:.6g}")
             stored = f", stored in {bits} bits" if pruned.quantised and row.depends_on_bits else ""

@@ -5,9 +5,10 @@ import pytest
 import torch
 from ganprune.evaluators.cost.counters import count_cost
 from ganprune.gan_models.costs.catalog import COSTS, FORM_COSTS
-from ganprune.gan_models.costs.cost import Cost, loaded
+from ganprune.gan_models.costs.cost import Cost
 from ganprune.gan_models.costs.prices import Prices
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.user_code import load_named
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
@@ -21,7 +22,7 @@ EXAMPLE = torch.zeros(1, 3, 32, 32)
 
 def counted(cost: Cost, network: nn.Module) -> float:
     if cost.count is not None:
-        return loaded(cost.count)(network, (EXAMPLE,), None)
+        return load_named(cost.count, "cost")(network, (EXAMPLE,), None)
     return float(getattr(count_cost(network, (EXAMPLE,)), cost.name))
 
 
