@@ -53,7 +53,7 @@ def default_formats(quantization: Quantisation | None) -> tuple[str, ...]:
     # The published quantizer has no integer form: only who asks for such a file is told so.
     quantized = quantization is not None and quantization.settings.scheme != "published"
     wanted = ("always", "if quantized") if quantized else ("always",)
-    return tuple(name for name, exporter in EXPORTERS.items() if exporter.written in wanted)
+    return tuple(name for name, exporter in EXPORTERS.usable() if exporter.written in wanted)
 
 
 def check_formats(names: Sequence[str]) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def check_formats(names: Sequence[str]) -> tuple[str, ...]:
 
 def format_run_by(runtime: str, dtype: str = "float32") -> str | None:
     """Return the first format that a runtime runs in a data type; None if there is none."""
-    return next((n for n, e in EXPORTERS.items() if (e.runtime, e.dtype) == (runtime, dtype)), None)
+    return next((n for n, e in EXPORTERS.usable() if (e.runtime, e.dtype) == (runtime, dtype)), None)
 
 
 def format_in(template: str) -> str | None:

@@ -11,11 +11,13 @@ package adds a row by an entry point whose object is a row:
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import UserError
+from .packages import Package
 from .user_code import is_path, load_object, one_line
 
 if TYPE_CHECKING:
@@ -61,6 +63,27 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
+
+    def usable(self) -> Iterator[tuple[str, Row]]:
+        """Yield every row by name; another package's that cannot be loaded is left out with a warning.
+
+        For whoever looks at all rows: a package that is broken must not stop work that does not need it.
+        """
+        for name in self:
+            try:
+                row = self.find(name)
+            except UserError as error:
+                warnings.warn(str(error), stacklevel=2)
+                continue
+            yield name, row
+
+    def package(self, name: str) -> Package | None:
+        """Return the package that adds a row; None for one of ours and for an object by path."""
+        points = () if name in self.own else _entry_points(self.group).get(name, ())
+        if not points:
+            return None
+        point = points[0]
+        return Package(point.module.partition(".")[0], point.dist.name if point.dist else "")
 
     def __getitem__(self, name: str) -> Row:
         if name not in self:
@@ -110,7 +133,8 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         near = difflib.get_close_matches(name, list(self), n=1)
         names = ", ".join(self)
         path = ", or your own as package.module:name or file.py:name" if self._adopt else ""
-        return f"expected one of {names}{path}" + (f". Did you mean {near[0]}?" if near else "")
+        advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
+        return f"expected one of {names}{path}. {advice}"
 
 
 @cache

@@ -6,7 +6,6 @@ named by path, `package.module:Name` or `file.py:Name`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -82,12 +81,7 @@ def in_detection_order() -> Iterator[tuple[str, TaskSpec]]:
     A package that cannot be loaded is passed over with a warning: it may have nothing to do with this folder.
     """
     last: list[tuple[str, TaskSpec]] = []
-    for name in TASKS:
-        try:
-            row = TASKS.find(name)
-        except UserError as error:
-            warnings.warn(str(error), stacklevel=2)
-            continue
+    for name, row in TASKS.usable():
         if row.catch_all:
             last.append((name, row))
         else:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...gan_models.files.errors import UserError, WorkFailed
 from .signals import same_sigterm
-from .wheel import build_wheel
+from .wheel import build_wheels
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # on by default: an hourly report to the vendor
@@ -156,7 +156,7 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
     """Ray, running for as long as the block does; a Ray that this process has already is used and left running.
 
     Token authentication is on: Ray's processes listen on all interfaces, the dashboard off or not. Workers of a
-    remote cluster get this very ganprune as a wheel.
+    remote cluster get this very ganprune as a wheel, and the packages that add rows to it.
 
     Raises:
         RuntimeError: the cluster cannot be started or joined, or is open to everybody.
@@ -173,7 +173,12 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
         given: dict[str, Any] = {"num_cpus": options.num_cpus, "include_dashboard": False} if local else {}
         if not local:
             _check_remote(options)
-            given = {"runtime_env": {"py_modules": [str(build_wheel(Path(folder)))], "env_vars": worker_variables()}}
+            given = {
+                "runtime_env": {
+                    "py_modules": [str(wheel) for wheel in build_wheels(Path(folder))],
+                    "env_vars": worker_variables(),
+                }
+            }
         try:
             with same_sigterm(), no_passwords():
                 ray.init(address=options.address, log_to_driver=False, logging_level=logging.ERROR, **given)

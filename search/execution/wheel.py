@@ -1,30 +1,52 @@
-"""This very ganprune as a wheel, for workers of a cluster that may have none, or another version."""
+"""Wheels of this very ganprune and of the packages that add rows to it, for workers of a cluster.
+
+A worker's machine may have none of them, or other versions. A wheel names no requirements: where it is installed for
+a worker, pip would fetch torch anew beside the one that is there. The same files give the same bytes, so that a
+cluster that has a wheel takes it from its cache.
+"""
 
 import base64
 import hashlib
+import re
+import warnings
 import zipfile
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+
+from ...gan_models.files.plugin_packages import PluginPackage, plugin_packages
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 KINDS = (".py", ".safetensors", ".json", ".jinja")
 
 
-def build_wheel(folder: Path) -> Path:
-    """Write `ganprune-<version>-py3-none-any.whl`, from the files that are imported here.
+def build_wheels(folder: Path) -> tuple[Path, ...]:
+    """Write the wheel of ganprune, and one per package that adds rows to it.
 
-    It names no requirements: where it is installed for a worker, pip would fetch torch anew beside the one that is
-    there. The same files give the same bytes, so that a cluster that has the wheel takes it from its cache.
+    A package with compiled parts is left out with a warning: it must be installed on every machine of the cluster.
 
     Args:
-        folder: where to write it.
+        folder: Where to write them.
 
     Returns:
-        The wheel's path.
+        The wheels' paths, that of ganprune first.
     """
-    number = version("ganprune")
-    info = f"ganprune-{number}.dist-info"
+    wheels = [build_wheel(folder)]
+    for package in plugin_packages():
+        if package.compiled():
+            warnings.warn(
+                f"package {package.name} {package.version} has compiled parts, so workers are not given it: install "
+                "it on every machine of the cluster",
+                stacklevel=2,
+            )
+        else:
+            wheels.append(build_plugin_wheel(folder, package))
+    return tuple(wheels)
+
+
+def build_wheel(folder: Path) -> Path:
+    """Write `ganprune-<version>-py3-none-any.whl`, from the files that are imported here; return its path."""
     content = {
         f"ganprune/{name}/{path.relative_to(root).as_posix()}": path.read_bytes()
         for name in FOLDERS
@@ -32,14 +54,37 @@ def build_wheel(folder: Path) -> Path:
         for path in sorted(root.rglob("*"))
         if path.suffix in KINDS
     }
-    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: ganprune\nVersion: {number}\n".encode()
-    content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: ganprune\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    record = "".join(f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in content.items())
+    return _write(folder, "ganprune", version("ganprune"), content)
+
+
+def build_plugin_wheel(folder: Path, package: PluginPackage) -> Path:
+    """Write the wheel of a package that adds rows, with its entry points; return its path."""
+    content = {name: path.read_bytes() for name, path in package.files().items()}
+    groups: dict[str, list[str]] = {}
+    for point in package.points:
+        groups.setdefault(point.group, []).append(f"{point.name} = {point.value}")
+    points = "\n".join(f"[{group}]\n" + "\n".join(sorted(lines)) + "\n" for group, lines in sorted(groups.items()))
+    return _write(folder, package.name, package.version, content, {"entry_points.txt": points.encode()})
+
+
+def _write(
+    folder: Path, name: str, number: str, content: Mapping[str, bytes], extra: Mapping[str, bytes] | None = None
+) -> Path:
+    """Write a wheel of these files, and of further files of its metadata."""
+    stem = f"{re.sub('[-_.]+', '_', name)}-{number}"
+    info = f"{stem}.dist-info"
+    metadata = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {number}\n".encode(),
+        "WHEEL": b"Wheel-Version: 1.0\nGenerator: ganprune\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **(extra or {}),
+    }
+    content = {**content, **{f"{info}/{file}": data for file, data in metadata.items()}}
+    record = "".join(f"{file},sha256={_digest(data)},{len(data)}\n" for file, data in content.items())
     content[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
-    wheel = folder / f"ganprune-{number}-py3-none-any.whl"
+    wheel = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in content.items():
-            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)  # ZipInfo: a fixed date
+        for file, data in content.items():
+            archive.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)  # ZipInfo: a fixed date
     return wheel
 
 

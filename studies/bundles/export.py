@@ -32,7 +32,7 @@ from .architecture import SOURCE, Architecture
 from .bundle import write_bundle
 from .card import Card, Parity
 from .format_files import WantedFormats
-from .provenance import bits_notes, lineage, notes, versions
+from .provenance import bits_notes, lineage, notes, row_packages, versions
 from .study_data import StudyData
 from .trial_weights import trial_generator, trial_quantisations
 
@@ -261,7 +261,7 @@ class _Exporter:
                 measurements=part.measurements,
                 teacher_measurements=part.teacher,
                 lineage=lineage(self.outcome, trial, source, part.name),
-                versions=versions(wanted.every),
+                versions=versions(wanted.every, row_packages(self.outcome, trial)),
                 parity=parity,
                 notes=notes(self.outcome, trial, source) + bits_notes(part.quantised),
             )

@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.cost.catalog import RUNTIMES
+from ...evaluators.features.catalog import ENCODERS
+from ...evaluators.quality.catalog import METRICS
+from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import derived_seed
+from ...gan_models.networks.catalog import NETWORKS
+from ...gan_models.pruning.catalog import METHODS
 from ...gan_models.quantization.settings import FULL_BITS, Quantisation
+from ...gan_models.tasks.catalog import TASKS
 from ...search.records.ledger import TrialRecord
 from ..results.accepted_changes import accepted_changes
 from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
@@ -91,6 +98,8 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
         )
     if source is not None:
         lines.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name} in this bundle")
+    elif package := NETWORKS.package(outcome.config.model):
+        lines.append(f"loading the PyTorch network needs the package {package.name}; files of other runtimes do not")
     elif ":" in outcome.config.model:
         module = outcome.config.model.partition(":")[0]
         lines.append(f"loading the PyTorch network needs the package of {module}; files of other runtimes do not")
@@ -101,7 +110,7 @@ def bits_notes(quantization: Quantisation | None) -> tuple[str, ...]:
     """Return what a user must know of a generator that was trained in fewer bits."""
     if quantization is None:
         return ()
-    exact = ", ".join(e.filename for e in EXPORTERS.values() if e.dtype == "float32" and e.written == "always")
+    exact = ", ".join(e.filename for _, e in EXPORTERS.usable() if e.dtype == "float32" and e.written == "always")
     lines = [
         f"trained and measured in {quantization.settings.bits} bits: the measurements above are of the quantized "
         f"network; {WEIGHTS} and {exact} hold the same weights in float32, which score differently"
@@ -111,14 +120,32 @@ def bits_notes(quantization: Quantisation | None) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def versions(formats: Iterable[str]) -> dict[str, str]:
+def row_packages(outcome: Outcome, trial: TrialRecord) -> tuple[Package, ...]:
+    """Return the packages that add rows which a trial was made with: network, task, method, measures and costs."""
+    config = outcome.config
+    rows: list[tuple[OpenTable[Any], str]] = [
+        (NETWORKS, config.model),
+        (TASKS, config.task),
+        (METHODS, trial.new.method),
+        (ENCODERS, config.metric),
+        *((METRICS, name) for name in config.also_measure),
+        *((COSTS, name) for name in config.stated_budgets.costs),
+    ]
+    found = (table.package(name) for table, name in rows)
+    return tuple(dict.fromkeys(package for package in found if package is not None))
+
+
+def versions(formats: Iterable[str], packages: Iterable[Package] = ()) -> dict[str, str]:
     """Return versions of Python and of the packages that make and run a bundle's files.
 
     Args:
         formats: Names of its export formats.
+        packages: Those that the trial was made with besides.
     """
+    formats = tuple(formats)
     rows = [EXPORTERS.find(name) for name in formats]
     needs = [package for row in rows for package in row.needs]
     needs += [package for row in rows if row.runtime for package in RUNTIMES.find(row.runtime).needs]
-    packages = (Package("ganprune"), Package("torch"), *needs)
-    return {"python": platform.python_version()} | {package.name: package.version() for package in packages}
+    of_rows = [EXPORTERS.package(name) for name in formats] + [RUNTIMES.package(row.runtime) for row in rows]
+    every = (Package("ganprune"), Package("torch"), *needs, *packages, *(each for each in of_rows if each is not None))
+    return {"python": platform.python_version()} | {package.name: package.version() for package in every}

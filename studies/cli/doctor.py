@@ -14,9 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.cost.catalog import RUNTIMES
+from ...evaluators.features.catalog import ENCODERS
+from ...evaluators.quality.catalog import METRICS
+from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package, install_command
+from ...gan_models.files.plugin_packages import PluginPackage, plugin_packages
+from ...gan_models.networks.catalog import DISCRIMINATORS, NETWORKS
+from ...gan_models.pruning.catalog import METHODS
+from ...gan_models.tasks.catalog import TASKS
+from ...search.preparations.catalog import PREPARATIONS
+from ...search.samplers.catalog import SAMPLERS
 
+TABLES: tuple[OpenTable[Any], ...] = (
+    NETWORKS, DISCRIMINATORS, TASKS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, PREPARATIONS, EXPORTERS, RUNTIMES,
+)  # fmt: skip
 PACKAGES = (
     "torch", "torchvision", "optuna", "ray", "numpy", "pandas", "sqlalchemy", "pytorch-fid", "thop", "safetensors",
 )  # fmt: skip
@@ -36,8 +50,9 @@ class Finding:
 def examine(storage: str) -> list[Finding]:
     """Looks at everything that a search needs; changes nothing."""
     findings = [_package(name) for name in PACKAGES]
-    findings += [_needed(f"format {name}", row.needs) for name, row in EXPORTERS.items()]
-    findings += [_needed(f"runtime {name}", row.needs) for name, row in RUNTIMES.items()]
+    findings += [_needed(f"format {name}", row.needs) for name, row in EXPORTERS.usable()]
+    findings += [_needed(f"runtime {name}", row.needs) for name, row in RUNTIMES.usable()]
+    findings += [_plugins(package) for package in plugin_packages()]
     checks: tuple[tuple[str, Callable[[], tuple[bool, str, str]]], ...] = (
         ("processor", _processor),
         ("GPU", _gpu),
@@ -67,6 +82,26 @@ def _needed(name: str, packages: tuple[Package, ...]) -> Finding:
     if missing:
         return Finding(name, False, f"{', '.join(p.name for p in missing)} not installed", install_command(missing))
     return Finding(name, True, ", ".join(f"{p.name} {p.version()}" for p in packages) or "needs nothing")
+
+
+def _plugins(package: PluginPackage) -> Finding:
+    """Return what rows a package adds, or why one of them cannot be used."""
+    tables = {table.group: table for table in TABLES}
+    added, faults = [], []
+    for point in package.points:
+        table = tables.get(point.group)
+        if table is None:
+            faults.append(f"no table reads the entry points {point.group}; there are {', '.join(tables)}")
+            continue
+        try:
+            table.find(point.name)
+        except UserError as error:
+            faults.append(str(error))
+        added.append(f"{table.kind} {point.name}")
+    name = f"package {package.name}"
+    if faults:
+        return Finding(name, False, "; ".join(faults), "repair or uninstall it")
+    return Finding(name, True, f"{package.version}, adds {', '.join(added)}")
 
 
 def _processor() -> tuple[bool, str, str]:

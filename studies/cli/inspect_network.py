@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from ...gan_models.costs.catalog import FORM_COSTS
+from ...gan_models.costs.catalog import COSTS
+from ...gan_models.costs.prices import Prices
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
 from ...gan_models.groups.unpruned_reasons import Why
 from ...gan_models.networks.specs import InputSpec
@@ -27,11 +28,12 @@ def inspection(
         row["macs"] += layer.macs
         row["macs_published"] += layer.macs_published
     form = groups.form
+    prices = Prices.of(groups, _others())
     return {
         "model": model,
         "input_shape": list(inputs.shape) if inputs.shape else inputs.text,
-        "dense": {cost: form.dense(cost) for cost in FORM_COSTS},
-        "cheapest": {cost: form.cheapest(cost, multiple=multiple) for cost in FORM_COSTS},
+        "dense": prices.dense(),
+        "cheapest": prices.cheapest(multiple=multiple),
         "groups": [
             {
                 "name": group.name,
@@ -44,6 +46,11 @@ def inspection(
         "modules": module_rows(network, groups),
         "layers": [{"module": name or "(the model)", **row} for name, row in layers.items()],
     }
+
+
+def _others() -> list[str]:
+    """Return the costs of other packages that can be priced without a profile of a device."""
+    return [name for name, row in COSTS.usable() if row.exact and row.price is not None]
 
 
 def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any]]:
@@ -87,7 +94,7 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
     console.print(f"{found['model']} at input {InputSpec.read(found['input_shape'])}", highlight=False)
     totals = Table("cost", "dense", "cheapest plan", title="cost of one input", title_justify="left")
     names = {"macs": "exact", "macs_published": "as papers count (transposed convolutions on their output grid)"}
-    for cost in FORM_COSTS:
+    for cost in dense:
         exact = f" = {dense[cost]:,.0f}" if cost != "bytes" else ""
         share = f"{describe(cheapest[cost], cost)} ({100 * cheapest[cost] / dense[cost]:.3g}%)"
         totals.add_row(f"{cost} {names.get(cost, '')}".strip(), describe(dense[cost], cost) + exact, share)

@@ -54,7 +54,7 @@ class Row:
         chosen_by: `ladder:<i>` or a sampler.
         reason: Why it ended early, failed or may not stand on the front; by how much it is over a budget in ms
             when it is measured.
-        metrics: What else was measured of its images, by name and in the record's order; no costs.
+        metrics: What else was measured, by name and in the record's order; of costs only other packages'.
     """
 
     trial: int | None
@@ -134,7 +134,7 @@ def teacher_row(outcome: Outcome) -> Row:
         seconds=seconds,
         chosen_by="",
         reason="",
-        metrics=_metrics(outcome.teacher),
+        metrics=_metrics((*outcome.teacher, *_other_costs(outcome)), outcome.cost),
     )
 
 
@@ -162,7 +162,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         seconds=sum(spent.values()) if spent else None,
         chosen_by=trial.new.origin,
         reason=_reason(outcome, trial),
-        metrics=_metrics(measured),
+        metrics=_metrics(measured, outcome.cost),
     )
 
 
@@ -188,12 +188,18 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     return "; ".join(parts)
 
 
-def _metrics(measured: Sequence[Measurement]) -> dict[str, Measurement]:
-    """Return what was measured of the images besides the quality, by name: costs have columns of their own."""
-    units = {row.unit for row in COSTS.values()}
-    found = {m.name: m for m in measured if m.unit not in units}
+def _metrics(measured: Sequence[Measurement], objective: str) -> dict[str, Measurement]:
+    """Return what was measured besides the quality, by name: costs of ours have columns of their own."""
+    units = {row.unit for row in COSTS.own.values()}
+    found = {m.name: m for m in measured if m.unit not in units and m.name != objective}
     first = next(iter(found), "")
     return {name: m for name, m in found.items() if name != first or not is_quality(m)}
+
+
+def _other_costs(outcome: Outcome) -> list[Measurement]:
+    """Return the dense generator's costs that are another package's."""
+    others = [name for name in outcome.dense if name not in COSTS.own and name in COSTS]
+    return [Measurement(name, outcome.dense[name], cost_of(name).unit) for name in others]
 
 
 def metric_names(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -109,6 +109,9 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
     verified = shown(monkeypatch, capsys, "verify", "bundle")
     assert "generator.pt2 in torch.export" in verified
     assert "activations" in verified
+    card = json.loads((place / "bundle" / "card.json").read_text())
+    assert card["versions"][PACKAGE] == "1.0"
+    assert any(PACKAGE in note for note in card["notes"])
 
     inputs = read_architecture(Path("bundle")).inputs
     assert inputs.names == ("photo", "mask")
@@ -133,6 +136,7 @@ def test_a_two_input_generator_is_pruned_by_every_method_under_a_budget_of_the_p
     assert call(monkeypatch, *searched(2 * len(methods), ",".join(methods), *options)) == 0
     trials = trials_of(monkeypatch, capsys)
     assert {trial["method"] for trial in trials if trial["state"] == "COMPLETE"} == set(methods)
+    assert all(0 < trial["activations"] <= 6000 for trial in trials)
 
 
 def test_a_killed_study_resumes(place):
@@ -176,5 +180,8 @@ def test_commands_that_look_at_the_machine_and_at_networks_know_the_rows(monkeyp
     found = capsys.readouterr().out
     assert "format pt2" in found
     assert "runtime torch-export" in found
+    (line,) = [line for line in found.splitlines() if f"package {PACKAGE}: 1.0, adds " in line]
+    assert all(name in line for name in TABLES)
     inspected = json.loads(shown(monkeypatch, capsys, "inspect", *MODEL, "--method", "geometric_median", "--json"))
+    assert inspected["dense"]["activations"] > inspected["cheapest"]["activations"] > 0
     assert inspected["input_shape"] == "photo=image:3,16,16;mask=mask:1,16,16"

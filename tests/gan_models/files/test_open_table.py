@@ -84,3 +84,21 @@ def test_an_object_by_path_is_adopted(tmp_path):
     assert table(adopt=lambda reference, found: Row(found.__name__)).find(path) == Row("thing")
     with pytest.raises(UserError, match="cannot be given by path"):
         table().find(path)
+
+
+def test_who_looks_at_all_rows_passes_over_a_broken_package(package):
+    """The rows that can be loaded come by name; the broken package is a warning, not an end."""
+    package("torn_package", {"torn": "torn_package:ROW"}, "raise OSError('torn apart')")
+    with pytest.warns(UserWarning, match="thing 'torn' of the package torn_package cannot be loaded.*torn apart"):
+        assert dict(table().usable()) == {"ours": Row("ours")}
+
+
+def test_a_row_knows_its_package(package):
+    """By name and version for another package's; ours and objects by path have none."""
+    package("known_package", {"known": "known_package:ROW"})
+    things = table()
+    assert (things.package("known").name, things.package("known").version()) == ("known_package", "1.0")
+    assert things.package("ours") is None
+    assert things.package("nowhere.py:ROW") is None
+    with pytest.raises(UserError, match=r"expected one of ours, known\. A name of another package needs that package"):
+        things.find("zzz")

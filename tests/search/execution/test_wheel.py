@@ -1,9 +1,13 @@
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
-from ganprune.search.execution.wheel import build_wheel
+import pytest
+from ganprune.gan_models.files.plugin_packages import PluginPackage
+from ganprune.search.execution import wheel as wheel_module
+from ganprune.search.execution.wheel import build_wheel, build_wheels
 from ganprune.search.records import messages as request
 
 
@@ -30,3 +34,32 @@ def test_pip_installs_the_wheel(tmp_path):
     there = {"PYTHONPATH": str(tmp_path / "there"), "PATH": "/usr/bin"}
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=there)
     assert done.stdout.strip() == str(tmp_path / "there" / "ganprune" / "search" / "records" / "messages.py")
+
+
+def test_workers_are_given_packages_that_add_rows(tmp_path):
+    """Installed as Ray does it, the wheels bring another package's rows; one with compiled parts is named instead."""
+    wheels = build_wheels(tmp_path)
+    assert [wheel.name.partition("-")[0] for wheel in wheels] == ["ganprune", "ganprune_example_plugins"]
+    there = tmp_path / "there"
+    for wheel in wheels:
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", f"--target={there}"]
+        subprocess.run([*install, wheel], check=True, capture_output=True)
+    code = (
+        f"import sys; sys.path.insert(0, {str(there)!r})\n"
+        "from ganprune.gan_models.costs.catalog import COSTS\n"
+        "print(COSTS['activations'].price.__code__.co_filename)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True, cwd="/")
+    assert done.stdout.startswith(str(there))
+
+
+def test_a_package_with_compiled_parts_is_named_and_not_given(tmp_path, monkeypatch):
+    """Its machine code may not run on a worker's machine, so the driver says to install it there."""
+    (tmp_path / "fast_rows").mkdir()
+    (tmp_path / "fast_rows" / "__init__.py").write_text("")
+    (tmp_path / "fast_rows" / "core.so").write_bytes(b"")
+    monkeypatch.syspath_prepend(tmp_path)
+    package = PluginPackage("fast-rows", "2.0", (EntryPoint("fast", "fast_rows:FAST", "ganprune.methods"),))
+    monkeypatch.setattr(wheel_module, "plugin_packages", lambda: (package,))
+    with pytest.warns(UserWarning, match=r"package fast-rows 2\.0 has compiled parts.*install it on every machine"):
+        assert len(build_wheels(tmp_path)) == 1
