@@ -98,7 +98,7 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
             pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "images" / split / f"{i}.png")
     rows = ["--model", "narrow", "--task", "denoising", "--methods", "lottery,uniform", "--also-measure", "brightness"]
-    rows += ["--metric", "pixels", "--sampler", "patient", "--budget", "50%", "--budget", "4kactivations"]
+    rows += ["--metric", "pixels", "--sampler", "patient", "--budget", "50%", "--budget", "4koutputs"]
     rows += ["--data", "images", "--image-size", 16, "--trials", 4, "--ladder", 1]
     quick = [word for word in QUICK if word not in ("--metric", "shapes", "--methods", "uniform,magnitude")]
     assert call(monkeypatch, "search", "--study", "s", *rows, *quick) == 0
@@ -108,7 +108,7 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
     assert {trial.new.method for trial in study.trials} == {"uniform", "lottery"}
     for trial in study.trials:
         measured = {m.name.partition("[")[0]: m.value for m in trial.ended().measurements}
-        assert measured["activations"] <= 4000
+        assert measured["outputs"] <= 4000
         assert -1 <= measured["brightness"] <= 1
     found = PREPARATIONS.find("mean_color").open()
     artifact = json.loads((tmp_path / "ganprune-artifacts" / "s" / "teacher" / "mean-color.json").read_text())
