@@ -16,6 +16,7 @@ from ..gan_models.files.errors import UserError
 from ..gan_models.files.hashes import file_sha256
 from ..gan_models.files.plain_values import from_json
 from ..search.artifacts.study_folder import StudyFolder
+from ..search.preparations.catalog import PREPARATIONS
 from ..search.preparations.opened_study import OpenedStudy
 from ..search.preparations.preparation import PreparedArtifact
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
@@ -85,6 +86,16 @@ def preparation_changes(recorded: Mapping[str, Any], folder: Path) -> list[Chang
     return found
 
 
+def fingerprint_changes(recorded: Mapping[str, Any], study: OpenedStudy) -> list[Change]:
+    """Return the preparations that would be made of something else now than they were, by name."""
+    found = []
+    for name, value in recorded.items():
+        if name in PREPARATIONS:
+            artifact, now = from_json(PreparedArtifact, value), PREPARATIONS.find(name).open().fingerprint(study)
+            found += [Change(name, artifact.fingerprint, now)] if now != artifact.fingerprint else []
+    return found
+
+
 def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Change, ...]:
     """Compares what the study was made with with what there is; what was not recorded yet is recorded.
 
@@ -106,6 +117,8 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
     of_teacher = teacher_changes(store.attributes.get(TEACHER) or {}, store.folder.teacher)
     changes += of_teacher
     changes += preparation_changes(store.attributes.get(PREPARED) or {}, store.folder.path)
+    if not changes:  # else these follow from what is named already
+        changes = fingerprint_changes(store.attributes.get(PREPARED) or {}, study)
     if changes and not accept:
         raise StudyChanged(
             f"study {store.folder.study!r} was made with another {', another '.join(map(str, changes))}; "

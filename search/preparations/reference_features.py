@@ -20,6 +20,7 @@ from .preparation import PreparedArtifact, Progress
 
 REAL = "real.safetensors"
 FOLDER = "teacher"  # beside the teacher's files, as version 0.1.0 has it
+IDENTITY = "identity"  # in the file: sha256 of the images' pixels and of the encoder, uint8 [32]
 TOLERANCE = 1e-4  # relative to the largest feature: another number of threads adds in another order
 
 
@@ -55,13 +56,18 @@ class ReferenceFeaturesPreparation:
 
 
 def computed(study: StudyParts) -> dict[str, Tensor]:
-    """Return the features of the data and in the encoder that there are now, as named tensors."""
+    """Return the features of the data and in the encoder that there are now, as named tensors, and their identity."""
     tensors: dict[str, Tensor] = {}
+    digest = hashlib.sha256(f"{study.encoder.name} {study.encoder.sha256} {study.encoder.preprocessing}".encode())
     for name in study.names:
-        sample = real_images(study, name).features(study.encoder, study.device, study.data_sha256)
+        images = real_images(study, name)
+        digest.update(f"{name}\n".encode())
+        for image_NCHW in images.batches():
+            digest.update(image_NCHW.contiguous().numpy().tobytes())
+        sample = images.features(study.encoder, study.device, study.data_sha256)
         own = {f"{name}/{key}": value for key, value in sample_tensors(sample).items()}
         tensors |= {name: sample.features} if sample.whole else own
-    return tensors
+    return tensors | {IDENTITY: torch.tensor(list(digest.digest()), dtype=torch.uint8)}
 
 
 def by_generator(tensors: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[str, Tensor | FeatureSample]:
@@ -75,7 +81,13 @@ def by_generator(tensors: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[
 
 
 def same_features(before: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
-    """Return if two sets of named tensors are of the same images in the same encoder, up to rounding."""
+    """Return if two sets of named tensors are of the same images in the same encoder.
+
+    Their identity decides; features of version 0.1.0 have none, and are compared up to rounding.
+    """
+    if IDENTITY in before and IDENTITY in now:
+        return torch.equal(before[IDENTITY], now[IDENTITY])
+    before, now = ({name: x for name, x in each.items() if name != IDENTITY} for each in (before, now))
     if set(before) != set(now) or any(before[name].shape != now[name].shape for name in now):
         return False
     return all(

@@ -11,7 +11,7 @@ from ganprune.studies.comparison.fid import QualityOptions, measure_fid
 from ganprune.studies.database.reader import read_study
 from ganprune.studies.database.store import Store
 from ganprune.studies.results.accepted_changes import ACCEPTED, accepted_changes
-from ganprune.studies.resume_checks import MADE_WITH, StudyChanged
+from ganprune.studies.resume_checks import MADE_WITH, PREPARED, StudyChanged
 from PIL import Image
 
 LOCAL = RunOptions(executor="local")
@@ -92,6 +92,12 @@ def no_teacher(place):
     shutil.rmtree(place / "ganprune-artifacts" / "s" / "teacher")
 
 
+def another_fingerprint(place):
+    with Store.open("sqlite:///ganprune.db", "s", "ganprune-artifacts") as store:
+        prepared = store.attributes[PREPARED]
+        store.set_attribute(PREPARED, prepared | {"teacher": prepared["teacher"] | {"fingerprint": "000000"}})
+
+
 CHANGED = {
     "data": (another_image, r"another data \(recorded [0-9a-f]{24}, found [0-9a-f]{24}\)"),
     "code": (another_generator, r"another code \(recorded ganprune"),
@@ -99,6 +105,7 @@ CHANGED = {
     "no teacher": (no_teacher, r"another teacher \(recorded [0-9a-f]{24}, found missing\)"),
     "space": (lambda place: recorded(space="0" * 64), "another space"),
     "budget": (lambda place: recorded(budget="60% = 17"), r"another budget \(recorded 60% = 17, found 60% = "),
+    "preparation": (another_fingerprint, r"another teacher \(recorded 000000, found [0-9a-f]{24}\)"),
     "metric": (lambda place: recorded(metric="inception 0"), r"another metric \(recorded inception 0, found shapes"),
 }
 

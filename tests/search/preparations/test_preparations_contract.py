@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.pruning.proposal import Proposal
@@ -14,7 +15,7 @@ from ganprune.search.latency.predictor import opened as opened_profile
 from ganprune.search.preparations.catalog import PREPARATIONS
 from ganprune.search.preparations.preparation import PreparationRow, PreparedArtifact
 from ganprune.search.preparations.prepare import prepare
-from ganprune.search.preparations.reference_features import same_features
+from ganprune.search.preparations.reference_features import IDENTITY, computed, same_features
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 
 from ...fakes.analytic_device import ARGUMENTS, INPUTS, profiled
@@ -107,10 +108,17 @@ def failed() -> TrialRecord:
     return TrialRecord(0, new, "FAIL", 1)
 
 
-def test_features_that_differ_by_rounding_are_the_same(study):
-    """Another number of threads adds in another order; another image is another sample."""
-    import torch
+def test_the_same_images_in_the_same_encoder_are_known_by_their_identity(study):
+    """Features that another number of threads rounds otherwise stay comparable; one pixel more or less does not."""
+    now = computed(study)
+    (name,) = study.names
+    assert same_features({**now, name: now[name] + 1.0}, now)
+    assert not same_features({**now, IDENTITY: now[IDENTITY].flip(0)}, now)
+    assert torch.equal(computed(study)[IDENTITY], now[IDENTITY])
 
+
+def test_features_that_differ_by_rounding_are_the_same(study):
+    """Those of version 0.1.0 have no identity; another image is another sample."""
     before = {"G": torch.rand(4, 8)}
     assert same_features(before, {"G": before["G"] * (1 + 1e-7)})
     assert not same_features(before, {"G": torch.rand(4, 8)})
