@@ -33,8 +33,9 @@ from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import CostCheck, TrialRequest
 from ganprune.search.setup.resolve import resolve
 from ganprune.search.strategy.pareto import hypervolume
-from ganprune.search.trial import trial as trials
 from ganprune.search.trial.cut_check import CutCheck
+from ganprune.search.trial.trial import STAGES
+from ganprune.search.trial.work import TrialWork
 from ganprune.spaces.methods import settings_of
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.api import RunOptions, Search, Study
@@ -66,8 +67,11 @@ def finetuned(
     proposal = Proposal("uniform", settings_of("uniform", {}), cost, "macs")
     request = TrialRequest(seed, 1, proposal, seed, str(folder), bench.resolved, teacher)
     checked = CutCheck({"macs": cost}, (), CostCheck())
-    run = trials._Trial(bench, request, Pruned(model, plan), checked, trials._Clock(), lambda report: True)
-    return float(run.finetune().quality or float("nan"))
+    work = TrialWork(bench, request, lambda report: True)
+    work.pruned, work.checked = Pruned(model, plan), checked
+    for stage in ("quantize", "finetune", "measure"):
+        STAGES[stage](work)
+    return float(work.outcome.quality or float("nan"))
 
 
 def row(name: str, values: list[float]) -> None:

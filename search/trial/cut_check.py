@@ -27,6 +27,7 @@ from ..records.messages import CostCheck, TrialRequest
 from ..setup.pruned_generators import examples
 
 PEAK = "peak_activation_bytes"
+ROUNDING = 1e-9  # relative: a cost that is summed in another order is the same cost
 # Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.
 SAME = 1e-6
 
@@ -94,7 +95,7 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
         counted[name] = measured.value
         costs.append(measured)
     proposal = request.proposal
-    if proposal.cost in counted and counted[proposal.cost] > proposal.target * (1 + 1e-9):
+    if proposal.cost in counted and counted[proposal.cost] > proposal.target * (1 + ROUNDING):
         above = f"{counted[proposal.cost]:.6g} is above the target {proposal.target:.6g}"
         raise CutMismatch(f"{proposal.cost} {above}")
     if not pruned.steps:

@@ -7,7 +7,7 @@ from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
-from ganprune.search.trial import trial
+from ganprune.search.trial import measuring, trial
 from ganprune.spaces.methods import settings_of
 
 from ...tiny_study import SMALL, opened
@@ -85,7 +85,7 @@ def test_a_stopped_trial_that_dies_before_its_result_is_stopped_again(request_at
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(trial, "write_json", dies)
+        patched.setattr(measuring, "write_json", dies)
         with pytest.raises(KeyboardInterrupt):
             trial.run(request_at(tmp_path), lambda report: report.step < 4)
     result = trial.run(request_at(tmp_path), lambda report: pytest.fail("it was trained again"))

@@ -19,7 +19,7 @@ from ganprune.search.preparations.opened_study import open_study
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.setup.pruned_generators import examples
-from ganprune.search.trial import cut_check, trial
+from ganprune.search.trial import cut_check, measuring, trial
 from ganprune.search.trial.collapse_monitor import HealthWatch
 from PIL import Image
 
@@ -74,7 +74,7 @@ def test_looking_changes_nothing():
         result = trial.run(request(plan, teacher, workspace), lambda report: True)
         assert result.state == "COMPLETE"
         assert bool(result.health) == bool(checks)
-        ends.append((load_weights(workspace / trial.WEIGHTS), result.quality))
+        ends.append((load_weights(workspace / measuring.WEIGHTS), result.quality))
     (one, quality), (other, same_quality) = ends
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert quality == same_quality

@@ -1,0 +1,105 @@
+"""The first stage of a trial: its method cuts each generator that the study prunes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import nn
+
+from ...gan_models.costs.prices import Prices
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.pruning.catalog import make_method
+from ...gan_models.pruning.method import Pruned, PruneJob, TrainingContext
+from ...gan_models.pruning.ranking import cost_of
+from ...gan_models.quantization.settings import FULL_BITS
+from ..preparations.opened_study import OpenedStudy
+from ..records.messages import TrialRequest
+from ..setup.search_space import target_of
+from .cut_check import ROUNDING, CutMismatch, cost_as_stored
+
+
+def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
+    """Cut what the study prunes to the proposal's target.
+
+    Several generators are cut one after the other, each to its share of the target: a method never sees two.
+
+    Args:
+        bench: The study.
+        request: What to build.
+
+    Raises:
+        InfeasibleBudget: No plan meets the target.
+        CutMismatch: A generator costs more than its share.
+        RuntimeError: The method did not get there; the message is the trial's reason.
+    """
+    if not bench.sides:
+        return _prune_one(bench, request, bench.names[0], bench.groups, bench.prices, bench.config.prune_steps)
+    proposal = request.proposal
+    done: dict[str, Pruned] = {}
+    kept: dict[str, tuple[int, ...]] = {}
+    discriminators = None
+    for side in bench.sides:
+        widths = None if proposal.widths is None else side.own(proposal.widths)
+        own = replace(proposal, target=side.share * proposal.target, widths=widths)
+        steps = bench.config.prune_steps // len(bench.sides)
+        done[side.name] = found = _prune_one(
+            bench, replace(request, proposal=own), side.name, side.groups, side.prices, steps, discriminators
+        )
+        form, stored = side.groups.form, cost_as_stored(own.cost, found.quantised)
+        target = target_of(stored, own.target, 1, side.prices)
+        cost = cost_of(form, form.widths(found.plan.widths), target)
+        if cost > own.target * (1 + ROUNDING):
+            raise CutMismatch(f"{side.name} costs {cost:.0f} {own.cost}, above its share {own.target:.0f}")
+        kept |= {f"{side.name}.{group}": channels for group, channels in found.plan.kept.items()}
+        discriminators = found.discriminators or discriminators
+    return Pruned(
+        model=bench.joined({name: found.model for name, found in done.items()}),
+        plan=ChannelPlan(kept),
+        steps=sum(found.steps for found in done.values()),
+        discriminators=discriminators,
+        quantised=next(iter(done.values())).quantised,
+        record={name: dict(found.record) for name, found in done.items()},
+    )
+
+
+def _prune_one(
+    bench: OpenedStudy,
+    request: TrialRequest,
+    name: str,
+    groups: ChannelGroups,
+    prices: Prices,
+    steps: int,
+    discriminators: nn.ModuleDict | None = None,
+) -> Pruned:
+    config, proposal = bench.config, request.proposal
+    quantised = config.quantisation if proposal.bits < FULL_BITS else None
+    stored = cost_as_stored(proposal.cost, quantised)
+    bounds = list(bench.bounds)
+    if quantised:
+        bounds = [bound.stored(quantised.bits, quantised.per_channel) for bound in bounds]
+    job = PruneJob(
+        model=bench.generators[name].cpu(),
+        name=name,
+        groups=groups,
+        proposal=proposal,
+        target=target_of(stored, proposal.target, config.channel_multiple, prices, bounds),
+        seed=request.seed,
+        training=TrainingContext(
+            task=bench.task(),
+            data=bench.train_data,
+            generators=bench.generators,
+            discriminators=discriminators or bench.discriminators,
+            recipe=config.recipe,
+            device=bench.device,
+            steps=steps,
+            encoder=bench.encoder,
+            feature_maps=bench.feature_maps,
+            workspace=Path(request.workspace) / "prune" / name,
+            shared=Path(str(request.teacher["path"])) / "shared",
+            quantized=quantised,
+        ),
+    )
+    pruned = make_method(proposal.method).prune(job)
+    return pruned if pruned.quantised else replace(pruned, quantised=quantised)

@@ -1,0 +1,110 @@
+"""One trial in work: what its stages are given, and what each of them leaves for the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import nn
+
+from ...gan_models.groups.surgery import copy_network
+from ...gan_models.pruning.method import Pruned
+from ...gan_models.quantization.calibration import Quantiser
+from ...gan_models.quantization.settings import FULL_BITS
+from ...gan_models.training.loop import TrainRecord
+from ..artifacts.study_folder import read_curve
+from ..preparations.opened_study import OpenedStudy
+from ..records.messages import Health, TrialOutcome, TrialReport, TrialRequest
+from .cut_check import CutCheck
+
+
+class Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """Add the time since the last lap to a stage."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+@dataclass
+class TrialWork:
+    """The work on one trial. Each stage reads what earlier ones set, and sets its own.
+
+    Attributes:
+        study: The study, opened in this process.
+        request: What to build and where to keep it.
+        report: Called at each rung; False stops the trial.
+        clock: Seconds by stage.
+        curve: Quality by step; begins with what an earlier attempt measured, because its report may have been lost.
+        pruned: The cut network. Set by `prune`.
+        checked: Its costs, counted. Set by `check`.
+        generators: Every generator by name, the pruned ones cut. Set by `quantize`.
+        quantizers: Those that simulate 8 bits, by generator; empty in float32. Set by `quantize`.
+        trained: How fine-tuning went. Set by `finetune`.
+        collapse: Why fine-tuning was ended as collapsed; empty if it was not. Set by `finetune`.
+        health: What was seen of the training's health. Set by `finetune`.
+        outcome: How the trial ended. Set by `measure`.
+    """
+
+    study: OpenedStudy
+    request: TrialRequest
+    report: Callable[[TrialReport], bool]
+    clock: Clock = field(default_factory=Clock)
+    curve: dict[int, float] = field(init=False)
+    pruned: Pruned = field(init=False)
+    checked: CutCheck = field(init=False)
+    generators: dict[str, nn.Module] = field(init=False)
+    quantizers: Mapping[str, Quantiser] = field(init=False)
+    trained: TrainRecord = field(init=False)
+    collapse: str = field(default="", init=False)
+    health: tuple[Health, ...] = field(default=(), init=False)
+    outcome: TrialOutcome = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.curve = read_curve(self.request.workspace)
+
+    @property
+    def workspace(self) -> Path:
+        """The trial's folder."""
+        return Path(self.request.workspace)
+
+    @property
+    def cost(self) -> float:
+        """The cut network's cost, in the unit of the study's objective."""
+        return self.checked.counted[self.request.proposal.cost]
+
+    @property
+    def architecture(self) -> str:
+        """Hash of the cut architecture and its bits."""
+        config, quantized = self.study.config, self.pruned.quantised
+        bits = quantized.bits if quantized else FULL_BITS
+        return self.pruned.plan.architecture(config.model_name, config.model_args, bits)
+
+    @property
+    def spare_steps(self) -> int:
+        """Steps that the method did not spend on pruning: they are spent on fine-tuning, so that compute is equal."""
+        return max(0, self.study.config.prune_steps - self.pruned.steps)
+
+    @property
+    def finetune_steps(self) -> int:
+        """Steps of fine-tuning."""
+        return self.study.config.finetune_steps + self.spare_steps
+
+    def step_of_trial(self, step: int) -> int:
+        """Return a fine-tuning step as a step of the whole trial, pruning included."""
+        return self.pruned.steps + step
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Return every generator by name: the pruned ones cut and trainable, the others copies of the teacher's."""
+        generators = {name: copy_network(model) for name, model in self.study.generators.items()}
+        cut = self.pruned.model.requires_grad_(True)
+        names = self.study.names
+        return generators | {name: cut if len(names) == 1 else cut.get_submodule(name) for name in names}
