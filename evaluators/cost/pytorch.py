@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +92,8 @@ def _check_dtype(dtype: str) -> None:
         raise RuntimeUnavailable(f"PyTorch runs generators in float32 here: got {dtype}; use --runtime onnxruntime")
 
 
-def _compiling(call: Callable[[], object]):
+def _compiling(call: Callable[[], Any]) -> Any:
+    """Return what a call that compiles gives; a compiler that fails is one line."""
     try:
         return call()
     except Exception as error:  # the compiler raises many kinds

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
@@ -63,7 +63,7 @@ def _adopt(reference: str, found: Any) -> EncoderSpec:
             f"encoder {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
             "takes the path of its weights or None"
         )
-    return EncoderSpec(found, note=(found.__doc__ or "").strip().partition("\n")[0])
+    return EncoderSpec(cast(Any, found), note=(found.__doc__ or "").strip().partition("\n")[0])
 
 
 ENCODERS: OpenTable[EncoderSpec] = OpenTable(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import load_named
@@ -162,4 +162,4 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
     fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights")
     said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
     said["weights"] = tuple(said.get("weights", ()))
-    return MetricSpec(found, **said, note=(found.__doc__ or "").strip().partition("\n")[0])
+    return MetricSpec(cast(Any, found), **said, note=(found.__doc__ or "").strip().partition("\n")[0])

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import PurePath
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from .errors import UserError
 
@@ -107,7 +107,7 @@ def _relaxed(schema: Any, key: bool = False) -> Any:
     if relaxed.get("type") == "float" and not key:
         from pydantic_core.core_schema import no_info_wrap_validator_function
 
-        return no_info_wrap_validator_function(_number, relaxed)
+        return no_info_wrap_validator_function(_number, cast(Any, relaxed))
     return relaxed
 
 

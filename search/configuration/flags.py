@@ -211,14 +211,18 @@ def _own_flag(table: str, name: str, declared: Option, hint: Any, default: Any) 
     )
 
 
+def _is_text(value: Any) -> bool:
+    """Return whether a value is a flag's text, or the texts of a flag that was repeated."""
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(part, str) for part in value))
+
+
 def _reader(spelling: str, declared: Option, kind: Any) -> typing.Callable[[Any], Any]:
     """Return what turns a flag's text into the field's value, and leaves values of TOML as they are."""
     origin = typing.get_origin(kind)
     item = (typing.get_args(kind) or (str,))[0]
 
     def read(value: Any) -> Any:
-        texts = isinstance(value, str) or (isinstance(value, list) and all(isinstance(part, str) for part in value))
-        if not texts or (origin is tuple and isinstance(value, list)):
+        if not _is_text(value) or (origin is tuple and isinstance(value, list)):
             return value
         if declared.read is not None:
             return declared.read(value)

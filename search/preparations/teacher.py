@@ -165,7 +165,7 @@ def _make(parts: StudyParts, folder: Path, on_step: OnStep | None) -> dict[str, 
             checkpoint_dir=folder / "checkpoint",
             checkpoint_every=max(100, steps // 20),
             workers=config.data_workers,
-            on_step=None if on_step is None else lambda step, losses: on_step(step, steps, losses),
+            on_step=None if on_step is None else lambda step, losses: on_step(step, steps, dict(losses)),
         )
         seconds = trained.seconds
     files = {}

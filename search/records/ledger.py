@@ -159,7 +159,7 @@ class Ledger(Protocol):
         """Store what a running trial said (all of its curve, so a lost report is made up for)."""
         ...
 
-    def finish(self, number: int, result: TrialOutcome) -> TrialRecord:
+    def finish(self, number: int, outcome: TrialOutcome) -> TrialRecord:
         """Record how a trial ended; telling twice is harmless. Returns the record as stored.
 
         COMPLETE needs a finite quality and a finite cost; anything else is stored as FAIL with the reason.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
@@ -61,7 +61,7 @@ def _adopt(reference: str, found: Any) -> SamplerSpec:
             f"sampler {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
             "takes a seed and returns an Optuna sampler"
         )
-    return SamplerSpec(found, note=(found.__doc__ or "").strip().partition("\n")[0])
+    return SamplerSpec(cast(Any, found), note=(found.__doc__ or "").strip().partition("\n")[0])
 
 
 SAMPLERS: OpenTable[SamplerSpec] = OpenTable(

@@ -69,7 +69,7 @@ def _usages(card: Card) -> list[str]:
 def _environment() -> Environment:
     # Markdown, not HTML: what would break a table or a list is escaped in every value that is printed.
     environment = Environment(
-        loader=PackageLoader(__package__, "."),
+        loader=PackageLoader(__package__ or "", "."),
         autoescape=False,
         undefined=StrictUndefined,
         finalize=_one_cell,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..api import Study
     from .progress import Display
 
+Section = TypeVar("Section")
 _RUN = (StudyPlace, ProfileOptions, RunOptions)  # share the last table with the study's own options
 SEARCH_FLAGS = tuple(flag for table, section in SECTIONS.items() for flag in flags_of(table, section)) + tuple(
     flag for section in _RUN for flag in flags_of("run", section)
@@ -86,8 +87,11 @@ def _tables() -> dict[str, tuple[type, ...]]:
 
 def run_values(values: Values) -> tuple[StudyPlace, RunOptions, str]:
     """Take what is of this run out of the values: place, run options, latency profile."""
-    parts = [{f.name: values.pop(f.name) for f in fields(section) if f.name in values} for section in _RUN]
-    place, profile, options = (from_json(section, part, "run") for section, part in zip(_RUN, parts, strict=True))
+
+    def section(cls: type[Section]) -> Section:
+        return from_json(cls, {f.name: values.pop(f.name) for f in fields(cast(Any, cls)) if f.name in values}, "run")
+
+    place, profile, options = section(StudyPlace), section(ProfileOptions), section(RunOptions)
     return place, options, profile.latency_profile
 
 
