@@ -29,7 +29,7 @@ from ..command_line import QUICK, call
 
 PACKAGE = "ganprune-example-plugins"
 TABLES = {"inpainter": NETWORKS, "inpainting": TASKS, "geometric_median": METHODS, "edge_error": METRICS,
-          "activations": COSTS, "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
+          "feature_values": COSTS, "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
 MODEL = ["--model", "inpainter", "--model-args", "width=6,blocks=1", "--image-size", 16]
 SIDE = 24
 
@@ -82,7 +82,7 @@ def test_each_row_is_one_file_and_one_entry_point():
 
 def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch, capsys):
     """Network, task, method, metric, cost and format of the package serve every command; its task knows its folder."""
-    budgets = ["--budget", "5.2kactivations", "--budget", "60%", "--also-measure", "edge_error"]
+    budgets = ["--budget", "5.2kvalues", "--budget", "60%", "--also-measure", "edge_error"]
     assert call(monkeypatch, *searched(4, "geometric_median,uniform", *budgets)) == 0
     assert call(monkeypatch, "resume", "s", "--trials", 5) == 0
     pruned = trials_of(monkeypatch, capsys)
@@ -93,22 +93,22 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
     assert all(trial.values[1] <= 5200 for trial in trials)
 
     files = ["--csv", "f.csv", "--plot", "f.png", "--pictures", "p.png"]
-    assert "kactivations" in shown(monkeypatch, capsys, "pareto", "s", *files)
+    assert "kvalues" in shown(monkeypatch, capsys, "pareto", "s", *files)
     rows = list(csv.DictReader((place / "f.csv").open()))
-    assert {row["cost_name"] for row in rows} == {"activations"}
+    assert {row["cost_name"] for row in rows} == {"feature_values"}
     assert all(float(row["edge_error"]) > 0 for row in rows)
     assert call(monkeypatch, "report", "s", "--out", "r.html") == 0
     html = (place / "r.html").read_text()
     assert "edge_error" in html
     assert "geometric_median" in html
-    assert "activations" in html
+    assert "feature_values" in html
 
     best = max(pruned, key=lambda trial: trial["method"] == "geometric_median")["trial"]
     assert call(monkeypatch, "export", "s", "--trial", best, "--formats", "onnx,pt2", "--out", "bundle") == 0
     assert {"generator.onnx", "generator.pt2"} <= {path.name for path in (place / "bundle").iterdir()}
     verified = shown(monkeypatch, capsys, "verify", "bundle")
     assert "generator.pt2 in torch.export" in verified
-    assert "activations" in verified
+    assert "feature_values" in verified
     card = json.loads((place / "bundle" / "card.json").read_text())
     assert card["versions"][PACKAGE] == "1.0"
     assert any(PACKAGE in note for note in card["notes"])
@@ -132,17 +132,17 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
 def test_a_two_input_generator_is_pruned_by_every_method_under_a_budget_of_the_package(place, monkeypatch, capsys):
     """Every method of every package completes a trial of the generator under a constraint in the package's unit."""
     methods = [*METHODS]
-    options = ["--budget", "60%", "--budget", "6kactivations", "--prune-steps", 2]
+    options = ["--budget", "60%", "--budget", "6kvalues", "--prune-steps", 2]
     assert call(monkeypatch, *searched(2 * len(methods), ",".join(methods), *options)) == 0
     trials = trials_of(monkeypatch, capsys)
     assert {trial["method"] for trial in trials if trial["state"] == "COMPLETE"} == set(methods)
-    assert all(0 < trial["activations"] <= 6000 for trial in trials)
+    assert all(0 < trial["feature_values"] <= 6000 for trial in trials)
 
 
 def test_a_killed_study_resumes(place):
     """After SIGKILL the study goes on from its database, every trial once, with the package's rows."""
     command = [str(Path(sys.executable).with_name("ganprune"))]
-    given = searched(4, "geometric_median", "--budget", "5.2kactivations", "--also-measure", "edge_error")
+    given = searched(4, "geometric_median", "--budget", "5.2kvalues", "--also-measure", "edge_error")
     with subprocess.Popen([*command, *map(str, given)], cwd=place, stdout=subprocess.DEVNULL) as driver:
         until = time.monotonic() + 200
         while _complete(place) < 1 and time.monotonic() < until and driver.poll() is None:
@@ -167,7 +167,7 @@ def _complete(place: Path) -> int:
 @pytest.mark.alone
 def test_workers_of_ray_find_the_packages_rows(place, monkeypatch, capsys):
     """With Ray's workers in the place of the local executor, the study is the same."""
-    given = searched(2, "geometric_median", "--budget", "5.2kactivations", "--also-measure", "edge_error")
+    given = searched(2, "geometric_median", "--budget", "5.2kvalues", "--also-measure", "edge_error")
     given[given.index("local")] = "ray"
     assert call(monkeypatch, *given) == 0
     trials = trials_of(monkeypatch, capsys)
@@ -183,5 +183,5 @@ def test_commands_that_look_at_the_machine_and_at_networks_know_the_rows(monkeyp
     (line,) = [line for line in found.splitlines() if f"package {PACKAGE}: 1.0, adds " in line]
     assert all(name in line for name in TABLES)
     inspected = json.loads(shown(monkeypatch, capsys, "inspect", *MODEL, "--method", "geometric_median", "--json"))
-    assert inspected["dense"]["activations"] > inspected["cheapest"]["activations"] > 0
+    assert inspected["dense"]["feature_values"] > inspected["cheapest"]["feature_values"] > 0
     assert inspected["input_shape"] == "photo=image:3,16,16;mask=mask:1,16,16"

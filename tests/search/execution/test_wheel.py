@@ -47,7 +47,7 @@ def test_workers_are_given_packages_that_add_rows(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(there)!r})\n"
         "from ganprune.gan_models.costs.catalog import COSTS\n"
-        "print(COSTS['activations'].price.__code__.co_filename)"
+        "print(COSTS['feature_values'].price.__code__.co_filename)"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True, cwd="/")
     assert done.stdout.startswith(str(there))

@@ -1,4 +1,4 @@
-"""A cost: the numbers that a generator's convolutions and linear layers write for one image."""
+"""A cost: the values that a generator's convolutions and linear layers write for one image."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def price(groups: Any) -> Any:
 
     always = np.zeros(1, dtype=np.int64)
     rows = [
-        Row(layer.outputs, always, {"activations": float(np.prod(layer.output_shape)) / len(layer.outputs)})
+        Row(layer.outputs, always, {"feature_values": float(np.prod(layer.output_shape)) / len(layer.outputs)})
         for layer in groups.layers
         if layer.outputs is not None
     ]
-    return CostForm.from_rows(groups.sizes, rows, costs=("activations",))
+    return CostForm.from_rows(groups.sizes, rows, costs=("feature_values",))
 
 
 def count(network: Any, inputs: Any, quantization: Any) -> float:
@@ -36,13 +36,12 @@ def count(network: Any, inputs: Any, quantization: Any) -> float:
     return float(sum(sizes))
 
 
-ACTIVATIONS = Cost(
-    "activations",
-    "numbers",
-    label="activations",
-    suffixes={"activations": 1.0},
-    symbol="activations",
-    examples=("2.5Mactivations",),
+FEATURE_VALUES = Cost(
+    "feature_values",
+    "values",
+    suffixes={"values": 1.0},
+    symbol="values",
+    examples=("2.5Mvalues",),
     price=price,
     count=count,
 )
