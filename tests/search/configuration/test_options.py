@@ -163,7 +163,7 @@ def test_the_file_of_the_documentation_is_read(tmp_path):
     values = toml(tmp_path, page.partition("```toml\n")[2].partition("```")[0])
     place, options, _ = run_values(values)
     config = StudyConfig.from_json(values)
-    assert (config.budgets, config.keep, config.bits) == (("25%", "2MB"), ("model.1,*",), (32, 8))
+    assert (config.budgets, config.keep, config.bits) == (("25%", "500kB"), ("model.1[0,2].*",), (32, 8))
     assert config.method_settings == {"coronet.embedding": 1}
     assert (config.recipe.amp, config.recipe.batch_size, config.teacher_recipe.lr_discriminator) == ("bf16", 4, 1e-4)
     assert config.task_settings == {"weight_l1": 50.0, "discriminator": {"ndf": 16}}
