@@ -165,7 +165,7 @@ def run(case: Case, out: Path) -> dict[str, Any]:
         "own_cost_over_target": before.get("ratio") if isinstance(before, Mapping) else None,
         "quality": result.quality,
         "metric": names[0] if names else "",
-        "teacher": bench.artifact["measurements"][0]["value"],
+        "teacher": bench.artifact.measurements[0].value,
         "prune_steps": result.steps.prune if result.steps else 0,
         "finetune_steps": result.steps.finetune if result.steps else 0,
         "prune_seconds": round(result.seconds.get("prune", 0.0), 1),

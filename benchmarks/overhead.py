@@ -65,7 +65,7 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
     name, begun = f"overhead-{groups}", time.perf_counter()
     spent: list[tuple[float, float, float, float]] = []
     with Store.create(url, name, folder, {}) as store:
-        engine = Engine(store, proposals, settings, store.folder, {}, {})
+        engine = Engine(store, proposals, settings, store.folder, None)
         while len(spent) < max(marks):
             cpu, moments = time.process_time(), [time.perf_counter()]
             request = engine.ask()
@@ -147,7 +147,7 @@ def ray_share(n: int, folder: Path) -> None:
         moments: list[float] = []
         with Store.create(f"sqlite:///{folder}/{name}.db", name, folder / name, {}) as store:
             engine = Engine(
-                store, proposals, EngineSettings(n, slots=2), store.folder, {}, {},
+                store, proposals, EngineSettings(n, slots=2), store.folder, None,
                 on_event=lambda event, told=moments: told.append(time.perf_counter())
                 if isinstance(event, TrialFinished) else None,
             )  # fmt: skip

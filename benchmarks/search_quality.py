@@ -31,6 +31,7 @@ from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
 from ganprune.search.preparations.teacher import make_teacher
 from ganprune.search.records.messages import CostCheck, TrialRequest
+from ganprune.search.records.teacher_artifact import TeacherArtifact
 from ganprune.search.setup.resolve import resolve
 from ganprune.search.strategy.pareto import hypervolume
 from ganprune.search.trial.cut_check import CutCheck
@@ -48,7 +49,7 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def opened(out: Path) -> tuple[OpenedStudy, dict[str, Any]]:
+def opened(out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
     """The bench that all comparisons share; its teacher is trained once."""
     given = {**SETTINGS, "name": "bench", "model": "resnet", "data": "builtin:shapes", "budgets": ["40%"]}
     resolved, parts = resolve(StudyConfig.from_json(given))
@@ -57,7 +58,7 @@ def opened(out: Path) -> tuple[OpenedStudy, dict[str, Any]]:
 
 
 def finetuned(
-    bench: OpenedStudy, teacher: dict[str, Any], plan: ChannelPlan, seed: int, folder: Path, scratch: bool
+    bench: OpenedStudy, teacher: TeacherArtifact, plan: ChannelPlan, seed: int, folder: Path, scratch: bool
 ) -> float:
     """Quality of one plan after the study's fine-tuning, from the teacher's weights or from random ones."""
     torch.manual_seed(seed)
@@ -79,7 +80,7 @@ def row(name: str, values: list[float]) -> None:
     print(f"  {name:34s} {'  '.join(f'{v:7.2f}' for v in values)}   mean {mean(values):7.2f}", flush=True)
 
 
-def inherit(bench: OpenedStudy, teacher: dict[str, Any], seeds: range, out: Path) -> None:
+def inherit(bench: OpenedStudy, teacher: TeacherArtifact, seeds: range, out: Path) -> None:
     """Half width, the same plan: the teacher's strongest channels against training from scratch."""
     plan_widths = {name: max(1, size // 2) for name, size in bench.groups.sizes.items()}
     scores = l1_scores(bench.generators[bench.names[0]], bench.groups)
@@ -90,7 +91,7 @@ def inherit(bench: OpenedStudy, teacher: dict[str, Any], seeds: range, out: Path
         row(name, [finetuned(bench, teacher, plan, s, out / f"{name[:4]}-{s}", scratch) for s in seeds])
 
 
-def scores(bench: OpenedStudy, teacher: dict[str, Any], seeds: range, out: Path) -> None:
+def scores(bench: OpenedStudy, teacher: TeacherArtifact, seeds: range, out: Path) -> None:
     """`magnitude` at 25 % and 10 % of MACs with its scores, and with random ones."""
     method = make_method("magnitude")
     for share in (0.25, 0.1):
@@ -166,9 +167,9 @@ def _volume(outcome: Outcome, quality: float, cost: float) -> float:
     return hypervolume(points(outcome.scored), (quality, cost)) / (quality * cost)
 
 
-def quality(teacher: dict[str, Any]) -> float:
+def quality(teacher: TeacherArtifact) -> float:
     """The teacher's own quality."""
-    return float(teacher["measurements"][0]["value"])
+    return teacher.measurements[0].value
 
 
 def main() -> None:

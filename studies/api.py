@@ -168,7 +168,7 @@ def _search(
         ended = SearchEnded("deadline", 0, 0, 0, 0)
         on_event(ended)
         return ended
-    store.set_attribute(TEACHER, teacher)
+    store.set_attribute(TEACHER, to_json(teacher))
     store.set_attribute(PREPARED, to_json(prepared))
     for name in ("teacher", "source"):
         store.folder.push(name)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.plain_values import to_json
 from ..search.engine.engine import Engine
 from ..search.execution.executor import InProcessExecutor
 from ..search.preparations.opened_study import OpenedStudy, open_study
 from ..search.records.events import Listener, ignore
+from ..search.records.teacher_artifact import TeacherArtifact
 from ..search.resolved_study import ResolvedStudy
 from ..search.simulation.simulated_trial import simulated_teacher
 from ..search.simulation.step_times import StepTimes, time_steps
@@ -83,13 +84,13 @@ def simulate(
 
     teacher = simulated_teacher(opened.config, times)
     with Store.create(search.storage, search.name, root, attributes, options.max_attempts) as store:
-        store.set_attribute(TEACHER, teacher)
+        store.set_attribute(TEACHER, to_json(teacher))
         _engine(store, opened, options, teacher, on_event).run(InProcessExecutor(), RUN)
     return Study.open(search.name, search.storage, root)
 
 
 def _engine(
-    store: Store, study: OpenedStudy, options: RunOptions, teacher: Mapping[str, object], on_event: Listener
+    store: Store, study: OpenedStudy, options: RunOptions, teacher: TeacherArtifact, on_event: Listener
 ) -> Engine:
     settings = replace(engine_settings(study.config, options), slots=1)
     return Engine(store, study.proposals(), settings, store.folder, study.resolved, teacher, on_event)

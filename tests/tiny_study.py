@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.config import StudyConfig
@@ -87,7 +88,7 @@ def make(config: StudyConfig, trials) -> Made:
     attributes = {**recorded(study), VERSION: "0", DENSE: dict(study.dense), COST_LIMIT: study.limit}
     with Store.create(url, config.name, root, attributes) as store:
         teacher = make_teacher(plan, store.folder.teacher)
-        store.set_attribute(TEACHER, teacher)
+        store.set_attribute(TEACHER, to_json(teacher))
         for number, (method, share, origin, what) in enumerate(trials):
             target = share * study.dense[study.cost]
             space = plan.proposals().widths

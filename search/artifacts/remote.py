@@ -193,9 +193,9 @@ def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
     url = request.workspace.rpartition("/")[0]
     cache = cache_of(url.rpartition("/")[0]) / url.rpartition("/")[2]
     changed: dict[str, Any] = {}
-    if "path" in request.teacher:
+    if request.teacher.path:
         RemoteFolder(f"{url}/teacher").pull(cache / "teacher", without=("checkpoint",))
-        changed["teacher"] = {**request.teacher, "path": str(cache / "teacher")}
+        changed["teacher"] = replace(request.teacher, path=str(cache / "teacher"))
     RemoteFolder(f"{url}/{SOURCE}").pull(cache / SOURCE)
     look_in(cache / SOURCE)
     return changed

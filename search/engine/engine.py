@@ -2,9 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from ...gan_models.files.seeds import derived_seed
 from ..artifacts.study_folder import StudyFolder
@@ -24,6 +22,7 @@ from ..records.events import (
 )
 from ..records.ledger import Ledger, TrialRecord
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
+from ..records.teacher_artifact import TeacherArtifact
 from ..resolved_study import ResolvedStudy
 from ..strategy.chooser import Chooser, Proposals
 from ..strategy.early_stopping import rivals_at
@@ -42,7 +41,7 @@ class Engine:
         settings: How long, and how.
         folder: Where the study's files lie.
         study: The study, resolved; goes to every worker.
-        teacher: The teacher's artifact, JSON; goes to every worker.
+        teacher: The teacher's artifact; goes to every worker.
         on_event: Is told what happens, in the driver's thread.
     """
 
@@ -53,12 +52,12 @@ class Engine:
         settings: EngineSettings,
         folder: StudyFolder,
         study: ResolvedStudy | None,
-        teacher: Mapping[str, Any],
+        teacher: TeacherArtifact | None = None,
         on_event: Listener = ignore,
     ):
         self.ledger, self.settings, self.folder = ledger, settings, folder
         self._chooser = Chooser(proposals, settings.choice)
-        self._study, self._teacher, self._tell = study, teacher, on_event
+        self._study, self._teacher, self._tell = study, teacher or TeacherArtifact(), on_event
         self._slots = settings.slots
         self._deadline = math.inf
         self._reports: dict[int, TrialReport] = {}

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.combined_budgets import Bound
 from ..latency.predictor import with_own_profile
+from ..records.teacher_artifact import TeacherArtifact
 from ..resolved_study import ResolvedStudy
 from ..setup.kept_files import with_own_files
 from ..setup.search_space import PrunedGenerator, SearchSpace
@@ -27,15 +27,15 @@ class OpenedStudy(StudyParts):
 
     Args:
         resolved: The study.
-        teacher: The teacher's artifact: `path` (its folder) and `sha256` of its record; empty before it is made.
+        teacher: The teacher's artifact; None before it is made.
         like: Parts that are open already.
     """
 
     def __init__(
-        self, resolved: ResolvedStudy, teacher: Mapping[str, Any] | None = None, like: StudyParts | None = None
+        self, resolved: ResolvedStudy, teacher: TeacherArtifact | None = None, like: StudyParts | None = None
     ) -> None:
         super().__init__(resolved.config, like=like)
-        self.resolved, self.artifact = resolved, dict(teacher or {})
+        self.resolved, self.artifact = resolved, teacher or TeacherArtifact()
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -96,16 +96,16 @@ _last: dict[tuple[str, ...], OpenedStudy] = {}
 
 
 def open_study(
-    resolved: ResolvedStudy, teacher: Mapping[str, Any] | None = None, parts: StudyParts | None = None
+    resolved: ResolvedStudy, teacher: TeacherArtifact | None = None, parts: StudyParts | None = None
 ) -> OpenedStudy:
     """Return the live part of a study; a process keeps the last one, because trials of one study follow each other.
 
     Args:
         resolved: The study.
-        teacher: The teacher's artifact: `path` (its folder) and `sha256` of its record; None before it is made.
+        teacher: The teacher's artifact; None before it is made.
         parts: What is open already, if it is newer than what this process keeps.
     """
-    config, artifact = resolved.config, dict(teacher or {})
+    config, artifact = resolved.config, teacher or TeacherArtifact()
     key = (config.name, resolved.fingerprint, config.device, config.model)
     known = _last.get(key)
     if parts is None and known is not None and (known.resolved, known.artifact) == (resolved, artifact):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...evaluators.features.sample import FeatureSample
+from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.atomic_files import read_json, write_json
@@ -24,6 +25,7 @@ from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import Task
 from ...gan_models.training.loop import Networks, train
 from ..config import StudyConfig
+from ..records.teacher_artifact import TeacherArtifact
 from ..setup.study_parts import StudyParts
 from ..setup.weight_files import files_by_network
 from .preparation import PreparedArtifact, Progress
@@ -52,7 +54,7 @@ class Teacher:
     discriminators: nn.ModuleDict
 
 
-def make_teacher(parts: StudyParts, folder: Path, on_step: OnStep | None = None) -> dict[str, Any]:
+def make_teacher(parts: StudyParts, folder: Path, on_step: OnStep | None = None) -> TeacherArtifact:
     """Load or train the teacher into a folder and measure it; what is done already is not done again.
 
     Args:
@@ -61,7 +63,7 @@ def make_teacher(parts: StudyParts, folder: Path, on_step: OnStep | None = None)
         on_step: Called with (step, steps, losses).
 
     Returns:
-        The artifact: `path`, `sha256` of its record, `measurements`, `data` (content hash), `seconds`, `origin`.
+        The artifact.
 
     Raises:
         UserError: Weights that do not fit, data that cannot be read.
@@ -75,27 +77,33 @@ def make_teacher(parts: StudyParts, folder: Path, on_step: OnStep | None = None)
         digest = file_sha256(folder / REAL) if there else save_weights(computed(parts), folder / REAL)
         record["files"] |= {REAL: digest}
         write_json(folder / TEACHER, record)
-    artifact = {"path": str(folder), "sha256": file_sha256(folder / TEACHER)}
+    artifact = TeacherArtifact(str(folder), file_sha256(folder / TEACHER))
     if "measurements" not in record:
         quality = StudyQuality(parts, load_real_features(parts, artifact))
         measured = quality.measure(parts.joined(load_teacher(parts, artifact).generators), full=True)
         record["measurements"] = [m.to_json() for m in measured]
         write_json(folder / TEACHER, record)
-        artifact["sha256"] = file_sha256(folder / TEACHER)
-    return artifact | {key: record[key] for key in ("measurements", "data", "seconds", "origin")}
+        artifact = replace(artifact, sha256=file_sha256(folder / TEACHER))
+    return replace(
+        artifact,
+        measurements=tuple(Measurement.from_json(m) for m in record["measurements"]),
+        data=record["data"],
+        seconds=record["seconds"],
+        origin=record["origin"],
+    )
 
 
-def load_teacher(parts: StudyParts, artifact: Mapping[str, Any]) -> Teacher:
+def load_teacher(parts: StudyParts, artifact: TeacherArtifact) -> Teacher:
     """Return the networks of an artifact, each file checked against its record.
 
     Args:
         parts: The study's.
-        artifact: `path` (the teacher's folder) and `sha256` of its record.
+        artifact: The teacher's.
 
     Raises:
         TeacherChanged: Its files are not those of the study.
     """
-    folder, config, task = Path(str(artifact["path"])), parts.config, parts.task()
+    folder, config, task = Path(artifact.path), parts.config, parts.task()
     files = _record(folder, artifact)["files"]
     generators: dict[str, nn.Module] = {}
     for name in task.generator_names:
@@ -108,19 +116,19 @@ def load_teacher(parts: StudyParts, artifact: Mapping[str, Any]) -> Teacher:
     return Teacher(generators, discriminators)
 
 
-def load_real_features(parts: StudyParts, artifact: Mapping[str, Any]) -> dict[str, Tensor | FeatureSample]:
+def load_real_features(parts: StudyParts, artifact: TeacherArtifact) -> dict[str, Tensor | FeatureSample]:
     """Return the real images' features by generator: all of them, or the sample's parts.
 
     Raises:
         TeacherChanged: The teacher's record is not that of the study.
     """
-    folder = Path(str(artifact["path"]))
+    folder = Path(artifact.path)
     _record(folder, artifact)
     return by_generator(load_weights(folder / REAL), parts.names)
 
 
-def _record(folder: Path, artifact: Mapping[str, Any]) -> dict[str, Any]:
-    if not (folder / TEACHER).is_file() or file_sha256(folder / TEACHER) != str(artifact["sha256"]):
+def _record(folder: Path, artifact: TeacherArtifact) -> dict[str, Any]:
+    if not (folder / TEACHER).is_file() or file_sha256(folder / TEACHER) != artifact.sha256:
         raise TeacherChanged(f"the teacher in {folder} is not the one this study was made with; put it back")
     return read_json(folder / TEACHER) or {}
 
@@ -255,7 +263,7 @@ class TeacherPreparation:
             path = folder / next(iter(changed))
             raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
         own = folder / FOLDER
-        return load_teacher(study, {"path": str(own), "sha256": file_sha256(own / TEACHER)})
+        return load_teacher(study, TeacherArtifact(str(own), file_sha256(own / TEACHER)))
 
 
 TEACHER_NETWORKS = TeacherPreparation()

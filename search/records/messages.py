@@ -10,6 +10,7 @@ from ...gan_models.pruning.proposal import Proposal
 from ...gan_models.quantization.settings import QuantSettings
 from ...spaces.methods import stored_settings
 from ..resolved_study import ResolvedStudy
+from .teacher_artifact import TeacherArtifact
 
 FinishedState = Literal["COMPLETE", "PRUNED", "FAIL"]
 FINISHED_STATES: tuple[FinishedState, ...] = ("COMPLETE", "PRUNED", "FAIL")
@@ -26,7 +27,7 @@ class TrialRequest:
         seed: The trial's seed, from the study's seed and `number`.
         workspace: The trial's folder: checkpoints, weights, `result.json`.
         study: The study, resolved; None in tests of the engine alone.
-        teacher: The teacher's artifact, JSON (`path`, `sha256`, ...).
+        teacher: The teacher's artifact.
 
     Raises:
         ValueError: The number is below 0 or the attempt below 1.
@@ -38,7 +39,7 @@ class TrialRequest:
     seed: int
     workspace: str
     study: ResolvedStudy | None = None
-    teacher: Mapping[str, Any] = field(default_factory=dict)
+    teacher: TeacherArtifact = field(default_factory=TeacherArtifact)
 
     def __post_init__(self) -> None:
         if self.number < 0 or self.attempt < 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.plain_values import to_json
@@ -12,6 +11,7 @@ from ...gan_models.pruning.catalog import method_spec
 from ..config import StudyConfig
 from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest
+from ..records.teacher_artifact import TeacherArtifact
 from ..resolved_study import ResolvedStudy
 from ..strategy.proposals import SpaceProposals
 from .response_surface import DENSE_QUALITY, Surface
@@ -43,14 +43,14 @@ def _world(study: ResolvedStudy) -> _World:
     return _last[study.fingerprint]
 
 
-def simulated_teacher(config: StudyConfig, times: StepTimes) -> dict[str, Any]:
+def simulated_teacher(config: StudyConfig, times: StepTimes) -> TeacherArtifact:
     """What stands in the record for a teacher; its `times` tell every trial how long it would take."""
-    return {
-        "measurements": [_measured(DENSE_QUALITY).to_json()],
-        "origin": PROTOCOL,
-        "seconds": 0.0 if config.teacher_discriminator else config.teacher_steps * times.teacher,
-        "times": times.to_json(),
-    }
+    return TeacherArtifact(
+        measurements=(_measured(DENSE_QUALITY),),
+        origin=PROTOCOL,
+        seconds=0.0 if config.teacher_discriminator else config.teacher_steps * times.teacher,
+        times=times.to_json(),
+    )
 
 
 def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
@@ -68,7 +68,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOu
     cost = float((space.model or form).predict(plan_G, space.cost))
     spent = config.prune_steps if method_spec(proposal.method).trains else 0
     steps = config.prune_steps + config.finetune_steps
-    per_step = StepTimes.from_json(request.teacher["times"]).student_at(cost / study.dense[study.cost])
+    per_step = StepTimes.from_json(request.teacher.times).student_at(cost / study.dense[study.cost])
     rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
     curve: dict[int, float] = {}
 

@@ -97,7 +97,7 @@ def _prune_one(
             encoder=bench.encoder,
             feature_maps=bench.feature_maps,
             workspace=Path(request.workspace) / "prune" / name,
-            shared=Path(str(request.teacher["path"])) / "shared",
+            shared=Path(request.teacher.path) / "shared",
             quantized=quantised,
         ),
     )

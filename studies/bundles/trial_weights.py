@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -14,6 +12,7 @@ from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import look_in
+from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
@@ -23,6 +22,7 @@ from ...search.config import StudyConfig
 from ...search.preparations.opened_study import OpenedStudy, open_study
 from ...search.preparations.teacher import TEACHER as TEACHER_FILE
 from ...search.records.ledger import TrialRecord
+from ...search.records.teacher_artifact import TeacherArtifact
 from ...search.setup.resolve import resolve
 from ...search.trial.quantized import read_quantisations
 from ..database.reader import StudyRecord
@@ -112,17 +112,17 @@ def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
         raise ArtifactError(f"trial {trial.number}: {path} cannot be read: {error}") from error
 
 
-def teacher_artifact(study: StudyRecord, folder: StudyFolder) -> Mapping[str, Any]:
+def teacher_artifact(study: StudyRecord, folder: StudyFolder) -> TeacherArtifact:
     """Return the teacher's artifact as `open_study` takes it; its folder is found again if the artifacts were moved.
 
     Raises:
         ArtifactError: The study has no teacher yet.
     """
-    artifact = study.attributes.get(TEACHER) or {}
-    if "sha256" not in artifact:
+    artifact = from_json(TeacherArtifact, study.attributes.get(TEACHER) or {})
+    if not artifact.sha256:
         raise ArtifactError(f"study {study.name} has no teacher yet; `ganprune resume {study.name}` makes it")
     here = (folder.teacher / TEACHER_FILE).is_file()
-    return {**artifact, "path": str(folder.teacher)} if here else artifact
+    return replace(artifact, path=str(folder.teacher)) if here else artifact
 
 
 def _inside(folder: StudyFolder, relative: str) -> Path:

@@ -52,4 +52,4 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
             shutil.copyfile(work / name, beside)
         lines.append(str(target))
     shutil.rmtree(work)
-    return lines + [f"{m['name']} {m['value']:.4g}" for m in artifact["measurements"][:2]]
+    return lines + [f"{m.name} {m.value:.4g}" for m in artifact.measurements[:2]]

@@ -29,7 +29,7 @@ def open_or_create(folder: Path) -> Store:
 def drive(folder: Path, trials: int = 10, seconds: float = 0.0, store: Store | None = None, **study) -> None:
     settings = EngineSettings(trials=trials, stopping=StoppingRule((1, 2)), batch=2)
     with store or open_or_create(folder) as opened:
-        engine = Engine(opened, FakeProposals(), settings, opened.folder, fake_study(seconds=seconds, **study), {})
+        engine = Engine(opened, FakeProposals(), settings, opened.folder, fake_study(seconds=seconds, **study))
         print("go", flush=True)
         engine.run(InProcessExecutor(), "tests.fakes.fake_trials:run")
 

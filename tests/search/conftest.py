@@ -44,7 +44,7 @@ def search(store):
         events = []
         study = fake_study(faults=faults or {}, seconds=seconds)
         engine = Engine(
-            store, proposals or FakeProposals(), EngineSettings(trials=trials, **settings), store.folder, study, {},
+            store, proposals or FakeProposals(), EngineSettings(trials=trials, **settings), store.folder, study, None,
             on_event=events.append,
         )  # fmt: skip
         return engine.run(executor, "tests.fakes.fake_trials:run"), events

@@ -82,7 +82,7 @@ def test_a_checkpoint_that_changes_while_it_is_sent_is_sent_again(url, tmp_path,
 
 
 def request(url, attempt=1, study=None):
-    return TrialRequest(0, attempt, Proposal("m", {}, 1.0, "macs", {"a": 3}), 0, f"{url}/s/0", study, {})
+    return TrialRequest(0, attempt, Proposal("m", {}, 1.0, "macs", {"a": 3}), 0, f"{url}/s/0", study)
 
 
 def test_an_attempt_goes_on_from_what_the_last_one_copied_back(url):

@@ -26,7 +26,7 @@ def what_it_came_to(store):
 
 
 def make(store, **settings):
-    return Engine(store, FakeProposals(), EngineSettings(**{"trials": 9, **settings}), store.folder, None, {})
+    return Engine(store, FakeProposals(), EngineSettings(**{"trials": 9, **settings}), store.folder, None)
 
 
 def result(cost=0.5):
@@ -58,7 +58,7 @@ def test_in_pieces_or_at_once_by_either_executor(ray_running, search, store, tmp
     with Store.create(f"sqlite:///{tmp_path}/b.db", "s", tmp_path / "b", {"ganprune.cost_limit": 1.0}) as other:
         for trials in (5, 7, 12):
             options = EngineSettings(trials=trials, stopping=StoppingRule((1, 2)), batch=3)
-            Engine(other, FakeProposals(), options, other.folder, study, {}).run(LOCAL, "tests.fakes.fake_trials:run")
+            Engine(other, FakeProposals(), options, other.folder, study).run(LOCAL, "tests.fakes.fake_trials:run")
         assert what_it_came_to(other) == what_it_came_to(store)
         assert {r.state for r in other.records()} == {"COMPLETE", "PRUNED", "FAIL"}
 
@@ -166,7 +166,7 @@ def test_the_same_network_is_not_trained_twice(store, search):
 def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
     """A driver that dies between writing a repeat and telling its result does not have it trained when it is back."""
     proposals = always_the_same()
-    engine = Engine(store, proposals, EngineSettings(trials=3), store.folder, None, {})
+    engine = Engine(store, proposals, EngineSettings(trials=3), store.folder, None)
     engine.finished(engine.ask().number, result())
 
     def die(number, result):
@@ -193,7 +193,7 @@ def always_the_same():
 @pytest.mark.parametrize("ending", ["COMPLETE", "FAIL", "lost"])
 def test_a_repeat_of_a_running_trial_waits_for_it(store, ending):
     """Of two trials of one network at once only one is trained; the other has its result, or is run where there is none."""
-    engine = Engine(store, always_the_same(), EngineSettings(trials=3), store.folder, None, {})
+    engine = Engine(store, always_the_same(), EngineSettings(trials=3), store.folder, None)
     engine.set_slots(2)
     first = engine.ask()
     assert engine.ask() is Asked.WAIT

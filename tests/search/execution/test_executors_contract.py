@@ -86,7 +86,7 @@ def test_a_wrong_run_function_is_the_users_error(executor, search, store):
     from ganprune.search.engine.engine import Engine
     from ganprune.search.engine.settings import EngineSettings
 
-    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, None, {})
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, None)
     with pytest.raises(ValueError, match="cannot load the run function 'no_such:run'"):
         engine.run(executor, "no_such:run")
     assert not store.records()
@@ -119,10 +119,10 @@ def test_the_time_limit_is_noticed_between_reports(store):
     from ganprune.search.engine.settings import EngineSettings
 
     settings = EngineSettings(trials=1, hours=0.4 / 3600)
-    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=60), {})
+    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=60))
     assert engine.run(InProcessExecutor(), "tests.fakes.fake_trials:run_without_reports").reason == "deadline"
     assert [(r.state, r.attempt) for r in store.records()] == [("WAITING", 0)]
-    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=0), {})
+    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=0))
     assert engine.run(InProcessExecutor(), "tests.fakes.fake_trials:run_without_reports").complete == 1
 
 
@@ -158,7 +158,7 @@ def test_interrupt_hands_back(store, monkeypatch, number):
         time.sleep(60)
 
     monkeypatch.setattr("tests.fakes.fake_trials.run", run)
-    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, None, {})
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=2), store.folder, None)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -148,7 +148,7 @@ def test_ctrl_c_and_sigterm_hand_trials_back(tmp_path, number):
         from ganprune.search.execution.ray_executor import RayExecutor
         from ganprune.studies.database.store import Store
         with Store.create("sqlite:///{tmp_path}/s.db", "s", "{tmp_path}/a", {{}}) as store:
-            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, fake_study(seconds=2), {{}},
+            engine = Engine(store, FakeProposals(), EngineSettings(trials=99), store.folder, fake_study(seconds=2), None,
                             on_event=lambda event: print(type(event).__name__, flush=True))
             try:
                 engine.run(RayExecutor(RayOptions(num_cpus=2)), "tests.fakes.fake_trials:run")

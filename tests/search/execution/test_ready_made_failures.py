@@ -67,7 +67,7 @@ def test_a_second_start_goes_on_and_repeats_nothing(search, store):
 
 def test_what_ray_may_pickle_holds_nothing(store):
     """Searcher, scheduler and callback pickle to nothing: no engine, no database, no password."""
-    engine = Engine(store, FakeProposals(), EngineSettings(trials=1), store.folder, None, {})
+    engine = Engine(store, FakeProposals(), EngineSettings(trials=1), store.folder, None)
     searcher = LedgerSearcher(engine)
     for hook in (searcher, RungScheduler(searcher), Lifecycle(searcher)):
         assert hook.__getstate__() == {}

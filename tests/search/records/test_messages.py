@@ -5,6 +5,7 @@ import pytest
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.messages import TrialOutcome, TrialReport, TrialRequest, failure
+from ganprune.search.records.teacher_artifact import TeacherArtifact
 from ganprune.spaces.methods import settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,9 @@ def test_nan_survives():
 
 def test_requests_survive_json():
     """A request comes back equal through JSON."""
-    request = TrialRequest(3, 1, PROPOSAL, 7, "/w", fake_study(), {"sha256": "0"})
+    request = TrialRequest(
+        3, 1, PROPOSAL, 7, "/w", fake_study(), TeacherArtifact("/t", "0", origin={"G": {"file": "g.pt"}})
+    )
     assert from_json(TrialRequest, json.loads(json.dumps(to_json(request)))) == request
 
 

@@ -28,7 +28,7 @@ def test_keys_are_taken_of_every_file(tmp_path):
     config, _ = decided(StudyConfig(**settings, **given))
     check_weights(config)
     made = make_teacher(StudyParts(config), tmp_path / "teacher")
-    assert made["origin"]["BtoA"] == {"file": "both.ckpt::nets.B", "sha256": file_sha256(path)}
+    assert made.origin["BtoA"] == {"file": "both.ckpt::nets.B", "sha256": file_sha256(path)}
     copied = load_weights(tmp_path / "teacher" / "generator-BtoA.safetensors")
     assert all(torch.equal(copied[name], value) for name, value in states["B"].state_dict().items())
     wrong, _ = decided(StudyConfig(**settings, **given | {"teacher": f"AtoB={path},BtoA={path}::nets.B"}))

@@ -240,8 +240,8 @@ def test_what_a_study_asks_for_is_measured_of_teacher_and_trials(tmp_path):
     (tmp_path / "edges.py").write_text(EDGES)
     plan, teacher = prepared(also_measure=(f"{tmp_path / 'edges.py'}:EdgeError",))
     plain, plain_teacher = prepared()
-    assert [m["name"] for m in teacher["measurements"]][-1] == "edge_error"
-    assert teacher["measurements"][:-1] == plain_teacher["measurements"]
+    assert [m.name for m in teacher.measurements][-1] == "edge_error"
+    assert teacher.measurements[:-1] == plain_teacher.measurements
     results = [trial.run(request(p, t), lambda report: True) for p, t in ((plan, teacher), (plain, plain_teacher))]
     assert results[0].quality == results[1].quality
     assert any("edge_error" in str(m) for m in results[0].measurements)

@@ -51,7 +51,7 @@ def test_memory_is_flat(store):
     surface, space = Surface.drawn(form, 0), WidthSpace(form)
     proposals = SpaceProposals(space, 0.4 * form.dense(), ("uniform", "widths", "magnitude"))
     settings = EngineSettings(1000, Choice("random"), StoppingRule((1, 2)))
-    engine = Engine(store, proposals, settings, store.folder, {}, {})
+    engine = Engine(store, proposals, settings, store.folder, None)
     engine._chooser._history._limit = 12  # 300 are shown of a longer study
 
     def run(trials):
