@@ -124,11 +124,16 @@ def load_bundle(path: str | Path, catalog_only: bool = False) -> nn.Module:
     """
     folder = check_files(path)
     architecture = read_architecture(folder)
+    check_code(folder, architecture, catalog_only)
+    return _rebuild(folder, architecture)
+
+
+def check_code(folder: Path, architecture: Architecture, catalog_only: bool) -> None:
+    """Raise BundleError if only generators of the catalog are allowed, and this one would run its own code."""
     if catalog_only and architecture.model not in NETWORKS.own:
         raise BundleError(
             f"{folder} holds {architecture.model}, which is not in the catalog and would run its own code"
         )
-    return _rebuild(folder, architecture)
 
 
 def check_files(path: str | Path) -> Path:

@@ -18,7 +18,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.networks.specs import Input, InputSpec
 from ...gan_models.training.loop import best_device
 from .architecture import BundleError
-from .bundle import check_files, load_bundle, read_architecture, read_card
+from .bundle import check_code, check_files, load_bundle, read_architecture, read_card
 from .format_files import FileGenerator, Generate, outputs_of
 
 Half = Literal["", "A", "B"]
@@ -76,7 +76,9 @@ def run_bundle(
         raise UserError(f"batch size {batch_size} and {n} samples: both must be 1 or more")
     if half not in ("", "A", "B"):
         raise UserError(f"half {half!r} is unknown; use A or B, or leave it out for whole images")
-    inputs, out = read_architecture(Path(path).expanduser()).inputs, Path(out_dir).expanduser()
+    architecture, out = read_architecture(Path(path).expanduser()), Path(out_dir).expanduser()
+    check_code(Path(path), architecture, catalog_only)
+    inputs = architecture.inputs
     _check_kinds(inputs)
     if inputs.pixels is None and input_dir is not None:
         raise UserError("this generator starts from latents: leave out --input, say how many with --samples")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.console import Console
 
-_PLAIN_WIDTH = 160
+_PLAIN_WIDTH = 240
 
 
 def wide_console(stderr: bool = False) -> Console:
-    """A console that does not fold tables where nobody watches (a file, a pipe), and shows brackets as they are."""
+    """Return a console that folds no tables in a file or a pipe, and shows brackets as they are."""
     console = Console(stderr=stderr, markup=False)
     return console if console.is_terminal else Console(stderr=stderr, markup=False, width=_PLAIN_WIDTH)

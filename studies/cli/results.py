@@ -43,7 +43,7 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
             found["simulated"] = outcome.note
         print(json.dumps(found, indent=1, allow_nan=False))
         return
-    console.print(rich_table(rows, outcome, f"front of {study.name}"))
+    console.print(rich_table(rows, outcome, f"front of {study.name}", console.width))
     for line in remarks(outcome):
         console.print(line, highlight=False)
 
@@ -66,7 +66,7 @@ def show(
         print(json.dumps({"study": name, "trials": rows_json(rows)} | simulated, indent=1, allow_nan=False))
     else:
         console = wide_console()
-        console.print(rich_table(rows, outcome, f"trials of {name}"))
+        console.print(rich_table(rows, outcome, f"trials of {name}", console.width))
         for line in remarks(outcome):
             console.print(line, highlight=False)
 

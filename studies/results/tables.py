@@ -226,6 +226,9 @@ def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row.to_json(names) for row in rows]
 
 
+_FOLDED = 24  # characters of a cell of words before it is folded
+
+
 @dataclass(frozen=True)
 class Column:
     """A column for people.
@@ -235,12 +238,14 @@ class Column:
         cell: A row's text in it; empty if the row has none.
         words: It holds words, not numbers.
         spare: It may be left out if room is short.
+        metric: It holds a metric beside the study's quality.
     """
 
     head: str
     cell: Callable[[Row], str]
     words: bool = False
     spare: bool = False
+    metric: bool = False
 
 
 def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple[Column, ...]:
@@ -279,7 +284,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         Column(outcome.cost, costs(lambda row: row.cost), spare=True),
         Column("of dense", lambda row: "" if row.share is None else f"{100 * row.share:.1f} %"),
         Column(f"{outcome.metric} [90 %]", lambda row: _quality_cell(row, outcome.metric)),
-        *(Column(_with_unit(name, units[name]), metric(name)) for name in names if name not in details),
+        *(Column(_with_unit(name, units[name]), metric(name), metric=True) for name in names if name not in details),
         Column(
             "params",
             lambda row: "" if row.params is None else describe(row.params, "params").removesuffix(params),
@@ -307,15 +312,44 @@ def _quality_cell(row: Row, metric: str) -> str:
     return with_interval(Measurement(row.metric, row.quality, "1", row.low, row.high)) + other
 
 
-def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "") -> Table:
-    """Return rows as a table for the screen; the front's trials are marked with a star."""
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-    shown = columns(rows, outcome)
+def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "", room: int | None = None) -> Table:
+    """Return rows as a table for the screen; the front's trials are marked with a star.
+
+    Args:
+        rows: The rows.
+        outcome: Their study.
+        title: Text above it.
+        room: Characters per line: if the table is wider, metrics after the first are left out, and the caption
+            says so. None: all of it.
+    """
+    shown, left_out = _fitting(columns(rows, outcome), rows, room)
+    caption = f"not shown for want of room: {', '.join(left_out)}; --json has them" if left_out else None
+    table = Table(title=title or None, title_justify="left", caption=caption, caption_justify="left", box=None)
+    table.pad_edge = False
     for column in shown:
         table.add_column(Text(column.head), justify="left" if column.words else "right", overflow="fold")
     for row in rows:
         table.add_row(*(Text(column.cell(row)) for column in shown))
     return table
+
+
+def _fitting(
+    shown: tuple[Column, ...], rows: Sequence[Row], room: int | None
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """Return the columns that fit into a line, and the headings of those that were left out."""
+
+    def width(column: Column) -> int:
+        cells = [column.head, *(column.cell(row) for row in rows)]
+        return min(max(map(len, cells)), _FOLDED if column.words else 10**6) + 2
+
+    left_out: list[str] = []
+    while room is not None and sum(map(width, shown)) - 2 > room:
+        metrics = [column for column in shown if column.metric]
+        if len(metrics) < 2:
+            break
+        left_out.insert(0, metrics[-1].head)
+        shown = tuple(column for column in shown if column is not metrics[-1])
+    return shown, tuple(left_out)
 
 
 def hypervolume_line(outcome: Outcome) -> str:

@@ -71,7 +71,7 @@ def test_it_is_marked_wherever_it_is_shown(simulated, tmp_path, monkeypatch, cap
         assert "rank correlation of rungs with the end: step 75:" in shown
         assert call(monkeypatch, *command, "--json") == 0
         assert json.loads(capsys.readouterr().out)["simulated"] == SIMULATED_NOTE
-    assert SIMULATED_NOTE.replace("'", "&#x27;") in report_html(simulated.record, tmp_path, pictures=False)
+    assert SIMULATED_NOTE.replace("'", "&#39;") in report_html(simulated.record, tmp_path, pictures=False)
 
 
 def test_it_is_neither_exported_nor_resumed(simulated, tmp_path):
