@@ -1,0 +1,31 @@
+"""The real images that a quality is measured against are those of the task with the study's own settings."""
+
+import torch
+from ganprune.evaluators.features.catalog import load_encoder
+from ganprune.gan_models.data.spec import DataSpec
+from ganprune.search.preparations.eval_images import RealImages
+
+TASK = """
+from ganprune.gan_models.tasks.paired import PairedTask
+
+
+class Scaled(PairedTask):
+    @classmethod
+    def from_json(cls, settings, seed):
+        task = super().from_json({}, seed)
+        task.scale = settings.get("scale", 1.0)
+        return task
+
+    def reals(self, batch, name):
+        return super().reals(batch, name) * self.scale
+"""
+
+
+def test_real_images_follow_the_settings_of_their_task(tmp_path):
+    """Of a task whose real images depend on a setting, images and kept features are those of the setting given."""
+    (tmp_path / "own.py").write_text(TASK)
+    spec = DataSpec(source="builtin:shapes", task=f"{tmp_path}/own.py:Scaled", image_size=16, n_train=4, n_test=4)
+    plain, half = RealImages(spec, "G"), RealImages(spec, "G", settings={"scale": 0.5})
+    assert torch.equal(torch.cat(list(half.batches())), 0.5 * torch.cat(list(plain.batches())))
+    encoder = load_encoder("shapes")
+    assert not torch.equal(plain.features(encoder, "cpu").features, half.features(encoder, "cpu").features)
