@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.errors import WorkFailed
 
 
 class NonFiniteImages(WorkFailed):
@@ -77,18 +77,6 @@ def feature_batches(images: Iterable[Tensor], encoder: Encoder, device: torch.de
         check_finite(features, done, "features")
         done += len(batch)
         yield features
-
-
-def features_of(images: Iterable[Tensor], encoder: Encoder, device: torch.device | str = "cpu") -> Tensor:
-    """All features (N, d), float32, CPU, in the images' order; see `feature_batches`.
-
-    Raises:
-        ValueError: there was no image.
-    """
-    parts = list(feature_batches(images, encoder, device))
-    if not parts:
-        raise UserError("no images to take features of; the data's split is empty")
-    return torch.cat(parts)
 
 
 def check_finite(values: Tensor, first: int, what: str) -> None:

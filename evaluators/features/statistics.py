@@ -137,14 +137,6 @@ class StatisticsAccumulator:
         return FeatureStatistics(self._mean.clone(), self._scatter / (self._n - 1), self._n)
 
 
-def statistics_of(batches: Iterable[Tensor]) -> FeatureStatistics:
-    """Statistics of batches of features (n, d), such as `features.feature_batches` yields."""
-    accumulator = StatisticsAccumulator()
-    for batch in batches:
-        accumulator.add(batch)
-    return accumulator.result()
-
-
 def merged(parts: Iterable[FeatureStatistics]) -> FeatureStatistics:
     """The statistics of several parts together, exactly."""
     accumulator = StatisticsAccumulator()

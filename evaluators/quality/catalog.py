@@ -59,7 +59,6 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
     row_type=MetricSpec,
     adopt=spec_of,
 )
-QUALITY = "frechet"  # the row whose first measurement is a trial's quality
 
 
 class MetricSet:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..features.encoders import Encoder, check_finite, feature_batches
 from ..features.sample import SampleCollector, as_sample
 from ..features.statistics import FeatureStatistics
-from ..measurement import Measurement, frechet_name
+from ..measurement import Measurement
 from .catalog import MetricSet
 from .distances import Real, check_real
 from .metric import MeasuredMetric, RealSide
@@ -47,9 +47,8 @@ def measure_quality(
             any other callable is used as it is. It has to be on `device` already.
         batches: The generator's inputs, each a tuple of tensors, with references (n, 3, H, W) or None.
         encoder: See `features.encoders.load_encoder`.
-        real_features: Features (m, d) of the real images by the same encoder (`features_of`; the caller may
-            keep them), a sample of them, or their statistics, with which there is no kernel distance and no
-            coverage.
+        real_features: Features (m, d) of the real images by the same encoder (`features.encoders.feature_batches`),
+            a sample of them, or their statistics, with which there is no kernel distance and no coverage.
         device: The device of generator and encoder.
         aligned: If there are references, the real features are theirs in the same order, and intervals use
             that; not so if the real images are others as well (`test-vs-train+test`).
@@ -88,11 +87,6 @@ def measure_quality(
         f"encoder sha256 {encoder.sha256[:8]}"
     )
     return _all_measured(taken, protocol)
-
-
-def absent_quality(encoder: str, n: int, reason: str, protocol: str = "") -> Measurement:
-    """Return the quality of a generator that has none: NaN with a reason, under the name it would have had."""
-    return Measurement.absent(frechet_name(encoder, n), "1", reason, n=n, protocol=protocol)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from ..files.errors import UserError
 from ..files.open_table import OpenTable
 from ..files.user_code import is_path, load_named
 from .specs import InputSpec
-from .user_builders import call_builder, load_builder, named_arguments, with_arguments
+from .user_builders import call_builder, load_builder, with_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -120,8 +120,3 @@ def find_builder(model: str) -> Callable[..., Any]:
             f"path/to/file.py:function" + (f". Did you mean {near[0]}?" if near else "")
         )
     return load_builder(model)
-
-
-def allowed_arguments(model: str) -> tuple[str, ...]:
-    """Names of the keyword arguments that the builder of `model` takes; errors as `build`."""
-    return named_arguments(find_builder(model))

@@ -113,7 +113,6 @@ class FreeLogits(nn.Module):
         """Nothing: it starts at zero."""
 
 
-Agent = RecurrentAgent | FreeLogits
 AGENTS: Mapping[str, type[RecurrentAgent] | type[FreeLogits]] = {"gru": RecurrentAgent, "logits": FreeLogits}
 
 
@@ -146,8 +145,3 @@ def gates(
             hard_g[total_g.detach().argsort(descending=True, stable=True)[: min(floor, size)]] = 1
         result[name] = StraightThrough.apply(soft_g, hard_g)
     return result
-
-
-def keep_probability(logits: Tensor) -> Tensor:
-    """P(logit + Gumbel + 3 > 0) = 1 - exp(-exp(logit + 3)) of every channel."""
-    return -torch.expm1(-torch.exp(logits + OFFSET))

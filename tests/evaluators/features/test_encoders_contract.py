@@ -7,10 +7,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ganprune.evaluators.features.catalog import ENCODERS, EncoderSpec, choose_encoder, load_encoder
-from ganprune.evaluators.features.encoders import as_eight_bit, features_of
+from ganprune.evaluators.features.encoders import as_eight_bit
 from ganprune.evaluators.quality.suite import measure_quality
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
+
+from ...fakes.features import features_of
 
 OWN = '''
 class Means:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from ganprune.evaluators.features import inception
 from ganprune.evaluators.features.catalog import load_encoder
-from ganprune.evaluators.features.encoders import feature_batches, features_of
+from ganprune.evaluators.features.encoders import feature_batches
 from ganprune.evaluators.features.image_folders import folder_batches, image_files
 from ganprune.evaluators.features.inception import (
     WEIGHTS_NAME,
@@ -18,10 +18,11 @@ from ganprune.evaluators.features.inception import (
     find_inception_weights,
     load_inception,
 )
-from ganprune.evaluators.features.statistics import statistics_of
 from ganprune.evaluators.features.torchvision_import import make_torchvision_importable
 from ganprune.gan_models.files.errors import UserError
 from PIL import Image
+
+from ...fakes.features import features_of, statistics_of
 
 
 def run(code):

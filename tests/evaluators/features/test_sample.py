@@ -11,11 +11,14 @@ from ganprune.evaluators.features.catalog import load_encoder
 from ganprune.evaluators.features.encoders import feature_batches
 from ganprune.evaluators.features.image_folders import content_of, folder_batches, image_files
 from ganprune.evaluators.features.sample import LARGE_GROUPS, SampleCollector, sample_of
-from ganprune.evaluators.features.statistics import merged, statistics_of
+from ganprune.evaluators.features.statistics import merged
 from ganprune.evaluators.quality.distances import details_of, frechet_measurement
 from ganprune.evaluators.quality.frechet import frechet_between, frechet_distance
 from ganprune.evaluators.quality.jackknife import compare_frechet, group_jackknife
+from ganprune.gan_models.files.errors import UserError
 from PIL import Image
+
+from ...fakes.features import statistics_of
 
 
 def normal(n, d, seed, shift=0.0):
@@ -198,3 +201,9 @@ def test_a_sample_survives_its_file():
         assert torch.equal(back.features, sample.features)
         assert [g.n for g in back.groups] == [g.n for g in sample.groups]
         assert math.isclose(frechet_between(back.side(), sample.side()), 0, abs_tol=1e-8)
+
+
+def test_no_images():
+    """No image at all is an error, not an empty sample."""
+    with pytest.raises(UserError, match="no images to take features of"):
+        sample_of([])

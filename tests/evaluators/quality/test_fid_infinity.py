@@ -3,9 +3,10 @@
 import pytest
 import torch
 from ganprune.evaluators.features.sample import sample_of
-from ganprune.evaluators.features.statistics import statistics_of
 from ganprune.evaluators.quality.fid_infinity import LEAST, extrapolated_frechet
 from ganprune.evaluators.quality.frechet import frechet_distance
+
+from ...fakes.features import statistics_of
 
 
 def normal(n, d, seed, shift=0.0):

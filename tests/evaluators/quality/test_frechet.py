@@ -8,12 +8,14 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from ganprune.evaluators.features.statistics import FeatureStatistics, StatisticsAccumulator, statistics_of
+from ganprune.evaluators.features.statistics import FeatureStatistics, StatisticsAccumulator
 from ganprune.evaluators.features.torchvision_import import make_torchvision_importable
 from ganprune.evaluators.quality import frechet
 from ganprune.evaluators.quality.frechet import frechet_distance, frechet_from_statistics, frechet_to_statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ...fakes.features import statistics_of
 
 
 def features(n, d, seed, rank=None, spread=3.0, kind="normal"):

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 from ganprune.evaluators.features.catalog import load_encoder
-from ganprune.evaluators.features.encoders import features_of
 from ganprune.evaluators.measurement import Measurement
 from ganprune.evaluators.quality.catalog import METRICS, MetricSet
 from ganprune.evaluators.quality.metric import MetricSpec
@@ -16,6 +15,8 @@ from ganprune.evaluators.quality.suite import measure_quality
 from ganprune.gan_models.data.synthetic import render_shapes
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
+
+from ...fakes.features import features_of
 
 N = 30
 OWN = '''

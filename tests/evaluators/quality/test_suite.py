@@ -1,13 +1,14 @@
 import pytest
 import torch
 from ganprune.evaluators.features.catalog import load_encoder
-from ganprune.evaluators.features.encoders import NonFiniteImages, features_of
-from ganprune.evaluators.features.statistics import statistics_of
+from ganprune.evaluators.features.encoders import NonFiniteImages
 from ganprune.evaluators.measurement import Measurement
 from ganprune.evaluators.quality.frechet import frechet_distance, frechet_to_statistics
-from ganprune.evaluators.quality.suite import absent_quality, measure_quality
+from ganprune.evaluators.quality.suite import measure_quality
 from ganprune.gan_models.data.synthetic import render_shapes
 from torch import nn
+
+from ...fakes.features import features_of, statistics_of
 
 N = 40
 
@@ -160,10 +161,3 @@ def test_bad_input_is_named(encoder, data, real):
         measure_quality(blend, batches(data), encoder, real[:39])
     with pytest.raises(ValueError, match="no images"):
         measure_quality(blend, [], encoder, real)
-
-
-def test_absent_quality():
-    """A failed generator's quality has the name that it would have had, no value, and the reason."""
-    absent = absent_quality("inception", 500, "output not finite")
-    assert absent.name == "fid[inception,n=500]"
-    assert absent.to_json()["value"] is None

@@ -13,9 +13,10 @@ from ganprune.gan_models.networks.catalog import (
     DISCRIMINATORS,
     NETWORKS,
     Network,
-    allowed_arguments,
     build,
+    find_builder,
 )
+from ganprune.gan_models.networks.user_builders import named_arguments
 from torch import nn
 
 SMALL = {"ngf": 4, "ndf": 4}
@@ -69,7 +70,7 @@ def refused(model, arguments=None) -> str:
 def test_every_entry_builds_runs_and_traces(name):
     """Every entry is an nn.Module that torch.export traces on the meta device at the entry's input shape."""
     entry = NETWORKS.get(name) or DISCRIMINATORS[name]
-    width = {key: value for key, value in SMALL.items() if key in allowed_arguments(name)}
+    width = {key: value for key, value in SMALL.items() if key in named_arguments(find_builder(name))}
     network = build(name, width)
     assert isinstance(network, nn.Module)
     program = torch.export.export(network.eval().to("meta"), entry.spec.examples(2, "meta"))
@@ -84,7 +85,7 @@ def test_arguments_reach_the_builder():
     narrow = build("resnet_9blocks", {"ngf": 16, "n_blocks": 3})
     assert narrow.get_parameter("model.1.weight").shape == (16, 3, 7, 7)
     assert sum("conv_block.1.weight" in name for name, _ in narrow.named_parameters()) == 3
-    assert allowed_arguments("unet_256") == ("ngf", "norm", "dropout", "input_channels", "output_channels")
+    assert named_arguments(find_builder("unet_256")) == ("ngf", "norm", "dropout", "input_channels", "output_channels")
 
 
 def test_unknown_names_and_arguments_say_what_is_allowed():
@@ -105,7 +106,7 @@ def test_a_generator_from_a_file(file):
     """A function in a file builds the generator, with its arguments; two loads share the classes."""
     network = build(f"{file}:small", {"width": 5})
     assert network[0].weight.shape == (5, 3, 3, 3)
-    assert allowed_arguments(f"{file}:small") == ("width", "blocks")
+    assert named_arguments(find_builder(f"{file}:small")) == ("width", "blocks")
     assert build(f"{file}:anything", {"width": 6})[0].out_channels == 6
     assert build(f"{file}:needs", {"width": 7})[0].out_channels == 7
     assert "my_gan" not in sys.modules
@@ -178,8 +179,12 @@ def test_a_row_may_change_defaults_and_fix_arguments():
     """`resnet_6blocks` is `resnet` with another default; a fixed argument is not a user's to give."""
     six = build("resnet_6blocks", {"ngf": 2})
     assert sum("conv_block.1.weight" in name for name, _ in six.named_parameters()) == 6
-    assert allowed_arguments("resnet_6blocks") == allowed_arguments("resnet_9blocks") == allowed_arguments("resnet")
-    assert "num_downs" in allowed_arguments("unet")
+    assert (
+        named_arguments(find_builder("resnet_6blocks"))
+        == named_arguments(find_builder("resnet_9blocks"))
+        == named_arguments(find_builder("resnet"))
+    )
+    assert "num_downs" in named_arguments(find_builder("unet"))
     assert "no argument 'num_downs'" in refused("unet_128", {"num_downs": 5})
 
 

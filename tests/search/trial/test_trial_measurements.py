@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
-from ganprune.evaluators.features.encoders import NonFiniteImages, features_of
+from ganprune.evaluators.features.encoders import NonFiniteImages
 from ganprune.evaluators.quality.collapse import HealthLimits
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.gan_models.files.user_code import load_object
@@ -23,6 +23,7 @@ from ganprune.search.trial import cut_check, measuring, trial
 from ganprune.search.trial.collapse_monitor import HealthWatch
 from PIL import Image
 
+from ...fakes.features import features_of
 from ...tiny_study import SMALL, new_folder, opened
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from ganprune.evaluators.features.catalog import load_encoder
-from ganprune.evaluators.features.encoders import features_of
 from ganprune.evaluators.features.statistics import FeatureStatistics
 from ganprune.evaluators.quality.frechet import frechet_distance
 from ganprune.gan_models.data.synthetic import render_shapes
@@ -19,6 +18,7 @@ from ganprune.studies.results.outcome import measurements_of
 from PIL import Image
 
 from ...command_line import call, refused
+from ...fakes.features import features_of
 from ...tiny_study import made, new_folder
 
 N = 24
