@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +14,7 @@ from ..evaluators.quality.catalog import METRICS
 from ..gan_models.costs.catalog import cost_of
 from ..gan_models.data.spec import BUILTIN, DataSpec
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
@@ -241,7 +240,7 @@ class StudyConfig(
         data = {
             name: value for name, value in self.to_json().items() if name not in FREE and (value or name not in LATER)
         }
-        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+        return json_sha256(data)[:16]
 
 
 @cache

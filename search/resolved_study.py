@@ -6,13 +6,12 @@ budget; importing this module imports no torch.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..gan_models.costs.catalog import cost_of
+from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.plain_values import to_json
 from ..gan_models.groups.group_table import GroupTable
 from ..spaces.budget import Budget, PricedBudget
@@ -106,5 +105,4 @@ class ResolvedStudy:
         """Hash (16 hex digits) of all that changes what a trial is: configuration, data, groups, bounds."""
         parts = [self.config.fingerprint(), self.data.sha256, self.encoder, self.groups.names, self.groups.sizes]
         bounds = [priced.limit for priced in self.budgets]
-        text = json.dumps(to_json([*parts, bounds, self.bits]), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return json_sha256(to_json([*parts, bounds, self.bits]))[:16]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 from collections.abc import Mapping
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.hashes import json_sha256
 from ...gan_models.files.packages import UNKNOWN
 from .catalog import RUNTIMES
 
@@ -49,7 +48,7 @@ class Device:
     @property
     def id(self) -> str:
         """Eight hex digits that stand for all of it."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:8]
+        return json_sha256(asdict(self))[:8]
 
     @property
     def machine(self) -> tuple[str, int, str]:

@@ -7,8 +7,6 @@ is made again. The folder is GANPRUNE_CACHE, else `ganprune` in the user's cache
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...gan_models.files.atomic_files import written_beside
+from ...gan_models.files.hashes import json_sha256
 from .encoders import Encoder, feature_batches
 from .sample import KEPT, FeatureSample, sample_of
 from .statistics import FeatureStatistics
@@ -54,7 +53,7 @@ def cached_sample(
     """
     folder = cache_folder()
     key = [_FORMAT, KEPT, content, reading, encoder.name, encoder.sha256, encoder.preprocessing]
-    path = None if folder is None else folder / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()}.safetensors"
+    path = None if folder is None else folder / f"{json_sha256(key)}.safetensors"
     if path is not None and (found := _read(path)) is not None:
         return found
     sample = sample_of(feature_batches(images(), encoder, device))

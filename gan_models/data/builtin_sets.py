@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from torch import Tensor
 
+from ..files.hashes import json_sha256
 from .image_readers import Pictures, rendered
 from .spec import DataSpec
 from .synthetic import render_shapes, render_stripes
@@ -42,7 +40,7 @@ def stripes(spec: DataSpec, split: str, size: int, domain: str) -> Pictures:
 def builtin_fingerprint(spec: DataSpec) -> str:
     """Return the sha256 (hex) of what decides a built-in set's content."""
     parts = [spec.source, _VERSION, spec.seed, spec.n_train, spec.n_test]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return json_sha256(parts)
 
 
 def _count(spec: DataSpec, split: str) -> int:

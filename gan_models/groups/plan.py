@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from ..files.hashes import json_sha256
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,4 @@ class ChannelPlan:
 
     def architecture(self, factory: str, arguments: Mapping[str, Any], bits: int = 32) -> str:
         """Hash of what is built: kept indices, bits, factory and its arguments (16 hex digits)."""
-        text = json.dumps([self.to_json(), bits, factory, dict(arguments)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return json_sha256([self.to_json(), bits, factory, dict(arguments)])[:16]

@@ -7,8 +7,6 @@ widths of the groups, so that a block is a table over a grid of two numbers. Our
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd, prod
@@ -18,6 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from ..files.hashes import json_sha256
 
 Vector = NDArray[np.int64]
 FIXED = -1
@@ -133,7 +133,7 @@ class Block:
             [axes.sizes for axes in (*self.inputs, *self.parameters)],
             [[str(c.target), repr(c.arguments), repr(c.keywords), c.depthwise] for c in self.calls],
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return json_sha256(parts)[:16]
 
     def describe(self) -> str:
         """One line for people: calls and the first input's full shape."""

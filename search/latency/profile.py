@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from ...evaluators.cost.device import Device
 from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.hashes import json_sha256
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
@@ -195,7 +194,7 @@ class LatencyProfile:
 
     def sha256(self) -> str:
         """Of its content."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+        return json_sha256(self.to_json())
 
     def name(self, kind: str) -> str:
         """Name of a measurement on this device: `latency_ms[predicted,device=...,threads=2,batch=1]`."""
@@ -240,7 +239,7 @@ def sum_of_layers(blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int)
 def network_key(blocks: Blocks) -> str:
     """Sixteen hex digits: the same blocks, driven by the same groups, at the same resolution and batch."""
     parts = [[block.key, [side.unit.tolist() for side in block.sides]] for block in blocks.blocks]
-    return hashlib.sha256(json.dumps([list(blocks.groups), parts]).encode()).hexdigest()[:16]
+    return json_sha256([list(blocks.groups), parts])[:16]
 
 
 def blocks_of(model: str, arguments: Mapping[str, Any], inputs: InputSpec, batch: int = 1) -> Blocks:

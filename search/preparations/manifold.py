@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.hashes import text_sha256
 from ..setup.study_parts import StudyParts
 from .preparation import PreparedArtifact, Progress
 
@@ -22,7 +22,7 @@ class ManifoldPreparation:
     def fingerprint(self, study: StudyParts) -> str:
         """Return a hash of the data, the teacher's configuration and the encoder."""
         parts = [study.data_sha256, study.config.fingerprint(), study.encoder.sha256]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return text_sha256("\n".join(parts))
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
         """Gather what trials have made so far; nothing is computed here."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ...evaluators.features.cache import sample_from, sample_tensors
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.checkpoints.checkpoint import load_weights, save_weights
 from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.hashes import json_sha256
 from ..setup.study_parts import StudyParts
 from .eval_images import real_images
 from .preparation import PreparedArtifact, Progress
@@ -35,7 +35,7 @@ class ReferenceFeaturesPreparation:
         """Return a hash of the data, the encoder, and which images are compared."""
         config = study.config
         parts = [study.data_sha256, study.encoder.name, study.encoder.sha256, config.protocol, config.n_eval]
-        return hashlib.sha256(json.dumps([*parts, list(study.names)]).encode()).hexdigest()
+        return json_sha256([*parts, list(study.names)])
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
         """Compute them, or take them from the cache by content."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +16,7 @@ from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_w
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError, WorkFailed
-from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.hashes import file_sha256, json_sha256
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.networks.catalog import build
@@ -241,7 +239,7 @@ class TeacherPreparation:
         config = study.config
         parts = [study.data_sha256, config.model_name, config.model_args, config.task, config.task_settings]
         parts += [config.seed, config.teacher_steps, config.teacher_recipe, bool(config.teacher)]
-        return hashlib.sha256(json.dumps(to_json(parts), sort_keys=True).encode()).hexdigest()
+        return json_sha256(to_json(parts))
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
         """Load or train the networks; an interrupted training goes on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution
 
+from ...gan_models.files.hashes import text_sha256
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.pruning.catalog import fixed_for, method_spec
 from ...gan_models.pruning.proposal import Proposal
@@ -89,7 +89,7 @@ class SpaceProposals:
             return ""
         known = [sorted(proposal.widths.items()), to_json(proposal.settings)]
         text = json.dumps(known if proposal.bits == FULL_BITS else [*known, proposal.bits])
-        return "given:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        return "given:" + text_sha256(text)[:16]
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """Uniform plans from the budget down; without a method that takes widths, each method in turn."""
