@@ -115,8 +115,9 @@ def find_builder(model: str) -> Callable[..., Any]:
     if not is_path(model):
         names = [*NETWORKS, *DISCRIMINATORS]
         near = difflib.get_close_matches(model, names, n=1)
+        advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
         raise UserError(
             f"model {model!r} is not known: use one of {', '.join(names)}, or package.module:function, or "
-            f"path/to/file.py:function" + (f". Did you mean {near[0]}?" if near else "")
+            f"path/to/file.py:function. {advice}"
         )
     return load_builder(model)

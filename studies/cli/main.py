@@ -60,12 +60,14 @@ def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = Fals
 
     rows = []
     for record in list_studies(storage):
-        config, states = outcome_of(record).config, Counter(trial.state for trial in record.trials)
+        states = Counter(trial.state for trial in record.trials)
         counts = ", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none"
-        budgets = ", ".join(config.budgets)
-        rows.append(
-            {"study": record.name, "model": config.model, "data": config.data, "budget": budgets, "trials": counts}
-        )
+        try:
+            config = outcome_of(record).config
+            said = {"model": config.model, "data": config.data, "budget": ", ".join(config.budgets)}
+        except UserError as error:  # a study of rows whose package is not installed must not hide the others
+            said = {"model": f"cannot be read here: {error}", "data": "", "budget": ""}
+        rows.append({"study": record.name, **said, "trials": counts})
     if as_json:
         _print(rows)
         return

@@ -19,13 +19,14 @@ from ganprune.evaluators.cost.catalog import RUNTIMES
 from ganprune.evaluators.quality.catalog import METRICS
 from ganprune.gan_models.costs.catalog import COSTS
 from ganprune.gan_models.export.catalog import EXPORTERS
+from ganprune.gan_models.files import open_table
 from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.studies.bundles.bundle import load_bundle, read_architecture
 from PIL import Image
 
-from ..command_line import QUICK, call
+from ..command_line import QUICK, call, refused
 
 PACKAGE = "ganprune-example-plugins"
 TABLES = {"inpainter": NETWORKS, "inpainting": TASKS, "geometric_median": METHODS, "edge_error": METRICS,
@@ -185,3 +186,20 @@ def test_commands_that_look_at_the_machine_and_at_networks_know_the_rows(monkeyp
     inspected = json.loads(shown(monkeypatch, capsys, "inspect", *MODEL, "--method", "geometric_median", "--json"))
     assert inspected["dense"]["feature_values"] > inspected["cheapest"]["feature_values"] > 0
     assert inspected["input_shape"] == "photo=image:3,16,16;mask=mask:1,16,16"
+
+
+def test_without_the_package_it_is_named_as_what_is_missing(place, monkeypatch, capsys):
+    """A resume and a bundle are refused in one line that says so; the list of studies has the other studies still."""
+    assert call(monkeypatch, *searched(1, "geometric_median", "--budget", "5.2kvalues")) == 0
+    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "pt2", "--out", "bundle") == 0
+    (place / "in").mkdir()
+    monkeypatch.setattr(open_table, "_entry_points", lambda group: {})
+    for table in TABLES.values():
+        monkeypatch.setattr(table, "_loaded", {})
+    assert "needs that package installed" in refused(monkeypatch, capsys, "resume", "s", "--trials", 2)
+    capsys.readouterr()
+    assert call(monkeypatch, "run", "bundle", "--input", "in", "--out", "a") != 0
+    assert "needs that package installed" in capsys.readouterr().err
+    (row,) = json.loads(shown(monkeypatch, capsys, "studies", "--json"))
+    assert (row["study"], row["trials"]) == ("s", "1 COMPLETE")
+    assert "needs that package installed" in row["model"]
