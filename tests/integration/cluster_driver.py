@@ -17,7 +17,7 @@ insecure = "INSECURE" in os.environ
 options = RayOptions(address=address, gpus_per_trial=0, insecure=insecure)
 with Store.open(storage, "s", artifacts) if insecure else Store.create(storage, "s", artifacts, {}) as store:
     settings = EngineSettings(trials=2 if insecure else 6)
-    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=1.5), on_event=print)
+    engine = Engine(store, FakeProposals(), settings, store.folder, fake_study(seconds=3.0), on_event=print)
     try:
         engine.run(RayExecutor(options), "tests.fakes.fake_trials:run")
     except RuntimeError as error:
