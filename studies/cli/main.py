@@ -94,8 +94,7 @@ def inspect(
     from ...gan_models.groups.discovery import find_groups
     from ...gan_models.networks.catalog import build
     from ...search.setup.generator_checks import check_output
-    from .inspect_method import method_inspection, print_method
-    from .inspect_network import inspection, print_inspection
+    from .inspection import inspection, method_inspection, print_inspection, print_method
 
     inputs = opt.read_inputs(model, image_size, input_shape)
     with torch.device("meta"):

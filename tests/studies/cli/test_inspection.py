@@ -9,7 +9,7 @@ import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.unpruned_reasons import MUST_STAY, UnprunedReason, Why
-from ganprune.studies.cli.inspect_network import module_rows
+from ganprune.studies.cli.inspection import module_rows
 from torch import Tensor, nn
 
 from ...command_line import call, refused
