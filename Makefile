@@ -9,13 +9,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 demo: install
 	$(BIN)/ganprune demo --out demo
 
+# One thread per process: two workers on two cores, each with a thread pool of its own, wait for each other.
 test: install-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 # Branch coverage of the suite, worker and driver processes included; the ten least covered files stand first.
 coverage: install-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" --cov --cov-branch --cov-report=
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" --cov --cov-branch --cov-report=
 	$(BIN)/coverage report --sort=cover
 
 torture: install-test
