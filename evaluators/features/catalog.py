@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
-from ...gan_models.files.user_code import load_named
+from ...gan_models.files.user_code import load_named, one_line
 
 if TYPE_CHECKING:
     from .encoders import Encoder
@@ -114,7 +114,16 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         UserError: No encoder of that name, no weights, a file that is not what it says, or an object that is no
             encoder; one line with the cure.
     """
-    encoder = ENCODERS.find(name).open(weights)
+    try:
+        encoder = ENCODERS.find(name).open(weights)
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        if name in ENCODERS.own:
+            raise
+        raise UserError(
+            f"encoder {name!r} cannot be opened: {one_line(error)}; it is called with the path of its weights, or None"
+        ) from error
     missing = [part for part in ("name", "sha256", "dimension", "preprocessing", "to") if not hasattr(encoder, part)]
     if missing or not callable(encoder):
         raise UserError(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .errors import UserError
 from .plain_values import to_json
 
 
@@ -20,9 +21,12 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     The folder is made. Content and rename are flushed to the disk, so that they survive a power loss.
 
     Raises:
+        UserError: `path` is a folder.
         OSError: The folder cannot be made, or the file cannot be written.
     """
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: expected the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
     try:

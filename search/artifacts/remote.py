@@ -54,7 +54,7 @@ class RemoteFolder:
 
     Raises:
         WrongUrl: Nobody knows such a URL.
-        RuntimeError: The package for such a URL is not installed.
+        WorkFailed: The package for such a URL is not installed.
     """
 
     url: str
@@ -65,7 +65,7 @@ class RemoteFolder:
         try:
             system, self._path = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
-            kind = WrongUrl if isinstance(error, ValueError) else RuntimeError
+            kind = WrongUrl if isinstance(error, ValueError) else WorkFailed
             raise kind(f"artifacts at {self.url!r}: {' '.join(str(error).split())[:200]}") from None
         self._system: Any = system
 

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
-from ...gan_models.files.user_code import load_named
+from ...gan_models.files.user_code import load_named, one_line
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
     Space = Mapping[str, BaseDistribution]
+
+
+_SAMPLER = ("infer_relative_search_space", "sample_relative", "sample_independent")  # of Optuna's BaseSampler
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,27 @@ class SamplerSpec:
             raise ValueError(f"a sampler has either make or point: got make={self.make!r}, point={self.point!r}")
 
     def sampler(self, seed: int) -> BaseSampler | None:
-        """Return a fresh Optuna sampler; None for a sequence."""
-        return None if self.make is None else load_named(self.make, "sampler", __package__)(seed)
+        """Return a fresh Optuna sampler; None for a sequence.
+
+        Raises:
+            UserError: Somebody's own sampler cannot be made, or is none.
+        """
+        if self.make is None:
+            return None
+        place = self.make if isinstance(self.make, str) else getattr(self.make, "__qualname__", repr(self.make))
+        try:
+            made = load_named(self.make, "sampler", __package__)(seed)
+        except UserError:
+            raise
+        except Exception as error:  # somebody's own code may raise anything
+            raise UserError(f"sampler {place} cannot be made with a seed: {one_line(error)}") from error
+        missing = [name for name in _SAMPLER if not hasattr(made, name)]
+        if missing:
+            raise UserError(
+                f"sampler {place} made no sampler: got {type(made).__name__} without {', '.join(missing)}; "
+                "expected a class or function that takes a seed and returns an Optuna sampler"
+            )
+        return made
 
     def at(self, space: Space, seed: int, index: int) -> dict[str, Any]:
         """Return point `index` of a sequence over a space."""

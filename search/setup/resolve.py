@@ -21,6 +21,7 @@ from .study_parts import FindProfile, StudyParts
 from .weight_files import check_weights
 
 MIN_EVAL_IMAGES = 50  # below, even the order of two generators is mostly chance
+MIN_COMPARED = 2  # a covariance needs two images
 
 
 def resolve(
@@ -174,10 +175,14 @@ def _within(config: StudyConfig, bits: int, part: _Part) -> bool:
 
 
 def _data_notes(config: StudyConfig, test_images: int) -> list[str]:
-    measured = min(test_images, config.n_eval or test_images)
+    measured, builtin = min(test_images, config.n_eval or test_images), config.data.startswith("builtin:")
+    if measured < MIN_COMPARED:
+        limited = 0 < config.n_eval < MIN_COMPARED
+        cure = "a larger --n-eval" if limited else "a larger --n-test" if builtin else "a folder with more of them"
+        raise UserError(f"too few test images: got {measured}; a distance needs {MIN_COMPARED} or more. Try {cure}.")
     if measured >= MIN_EVAL_IMAGES:
         return []
-    cure = "--n-test" if config.data.startswith("builtin:") else "more test images"
+    cure = "--n-test" if builtin else "more test images"
     return [f"quality is measured on {measured} test images, which says little: give {cure}, {MIN_EVAL_IMAGES} or more"]
 
 

@@ -89,7 +89,7 @@ class Choice:
     shares: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        SAMPLERS.find(self.sampler)  # raises with the names there are
+        SAMPLERS.find(self.sampler).sampler(self.seed)  # raises if there is none, or it cannot be made
         if self.mode not in ("pareto", "target"):
             raise UserError(f"mode must be pareto or target; got {self.mode!r}")
 

@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 import ganprune.studies.api as api
+from ganprune.gan_models.files.errors import UserError
 from ganprune.studies.api import RunOptions, Search, Study
 
 from . import workload
@@ -24,7 +25,7 @@ def drive(folder: str, url: str, executor: str, trials: str) -> None:
     wanted = {**workload.OPTIONS, "trials": int(trials)}
     try:
         study = Study.open("s", url, artifacts)
-    except (KeyError, RuntimeError):  # not made yet, or half made
+    except (UserError, RuntimeError):  # not made yet, or half made
         Search("resnet", "builtin:shapes", "60%", "s", wanted, url, artifacts, options).run()
     else:
         study.resume(run_options=options)

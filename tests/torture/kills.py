@@ -13,7 +13,7 @@ DRIVER = "tests.torture.driver"
 # What appears on disk while a write is under way: a new file beside the old one, renamed at its end.
 AIMS = {
     "checkpoint": ("*/checkpoint/.tensors-*", "*/checkpoint/tensors-*", "*/prune/G/.tensors-*"),
-    "manifest": ("*/.result.json.*",),
+    "manifest": ("*/.result-*.json",),
     "tell": ("*/result.json",),  # the manifest is there, the database not yet written
 }
 

@@ -107,6 +107,7 @@ def drivers(nursery, calm, kills, dice, trials=TRIALS, aims=("random", "checkpoi
         return nursery.driver(torn.folder, torn.url, trials)
 
     while done.total() < kills:
+        assert len(studies) < kills + 20, f"studies end before {aims[done.total() % len(aims)]!r} is seen"
         studies.append(torn := new())
         while not torn.ended and done.total() < kills:
             pid = start(torn)

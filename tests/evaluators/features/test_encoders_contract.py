@@ -123,3 +123,10 @@ def test_the_table_needs_no_torch():
     code = "import sys; import ganprune.evaluators.features.catalog; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_own_encoder_that_raises_is_the_users_fault(tmp_path):
+    """An error of a user's own loader is one line that names it, and no fault of ganprune."""
+    (tmp_path / "own.py").write_text("def load(weights): return [][weights]\n")
+    with pytest.raises(UserError, match="cannot be opened: TypeError: list indices"):
+        load_encoder(f"{tmp_path}/own.py:load")

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from ganprune.gan_models.files.atomic_files import read_json, write_file, write_json, written_beside
+from ganprune.gan_models.files.errors import UserError
 
 
 def test_an_error_leaves_the_old_file_and_nothing_beside(tmp_path):
@@ -41,3 +42,10 @@ def test_json_that_is_not_whole_is_none(tmp_path):
     assert read_json(tmp_path / "a.json") is None
     (tmp_path / "a.json").write_text("[1]")
     assert read_json(tmp_path / "a.json") is None
+
+
+def test_a_folder_is_refused_by_name(tmp_path):
+    """A folder in the place of a file is the user's mistake, named as given, and stays as it is."""
+    with pytest.raises(UserError, match="is a folder: expected the name of a file"):
+        write_file(tmp_path, b"x")
+    assert os.listdir(tmp_path) == []

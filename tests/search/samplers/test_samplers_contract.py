@@ -97,3 +97,12 @@ def test_quasi_random_points_fill_the_space():
     assert sorted(p["c"] for p in points) == ["x"] * 4 + ["y"] * 4
     assert sorted(int(2 * (math.log10(p["a"]) + 3)) for p in points) == list(range(8))
     assert all(p["d"] in (0, 0.25, 0.5, 0.75, 1) for p in points)
+
+
+def test_what_makes_no_sampler_is_refused_when_it_is_chosen(tmp_path):
+    """A user's object that cannot be made with a seed, or makes something else, is named before any trial."""
+    (tmp_path / "own.py").write_text("class Bad: pass\ndef other(seed): return seed\n")
+    with pytest.raises(UserError, match="sampler Bad cannot be made with a seed: TypeError"):
+        Choice(f"{tmp_path}/own.py:Bad")
+    with pytest.raises(UserError, match="sampler other made no sampler: got int without infer_relative"):
+        Choice(f"{tmp_path}/own.py:other")
