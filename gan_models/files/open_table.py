@@ -139,10 +139,10 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
 
 @cache
 def _entry_points(group: str) -> dict[str, tuple[EntryPoint, ...]]:
-    """Return the entry points of a group by name; each package once, wherever its metadata is found again."""
+    """Return the entry points of a group by name; each object once, whichever metadata names it again."""
     from importlib.metadata import entry_points  # 50 ms, and most commands ask for names of ours alone
 
-    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    found: dict[str, dict[str, EntryPoint]] = {}
     for point in entry_points(group=group):
-        found.setdefault(point.name, {})[(point.dist.name if point.dist else "", point.value)] = point
+        found.setdefault(point.name, {})[point.value] = point
     return {name: tuple(points.values()) for name, points in found.items()}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...gan_models.files.errors import UserError, WorkFailed
 from .signals import same_sigterm
-from .wheel import build_wheels
+from .wheel import build_wheel
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # on by default: an hourly report to the vendor
@@ -175,7 +175,7 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
             _check_remote(options)
             given = {
                 "runtime_env": {
-                    "py_modules": [str(wheel) for wheel in build_wheels(Path(folder))],
+                    "py_modules": [str(build_wheel(Path(folder)))],
                     "env_vars": worker_variables(),
                 }
             }

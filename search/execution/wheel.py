@@ -1,4 +1,4 @@
-"""Wheels of this very ganprune and of the packages that add rows to it, for workers of a cluster.
+"""The wheel of this very ganprune and of the packages that add rows to it, for workers of a cluster.
 
 A worker's machine may have none of them, or other versions. A wheel names no requirements: where it is installed for
 a worker, pip would fetch torch anew beside the one that is there. The same files give the same bytes, so that a
@@ -15,38 +15,25 @@ from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from ...gan_models.files.plugin_packages import PluginPackage, plugin_packages
+from ...gan_models.files.plugin_packages import plugin_packages
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 KINDS = (".py", ".safetensors", ".json", ".jinja")
 
 
-def build_wheels(folder: Path) -> tuple[Path, ...]:
-    """Write the wheel of ganprune, and one per package that adds rows to it.
+def build_wheel(folder: Path) -> Path:
+    """Write `ganprune-<version>-py3-none-any.whl`: ganprune as it is imported here, and packages that add rows to it.
 
-    A package with compiled parts is left out with a warning: it must be installed on every machine of the cluster.
+    It is one wheel, because Ray installs several at once, and one that is half installed ends a worker. Entry points of
+    the packages are those of the wheel. A package with compiled parts is left out with a warning: it must be installed
+    on every machine of the cluster.
 
     Args:
-        folder: Where to write them.
+        folder: Where to write it.
 
     Returns:
-        The wheels' paths, that of ganprune first.
+        The wheel's path.
     """
-    wheels = [build_wheel(folder)]
-    for package in plugin_packages():
-        if package.compiled():
-            warnings.warn(
-                f"package {package.name} {package.version} has compiled parts, so workers are not given it: install "
-                "it on every machine of the cluster",
-                stacklevel=2,
-            )
-        else:
-            wheels.append(build_plugin_wheel(folder, package))
-    return tuple(wheels)
-
-
-def build_wheel(folder: Path) -> Path:
-    """Write `ganprune-<version>-py3-none-any.whl`, from the files that are imported here; return its path."""
     content = {
         f"ganprune/{name}/{path.relative_to(root).as_posix()}": path.read_bytes()
         for name in FOLDERS
@@ -54,17 +41,20 @@ def build_wheel(folder: Path) -> Path:
         for path in sorted(root.rglob("*"))
         if path.suffix in KINDS
     }
-    return _write(folder, "ganprune", version("ganprune"), content)
-
-
-def build_plugin_wheel(folder: Path, package: PluginPackage) -> Path:
-    """Write the wheel of a package that adds rows, with its entry points; return its path."""
-    content = {name: path.read_bytes() for name, path in package.files().items()}
     groups: dict[str, list[str]] = {}
-    for point in package.points:
-        groups.setdefault(point.group, []).append(f"{point.name} = {point.value}")
+    for package in plugin_packages():
+        if package.compiled():
+            warnings.warn(
+                f"package {package.name} {package.version} has compiled parts, so workers are not given it: install "
+                "it on every machine of the cluster",
+                stacklevel=2,
+            )
+            continue
+        content |= {name: path.read_bytes() for name, path in package.files().items()}
+        for point in package.points:
+            groups.setdefault(point.group, []).append(f"{point.name} = {point.value}")
     points = "\n".join(f"[{group}]\n" + "\n".join(sorted(lines)) + "\n" for group, lines in sorted(groups.items()))
-    return _write(folder, package.name, package.version, content, {"entry_points.txt": points.encode()})
+    return _write(folder, "ganprune", version("ganprune"), content, {"entry_points.txt": points.encode()})
 
 
 def _write(
