@@ -1,4 +1,4 @@
-"""Where the images of a data source lie on disk: files by suffix, folders by split, archives. Imports no torch.
+"""Places of a data source's images on disk: files by suffix, folders by split, archives. Imports no torch.
 
 A folder without a split holds out a tenth for validation and test, chosen by the hash of each file's name. Which
 folders a task reads is the task's own.

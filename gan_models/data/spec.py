@@ -1,4 +1,4 @@
-"""What data a run reads, as a value: `DataSpec`. Imports no torch, so that configurations may hold one."""
+"""The data that a run reads, as a value: `DataSpec`. Imports no torch, so that configurations may hold one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIRECTIONS = ("AtoB", "BtoA")
 
 @dataclass(frozen=True)
 class DataSpec:
-    """Which images, at what size, for which task.
+    """The images of a run: their source, size and task.
 
     Args:
         source: `builtin:shapes`, `builtin:stripes`, a folder in the layout of the task, or CIFAR-10's binary archive

@@ -20,7 +20,7 @@ INPUT, OUTPUT = "input", "output"
 
 @dataclass(frozen=True)
 class ExportJob:
-    """What is to be exported.
+    """A network to be exported.
 
     Attributes:
         model: The network in float32; not changed by an exporter.
@@ -55,7 +55,7 @@ class FileRunner(Protocol):
 
 @dataclass(frozen=True)
 class Findings:
-    """What an exporter found when it examined a file that it wrote.
+    """Findings of an exporter that examined a file that it wrote.
 
     Attributes:
         passed: Whether the file computes what it should.

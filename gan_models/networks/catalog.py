@@ -47,7 +47,7 @@ class Network:
 
     @property
     def spec(self) -> InputSpec:
-        """What it takes."""
+        """Its inputs."""
         return InputSpec.parse(self.inputs)
 
     def load(self) -> Callable[..., Any]:

@@ -69,12 +69,12 @@ class Input:
 
     @property
     def drawn(self) -> bool:
-        """Whether a user has no data for it: it is drawn at random."""
+        """True if it is drawn at random: a user has no data for it."""
         return self.kind == "latent"
 
     @property
     def pictured(self) -> bool:
-        """Whether it is an image or a mask, of some pixels per side."""
+        """True if it is an image or a mask, of some pixels per side."""
         return self.kind in ("image", "mask")
 
     @property

@@ -24,6 +24,6 @@ def cost_exponent() -> Any:
 
 @dataclass(frozen=True)
 class MagnitudeSettings:
-    """What a study may choose about magnitude."""
+    """Settings of magnitude."""
 
     cost_exponent: float = cost_exponent()

@@ -125,7 +125,7 @@ class FeatureMaps(Protocol):
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a method that trains is given beside its job.
+    """Networks, data and recipe for a method that trains, beside its job.
 
     Attributes:
         task: The task's losses.

@@ -11,7 +11,7 @@ from ..settings import setting
 
 @dataclass(frozen=True)
 class CoronetSettings:
-    """What a study may choose about coronet; the notes say what each does."""
+    """Settings of coronet; the notes say what each does."""
 
     init: Literal["teacher", "random"] = setting("teacher", note="start from the teacher's weights, or from none")
     embedding: Literal[8, 4, 2, 1] = setting(8, note="numbers between a pair of latents and its kernel; sets memory")

@@ -10,7 +10,7 @@ from ..settings import setting
 
 @dataclass(frozen=True)
 class MggcSettings:
-    """What a study may choose about mggc; the notes say what each does. The ablations are not searched."""
+    """Settings of mggc; the notes say what each does. The ablations are not searched."""
 
     k: Literal[2, 4, 8, 16, 32] = setting(8, note="neighbors of a Center on the learned manifold")
     encoder: Literal["trial", "discriminator"] = setting("trial", note="whose features say what is near")
