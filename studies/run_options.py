@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..gan_models.files.errors import UserError
-from ..search.config import StudyConfig
 from ..search.configuration.option import check_options, option
-from ..search.execution.ray_cluster import RayOptions
 
 if TYPE_CHECKING:
+    from ..search.config import StudyConfig
     from ..search.engine.settings import EngineSettings
     from ..search.execution.executor import Executor
+    from ..search.execution.ray_cluster import RayOptions
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
 SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -88,6 +88,8 @@ class RunOptions:
 
     def ray_options(self) -> RayOptions:
         """The same for Ray."""
+        from ..search.execution.ray_cluster import RayOptions
+
         return RayOptions(self.cpus_per_trial, self.gpus_per_trial, self.ray_address, insecure=self.insecure)
 
     def at_once(self) -> int:

@@ -5,36 +5,129 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
 from . import options as opt
 from .console import wide_console
-from .latency import profile_device
-from .quality import compare, fid
-from .results import export, pareto, report, run, show, verify
-from .search import resume, search, train_teacher
+
+
+@dataclass(frozen=True)
+class Command:
+    """A row of the table of commands.
+
+    Attributes:
+        function: `module:function`, the module below this folder.
+        help: The function's docstring, so that a list of commands imports none of them.
+        panels: Whether its help has one block per panel of options.
+    """
+
+    function: str
+    help: str
+    panels: bool = False
+
+    def build(self, name: str) -> Any:
+        """Return the command with its options."""
+        module, _, attribute = self.function.partition(":")
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        function = getattr(import_module(f".{module}", __package__), attribute)
+        alone.command(name, cls=opt.PanelCommand if self.panels else None)(function)
+        return typer.main.get_command(alone)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "search": Command("search:search", "Launch a search with a target budget.", panels=True),
+    "resume": Command("search:resume", "Go on with a study from its database and artifacts.", panels=True),
+    "train": Command("search:train_teacher", "Train a teacher apart from a search.", panels=True),
+    "show": Command("results:show", "Every trial of a study, with its state and reason."),
+    "pareto": Command("results:pareto", "The Pareto front of quality against cost."),
+    "report": Command("results:report", "One self-contained HTML page on a study."),
+    "export": Command(
+        "results:export", "Write generators as bundles: weights, architecture, files for other runtimes, card, checks."
+    ),
+    "verify": Command(
+        "results:verify", "Check a bundle again: hashes, reload, costs, every exported file against PyTorch."
+    ),
+    "run": Command("results:run", "Translate images with an exported generator, or draw samples."),
+    "fid": Command(
+        "quality:fid",
+        "Measure how far images are from real ones: distance, interval, n, protocol, and what stands beside it.",
+    ),
+    "compare": Command(
+        "quality:compare",
+        "Say which of two generators is nearer to the real images: A better, B better, or cannot tell.",
+    ),
+    "profile-device": Command(
+        "latency:profile_device", "Measure every distinct layer of a network on this device, for budgets in ms."
+    ),
+    "studies": Command("main:studies", "List the studies of a database."),
+    "inspect": Command(
+        "main:inspect", "Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."
+    ),
+    "demo": Command("main:demo", "The whole path on built-in data: teacher, search, front, pictures, bundle, verify."),
+    "doctor": Command("main:doctor", "What this machine can and cannot do, and the cure."),
+    "gc": Command("main:gc", "Remove checkpoints of finished trials off the front; never a front's."),
+    "delete": Command("main:delete", "Remove a study: its trials and its files."),
+}
+
+
+class BuiltCommands(Mapping[str, Any]):
+    """The commands by name, each built when it is first asked for."""
+
+    def __init__(self) -> None:
+        self.built: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a command with its options."""
+        if name not in self.built:
+            self.built[name] = COMMANDS[name].build(name)
+        return self.built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names in the order of the help."""
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        """Return the number of commands."""
+        return len(COMMANDS)
+
+
+class LazyGroup(TyperGroup):
+    """A group that builds the options of the command that runs, and no others."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands: Any = BuiltCommands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands from their table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
 
 app = typer.Typer(
     name="ganprune",
+    cls=LazyGroup,
     help="AutoML search for pruned GAN generators: a budget in, a Pareto front of quality against cost out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _name, _command in {
-    "search": search, "resume": resume, "train": train_teacher, "show": show, "pareto": pareto, "report": report,
-    "export": export, "verify": verify, "run": run, "fid": fid, "compare": compare, "profile-device": profile_device,
-}.items():  # fmt: skip
-    app.command(_name, cls=opt.PanelCommand if _name in ("search", "resume", "train") else None)(_command)
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
@@ -48,7 +141,6 @@ def _print(value: Any) -> None:
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
-@app.command()
 def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
     """List the studies of a database."""
     from collections import Counter
@@ -77,7 +169,6 @@ def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = Fals
     wide_console().print(table)
 
 
-@app.command()
 def inspect(
     model: opt.Model,
     model_args: opt.ModelArgs = None,
@@ -112,7 +203,6 @@ def inspect(
             print_method(found["method"], wide_console())
 
 
-@app.command()
 def demo(
     out: opt.Out = Path("demo"),
     trials: Annotated[int, typer.Option(help="Trials of the demo's search.")] = 10,
@@ -125,7 +215,6 @@ def demo(
     run_demo(out, trials, seed, wide_console(), small)
 
 
-@app.command()
 def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
     """What this machine can and cannot do, and the cure."""
     from .doctor import as_json as plain
@@ -140,7 +229,6 @@ def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False
         print(f"{'ok ' if finding.ok else '-- '} {finding.name}: {finding.found}{cure}")
 
 
-@app.command()
 def gc(
     name: opt.Name,
     weights: Annotated[
@@ -163,7 +251,6 @@ def gc(
         print(f"{done.freed / 1e6:.1f} MB of {len(done.trials)} trials off the front removed")
 
 
-@app.command()
 def delete(
     name: opt.Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

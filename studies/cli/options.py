@@ -6,17 +6,17 @@ import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.catalog import NETWORKS
-from ...gan_models.networks.specs import InputSpec
-from ...search.configuration.flags import Flag
-from ...search.configuration.sections import PANELS
 from ..run_options import DEFAULT_STORAGE as DEFAULT_STORAGE  # every command's default
+
+if TYPE_CHECKING:
+    from ...gan_models.networks.specs import InputSpec
+    from ...search.configuration.flags import Flag
 
 Name = Annotated[str, typer.Argument(help="The study's name.")]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
@@ -47,6 +47,9 @@ def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> 
     Raises:
         UserError: A generator that is not in the catalog, and nothing says what it takes.
     """
+    from ...gan_models.networks.catalog import NETWORKS
+    from ...gan_models.networks.specs import InputSpec
+
     if input_shape:
         return InputSpec.parse(input_shape)
     if model in NETWORKS:
@@ -107,6 +110,8 @@ def with_flags(flags: Iterable[Flag]) -> Callable[[Callable[..., None]], Callabl
 
 def _parameter(flag: Flag) -> inspect.Parameter:
     """Return a flag as a parameter that typer reads."""
+    from ...search.configuration.sections import PANELS
+
     kind: Any = list[str] if flag.kind is list else flag.kind
     declared = typer.Option(
         flag.spelling, help=flag.help, show_default=False, rich_help_panel=PANELS.get(flag.table, OWN_PANEL)

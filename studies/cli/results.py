@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats
 from ...gan_models.files.errors import UserError
@@ -18,6 +17,8 @@ from . import options as opt
 from .console import wide_console
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ..database.reader import StudyRecord
 
 Bundle = Annotated[Path, typer.Argument(help="Folder of an exported generator.")]

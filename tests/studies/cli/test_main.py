@@ -247,6 +247,22 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     assert done.stdout.strip().endswith("[]")
 
 
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_the_list_of_commands_says_what_each_help_says(name):
+    """The table that `ganprune --help` prints, without a command imported, has the commands' own words."""
+    assert main.COMMANDS[name].build(name).help == main.COMMANDS[name].help
+
+
+def test_a_command_builds_no_other():
+    """`ganprune show --help` loads neither the options of `search` nor the table of networks, and a typo is named."""
+    code = "import sys; sys.argv = ['ganprune', 'show', '--help']\nfrom ganprune.studies.cli import main\ntry:\n main.main()\nfinally:\n print([m for m in ('cli.search', 'cli.quality') if f'ganprune.studies.{m}' in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+    code = code.replace("'show', '--help'", "'shwo'")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Did you mean 'show'?" in done.stderr
+
+
 FAULTS = {
     "a missing key": (
         KeyError("widths"),
