@@ -37,6 +37,19 @@ def named_arguments(builder: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(p.name for p in _parameters(builder) if p.kind in _NAMED)
 
 
+def taken(builder: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the keyword arguments that `builder` takes, by its signature."""
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in _parameters(builder))
+    return dict(arguments) if takes_any else {n: v for n, v in arguments.items() if n in named_arguments(builder)}
+
+
+def needed(builder: Callable[..., Any], arguments: Mapping[str, Any]) -> list[str]:
+    """Return the arguments without a default that `builder` takes and that are not among these."""
+    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = [p for p in _parameters(builder) if p.kind not in several]
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.name not in arguments]
+
+
 def with_arguments(
     builder: Callable[..., Any], arguments: Mapping[str, Any], fixed: Mapping[str, Any]
 ) -> Callable[..., Any]:
@@ -96,14 +109,7 @@ def _check_arguments(model: str, builder: Callable[..., Any], arguments: Mapping
     unknown = [name for name in arguments if name not in allowed]
     if unknown and not takes_any:
         raise UserError(f"{model} has no argument {', '.join(map(repr, unknown))}; {_allowed(allowed)}")
-    missing = [
-        p.name
-        for p in parameters
-        if p.default is inspect.Parameter.empty
-        and p.name not in arguments
-        and p.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    ]
-    if missing:
+    if missing := needed(builder, arguments):
         raise UserError(f"{model} needs a value for {', '.join(map(repr, missing))}; {_allowed(allowed)}")
 
 

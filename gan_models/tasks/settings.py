@@ -15,8 +15,9 @@ class DiscriminatorSettings:
     """The network that judges one generator's outputs.
 
     Args:
-        model: Name in `gan_models.networks.catalog.DISCRIMINATORS`: PatchGAN `basic`, `n_layers`, `pixel`, or `sngan`,
-            which takes `ndf` alone.
+        model: Name in `gan_models.networks.catalog.DISCRIMINATORS`: PatchGAN `basic`, `n_layers`, `pixel`, or `sngan`;
+            or a user's own, `package.module:function` or `file.py:function`. Its builder is given those of `ndf`,
+            `n_layers`, `norm` and `input_channels` that its signature takes; others need a default.
         ndf: Channels after the first layer.
         n_layers: Strided layers of a PatchGAN; 3 sees 70x70 pixels, 2 sees 34x34.
         norm: `instance` or `batch`.

@@ -19,10 +19,12 @@ from torch import Tensor, nn
 
 from ..data.dataset import ImageSet
 from ..data.spec import DataSpec
+from ..files.errors import UserError
 from ..files.plain_values import JSON
 from ..files.seeds import mixed
-from ..networks.catalog import build
+from ..networks.catalog import find_builder
 from ..networks.specs import InputSpec
+from ..networks.user_builders import call_builder, needed, taken
 from .catalog import TASKS
 from .settings import DiscriminatorSettings
 
@@ -184,17 +186,32 @@ def make_task(name: str, settings: Mapping[str, JSON] | None = None, seed: int =
 def build_discriminators(
     names: tuple[str, ...], settings: DiscriminatorSettings, input_channels: int, seed: int
 ) -> nn.ModuleDict:
-    """One discriminator a name, weights drawn from `seed`; torch's global random numbers stay as they are."""
-    arguments: dict[str, JSON] = {"ndf": settings.ndf, "input_channels": input_channels}
-    if settings.model != "sngan":
-        arguments["norm"] = settings.norm
-    if settings.model == "n_layers":
-        arguments["n_layers"] = settings.n_layers
+    """Return one new discriminator per name; torch's global random numbers stay as they are.
+
+    A builder is given those of `ndf`, `norm`, `n_layers` and `input_channels` that its signature takes.
+
+    Args:
+        names: Of the generators that are judged.
+        settings: The discriminator, of the catalog or a user's own.
+        input_channels: Channels of what it is shown.
+        seed: The weights are drawn from it.
+
+    Raises:
+        UserError: There is no such builder, it needs another argument, or it refuses one.
+    """
+    builder = find_builder(settings.model)
+    ours = {name: getattr(settings, name) for name in ("ndf", "norm", "n_layers")} | {"input_channels": input_channels}
+    arguments = taken(builder, ours)
+    if lacking := needed(builder, arguments):
+        raise UserError(
+            f"discriminator {settings.model} needs {', '.join(lacking)}: ganprune gives a discriminator "
+            f"{', '.join(ours)}, as far as it takes them. Try a default for what else it needs."
+        )
     networks = {}
     with torch.random.fork_rng(devices=[]):
         for i, name in enumerate(names):
             torch.default_generator.manual_seed(mixed(seed, 10, i))
-            networks[name] = build(settings.model, arguments)
+            networks[name] = call_builder(f"discriminator {settings.model}", builder, arguments)
     return nn.ModuleDict(networks)
 
 

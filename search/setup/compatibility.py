@@ -1,17 +1,21 @@
-"""Checks that a generator fits its task and data: what it takes, and what it gives by its traced graph."""
+"""Checks that networks fit task and data: what a generator takes and gives, and what a discriminator is shown."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import one_line
 from ...gan_models.groups.trace import output_shapes
-from ...gan_models.networks.catalog import build, find_builder
+from ...gan_models.networks.catalog import DISCRIMINATORS, build, find_builder
 from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
+from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
+from .kept_files import judge_settings
 
 CHANNELS = 3  # images are read as RGB, and measured so
 
@@ -58,6 +62,34 @@ def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
             f"{config.model} gives {given} from {inputs}: a generator must give one square image of {CHANNELS} channels"
         )
     return OutputSpec(shapes[0][1], (shapes[0][2], shapes[0][3]))
+
+
+def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:
+    """Build a user's own discriminators and show each of them two images, before anything is trained.
+
+    Args:
+        config: Resolved.
+        output: What the generators give.
+
+    Raises:
+        UserError: The builder needs what it is not given, or the network does not take what it is shown.
+    """
+    model = judge_settings(config).get("model", "")
+    if not model or model in DISCRIMINATORS.own:
+        return
+    task = make_task(config.task, config.task_settings, config.seed)
+    shown = task.judged(config.inputs.examples(2), torch.zeros(2, output.channels, *output.size))
+    for network in task.make_discriminators(config.seed).values():
+        try:
+            with torch.no_grad():
+                scores = network(shown)
+        except Exception as error:  # somebody else's code may raise anything
+            raise UserError(
+                f"discriminator {model} does not take what it is shown, {_text(shown.shape[1:])}: {one_line(error)}; "
+                "its builder is told the channels if it has an argument input_channels"
+            ) from error
+        if not isinstance(scores, Tensor):
+            raise UserError(f"discriminator {model} gives a {type(scores).__name__}; expected one tensor of scores")
 
 
 def _text(shape: tuple[int, ...]) -> str:

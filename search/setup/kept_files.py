@@ -6,7 +6,7 @@ A copy is named without its folder, so that a study may be moved and its workers
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..config import StudyConfig
 
 _ONE = {"model": "model", "task": "task", "metric": "encoder", "sampler": "sampler"}  # field -> kind of object
 _SEVERAL = {"methods": "method", "also_measure": "metric"}
+_JUDGE = "discriminator"  # of the task's settings: a table whose `model` is the discriminator's name
 
 
 def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
@@ -27,6 +28,8 @@ def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
             yield kind, name
     for field, kind in _SEVERAL.items():
         yield from ((kind, name) for name in getattr(config, field) if is_path(name))
+    if is_path(name := judge_settings(config).get("model", "")):
+        yield _JUDGE, name
 
 
 def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> StudyConfig:
@@ -49,7 +52,16 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
         values[field] = tuple(changed(kind, name) for name in getattr(config, field))
     values["method_settings"] = {setting(name): value for name, value in config.method_settings.items()}
     values["shares"] = {changed("method", name): value for name, value in config.shares.items()}
+    if is_path(name := judge_settings(config).get("model", "")):
+        judge = {**judge_settings(config), "model": changed(_JUDGE, name)}
+        values["task_settings"] = {**config.task_settings, _JUDGE: judge}
     return replace(config, **values)
+
+
+def judge_settings(config: StudyConfig) -> Mapping[str, Any]:
+    """Return the settings of the discriminator; empty if the task's settings have none of that form."""
+    judge = config.task_settings.get(_JUDGE)
+    return judge if isinstance(judge, Mapping) and isinstance(judge.get("model", ""), str) else {}
 
 
 def with_own_files(config: StudyConfig, folder: Path) -> StudyConfig:

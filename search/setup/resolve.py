@@ -13,6 +13,7 @@ from ...spaces.widths import select
 from ..config import StudyConfig
 from ..latency.predictor import OpenedProfile
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
+from .compatibility import check_discriminators
 from .defaults import within_memory
 from .generator_checks import check_generator
 from .open_choices import decided
@@ -54,6 +55,7 @@ def resolve(
         check_weights(config)
     if sharing is not None:
         check_generator(config)
+        check_discriminators(config, parts.output)
     select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
     priced = _priced(parts)
     budgets, generators = priced.budgets, priced.generators

@@ -22,6 +22,7 @@ from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
 from ...gan_models.groups.unpruned_reasons import UnprunedReason, Why
 from ...gan_models.latency.predictor import SummedLatency
+from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
 from ...gan_models.training.loop import best_device
@@ -29,6 +30,7 @@ from ...spaces.widths import select
 from ..config import StudyConfig
 from ..latency.predictor import OpenedProfile, open_latency, opened, wants_latency
 from ..latency.profile import LatencyProfile
+from .compatibility import output_of
 from .pruned_generators import examples, joined, new_network, one_network, pruned_names
 
 FindProfile = Callable[[StudyConfig], LatencyProfile]
@@ -73,6 +75,11 @@ class StudyParts:
     def names(self) -> tuple[str, ...]:
         """The generators that are pruned."""
         return pruned_names(self.config)
+
+    @cached_property
+    def output(self) -> OutputSpec:
+        """What each generator gives, found once by its traced graph."""
+        return output_of(self.config, self.config.inputs)
 
     @cached_property
     def device(self) -> torch.device:
