@@ -64,7 +64,7 @@ class StudyConfig(
     """
 
     def __post_init__(self) -> None:
-        """Check everything that needs no torch and no data."""
+        """Check what can be seen without any table of rows: a record is read where a row's package is not installed."""
         check_study_name(self.name)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -76,29 +76,39 @@ class StudyConfig(
         shape = () if stated is None else stated.text if stated.shape is None else stated.shape
         object.__setattr__(self, "input_shape", shape)
         check_options(self)
-        self._check_quality()
-        self._check_sampler()
         self._check_stopping()
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
-        _ = self.stated_budgets  # raises if one cannot be read
-        self.check_methods(by_path=False)
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
         if self.quantisation.bits != 8:
             raise UserError(f"trials are quantised to 8 bits; got quantisation with bits={self.quantisation.bits}")
         if len(set(self.methods)) != len(self.methods):
             raise UserError(f"methods must be named once each; got {', '.join(self.methods)}")
-        if self.model in NETWORKS and self.input_shape:
-            raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
         if ":" in self.model and not self.input_shape:
             raise UserError(f"model {self.model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
         if not self.image_size and (pixels := self._pixels()):
             object.__setattr__(self, "image_size", pixels)
-        if self.task:
-            check_source(self.task, self.data)
         if self.task and self.image_size:
             self.data_spec()
+
+    def checked(self) -> StudyConfig:
+        """Return the configuration, every name checked against its table; needs no torch and no data.
+
+        Objects by path are loaded when the study is resolved.
+
+        Raises:
+            UserError: A name that is not known, or what its row does not allow.
+        """
+        self._check_quality()
+        self._check_sampler()
+        _ = self.stated_budgets  # raises if one cannot be read
+        self.check_methods(by_path=False)
+        if self.model in NETWORKS and self.input_shape:
+            raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
+        if self.task:
+            check_source(self.task, self.data)
+        return self
 
     def check_methods(self, by_path: bool) -> None:
         """Check the methods and their settings.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..gan_models.costs.catalog import cost_of
+from ..gan_models.costs.catalog import shown_cost
 from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.plain_values import to_json
 from ..gan_models.groups.group_table import GroupTable
@@ -98,7 +98,7 @@ class ResolvedStudy:
     @property
     def has_latency(self) -> bool:
         """True if a budget's cost is measured on the device after the search, so that a profile prices plans."""
-        return any(cost_of(priced.budget.cost).measured_after_search for priced in self.budgets)
+        return any(shown_cost(priced.budget.cost).measured_after_search for priced in self.budgets)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from ..gan_models.costs.catalog import CONVENTIONS, COSTS, cost_of
+from ..gan_models.costs.catalog import CONVENTIONS, COSTS, cost_of, shown_cost
 from ..gan_models.costs.cost import Cost
 from ..gan_models.files.errors import UserError
 
@@ -201,8 +201,10 @@ def parse_budget(text: str, convention: str = "exact") -> Budget:
         return Budget(text, CONVENTIONS[convention], number / 100, relative=True, network=name)
     cost = _cost_in(unit, convention)
     if cost is None:
-        given = f"has the unknown unit {match[2]!r}" if unit else "has no unit"
-        raise BudgetError(f"budget {text!r} {given}: {allowed_budgets()}")
+        if not unit:
+            raise BudgetError(f"budget {text!r} has no unit: {allowed_budgets()}")
+        advice = "A unit of another package needs that package installed."
+        raise BudgetError(f"budget {text!r} has the unknown unit {match[2]!r}: {allowed_budgets()}. {advice}")
     value = number * (cost.amount_of(unit) or 0.0)
     note = cost.note_of(unit)
     return Budget(text, cost.name, value, network=name, note=f"{text} = {cost.show(value)} ({note})" if note else "")
@@ -231,4 +233,4 @@ def allowed_budgets() -> str:
 
 def describe(value: float, cost: str) -> str:
     """Return a cost for people: 2.5 GMACs, 1.2 M parameters, 2 MB, 20 ms."""
-    return cost_of(cost).show(value)
+    return shown_cost(cost).show(value)

@@ -89,7 +89,7 @@ class Search:
         """The configuration as given, checked."""
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
         given = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
-        return StudyConfig.from_json({**self.options, **given})
+        return StudyConfig.from_json({**self.options, **given}).checked()
 
     def resolve(self) -> ResolvedStudy:
         """Return what would be searched, decided, checked and priced; trains and writes nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..files.errors import UserError
 from ..files.open_table import OpenTable
 from ..files.user_code import load_named
 from .cost import Cost
@@ -84,6 +85,19 @@ def cost_of(name: str) -> Cost:
             if name in (row.int8_names or ()):
                 return row
     return COSTS.find(name)
+
+
+def shown_cost(name: str, unit: str = "") -> Cost:
+    """Return the row by which a recorded cost is shown; without its package a plain one, so that records stay readable.
+
+    Args:
+        name: The cost's name.
+        unit: Its unit as it was recorded, for a cost whose package is not installed; empty: its name.
+    """
+    try:
+        return cost_of(name)
+    except UserError:
+        return Cost(name, unit or name, suffixes={"recorded": 1.0})
 
 
 def added_counts(names: Iterable[str], network: Any, inputs: Any, quantization: Any = None) -> dict[str, float]:

@@ -29,7 +29,7 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     Raises:
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
-    config = with_references(config, lambda kind, name: name if kind == "model" else absolute(name))
+    config = with_references(config.checked(), lambda kind, name: name if kind == "model" else absolute(name))
     config, notes = with_methods(config)
     config.check_methods(by_path=True)
     task = config.known_task() or detect_task(config.data)

@@ -243,7 +243,7 @@ class _Exporter:
         file = file_of(config.model)
         source = None if file is None else located(file)
         architecture = self._architecture(part, source)
-        names, settings = config.stated_budgets.costs, part.quantised and part.quantised.settings
+        names, settings = self.outcome.costs, part.quantised and part.quantised.settings
         counted = _costs(part.model, architecture.inputs, names, settings)
         dense = _costs(part.full, architecture.inputs, names)
         wanted = replace(

@@ -129,7 +129,7 @@ def row_packages(outcome: Outcome, trial: TrialRecord) -> tuple[Package, ...]:
         (METHODS, trial.new.method),
         (ENCODERS, config.metric),
         *((METRICS, name) for name in config.also_measure),
-        *((COSTS, name) for name in config.stated_budgets.costs),
+        *((COSTS, name) for name in outcome.costs),
     ]
     found = (table.package(name) for table, name in rows)
     return tuple(dict.fromkeys(package for package in found if package is not None))

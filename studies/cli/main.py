@@ -157,7 +157,7 @@ def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = Fals
         try:
             config = outcome_of(record).config
             said = {"model": config.model, "data": config.data, "budget": ", ".join(config.budgets)}
-        except UserError as error:  # a study of rows whose package is not installed must not hide the others
+        except UserError as error:  # a study of a later version must not hide the others
             said = {"model": f"cannot be read here: {error}", "data": "", "budget": ""}
         rows.append({"study": record.name, **said, "trials": counts})
     if as_json:

@@ -220,6 +220,7 @@ def check_early(config: StudyConfig) -> None:
 
     The same is checked again with the networks and the data at hand, if it can be said better there.
     """
+    config.checked()
     if ":" not in config.model and config.model not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise UserError(

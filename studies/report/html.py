@@ -15,7 +15,6 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import cost_of
 from ...gan_models.files.atomic_files import write_file
 from ...search.artifacts.study_folder import StudyFolder
 from ...spaces.budget import describe
@@ -212,7 +211,7 @@ def _origin(outcome: Outcome) -> str:
 
 def _teacher(outcome: Outcome) -> TableView:
     lines = [("", (m.name, m.unit, with_interval(m, 5))) for m in outcome.teacher]
-    lines += [("", (name, cost_of(name).named_unit, f"{value:.0f}")) for name, value in outcome.dense.items()]
+    lines += [("", (name, outcome.unit_of(name), f"{value:.0f}")) for name, value in outcome.dense.items()]
     return _table(("measurement", "unit", "value"), lines)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import cost_of
+from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import BOTH, StudyConfig
@@ -142,13 +142,27 @@ class Outcome:
     def _measured_budgets(self) -> list[tuple[str, float]]:
         """Return the budgets whose cost is measured after the search; of two generators the sum counts."""
         if self.config.prune_network == BOTH:
-            whole = self.limit if cost_of(self.cost).measured_after_search else None
+            whole = self.limit if shown_cost(self.cost).measured_after_search else None
             return [] if whole is None else [(f"{describe(whole, self.cost)} of both generators", whole)]
         if self.resolved is not None:
             budgets = tuple(priced.budget for priced in self.resolved.budgets)
         else:
             budgets = self.config.stated_budgets.stated
-        return [(budget.text, budget.amount) for budget in budgets if cost_of(budget.cost).measured_after_search]
+        return [(budget.text, budget.amount) for budget in budgets if shown_cost(budget.cost).measured_after_search]
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """Names of the costs that the budgets are in, each once."""
+        if self.resolved is None:
+            return self.config.stated_budgets.costs
+        return tuple(dict.fromkeys(priced.budget.cost for priced in self.resolved.budgets))
+
+    def unit_of(self, cost: str) -> str:
+        """Return the unit of a recorded cost; without the package of its row as it was measured."""
+        if cost in COSTS.own:
+            return shown_cost(cost).named_unit
+        measured = (m.unit for trial in self.study.trials for m in measurements_of(trial) if m.name == cost)
+        return shown_cost(cost, next(measured, "")).named_unit
 
     def share(self, cost: float | None) -> float | None:
         """A cost as a share of the dense generator's."""

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ...gan_models.costs.catalog import cost_of
+from ...gan_models.costs.catalog import shown_cost
 from ...gan_models.files.atomic_files import write_file
 from ...gan_models.files.errors import UserError
 from ...search.records.ledger import TrialRecord
@@ -145,7 +145,7 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) 
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-    power, title = cost_of(outcome.cost).axis(max(point(trial)[1] for trial in done))
+    power, title = shown_cost(outcome.cost).axis(max(point(trial)[1] for trial in done))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))

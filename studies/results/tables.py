@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import COSTS, cost_of
+from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
@@ -120,7 +120,7 @@ def teacher_row(outcome: Outcome) -> Row:
         front=False,
         cost_name=outcome.cost,
         cost=cost,
-        unit=cost_of(outcome.cost).named_unit,
+        unit=outcome.unit_of(outcome.cost),
         share=outcome.share(cost),
         metric=outcome.metric,
         quality=_value(quality),
@@ -148,7 +148,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         front=front,
         cost_name=outcome.cost,
         cost=trial.cost,
-        unit=cost_of(outcome.cost).named_unit,
+        unit=outcome.unit_of(outcome.cost),
         share=outcome.share(trial.cost),
         metric=quality.name if quality else outcome.metric,
         quality=trial.quality,
@@ -198,8 +198,8 @@ def _metrics(measured: Sequence[Measurement], objective: str) -> dict[str, Measu
 
 def _other_costs(outcome: Outcome) -> list[Measurement]:
     """Return the dense generator's costs that are another package's."""
-    others = [name for name in outcome.dense if name not in COSTS.own and name in COSTS]
-    return [Measurement(name, outcome.dense[name], cost_of(name).unit) for name in others]
+    others = [name for name in outcome.dense if shown_cost(name).name == name and name not in COSTS.own]
+    return [Measurement(name, outcome.dense[name], outcome.unit_of(name)) for name in others]
 
 
 def metric_names(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -277,7 +277,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
     names = metric_names(rows)
     details = [name for name in names if _DETAILS.match(name)]
     units = {name: m.unit for row in reversed(rows) for name, m in row.metrics.items()}
-    params = f" {cost_of('params').unit}"
+    params = f" {shown_cost('params').unit}"
     named_columns = [
         Column("trial", lambda row: "" if row.trial is None else f"{row.trial}{'*' if row.front else ''}"),
         Column("method", lambda row: row.method, words=True),

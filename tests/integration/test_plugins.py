@@ -188,18 +188,64 @@ def test_commands_that_look_at_the_machine_and_at_networks_know_the_rows(monkeyp
     assert inspected["input_shape"] == "photo=image:3,16,16;mask=mask:1,16,16"
 
 
-def test_without_the_package_it_is_named_as_what_is_missing(place, monkeypatch, capsys):
-    """A resume and a bundle are refused in one line that says so; the list of studies has the other studies still."""
-    assert call(monkeypatch, *searched(1, "geometric_median", "--budget", "5.2kvalues")) == 0
-    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "pt2", "--out", "bundle") == 0
-    (place / "in").mkdir()
+def hide_package(monkeypatch) -> None:
+    """Leave the tables with our own rows alone, as if the package was not installed."""
     monkeypatch.setattr(open_table, "_entry_points", lambda group: {})
     for table in TABLES.values():
         monkeypatch.setattr(table, "_loaded", {})
+
+
+def test_without_the_package_it_is_named_as_what_is_missing(place, monkeypatch, capsys):
+    """A resume, an export and a bundle are refused in one line that says so."""
+    assert call(monkeypatch, *searched(1, "geometric_median", "--budget", "5.2kvalues")) == 0
+    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "pt2", "--out", "bundle") == 0
+    (place / "in").mkdir()
+    hide_package(monkeypatch)
     assert "needs that package installed" in refused(monkeypatch, capsys, "resume", "s", "--trials", 2)
+    exported = refused(monkeypatch, capsys, "export", "s", "--trial", 0, "--formats", "onnx", "--out", "other")
+    assert "unknown task 'inpainting'" in exported
+    assert "needs that package installed" in exported
+    assert not (place / "other").exists()
     capsys.readouterr()
     assert call(monkeypatch, "run", "bundle", "--input", "in", "--out", "a") != 0
     assert "needs that package installed" in capsys.readouterr().err
-    (row,) = json.loads(shown(monkeypatch, capsys, "studies", "--json"))
-    assert (row["study"], row["trials"]) == ("s", "1 COMPLETE")
-    assert "needs that package installed" in row["model"]
+    assert call(monkeypatch, "verify", "bundle") == 1
+    assert "'inpainter' is not known" in capsys.readouterr().out
+
+
+def test_without_the_package_its_studies_are_read_as_with_it(place, monkeypatch, capsys):
+    """Lists, tables, front, plot and report say without the package what they said with it."""
+    budgets = ["--budget", "5.2kvalues", "--budget", "60%", "--also-measure", "edge_error"]
+    assert call(monkeypatch, *searched(3, "geometric_median,uniform", *budgets)) == 0
+    commands = [("studies",), ("show", "s"), ("pareto", "s")]
+
+    def read() -> list:
+        return [json.loads(shown(monkeypatch, capsys, *command, "--json")) for command in commands]
+
+    def as_csv(name: str) -> str:
+        assert call(monkeypatch, "pareto", "s", "--csv", name, "--plot", f"{name}.png") == 0
+        return (place / name).read_text()
+
+    whole, table = read(), as_csv("a.csv")
+    hide_package(monkeypatch)
+    assert read() == whole
+    assert as_csv("b.csv") == table
+    assert (place / "b.csv.png").stat().st_size > 10_000
+    assert "geometric_median" in shown(monkeypatch, capsys, "show", "s")
+    assert call(monkeypatch, "report", "s", "--out", "r.html") == 0
+    html = (place / "r.html").read_text()
+    assert "edge_error" in html
+    assert "feature_values" in html
+
+
+def test_without_the_package_a_network_of_ours_is_exported(place, monkeypatch, capsys):
+    """A trial cut by the package's method under its cost, of a network of ours, becomes a bundle that passes."""
+    model = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--image-size", 16, "--data", "builtin:stripes"]
+    rows = ["--budget", "60%", "--budget", "4kvalues", "--also-measure", "edge_error"]
+    given = ["search", "--study", "s", *model, "--trials", 1, "--reduction", 0, *QUICK[:-1], "geometric_median", *rows]
+    assert call(monkeypatch, *given) == 0
+    hide_package(monkeypatch)
+    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "onnx", "--out", "bundle") == 0
+    card = json.loads((place / "bundle" / "card.json").read_text())
+    assert card["lineage"]["method"] == "geometric_median"
+    assert "ok   costs:" in shown(monkeypatch, capsys, "verify", "bundle")

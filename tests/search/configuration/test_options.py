@@ -214,7 +214,7 @@ def test_an_unknown_key_is_named_with_its_table(text, message, tmp_path):
 def test_a_value_of_the_wrong_kind_is_named(text, message, tmp_path):
     """A value that its field does not take is refused with the field, the value and what is allowed."""
     with pytest.raises(UserError, match=message):
-        StudyConfig.from_json({**MINIMUM, **toml(tmp_path, text)})
+        StudyConfig.from_json({**MINIMUM, **toml(tmp_path, text)}).checked()
 
 
 def test_what_is_of_the_run_is_taken_out(tmp_path):

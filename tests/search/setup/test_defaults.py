@@ -92,7 +92,7 @@ def test_with_too_few_steps_to_prune_in_the_methods_that_train_are_left_out():
     assert "no steps to prune in" in notes[0]
     assert with_methods(config(prune_steps=1))[0].methods == METHODS
     with pytest.raises(ValueError, match="coronet trains before it cuts: give it --prune-steps"):
-        config(methods=("coronet",), prune_steps=0)
+        config(methods=("coronet",), prune_steps=0).checked()
 
 
 def test_a_hypernetwork_that_does_not_fit_is_made_smaller_or_left_out(monkeypatch):

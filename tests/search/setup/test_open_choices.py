@@ -22,9 +22,9 @@ def test_a_study_without_them_keeps_its_fingerprint():
 def test_names_are_checked_before_anything_is_opened():
     """An unknown encoder or metric is refused by name; an object by path is looked for when the study is resolved."""
     with pytest.raises(UserError, match="metric 'vgg' is unknown; use auto, inception, shapes"):
-        StudyConfig(**SMALL | {"metric": "vgg"})
+        StudyConfig(**SMALL | {"metric": "vgg"}).checked()
     with pytest.raises(UserError, match=r"unknown metric 'ssmi'.*Did you mean ssim"):
-        StudyConfig(**SMALL, also_measure=("ssmi",))
+        StudyConfig(**SMALL, also_measure=("ssmi",)).checked()
     with pytest.raises(UserError, match=r"metric file .*gone\.py cannot be read"):
         decided(StudyConfig(**SMALL, also_measure=("gone.py:Metric",)))
     with pytest.raises(UserError, match=r"encoder file .*gone\.py cannot be read"):
