@@ -195,7 +195,7 @@ def _assign(values: Values, flag: Flag, value: Any) -> None:
 def _own_flag(table: str, name: str, declared: Option, hint: Any, default: Any) -> Flag:
     spelling = declared.flag or f"--{name.replace('_', '-')}"
     kind = _plain_kind(hint)
-    if kind is bool and "/" not in spelling:
+    if kind is bool and "/" not in spelling and not declared.one_way:
         spelling = f"{spelling}/--no-{spelling.removeprefix('--')}"
     plain = kind in (int, float, bool, str)
     text = list if declared.repeat else (kind if plain else str)

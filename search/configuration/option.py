@@ -42,6 +42,7 @@ class Option:
         flag: With its dashes; `--on/--off` for a truth value. Empty: the field's name with dashes.
         hidden: No flag; TOML, `--set` and Python reach it.
         internal: Set by ganprune alone.
+        one_way: Of a truth value: the flag switches it on, and none switches it off.
         default: What the default means, in words, if its value does not say it.
         choices: The texts that are allowed.
         low: The smallest number that is allowed.
@@ -55,6 +56,7 @@ class Option:
     flag: str = ""
     hidden: bool = False
     internal: bool = False
+    one_way: bool = False
     default: str = ""
     choices: Callable[[], tuple[str, ...]] | None = None
     low: float | None = None
@@ -90,7 +92,8 @@ def check_options(section: Any) -> None:
     for name, declared in options_of(section).items():
         value = getattr(section, name)
         if declared.choices is not None and value not in (allowed := declared.choices()):
-            names = [text or "none" for text in allowed]
-            raise UserError(f"{name} {value!r} is unknown; use {(' or ' if len(names) == 2 else ', ').join(names)}")
+            names = [text for text in allowed if text]
+            listed = (" or " if len(names) == 2 else ", ").join(names)
+            raise UserError(f"{name} {value!r} is unknown; use {listed}{', or leave it out' if '' in allowed else ''}")
         if declared.low is not None and value is not None and value != declared.unset and not value >= declared.low:
             raise UserError(f"{name} is {value}; use {declared.low:g} or more")

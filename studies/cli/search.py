@@ -38,14 +38,17 @@ RESUME_FLAGS = (
     ),
     *(flag for section in (StudyPlace, RunOptions) for flag in flags_of("run", section)),
 )
+# What changes a teacher beside the data.
+_TEACHER_FIELDS = {
+    "model", "model_args", "input_shape", "seed", "device", "metric", "inception_weights", "weights",
+    "teacher_recipe", "task_settings", "teacher_steps", "health",
+}  # fmt: skip
 
 
 def _of_teacher(flag: Flag) -> bool:
     """Return if a flag changes how a teacher is trained."""
     fields = {path[0] for path in flag.paths}
-    return flag.name in ("model", "model_args", "input_shape", "seed", "device", "metric", "inception_weights") or (
-        flag.table == "data" or bool(fields & {"teacher_recipe", "task_settings", "teacher_steps", "health"})
-    )
+    return flag.table == "data" or bool(fields & _TEACHER_FIELDS)
 
 
 TEACHER_FLAGS = tuple(

@@ -8,12 +8,21 @@ from typing import Any
 
 from ...evaluators.features.image_folders import image_files
 from ...evaluators.features.sample import FeatureSample
-from ...evaluators.measurement import frechet_name
+from ...evaluators.measurement import Measurement, frechet_name
 from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.jackknife import Comparison, compare_frechet
 from ...gan_models.files.errors import UserError
-from .fid import QualityOptions, inputs_for, output_features, protocol_text, real_side
+from .fid import (
+    check_metrics,
+    folder_measured,
+    generator_measured,
+    inputs_for,
+    output_features,
+    protocol_text,
+    real_side,
+)
 from .image_sources import (
+    Generate,
     Inputs,
     StudyTrials,
     check_eats,
@@ -23,6 +32,7 @@ from .image_sources import (
     kind_of,
     study_trials,
 )
+from .measure_options import CompareOptions
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class Compared:
         matched: Whether both were made from the same inputs, which the interval then uses.
         metric: Name of the distance.
         protocol: How it was measured.
+        measurements_a, measurements_b: All metrics of each, if others were asked for.
     """
 
     a: str
@@ -49,6 +60,8 @@ class Compared:
     matched: bool
     metric: str
     protocol: str
+    measurements_a: tuple[Measurement, ...] = ()
+    measurements_b: tuple[Measurement, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -66,24 +79,23 @@ class Compared:
             "n_real": self.n_real,
             "matched": self.matched,
             "protocol": self.protocol,
+            "measurements_a": [m.to_json() for m in self.measurements_a],
+            "measurements_b": [m.to_json() for m in self.measurements_b],
         }
 
 
-def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: float = 0.05) -> Compared:
+def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
     """Find which of A and B is nearer to the real images, or that nobody can tell.
 
     Args:
         a: A folder of images, a bundle, or a trial (`STUDY:3`, `STUDY:teacher`).
         b: The same; a trial of the same study.
-        options: How.
-        real: Folder or `.npz` of real images; empty: those of the study, or of `options.data`.
-        level: p-value below which one is called better.
+        options: How; `real` is empty for the images of the study, or of `options.data`.
 
     Raises:
         ValueError: Something that cannot be compared; one line that says what can.
     """
-    if not 0 < level < 1:
-        raise UserError(f"--level {level} is no p-value; use a number between 0 and 1, such as 0.05")
+    real = options.real
     device, kinds = device_of(options.device), {source: kind_of(source) for source in (a, b)}
     for source, kind in kinds.items():
         if kind == "statistics":
@@ -104,27 +116,50 @@ def compare_two(a: str, b: str, options: QualityOptions, real: str = "", level: 
             check_eats(bundle, inputs.batches)
     if not real and inputs is None:
         raise UserError("say which images are real: --real FOLDER, or --real STATISTICS.npz")
+    check_metrics(options, inputs)
     side = real_side(real, encoder, device, options, inputs)
+
+    def generator(source: str) -> Generate:
+        known = trials.generators if trials is not None else {}
+        return known[source] if source in known else generator_of(source, device, options.catalog_only)
 
     def features(source: str) -> FeatureSample:
         if kinds[source] == "images":
             return files_features(source, encoder, device, options.workers)
         assert inputs is not None
-        known = trials.generators if trials is not None else {}
-        generate = known[source] if source in known else generator_of(source, device, options.catalog_only)
-        return output_features(generate, inputs, encoder, device)
+        return output_features(generator(source), inputs, encoder, device)
+
+    def measurements(source: str) -> tuple[Measurement, ...]:
+        if not options.also_measure:
+            return ()
+        if kinds[source] == "images":
+            return tuple(folder_measured(source, real, encoder, device, options, side))
+        assert inputs is not None
+        return tuple(generator_measured(generator(source), real, encoder, device, inputs, side, options))
 
     one, two = features(a), features(b)
     matched = _matched(a, b, kinds)
     own = inputs is not None and side is inputs.real
     aligned = own and inputs is not None and inputs.aligned and matched
-    compared = compare_frechet(one, two, side, aligned, level, matched=matched)
+    compared = compare_frechet(one, two, side, aligned, options.level, matched=matched)
     protocol = protocol_text(inputs.protocol if own and inputs is not None else "outputs-vs-given", encoder, side)
     distances = [
         frechet_between(x.side(), side.side() if isinstance(side, FeatureSample) else side) for x in (one, two)
     ]
-    name = frechet_name(encoder.name, one.n)
-    return Compared(a, b, distances[0], distances[1], compared, one.n, side.n, matched, name, protocol)
+    return Compared(
+        a=a,
+        b=b,
+        distance_a=distances[0],
+        distance_b=distances[1],
+        comparison=compared,
+        n=one.n,
+        n_real=side.n,
+        matched=matched,
+        metric=frechet_name(encoder.name, one.n),
+        protocol=protocol,
+        measurements_a=measurements(a),
+        measurements_b=measurements(b),
+    )
 
 
 def _matched(a: str, b: str, kinds: dict[str, str]) -> bool:

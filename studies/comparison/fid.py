@@ -5,7 +5,7 @@ Shapes: N images, d features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder, load_encoder
 from ...evaluators.features.encoders import Encoder, check_finite, feature_batches
 from ...evaluators.features.sample import FeatureSample, sample_of
 from ...evaluators.features.statistics import FeatureStatistics
@@ -24,81 +23,22 @@ from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.kid import kernel_distance_of_subsets
 from ...evaluators.quality.suite import measure_quality
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.user_code import is_path
-from ...search.preparations.opened_study import OpenedStudy
 from .image_sources import (
     Generate,
     Inputs,
     bundle_inputs,
     device_of,
+    files_batches,
     files_features,
     generator_of,
     kind_of,
     statistics_file,
     study_trials,
 )
+from .measure_options import FidOptions, MeasureOptions
 
 Features = FeatureSample | FeatureStatistics
 Z90 = 1.6448536269514722
-
-
-@dataclass(frozen=True)
-class QualityOptions:
-    """Options of a measurement of images.
-
-    Attributes:
-        metric: `inception`, `shapes`, or `auto`: Inception where its weights are at hand.
-        inception_weights: Their path; empty: environment variable or torch hub's cache.
-        data: What bundles are fed, in the layout of their task.
-        protocol: Which real images of `data`; empty: as in the bundle's study.
-        direction: AtoB or BtoA, for pairs; empty: as in the bundle's study.
-        network: Of a study that prunes both directions, the generator that is measured.
-        n_eval: Most test images; 0 for all.
-        workers: Processes that read images ahead.
-        device: auto, cpu, cuda.
-        storage, artifacts: Where studies are, for trials.
-        catalog_only: Refuse bundles that would run their own code.
-        extrapolate: Add the Fréchet distance at infinitely many images.
-        kid_subset: Add the kernel distance as papers print it, the mean over 100 subsets of this size; 0 does not.
-    """
-
-    metric: str = "auto"
-    inception_weights: str = ""
-    data: str = ""
-    protocol: str = ""
-    direction: str = ""
-    network: str = ""
-    n_eval: int = 0
-    workers: int = 0
-    device: str = "auto"
-    storage: str = "sqlite:///ganprune.db"
-    artifacts: str | None = None
-    catalog_only: bool = False
-    extrapolate: bool = False
-    kid_subset: int = 0
-
-    def __post_init__(self) -> None:
-        """Checks what needs no file."""
-        if self.metric != AUTO and self.metric not in ENCODERS and not is_path(self.metric):
-            raise UserError(
-                f"metric {self.metric!r} is unknown; use {', '.join((AUTO, *ENCODERS))}, or your own as file.py:name"
-            )
-        if self.n_eval < 0 or self.workers < 0:
-            raise UserError(f"n_eval={self.n_eval}, workers={self.workers}: both must be 0 or more")
-
-    def encoder(self) -> Encoder:
-        """The encoder, moved to the device."""
-        given = {"inception": Path(self.inception_weights)} if self.inception_weights else {}
-        return load_encoder(*choose_encoder(self.metric, given)).to(device_of(self.device))
-
-    def own_encoder(self, bench: OpenedStudy) -> Encoder:
-        """A study's encoder: its real features are of no other. Raises ValueError where another metric is asked for."""
-        if self.metric not in ("auto", bench.config.metric):
-            raise UserError(
-                f"study {bench.config.name} measures with {bench.config.metric}, not {self.metric}: "
-                "export the trial and measure the bundle"
-            )
-        return bench.encoder
 
 
 @dataclass(frozen=True)
@@ -128,19 +68,19 @@ class QualityFound:
         }
 
 
-def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = None) -> QualityFound:
+def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
     """Measure how far A's images are from B's.
 
     Args:
         a: A folder of images, an `.npz`, a bundle, or a trial (`STUDY:3`).
         b: The real side: a folder of images, an `.npz`; or for a bundle the data that it is fed and compared with.
             Empty for a trial: its study's.
-        options: How.
-        save: Write the real side's statistics there, in pytorch-fid's format.
+        options: How; with `save` the real side's statistics are written, in pytorch-fid's format.
 
     Raises:
         ValueError: Something that cannot be measured; one line that says what can.
     """
+    save = Path(options.save) if options.save else None
     _check_target(save)
     device, kind = device_of(options.device), kind_of(a)
     if kind == "trial":
@@ -153,12 +93,15 @@ def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = Non
         encoder, generate, inputs = options.encoder(), None, None
         if not b:
             raise UserError("say what the images are compared with: `ganprune fid A B`")
+    check_metrics(options, inputs)
     real = real_side(b, encoder, device, options, inputs)
     if generate is not None and inputs is not None:
-        return _of_generator(a, b or inputs.data, generate, encoder, device, inputs, real, options, save)
+        return _of_generator(a, b or inputs.data, generate, encoder, device, inputs, real, options)
     generated = _files_or_statistics(a, encoder, device, options)
     protocol = protocol_text(f"{kind}-vs-{kind_of(b)}", encoder, real)
     if isinstance(generated, FeatureStatistics):
+        if options.also_measure:
+            raise UserError(f"--also-measure needs images: {a} holds statistics only. Give the folder of the images.")
         name = frechet_name(encoder.name, generated.n or 0).replace("n=0", "n=unknown")
         value = frechet_between(generated, real if isinstance(real, FeatureStatistics) else real.statistics())
         found = [Measurement(name, value, "1", n=generated.n, protocol=f"{protocol}; from statistics, no interval")]
@@ -166,6 +109,9 @@ def measure_fid(a: str, b: str, options: QualityOptions, save: Path | None = Non
         found = [frechet_measurement(generated, real, encoder.name, protocol)]
         found += _extra(generated, real, encoder, protocol, options)
         found += _details(generated, real, encoder, protocol)
+        if options.also_measure:
+            known = {m.name for m in found}
+            found += [m for m in folder_measured(a, b, encoder, device, options, real) if m.name not in known]
     _save(real, save)
     return QualityFound(a, b, generated.n, real.n, tuple(found))
 
@@ -178,11 +124,41 @@ def _of_generator(
     device: torch.device,
     inputs: Inputs,
     real: Features,
-    options: QualityOptions,
-    save: Path | None,
+    options: FidOptions,
 ) -> QualityFound:
+    found = generator_measured(generate, b, encoder, device, inputs, real, options)
+    if options.extrapolate or options.kid_subset:
+        generated = output_features(generate, inputs, encoder, device)
+        found[1:1] = _extra(generated, real, encoder, found[0].protocol.partition("; interval")[0], options)
+    _save(real, Path(options.save) if options.save else None)
+    return QualityFound(a, b, found[0].n, real.n, tuple(found))
+
+
+def check_metrics(options: MeasureOptions, inputs: Inputs | None) -> None:
+    """Raise UserError for a metric that cannot be measured here, before anything is.
+
+    Args:
+        options: With the metrics that were asked for.
+        inputs: Of generators; None if folders alone are compared.
+    """
+    if inputs is None:
+        options.metrics(references=False)
+    else:
+        options.metrics(inputs.paired, inputs.weights)
+
+
+def generator_measured(
+    generate: Generate,
+    b: str,
+    encoder: Encoder,
+    device: torch.device,
+    inputs: Inputs,
+    real: Features,
+    options: MeasureOptions,
+) -> list[Measurement]:
+    """Return all metrics of a generator's outputs, those that were asked for besides ours included."""
     own = real is inputs.real
-    found = measure_quality(
+    return measure_quality(
         generate,
         inputs.batches(),
         encoder,
@@ -190,16 +166,35 @@ def _of_generator(
         device=device,
         aligned=own and inputs.aligned,
         protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
+        metrics=options.metrics(inputs.paired, inputs.weights),
+        real_images=inputs.real_images if own else images_of(b, options),
     )
-    if options.extrapolate or options.kid_subset:
-        generated = output_features(generate, inputs, encoder, device)
-        found[1:1] = _extra(generated, real, encoder, found[0].protocol.partition("; interval")[0], options)
-    _save(real, save)
-    return QualityFound(a, b, found[0].n, real.n, tuple(found))
+
+
+def folder_measured(
+    source: str, real_source: str, encoder: Encoder, device: torch.device, options: MeasureOptions, real: Features
+) -> list[Measurement]:
+    """Return all metrics of the images of a folder, those that were asked for besides ours included."""
+    return measure_quality(
+        lambda images: images,
+        (((images,), None) for images in files_batches(source, options.workers)()),
+        encoder,
+        real.features if isinstance(real, FeatureSample) and real.whole else real,
+        device=device,
+        aligned=False,
+        protocol=f"images-vs-{kind_of(real_source)}" if real_source else "images-vs-real",
+        metrics=options.metrics(references=False),
+        real_images=images_of(real_source, options),
+    )
+
+
+def images_of(source: str, options: MeasureOptions) -> Callable[[], Iterator[Tensor]] | None:
+    """Return what opens the images of a real side; None if it is none or statistics."""
+    return files_batches(source, options.workers) if source and kind_of(source) == "images" else None
 
 
 def _extra(
-    generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, options: QualityOptions
+    generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, options: FidOptions
 ) -> list[Measurement]:
     """Measure what was asked for besides: the distance at infinite n, the kernel distance over subsets."""
     found = _at_infinity(generated, real, encoder, protocol) if options.extrapolate else []
@@ -226,7 +221,7 @@ def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, pro
     return [Measurement(name, estimate.value, "1", estimate.low, estimate.high, generated.n, how)]
 
 
-def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, options: QualityOptions) -> Inputs:
+def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Inputs:
     """Return the inputs of a bundle: from `--data`, or from B if that is a data source."""
     data = options.data or ("" if b.endswith(".npz") else b)
     if not data:
@@ -235,7 +230,7 @@ def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, opti
 
 
 def real_side(
-    source: str, encoder: Encoder, device: torch.device, options: QualityOptions, inputs: Inputs | None
+    source: str, encoder: Encoder, device: torch.device, options: MeasureOptions, inputs: Inputs | None
 ) -> Features:
     """The real images: those of the inputs' data, unless others are given."""
     if inputs is not None and (not source or source == inputs.data):
@@ -243,7 +238,7 @@ def real_side(
     return _files_or_statistics(source, encoder, device, options)
 
 
-def _files_or_statistics(source: str, encoder: Encoder, device: torch.device, options: QualityOptions) -> Features:
+def _files_or_statistics(source: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Features:
     kind = kind_of(source)
     if kind == "statistics":
         return statistics_file(source, encoder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from ...gan_models.tasks.task_data import open_split
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.configuration.sections import PROTOCOLS
-from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test
+from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test, real_images
 from ...search.preparations.opened_study import OpenedStudy
 from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
 from ..bundles.trial_weights import open_recorded, trial_generator
@@ -50,6 +50,8 @@ class Inputs:
         paired: Each input has its own target.
         protocol: Its name.
         data: The data's source.
+        real_images: Opens the real images themselves.
+        weights: Weight files of the study's metrics by name.
     """
 
     batches: InputBatches
@@ -57,6 +59,8 @@ class Inputs:
     paired: bool
     protocol: str
     data: str
+    real_images: Callable[[], Iterator[Tensor]] | None = None
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def aligned(self) -> bool:
@@ -111,6 +115,11 @@ def files_features(source: str, encoder: Encoder, device: torch.device, workers:
     return cached_sample(lambda: folder_batches(files, workers=workers), encoder, content_of(files), reading, device)
 
 
+def files_batches(source: str, workers: int = 0) -> Callable[[], Iterator[Tensor]]:
+    """Return what opens a folder's images, (n, 3, H, W) in [-1, 1] per batch, each at its own size."""
+    return lambda: folder_batches(image_files(Path(source).expanduser()), workers=workers)
+
+
 def statistics_file(source: str, encoder: Encoder) -> FeatureStatistics:
     """Statistics of an `.npz`, checked against the encoder's dimension."""
     found = FeatureStatistics.load(Path(source).expanduser())
@@ -157,8 +166,9 @@ def bundle_inputs(
     settings = kind.fit({}, architecture.model, inputs, spec.image_size)
     network = architecture.network
     batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
-    real = RealImages(spec, network, name, limit, settings=settings).features(encoder, device)
-    return Inputs(batches, real, batches.make().has_reference, name, data)
+    real = RealImages(spec, network, name, limit, settings=settings)
+    features = real.features(encoder, device)
+    return Inputs(batches, features, batches.make().has_reference, name, data, real.batches)
 
 
 @dataclass(frozen=True)
@@ -212,9 +222,16 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
     batches = InputBatches(bench.test_data, config.task, config.task_settings, config.seed, name, config.n_eval)
     features = bench.quality.real_features[name]
     real = features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)
-    return StudyTrials(
-        bench, generators, Inputs(batches, real, bench.task().has_reference, config.protocol, config.data)
+    inputs = Inputs(
+        batches,
+        real,
+        bench.task().has_reference,
+        config.protocol,
+        config.data,
+        real_images(bench.quality.parts, name).batches,
+        config.weight_files,
     )
+    return StudyTrials(bench, generators, inputs)
 
 
 def check_eats(bundle: str, batches: InputBatches) -> None:

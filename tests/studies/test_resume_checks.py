@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from ganprune.studies import resume_checks as changes
 from ganprune.studies.api import RunOptions, Search, Study
-from ganprune.studies.comparison.fid import QualityOptions, measure_fid
+from ganprune.studies.comparison.fid import measure_fid
+from ganprune.studies.comparison.measure_options import FidOptions
 from ganprune.studies.database.reader import read_study
 from ganprune.studies.database.store import Store
 from ganprune.studies.results.accepted_changes import ACCEPTED, accepted_changes
@@ -170,7 +171,7 @@ def test_after_other_test_images_were_accepted_quality_is_measured_against_them(
     assert new.outcome.same_as is None
     assert study.record.attributes["ganprune.teacher"]["measurements"][0]["value"] != teacher
     study.export(1, place / "bundle")
-    measured = measure_fid("bundle", "pairs", QualityOptions(metric="shapes")).measurements[0]
+    measured = measure_fid("bundle", "pairs", FidOptions(metric="shapes")).measurements[0]
     assert new.quality == pytest.approx(measured.value, rel=1e-6)
     assert resume(4).trials[0].violated  # and it stays so
 

@@ -186,7 +186,63 @@ def test_compare_trials_and_bundles(monkeypatch, capsys, tmp_path):
     assert quality["measurements"][0]["value"] == pytest.approx(recorded[1], rel=ROUNDING)
 
 
+METRIC = """
+from ganprune.evaluators.measurement import Measurement
+
+class Brightness:
+    def __init__(self): self.total, self.n, self.real = 0.0, 0, None
+    def prepare(self, real):
+        if real.images is not None: self.real = sum(float(x.mean((1, 2, 3)).sum()) for x in real.images())
+    def reset(self, full): self.total, self.n = 0.0, 0
+    def update(self, outputs, references):
+        self.total, self.n = self.total + float(outputs.mean((1, 2, 3)).sum()), self.n + len(outputs)
+    def compute(self): return [Measurement("brightness", self.total / self.n, "1", n=self.n, protocol=f"real {self.real:.3f}")]
+"""
+
+
+def test_other_metrics_are_measured_besides(folders, monkeypatch, capsys):
+    """`--also-measure` adds a metric to `fid` and, for both sides, to `compare`: for folders, bundles and trials; it is
+    given the real images too."""
+    (folders / "mine.py").write_text(METRIC)
+    asked = ["--metric", "shapes", "--also-measure", "mine.py:Brightness"]
+    plain = said(capsys, monkeypatch, "fid", "little", "real", "--metric", "shapes")["measurements"]
+    found = said(capsys, monkeypatch, "fid", "little", "real", *asked)["measurements"]
+    assert [m["name"] for m in found] == [*[m["name"] for m in plain], "brightness"]
+    pixels = [np.array(Image.open(path)) for path in (folders / "little").glob("*.png")]
+    assert found[-1]["value"] == pytest.approx(np.mean(pixels) / 127.5 - 1, abs=1e-4)
+    assert "real None" not in found[-1]["protocol"]
+    both = said(capsys, monkeypatch, "compare", "little", "much", "--real", "real", *asked)
+    assert both["measurements_a"][-1]["value"] == found[-1]["value"]
+    assert both["measurements_b"][-1]["name"] == "brightness"
+    of_bundle = said(capsys, monkeypatch, "fid", exported(2), "builtin:shapes", *asked)["measurements"]
+    assert of_bundle[-1]["name"] == "brightness"
+    where = ["--storage", f"sqlite:///{made().root.parent}/study.db", "--artifacts", made().root]
+    of_trials = said(capsys, monkeypatch, "compare", "tiny:2", "tiny:teacher", *asked, *where)
+    assert of_trials["measurements_a"][-1]["value"] == pytest.approx(of_bundle[-1]["value"], rel=1e-4)
+
+
+def test_weights_are_given_by_name(folders, monkeypatch, capsys):
+    """`--weights NAME=FILE` reaches an encoder as `--inception-weights` does."""
+    (folders / "w.pth").write_bytes(b"no weights")
+    lines = [
+        refused(monkeypatch, capsys, "fid", "little", "real", "--metric", "inception", *given)
+        for given in (["--weights", "inception=w.pth"], ["--inception-weights", "w.pth"])
+    ]
+    assert lines[0] == lines[1]
+    assert "w.pth" in lines[0]
+
+
 BAD = [
+    (
+        ["fid", "little", "real", "--metric", "shapes", "--also-measure", "ssim"],
+        "ssim compares each image with its ref",
+    ),
+    (["fid", "little", "real", "--also-measure", "ssmi"], "unknown metric 'ssmi'; expected one of frechet"),
+    (["fid", "wide.npz", "real", "--metric", "shapes", "--also-measure", "kernel"], "--also-measure needs images"),
+    (
+        ["fid", "little", "real", "--direction", "left"],
+        "direction 'left' is unknown; use AtoB or BtoA, or leave it out",
+    ),
     (["fid", "nowhere", "real"], "nowhere does not exist; give a folder of images"),
     (["fid", "little"], "say what the images are compared with"),
     (["fid", "little", "real", "--metric", "vgg"], "use auto, inception, shapes"),
@@ -214,6 +270,7 @@ def test_what_cannot_be_measured_is_one_line(arguments, says, folders, monkeypat
     (folders / "text.txt").write_text("x")
     (folders / "empty").mkdir()
     FeatureStatistics(torch.zeros(3), torch.eye(3), 5).save(folders / "small.npz")
+    FeatureStatistics(torch.zeros(96), torch.eye(96), 5).save(folders / "wide.npz")
     (folders / "broken.npz").write_text("x")
     written(folders / "few", torch.zeros(2, 3, 16, 16))
     shutil.copytree(exported(0), folders / "bundle")

@@ -1,0 +1,147 @@
+"""Options of `fid` and `compare`, declared once for Python and the command line. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...evaluators.features.catalog import AUTO, ENCODERS
+from ...evaluators.quality.catalog import METRICS, MetricSet
+from ...gan_models.data.spec import DIRECTIONS
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import is_path
+from ...search.configuration.option import check_options, option
+from ...search.configuration.sections import PROTOCOLS
+from ..run_options import DEFAULT_STORAGE
+
+if TYPE_CHECKING:
+    from ...evaluators.features.encoders import Encoder
+    from ...search.preparations.opened_study import OpenedStudy
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions:
+    """Options of a measurement of images.
+
+    Raises:
+        UserError: A name that is not known, or a number out of range.
+    """
+
+    metric: str = option(
+        "inception (FID), shapes (bundled encoder), your own as file.py:name, or auto: Inception if its weights are "
+        "at hand.",
+        AUTO,
+    )
+    also_measure: tuple[str, ...] = option(
+        "Metrics besides ours: names of installed ones, or your own as file.py:Class.", ()
+    )
+    weights: Mapping[str, Any] = option(
+        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.", factory=dict
+    )
+    inception_weights: str = option(
+        "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"
+    )
+    data: str = option("What bundles are fed: builtin:shapes, or a folder in their task's layout.", "")
+    protocol: str = option(
+        f"Real images of --data: {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}.",
+        "",
+        default_text="as in the bundle's study",
+        choices=lambda: ("", *PROTOCOLS),
+    )
+    direction: str = option(
+        "AtoB or BtoA, for pairs.", "", default_text="as in the bundle's study", choices=lambda: ("", *DIRECTIONS)
+    )
+    network: str = option("Of a study that prunes both directions: AtoB or BtoA.", "")
+    n_eval: int = option("Most test images; 0 for all.", 0, low=0)
+    workers: int = option("Processes that read images ahead.", 0, low=0)
+    device: str = option("auto, cpu or cuda.", "auto")
+    storage: str = option("Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.", DEFAULT_STORAGE)
+    artifacts: str | None = option(
+        "Folder of weights, or an fsspec URL (s3://...).", None, default_text="beside the database"
+    )
+    catalog_only: bool = option(
+        "Refuse a bundle whose generator is not in the catalog.", False, flag="--no-code", one_way=True
+    )
+
+    def __post_init__(self) -> None:
+        """Check what needs no file."""
+        check_options(self)
+        if self.metric != AUTO and self.metric not in ENCODERS and not is_path(self.metric):
+            raise UserError(
+                f"metric {self.metric!r} is unknown; use {', '.join((AUTO, *ENCODERS))}, or your own as file.py:name"
+            )
+        for name in self.also_measure:
+            if name not in METRICS and not is_path(name):
+                METRICS.find(name)  # raises with the names there are
+
+    @property
+    def weight_files(self) -> dict[str, Path]:
+        """Paths of weight files by name; `inception_weights` is one of them."""
+        files = {"inception": self.inception_weights} | dict(self.weights)
+        return {name: Path(str(path)) for name, path in files.items() if path}
+
+    def encoder(self) -> Encoder:
+        """Return the encoder, moved to the device."""
+        from ...evaluators.features.catalog import choose_encoder, load_encoder
+        from ...gan_models.training.loop import best_device
+
+        return load_encoder(*choose_encoder(self.metric, self.weight_files)).to(best_device(self.device))
+
+    def own_encoder(self, study: OpenedStudy) -> Encoder:
+        """Return a study's encoder: its real features are of no other.
+
+        Raises:
+            UserError: Another metric is asked for.
+        """
+        if self.metric not in (AUTO, study.config.metric):
+            raise UserError(
+                f"study {study.config.name} measures with {study.config.metric}, not {self.metric}: "
+                "export the trial and measure the bundle"
+            )
+        return study.encoder
+
+    def metrics(self, references: bool, known: Mapping[str, Path] | None = None) -> MetricSet:
+        """Return our metrics and those that were asked for.
+
+        Args:
+            references: Whether each image has one that it is compared with.
+            known: Weight files by name that stand for those that were not given.
+
+        Raises:
+            UserError: A metric whose weights are not given, or that needs references if there are none.
+        """
+        metrics = MetricSet(self.also_measure, {**(known or {}), **self.weight_files})
+        for m in metrics.metrics:
+            if m.row.needs_references and not references and m.name in self.also_measure:
+                raise UserError(
+                    f"--also-measure {m.name} compares each image with its reference, and here are none: give a "
+                    "bundle or a trial of paired data, or leave it out"
+                )
+        return metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class FidOptions(MeasureOptions):
+    """Options of `fid`."""
+
+    extrapolate: bool = option("Add the distance extrapolated to infinitely many images.", False, one_way=True)
+    kid_subset: int = option(
+        "Add the kernel distance over 100 subsets of this size, as papers print it; 0: off.", 0, low=0
+    )
+    save: str = option("Write the real side's statistics there, as pytorch-fid's .npz.", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(MeasureOptions):
+    """Options of `compare`."""
+
+    real: str = option("Folder or .npz of real images.", "", default_text="those of the data")
+    level: float = option("p-value below which one is called better.", 0.05)
+
+    def __post_init__(self) -> None:
+        """Check the level, too."""
+        super().__post_init__()
+        if not 0 < self.level < 1:
+            raise UserError(f"--level {self.level} is no p-value; use a number between 0 and 1, such as 0.05")
