@@ -80,13 +80,13 @@ def plot(rows: list[Row], path: Path) -> None:
     """One panel a value, one line a variant: thin as recorded, thick smoothed."""
     figure, axes = plt.subplots(2, 2, figsize=(10, 6.5), sharex=True)
     for axis, (name, title) in zip(axes.flat, PANELS.items(), strict=True):
-        for row, colour in zip(rows, ("tab:blue", "tab:orange", "tab:green"), strict=True):
+        for row, color in zip(rows, ("tab:blue", "tab:orange", "tab:green"), strict=True):
             values = row.values(name)
             window = max(1, min(WINDOW, len(values)))
             steps = np.array([step for step, _ in row.path[name]])
             smooth = np.convolve(values, np.ones(window) / window, "valid")
-            axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.7)
-            axis.plot(steps[window - 1 :], smooth, color=colour, label=row.variant)
+            axis.plot(steps, values, color=color, alpha=0.25, linewidth=0.7)
+            axis.plot(steps[window - 1 :], smooth, color=color, label=row.variant)
         axis.set_title(title, fontsize=10)
     for axis in axes[1]:
         axis.set_xlabel("step of the agents")

@@ -65,8 +65,8 @@ def plot(phase: CoronetPhase, record: TrainRecord, latents: np.ndarray, png: Pat
         start = groups.offsets[name]
         alive = phase.network.gates[name].bool().cpu().numpy()
         for channel in np.unique(np.linspace(0, size - 1, SHOWN).round().astype(int)):
-            colour = "tab:blue" if alive[channel] else "tab:red"
-            panel.plot(latents[:, start + channel], color=colour, linewidth=0.8)
+            color = "tab:blue" if alive[channel] else "tab:red"
+            panel.plot(latents[:, start + channel], color=color, linewidth=0.8)
         panel.set_title(f"{name}: {alive.sum()} of {size} stay", fontsize=9)
         panel.axhline(0, color="black", linewidth=0.5)
     for panel, value in zip(panels[len(groups.names) :], ("lambda", "cost ratio"), strict=False):

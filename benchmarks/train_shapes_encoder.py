@@ -4,7 +4,7 @@
 
 The network learns, from one 96-number feature of a (possibly spoiled) painting of `builtin:shapes`:
   * the drawing of the scene, 16 x 16 (what is where),
-  * the spoiled painting's colours, 8 x 8,
+  * the spoiled painting's colors, 8 x 8,
   * how strongly each of seven kinds of damage was applied.
 The heads are thrown away. Everything is a function of the seed on one thread: the same machine type and
 library versions write the same bytes.

@@ -82,7 +82,7 @@ class StudyConfig(
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
         if self.quantisation.bits != 8:
-            raise UserError(f"trials are quantised to 8 bits; got quantisation with bits={self.quantisation.bits}")
+            raise UserError(f"trials are quantized to 8 bits; got quantisation with bits={self.quantisation.bits}")
         if len(set(self.methods)) != len(self.methods):
             raise UserError(f"methods must be named once each; got {', '.join(self.methods)}")
         if ":" in self.model and not self.input_shape:

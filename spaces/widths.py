@@ -17,7 +17,7 @@ from ..gan_models.groups.unpruned_reasons import UnprunedReason, Why
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.
 # Two octaves: wider draws are so far from any good plan that a short search learns nothing (one trial: 91 where uniform
-# has 39), and a group at 2 beside one at 0.5 is a factor of 4 between neighbours.
+# has 39), and a group at 2 beside one at 0.5 is a factor of 4 between neighbors.
 RATIO_RANGE = (0.5, 2.0)
 _DRAWN = 64  # plans that are priced to know how much the other budgets leave of the first
 

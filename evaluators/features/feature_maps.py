@@ -1,7 +1,7 @@
 """Maps of an encoder, through which a gradient flows: what distances between images are made of in training.
 
 VGG-16 (Simonyan & Zisserman 2015) where its weights are given, as GAN Slimming's released code takes it: torchvision's
-ImageNet weights, layers relu1_2, 2_2, 3_3, 4_3, images mapped to [0, 1] and not normalised. Else the bundled encoder.
+ImageNet weights, layers relu1_2, 2_2, 3_3, 4_3, images mapped to [0, 1] and not normalized. Else the bundled encoder.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def folder_batches(files: Sequence[Path], batch_size: int = 32, workers: int = 0
     Raises:
         RuntimeError: a file that cannot be decoded, by name.
     """
-    # Without batches of its own: only neighbours of one size may be stacked.
+    # Without batches of its own: only neighbors of one size may be stacked.
     loader = DataLoader(_Files(files), batch_size=None, num_workers=workers, generator=torch.Generator().manual_seed(0))
     waiting: list[Tensor] = []
     for image in loader:

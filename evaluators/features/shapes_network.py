@@ -1,7 +1,7 @@
 """The bundled encoder `shapes`: a small network to stand in where Inception is not at hand.
 
 Trained by `benchmarks/train_shapes_encoder.py` on `builtin:shapes` to tell what is in an image (its layout
-and colours) and what is wrong with it (noise, blur, tint, checkerboard, ...). Architecture and task are our
+and colors) and what is wrong with it (noise, blur, tint, checkerboard, ...). Architecture and task are our
 own.
 
 Shapes: N images, H x W pixels of any size of at least 16, d = 96 features.
@@ -37,7 +37,7 @@ def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 class ShapesNetwork(nn.Module):
     """Images in [-1, 1], (N, 3, H, W), to features (N, 96): 64 pooled over the image and 32 that know where.
 
-    Pooled features see texture, noise and colour; the other 32 come from an 8 x 8 map and see the layout, so
+    Pooled features see texture, noise and color; the other 32 come from an 8 x 8 map and see the layout, so
     that a generator that paints one good image again and again is far from the data. `scale` makes every
     feature's spread 1 over clean and spoiled training images; a feature that is nearly constant on clean
     images (a detector of noise, say) keeps its weight that way.

@@ -101,8 +101,8 @@ class StatisticsAccumulator:
             return
         batch = features.detach().double().cpu()
         mean = batch.mean(0)
-        centred = batch - mean
-        self._merge(len(batch), mean, centred.T @ centred)
+        centered = batch - mean
+        self._merge(len(batch), mean, centered.T @ centered)
 
     def add_statistics(self, part: FeatureStatistics) -> None:
         """Takes in the statistics of a part, as if its features had been added.

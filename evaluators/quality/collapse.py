@@ -23,7 +23,7 @@ class Health:
         generated_accuracy: the same for generated images; 1 for both means that it has nothing left to learn.
         diversity: root mean square distance between two outputs, in units of the [-1, 1] scale, 0 to 2.
         teacher_diversity: the same of the teacher's outputs.
-        duplicates: share of the outputs that have a twin among them, within one of 255 grey levels.
+        duplicates: share of the outputs that have a twin among them, within one of 255 gray levels.
         teacher_duplicates: the same of the teacher's outputs.
     """
 
@@ -46,12 +46,12 @@ class Health:
 class HealthLimits:
     """The limits of health: how often a training is looked at, and what ends it early.
 
-    The defaults end only what has plainly collapsed: a generator cut to a few channels may begin grey.
+    The defaults end only what has plainly collapsed: a generator cut to a few channels may begin gray.
 
     Attributes:
         checks: looks, evenly spread over the training (and one at every rung besides); 0 switches them off.
         start: share of the training before which nothing is ended, only recorded.
-        least_steps: steps before which nothing is ended either: a cut generator begins grey, in a short training too.
+        least_steps: steps before which nothing is ended either: a cut generator begins gray, in a short training too.
         diversity: a generator whose diversity is below this share of the teacher's is ended; 0 never does.
         duplicates: so is one with more duplicates than this share, the teacher's own taken off; 1 never does.
         accuracy: so is one whose discriminator is right on more than this share of real and of generated images;

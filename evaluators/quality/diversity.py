@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SIDE = 32  # pixels: differences of noise alone are averaged away
-_TWIN = 1 / 127.5  # one of 255 grey levels
+_TWIN = 1 / 127.5  # one of 255 gray levels
 
 
 def diversity_of(images: Tensor) -> float:
@@ -27,7 +27,7 @@ def diversity_of(images: Tensor) -> float:
 
 
 def duplicates_of(images: Tensor) -> float:
-    """Share of the outputs that have another output within one grey level of root mean square distance.
+    """Share of the outputs that have another output within one gray level of root mean square distance.
 
     Raises:
         ValueError: fewer than 2 images, or not (N, C, H, W).

@@ -3,13 +3,13 @@
     D = |mu1 - mu2|^2 + Tr S1 + Tr S2 - 2 Tr (S1 S2)^(1/2)          (Dowson and Landau 1982; FID: Heusel et al. 2017)
 
 The last trace is the nuclear norm (sum of singular values) of F1^T F2 for any factors S = F F^T:
-  * features on both sides: F = centred features / sqrt(n - 1), so the norm of an n x m matrix;
+  * features on both sides: F = centered features / sqrt(n - 1), so the norm of an n x m matrix;
   * features on one side, (mu, S) on the other: square roots of the eigenvalues of A S A^T, n x n;
   * (mu, S) on both: of L^T S1 L with S2 = L L^T (Cholesky), d x d.
 Eigenvalues are quicker than singular values, but the square root of one near zero loses half the digits;
 where their worst-case error would be felt, singular values of factors are taken instead.
 
-Everything is float64 on the CPU. Shapes: n and m images, d features, A and B centred and scaled features.
+Everything is float64 on the CPU. Shapes: n and m images, d features, A and B centered and scaled features.
 
 Ours, though torch-fidelity and torchmetrics have it: theirs take a d x d matrix square root, give no interval, and fix
 the encoder. Values agree with pytorch-fid's (tests/evaluators/test_frechet.py, tests/evaluators/test_inception.py).
@@ -41,8 +41,8 @@ def frechet_distance(a_ND: Tensor, b_MD: Tensor) -> float:
     Raises:
         ValueError: shapes that do not fit, fewer than 2 images, values that are not finite.
     """
-    mean_a, a = _centred(a_ND)
-    mean_b, b = _centred(b_MD)
+    mean_a, a = _centered(a_ND)
+    mean_b, b = _centered(b_MD)
     _same_dimension(mean_a, mean_b)
     traces = _trace_of(a) + _trace_of(b)
     n, m, d = len(a), len(b), a.shape[1]
@@ -50,7 +50,7 @@ def frechet_distance(a_ND: Tensor, b_MD: Tensor) -> float:
         root = _root_of_covariances(a.T @ a, b.T @ b, traces)
     else:
         cross = a @ b.T if n < m else b @ a.T
-        # Centred rows add up to zero, so one eigenvalue is exactly 0; rounding must not make it 1e-16.
+        # Centered rows add up to zero, so one eigenvalue is exactly 0; rounding must not make it 1e-16.
         root = _root_of_eigenvalues(cross @ cross.T, min(min(n, m) - 1, d), traces)
         root = _nuclear(cross) if root is None else root
     return _distance(mean_a, mean_b, traces, root)
@@ -58,7 +58,7 @@ def frechet_distance(a_ND: Tensor, b_MD: Tensor) -> float:
 
 def frechet_to_statistics(a_ND: Tensor, other: FeatureStatistics) -> float:
     """As `frechet_distance`, with the second side known by its statistics only."""
-    mean, a = _centred(a_ND)
+    mean, a = _centered(a_ND)
     _same_dimension(mean, other.mean)
     covariance = (other.covariance + other.covariance.T) / 2
     traces = _trace_of(a) + float(covariance.trace())
@@ -88,7 +88,7 @@ def frechet_between(a: Tensor | FeatureStatistics, b: Tensor | FeatureStatistics
     return frechet_from_statistics(a.mean, a.covariance, b.mean, b.covariance)
 
 
-def _centred(features: Tensor) -> tuple[Tensor, Tensor]:
+def _centered(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (d,) and A (n, d) with A^T A the covariance."""
     if features.dim() != 2 or len(features) < 2:
         raise UserError(f"a Fréchet distance needs features (n, d) of n >= 2 images, got {tuple(features.shape)}")

@@ -23,12 +23,12 @@ class Coverage:
     """Shares in [0, 1]; density may exceed 1.
 
     Attributes:
-        precision: generated images within some real image's k-neighbourhood.
-        recall: real images within some generated image's k-neighbourhood.
-        density: how many real neighbourhoods a generated image lies in, divided by k; 1 in expectation for
+        precision: generated images within some real image's k-neighborhood.
+        recall: real images within some generated image's k-neighborhood.
+        density: how many real neighborhoods a generated image lies in, divided by k; 1 in expectation for
             equal distributions.
-        coverage: real images with a generated one in their k-neighbourhood.
-        k: neighbours that make a neighbourhood.
+        coverage: real images with a generated one in their k-neighborhood.
+        k: neighbors that make a neighborhood.
     """
 
     precision: float
@@ -48,7 +48,7 @@ def coverage_of(generated_ND: Tensor, real_MD: Tensor, k: int = 5) -> Coverage:
     if generated.dim() != 2 or real.dim() != 2 or generated.shape[1] != real.shape[1]:
         raise ValueError(f"features must be (n, d) and (m, d), got {tuple(generated.shape)}, {tuple(real.shape)}")
     if not 1 <= k < min(len(generated), len(real)):
-        raise ValueError(f"k={k} neighbours need more than k images on both sides: {len(generated)}, {len(real)}")
+        raise ValueError(f"k={k} neighbors need more than k images on both sides: {len(generated)}, {len(real)}")
     if not bool(torch.isfinite(generated).all() and torch.isfinite(real).all()):
         raise ValueError("features are not finite (NaN or infinity): no distance can be taken")
     real_radius, generated_radius = _radius(real, k), _radius(generated, k)

@@ -135,7 +135,7 @@ def save_state(folder: str | Path, tensors: Mapping[str, Tensor], info: Mapping[
 
     Args:
         folder: made where it does not exist; one process writes to it at a time.
-        tensors: name -> tensor (weights, optimiser and random states).
+        tensors: name -> tensor (weights, optimizer and random states).
         info: anything JSON holds.
     """
     folder = Path(folder)

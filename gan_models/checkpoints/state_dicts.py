@@ -84,7 +84,7 @@ def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, T
     for name, value in content.items():
         if isinstance(value, Tensor):
             yield f"{prefix}{name}", value
-        elif isinstance(value, Mapping) and not _of_optimiser(value):
+        elif isinstance(value, Mapping) and not _of_optimizer(value):
             yield from _flat(value, f"{prefix}{name}.")
 
 
@@ -92,12 +92,12 @@ def _holders(content: Mapping[Any, Any], prefix: str = "") -> list[str]:
     """Dotted keys of the mappings that hold tensors themselves."""
     found = [prefix.removesuffix(".")] if any(isinstance(value, Tensor) for value in content.values()) else []
     for name, value in content.items():
-        if isinstance(value, Mapping) and not _of_optimiser(value):
+        if isinstance(value, Mapping) and not _of_optimizer(value):
             found += _holders(value, f"{prefix}{name}.")
     return found
 
 
-def _of_optimiser(content: Mapping[Any, Any]) -> bool:
+def _of_optimizer(content: Mapping[Any, Any]) -> bool:
     return "param_groups" in content
 
 

@@ -100,7 +100,7 @@ class CostForm:
         Args:
             widths: Kept channels, [P, G] or [G].
             cost: One of FORM_COSTS: exact MACs, MACs with transposed convolutions on their output grid, parameters,
-                bytes of float32 parameters; or INT8 / INT8_PER_CHANNEL, bytes with the weights of quantised layers
+                bytes of float32 parameters; or INT8 / INT8_PER_CHANNEL, bytes with the weights of quantized layers
                 in 8 bits (and their float32 scales). MACs are for the traced input, batch included.
 
         Returns:

@@ -1,8 +1,8 @@
 """Generated image sets that need no file and no download: `builtin:shapes` and `builtin:stripes`.
 
 A scene is a horizon and a few shapes. It can be drawn (`drawing`: ink on paper) or painted (`painting`:
-lit, coloured, textured). What the painting shows is decided by what the drawing shows: the kind of a shape
-gives its colour, its size the shade of that colour, its line style the texture. So drawing -> painting is a
+lit, colored, textured). What the painting shows is decided by what the drawing shows: the kind of a shape
+gives its color, its size the shade of that color, its line style the texture. So drawing -> painting is a
 function that a generator can learn. Light comes from straight above: a mirrored pair is a valid pair.
 
 Every number of image i comes from a hash of (seed, split, i, slot): any image can be made alone, in any
@@ -30,7 +30,7 @@ _CORNERS = np.array([24.0, 3.0, 4.0, 5.0], np.float32)
 _WAIST = np.array([np.cos(np.pi / 24), np.cos(np.pi / 3), np.cos(np.pi / 4), 0.46], np.float32)
 # Triangles and squares of one outer radius look smaller than discs: even the areas out a little.
 _RADIUS = np.array([0.82, 1.12, 1.0, 1.14], np.float32)
-# Colour of a small and of a large shape of each kind, RGB in [0, 1].
+# Color of a small and of a large shape of each kind, RGB in [0, 1].
 _SMALL_RGB = np.array([[0.98, 0.72, 0.15], [0.20, 0.75, 0.60], [0.45, 0.50, 0.95], [0.98, 0.55, 0.75]], np.float32)
 _LARGE_RGB = np.array([[0.85, 0.20, 0.12], [0.08, 0.45, 0.25], [0.42, 0.15, 0.62], [0.75, 0.10, 0.40]], np.float32)
 _PIXELS_PER_CHUNK = 1 << 16  # keeps the work arrays inside a core's cache
@@ -97,8 +97,8 @@ class _Shape:
     inside: np.ndarray  # signed distance to the outline, positive inside
     shadow: np.ndarray  # the same for the outline moved down
     angle: np.ndarray  # in the shape's own frame, radians
-    down: np.ndarray  # distance below the centre
-    up: np.ndarray  # height above the centre, as a share of the radius
+    down: np.ndarray  # distance below the center
+    up: np.ndarray  # height above the center, as a share of the radius
 
 
 def _distance(dx: np.ndarray, dy: np.ndarray, radius, turn, corners, waist) -> tuple[np.ndarray, np.ndarray]:
@@ -129,8 +129,8 @@ def _shape(scenes: _Scenes, s: int, xs: np.ndarray, ys: np.ndarray, with_shadow:
 
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
-    centres = (np.arange(size, dtype=np.float32) + 0.5) / size
-    return centres[None, None, :], centres[None, :, None]
+    centers = (np.arange(size, dtype=np.float32) + 0.5) / size
+    return centers[None, None, :], centers[None, :, None]
 
 
 def _draw(scenes: _Scenes, size: int) -> np.ndarray:
@@ -155,7 +155,7 @@ def _draw(scenes: _Scenes, size: int) -> np.ndarray:
 
 
 def _paint(scenes: _Scenes, size: int) -> np.ndarray:
-    """The lit, coloured, textured scene: (N, H, W, 3) in [0, 1]."""
+    """The lit, colored, textured scene: (N, H, W, 3) in [0, 1]."""
     xs, ys = _grid(size)
     pixel = np.float32(1 / size)
     horizon = scenes.horizon[:, None, None]
@@ -180,9 +180,9 @@ def _paint(scenes: _Scenes, size: int) -> np.ndarray:
         rings = np.clip(np.sin(shape.inside * 90) * 2.2 + 0.5, 0, 1)
         texture = np.where(style == 1, stripes, np.where(style == 2, rings, 0))[..., None]
         mix = scenes.size01[:, s, None]
-        colour = (_SMALL_RGB[kind] * (1 - mix) + _LARGE_RGB[kind] * mix)[:, None, None, :]
-        second = np.where(style[..., None] == 1, 0.96 - 0.12 * colour, 0.30 * colour)
-        body = (colour + (second - colour) * texture) * light + shine[..., None]
+        color = (_SMALL_RGB[kind] * (1 - mix) + _LARGE_RGB[kind] * mix)[:, None, None, :]
+        second = np.where(style[..., None] == 1, 0.96 - 0.12 * color, 0.30 * color)
+        body = (color + (second - color) * texture) * light + shine[..., None]
         cover = np.clip(shape.inside / pixel + 0.5, 0, 1)[..., None]
         image += (body - image) * cover
     return image

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
 from ..files.packages import Package
-from ..quantization.settings import Quantisation
+from ..quantization.settings import Quantization
 from .exporter import INPUT, Exporter, ExportJob
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
 )  # fmt: skip
 
 
-def default_formats(quantization: Quantisation | None) -> tuple[str, ...]:
+def default_formats(quantization: Quantization | None) -> tuple[str, ...]:
     """Return the formats that are written when nobody asked for any.
 
     Args:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..files.packages import Package, check_installed
 from ..files.user_code import load_named
-from ..quantization.settings import Quantisation, QuantSettings
+from ..quantization.settings import Quantization, QuantSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ class ExportJob:
     inputs: tuple[Tensor, ...]
     names: tuple[str, ...] = (INPUT,)
     free_batch: bool = True
-    quantization: Quantisation | None = None
+    quantization: Quantization | None = None
     settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
 

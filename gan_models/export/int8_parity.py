@@ -2,7 +2,7 @@
 
 One step is what rounding can do: integer arithmetic and float32 differ in the last bit, and where a value lies half
 way between two levels they take different ones. Norms spread such a step over their whole map and later layers round
-again, so after many layers the outputs of two exact implementations differ by as much as quantising itself moves
+again, so after many layers the outputs of two exact implementations differ by as much as quantizing itself moves
 them; that is why layers are compared one by one, on the file's own inputs of each.
 """
 
@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from ..files.atomic_files import read_json
 from ..files.errors import UserError, WorkFailed
 from ..files.plain_values import from_json
-from ..quantization.fake_quant import affine_grid, quantise_weight, quantised, quantised_layers
-from ..quantization.settings import Quantisation
+from ..quantization.fake_quant import affine_grid, quantize_weight, quantized, quantized_layers
+from ..quantization.settings import Quantization
 from .exporter import FileRunner, Findings
 from .onnx_int8 import QUANTIZATION, arithmetic_lines, stored_bytes
 
 STEPS = 1
-# Of outputs in [-1, 1], where quantising moves nothing at all.
+# Of outputs in [-1, 1], where quantizing moves nothing at all.
 SMALLEST = 1e-4
 # Two independent roundings of one network differ by 2 ** 0.5 of what one of them differs from no rounding.
 NOISE = 1.5
@@ -43,7 +43,7 @@ class Int8Parity:
         steps: Largest difference of any of their outputs, in steps of that layer's own grid.
         share: Part of all their outputs that differ.
         mean: Mean absolute difference of the networks' outputs.
-        effect: Mean absolute difference of the quantised network's outputs from the float one's.
+        effect: Mean absolute difference of the quantized network's outputs from the float one's.
         n_inputs: Inputs.
     """
 
@@ -73,7 +73,7 @@ class Int8Parity:
         return (
             f"{self.layers} integer convolutions within {self.steps} step(s) of the simulated ones "
             f"({100 * self.share:.2g} % of their outputs differ); outputs differ by {self.mean:.2g} on average, "
-            f"quantising moves them by {self.effect:.2g}; {self.n_inputs} inputs"
+            f"quantizing moves them by {self.effect:.2g}; {self.n_inputs} inputs"
         )
 
 
@@ -100,23 +100,23 @@ def examine(path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: Fi
     )
 
 
-def read_quantization(folder: Path) -> Quantisation:
+def read_quantization(folder: Path) -> Quantization:
     """Return the settings and ranges that lie beside an int8 file. Raises UserError."""
     data = read_json(folder / QUANTIZATION)
     if data is None:
         raise UserError(f"{folder / QUANTIZATION} cannot be read")
-    return from_json(Quantisation, data, str(folder / QUANTIZATION))
+    return from_json(Quantization, data, str(folder / QUANTIZATION))
 
 
 def measure_int8_parity(
-    path: str | Path, model: nn.Module, quantisation: Quantisation, inputs: tuple[Tensor, ...], run: Run
+    path: str | Path, model: nn.Module, quantization: Quantization, inputs: tuple[Tensor, ...], run: Run
 ) -> Int8Parity:
     """Compare an int8 file with the network that it was made of.
 
     Args:
         path: The file.
         model: The float network; not changed.
-        quantisation: What the file was made with.
+        quantization: What the file was made with.
         inputs: A batch (N, ...) of each input.
         run: Opens a file in its runtime.
 
@@ -124,26 +124,26 @@ def measure_int8_parity(
         RuntimeError: The file cannot be run.
     """
     model = model.eval()
-    names, outputs, integers = _seen(Path(path), quantisation, inputs, run)
-    with quantised(model, quantisation.settings, quantisation.ranges), torch.no_grad():
+    names, outputs, integers = _seen(Path(path), quantization, inputs, run)
+    with quantized(model, quantization.settings, quantization.ranges), torch.no_grad():
         simulated = model(*inputs).cpu().float()
     if simulated.shape != outputs.shape:
         raise WorkFailed(f"ONNX file {path} gives {tuple(outputs.shape)}, PyTorch {tuple(simulated.shape)}")
     with torch.no_grad():
         effect = float((simulated - model(*inputs)).abs().mean())
-        largest, different, compared = _layers(names, integers, model, quantisation)
+        largest, different, compared = _layers(names, integers, model, quantization)
     share = different / compared if compared else 0.0
     mean = float((simulated - outputs).abs().mean())
     return Int8Parity(len(names), largest, share, mean, effect, len(inputs[0]))
 
 
 def _seen(
-    path: Path, quantisation: Quantisation, inputs: tuple[Tensor, ...], run: Run
+    path: Path, quantization: Quantization, inputs: tuple[Tensor, ...], run: Run
 ) -> tuple[list[str], Tensor, dict[str, Tensor]]:
     """Return layers with an output grid, the file's output, and the integers that these layers read and give."""
     file = onnx.load(path)
     there = {output for node in file.graph.node for output in node.output}
-    names = [name for name, entry in quantisation.ranges.items() if entry.output is not None]
+    names = [name for name, entry in quantization.ranges.items() if entry.output is not None]
     names = [name for name in names if f"{name}.output_int" in there]
     wanted = [f"{name}.{side}_int" for name in names for side in ("input", "output")]
     n_outputs = len(file.graph.output)
@@ -159,18 +159,18 @@ def _seen(
 
 
 def _layers(
-    names: list[str], seen: dict[str, Tensor], model: nn.Module, quantisation: Quantisation
+    names: list[str], seen: dict[str, Tensor], model: nn.Module, quantization: Quantization
 ) -> tuple[int, int, int]:
     """Return the largest difference in steps, the outputs that differ, and all outputs, over layers with a grid."""
-    settings, layers = quantisation.settings, quantised_layers(model)
+    settings, layers = quantization.settings, quantized_layers(model)
     largest = different = outputs = 0
     for name in names:
-        module, entry = layers[name], quantisation.ranges[name]
+        module, entry = layers[name], quantization.ranges[name]
         assert entry.output is not None
         assert isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
         scale, zero = affine_grid(torch.tensor(entry.input[0]), torch.tensor(entry.input[1]), settings)
         x = (seen[f"{name}.input_int"] - zero) * scale
-        y = module._conv_forward(x, quantise_weight(module.weight, settings), module.bias)
+        y = module._conv_forward(x, quantize_weight(module.weight, settings), module.bias)
         scale, zero = affine_grid(torch.tensor(entry.output[0]), torch.tensor(entry.output[1]), settings)
         expected = (torch.round(y / scale) + zero).clamp(0, settings.activation_steps)
         steps = (expected - seen[f"{name}.output_int"]).abs()

@@ -1,4 +1,4 @@
-"""Edits of an ONNX graph that quantise it: integer constants, and grids before and after nodes.
+"""Edits of an ONNX graph that quantize it: integer constants, and grids before and after nodes.
 
 Ours, though ONNX Runtime quantizes files by itself: its calibration finds ranges of its own, and the file must have
 those that training used. The edits are few and local, so that no rewriter of patterns is needed.
@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 
-class QuantisedGraph:
+class QuantizedGraph:
     """Edits of an ONNX graph; nodes are put in order at the end."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
@@ -32,7 +32,7 @@ class QuantisedGraph:
         return found
 
     def weight(self, name: str, weight: Tensor, scale: Tensor, axis: int, unsigned: bool, folded: bool) -> None:
-        """Stores a weight as integers; a dequantised one of the old name takes its place.
+        """Stores a weight as integers; a dequantized one of the old name takes its place.
 
         Where the arithmetic is float (`folded`) that is a cast and a product, which ONNX Runtime computes once, when
         it loads the file; it would run a DequantizeLinear of a constant for every image.
@@ -53,7 +53,7 @@ class QuantisedGraph:
         self._constant(f"{name}.weight_int", (steps + middle).numpy().astype(kind))
         self._constant(f"{name}.weight_scale", scale.numpy())
         self._constant(f"{name}.weight_zero", np.full(scale.shape, middle, kind))
-        self._dequantised(name, "weight", scale.ndim, axis)
+        self._dequantized(name, "weight", scale.ndim, axis)
 
     def bias(self, name: str, bias: Tensor, scale: Tensor) -> None:
         """Stores a bias as int32."""
@@ -61,7 +61,7 @@ class QuantisedGraph:
         self._constant(f"{name}.bias_int", torch.round(bias.double() / scale.double()).numpy().astype(np.int32))
         self._constant(f"{name}.bias_grid", scale.numpy())
         self._constant(f"{name}.bias_zero", np.zeros(scale.shape, np.int32))
-        self._dequantised(name, "bias", scale.ndim, 0)
+        self._dequantized(name, "bias", scale.ndim, 0)
 
     def grid_before(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
         """Puts what a node reads on a grid."""
@@ -94,7 +94,7 @@ class QuantisedGraph:
     def _constant(self, name: str, value: np.ndarray) -> None:
         self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name))
 
-    def _dequantised(self, name: str, leaf: str, dimensions: int, axis: int) -> None:
+    def _dequantized(self, name: str, leaf: str, dimensions: int, axis: int) -> None:
         old = f"{name}.{leaf}"
         self._remove(old)
         scale = f"{name}.weight_scale" if leaf == "weight" else f"{name}.bias_grid"
@@ -114,6 +114,6 @@ class QuantisedGraph:
         self._constant(f"{name}_zero", np.array(zero, np.uint8))
         grid = [f"{name}_scale", f"{name}_zero"]
         return [
-            helper.make_node("QuantizeLinear", [given, *grid], [f"{name}_int"], name=f"{name}_quantise"),
+            helper.make_node("QuantizeLinear", [given, *grid], [f"{name}_int"], name=f"{name}_quantize"),
             helper.make_node("DequantizeLinear", [f"{name}_int", *grid], [result], name=f"{name}_restore"),
         ]

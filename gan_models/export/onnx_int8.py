@@ -1,6 +1,6 @@
 """A generator as an ONNX file with 8-bit weights and activations that ONNX Runtime runs on integers.
 
-The float file is exported first; then each quantised layer's weight becomes int8 with its scale, what it reads and
+The float file is exported first; then each quantized layer's weight becomes int8 with its scale, what it reads and
 what a convolution gives go through QuantizeLinear and DequantizeLinear, with the scales that training used. ONNX
 Runtime fuses these into integer convolutions. Our reconstruction.
 """
@@ -24,11 +24,11 @@ from torch import nn
 from ..files.atomic_files import write_json, written_beside
 from ..files.errors import UserError, WorkFailed
 from ..quantization.calibration import calibrate
-from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantised_layers, weight_scale
-from ..quantization.settings import LayerRanges, Quantisation, QuantSettings, Range
+from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantized_layers, weight_scale
+from ..quantization.settings import LayerRanges, Quantization, QuantSettings, Range
 from .exporter import ExportJob
 from .onnx_float import without_origin, write_onnx
-from .onnx_graph import QuantisedGraph
+from .onnx_graph import QuantizedGraph
 
 TRAINED, CALIBRATED = "trained in 8 bits", "calibrated after training in float32"
 QUANTIZATION = "quantisation.json"
@@ -37,12 +37,12 @@ INTEGER = (
     "QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat",
 )  # fmt: skip
 FLOAT = {
-    "Conv": "convolution that was not fused with its quantisers",
-    "FusedConv": "convolution that was not fused with its quantisers",
+    "Conv": "convolution that was not fused with its quantizers",
+    "FusedConv": "convolution that was not fused with its quantizers",
     "ConvTranspose": "transposed convolution: ONNX Runtime has no integer kernel for it on CPUs; its weights are int8",
-    "Gemm": "linear that was not fused with its quantisers",
-    "FusedGemm": "linear that was not fused with its quantisers",
-    "MatMul": "matrix product that was not fused with its quantisers",
+    "Gemm": "linear that was not fused with its quantizers",
+    "FusedGemm": "linear that was not fused with its quantizers",
+    "MatMul": "matrix product that was not fused with its quantizers",
     "InstanceNormalization": "norm: it needs the statistics of each image",
     "BatchNormalization": "norm",
     "LayerNormalization": "norm: it needs the statistics of each image",
@@ -79,7 +79,7 @@ def check_exportable(settings: QuantSettings) -> None:
     """Raises ValueError unless integer arithmetic can compute what the settings simulate."""
     if settings.scheme == "published":
         raise UserError(
-            "the published quantiser has 257 levels, one more than 8 bits hold: it is for reproducing GAN Slimming, "
+            "the published quantizer has 257 levels, one more than 8 bits hold: it is for reproducing GAN Slimming, "
             "and no int8 file can be made of it; train or calibrate with the signed scheme"
         )
     if settings.bits != 8:
@@ -128,23 +128,23 @@ def write_int8(job: ExportJob, path: str | Path, unsigned: bool | None = None) -
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.onnx"
         write_onnx(job, plain, optimize=False)
-        _write_quantised(plain, job.model, job.quantization, Path(path), unsigned)
+        _write_quantized(plain, job.model, job.quantization, Path(path), unsigned)
 
 
-def _write_quantised(
-    plain: Path, model: nn.Module, quantisation: Quantisation, path: Path, unsigned: bool | None
+def _write_quantized(
+    plain: Path, model: nn.Module, quantization: Quantization, path: Path, unsigned: bool | None
 ) -> None:
     if unsigned is None:
-        unsigned = products_saturate() and not quantisation.settings.reduce_range
+        unsigned = products_saturate() and not quantization.settings.reduce_range
     model_ir = onnx_ir.load(plain)
-    fold_constants(model_ir)  # not the exporter's own optimiser, which folds BatchNorm into weights, too
+    fold_constants(model_ir)  # not the exporter's own optimizer, which folds BatchNorm into weights, too
     file = onnx_ir.to_proto(model_ir)
-    graph = QuantisedGraph(file.graph)
-    layers = quantised_layers(model)
-    for name, entry in quantisation.ranges.items():
+    graph = QuantizedGraph(file.graph)
+    layers = quantized_layers(model)
+    for name, entry in quantization.ranges.items():
         if name not in layers:
             raise RuntimeError(f"the ranges name a layer {name!r} that the network does not have")
-        _quantise_layer(graph, name, layers[name], entry, quantisation.settings, unsigned)
+        _quantize_layer(graph, name, layers[name], entry, quantization.settings, unsigned)
     graph.finish()
     without_origin(file)
     with written_beside(path) as beside:
@@ -165,8 +165,8 @@ def stored_bytes(path: str | Path) -> int:
     return total
 
 
-def _quantise_layer(
-    graph: QuantisedGraph, name: str, module: nn.Module, ranges: LayerRanges, settings: QuantSettings, unsigned: bool
+def _quantize_layer(
+    graph: QuantizedGraph, name: str, module: nn.Module, ranges: LayerRanges, settings: QuantSettings, unsigned: bool
 ) -> None:
     weight, axis = module.get_parameter("weight").detach().cpu().float(), channel_axis(module)
     bias = module._parameters.get("bias")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..costs.cost_form import INT8, INT8_PER_CHANNEL, CostForm, Row
-from ..quantization.fake_quant import channel_axis, quantised_layers
+from ..quantization.fake_quant import channel_axis, quantized_layers
 from .channel_groups import AxisChannels, ChannelGroup, ChannelGroups, LayerCost, Unpruned, owner
 from .labels import Site
 from .plan import ChannelPlan
@@ -145,14 +145,14 @@ def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
     for site in walk.sites:
         axes[site.parameter].append(flat[site.ids])
     none = np.zeros(1, dtype=np.int64)
-    quantised = {f"{name}.weight".lstrip("."): channel_axis(m) for name, m in quantised_layers(model).items()}
+    quantized = {f"{name}.weight".lstrip("."): channel_axis(m) for name, m in quantized_layers(model).items()}
     for name, parameter in model.named_parameters():
         left, right = [*axes.get(name, []), none, none][:2]
         counted = len(left) * len(right)
         each = parameter.numel() / counted
-        stored = each if name in quantised else 4 * each
+        stored = each if name in quantized else 4 * each
         rows.append(Row(left, right, {"params": each, INT8: stored, INT8_PER_CHANNEL: stored}))
-    for name, axis in quantised.items():
+    for name, axis in quantized.items():
         own = model.get_parameter(name)
         ids = next((s.ids for s in walk.sites if (s.parameter, s.axis) == (name, axis)), None)
         channels = np.zeros(own.shape[axis], dtype=np.int64) if ids is None else flat[ids]

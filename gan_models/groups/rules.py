@@ -21,7 +21,7 @@ from .unpruned_reasons import Why
 class Gate:
     """Where a channel is consumed: scaling this axis scales what the consumer reads.
 
-    `binary`: the parameter is normalised before its use, so that only gates of 0 and 1 equal a cut.
+    `binary`: the parameter is normalized before its use, so that only gates of 0 and 1 equal a cut.
     """
 
     site: Site
@@ -73,7 +73,7 @@ class Walk:
     norms: list[Norm] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
     modules: dict[str, torch.nn.Module] = field(default_factory=dict)
-    normalised: set[str] = field(default_factory=set)
+    normalized: set[str] = field(default_factory=set)
     sites: list[Site] = field(default_factory=list)
     graph: torch.fx.Graph | None = None
     values: dict[str, Any] = field(default_factory=dict)
@@ -171,7 +171,7 @@ def elementwise(walk: Walk, call: Call) -> list[Traced]:
         if call.name in ("mul", "div", "clone", "contiguous", "to", "detach", "alias"):
             output.parameter = owner.parameter
         if len(operands) > 1 and operands[1].parameter is None:
-            walk.normalised.add(owner.parameter)
+            walk.normalized.add(owner.parameter)
     return [output]
 
 
@@ -254,12 +254,12 @@ def group_norm(walk: Walk, call: Call) -> list[Traced]:
 
 
 def layer_norm(walk: Walk, call: Call) -> list[Traced]:
-    """Layer norm whose last axis, or whose first normalised axis, carries the channels."""
-    x, normalised = call.arguments[0], call.arguments[1]
-    first = len(x.shape) - len(normalised)
+    """Layer norm whose last axis, or whose first normalized axis, carries the channels."""
+    x, normalized = call.arguments[0], call.arguments[1]
+    first = len(x.shape) - len(normalized)
     inside = [label for label in x.labels if any(axis >= first for axis in varying(label))]
     for label in inside:
-        if varying(label) != {len(x.shape) - 1} or len(normalised) > 1:
+        if varying(label) != {len(x.shape) - 1} or len(normalized) > 1:
             walk.book.pin(label, Why.NORM_OVER_MORE(module=call.module or "a layer norm"))
             continue
         ids = walk.book.along(x, -1, Why.NETWORK_INPUT())

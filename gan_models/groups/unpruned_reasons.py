@@ -77,8 +77,8 @@ class Why(Enum):
         "use the module of torch.nn, so that it can leave dropped channels out",
     )
     NORM_OVER_MORE = (
-        "{module} normalises channels together with other axes",
-        "normalise over the channels alone, or use nn.GroupNorm",
+        "{module} normalizes channels together with other axes",
+        "normalize over the channels alone, or use nn.GroupNorm",
     )
     RESAMPLED = ("{name} resamples an axis that carries channels", "move channels to axis 1 before it is resampled")
     PADDED = (
@@ -87,7 +87,7 @@ class Why(Enum):
     )
     REDUCED = ("{call} reduces over channels", "make the sum or mean a 1x1 convolution with one output")
     SUMMED = ("{call} sums over channels", "make the product a linear layer, whose weight can be cut")
-    SOFTMAX = ("{call} normalises over channels", "use a sigmoid, or a softmax over the image's axes")
+    SOFTMAX = ("{call} normalizes over channels", "use a sigmoid, or a softmax over the image's axes")
     COMPOSED_WEIGHT = (
         "{call} uses a weight that is put together from others",
         "give the layer one weight of its own, or use torch's weight or spectral norm",
@@ -121,7 +121,7 @@ class Why(Enum):
         "{name} combines it with an axis that carries no channels",
         "let a layer make the other operand, or give it size 1 on that axis",
     )
-    BARE_NORM = ("meets a norm's parameter that carries no channels", "let a layer make what is normalised")
+    BARE_NORM = ("meets a norm's parameter that carries no channels", "let a layer make what is normalized")
     BARE_WEIGHT = ("meets a weight's axis that carries no channels", "use the weight as it is, without moving its axes")
     BARE_BIAS = ("meets a bias that carries no channels", "use the bias as it is, without moving its axes")
     BARE_SLOPE = ("meets slopes that carry no channels", "use one slope, or one per channel that a layer made")

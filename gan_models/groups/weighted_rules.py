@@ -24,7 +24,7 @@ def _born(walk: Walk, ids: np.ndarray, call: Call) -> Site | None:
 def _consume(walk: Walk, call: Call, ids: np.ndarray, parameter: str, binary: bool = False) -> None:
     site = _born(walk, ids, call)
     if site is not None:
-        walk.gates.append(Gate(site, binary or parameter in walk.normalised))
+        walk.gates.append(Gate(site, binary or parameter in walk.normalized))
 
 
 def _produce(walk: Walk, call: Call, ids: np.ndarray) -> None:
@@ -173,7 +173,7 @@ def weight_norm(walk: Walk, call: Call) -> list[Traced]:
     """Weight norm g * v / |v|: the output is cut as v is."""
     v, g, axis = call.arguments[0], call.arguments[1], call.argument(2, 0)
     walk.book.tie(walk.book.along(v, axis, Why.BARE_WEIGHT()), walk.book.along(g, axis, Why.BARE_WEIGHT()))
-    walk.normalised.add(v.parameter)
+    walk.normalized.add(v.parameter)
     return [
         Traced(call.shapes[0], list(v.labels), v.parameter),
         *(Traced(shape) for shape in call.shapes[1:]),

@@ -53,7 +53,7 @@ def needs_bias(norm: str) -> bool:
     return norm == "instance"
 
 
-def initialise_normal(model: nn.Module, std: float = 0.02) -> None:
+def initialize_normal(model: nn.Module, std: float = 0.02) -> None:
     """Initial weights of pix2pix and CycleGAN: N(0, std), biases 0, BatchNorm scales N(1, std)."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -65,7 +65,7 @@ def initialise_normal(model: nn.Module, std: float = 0.02) -> None:
             nn.init.zeros_(module.bias)
 
 
-def initialise_xavier(model: nn.Module, gain: float = 1.0) -> None:
+def initialize_xavier(model: nn.Module, gain: float = 1.0) -> None:
     """Initial weights of SNGAN: Xavier uniform, biases 0."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -6,7 +6,7 @@ pointwise 1x1. Stem, down and up convs stay dense. State-dict keys are GAN Compr
 
 from torch import Tensor, nn
 
-from .layers import NORMS, check_choice, check_count, check_flag, initialise_normal, needs_bias, norm2d
+from .layers import NORMS, check_choice, check_count, check_flag, initialize_normal, needs_bias, norm2d
 
 N_DOWNS = 2
 
@@ -89,7 +89,7 @@ class MobileResnetGenerator(nn.Module):
             ]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
-        initialise_normal(self)
+        initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Translate (N, input_channels, H, W)."""

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import NORMS, check_choice, check_count, initialise_normal, needs_bias, norm2d
+from .layers import NORMS, check_choice, check_count, initialize_normal, needs_bias, norm2d
 
 WIDEST = 8  # in units of ndf
 
@@ -33,7 +33,7 @@ class PatchDiscriminator(nn.Module):
             width = wider
         layers.append(nn.Conv2d(width, 1, 4, padding=1))
         self.model = nn.Sequential(*layers)
-        initialise_normal(self)
+        initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Score (N, input_channels, H, W)."""
@@ -57,7 +57,7 @@ class PixelDiscriminator(nn.Module):
             nn.LeakyReLU(0.2),
             nn.Conv2d(2 * ndf, 1, 1, bias=bias),
         )
-        initialise_normal(self)
+        initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Score (N, input_channels, H, W)."""

@@ -7,7 +7,7 @@ stride-2 transposed convs; ReflectionPad 3, conv 7x7, tanh. Norm and ReLU after 
 from torch import Tensor, nn
 
 from ..files.errors import UserError
-from .layers import NORMS, check_choice, check_count, check_flag, initialise_normal, needs_bias, norm2d
+from .layers import NORMS, check_choice, check_count, check_flag, initialize_normal, needs_bias, norm2d
 
 AFFINES = ("none", "prunable", "all")
 N_DOWNS = 2
@@ -92,7 +92,7 @@ class ResnetGenerator(nn.Module):
             ]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
-        initialise_normal(self)
+        initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Translate (N, input_channels, H, W)."""

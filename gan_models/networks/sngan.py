@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .layers import check_count, check_flag, initialise_xavier
+from .layers import check_count, check_flag, initialize_xavier
 
 SEED_SIZE = 4  # side of the map that the latent is turned into
 N_UPSAMPLINGS = 3
@@ -58,7 +58,7 @@ class SnganGenerator(nn.Module):
         self.blocks = nn.Sequential(*(UpBlock(ngf, upsample_shortcut_first) for _ in range(N_UPSAMPLINGS)))
         self.norm = nn.BatchNorm2d(ngf)
         self.conv = nn.Conv2d(ngf, output_channels, 3, padding=1)
-        initialise_xavier(self)
+        initialize_xavier(self)
 
     def forward(self, z: Tensor) -> Tensor:
         """Generate from (N, latent)."""
@@ -69,7 +69,7 @@ class SnganGenerator(nn.Module):
 
 def _spectral(layer: nn.Module) -> nn.Module:
     """The layer with initial weights of its own, then spectrally normed."""
-    initialise_xavier(layer)
+    initialize_xavier(layer)
     return spectral_norm(layer)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..files.errors import UserError
-from .layers import NORMS, check_choice, check_count, check_flag, initialise_normal, needs_bias, norm2d
+from .layers import NORMS, check_choice, check_count, check_flag, initialize_normal, needs_bias, norm2d
 
 WIDEST = 8  # in units of ngf
 
@@ -87,7 +87,7 @@ class UnetGenerator(nn.Module):
         for factor in (4, 2, 1):
             level = UnetLevel(factor * ngf, 2 * factor * ngf, norm, level, dropout=False)
         self.model = UnetOutermost(input_channels, output_channels, ngf, norm, level)
-        initialise_normal(self)
+        initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Translate (N, input_channels, H, W).

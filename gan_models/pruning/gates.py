@@ -1,7 +1,7 @@
 """Gates: scales on channels, exactly where a cut would remove what their consumers read.
 
 A gate multiplies the axis of the weight that consumes the channel: W (g * x) = (W * g) x. No hook or
-mask is needed in the network, and any method that makes weights (hypernetworks, quantisers) composes with it.
+mask is needed in the network, and any method that makes weights (hypernetworks, quantizers) composes with it.
 """
 
 from __future__ import annotations
@@ -117,10 +117,10 @@ def _masked_hook(mask_C: Tensor) -> Any:
         if isinstance(module, nn.GroupNorm):
             grouped = x.reshape(x.shape[0], module.num_groups, -1)
             mask = mask_C.reshape(1, -1, *[1] * (x.ndim - 2)).expand_as(x[:1]).reshape(1, module.num_groups, -1)
-            normal = _normalise(grouped, mask, module.eps).reshape_as(x)
+            normal = _normalize(grouped, mask, module.eps).reshape_as(x)
             shape = (1, -1, *[1] * (x.ndim - 2))
         else:
-            normal = _normalise(x, mask_C, module.eps)
+            normal = _normalize(x, mask_C, module.eps)
             shape = (-1,)
         if module.weight is not None:
             normal = normal * module.weight.reshape(shape)
@@ -129,7 +129,7 @@ def _masked_hook(mask_C: Tensor) -> Any:
     return hook
 
 
-def _normalise(x: Tensor, mask: Tensor, eps: float) -> Tensor:
+def _normalize(x: Tensor, mask: Tensor, eps: float) -> Tensor:
     """Zero mean and unit variance over the last axis, of the unmasked entries."""
     n = mask.sum(-1, keepdim=True).clamp(min=1)
     mean = (x * mask).sum(-1, keepdim=True) / n

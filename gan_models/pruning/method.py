@@ -191,7 +191,7 @@ class Pruned:
         steps: Generator optimizer steps that were spent.
         discriminators: Discriminators to go on with, where the method changed them.
         record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
-        quantised: How fine-tuning and measuring quantise the generator; None leaves that to the trial.
+        quantized: How fine-tuning and measuring quantize the generator; None leaves that to the trial.
     """
 
     model: nn.Module
@@ -199,7 +199,7 @@ class Pruned:
     steps: int = 0
     discriminators: nn.ModuleDict | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
-    quantised: QuantSettings | None = None
+    quantized: QuantSettings | None = None
 
 
 class Method(Protocol):

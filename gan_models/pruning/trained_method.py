@@ -105,7 +105,7 @@ class TrainedMethod(ABC):
                 **phase.record(run),
                 "seconds": run.seconds,
             },
-            quantised=training.quantized,
+            quantized=training.quantized,
         )
 
 

@@ -1,4 +1,4 @@
-"""Training and calibrating quantised networks: where the ranges of activations come from."""
+"""Training and calibrating quantized networks: where the ranges of activations come from."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from ..files.errors import UserError
-from .fake_quant import add_hooks, has_output_grid, quantised_layers
-from .settings import LayerRanges, Quantisation, QuantSettings
+from .fake_quant import add_hooks, has_output_grid, quantized_layers
+from .settings import LayerRanges, Quantization, QuantSettings
 
 BUFFER = "activation_ranges"
 MOMENTUM = 0.1
 
 
-class Quantiser:
-    """Makes a network run quantised until it is detached; ranges follow what passes in train mode.
+class Quantizer:
+    """Makes a network run quantized until it is detached; ranges follow what passes in train mode.
 
     A range moves a tenth of the way to each training batch's own, and stands still in eval mode. Ranges lie in a
     buffer of the network, so checkpoints of a training hold them; its parameters and their names stay as they are.
@@ -25,22 +25,22 @@ class Quantiser:
     Args:
         model: any network; the buffer is added to it.
         settings: bits and scheme.
-        quantisation: ranges to start from; None starts from the first batch's.
+        quantization: ranges to start from; None starts from the first batch's.
 
     Raises:
-        ValueError: nothing in the network can be quantised, or it is quantised already.
+        ValueError: nothing in the network can be quantized, or it is quantized already.
     """
 
-    def __init__(self, model: nn.Module, settings: QuantSettings, quantisation: Quantisation | None = None) -> None:
+    def __init__(self, model: nn.Module, settings: QuantSettings, quantization: Quantization | None = None) -> None:
         if BUFFER in model._buffers:
-            raise ValueError("the network is quantised already")
+            raise ValueError("the network is quantized already")
         self.model, self.settings = model, settings
-        self._layers = quantised_layers(model)
+        self._layers = quantized_layers(model)
         self._index = {name: i for i, name in enumerate(self._layers)}
         if not self._layers:
-            raise UserError(f"{type(model).__name__} has no convolution or linear that can be quantised")
+            raise UserError(f"{type(model).__name__} has no convolution or linear that can be quantized")
         ranges = torch.full((len(self._layers), 2, 2), math.nan)
-        for name, entry in (quantisation.ranges if quantisation else {}).items():
+        for name, entry in (quantization.ranges if quantization else {}).items():
             ranges[self._index[name], 0] = torch.tensor(entry.input)
             if entry.output is not None:
                 ranges[self._index[name], 1] = torch.tensor(entry.output)
@@ -60,7 +60,7 @@ class Quantiser:
         low, high = entry.clone()
         return low, high
 
-    def quantisation(self) -> Quantisation:
+    def quantization(self) -> Quantization:
         """Settings and ranges as they are now; layers that never ran are left out."""
         ranges = self.model._buffers[BUFFER]
         assert ranges is not None
@@ -69,11 +69,11 @@ class Quantiser:
             if math.isfinite(low) and math.isfinite(high):
                 known = all(map(math.isfinite, output))
                 found[name] = LayerRanges((low, high), (output[0], output[1]) if known else None)
-        return Quantisation(self.settings, found)
+        return Quantization(self.settings, found)
 
-    def detach(self) -> Quantisation:
+    def detach(self) -> Quantization:
         """Makes the network the float one that it was, with the weights it has now; returns what it was run with."""
-        found = self.quantisation()
+        found = self.quantization()
         for handle in self._handles:
             handle.remove()
         self.model._buffers.pop(BUFFER, None)
@@ -82,7 +82,7 @@ class Quantiser:
 
 def calibrate(
     model: nn.Module, settings: QuantSettings, batches: Iterable[Tensor | tuple[Tensor, ...]]
-) -> Quantisation:
+) -> Quantization:
     """Ranges of a trained float network: the mean over batches of each batch's lowest and highest value.
 
     Args:
@@ -91,11 +91,11 @@ def calibrate(
         batches: what the network eats, of the training data; tuples where it eats several tensors.
 
     Raises:
-        ValueError: no batch, or nothing that can be quantised.
+        ValueError: no batch, or nothing that can be quantized.
     """
-    layers = quantised_layers(model)
+    layers = quantized_layers(model)
     if not layers:
-        raise UserError(f"{type(model).__name__} has no convolution or linear that can be quantised")
+        raise UserError(f"{type(model).__name__} has no convolution or linear that can be quantized")
     seen: dict[tuple[str, bool], list[Tensor]] = {}
 
     def watch(name: str, output: bool):
@@ -131,4 +131,4 @@ def calibrate(
         for name in layers
         if (name, False) in means
     }
-    return Quantisation(settings, ranges if settings.scheme == "signed" else {})
+    return Quantization(settings, ranges if settings.scheme == "signed" else {})

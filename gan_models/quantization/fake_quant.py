@@ -1,10 +1,10 @@
 """Networks run as if in 8 bits: weights and activations on their grids, gradients straight through.
 
-GAN Slimming (Wang et al., ECCV 2020): linear quantisers, weights symmetric around zero with the largest one read
-again at each forward pass, gradients as if there were no rounding. Its activation quantiser is the scheme
+GAN Slimming (Wang et al., ECCV 2020): linear quantizers, weights symmetric around zero with the largest one read
+again at each forward pass, gradients as if there were no rounding. Its activation quantizer is the scheme
 `published`; `signed`, the default, is ours (see `QuantSettings`). Biases, norms and all else stay float32.
 
-A network is quantised by hooks on its convolutions, transposed convolutions and linears, so nothing of it is
+A network is quantized by hooks on its convolutions, transposed convolutions and linears, so nothing of it is
 changed: they see the tensors that `functional_call` hands in, and so the weights after gates are multiplied in,
 which is what a cut leaves of them.
 
@@ -77,7 +77,7 @@ def weight_scale(weight: Tensor, settings: QuantSettings, channel_axis: int = 0)
     return torch.where(largest > 0, largest / settings.weight_steps, 1.0)
 
 
-def quantise_weight(weight: Tensor, settings: QuantSettings, channel_axis: int = 0) -> Tensor:
+def quantize_weight(weight: Tensor, settings: QuantSettings, channel_axis: int = 0) -> Tensor:
     """A weight on its grid, symmetric around zero; the gradient passes unchanged.
 
     Args: as for `weight_scale`.
@@ -105,7 +105,7 @@ def affine_grid(low: Tensor, high: Tensor, settings: QuantSettings) -> tuple[Ten
     return scale, torch.round(-low / scale).clamp(0, settings.activation_steps)
 
 
-def quantise_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: Tensor) -> Tensor:
+def quantize_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: Tensor) -> Tensor:
     """Activations on their grid; no gradient where the grid ends.
 
     Args:
@@ -120,11 +120,11 @@ def quantise_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: T
     return _OnGrid.apply(x, scale, -zero, settings.activation_steps - zero)  # pyright: ignore[reportReturnType]
 
 
-def quantised_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Modules that are quantised, by name: convolutions and linears whose weight is a parameter of their own.
+def quantized_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """Modules that are quantized, by name: convolutions and linears whose weight is a parameter of their own.
 
     A subclass that computes something else, and a weight that is computed (spectral norm, other
-    parametrizations), stay float: what is stored would not be what is quantised. So does one that two modules share.
+    parametrizations), stay float: what is stored would not be what is quantized. So does one that two modules share.
     """
     uses = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
     found = {}
@@ -142,7 +142,7 @@ def channel_axis(module: nn.Module) -> int:
 
 
 def has_output_grid(module: nn.Module, settings: QuantSettings) -> bool:
-    """Whether a layer's output is quantised too: convolutions, which otherwise would not be integer ones."""
+    """Whether a layer's output is quantized too: convolutions, which otherwise would not be integer ones."""
     return settings.scheme == "signed" and isinstance(module, _CONVOLUTIONS)
 
 
@@ -183,10 +183,10 @@ class FixedRanges:
 
 
 @contextmanager
-def quantised(
+def quantized(
     model: nn.Module, settings: QuantSettings, ranges: Mapping[str, LayerRanges] | None = None
 ) -> Iterator[None]:
-    """While open, the model runs quantised, however it is called; its parameters stay as they are.
+    """While open, the model runs quantized, however it is called; its parameters stay as they are.
 
     Args:
         model: any network.
@@ -201,31 +201,31 @@ def quantised(
             handle.remove()
 
 
-def quantised_call(
+def quantized_call(
     model: nn.Module,
     inputs: tuple[Tensor, ...],
     settings: QuantSettings,
     tensors: Mapping[str, Tensor] | None = None,
     ranges: Mapping[str, LayerRanges] | None = None,
 ) -> Any:
-    """Runs a network quantised, once.
+    """Runs a network quantized, once.
 
     Args:
         model: any network.
         inputs: what it eats.
         settings: bits and scheme.
-        tensors: parameters and buffers to use in the place of its own, by name; float, quantised here.
-        ranges: as for `quantised`.
+        tensors: parameters and buffers to use in the place of its own, by name; float, quantized here.
+        ranges: as for `quantized`.
     """
-    with quantised(model, settings, ranges):
+    with quantized(model, settings, ranges):
         return model(*inputs) if tensors is None else functional_call(model, dict(tensors), inputs)
 
 
 def add_hooks(model: nn.Module, settings: QuantSettings, source: RangeSource) -> list[RemovableHandle]:
-    """Makes a model run quantised until the handles are removed."""
-    entered: list[str] = []  # quantised layers of the call that runs now
+    """Makes a model run quantized until the handles are removed."""
+    entered: list[str] = []  # quantized layers of the call that runs now
     handles = [model.register_forward_pre_hook(lambda *_: entered.clear(), prepend=True)]
-    for name, module in quantised_layers(model).items():
+    for name, module in quantized_layers(model).items():
         handles.append(module.register_forward_pre_hook(_before(name, settings, source, entered)))
         handles.append(module.register_forward_hook(_after(name, settings, source), always_call=True))
     return handles
@@ -236,14 +236,14 @@ def _before(name: str, settings: QuantSettings, source: RangeSource, entered: li
         entered.append(name)
         weight = module._parameters["weight"]
         assert weight is not None
-        # An attribute of the instance hides the parameter of that name, which stays where optimisers and
+        # An attribute of the instance hides the parameter of that name, which stays where optimizers and
         # functional_call know it.
-        module.__dict__["weight"] = quantise_weight(weight, settings, channel_axis(module))
+        module.__dict__["weight"] = quantize_weight(weight, settings, channel_axis(module))
         x = inputs[0]
         if settings.scheme == "published":
-            kept = len(entered) == 1  # the network's input is not quantised
-            return inputs if kept else (quantise_activation(x, settings, x, x), *inputs[1:])
-        return (quantise_activation(x, settings, *source.range_of(name, False, x)), *inputs[1:])
+            kept = len(entered) == 1  # the network's input is not quantized
+            return inputs if kept else (quantize_activation(x, settings, x, x), *inputs[1:])
+        return (quantize_activation(x, settings, *source.range_of(name, False, x)), *inputs[1:])
 
     return hook
 
@@ -253,18 +253,18 @@ def _after(name: str, settings: QuantSettings, source: RangeSource) -> Any:
         module.__dict__.pop("weight", None)
         if output is None or not has_output_grid(module, settings):
             return output
-        return quantise_activation(output, settings, *source.range_of(name, True, output))
+        return quantize_activation(output, settings, *source.range_of(name, True, output))
 
     return hook
 
 
-def quantised_bytes(model: nn.Module, settings: QuantSettings) -> int:
-    """Bytes of a network's parameters as an int8 file stores them: one a quantised weight, float32 for the rest.
+def quantized_bytes(model: nn.Module, settings: QuantSettings) -> int:
+    """Bytes of a network's parameters as an int8 file stores them: one a quantized weight, float32 for the rest.
 
-    Each quantised weight has one float32 scale, or one an output channel; grids of activations are no parameters.
+    Each quantized weight has one float32 scale, or one an output channel; grids of activations are no parameters.
     """
     total = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    for module in quantised_layers(model).values():
+    for module in quantized_layers(model).values():
         weight = module.get_parameter("weight")
         scales = weight.shape[channel_axis(module)] if settings.per_channel else 1
         total += weight.numel() * (1 - weight.element_size()) + 4 * scales

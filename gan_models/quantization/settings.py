@@ -1,4 +1,4 @@
-"""How a network is quantised, and the ranges that it was quantised with: plain values, JSON both ways. No torch."""
+"""How a network is quantized, and the ranges that it was quantized with: plain values, JSON both ways. No torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import isfinite
 from ..files.errors import UserError
 
 SCHEMES = ("signed", "published")
-FULL_BITS = 32  # float32: not quantised
+FULL_BITS = 32  # float32: not quantized
 FORMAT = 1
 
 Range = tuple[float, float]
@@ -39,9 +39,9 @@ class QuantSettings:
 
     def __post_init__(self) -> None:
         if isinstance(self.bits, bool) or not isinstance(self.bits, int) or not 2 <= self.bits <= 8:
-            raise UserError(f"bits={self.bits!r} cannot be quantised to; use 2 to 8, or {FULL_BITS} for float32")
+            raise UserError(f"bits={self.bits!r} cannot be quantized to; use 2 to 8, or {FULL_BITS} for float32")
         if self.scheme not in SCHEMES:
-            raise UserError(f"quantisation scheme {self.scheme!r} is unknown; use {' or '.join(SCHEMES)}")
+            raise UserError(f"quantization scheme {self.scheme!r} is unknown; use {' or '.join(SCHEMES)}")
         for name in ("per_channel", "reduce_range"):
             if not isinstance(getattr(self, name), bool):
                 raise UserError(f"{name}={getattr(self, name)!r} must be true or false")
@@ -61,7 +61,7 @@ class QuantSettings:
 
 @dataclass(frozen=True)
 class LayerRanges:
-    """Lowest and highest value that a layer reads and, where it is quantised, gives.
+    """Lowest and highest value that a layer reads and, where it is quantized, gives.
 
     Raises:
         ValueError: not finite, or the lowest above the highest.
@@ -77,12 +77,12 @@ class LayerRanges:
 
 
 @dataclass(frozen=True)
-class Quantisation:
-    """All that makes a quantised network of float weights.
+class Quantization:
+    """All that makes a quantized network of float weights.
 
     Args:
         settings: bits and scheme.
-        ranges: by the name of each quantised module; those of the `published` scheme are fixed and left out.
+        ranges: by the name of each quantized module; those of the `published` scheme are fixed and left out.
         format: of the stored form.
 
     Raises:
@@ -95,4 +95,4 @@ class Quantisation:
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
-            raise UserError(f"the quantisation has format {self.format!r}, this version reads {FORMAT}")
+            raise UserError(f"the quantization has format {self.format!r}, this version reads {FORMAT}")

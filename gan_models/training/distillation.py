@@ -106,8 +106,8 @@ def _fitted(mine: Tensor, theirs: Tensor) -> nn.Conv2d:
     rows, goals = (t.movedim(1, -1).flatten(0, -2) for t in (mine, theirs))
     stride = max(1, len(rows) // _FIT_ROWS)
     rows, goals = rows[::stride].double(), goals[::stride].double()
-    centre, goal_centre = rows.mean(0), goals.mean(0)
-    rows, goals = rows - centre, goals - goal_centre
+    center, goal_center = rows.mean(0), goals.mean(0)
+    rows, goals = rows - center, goals - goal_center
     gram = rows.T @ rows
     ridge = _RIDGE * gram.diagonal().mean().clamp_min(1e-12)
     weight = torch.linalg.solve(
@@ -116,7 +116,7 @@ def _fitted(mine: Tensor, theirs: Tensor) -> nn.Conv2d:
     with torch.no_grad():
         convert.weight.copy_(weight.T[..., None, None])
         assert convert.bias is not None
-        convert.bias.copy_(goal_centre - centre @ weight)
+        convert.bias.copy_(goal_center - center @ weight)
     return convert
 
 

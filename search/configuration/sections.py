@@ -272,7 +272,7 @@ class QuantizationOptions:
                 "8-bit weights with one scale per output channel; else one per layer.",
             ),
             Shortcut(
-                "--quantiser",
+                "--quantizer",
                 "scheme",
                 str,
                 f"Grids of 8-bit trials: {' or '.join(SCHEMES)} (GAN Slimming's; --no-per-channel is its too).",

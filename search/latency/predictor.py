@@ -49,7 +49,7 @@ class OpenedProfile:
                 f"8 bits under a budget in ms need a profile that was measured in 8 bits, with integers to compute on: "
                 f"`ganprune profile-device --runtime onnxruntime`; this one is of {self.profile.device.describe()}"
                 if config.quantisation.scheme != "published"
-                else "8 bits under a budget in ms need the signed quantiser: no int8 file is made of the published one"
+                else "8 bits under a budget in ms need the signed quantizer: no int8 file is made of the published one"
             )
         return offered
 

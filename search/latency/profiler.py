@@ -178,7 +178,7 @@ def liked_multiple(times: Mapping[int, Timing] | Mapping[int, float]) -> tuple[i
     """The largest multiple to which a width can be rounded up for nothing, and what each candidate costs.
 
     Args:
-        times: Channels -> time, for a run of neighbouring widths.
+        times: Channels -> time, for a run of neighboring widths.
 
     Returns:
         The multiple (1: there is none), and candidate -> median over widths of time at the next multiple over time

@@ -2,7 +2,7 @@
 
 log quality ~ a curve in log cost + w . x + curvature / 2 |x|^2, x the log ratios of a plan: near the uniform plan
 that is what any smooth response looks like, one number a group, and all trials at all costs teach the same numbers. A
-draw from its posterior (Thompson 1933) is minimised: groups that are not known yet are tried out, those that are known
+draw from its posterior (Thompson 1933) is minimized: groups that are not known yet are tried out, those that are known
 are used. Our reconstruction; by simulation it finds in 100 trials what a density model in as many dimensions does not.
 """
 

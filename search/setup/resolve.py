@@ -167,7 +167,7 @@ def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
         texts = " and ".join(each.budget.text for each in priced.budgets)
         raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits: raise one of them")
     if config.quantisation.scheme == "published" and 8 not in bits:
-        raise UserError("the published quantiser is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
+        raise UserError("the published quantizer is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
     return bits
 
 

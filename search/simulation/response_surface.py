@@ -1,7 +1,7 @@
 """What a simulated trial would come to: quality as a function of plan and training, drawn from a seed.
 
 Our reconstruction, shaped on measured studies of a small generator: the excess over the dense network's quality grows
-by a power of what a group lost; groups differ in how much they matter; neighbours that differ a lot cost extra; a
+by a power of what a group lost; groups differ in how much they matter; neighbors that differ a lot cost extra; a
 measurement repeated with another training seed differs by a few percent. It says how a search behaves, and nothing
 about any real network's numbers.
 """
@@ -24,7 +24,7 @@ DENSE_QUALITY = 2.3  # of the dense teacher
 LOST = 0.35  # excess at full width; with POWER, uniform plans have about 4 at 40 % of MACs and 60 at 5 %
 POWER = 3.0  # excess ~ (share of channels kept) ** -POWER
 SPREAD = 1.6  # std of the log of how much groups matter: the best plan then has about half of uniform's excess
-NEIGHBOURS = 0.3  # extra share of the excess for neighbours a factor e apart
+NEIGHBORS = 0.3  # extra share of the excess for neighbors a factor e apart
 NOISE = 0.04  # std of the log of the excess, from one training seed to another
 SHORT = 0.6  # excess after a fraction f of the training: 1 + SHORT * (1 / f - 1) times the final one
 CURVES = 0.1  # std of the log of SHORT between plans
@@ -68,7 +68,7 @@ class Surface:
         """
         kept = np.asarray(widths, dtype=float) / self.form.sizes
         steps = np.log(kept[self.pairs[:, 0]] / kept[self.pairs[:, 1]])
-        rough = 1 + NEIGHBOURS * float(np.mean(steps**2)) if len(self.pairs) else 1.0
+        rough = 1 + NEIGHBORS * float(np.mean(steps**2)) if len(self.pairs) else 1.0
         excess = LOST * float(self.matters @ kept**-POWER) * rough
         if noise is None:
             return DENSE_QUALITY + excess * (1 + SHORT * (1 / trained - 1))
@@ -78,7 +78,7 @@ class Surface:
         return DENSE_QUALITY + float(excess * end * wobble * (1 + slow * SHORT * (1 / trained - 1)))
 
     def best(self) -> Floats:
-        """Ratios [G] near the best plan's: the balance of loss and cost, neighbours left out, to first order."""
+        """Ratios [G] near the best plan's: the balance of loss and cost, neighbors left out, to first order."""
         half = 0.5 * self.form.sizes
         elastic = np.maximum(half * self.form.gradient(half), 1e-12)
         logs = np.log(self.matters / (elastic / elastic.sum())) / (POWER + 2)

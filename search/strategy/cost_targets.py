@@ -19,9 +19,9 @@ BEYOND = 1.1  # the reference point, over the worst quality and the budget
 def widest_gap(
     points_N2: Floats, off_front: Sequence[float], running: Sequence[float], low: float, high: float, turn: float
 ) -> float:
-    """The target that would add most hypervolume if its quality lay between those of its neighbours on the front.
+    """The target that would add most hypervolume if its quality lay between those of its neighbors on the front.
 
-    Where trials ended off the front between the same neighbours already, what is to be won there is shared by them
+    Where trials ended off the front between the same neighbors already, what is to be won there is shared by them
     and the new one, so that no gap that cannot be filled takes all trials.
 
     Args:
@@ -62,5 +62,5 @@ def _front(points_N2: Floats) -> Floats:
 
 
 def _expected(front_N2: Floats, target: float) -> float:
-    """Quality at a cost: between its neighbours on the front, on the logarithm of both; beyond the ends their own."""
+    """Quality at a cost: between its neighbors on the front, on the logarithm of both; beyond the ends their own."""
     return float(np.exp(np.interp(np.log(target), np.log(front_N2[:, 1]), np.log(front_N2[:, 0]))))

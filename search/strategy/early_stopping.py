@@ -50,7 +50,7 @@ class StoppingRule:
         """Whether a trial goes on after a rung.
 
         Args:
-            newcomer: Its (quality, cost) there, both minimised.
+            newcomer: Its (quality, cost) there, both minimized.
             rivals: The (quality, cost) of all others that reached the rung, before it.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Points of two objectives, both minimised: which are best, in which order, and how much they cover.
+"""Points of two objectives, both minimized: which are best, in which order, and how much they cover.
 
 Shape suffixes: N points, 2 objectives.
 
@@ -67,7 +67,7 @@ def crowding(points: ArrayLike) -> np.ndarray:
         points: (N, 2), finite, mutually non-dominated.
 
     Returns:
-        (N,) sum over the objectives of the gap between a point's neighbours, by the objective's range; infinite
+        (N,) sum over the objectives of the gap between a point's neighbors, by the objective's range; infinite
         for the ends.
     """
     points_N2 = _points(points)

@@ -20,7 +20,7 @@ from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.gates import gated_call, plan_gates
 from ...gan_models.pruning.method import Pruned
-from ...gan_models.quantization.fake_quant import quantised_bytes
+from ...gan_models.quantization.fake_quant import quantized_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
 from ..preparations.opened_study import OpenedStudy
 from ..records.messages import CostCheck, TrialRequest
@@ -51,9 +51,9 @@ class CutCheck:
     record: CostCheck
 
 
-def cost_as_stored(cost: str, quantised: QuantSettings | None) -> str:
+def cost_as_stored(cost: str, quantized: QuantSettings | None) -> str:
     """The cost form's name of a cost, as the network will be stored."""
-    return stored_cost(cost, quantised.bits, quantised.per_channel) if quantised else cost
+    return stored_cost(cost, quantized.bits, quantized.per_channel) if quantized else cost
 
 
 def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
@@ -83,12 +83,12 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
         if predicted != value:
             raise CutMismatch(f"predicted {name} {predicted:.0f} is not the cut network's {value:.0f}")
     how = dict.fromkeys(counted, "counted on the cut network, one image")
-    if pruned.quantised:
-        predicted = float(form.predict(widths, cost_as_stored("bytes", pruned.quantised)))
-        counted["bytes"] = float(quantised_bytes(pruned.model, pruned.quantised))
-        how["bytes"] += f", stored in {pruned.quantised.bits} bits"
+    if pruned.quantized:
+        predicted = float(form.predict(widths, cost_as_stored("bytes", pruned.quantized)))
+        counted["bytes"] = float(quantized_bytes(pruned.model, pruned.quantized))
+        how["bytes"] += f", stored in {pruned.quantized.bits} bits"
         if predicted != counted["bytes"]:
-            raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantised network's {counted['bytes']:.0f}")
+            raise CutMismatch(f"predicted bytes {predicted:.0f} are not the quantized network's {counted['bytes']:.0f}")
     costs = [Measurement(name, value, cost_of(name).unit, protocol=how[name]) for name, value in counted.items()]
     for measured in _priced_otherwise(bench, pruned, widths, inputs):
         name = measured.name.partition("[")[0]
@@ -113,15 +113,15 @@ def _priced_otherwise(
         CutMismatch: An exact cost is not what was predicted.
     """
     measured = []
-    bits = pruned.quantised.bits if pruned.quantised else FULL_BITS
+    bits = pruned.quantized.bits if pruned.quantized else FULL_BITS
     for name in bench.prices.models:
         row = cost_of(name)
-        predicted = float(bench.prices.predict(widths, cost_as_stored(name, pruned.quantised)))
+        predicted = float(bench.prices.predict(widths, cost_as_stored(name, pruned.quantized)))
         if row.count is not None:
-            value = float(load_named(row.count, "cost")(pruned.model, inputs, pruned.quantised))
+            value = float(load_named(row.count, "cost")(pruned.model, inputs, pruned.quantized))
             if not math.isclose(predicted, value, rel_tol=1e-9):
                 raise CutMismatch(f"predicted {name} {predicted:.6g} is not the cut network's {value:.6g}")
-            stored = f", stored in {bits} bits" if pruned.quantised and row.depends_on_bits else ""
+            stored = f", stored in {bits} bits" if pruned.quantized and row.depends_on_bits else ""
             how = f"counted on the cut network, one image{stored}"
             measured.append(Measurement(name, value, row.unit, protocol=how))
         elif bench.latency is not None:

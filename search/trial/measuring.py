@@ -15,7 +15,7 @@ from ...gan_models.training.loop import TrainRecord
 from ..execution.worker import stop_reason
 from ..records.messages import Artifact, StepsSpent, TrainingSummary, TrialOutcome
 from .cut_check import ROUNDING
-from .quantized import QUANTISATION, detach
+from .quantized import QUANTIZATION, detach
 from .work import TrialWork
 
 WEIGHTS, PLAN = "generator.safetensors", "plan.json"
@@ -37,8 +37,8 @@ def measure(work: TrialWork) -> TrialOutcome:
     write_json(workspace / PLAN, work.pruned.plan.to_json())
     ranges, ranges_sha256 = "", ""
     if work.quantizers:
-        write_json(workspace / QUANTISATION, detach(work.quantizers))
-        ranges, ranges_sha256 = f"{number}/{QUANTISATION}", file_sha256(workspace / QUANTISATION)
+        write_json(workspace / QUANTIZATION, detach(work.quantizers))
+        ranges, ranges_sha256 = f"{number}/{QUANTIZATION}", file_sha256(workspace / QUANTIZATION)
     digest = save_weights(model.cpu(), workspace / WEIGHTS)
     work.clock.lap("measure")
     return TrialOutcome(
@@ -54,7 +54,7 @@ def measure(work: TrialWork) -> TrialOutcome:
         seconds=dict(work.clock.seconds),
         constraints=_constraints(work),
         worker=f"{platform.node()}:{os.getpid()} {work.study.device} {torch.get_num_threads()} threads",
-        quantized=work.pruned.quantised,
+        quantized=work.pruned.quantized,
         steps=StepsSpent(work.pruned.steps, work.finetune_steps),
         training=_summary(work.trained),
         health=work.health,

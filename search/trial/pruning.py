@@ -47,7 +47,7 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
         done[side.name] = found = _prune_one(
             bench, replace(request, proposal=own), side.name, side.groups, side.prices, steps, discriminators
         )
-        form, stored = side.groups.form, cost_as_stored(own.cost, found.quantised)
+        form, stored = side.groups.form, cost_as_stored(own.cost, found.quantized)
         target = target_of(stored, own.target, 1, side.prices)
         cost = cost_of(form, form.widths(found.plan.widths), target)
         if cost > own.target * (1 + ROUNDING):
@@ -59,7 +59,7 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
         plan=ChannelPlan(kept),
         steps=sum(found.steps for found in done.values()),
         discriminators=discriminators,
-        quantised=next(iter(done.values())).quantised,
+        quantized=next(iter(done.values())).quantized,
         record={name: dict(found.record) for name, found in done.items()},
     )
 
@@ -74,11 +74,11 @@ def _prune_one(
     discriminators: nn.ModuleDict | None = None,
 ) -> Pruned:
     config, proposal = bench.config, request.proposal
-    quantised = config.quantisation if proposal.bits < FULL_BITS else None
-    stored = cost_as_stored(proposal.cost, quantised)
+    quantized = config.quantisation if proposal.bits < FULL_BITS else None
+    stored = cost_as_stored(proposal.cost, quantized)
     bounds = list(bench.bounds)
-    if quantised:
-        bounds = [bound.stored(quantised.bits, quantised.per_channel) for bound in bounds]
+    if quantized:
+        bounds = [bound.stored(quantized.bits, quantized.per_channel) for bound in bounds]
     job = PruneJob(
         model=bench.generators[name].cpu(),
         name=name,
@@ -98,8 +98,8 @@ def _prune_one(
             feature_maps=bench.feature_maps,
             workspace=Path(request.workspace) / "prune" / name,
             shared=Path(request.teacher.path) / "shared",
-            quantized=quantised,
+            quantized=quantized,
         ),
     )
     pruned = make_method(proposal.method).prune(job)
-    return pruned if pruned.quantised else replace(pruned, quantised=quantised)
+    return pruned if pruned.quantized else replace(pruned, quantized=quantized)

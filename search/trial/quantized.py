@@ -1,4 +1,4 @@
-"""Trials whose generators run in 8 bits: quantised before fine-tuning, and what is kept of it."""
+"""Trials whose generators run in 8 bits: quantized before fine-tuning, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ...gan_models.data.dataset import batches
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.files.seeds import mixed
-from ...gan_models.quantization.calibration import Quantiser, calibrate
-from ...gan_models.quantization.settings import Quantisation, QuantSettings
+from ...gan_models.quantization.calibration import Quantizer, calibrate
+from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ..preparations.opened_study import OpenedStudy
 
-QUANTISATION = "quantisation.json"
+QUANTIZATION = "quantisation.json"
 CALIBRATION_BATCHES = 8
 
 
@@ -39,10 +39,10 @@ def training_inputs(
         source.close()
 
 
-def quantise(
+def quantize(
     bench: OpenedStudy, generators: Mapping[str, nn.Module], settings: QuantSettings, seed: int
-) -> dict[str, Quantiser]:
-    """Makes the generators that are pruned run quantised, from ranges calibrated on training data.
+) -> dict[str, Quantizer]:
+    """Makes the generators that are pruned run quantized, from ranges calibrated on training data.
 
     Args:
         bench: The study's.
@@ -54,15 +54,15 @@ def quantise(
     for name in bench.names:
         model = generators[name].to(bench.device)
         start = calibrate(model, settings, training_inputs(bench, name, seed))
-        made[name] = Quantiser(model, settings, start)
+        made[name] = Quantizer(model, settings, start)
     return made
 
 
-def detach(quantisers: Mapping[str, Quantiser]) -> dict[str, Any]:
+def detach(quantizers: Mapping[str, Quantizer]) -> dict[str, Any]:
     """Makes the generators float again; returns what they were run with, JSON by generator name."""
-    return {name: to_json(quantiser.detach()) for name, quantiser in quantisers.items()}
+    return {name: to_json(quantizer.detach()) for name, quantizer in quantizers.items()}
 
 
-def read_quantisations(data: Mapping[str, Any]) -> dict[str, Quantisation]:
+def read_quantizations(data: Mapping[str, Any]) -> dict[str, Quantization]:
     """What `detach` gave, by generator name. Raises ValueError."""
-    return {str(name): from_json(Quantisation, entry, name) for name, entry in data.items()}
+    return {str(name): from_json(Quantization, entry, name) for name, entry in data.items()}

@@ -10,7 +10,7 @@ from .cut_check import check_cut
 from .fine_tuning import FineTuning
 from .measuring import measure
 from .pruning import prune
-from .quantized import quantise
+from .quantized import quantize
 from .work import TrialWork
 
 Stage = Callable[[TrialWork], None]
@@ -28,8 +28,8 @@ def _check(work: TrialWork) -> None:
 
 def _quantize(work: TrialWork) -> None:
     """Let the cut networks run in 8 bits if they are to."""
-    work.generators, settings = work.networks(), work.pruned.quantised
-    work.quantizers = quantise(work.study, work.generators, settings, work.request.seed) if settings else {}
+    work.generators, settings = work.networks(), work.pruned.quantized
+    work.quantizers = quantize(work.study, work.generators, settings, work.request.seed) if settings else {}
 
 
 def _finetune(work: TrialWork) -> None:

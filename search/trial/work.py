@@ -11,7 +11,7 @@ from torch import nn
 
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.method import Pruned
-from ...gan_models.quantization.calibration import Quantiser
+from ...gan_models.quantization.calibration import Quantizer
 from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import TrainRecord
 from ..artifacts.study_folder import read_curve
@@ -62,7 +62,7 @@ class TrialWork:
     pruned: Pruned = field(init=False)
     checked: CutCheck = field(init=False)
     generators: dict[str, nn.Module] = field(init=False)
-    quantizers: Mapping[str, Quantiser] = field(init=False)
+    quantizers: Mapping[str, Quantizer] = field(init=False)
     trained: TrainRecord = field(init=False)
     collapse: str = field(default="", init=False)
     health: tuple[Health, ...] = field(default=(), init=False)
@@ -84,7 +84,7 @@ class TrialWork:
     @property
     def architecture(self) -> str:
         """Hash of the cut architecture and its bits."""
-        config, quantized = self.study.config, self.pruned.quantised
+        config, quantized = self.study.config, self.pruned.quantized
         bits = quantized.bits if quantized else FULL_BITS
         return self.pruned.plan.architecture(config.model_name, config.model_args, bits)
 

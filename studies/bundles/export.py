@@ -19,7 +19,7 @@ from ...gan_models.files.kept_copies import located, look_in
 from ...gan_models.files.user_code import file_of
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import InputSpec
-from ...gan_models.quantization.settings import Quantisation, QuantSettings
+from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
 from ...search.setup.pruned_generators import own_entries, own_measurements, own_plan
@@ -34,7 +34,7 @@ from .card import Card, Parity
 from .format_files import WantedFormats
 from .provenance import bits_notes, lineage, notes, row_packages, versions
 from .study_data import StudyData
-from .trial_weights import trial_generator, trial_quantisations
+from .trial_weights import trial_generator, trial_quantizations
 
 FRONT = "front.json"
 
@@ -183,7 +183,7 @@ class _Part:
     whole: Mapping[str, str]
     measurements: tuple[Measurement, ...]
     teacher: tuple[Measurement, ...]
-    quantised: Quantisation | None = None
+    quantized: Quantization | None = None
 
 
 class _Exporter:
@@ -207,7 +207,7 @@ class _Exporter:
             self._full = self.parts.full_network()
         full, groups = self._full, self.parts.groups
         model, plan = trial_generator(config, self.folder, trial, full, groups)
-        quantised = trial_quantisations(self.folder, trial)
+        quantized = trial_quantizations(self.folder, trial)
         whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
         timed = self.outcome.finalist(trial.number)
         found = found if timed is None else (*found, timed)
@@ -216,7 +216,7 @@ class _Exporter:
             (name,) = names
             return self._write(
                 trial,
-                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, quantised.get(name)),
+                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, quantized.get(name)),
                 out,
                 overwrite,
             )
@@ -232,7 +232,7 @@ class _Exporter:
                     {group: str(reason) for group, reason in own_entries(name, whole).items()},
                     own_measurements(found, name),
                     own_measurements(teacher, name),
-                    quantised.get(name),
+                    quantized.get(name),
                 )
                 cards.append(self._write(trial, part, folder / name, False))
             write_json(folder / FRONT, {"study": self.study.name, "bundles": list(names)})
@@ -243,12 +243,12 @@ class _Exporter:
         file = file_of(config.model)
         source = None if file is None else located(file)
         architecture = self._architecture(part, source)
-        names, settings = self.outcome.costs, part.quantised and part.quantised.settings
+        names, settings = self.outcome.costs, part.quantized and part.quantized.settings
         counted = _costs(part.model, architecture.inputs, names, settings)
         dense = _costs(part.full, architecture.inputs, names)
         wanted = replace(
             self.wanted,
-            quantization=part.quantised,
+            quantization=part.quantized,
             settings=config.quantisation,
             calibration=self.data.calibration(part.name),
             measure=self.data.measure(part.name),
@@ -263,7 +263,7 @@ class _Exporter:
                 lineage=lineage(self.outcome, trial, source, part.name),
                 versions=versions(wanted.every, row_packages(self.outcome, trial)),
                 parity=parity,
-                notes=notes(self.outcome, trial, source) + bits_notes(part.quantised),
+                notes=notes(self.outcome, trial, source) + bits_notes(part.quantized),
             )
 
         return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)

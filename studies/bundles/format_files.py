@@ -22,7 +22,7 @@ from ...gan_models.export.exporter import Exporter, ExportJob, Findings
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.networks.specs import InputSpec
-from ...gan_models.quantization.settings import Quantisation, QuantSettings
+from ...gan_models.quantization.settings import Quantization, QuantSettings
 from .card import FormatReport, SpeedBeside
 
 BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
@@ -47,7 +47,7 @@ class WantedFormats:
 
     names: tuple[str, ...] | None = None
     int8: bool = False
-    quantization: Quantisation | None = None
+    quantization: Quantization | None = None
     settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
     measure: Callable[[Generate], list[Measurement]] | None = None

@@ -18,7 +18,7 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import derived_seed
 from ...gan_models.networks.catalog import NETWORKS
 from ...gan_models.pruning.catalog import METHODS
-from ...gan_models.quantization.settings import FULL_BITS, Quantisation
+from ...gan_models.quantization.settings import FULL_BITS, Quantization
 from ...gan_models.tasks.catalog import TASKS
 from ...search.records.ledger import TrialRecord
 from ..results.accepted_changes import accepted_changes
@@ -106,7 +106,7 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
     return tuple(lines)
 
 
-def bits_notes(quantization: Quantisation | None) -> tuple[str, ...]:
+def bits_notes(quantization: Quantization | None) -> tuple[str, ...]:
     """Return what a user must know of a generator that was trained in fewer bits."""
     if quantization is None:
         return ()

@@ -16,7 +16,7 @@ from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
-from ...gan_models.quantization.settings import FULL_BITS, Quantisation
+from ...gan_models.quantization.settings import FULL_BITS, Quantization
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import StudyConfig
 from ...search.preparations.opened_study import OpenedStudy, open_study
@@ -24,7 +24,7 @@ from ...search.preparations.teacher import TEACHER as TEACHER_FILE
 from ...search.records.ledger import TrialRecord
 from ...search.records.teacher_artifact import TeacherArtifact
 from ...search.setup.resolve import resolve
-from ...search.trial.quantized import read_quantisations
+from ...search.trial.quantized import read_quantizations
 from ..database.reader import StudyRecord
 from ..results.outcome import TEACHER, Outcome
 
@@ -92,8 +92,8 @@ def trial_generator(
     return small.eval(), plan
 
 
-def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Quantisation]:
-    """How a trial's generators were quantised, by name; empty for one of 32 bits.
+def trial_quantizations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Quantization]:
+    """How a trial's generators were quantized, by name; empty for one of 32 bits.
 
     Raises:
         ArtifactError: The file is missing, or not that of the record.
@@ -107,7 +107,7 @@ def trial_quantisations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
     if file_sha256(path) != artifact.quantization_sha256:
         raise ArtifactError(f"trial {trial.number}: {path} is not the file in the record (its sha256 differs)")
     try:
-        return read_quantisations(read_json(path) or {})
+        return read_quantizations(read_json(path) or {})
     except ValueError as error:
         raise ArtifactError(f"trial {trial.number}: {path} cannot be read: {error}") from error
 

@@ -23,7 +23,7 @@ from ...spaces.budget import describe
 from ..bundles.export import exportable
 from ..bundles.format_files import outputs_of
 from ..bundles.inference import to_picture
-from ..bundles.trial_weights import open_recorded, trial_generator, trial_quantisations
+from ..bundles.trial_weights import open_recorded, trial_generator, trial_quantizations
 from ..database.reader import StudyRecord
 from ..results.outcome import Outcome, outcome_of
 
@@ -67,9 +67,9 @@ def picture_grid(
     models = [bench.joined(bench.generators)]
     for trial in shown:
         model, _ = trial_generator(outcome.config, folder, trial, full, groups)
-        for name, quantised in trial_quantisations(folder, trial).items():
+        for name, quantized in trial_quantizations(folder, trial).items():
             part = model if len(bench.names) == 1 else model.get_submodule(name)
-            add_hooks(part, quantised.settings, FixedRanges(quantised.ranges))
+            add_hooks(part, quantized.settings, FixedRanges(quantized.ranges))
         models.append(model)
     labels = [_teacher_label(outcome), *(_label(outcome, trial) for trial in shown)]
     grid: list[Column] = []

@@ -19,8 +19,8 @@ from ...search.records.ledger import TrialRecord
 from ...search.strategy.pareto import non_dominated
 from .outcome import Outcome, point, quality_of
 
-# Okabe and Ito's palette: told apart by people who see colours differently.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's palette: told apart by people who see colors differently.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 WIDE = 8.0  # a range of qualities above this ratio is drawn on a log scale
 
@@ -28,7 +28,7 @@ WIDE = 8.0  # a range of qualities above this ratio is drawn on a log scale
 def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
     """Quality against cost of every complete trial, as PNG.
 
-    Methods have colours and markers; the front is a line of steps, the uniform ladder is ringed and its own front
+    Methods have colors and markers; the front is a line of steps, the uniform ladder is ringed and its own front
     dashed, intervals are 90 %. The dense teacher and the budget are references.
 
     Args:
@@ -68,26 +68,26 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
     methods = dict.fromkeys([*outcome.config.methods, *(trial.new.method for trial in done)])
     front = {trial.number for trial in outcome.front}
     for i, method in enumerate(methods):
-        colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+        color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
         own = [trial for trial in done if trial.new.method == method]
         for trial in own:
             quality, cost = point(trial)
             measured = quality_of(trial)
             strong = trial.number in front
             if measured is not None and measured.low is not None and measured.high is not None:
-                axes.vlines(cost, measured.low, measured.high, color=colour, alpha=0.7 if strong else 0.25, lw=1.2)
+                axes.vlines(cost, measured.low, measured.high, color=color, alpha=0.7 if strong else 0.25, lw=1.2)
             axes.scatter(
                 cost,
                 quality,
                 s=46,
                 marker=marker,
-                facecolor=colour if trial.scored else "none",
-                edgecolor=colour,
+                facecolor=color if trial.scored else "none",
+                edgecolor=color,
                 alpha=1.0 if strong else 0.55,
                 zorder=4 if strong else 3,
             )
         if own:
-            axes.scatter([], [], marker=marker, color=colour, label=f"{method} ({len(own)})")
+            axes.scatter([], [], marker=marker, color=color, label=f"{method} ({len(own)})")
     if any(not trial.scored for trial in done):
         axes.scatter([], [], marker="o", facecolor="none", edgecolor="gray", label="over the budget (hollow)")
     if outcome.ladder:

@@ -213,7 +213,7 @@ class GroupNormBlock(nn.Module):
 
 
 class GroupNormAutoencoder(nn.Module):
-    """Encoder and decoder in the manner of VQGAN (Esser et al. 2021), without its quantiser and attention."""
+    """Encoder and decoder in the manner of VQGAN (Esser et al. 2021), without its quantizer and attention."""
 
     def __init__(self, width: int, groups: int):
         super().__init__()

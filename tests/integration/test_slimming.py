@@ -53,10 +53,10 @@ def test_slimming_prunes_one_direction_of_a_cyclegan(monkeypatch):
     assert "BtoA.cycle" in trial.user_attrs["training"]["losses"]
 
 
-def test_the_published_quantiser_is_one_flag_and_is_refused_where_no_trial_has_8_bits(monkeypatch, capsys):
+def test_the_published_quantizer_is_one_flag_and_is_refused_where_no_trial_has_8_bits(monkeypatch, capsys):
     """The record of a trial says which grids it ran on; in 32 bits the flag would change nothing, so it is an error."""
     data = ["--data", "builtin:shapes", "--budget", "60%", "--trials", 1]
-    flags = ["--quantiser", "published", "--no-per-channel"]
+    flags = ["--quantizer", "published", "--no-per-channel"]
     assert call(monkeypatch, "search", *SMALL, *data, *flags, "--bits", 8) == 0
     (trial,) = trials()
     assert trial.state.name == "COMPLETE"
@@ -65,4 +65,4 @@ def test_the_published_quantiser_is_one_flag_and_is_refused_where_no_trial_has_8
     }  # fmt: skip
     other = [*SMALL, *data, "--study", "x"]
     assert "give it --bits 8" in refused(monkeypatch, capsys, "search", *other, *flags)
-    assert "use signed or published" in refused(monkeypatch, capsys, "search", *other, "--quantiser", "uint8")
+    assert "use signed or published" in refused(monkeypatch, capsys, "search", *other, "--quantizer", "uint8")

@@ -1,10 +1,10 @@
 """The two agents at work: alternating updates on frozen networks, each hearing the other's last summary.
 
 From the abstract: adversarial training of two pruning agents that exchange feedback and prune pretrained G and D. Ours:
-one step updates the discriminator's agent (it maximises), then the generator's (it minimises); the cost target falls
+one step updates the discriminator's agent (it maximizes), then the generator's (it minimizes); the cost target falls
 from all channels to its value over the first 70 % of the steps; multipliers follow the cost; rates fall at the end.
 
-Shapes: C centres, M neighbours drawn of each, d features, E numbers of a summary.
+Shapes: C centers, M neighbors drawn of each, d features, E numbers of a summary.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .settings import MggcSettings
 
 _FALLING = 0.7  # share of the steps over which the target comes down, at full learning rate
 _LEAST = 0.97  # of its target: what an own plan is drawn back to from below
-_NEIGHBOURS_DRAWN = 4  # of one centre, where the batch has room for them
+_NEIGHBORS_DRAWN = 4  # of one center, where the batch has room for them
 _LAST_RATE = 0.1
 _WEIGHT_DECAY = 1e-3  # as in the released code of the same authors
 
@@ -50,7 +50,7 @@ class Stage:
         judge: Its discriminator, likewise.
         samples: Inputs by entry of the data.
         encode: Images to features of unit length.
-        manifold: The teacher's samples and their neighbours.
+        manifold: The teacher's samples and their neighbors.
         batch_size: Images a step.
         seed: Of the agents' weights.
     """
@@ -74,7 +74,7 @@ class Player:
         model: The frozen network that it gates.
         groups: Its channel groups.
         share: Target as a share of the dense cost.
-        cost: What the regulariser counts: exact, with gradients.
+        cost: What the regularizer counts: exact, with gradients.
         target: What its own plan is priced with.
         prior: Added to its logits, or None.
     """
@@ -107,7 +107,7 @@ class _Side:
         drawn = gumbel_noise(logits) if noise else None
         return gates(logits, self.sizes, self.settings.temperature, self.player.target.floor, drawn)
 
-    def regulariser(self, logits: Tensor, target: float) -> tuple[Tensor, float]:
+    def regularizer(self, logits: Tensor, target: float) -> tuple[Tensor, float]:
         """Log-ratio of the own plan's cost to a share of the dense cost, and that cost as a share.
 
         Ours: without noise, so that what is held to the target is the plan that is kept. Where plans are priced by a
@@ -132,7 +132,7 @@ class _Side:
 
 
 class Collaboration:
-    """The phase: see `Phase`. One step draws centres and neighbours of the manifold, not batches of the data.
+    """The phase: see `Phase`. One step draws centers and neighbors of the manifold, not batches of the data.
 
     Args:
         stage: What the agents act on.
@@ -172,7 +172,7 @@ class Collaboration:
         progress = step / self.steps
         rate = 1.0 if progress < _FALLING else 1 + (_LAST_RATE - 1) * (progress - _FALLING) / (1 - _FALLING)
         fall = min(1.0, (step + 1) / max(1.0, _FALLING * self.steps))
-        real, inputs, centres_CE, width_C, condition = self._neighbourhoods()
+        real, inputs, centers_CE, width_C, condition = self._neighborhoods()
         values: dict[str, float | Tensor] = {}
         listened = None if self.discriminator is None else self.discriminator.agent(self._heard(self.said))
         heard = None if listened is None else self._heard(listened[1])
@@ -188,7 +188,7 @@ class Collaboration:
             scores = self._scores(judge_gates, condition, real), self._scores(judge_gates, condition, fake.detach())
             loss = discriminator_adversarial(self.mode, *scores)
             target = self.discriminator.player.share**fall
-            cost, share = self.discriminator.regulariser(judge_logits, target)
+            cost, share = self.discriminator.regularizer(judge_logits, target)
             values |= {"discriminator_loss": loss.detach(), "discriminator_share": share} | balance(self.mode, *scores)
             total = self.settings.weight_adversarial * loss + self.discriminator.weight * cost
             self.discriminator.update(total, share, target, rate)
@@ -204,37 +204,37 @@ class Collaboration:
             loss = generator_adversarial(self.mode, self._scores(judge_gates, condition, fake))
             terms["adversarial"] = self.settings.weight_adversarial * loss
         if self.settings.density in ("kernel", "both"):
-            shape = len(centres_CE), -1, centres_CE.shape[1]
+            shape = len(centers_CE), -1, centers_CE.shape[1]
             with torch.no_grad():
                 original = self.stage.encode(inputs, real).reshape(shape)
             pruned = self.stage.encode(inputs, fake).reshape(shape)
-            terms["kernel"] = self.settings.weight_kernel * kernel_loss(centres_CE, original, pruned, width_C)
+            terms["kernel"] = self.settings.weight_kernel * kernel_loss(centers_CE, original, pruned, width_C)
         target = self.generator.player.share**fall
-        cost, share = self.generator.regulariser(logits, target)
+        cost, share = self.generator.regularizer(logits, target)
         total = torch.stack(list(terms.values())).sum() + self.generator.weight * cost
         self.generator.update(total, share, target, rate)
         self.said = summary.detach().clone()
         values |= {name: term.detach() for name, term in terms.items()}
         return values | {"share": share, "share_wanted": target, "multiplier": self.generator.weight}
 
-    def _neighbourhoods(self) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor, tuple[Tensor, ...]]:
-        """The original's samples, their inputs, features and kernel widths of the centres, and D's conditions."""
+    def _neighborhoods(self) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor, tuple[Tensor, ...]]:
+        """The original's samples, their inputs, features and kernel widths of the centers, and D's conditions."""
         stage, manifold = self.stage, self.stage.manifold
-        k = min(self.settings.k, manifold.neighbours.shape[1])
-        n_drawn = min(k, _NEIGHBOURS_DRAWN, stage.batch_size)
-        n_centres = max(1, stage.batch_size // n_drawn)
-        centres = torch.randint(len(manifold.entries), (n_centres,)).tolist()
-        drawn = torch.cat([manifold.neighbours[c, torch.randperm(k)[:n_drawn]] for c in centres])
+        k = min(self.settings.k, manifold.neighbors.shape[1])
+        n_drawn = min(k, _NEIGHBORS_DRAWN, stage.batch_size)
+        n_centers = max(1, stage.batch_size // n_drawn)
+        centers = torch.randint(len(manifold.entries), (n_centers,)).tolist()
+        drawn = torch.cat([manifold.neighbors[c, torch.randperm(k)[:n_drawn]] for c in centers])
         inputs = stage.samples.inputs(manifold.entries[drawn].tolist())
         condition = inputs
         with torch.no_grad():
             real = stage.teacher(*inputs)
             if self.settings.condition == "centre":
-                shown = stage.teacher(*stage.samples.inputs(manifold.entries[centres].tolist()))
+                shown = stage.teacher(*stage.samples.inputs(manifold.entries[centers].tolist()))
                 shown = shown.repeat_interleave(n_drawn, 0)
                 condition = (shown, *inputs[1:]) if shown.shape == inputs[0].shape else inputs
-        widths = torch.tensor([manifold.bandwidth(c, k) for c in centres])
-        return real, inputs, manifold.features[centres].to(self.device), widths.to(self.device), condition
+        widths = torch.tensor([manifold.bandwidth(c, k) for c in centers])
+        return real, inputs, manifold.features[centers].to(self.device), widths.to(self.device), condition
 
     def _scores(
         self, judge_gates: Mapping[str, Tensor] | None, condition: tuple[Tensor, ...], images: Tensor

@@ -1,13 +1,13 @@
-"""What keeps the density inside neighbourhoods: an adversarial form, a kernel form, and the encoders of both.
+"""What keeps the density inside neighborhoods: an adversarial form, a kernel form, and the encoders of both.
 
-From the abstract: the pruned generator should match the original's density in each neighbourhood of the learned
+From the abstract: the pruned generator should match the original's density in each neighborhood of the learned
 manifold, in a manner resembling kernel density estimation, by adversarial training. The published formula is not
 known to us. Our reconstruction:
-* adversarial: the task's own adversarial losses, the original's samples of one neighbourhood taken as real and the
-  pruned generator's samples of the same inputs as fake (after IC-GAN's neighbourhood sampling, Casanova et al. 2021);
+* adversarial: the task's own adversarial losses, the original's samples of one neighborhood taken as real and the
+  pruned generator's samples of the same inputs as fake (after IC-GAN's neighborhood sampling, Casanova et al. 2021);
 * kernel: ours alone, exact to test: zero when both generators agree.
 
-Shapes: C centres, M neighbours drawn of each, d features, n samples.
+Shapes: C centers, M neighbors drawn of each, d features, n samples.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from ...tasks.task import Task
 from .manifold import Encode, unit
 
 
-def log_density(centre_Cd: Tensor, samples_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
-    """Log of the mean RBF kernel exp(-|a - b|^2 / 2h^2) between each centre and its samples: [C]."""
-    squared_CM = (samples_CMd - centre_Cd[:, None]).square().sum(-1)
+def log_density(center_Cd: Tensor, samples_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
+    """Log of the mean RBF kernel exp(-|a - b|^2 / 2h^2) between each center and its samples: [C]."""
+    squared_CM = (samples_CMd - center_Cd[:, None]).square().sum(-1)
     exponent = -squared_CM / (2 * bandwidth_C[:, None].square())
     return exponent.logsumexp(1) - math.log(samples_CMd.shape[1])
 
 
-def kernel_loss(centre_Cd: Tensor, original_CMd: Tensor, pruned_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
-    """Mean over centres of (log p - log p0)^2: the density that either generator puts near the centre.
+def kernel_loss(center_Cd: Tensor, original_CMd: Tensor, pruned_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
+    """Mean over centers of (log p - log p0)^2: the density that either generator puts near the center.
 
-    Our reconstruction; exactly 0 where both make the same images. Far outside the neighbourhood (a difference of
-    logs above 1) it grows linearly, so that one centre does not outweigh all others.
+    Our reconstruction; exactly 0 where both make the same images. Far outside the neighborhood (a difference of
+    logs above 1) it grows linearly, so that one center does not outweigh all others.
 
     Args:
-        centre_Cd: Features of the centres.
-        original_CMd: Features of the original's samples of each neighbourhood.
+        center_Cd: Features of the centers.
+        original_CMd: Features of the original's samples of each neighborhood.
         pruned_CMd: Features of the pruned generator's samples of the same inputs.
-        bandwidth_C: h of each centre.
+        bandwidth_C: h of each center.
     """
     with torch.no_grad():
-        wanted = log_density(centre_Cd, original_CMd, bandwidth_C)
-    difference = (log_density(centre_Cd, pruned_CMd, bandwidth_C) - wanted).abs()
+        wanted = log_density(center_Cd, original_CMd, bandwidth_C)
+    difference = (log_density(center_Cd, pruned_CMd, bandwidth_C) - wanted).abs()
     return torch.where(difference <= 1, difference.square(), 2 * difference - 1).mean()
 
 

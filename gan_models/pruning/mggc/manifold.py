@@ -1,10 +1,10 @@
-"""The teacher's learned manifold: what it makes of the training inputs, in features, with exact neighbours.
+"""The teacher's learned manifold: what it makes of the training inputs, in features, with exact neighbors.
 
 From the abstract: the learned manifold is the set of images that the original generator makes, and it is split
-into neighbourhoods, each a Center sample with its neighbours. Our reconstruction: features of unit length from an
-encoder, neighbours by exact Euclidean search with the sample itself left out.
+into neighborhoods, each a Center sample with its neighbors. Our reconstruction: features of unit length from an
+encoder, neighbors by exact Euclidean search with the sample itself left out.
 
-Shapes: N samples, d features, K neighbours, B samples of one block.
+Shapes: N samples, d features, K neighbors, B samples of one block.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ...tasks.task_data import fingerprint
 Encode = Callable[[tuple[Tensor, ...], Tensor], Tensor]
 
 MOST_SAMPLES = 10_000
-MOST_NEIGHBOURS = 50  # IC-GAN's largest neighbourhood
+MOST_NEIGHBORS = 50  # IC-GAN's largest neighborhood
 _BLOCK = 16
 _ROWS = 512
 
@@ -44,20 +44,20 @@ class Manifold:
     Attributes:
         entries: Index of each sample's entry in the data, int64 [N].
         features: Unit length, float32 [N, d].
-        neighbours: Samples in order of distance, own one left out, int64 [N, K].
+        neighbors: Samples in order of distance, own one left out, int64 [N, K].
         distances: To them, float32 [N, K].
         loaded: Whether it was found on disk.
     """
 
     entries: Tensor
     features: Tensor
-    neighbours: Tensor
+    neighbors: Tensor
     distances: Tensor
     loaded: bool = False
 
-    def bandwidth(self, centre: int, k: int) -> float:
-        """Median distance from a centre to its k neighbours, for a kernel; at least 0.001."""
-        return max(float(self.distances[centre, :k].median()), 1e-3)
+    def bandwidth(self, center: int, k: int) -> float:
+        """Median distance from a center to its k neighbors, for a kernel; at least 0.001."""
+        return max(float(self.distances[center, :k].median()), 1e-3)
 
 
 class Samples:
@@ -98,8 +98,8 @@ def nearest(features_Nd: Tensor, k: int, rows: int = _ROWS) -> tuple[Tensor, Ten
     """
     n = len(features_Nd)
     if not 1 <= k < n:
-        raise ValueError(f"{k} neighbours of {n} samples are not possible; use 1 to {n - 1}")
-    # Double: |a|^2 + |b|^2 - 2ab loses half of the digits of near neighbours.
+        raise ValueError(f"{k} neighbors of {n} samples are not possible; use 1 to {n - 1}")
+    # Double: |a|^2 + |b|^2 - 2ab loses half of the digits of near neighbors.
     points = features_Nd.double()
     squared_N = points.square().sum(1)
     indices, distances = [], []
@@ -131,7 +131,7 @@ def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode, share
     """
     n_entries = len(samples.data)
     if n_entries < 2:
-        raise UserError(f"neighbours need at least 2 training entries, the data has {n_entries}")
+        raise UserError(f"neighbors need at least 2 training entries, the data has {n_entries}")
     entries = torch.linspace(0, n_entries - 1, min(n_entries, MOST_SAMPLES), dtype=torch.float64).round().long()
     path = None if shared is None else shared / f"manifold-{_key(teacher, samples, encode, entries)}.safetensors"
     if path is not None and path.is_file():
@@ -142,14 +142,14 @@ def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode, share
     features = torch.cat([_features(teacher, samples, encode, block) for block in entries.split(_BLOCK)])
     if not features.isfinite().all():
         raise UserError("the teacher's outputs or their features hold NaN or infinity: there is no manifold")
-    neighbours, distances = nearest(features, min(MOST_NEIGHBOURS, len(entries) - 1))
-    manifold = Manifold(entries, features.cpu(), neighbours.cpu(), distances.cpu())
+    neighbors, distances = nearest(features, min(MOST_NEIGHBORS, len(entries) - 1))
+    manifold = Manifold(entries, features.cpu(), neighbors.cpu(), distances.cpu())
     if path is not None:
         save_weights(
             {
                 "entries": manifold.entries,
                 "features": manifold.features,
-                "neighbours": manifold.neighbours,
+                "neighbours": manifold.neighbors,
                 "distances": manifold.distances,
             },
             path,

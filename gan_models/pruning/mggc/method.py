@@ -1,8 +1,8 @@
 """MGGC (Ganjdanesh et al., AAAI 2024): two collaborating agents prune G and D, keeping the local density.
 
-Our reconstruction of "neighbourhood-conditioned adversarial pruning with two recurrent agents": the paper's loss,
+Our reconstruction of "neighborhood-conditioned adversarial pruning with two recurrent agents": the paper's loss,
 encoder, sizes and rates are not known to us, and none of its numbers is claimed. From the abstract: the learned
-manifold, its neighbourhoods with Centers, adversarial pruning by two agents that exchange feedback, pruning of the
+manifold, its neighborhoods with Centers, adversarial pruning by two agents that exchange feedback, pruning of the
 pretrained G and D. Ours: everything said so in `agents`, `local_density`, `manifold` and `collaboration`.
 """
 
@@ -167,7 +167,7 @@ def _reachable(target: Target, form: Any) -> Target:
 
 
 def _prior(model: nn.Module, groups: ChannelGroups, strength: float, cost: str) -> Tensor | None:
-    """Ours: standardised log importance by L1 norm per cost, at most 3 deviations from 0, times its strength [C]."""
+    """Ours: standardized log importance by L1 norm per cost, at most 3 deviations from 0, times its strength [C]."""
     if strength <= 0:
         return None
     per_channel = channel_costs(groups.form, cost)

@@ -1,4 +1,4 @@
-"""GAN Slimming: distillation, channel pruning and quantisation in one objective (Wang et al., ECCV 2020).
+"""GAN Slimming: distillation, channel pruning and quantization in one objective (Wang et al., ECCV 2020).
 
     min over W, s max over D  L_GAN(W, s, D) + beta L_dist(W, s) + rho |s|_1,  G run with q(W) and q(activations)
 
@@ -25,7 +25,7 @@ from ...files.plain_values import JSON
 from ...files.seeds import mixed
 from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
-from ...quantization.fake_quant import quantised_call
+from ...quantization.fake_quant import quantized_call
 from ...tasks.task import Batch, Task
 from ...training.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from ...training.recipe import TrainRecord
@@ -138,11 +138,11 @@ class SlimmingPhase:
         return self._task.with_reals(batch, self._job.name, self._reals)
 
     def _student(self, *inputs: Tensor) -> Tensor:
-        """The network under its scales, quantised where that is asked for."""
+        """The network under its scales, quantized where that is asked for."""
         tensors = self._sites.tensors(self._model, self.scales)
         with masked_norms(self._model, self._job.groups, self._sites.gates(self.scales.detach())):
             if self._quant is not None:
-                return quantised_call(self._model, inputs, self._quant, tensors)
+                return quantized_call(self._model, inputs, self._quant, tensors)
             return functional_call(self._model, tensors, inputs)
 
     def _generator_step(self, loss: Tensor) -> None:

@@ -55,9 +55,9 @@ def shrinking(settings: SlimmingSettings, steps: int) -> Shrinking:
     """
     if settings.form == "published":
         return PUBLISHED
-    travelled = sum(cosine(step, steps) for step in range(steps)) / (1 - _MOMENTUM)
+    traveled = sum(cosine(step, steps) for step in range(steps)) / (1 - _MOMENTUM)
     return Shrinking(
-        rate=settings.scale_rate / travelled,
+        rate=settings.scale_rate / traveled,
         relative=True,
         knee=settings.knee,
         importance_exponent=settings.importance_exponent,

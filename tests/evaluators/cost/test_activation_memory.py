@@ -13,7 +13,7 @@ BYTES = 4  # of a float32
 PIXELS = 100
 
 
-def test_a_chain_holds_its_input_and_two_neighbours():
+def test_a_chain_holds_its_input_and_two_neighbors():
     """conv -> relu -> conv: the input, the first map and its relu are alive together; in place the relu is free."""
     x = torch.zeros(2, 3, 10, 10)
     chain = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 3, padding=1))

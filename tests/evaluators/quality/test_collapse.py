@@ -35,7 +35,7 @@ def test_fine_noise_on_one_picture_is_no_diversity():
 
 
 def test_duplicates_by_hand():
-    """Twins count both; one grey level apart is a twin, three are not."""
+    """Twins count both; one gray level apart is a twin, three are not."""
     levels = torch.tensor([0.0, 0.9 / 127.5, 0.5, 0.5 + 3 / 127.5, -0.5]).view(5, 1, 1, 1).expand(5, 3, 8, 8)
     assert duplicates_of(levels) == pytest.approx(2 / 5)
     assert duplicates_of(levels[:1].expand(3, 3, 8, 8)) == 1
@@ -76,7 +76,7 @@ def test_limits_are_the_users():
     assert from_json(HealthLimits, json.loads(json.dumps(to_json(HealthLimits(checks=3))))) == HealthLimits(checks=3)
     assert from_json(Health, json.loads(json.dumps(to_json(perfect)))) == perfect
     for wrong, message in (
-        ({"colour": 1}, "colour is not a known field"),
+        ({"color": 1}, "color is not a known field"),
         ({"checks": -1}, "0 .off."),
         ({"start": 2}, "0 to 1"),
     ):

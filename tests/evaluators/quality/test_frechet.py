@@ -36,8 +36,8 @@ def in_50_digits(a, b):
             rows = [[mpmath.mpf(float(v)) for v in row] for row in x]
             n, d = len(rows), len(rows[0])
             mean = [mpmath.fsum(row[j] for row in rows) / n for j in range(d)]
-            centred = mpmath.matrix([[row[j] - mean[j] for j in range(d)] for row in rows])
-            return mean, centred.T * centred / (n - 1)
+            centered = mpmath.matrix([[row[j] - mean[j] for j in range(d)] for row in rows])
+            return mean, centered.T * centered / (n - 1)
 
         (mean_a, s1), (mean_b, s2) = moments(a), moments(b)
         values, vectors = mpmath.eigsy(s1)
@@ -129,8 +129,8 @@ def test_fallback_forms_are_as_exact(n, m, d, rank, monkeypatch):
 def test_plain_eigenvalues_would_fail():
     """A kept wrong version (square roots of all eigenvalues, rounding noise included) misses the tolerance."""
     a, b = features(20, 60, 1, rank=2, spread=0), features(20, 60, 2, rank=60, spread=0)
-    _, left = frechet._centred(a)
-    _, right = frechet._centred(b)
+    _, left = frechet._centered(a)
+    _, right = frechet._centered(b)
     cross = left @ right.T
     wrong = float(torch.linalg.eigvalsh(cross @ cross.T).abs().sqrt().sum())
     right_root = float(torch.linalg.svdvals(cross).sum())

@@ -50,7 +50,7 @@ def test_kernel_standard_error_is_honest():
     assert mean_error == pytest.approx(spread, rel=0.25)
 
 
-def test_subsets_are_deterministic_and_centred():
+def test_subsets_are_deterministic_and_centered():
     """The subset protocol repeats itself for one seed and lies near the estimate from all pairs."""
     a, b = normal(80, 4, 1), normal(90, 4, 2, 0.3)
     one = kernel_distance_of_subsets(a, b, 40, 60, seed=3)
@@ -65,7 +65,7 @@ def test_coverage_of_equal_sets():
     a = normal(60, 3, 1)
     got = coverage_of(a, a, 5)
     assert (got.precision, got.recall, got.coverage) == (1, 1, 1)
-    # Each point lies in the neighbourhoods of itself and, on average, of 5 others: (5 + 1) / 5.
+    # Each point lies in the neighborhoods of itself and, on average, of 5 others: (5 + 1) / 5.
     assert got.density == pytest.approx(6 / 5)
 
 
@@ -100,7 +100,7 @@ def test_coverage_in_chunks(monkeypatch):
 
 
 def test_too_few_images():
-    """Sets too small for the number of neighbours, or for a kernel distance, are refused with one line."""
+    """Sets too small for the number of neighbors, or for a kernel distance, are refused with one line."""
     with pytest.raises(ValueError, match="k=5"):
         coverage_of(normal(5, 2, 1), normal(9, 2, 2))
     with pytest.raises(ValueError, match="n >= 3"):

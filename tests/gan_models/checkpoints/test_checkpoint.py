@@ -117,12 +117,12 @@ def judge() -> nn.Module:
 
 def adam(network: nn.Module) -> torch.optim.Optimizer:
     """Adam with moments, which are tensors under keys as well."""
-    optimiser = torch.optim.Adam(network.parameters())
+    optimizer = torch.optim.Adam(network.parameters())
     for parameter in network.parameters():
         parameter.grad = torch.ones_like(parameter)
-    optimiser.step()
-    optimiser.zero_grad()
-    return optimiser
+    optimizer.step()
+    optimizer.zero_grad()
+    return optimizer
 
 
 def behind(prefix: str, network: nn.Module) -> dict[str, torch.Tensor]:
@@ -142,7 +142,7 @@ def behind(prefix: str, network: nn.Module) -> dict[str, torch.Tensor]:
     ],
 )
 def test_a_state_dict_is_found_wherever_it_lies(tmp_path, name, pack):
-    """Under any key, behind any prefix, beside a discriminator and optimisers, in a file of any suffix."""
+    """Under any key, behind any prefix, beside a discriminator and optimizers, in a file of any suffix."""
     teacher, other = resnet(0), resnet(1)
     torch.save(pack(teacher), tmp_path / name)
     load_into(other, tmp_path / name)

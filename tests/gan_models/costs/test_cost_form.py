@@ -115,7 +115,7 @@ def test_exchanges_close_what_single_channels_leave_on_a_narrow_network():
     assert np.mean(np.array(reached) < 0.99) < 0.05
 
 
-def test_predict_is_the_same_one_by_one_and_vectorised():
+def test_predict_is_the_same_one_by_one_and_vectorized():
     """Many plans in one call cost what the plans cost one by one."""
     form = FORMS["resnet"]
     widths = np.random.default_rng(0).integers(1, form.sizes + 1, (1000, len(form.names)))

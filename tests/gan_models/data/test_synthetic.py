@@ -32,7 +32,7 @@ def test_a_scene_is_the_same_at_every_size():
 
 
 def test_drawings_are_ink_on_paper():
-    """A drawing is grey, mostly white, and has black lines."""
+    """A drawing is gray, mostly white, and has black lines."""
     drawings, _ = render_shapes(0, "train", range(16), 64)
     assert torch.equal(drawings[:, 0], drawings[:, 1])
     assert torch.equal(drawings[:, 0], drawings[:, 2])
@@ -42,10 +42,10 @@ def test_drawings_are_ink_on_paper():
 
 
 def test_the_painting_differs_where_the_drawing_has_shapes():
-    """Paintings are coloured, and their rows are level outside shapes: what varies along a row was drawn."""
+    """Paintings are colored, and their rows are level outside shapes: what varies along a row was drawn."""
     drawings, paintings = render_shapes(0, "train", range(32), 64)
     assert (paintings[:, 0].float() - paintings[:, 2].float()).abs().mean() > 20
-    level = (paintings == paintings[..., :1]).all(1).all(-1)  # rows of one colour
+    level = (paintings == paintings[..., :1]).all(1).all(-1)  # rows of one color
     drawn = (drawings[:, 0] < 200).float().mean(-1)
     assert level.any()
     assert (drawn[level] == 0).float().mean() > 0.9

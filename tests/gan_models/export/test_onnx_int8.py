@@ -1,4 +1,4 @@
-"""An int8 file computes the quantised network, on integers, in the bytes that were predicted."""
+"""An int8 file computes the quantized network, on integers, in the bytes that were predicted."""
 
 from functools import cache
 from pathlib import Path
@@ -24,8 +24,8 @@ from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.quantization.calibration import calibrate
-from ganprune.gan_models.quantization.fake_quant import quantised, quantised_bytes, quantised_layers
-from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
+from ganprune.gan_models.quantization.fake_quant import quantized, quantized_bytes, quantized_layers
+from ganprune.gan_models.quantization.settings import LayerRanges, Quantization, QuantSettings
 from onnx import numpy_helper
 from torch import nn
 
@@ -41,12 +41,12 @@ CHANNELS = QuantSettings(per_channel=True)
 ONNX_RUNTIME = RUNTIMES["onnxruntime"]
 
 
-def export_int8(model, quantisation, example, path, unsigned=None):
-    write_int8(ExportJob(model, (example,), quantization=quantisation), path, unsigned)
+def export_int8(model, quantization, example, path, unsigned=None):
+    write_int8(ExportJob(model, (example,), quantization=quantization), path, unsigned)
 
 
-def measure_int8_parity(path, model, quantisation, x):
-    return int8_parity.measure_int8_parity(path, model, quantisation, (x,), ONNX_RUNTIME.open)
+def measure_int8_parity(path, model, quantization, x):
+    return int8_parity.measure_int8_parity(path, model, quantization, (x,), ONNX_RUNTIME.open)
 
 
 def output(path: Path, x: torch.Tensor) -> torch.Tensor:
@@ -76,7 +76,7 @@ def inputs(name: str, n: int = 4, seed: int = 0) -> torch.Tensor:
 
 
 @cache
-def quantisation(name: str, settings: QuantSettings) -> Quantisation:
+def quantization(name: str, settings: QuantSettings) -> Quantization:
     return calibrate(network(name), settings, [inputs(name, seed=i) for i in range(3)])
 
 
@@ -95,7 +95,7 @@ def test_what_a_latency_is_measured_of_runs_on_integers(tmp_path, name):
 @pytest.mark.parametrize(("name", "settings"), [(n, CHANNELS) for n in OURS] + [("sngan_32", QuantSettings())])
 def test_the_file_is_the_simulated_network(tmp_path, name, settings):
     """Every convolution runs on integers and is within a step of the simulated one, at any batch size; sizes fit."""
-    model, found = network(name), quantisation(name, settings)
+    model, found = network(name), quantization(name, settings)
     path = tmp_path / "g.onnx"
     export_int8(model, found, example_input(OURS[name][2]), path)
     convolutions = sum(isinstance(module, nn.Conv2d) for module in model.modules())
@@ -116,7 +116,7 @@ def test_the_file_is_the_simulated_network(tmp_path, name, settings):
     form = find_groups(model, example_input(OURS[name][2])).form
     assert (
         stored_bytes(path)
-        == quantised_bytes(model, settings)
+        == quantized_bytes(model, settings)
         == form.dense(stored_cost("bytes", 8, settings.per_channel))
     )
 
@@ -124,9 +124,9 @@ def test_the_file_is_the_simulated_network(tmp_path, name, settings):
 def test_without_a_norm_of_images_the_file_is_exact(tmp_path):
     """Where nothing spreads a rounding over the map, file and simulated network agree to float32's rounding."""
     path = tmp_path / "g.onnx"
-    export_int8(network("unet"), quantisation("unet", CHANNELS), example_input((3, 32, 32)), path)
-    found = quantisation("unet", CHANNELS)
-    with quantised(network("unet"), found.settings, found.ranges):
+    export_int8(network("unet"), quantization("unet", CHANNELS), example_input((3, 32, 32)), path)
+    found = quantization("unet", CHANNELS)
+    with quantized(network("unet"), found.settings, found.ranges):
         with torch.no_grad():
             simulated = network("unet")(inputs("unet"))
     assert (output(path, inputs("unet")) - simulated).abs().max() < 1e-5
@@ -134,7 +134,7 @@ def test_without_a_norm_of_images_the_file_is_exact(tmp_path):
 
 def test_unsigned_weights_are_the_same_values(tmp_path):
     """For CPUs whose products saturate, weights around 128 give the same outputs."""
-    model, found = network("unet"), quantisation("unet", CHANNELS)
+    model, found = network("unet"), quantization("unet", CHANNELS)
     outputs = []
     for unsigned in (False, True):
         path = tmp_path / f"{unsigned}.onnx"
@@ -159,11 +159,11 @@ def test_cpus_that_saturate(monkeypatch, machine, flags, saturates):
 
 def test_a_wrong_grid_is_found(tmp_path):
     """A file made with other ranges, or of other weights, is told apart from the network it should be."""
-    model, found = network("resnet"), quantisation("resnet", CHANNELS)
+    model, found = network("resnet"), quantization("resnet", CHANNELS)
     entry = found.ranges["model.4"]
     other = {**found.ranges, "model.4": LayerRanges(entry.input, (entry.output[0] * 1.1, entry.output[1] * 1.1))}
     path = tmp_path / "g.onnx"
-    export_int8(model, Quantisation(CHANNELS, other), example_input((3, 32, 32)), path)
+    export_int8(model, Quantization(CHANNELS, other), example_input((3, 32, 32)), path)
     assert not measure_int8_parity(path, model, found, inputs("resnet")).passed
     export_int8(model, found, example_input((3, 32, 32)), path)
     changed = build("resnet", OURS["resnet"][1])
@@ -186,13 +186,13 @@ def test_a_channel_without_weights_keeps_its_bias(tmp_path):
 
 
 def test_what_cannot_run_on_integers_is_refused(tmp_path):
-    """The published quantiser has 257 levels, four bits are no int8, and ranges of another network fit nothing."""
+    """The published quantizer has 257 levels, four bits are no int8, and ranges of another network fit nothing."""
     model, example = network("resnet"), example_input((3, 32, 32))
     for settings, said in ((QuantSettings(scheme="published"), "257 levels"), (QuantSettings(bits=4), "has 4")):
         with pytest.raises(ValueError, match=said):
-            export_int8(model, Quantisation(settings, {}), example, tmp_path / "g.onnx")
+            export_int8(model, Quantization(settings, {}), example, tmp_path / "g.onnx")
     with pytest.raises(RuntimeError, match="does not have"):
-        export_int8(model, quantisation("unet", CHANNELS), example, tmp_path / "g.onnx")
+        export_int8(model, quantization("unet", CHANNELS), example, tmp_path / "g.onnx")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -210,6 +210,6 @@ def test_predicted_bytes_are_counted_bytes(name, per_channel):
     for plan in [*plans, ChannelPlan(kept)]:
         small = cut(model, groups, plan)
         predicted = groups.form.predict(groups.form.widths(plan.widths), stored_cost("bytes", 8, per_channel))
-        assert predicted == quantised_bytes(small, settings)
+        assert predicted == quantized_bytes(small, settings)
         whole = sum(4 * parameter.numel() for parameter in small.parameters())
-        assert not quantised_layers(small) or predicted < whole + 4 * len(quantised_layers(small))
+        assert not quantized_layers(small) or predicted < whole + 4 * len(quantized_layers(small))

@@ -1,4 +1,4 @@
-"""The networks at full width: upstream's keys, documented behaviour."""
+"""The networks at full width: upstream's keys, documented behavior."""
 
 import copy
 

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 import torch
-from ganprune.gan_models.quantization.calibration import BUFFER, MOMENTUM, Quantiser, calibrate
-from ganprune.gan_models.quantization.fake_quant import quantised_call
-from ganprune.gan_models.quantization.settings import LayerRanges, Quantisation, QuantSettings
+from ganprune.gan_models.quantization.calibration import BUFFER, MOMENTUM, Quantizer, calibrate
+from ganprune.gan_models.quantization.fake_quant import quantized_call
+from ganprune.gan_models.quantization.settings import LayerRanges, Quantization, QuantSettings
 from ganprune.gan_models.training.loop import train
 from ganprune.gan_models.training.recipe import Recipe
 from torch import nn
@@ -25,26 +25,26 @@ def test_ranges_move_in_training_and_stand_still_in_evaluation():
     """The first batch sets a range, each later one moves it by a tenth, eval mode leaves it; then all is float again."""
     model, x = line(), torch.randn(2, 3, 8, 8)
     names, plain = list(model.state_dict()), model(x)
-    quantiser = Quantiser(model, SETTINGS)
+    quantizer = Quantizer(model, SETTINGS)
     model.train()(x)
-    assert quantiser.quantisation().ranges["0"].input == (x.min().item(), x.max().item())
+    assert quantizer.quantization().ranges["0"].input == (x.min().item(), x.max().item())
     model(2 * x)
-    low, high = quantiser.quantisation().ranges["0"].input
+    low, high = quantizer.quantization().ranges["0"].input
     assert low == pytest.approx(x.min().item() * (1 + MOMENTUM))
     assert high == pytest.approx(x.max().item() * (1 + MOMENTUM))
     before = model.get_buffer(BUFFER).clone()
     output = model.eval()(5 * x)
     assert torch.equal(model.get_buffer(BUFFER), before)
-    found = quantiser.detach()
-    assert torch.equal(quantised_call(model, (5 * x,), SETTINGS, ranges=found.ranges), output)
+    found = quantizer.detach()
+    assert torch.equal(quantized_call(model, (5 * x,), SETTINGS, ranges=found.ranges), output)
     assert torch.equal(model(x), plain)
     assert list(model.state_dict()) == names
     with pytest.raises(ValueError, match="no convolution or linear"):
-        Quantiser(nn.ReLU(), SETTINGS)
+        Quantizer(nn.ReLU(), SETTINGS)
 
 
 def test_calibration_is_the_mean_of_the_batches():
-    """Ranges are the means of each batch's extremes, the model stays as it was; a published quantiser needs none."""
+    """Ranges are the means of each batch's extremes, the model stays as it was; a published quantizer needs none."""
     model = line().train()
     batches = [torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(i)) for i in range(3)]
     found = calibrate(model, SETTINGS, batches)
@@ -66,11 +66,11 @@ class Interrupted(Exception):
 
 @pytest.mark.parametrize("case", ["paired", "unconditional"])
 @pytest.mark.parametrize("stop", [2, 5])
-def test_an_interrupted_quantised_training_goes_on_bit_for_bit(case, stop, tmp_path):
+def test_an_interrupted_quantized_training_goes_on_bit_for_bit(case, stop, tmp_path):
     """Weights and ranges of a training that was stopped and resumed are those of one that was not."""
     recipe = Recipe(batch_size=3, lr=2e-3, distill_output=5.0, distill_features=1.0 if case == "paired" else 0.0)
 
-    def run(seed: int, folder=None, last=None) -> tuple[dict[str, torch.Tensor], Quantisation]:
+    def run(seed: int, folder=None, last=None) -> tuple[dict[str, torch.Tensor], Quantization]:
         task = task_named(case)
         networks = networks_for(task, seed)
         generator = networks.generators["G"]
@@ -78,7 +78,7 @@ def test_an_interrupted_quantised_training_goes_on_bit_for_bit(case, stop, tmp_p
             {k: torch.stack([e[k] for e in data_for(case)[:3]]) for k in data_for(case)[0]} | {"step": torch.tensor(0)},
             "G",
         )
-        quantiser = Quantiser(generator, SETTINGS, calibrate(generator, SETTINGS, [x]))
+        quantizer = Quantizer(generator, SETTINGS, calibrate(generator, SETTINGS, [x]))
 
         def on_step(done, _losses):
             if done == last:
@@ -90,8 +90,8 @@ def test_an_interrupted_quantised_training_goes_on_bit_for_bit(case, stop, tmp_p
                 checkpoint_dir=folder, checkpoint_every=1, on_step=on_step,
             )  # fmt: skip
         except Interrupted:
-            return {}, quantiser.detach()
-        found = quantiser.detach()
+            return {}, quantizer.detach()
+        found = quantizer.detach()
         return copy.deepcopy(generator.state_dict()), found
 
     expected, ranges = run(1)
@@ -109,10 +109,10 @@ def test_training_sees_the_rounding():
     model = nn.Sequential(nn.Linear(2, 1, bias=False))
     with torch.no_grad():
         model[0].weight.copy_(torch.tensor([[1.0, 1e-4]]))
-    quantiser = Quantiser(model, QuantSettings())
+    quantizer = Quantizer(model, QuantSettings())
     x = torch.tensor([[0.0, 1.0]])
     output = model.train()(x)
     assert output.item() == 0
     output.sum().backward()
     assert model[0].weight.grad[0, 1] == pytest.approx(1, abs=0.01)
-    quantiser.detach()
+    quantizer.detach()

@@ -18,7 +18,7 @@ from ganprune.gan_models.tasks.losses import discriminator_adversarial, generato
         ("hinge", 3.0, -3.0),
     ],
 )
-def test_what_the_generator_minimises(mode, score, expected):
+def test_what_the_generator_minimizes(mode, score, expected):
     """Closed forms of the generator's loss at one score."""
     assert float(generator_adversarial(mode, torch.full((2, 1, 3, 3), score))) == pytest.approx(expected)
 
@@ -34,7 +34,7 @@ def test_what_the_generator_minimises(mode, score, expected):
         ("hinge", -1.0, 1.0, 4.0),
     ],
 )
-def test_what_the_discriminator_minimises(mode, real, fake, expected):
+def test_what_the_discriminator_minimizes(mode, real, fake, expected):
     """Closed forms of the discriminator's loss: chance level, perfect, and wrong scores."""
     loss = discriminator_adversarial(mode, torch.full((2, 1), real), torch.full((3, 1), fake))
     assert float(loss) == pytest.approx(expected)

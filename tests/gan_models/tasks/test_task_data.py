@@ -183,8 +183,8 @@ class TestErrors:
         """to_json and from_json are inverse; an unknown field is refused."""
         spec = DataSpec("builtin:shapes", "paired", 64, load_size=72, seed=4)
         assert from_json(DataSpec, to_json(spec)) == spec
-        with pytest.raises(ValueError, match="colour is not a known field"):
-            from_json(DataSpec, to_json(spec) | {"colour": 1})
+        with pytest.raises(ValueError, match="color is not a known field"):
+            from_json(DataSpec, to_json(spec) | {"color": 1})
 
 
 class TestCifar:

@@ -94,8 +94,8 @@ class TestEveryTask:
         again = make_task(name, json.loads(json.dumps(task.settings_json())))
         assert again.settings_json() == task.settings_json()
         assert again.generator_names == task.generator_names
-        with pytest.raises(ValueError, match="colour is not a known field; expected one of adversarial"):
-            make_task(name, {"colour": 1})
+        with pytest.raises(ValueError, match="color is not a known field; expected one of adversarial"):
+            make_task(name, {"color": 1})
         with pytest.raises(ValueError, match="vanilla, lsgan, hinge"):
             make_task(name, {"adversarial": "wgan"})
 

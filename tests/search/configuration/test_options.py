@@ -185,7 +185,7 @@ def test_one_file_serves_search_and_train(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("colour = 1", "c.toml: unknown option 'colour'; allowed are adversarial"),
+        ("color = 1", "c.toml: unknown option 'color'; allowed are adversarial"),
         ("[training]\nbatchsize = 4", r"c.toml: \[training\]: unknown option 'batchsize'; did you mean batch-size"),
         ("[budget]\ntrials = 4", r"c.toml: \[budget\]: unknown option 'trials'; allowed are budget"),
         ("[training.recipe]\nampp = 'bf16'", r"\[training\].recipe: unknown option 'ampp'; did you mean amp"),

@@ -53,7 +53,7 @@ def test_networks_of_eight_bits_are_fitted_apart():
 
 
 def test_bits_are_a_dimension_where_the_device_was_measured_in_eight(profile):
-    """32 and 8 are offered under a budget in ms; 8 is refused where the profile or the quantiser cannot run it."""
+    """32 and 8 are offered under a budget in ms; 8 is refused where the profile or the quantizer cannot run it."""
     both = opened(profiled(int8=AnalyticDevice(whole=0.5)), "resnet", ARGUMENTS, INPUTS)
     one = opened(profile, "resnet", ARGUMENTS, INPUTS)
     assert both.bits(config()) == (32, 8)
@@ -62,7 +62,7 @@ def test_bits_are_a_dimension_where_the_device_was_measured_in_eight(profile):
     assert one.bits(config()) == (32,)
     with pytest.raises(NoProfile, match="profile-device --runtime onnxruntime"):
         one.bits(config(bits=(8,)))
-    with pytest.raises(NoProfile, match="signed quantiser"):
+    with pytest.raises(NoProfile, match="signed quantizer"):
         both.bits(config(bits=(8,), quantisation=QuantSettings(scheme="published")))
     assert "in 8 bits" in both.predicted(1.0, 8).protocol
 

@@ -131,9 +131,9 @@ def test_every_task_can_be_looked_at(task):
             drawn = x[:, -3:].flatten(1).std(1) > 0.01
             return torch.where(drawn, 5.0, -5.0)[:, None]
 
-    grey = {name: lambda x, model=model: 0 * model(x) for name, model in bench.generators.items()}
+    gray = {name: lambda x, model=model: 0 * model(x) for name, model in bench.generators.items()}
     judges = {name: Seeing() for name in bench.discriminators}
-    assert "diversity 0 of teacher" in (watch.look(1, grey, judges) or "")
+    assert "diversity 0 of teacher" in (watch.look(1, gray, judges) or "")
     assert {(e.real_accuracy, e.generated_accuracy, e.of_teacher) for e in watch.entries} == {(1.0, 1.0, 0.0)}
     watch.look(1, bench.generators, judges)
     for entry in watch.entries:

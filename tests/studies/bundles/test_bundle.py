@@ -380,7 +380,7 @@ def write_inputs(folder, random):
     pixels(16, 16).save(folder / "a.png")
     pixels(40, 24).save(folder / "b.jpg")
     pixels(16, 16).save(folder / "b.png")
-    pixels(16, 16).convert("L").save(folder / "grey.png")
+    pixels(16, 16).convert("L").save(folder / "gray.png")
     (folder / "broken.png").write_bytes(b"no image")
     (folder / "cut.jpg").write_bytes((folder / "b.jpg").read_bytes()[:300])
     (folder / "notes.txt").write_text("no image either")
@@ -390,7 +390,7 @@ def test_run_translates_a_folder(bundle, tmp_path):
     """Each readable image becomes the generator's output under its own name; bad ones are named and counted."""
     write_inputs(tmp_path / "in", np.random.default_rng(0))
     done = run_bundle(bundle, tmp_path / "in", tmp_path / "out", batch_size=3, device="cpu")
-    assert sorted(done.written) == ["a.png", "b.jpg.png", "b.png.png", "grey.png"]
+    assert sorted(done.written) == ["a.png", "b.jpg.png", "b.png.png", "gray.png"]
     assert [line.partition(":")[0] for line in done.skipped] == ["broken.png", "cut.jpg"]
     x = read_image(tmp_path / "in" / "a.png", (3, 16, 16))
     assert x.min() >= -1

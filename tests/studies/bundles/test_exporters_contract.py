@@ -18,7 +18,7 @@ from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.files.packages import Package, PackageMissing
 from ganprune.gan_models.networks.specs import Input, InputSpec
-from ganprune.gan_models.quantization.settings import Quantisation, QuantSettings
+from ganprune.gan_models.quantization.settings import Quantization, QuantSettings
 from ganprune.studies.bundles.bundle import read_card
 from ganprune.studies.bundles.format_files import (
     FileGenerator,
@@ -113,8 +113,8 @@ def test_a_missing_package_is_a_line_or_an_error(name, tmp_path, monkeypatch):
 def test_formats_by_default():
     """Float files always, the file in 8 bits of networks trained so; the published quantizer has none."""
     assert default_formats(None) == ("onnx",)
-    assert default_formats(Quantisation(QuantSettings(), {})) == ("onnx", INT8)
-    assert default_formats(Quantisation(QuantSettings(scheme="published"), {})) == ("onnx",)
+    assert default_formats(Quantization(QuantSettings(), {})) == ("onnx", INT8)
+    assert default_formats(Quantization(QuantSettings(scheme="published"), {})) == ("onnx",)
     assert WantedFormats(int8=True).every == ("onnx", INT8)
     assert WantedFormats((INT8,)).every == (INT8,)
     assert WantedFormats(()).every == ()

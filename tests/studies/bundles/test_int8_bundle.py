@@ -13,8 +13,8 @@ from ganprune.gan_models.export.catalog import INT8
 from ganprune.gan_models.export.onnx_int8 import CALIBRATED, QUANTIZATION, TRAINED
 from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.files.plain_values import from_json
-from ganprune.gan_models.quantization.fake_quant import quantised_bytes
-from ganprune.gan_models.quantization.settings import Quantisation, QuantSettings
+from ganprune.gan_models.quantization.fake_quant import quantized_bytes
+from ganprune.gan_models.quantization.settings import Quantization, QuantSettings
 from ganprune.search.config import StudyConfig
 from ganprune.studies.bundles import bundle as bundles
 from ganprune.studies.bundles.bundle import read_card
@@ -98,9 +98,9 @@ def test_a_float_trial_is_calibrated_after_training():
     ours, theirs = (load_weights(folder / bundles.WEIGHTS) for folder in (calibrated(), out))
     assert all((ours[name] == theirs[name]).all() for name in theirs)
     assert list(read_card(out).formats) == ["onnx"]
-    found = from_json(Quantisation, json.loads((calibrated() / QUANTIZATION).read_text()))
+    found = from_json(Quantization, json.loads((calibrated() / QUANTIZATION).read_text()))
     assert found.settings == QuantSettings(per_channel=True)
-    assert card.formats[INT8].counts["parameter_bytes"] == quantised_bytes(bundles.load_bundle(out), found.settings)
+    assert card.formats[INT8].counts["parameter_bytes"] == quantized_bytes(bundles.load_bundle(out), found.settings)
 
 
 @pytest.mark.parametrize("name", ["generator.onnx", FILE])
@@ -129,10 +129,10 @@ def test_a_changed_int8_file_is_found(tmp_path):
     assert failed == [INT8]
 
 
-def test_the_published_quantiser_is_not_exported():
-    """Trials with the published quantiser train and are exported in float32; who asks for int8 is told why not."""
-    quantisation = QuantSettings(scheme="published")
-    config = StudyConfig(name="published", bits=(8,), quantisation=quantisation, **SMALL)
+def test_the_published_quantizer_is_not_exported():
+    """Trials with the published quantizer train and are exported in float32; who asks for int8 is told why not."""
+    quantization = QuantSettings(scheme="published")
+    config = StudyConfig(name="published", bits=(8,), quantisation=quantization, **SMALL)
     study = make(config, [("uniform", 0.6, "ladder:0", "run 8")])
     out = new_folder() / "b"
     card = export_trial(study.record, 0, study.root, out)

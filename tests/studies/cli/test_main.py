@@ -109,9 +109,9 @@ def test_options_come_from_a_file_and_flags_win(place, monkeypatch, capsys):
     assert "'nosuch' is not known" in capsys.readouterr().err
     assert call(monkeypatch, "search", "--config", "c.toml", "--model", "resnet", "--budget", "5") == 2
     assert "budget '5' has no unit" in capsys.readouterr().err
-    (place / "d.toml").write_text("colour = 1\n[model-args]\nngf = 8\n")
+    (place / "d.toml").write_text("color = 1\n[model-args]\nngf = 8\n")
     assert call(monkeypatch, "search", *TINY, "--data", "builtin:shapes", "--budget", "25%", "--config", "d.toml") == 2
-    assert "unknown option 'colour'; allowed are adversarial" in capsys.readouterr().err
+    assert "unknown option 'color'; allowed are adversarial" in capsys.readouterr().err
 
 
 BAD = {

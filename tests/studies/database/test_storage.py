@@ -24,7 +24,7 @@ SECRET = "s3cret"
 
 
 def test_writers_are_as_safe_as_sqlite_gets(url):
-    """A writer's connection has the write-ahead log, full synchronisation, and takes its lock when it begins."""
+    """A writer's connection has the write-ahead log, full synchronization, and takes its lock when it begins."""
     storage = open_storage(url, write=True)
     seen = []
     with storage.engine.connect() as connection:

@@ -256,7 +256,7 @@ def test_artifacts_behind_a_url_belong_to_one_study_too(url, tmp_path, monkeypat
 
 
 def test_a_foreign_study_is_not_taken_over_because_it_is_empty(url, tmp_path):
-    """One that maximises, or has another number of objectives, is somebody else's even without trials."""
+    """One that maximizes, or has another number of objectives, is somebody else's even without trials."""
     for name, directions in (("up", ["maximize", "maximize"]), ("one", ["minimize"])):
         optuna.create_study(study_name=name, storage=url, directions=directions)
         with pytest.raises(ValueError, match=f"study '{name}' exists"):

@@ -385,7 +385,7 @@ def test_grid_shows_the_pictures_themselves():
 
 
 def test_grid_of_a_study(monkeypatch):
-    """The grid has input, target, teacher and the trials asked for, labelled with method, quality and cost share."""
+    """The grid has input, target, teacher and the trials asked for, labeled with method, quality and cost share."""
     from ganprune.studies.report import image_grid as pictures
 
     seen = []

@@ -1,4 +1,4 @@
-"""Neighbours on the learned manifold: exact, without the sample itself, computed once; the density terms."""
+"""Neighbors on the learned manifold: exact, without the sample itself, computed once; the density terms."""
 
 import math
 
@@ -15,7 +15,7 @@ from .mggc_jobs import encoder, mggc_job
 
 
 @pytest.mark.parametrize(("n", "d", "k", "rows"), [(7, 3, 6, 2), (60, 5, 9, 16), (130, 96, 50, 512)])
-def test_neighbours_are_those_of_a_search_over_all_pairs_whatever_the_block(n, d, k, rows):
+def test_neighbors_are_those_of_a_search_over_all_pairs_whatever_the_block(n, d, k, rows):
     features = torch.randn(n, d, generator=torch.Generator().manual_seed(n))
     indices, distances = nearest(features, k, rows)
     for i in range(n):
@@ -26,20 +26,20 @@ def test_neighbours_are_those_of_a_search_over_all_pairs_whatever_the_block(n, d
         assert distances[i].tolist() == pytest.approx([distance for distance, _ in by_hand], rel=1e-5, abs=1e-6)
 
 
-def test_a_sample_is_never_its_own_neighbour_even_among_equal_ones():
+def test_a_sample_is_never_its_own_neighbor_even_among_equal_ones():
     indices, distances = nearest(torch.ones(6, 3), 5)
     assert all(sorted(row) == [j for j in range(6) if j != i] for i, row in enumerate(indices.tolist()))
     assert distances.abs().max() < 1e-6
 
 
-def test_neighbours_stay_inside_their_cluster():
+def test_neighbors_stay_inside_their_cluster():
     near = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)) * 0.1
     near[20:] += 10
     indices, _ = nearest(near, 19, rows=7)
     assert torch.equal(indices >= 20, (torch.arange(40) >= 20)[:, None].expand(40, 19))
 
 
-def test_more_neighbours_than_other_samples_are_refused():
+def test_more_neighbors_than_other_samples_are_refused():
     with pytest.raises(ValueError, match="use 1 to 3"):
         nearest(torch.zeros(4, 2), 4)
 
@@ -54,8 +54,8 @@ def test_the_manifold_is_computed_once_and_again_when_data_teacher_or_encoder_ch
     first, second = _manifold(job, tmp_path), _manifold(job, tmp_path)
     assert (first.loaded, second.loaded) == (False, True)
     assert torch.equal(first.features, second.features)
-    assert torch.equal(first.neighbours, second.neighbours)
-    assert first.neighbours.shape == (10, 9)
+    assert torch.equal(first.neighbors, second.neighbors)
+    assert first.neighbors.shape == (10, 9)
     assert torch.allclose(first.features.norm(dim=1), torch.ones(10))
     assert not _manifold(changed(job, data=job.training.data[:-1]), tmp_path).loaded
     assert not _manifold(job, tmp_path, lambda _, images: unit(encoder(images) + 1)).loaded
@@ -65,7 +65,7 @@ def test_the_manifold_is_computed_once_and_again_when_data_teacher_or_encoder_ch
     assert len(list(tmp_path.glob("manifold-*.safetensors"))) == 4
 
 
-def test_one_image_has_no_neighbours_and_this_is_said():
+def test_one_image_has_no_neighbors_and_this_is_said():
     with pytest.raises(ValueError, match="at least 2"):
         _manifold(mggc_job(n=1), None)
 
@@ -77,17 +77,17 @@ def test_latents_of_the_unconditional_task_belong_to_their_entry():
 
 
 def test_the_kernel_density_is_its_closed_form():
-    centre, samples = torch.zeros(1, 2), torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])
+    center, samples = torch.zeros(1, 2), torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])
     expected = math.log((math.exp(-1 / 8) + math.exp(-4 / 8)) / 2)
-    assert float(log_density(centre, samples, torch.tensor([2.0]))) == pytest.approx(expected, rel=1e-6)
+    assert float(log_density(center, samples, torch.tensor([2.0]))) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_kernel_term_is_zero_for_equal_images_and_grows_with_the_distance():
     draw = torch.Generator().manual_seed(2)
-    centre, original = torch.randn(3, 8, generator=draw), torch.randn(3, 4, 8, generator=draw)
+    center, original = torch.randn(3, 8, generator=draw), torch.randn(3, 4, 8, generator=draw)
     width = torch.full((3,), 2.0)
-    assert float(kernel_loss(centre, original, original.clone(), width)) == 0.0
-    moved = [float(kernel_loss(centre, original, original + shift, width)) for shift in (0.1, 0.5, 2.0)]
+    assert float(kernel_loss(center, original, original.clone(), width)) == 0.0
+    moved = [float(kernel_loss(center, original, original + shift, width)) for shift in (0.1, 0.5, 2.0)]
     assert 0 < moved[0] < moved[1] < moved[2]
 
 

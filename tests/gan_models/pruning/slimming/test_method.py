@@ -1,4 +1,4 @@
-"""GAN Slimming as a method: its objective, its contract on every task, interruptions, quantisation, and the record."""
+"""GAN Slimming as a method: its objective, its contract on every task, interruptions, quantization, and the record."""
 
 from dataclasses import replace
 
@@ -139,8 +139,8 @@ def test_the_published_form_keeps_its_scales_in_the_norms():
     ("order", "form", "levels"),
     [("joint", "led", True), ("sequential", "led", False), ("auto", "led", False), ("auto", "published", True)],
 )
-def test_weights_are_quantised_in_training_where_all_is_done_at_once(order, form, levels):
-    """8 bits: the student runs on the quantiser's grid and learns through it; one after the other, which is our form's
+def test_weights_are_quantized_in_training_where_all_is_done_at_once(order, form, levels):
+    """8 bits: the student runs on the quantizer's grid and learns through it; one after the other, which is our form's
     default and not the published one's, it runs in float."""
     settings = QuantSettings()
     job = changed(job_for("paired", steps=3, order=order, form=form), quantized=settings)
@@ -157,7 +157,7 @@ def test_weights_are_quantised_in_training_where_all_is_done_at_once(order, form
     assert float(phase.scales.grad.abs().max()) > 0
     assert any(not torch.equal(before[name], value) for name, value in phase._model.state_dict().items())
     pruned = make_method("slimming").prune(job)
-    assert pruned.quantised == settings
+    assert pruned.quantized == settings
     assert pruned.record["objective"]["order"] == ("joint" if levels else "sequential")
 
 

@@ -36,7 +36,7 @@ def led(form, share, steps, weights, pull, seed=0, noise=0.0):
 
 
 @given(st.floats(-5, 5), st.floats(0, 5))
-def test_the_proximal_step_minimises_its_own_problem(scale, threshold):
+def test_the_proximal_step_minimizes_its_own_problem(scale, threshold):
     """sign(s) max(|s| - t, 0) is the minimum of (z - s)^2 / 2 + t |z|: nothing near it is lower."""
     best = float(shrunk(torch.tensor(scale, dtype=torch.float64), threshold))
     assert best == pytest.approx(math.copysign(max(abs(scale) - threshold, 0.0), scale))
