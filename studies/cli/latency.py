@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from ...gan_models.files.errors import UserError
-from ...search.configuration.flag_text import read_arguments
+from ...gan_models.files.plain_values import from_json
+from ...search.configuration.flags import flags_of, read_flags
+from ...search.configuration.option import check_options, option
 from . import options as opt
 from .console import wide_console
 
@@ -20,36 +22,76 @@ if TYPE_CHECKING:
     from ...search.latency.profile import LatencyProfile
 
 
-def profile_device(
-    model: opt.Model,
-    model_args: opt.ModelArgs = None,
-    image_size: opt.ImageSize = None,
-    input_shape: opt.InputShape = None,
-    runtime: Annotated[str, typer.Option(help="eager, compile, onnxruntime, or one of another package.")] = "eager",
-    threads: Annotated[int | None, typer.Option(help="Threads of one network; default: all CPUs.")] = None,
-    batch: Annotated[int, typer.Option(help="Images in one call.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    device_command: opt.DeviceCommand = "",
-    device_name: Annotated[str, typer.Option(help="What the device behind --device-command is called.")] = "",
-    points: Annotated[int, typer.Option(help="Widths that are measured of each side of a layer.")] = 6,
-    networks: Annotated[
-        int, typer.Option(help="Random whole networks: 3 of 5 for the fit, 2 of 5 for the predictor's own error.")
-    ] = 24,
-    bits: Annotated[
-        str, typer.Option(help="32,8 measures whole networks in 8 bits, too, where the runtime runs ONNX; or 32.")
-    ] = "32,8",
-    seconds: Annotated[float, typer.Option(help="Seconds of samples for one number.")] = 0.4,
-    allow_busy: Annotated[
-        bool, typer.Option("--allow-busy", help="Measure on a machine that is not quiet; the profile says so.")
-    ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Measure layers anew that the database has.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the profile as a JSON file, too.")] = None,
-    storage: opt.Storage = opt.DEFAULT_STORAGE,
-    as_json: opt.Json = False,
-) -> None:
-    """Measure every distinct layer of a network on this device, for budgets in ms."""
-    from dataclasses import replace
+BITS = ("32,8", "32")
 
+
+@dataclass(frozen=True, kw_only=True)
+class ProfilingOptions:
+    """Options of `profile-device`.
+
+    Raises:
+        UserError: A number out of range, or one of two options that go together.
+    """
+
+    model: str = option(opt.MODEL_HELP, "", default_text="required")
+    model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
+    image_size: int = option("Pixels a side of what the networks see.", 0, low=0, default_text="the generator's own")
+    input_shape: str = option(
+        "What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64.",
+        "",
+        default_text="the catalog's",
+    )
+    runtime: str = option("eager, compile, onnxruntime, or one of another package.", "eager")
+    threads: int | None = option("Threads of one network.", None, low=1, default_text="all CPUs")
+    batch: int = option("Images in one call.", 1, low=1)
+    device: str = option("cpu, cuda, or auto.", "auto")
+    device_command: str = option(
+        "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.", ""
+    )
+    device_name: str = option("What the device behind --device-command is called.", "")
+    points: int = option("Widths that are measured of each side of a layer.", 6, low=2)
+    networks: int = option(
+        "Random whole networks: 3 of 5 for the fit, 2 of 5 for the predictor's own error.", 24, low=6
+    )
+    bits: str = option(
+        "32,8 measures whole networks in 8 bits, too, if the runtime runs ONNX; or 32.", BITS[0], choices=lambda: BITS
+    )
+    seconds: float = option("Seconds of samples for one number.", 0.4)
+    allow_busy: bool = option("Measure on a machine that is not quiet; the profile says so.", False, one_way=True)
+    again: bool = option("Measure layers anew that the database has.", False, one_way=True)
+    out: str = option("Write the profile as a JSON file, too.", "")
+    storage: str = option("Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.", opt.DEFAULT_STORAGE)
+
+    def __post_init__(self) -> None:
+        """Check what needs no torch."""
+        if not self.model:
+            raise UserError("--model is missing: give a catalog name, package.module:function or file.py:function")
+        check_options(self)
+        if not self.seconds > 0:
+            raise UserError(f"--seconds must be above 0; got {self.seconds}")
+        if bool(self.device_command) != bool(self.device_name):
+            raise UserError(
+                "--device-command and --device-name go together: the profile is kept under the device's name"
+            )
+
+
+PROFILING_FLAGS = tuple(flags_of("profile", ProfilingOptions))
+
+
+@opt.with_flags(PROFILING_FLAGS)
+def profile_device(given: Mapping[str, Any], as_json: opt.Json = False) -> None:
+    """Measure every distinct layer of a network on this device, for budgets in ms."""
+    options = from_json(ProfilingOptions, read_flags(PROFILING_FLAGS, given))
+    console = wide_console(stderr=as_json)
+    profile, known = measured(options, console)
+    if as_json:
+        print(json.dumps(summary(profile, known), indent=1, allow_nan=False))
+    else:
+        print_profile(profile, console)
+
+
+def measured(options: ProfilingOptions, console: Console) -> tuple[LatencyProfile, int]:
+    """Return the profile of a network on a device, stored, and how many layers the database had already."""
     from ...evaluators.cost.catalog import RUNTIMES
     from ...evaluators.cost.device import COMMAND, cpus_allowed, remote_device, this_device
     from ...evaluators.cost.latency import Effort, exclusive
@@ -60,44 +102,34 @@ def profile_device(
     from ...search.trial.finalists import in_8_bits, measurer
     from ..database.latency_profiles import ProfileStore
 
-    inputs = opt.read_inputs(model, image_size, input_shape)
-    if bool(device_command) != bool(device_name):
-        raise UserError("--device-command and --device-name go together: the profile is kept under the device's name")
-    if seconds <= 0 or networks < 6 or batch < 1:
-        raise UserError("use --seconds above 0, --networks 6 or more, --batch 1 or more")
-    if bits not in ("32", "32,8"):
-        raise UserError(f"--bits {bits} is unknown; use 32 or 32,8")
-    n_threads = cpus_allowed() if threads is None else threads
-    limits = Limits(math.inf, math.inf, math.inf) if allow_busy else Limits()
-    effort = Effort(warm_up=seconds / 4, seconds=seconds, limits=limits)
-    placed = "cpu" if device_command or not RUNTIMES.find(runtime).gpu else str(best_device(device))
-    way = COMMAND if device_command else runtime
-    timer = measurer(way, n_threads, placed, effort, device_command)
-    if device_command:
-        what = remote_device(device_name, n_threads, batch)
+    remote = options.device_command
+    inputs = opt.read_inputs(options.model, options.image_size, options.input_shape)
+    threads = cpus_allowed() if options.threads is None else options.threads
+    limits = Limits(math.inf, math.inf, math.inf) if options.allow_busy else Limits()
+    effort = Effort(warm_up=options.seconds / 4, seconds=options.seconds, limits=limits)
+    placed = "cpu" if remote or not RUNTIMES.find(options.runtime).gpu else str(best_device(options.device))
+    timer = measurer(COMMAND if remote else options.runtime, threads, placed, effort, remote)
+    if remote:
+        device = remote_device(options.device_name, threads, options.batch)
     else:
-        what = this_device(runtime, n_threads, batch, placed)
-    store, console = ProfileStore(storage), wide_console(stderr=as_json)
+        device = this_device(options.runtime, threads, options.batch, placed)
+    store = ProfileStore(options.storage)
     store.prepare()
-    known = {} if again else store.layers(what)
-    held_out = max(2, 2 * networks // 5)
-    thoroughness = Thoroughness(points, networks - held_out, held_out)
-    int8 = in_8_bits(timer) if bits == "32,8" else None
-    console.print(f"profiling {what.describe()} (profile {what.id})", highlight=False)
-    progress = Progress(console)
+    known = {} if options.again else store.layers(device)
+    held_out = max(2, 2 * options.networks // 5)
+    thoroughness = Thoroughness(options.points, options.networks - held_out, held_out)
+    int8 = in_8_bits(timer) if options.bits == BITS[0] else None
+    console.print(f"profiling {device.describe()} (profile {device.id})", highlight=False)
     with exclusive():
         profile = profile_network(
-            model, read_arguments(model_args or ""), inputs, what, timer, known, thoroughness, progress.step,
-            lambda layer: store.put_layer(what, layer), int8,
+            options.model, options.model_args, inputs, device, timer, known, thoroughness, Progress(console).step,
+            lambda layer: store.put_layer(device, layer), int8,
         )  # fmt: skip
-    profile = replace(profile, quiet=not allow_busy)
+    profile = replace(profile, quiet=not options.allow_busy)
     store.put(profile)
-    if out is not None:
-        write_profile(profile, out)
-    if as_json:
-        print(json.dumps(summary(profile, len(known)), indent=1, allow_nan=False))
-    else:
-        print_profile(profile, console)
+    if options.out:
+        write_profile(profile, Path(options.out))
+    return profile, len(known)
 
 
 class Progress:

@@ -33,23 +33,21 @@ InputShape = Annotated[
     str | None,
     typer.Option(help="What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64."),
 ]
-DeviceCommand = Annotated[
-    str,
-    typer.Option(
-        help="Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'."
-    ),
-]
 
 
 def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> InputSpec:
     """Return what a generator takes, from what was given or from the catalog.
 
     Raises:
-        UserError: A generator that is not in the catalog, and nothing says what it takes.
+        UserError: Both were given, or neither for a generator that is not in the catalog.
     """
     from ...gan_models.networks.catalog import NETWORKS
     from ...gan_models.networks.specs import InputSpec
 
+    if input_shape and image_size:
+        raise UserError(
+            f"--input-shape {input_shape} says the size already: got --image-size {image_size} too; give one of them"
+        )
     if input_shape:
         return InputSpec.parse(input_shape)
     if model in NETWORKS:
