@@ -41,6 +41,7 @@ from .database.store import Store
 from .finalist_latency import measure_front
 from .results.outcome import CONFIG, DENSE, IMAGES, SIMULATED, TEACHER, VERSION, outcome_of, recorded
 from .resume_checks import MADE_WITH, PREPARED, check_unchanged, made_with
+from .resume_options import resumed
 from .run_options import DEFAULT_STORAGE, RunOptions, engine_settings
 
 TRIAL = "ganprune.search.trial.trial:run"
@@ -301,6 +302,7 @@ class Study:
         on_event: Listener = ignore,
         on_teacher: OnTeacher | None = None,
         accept_changes: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> Study:
         """Goes on from the database and the artifacts.
 
@@ -311,27 +313,31 @@ class Study:
             on_event: Told what happens.
             on_teacher: As in `Search.run`.
             accept_changes: Go on although data, teacher, space, budget, metric or code changed; it is recorded.
+            options: Other fields of `StudyConfig` that a resume may change, by name; see `resume_options`.
 
         Raises:
-            ValueError: A total below what is done already, or something changed since the study was made.
+            ValueError: An option that a resume may not change, a total below what is done already, or something changed
+                since the study was made.
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
-        options = run_options or RunOptions()
+        run_options = run_options or RunOptions()
+        given = dict(options or {}) | {k: v for k, v in (("trials", trials), ("hours", hours)) if v is not None}
         if self.record.attributes.get(SIMULATED):
             raise UserError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
         self.at_hand()
         look_in(self.folder.source)
-        with Store.open(self.storage, self.record.name, self.remote or self.artifacts, options.max_attempts) as store:
+        with Store.open(
+            self.storage, self.record.name, self.remote or self.artifacts, run_options.max_attempts
+        ) as store:
             config = StudyConfig.from_json(store.attributes[CONFIG])
             done = sum(record.state != "FAIL" for record in store.records())
-            if trials is not None and trials < done:
-                raise UserError(f"--trials is the study's total: {done} are there already, got {trials}")
+            if given.get("trials", done) < done:
+                raise UserError(f"--trials is the study's total: {done} are there already, got {given['trials']}")
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
-            wanted = replace(config, trials=trials or config.trials, hours=hours)
-            resolved, parts = resolve(wanted, check_teacher=not made)
+            resolved, parts = resolve(resumed(config, given), check_teacher=not made)
             study = open_study(resolved, parts=parts)
             check_unchanged(store, study, accept_changes)
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
-            _search(store, study, options, on_event, on_teacher)
+            _search(store, study, run_options, on_event, on_teacher)
         return Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from ..search.execution.ray_cluster import RayOptions
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
-SIZES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+SIZES = {
+    "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "B": 1,
+}  # fmt: skip
+LEAST_QUOTA = 10**6  # bytes; one training state of the smallest network takes more
 
 
 def bytes_of(text: str) -> int:
@@ -79,7 +82,9 @@ class RunOptions:
     def __post_init__(self) -> None:
         """Checks the numbers before anything is written."""
         check_options(self)
-        self.quota_bytes()
+        quota = self.quota_bytes()
+        if quota is not None and quota < LEAST_QUOTA:
+            raise UserError(f"disk_quota {self.disk_quota} holds no trial; use 1MB or more, such as 20GB")
         self.ray_options()
 
     def quota_bytes(self) -> int | None:

@@ -36,11 +36,12 @@ def read_numbers(name: str, text: str, kind: type) -> list[Any]:
     return numbers
 
 
-def read_arguments(texts: str | Iterable[str]) -> dict[str, Any]:
+def read_arguments(texts: str | Iterable[str], example: str = "ngf=16,n_blocks=3") -> dict[str, Any]:
     """Return the values of `ngf=16,norm=batch,dropout=true`; numbers, true, false and null are read as such.
 
     Args:
         texts: One text, or several that add up.
+        example: What such a text looks like, for messages.
 
     Raises:
         UserError: A part has no `=`.
@@ -52,7 +53,7 @@ def read_arguments(texts: str | Iterable[str]) -> dict[str, Any]:
                 continue
             name, equals, value = part.partition("=")
             if not equals or not name.strip():
-                raise UserError(f"{part!r} is not NAME=VALUE; write for example ngf=16,n_blocks=3")
+                raise UserError(f"{part!r} is not NAME=VALUE; write for example {example}")
             try:
                 values[name.strip()] = json.loads(value.strip().lower())
             except json.JSONDecodeError:
@@ -63,7 +64,7 @@ def read_arguments(texts: str | Iterable[str]) -> dict[str, Any]:
 def read_nested(texts: str | Iterable[str]) -> dict[str, Any]:
     """Return the values of `weight_l1=50,discriminator.ndf=16`, a table below each dot. Raises as `read_arguments`."""
     values: dict[str, Any] = {}
-    for name, value in read_arguments(texts).items():
+    for name, value in read_arguments(texts, "weight_l1=50,discriminator.ndf=16").items():
         *path, last = name.split(".")
         table = values
         for part in path:
@@ -74,7 +75,7 @@ def read_nested(texts: str | Iterable[str]) -> dict[str, Any]:
 
 def read_health(text: str) -> dict[str, Any]:
     """Return the limits of `checks=8,diversity=0.05`; `off` means none."""
-    return {"checks": 0} if text.strip().lower() == "off" else read_arguments(text)
+    return {"checks": 0} if text.strip().lower() == "off" else read_arguments(text, "checks=8,diversity=0.05, or off")
 
 
 def read_setting(text: str) -> tuple[tuple[str, ...], Any]:

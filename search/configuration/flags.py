@@ -125,6 +125,8 @@ def read_tables(content: Mapping[str, Any], tables: Tables, flags: Iterable[Flag
             own = [flag for flag in flags if flag.table == key]
             for inner, item in value.items():
                 _place(values, inner, item, fields, own, f"{where}: [{key}]")
+        elif key in tables and not _known(key, _fields(tables), flags):
+            raise UserError(f"{where}: [{key}] is a table of options: got {key} = {value!r}; write [{key}] above them")
         else:
             _place(values, key, value, _fields(tables), flags, where)
     return values
@@ -144,6 +146,12 @@ def _fields(tables: Tables) -> dict[str, type]:
     """Return the section of each field that a user may set."""
     sections = [section for several in tables.values() for section in several]
     return {name: s for s in sections for name, declared in options_of(s).items() if not declared.internal}
+
+
+def _known(key: str, fields: Mapping[str, type], flags: Iterable[Flag]) -> bool:
+    """Return whether a key is a field or a flag."""
+    name = key.replace("-", "_")
+    return name in fields or any(flag.name == name for flag in flags)
 
 
 def _place(values: Values, key: str, value: Any, fields: Mapping[str, type], flags: Iterable[Flag], where: str) -> None:
@@ -227,7 +235,7 @@ def _reader(spelling: str, declared: Option, kind: Any) -> typing.Callable[[Any]
         if declared.read is not None:
             return declared.read(value)
         if origin is not tuple:
-            return read_arguments(value)
+            return read_arguments(value, declared.example)
         if declared.repeat:
             return [value]
         return read_list(value) if item is str else read_numbers(spelling, value, item)

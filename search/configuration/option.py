@@ -48,6 +48,7 @@ class Option:
         low: The smallest number that is allowed.
         unset: A number below `low` that means "not given".
         repeat: The flag is given once per value, instead of one text with commas.
+        example: A text that the flag takes, for messages, if it takes NAME=VALUE.
         read: How the flag's text becomes a value, if its type does not say it.
         shortcuts: Flags of values inside the field.
     """
@@ -62,6 +63,7 @@ class Option:
     low: float | None = None
     unset: float | None = None
     repeat: bool = False
+    example: str = "ngf=16,n_blocks=3"
     read: Callable[[str], Any] | None = None
     shortcuts: tuple[Shortcut, ...] = ()
 

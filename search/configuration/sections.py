@@ -113,12 +113,14 @@ class SearchOptions:
         "A method's setting, which is then not searched: coronet.embedding=1; repeatable.",
         factory=dict,
         flag="--setting",
+        example="coronet.embedding=1",
         repeat=True,
     )
     shares: Mapping[str, float] = option(
         "Shares of the trials: coronet=0.5,widths=0.1.",
         factory=dict,
         flag="--share",
+        example="coronet=0.5,widths=0.1",
         default_text="by what the front would lose",
     )
     sampler: str = option("linear, tpe, nsga2, gp, random or qmc, or your own as file.py:name.", "linear")
@@ -235,7 +237,9 @@ class QualityOptions:
         "Metrics besides ours, in every trial: names of installed ones, or your own as file.py:Class.", ()
     )
     weights: Mapping[str, Any] = option(
-        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.", factory=dict
+        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.",
+        factory=dict,
+        example="inception=FILE,vgg=FILE",
     )
     inception_weights: str = option(
         "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"

@@ -148,7 +148,7 @@ def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = Fals
     from rich.table import Table
 
     from ..database.reader import list_studies
-    from ..results.outcome import outcome_of
+    from ..results.outcome import SIMULATED, outcome_of
 
     rows = []
     for record in list_studies(storage):
@@ -159,7 +159,9 @@ def studies(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = Fals
             said = {"model": config.model, "data": config.data, "budget": ", ".join(config.budgets)}
         except UserError as error:  # a study of a later version must not hide the others
             said = {"model": f"cannot be read here: {error}", "data": "", "budget": ""}
-        rows.append({"study": record.name, **said, "trials": counts})
+        simulated = bool(record.attributes.get(SIMULATED))
+        row = {"study": record.name, **said, "trials": counts + " (simulated)" * simulated}
+        rows.append(row | {"trials": counts, "simulated": simulated} if as_json else row)
     if as_json:
         _print(rows)
         return

@@ -87,6 +87,9 @@ def pareto(
     from ..results.outcome import outcome_of
     from ..results.tables import csv_text, front_rows
 
+    for option, path in (("--plot", plot), ("--pictures", pictures)):
+        if path is not None and path.suffix.lower() != ".png":
+            raise UserError(f"{option} {path}: it is written as PNG; give a name that ends in .png")
     study = Study.open(name, storage, artifacts)
     outcome = outcome_of(study.record)
     print_front(study.record, wide_console(), as_json)

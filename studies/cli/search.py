@@ -73,7 +73,7 @@ def options_given(
 ) -> Values:
     """Return the values of a file, the flags and `--set`, nested by field; the later of the three win.
 
-    One file serves `search` and `train`: it may hold any option of a search.
+    One file serves `search`, `resume` and `train`: it may hold any option of a search.
 
     Raises:
         UserError: An unknown option, or a text that its option does not take.
@@ -148,14 +148,18 @@ def search(
 def resume(
     given: Mapping[str, Any],
     name: opt.Name,
+    config: ConfigFile = None,
+    set_values: Set = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Go on with a study from its database and artifacts."""
-    values = read_flags(RESUME_FLAGS, given)
-    place, run_options, _ = run_values(values)
+    values = options_given(RESUME_FLAGS, given, config, set_values)
+    place, run_options, latency_profile = run_values(values)
+    if latency_profile:
+        raise UserError("latency_profile cannot change: a study keeps the profile that its budgets were priced with")
     from ..api import Study
     from ..results.outcome import outcome_of
 
@@ -165,7 +169,11 @@ def resume(
         found.config.metric,
         found.dense[found.cost],
         lambda show: study.resume(
-            values.get("trials"), values.get("hours"), run_options, show.event, show.teacher, accept_changes
+            run_options=run_options,
+            on_event=show.event,
+            on_teacher=show.teacher,
+            accept_changes=accept_changes,
+            options=values,
         ),
         as_json,
     )

@@ -38,7 +38,9 @@ class MeasureOptions:
         "Metrics besides ours: names of installed ones, or your own as file.py:Class.", ()
     )
     weights: Mapping[str, Any] = option(
-        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.", factory=dict
+        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.",
+        factory=dict,
+        example="inception=FILE,vgg=FILE",
     )
     inception_weights: str = option(
         "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"

@@ -12,6 +12,7 @@ import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.search.config import StudyConfig
+from ganprune.search.configuration.flags import read_flags
 from ganprune.search.configuration.option import options_of
 from ganprune.search.configuration.sections import PANELS, SECTIONS
 from ganprune.search.samplers.catalog import SAMPLERS
@@ -191,6 +192,10 @@ def test_one_file_serves_search_and_train(tmp_path):
         ("[training.recipe]\nampp = 'bf16'", r"\[training\].recipe: unknown option 'ampp'; did you mean amp"),
         ("[recipe]\nlearning = 1", r"recipe: unknown option 'learning'; allowed are amp, batch_size"),
         ("x = ", "is not TOML"),
+        (
+            "training = 3",
+            r"c.toml: \[training\] is a table of options: got training = 3; write \[training\] above them",
+        ),
         ("latency_sha256 = 'x'", "unknown option 'latency_sha256'"),
     ],
 )
@@ -215,6 +220,24 @@ def test_a_value_of_the_wrong_kind_is_named(text, message, tmp_path):
     """A value that its field does not take is refused with the field, the value and what is allowed."""
     with pytest.raises(UserError, match=message):
         StudyConfig.from_json({**MINIMUM, **toml(tmp_path, text)}).checked()
+
+
+@pytest.mark.parametrize(
+    ("flag", "example"),
+    [
+        ("model_args", "ngf=16,n_blocks=3"),
+        ("health", "checks=8,diversity=0.05, or off"),
+        ("method_settings", "coronet.embedding=1"),
+        ("shares", "coronet=0.5"),
+        ("weights", "inception=FILE"),
+        ("task_settings", "weight_l1=50"),
+    ],
+)
+def test_a_text_that_is_no_list_of_values_names_an_example_of_its_option(flag, example):
+    """NAME=VALUE is asked for with an example of the option that was given, and of no other."""
+    flags = [one for one in SEARCH_FLAGS if one.paths == ((flag,),)]
+    with pytest.raises(UserError, match=f"'foo' is not NAME=VALUE; write for example {re.escape(example)}"):
+        read_flags(flags, {flags[0].name: ["foo"] if flags[0].kind is list else "foo"})
 
 
 def test_what_is_of_the_run_is_taken_out(tmp_path):

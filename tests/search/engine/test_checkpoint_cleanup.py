@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.engine.checkpoint_cleanup import clean, kept_folders, size_of
 from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.messages import FINISHED_STATES, Artifact, TrialOutcome
-from ganprune.studies.run_options import bytes_of
+from ganprune.studies.run_options import RunOptions, bytes_of
 
 NEW = NewTrial(Proposal("m", {}, 1.0, "macs"), {}, {}, "tpe")
 
@@ -89,7 +90,7 @@ def test_a_quota_removes_checkpoints_off_the_front_first(search, store):
     assert (ended.reason, state.exists()) == ("trials", False)
 
 
-@pytest.mark.parametrize(("text", "size"), [("20GB", 20 * 10**9), ("1.5MiB", 3 * 2**19), ("7kB", 7000)])
+@pytest.mark.parametrize(("text", "size"), [("20GB", 20 * 10**9), ("5B", 5), ("1.5MiB", 3 * 2**19), ("7kB", 7000)])
 def test_disk_space_has_a_unit(text, size):
     assert bytes_of(text) == size
 
@@ -98,3 +99,10 @@ def test_disk_space_has_a_unit(text, size):
 def test_what_is_no_disk_space_is_refused(text):
     with pytest.raises(ValueError, match="such as 20GB"):
         bytes_of(text)
+
+
+@pytest.mark.parametrize("text", ["1B", "999kB"])
+def test_a_quota_below_one_training_state_is_refused(text):
+    """A quota in which no trial can be kept would end the search after the teacher; it is refused before."""
+    with pytest.raises(UserError, match=f"disk_quota {text} holds no trial; use 1MB or more"):
+        RunOptions(disk_quota=text)

@@ -11,6 +11,7 @@ import optuna
 import pytest
 from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.search.trial import trial as training
+from ganprune.studies.api import Study
 from ganprune.studies.cli import main
 from PIL import Image
 from sqlalchemy.exc import OperationalError
@@ -175,6 +176,15 @@ def test_names_that_exist_and_names_that_do_not(place, monkeypatch, capsys):
     assert "--best-under" in capsys.readouterr().err
     assert call(monkeypatch, "resume", "search", "--trials", 0) == 2
     assert "--trials is the study's total: 1 are there already, got 0" in capsys.readouterr().err
+    (place / "c.toml").write_text("model = 'resnet'\nbudget = '30%'\n[run]\nstudy = 'search'\nexecutor = 'local'\n")
+    given = ["resume", "search", "--config", "c.toml"]
+    line = refused(monkeypatch, capsys, *given, "--set", "budget.budgets=['20%']")
+    assert "budgets of study 'search' cannot change: got ['20%']; it has ['30%']. A resume may change trials" in line
+    assert "latency_profile cannot change" in refused(monkeypatch, capsys, *given, "--set", "run.latency_profile=x")
+    assert call(monkeypatch, *given, "--set", "search.trials=2", "--set", "run.device=cpu") == 0
+    assert Study.open("search").config.device == "cpu"
+    assert len(Study.open("search").trials) == 2
+    assert "f.xyz: it is written as PNG" in refused(monkeypatch, capsys, "pareto", "search", "--plot", "f.xyz")
     (place / "empty.db").touch()
     for file, says in (("none.db", "no database at "), ("empty.db", "there are no studies in it")):
         assert says in refused(monkeypatch, capsys, "resume", "search", "--storage", f"sqlite:///{file}")
@@ -261,6 +271,22 @@ def test_a_command_builds_no_other():
     code = code.replace("'show', '--help'", "'shwo'")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "Did you mean 'show'?" in done.stderr
+
+
+def test_a_simulated_study_is_marked_in_the_list(place, monkeypatch, capsys):
+    """`studies` says of a study that nothing was trained in it, as a table and as JSON."""
+    assert call(monkeypatch, "search", *SHAPES, "--trials", 2, "--simulate", "--seconds-per-step", 1) == 0
+    capsys.readouterr()
+    assert call(monkeypatch, "studies") == 0
+    assert "(simulated)" in capsys.readouterr().out
+    assert call(monkeypatch, "studies", "--json") == 0
+    assert [row["simulated"] for row in json.loads(capsys.readouterr().out)] == [True]
+
+
+def test_a_size_is_given_once_to_inspect(place, monkeypatch, capsys):
+    """`--input-shape` holds the size: `--image-size` beside it would be ignored, and is refused."""
+    given = ["--model", "mine.py:Net", "--input-shape", "3,32,32", "--image-size", 64]
+    assert "--input-shape 3,32,32 says the size" in refused(monkeypatch, capsys, "inspect", *given)
 
 
 FAULTS = {
