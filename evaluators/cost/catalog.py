@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package
 from .runtime import Runtime
@@ -12,10 +9,6 @@ from .runtime import Runtime
 _HERE = "ganprune.evaluators.cost"
 
 EAGER = "eager"
-
-
-def _adopt(reference: str, found: Any) -> Runtime:
-    raise UserError(f"runtime {reference!r} is a {type(found).__name__}; expected a Runtime")
 
 
 RUNTIMES: OpenTable[Runtime] = OpenTable(
@@ -43,5 +36,5 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
     },
     group="ganprune.runtimes",
     row_type=Runtime,
-    adopt=_adopt,
+    by_path=True,
 )  # fmt: skip

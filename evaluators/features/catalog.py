@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
-from ...gan_models.files.user_code import load_named, one_line
+from ...gan_models.files.user_code import check_callable, first_line, load_named, one_line
 
 if TYPE_CHECKING:
     from .encoders import Encoder
@@ -58,12 +58,8 @@ class EncoderSpec:
 
 def _adopt(reference: str, found: Any) -> EncoderSpec:
     """Return the row of a user's own encoder."""
-    if not callable(found):
-        raise UserError(
-            f"encoder {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
-            "takes the path of its weights or None"
-        )
-    return EncoderSpec(cast(Any, found), note=(found.__doc__ or "").strip().partition("\n")[0])
+    check_callable("encoder", reference, found, "takes the path of its weights or None")
+    return EncoderSpec(cast(Any, found), note=first_line(found))
 
 
 ENCODERS: OpenTable[EncoderSpec] = OpenTable(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
@@ -19,10 +19,6 @@ _HERE = "ganprune.gan_models.export"
 _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
-
-
-def _adopt(reference: str, found: Any) -> Exporter:
-    raise UserError(f"format {reference!r} is a {type(found).__name__}; expected an Exporter")
 
 
 EXPORTERS: OpenTable[Exporter] = OpenTable(
@@ -40,7 +36,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
     },
     group="ganprune.exporters",
     row_type=Exporter,
-    adopt=_adopt,
+    by_path=True,
 )  # fmt: skip
 
 

@@ -35,7 +35,8 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         group: The entry-point group, such as `ganprune.methods`.
         row_type: The class of a row.
         adopt: Makes a row of a user's own object, given its reference (`package.module:name` or `file.py:name`) and
-            the object; None if this kind takes no objects by path.
+            the object; None if this kind takes no objects by path but rows.
+        by_path: True if a row itself may be given by path, and nothing else; `adopt` implies it.
     """
 
     def __init__(
@@ -46,10 +47,13 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         group: str,
         row_type: type[Row],
         adopt: Callable[[str, Any], Row] | None = None,
+        by_path: bool = False,
     ) -> None:
         self.kind, self.group, self.row_type = kind, group, row_type
         self.own = dict(rows)
+        self._row = f"{'an' if row_type.__name__[0] in 'AEIOU' else 'a'} {row_type.__name__}"
         self._adopt = adopt
+        self._by_path = by_path or adopt is not None
         self._loaded: dict[str, Row] = {}
 
     def find(self, name: str) -> Row:
@@ -108,10 +112,14 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         if points:
             return self._of_entry_point(points[0])
         if is_path(name):
-            if self._adopt is None:
+            if not self._by_path:
                 raise UserError(f"{self.kind} {name!r}: a {self.kind} cannot be given by path; {self._allowed(name)}")
             found = load_object(name, self.kind)
-            return found if isinstance(found, self.row_type) else self._adopt(name, found)
+            if isinstance(found, self.row_type):
+                return found
+            if self._adopt is None:
+                raise UserError(f"{self.kind} {name!r} is a {type(found).__name__}; expected {self._row}")
+            return self._adopt(name, found)
         raise UserError(f"unknown {self.kind} {name!r}; {self._allowed(name)}")
 
     def _of_entry_point(self, point: EntryPoint) -> Row:
@@ -124,15 +132,14 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
             ) from error
         if not isinstance(row, self.row_type):
             raise UserError(
-                f"{self.kind} {point.name!r} of the package {package} is a {type(row).__name__}; "
-                f"expected a {self.row_type.__name__}"
+                f"{self.kind} {point.name!r} of the package {package} is a {type(row).__name__}; expected {self._row}"
             )
         return row
 
     def _allowed(self, name: str) -> str:
         near = difflib.get_close_matches(name, list(self), n=1)
         names = ", ".join(self)
-        path = ", or your own as package.module:name or file.py:name" if self._adopt else ""
+        path = ", or your own as package.module:name or file.py:name" if self._by_path else ""
         advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
         return f"expected one of {names}{path}. {advice}"
 

@@ -81,6 +81,30 @@ def load_named(reference: Any, kind: str, package: str | None = None) -> Any:
     return getattr(import_module(module, package), name)
 
 
+def check_callable(kind: str, reference: str, found: Any, expected: str) -> None:
+    """Check that a user's own object of a kind can be called.
+
+    Args:
+        kind: What it is meant to be, for the message.
+        reference: Its name by path.
+        found: The object.
+        expected: What it takes and gives: "takes a seed and returns an Optuna sampler".
+
+    Raises:
+        UserError: It cannot.
+    """
+    if not callable(found):
+        raise UserError(
+            f"{kind} {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
+            f"{expected}"
+        )
+
+
+def first_line(found: Any) -> str:
+    """Return the first line of an object's docstring; empty if it has none."""
+    return (found.__doc__ or "").strip().partition("\n")[0]
+
+
 def one_line(error: Exception) -> str:
     """Return an error of somebody's code as one line, with its type unless it is a plain ValueError."""
     text = " ".join(str(error).split())

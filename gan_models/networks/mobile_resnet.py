@@ -6,9 +6,8 @@ pointwise 1x1. Stem, down and up convs stay dense. State-dict keys are GAN Compr
 
 from torch import Tensor, nn
 
-from .layers import NORMS, check_choice, check_count, check_flag, initialize_normal, needs_bias, norm2d
-
-N_DOWNS = 2
+from .layers import initialize_normal, needs_bias, norm2d
+from .resnet import check_translation, translation_layers
 
 
 class SeparableConv2d(nn.Module):
@@ -66,29 +65,12 @@ class MobileResnetGenerator(nn.Module):
         output_channels: int = 3,
     ):
         super().__init__()
-        check_count("ngf", ngf)
-        check_count("n_blocks", n_blocks, at_least=0)
-        check_count("input_channels", input_channels)
-        check_count("output_channels", output_channels)
-        check_flag("dropout", dropout)
-        check_choice("norm", norm, NORMS)
-        bias = needs_bias(norm)
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(input_channels, ngf, 7, bias=bias)]
-        layers += [norm2d(norm, ngf), nn.ReLU()]
-        for i in range(N_DOWNS):
-            width = ngf * 2**i
-            layers.append(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias))
-            layers += [norm2d(norm, 2 * width), nn.ReLU()]
-        layers += [MobileResnetBlock(ngf * 2**N_DOWNS, norm, dropout) for _ in range(n_blocks)]
-        for i in range(N_DOWNS, 0, -1):
-            width = ngf * 2**i
-            layers += [
-                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias),
-                norm2d(norm, width // 2),
-                nn.ReLU(),
-            ]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_channels, 7), nn.Tanh()]
-        self.model = nn.Sequential(*layers)
+        check_translation(ngf, n_blocks, norm, dropout, (input_channels, output_channels))
+
+        def blocks(width: int) -> list[nn.Module]:
+            return [MobileResnetBlock(width, norm, dropout) for _ in range(n_blocks)]
+
+        self.model = translation_layers(ngf, norm, blocks, input_channels, output_channels)
         initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:

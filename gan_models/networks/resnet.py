@@ -4,6 +4,8 @@ ReflectionPad 3, conv 7x7; two stride-2 convs; `n_blocks` residual blocks on 4 *
 stride-2 transposed convs; ReflectionPad 3, conv 7x7, tanh. Norm and ReLU after every conv but the last.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from ..files.errors import UserError
@@ -42,6 +44,62 @@ class ResnetBlock(nn.Module):
         return x + self.conv_block(x)
 
 
+def translation_layers(
+    ngf: int,
+    norm: str,
+    blocks: Callable[[int], list[nn.Module]],
+    input_channels: int,
+    output_channels: int,
+    affine: str = "none",
+) -> nn.Sequential:
+    """Return stem, down convs, residual blocks, up convs and head of a generator, in upstream's flat order.
+
+    Args:
+        ngf: Width of the stem.
+        norm: "instance" or "batch".
+        blocks: Makes the residual blocks, given their channels, in their turn: the order of random draws is upstream's.
+        input_channels: Channels of the input image.
+        output_channels: Channels of the output image.
+        affine: Which InstanceNorms have a scale and shift: "none", "prunable" or "all".
+    """
+    prunable, trunk = affine != "none", affine == "all"
+    bias = needs_bias(norm)
+    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(input_channels, ngf, 7, bias=bias)]
+    layers += [norm2d(norm, ngf, affine=prunable), nn.ReLU()]
+    for i in range(N_DOWNS):
+        width = ngf * 2**i
+        last = i == N_DOWNS - 1  # the last down-conv writes into the trunk that the blocks add to
+        layers += [
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias),
+            norm2d(norm, 2 * width, affine=trunk if last else prunable),
+            nn.ReLU(),
+        ]
+    layers += blocks(ngf * 2**N_DOWNS)
+    for i in range(N_DOWNS, 0, -1):
+        width = ngf * 2**i
+        layers += [
+            nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias),
+            norm2d(norm, width // 2, affine=prunable),
+            nn.ReLU(),
+        ]
+    layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_channels, 7), nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+def check_translation(ngf: int, n_blocks: int, norm: str, dropout: bool, channels: tuple[int, int]) -> None:
+    """Check the arguments of a generator that `translation_layers` makes.
+
+    Raises:
+        UserError: One of them is out of its range.
+    """
+    check_count("ngf", ngf)
+    check_count("n_blocks", n_blocks, at_least=0)
+    for name, count in zip(("input_channels", "output_channels"), channels, strict=True):
+        check_count(name, count)
+    check_flag("dropout", dropout)
+    check_choice("norm", norm, NORMS)
+
+
 class ResnetGenerator(nn.Module):
     """Image to image at the same size, (N, input_channels, H, W) -> (N, output_channels, H, W) in [-1, 1].
 
@@ -60,38 +118,15 @@ class ResnetGenerator(nn.Module):
         affine: str = "none",
     ):
         super().__init__()
-        check_count("ngf", ngf)
-        check_count("n_blocks", n_blocks, at_least=0)
-        check_count("input_channels", input_channels)
-        check_count("output_channels", output_channels)
-        check_flag("dropout", dropout)
-        check_choice("norm", norm, NORMS)
+        check_translation(ngf, n_blocks, norm, dropout, (input_channels, output_channels))
         check_choice("affine", affine, AFFINES)
         if norm == "batch" and affine != "none":
             raise UserError(f"affine={affine!r} is for norm='instance': BatchNorm is always affine")
-        prunable, trunk = affine != "none", affine == "all"
-        bias = needs_bias(norm)
-        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(input_channels, ngf, 7, bias=bias)]
-        layers += [norm2d(norm, ngf, affine=prunable), nn.ReLU()]
-        for i in range(N_DOWNS):
-            width = ngf * 2**i
-            last = i == N_DOWNS - 1  # the last down-conv writes into the trunk that the blocks add to
-            layers += [
-                nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias),
-                norm2d(norm, 2 * width, affine=trunk if last else prunable),
-                nn.ReLU(),
-            ]
-        width = ngf * 2**N_DOWNS
-        layers += [ResnetBlock(width, norm, dropout, prunable, trunk) for _ in range(n_blocks)]
-        for i in range(N_DOWNS, 0, -1):
-            width = ngf * 2**i
-            layers += [
-                nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias),
-                norm2d(norm, width // 2, affine=prunable),
-                nn.ReLU(),
-            ]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(ngf, output_channels, 7), nn.Tanh()]
-        self.model = nn.Sequential(*layers)
+
+        def blocks(width: int) -> list[nn.Module]:
+            return [ResnetBlock(width, norm, dropout, affine != "none", affine == "all") for _ in range(n_blocks)]
+
+        self.model = translation_layers(ngf, norm, blocks, input_channels, output_channels, affine)
         initialize_normal(self)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
-from ..files.user_code import load_named
+from ..files.user_code import first_line, load_named
 from .method import Method, MethodSpec
 from .settings import NoSettings, Setting, settings_of
 
@@ -42,8 +42,8 @@ def _adopt(reference: str, found: Any) -> MethodSpec:
         settings_of(settings)
     except UserError as error:
         raise UserError(f"method {reference!r}: {error}") from error
-    note = next(iter((found.__doc__ or "").strip().splitlines()), "")
-    return MethodSpec(reference, widths, settings, trains=bool(getattr(found, "trains", False)), note=note)
+    trains = bool(getattr(found, "trains", False))
+    return MethodSpec(reference, widths, settings, trains=trains, note=first_line(found))
 
 
 METHODS: OpenTable[MethodSpec] = OpenTable(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +15,7 @@ from ..data.image_readers import FilePictures, good_files
 from ..data.layouts import first_is_wide, images_under, is_cifar, split_files
 from ..data.spec import SHAPES, DataSpec
 from ..files.plain_values import JSON, from_json, to_json
-from ..networks.specs import InputSpec
-from .generator_fit import one_image, patch_layers
+from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .single_generator import SingleGenerator
@@ -50,7 +48,7 @@ class PairedSettings:
         check_weights(self, "weight_l1")
 
 
-class PairedTask(SingleGenerator):
+class PairedTask(ImageTranslation, SingleGenerator):
     """pix2pix: G(input) near the target, and hard for D to tell from it given the input.
 
     Loss of G: adv(D(input, G(input))) + weight_l1 * |G(input) - target|; of D: half the sum of its two terms.
@@ -103,18 +101,6 @@ class PairedTask(SingleGenerator):
         """Return both halves of a picture, cropped and mirrored alike."""
         first, second = images.read("pairs", index, number)
         return {"input": first, "target": second}
-
-    @classmethod
-    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
-        """Return the settings as they are. Raises UserError for a generator that does not translate one image."""
-        one_image(cls.name, model, inputs, image_size)
-        return dict(settings)
-
-    @classmethod
-    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
-        """Return the settings with a PatchGAN that fits the image size."""
-        judge = dict(settings.get("discriminator", {}))
-        return {**settings, "discriminator": {**judge, "n_layers": judge.get("n_layers", patch_layers(image_size))}}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G", of input and output channels together."""

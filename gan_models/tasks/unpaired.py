@@ -18,9 +18,8 @@ from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..networks.specs import InputSpec
-from .generator_fit import one_image, patch_layers
 from .image_pool import ImagePool
+from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
@@ -67,7 +66,7 @@ class UnpairedSettings:
             raise UserError(f"directions {self.directions} are not possible; use AtoB, BtoA or AtoB and BtoA")
 
 
-class UnpairedTask:
+class UnpairedTask(ImageTranslation):
     """CycleGAN. Discriminator "AtoB" judges images of domain B, "BtoA" those of domain A.
 
     Loss of the generators: sum over directions of adv(D(there(x))) + weight_cycle * |back(there(x)) - x| +
@@ -140,18 +139,6 @@ class UnpairedTask:
         (a,) = images.read("A", index % images.count("A"), number)
         (b,) = images.read("B", (index if number_b is None else number_b) % images.count("B"), number_b)
         return {"A": a, "B": b}
-
-    @classmethod
-    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
-        """Return the settings as they are. Raises UserError for a generator that does not translate one image."""
-        one_image(cls.name, model, inputs, image_size)
-        return dict(settings)
-
-    @classmethod
-    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
-        """Return the settings with a PatchGAN that fits the image size."""
-        judge = dict(settings.get("discriminator", {}))
-        return {**settings, "discriminator": {**judge, "n_layers": judge.get("n_layers", patch_layers(image_size))}}
 
     @classmethod
     def alone(cls, settings: Mapping[str, Any], name: str) -> dict[str, Any]:

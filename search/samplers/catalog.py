@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
-from ...gan_models.files.user_code import load_named, one_line
+from ...gan_models.files.user_code import check_callable, first_line, load_named, one_line
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -78,12 +78,8 @@ class SamplerSpec:
 
 def _adopt(reference: str, found: Any) -> SamplerSpec:
     """Return the row of a user's own sampler."""
-    if not callable(found):
-        raise UserError(
-            f"sampler {reference!r} cannot be called: got {type(found).__name__}; expected a class or function that "
-            "takes a seed and returns an Optuna sampler"
-        )
-    return SamplerSpec(cast(Any, found), note=(found.__doc__ or "").strip().partition("\n")[0])
+    check_callable("sampler", reference, found, "takes a seed and returns an Optuna sampler")
+    return SamplerSpec(cast(Any, found), note=first_line(found))
 
 
 SAMPLERS: OpenTable[SamplerSpec] = OpenTable(
