@@ -24,9 +24,9 @@ from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.latency.predictor import fit_whole
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.search.latency.finalist_meter import in_8_bits, measurer
 from ganprune.search.latency.profile import blocks_of
 from ganprune.search.latency.profiler import Thoroughness, accuracy, profile_network, random_plans
-from ganprune.search.trial.finalists import in_8_bits, measurer
 
 NETWORKS = {
     "resnet_9blocks": ({"ngf": 32}, (3, 128, 128)),

@@ -41,8 +41,9 @@ from .study_name import check_study_name
 
 BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = STEPS_UNSET
+# Fields of later versions: empty, they leave a study's fingerprint what it was.
+LATER = ("also_measure", "weights", "profiles")
 # What may differ between two runs of one study: none of it changes what a trial is.
-LATER = ("also_measure", "weights")  # fields of later versions: empty, they leave a study's fingerprint what it was
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
 
@@ -175,14 +176,14 @@ class StudyConfig(
         """
         return _parsed((text,), self.convention).first
 
-    def bits_offered(self, latency_int8: bool = False) -> tuple[int, ...]:
-        """Bits that trials may have; each method chooses among them where there are several.
+    def bits_offered(self, profiled_int8: bool = False) -> tuple[int, ...]:
+        """Return the bits that trials may have; each method chooses among them if there are several.
 
         Args:
-            latency_int8: Whether the device's latency profile prices networks of 8 bits, too.
+            profiled_int8: True if the profile of the cost objective prices networks of 8 bits, too.
         """
         cost = cost_of(self.stated_budgets.cost)
-        both = cost.depends_on_bits and (cost.exact or latency_int8)
+        both = cost.depends_on_bits and (cost.exact or profiled_int8)
         return self.bits or ((FULL_BITS, 8) if both else (FULL_BITS,))
 
     def known_task(self) -> str | None:

@@ -96,8 +96,8 @@ class ResolvedStudy:
         return () if self.generators else self.budgets[1:]
 
     @property
-    def has_latency(self) -> bool:
-        """True if a budget's cost is measured on the device after the search, so that a profile prices plans."""
+    def measures_finalists(self) -> bool:
+        """True if a budget's cost is measured once more after the search."""
         return any(shown_cost(priced.budget.cost).measured_after_search for priced in self.budgets)
 
     @cached_property

@@ -38,7 +38,7 @@ from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store
-from .finalist_latency import measure_front
+from .finalist_costs import measure_front
 from .results.outcome import CONFIG, DENSE, IMAGES, SIMULATED, TEACHER, VERSION, outcome_of, recorded
 from .resume_checks import MADE_WITH, PREPARED, check_unchanged, made_with
 from .resume_options import resumed
@@ -186,11 +186,11 @@ def _search(
         on_event=on_event,
     )
     executor = options.make_executor()
-    with executor.ready() if study.resolved.has_latency else nullcontext():
+    with executor.ready() if study.resolved.measures_finalists else nullcontext():
         ended = engine.run(executor, TRIAL)
         if by_trials := prepare(study, store.folder.path, lazy=True):
             store.set_attribute(PREPARED, to_json(prepared | by_trials))
-        if study.resolved.has_latency:
+        if study.resolved.measures_finalists:
             store.folder.pull()
             measure_front(store, study.resolved, executor, options.device_command)
     return ended

@@ -18,6 +18,7 @@ class Cost:
         name: Name in budgets, measurements and records: lower case, digits and `_`.
         unit: Unit of its values, as measurements say it: `MACs`, `bytes`, `ms`.
         label: Title of its axis in a plot; empty: the unit.
+        noun: What it is in a sentence: `latency`; empty: the name.
         suffixes: Units that a budget may be written in, in lower case, with the amount of each in `unit`.
         fixed_suffixes: Further units, before which no prefix (k, M, G, T) may stand: `{"mib": 2**20}`.
         suffix_notes: What is said of a budget that was converted from a suffix: `{"flops": "1 MAC = 2 FLOPs"}`.
@@ -26,11 +27,13 @@ class Cost:
         remark: Text behind a shown value: `(published)`.
         examples: Budgets as a user would write them, for error messages.
         convention: The convention under which a budget's suffix means this cost; empty: any.
-        exact: True if it is a function of the plan alone, counted on the network that was cut and checked there;
-            False if it is predicted from a profile of a device.
-        measured_after_search: True if finalists are measured alone on the machine after the search.
+        measured_after_search: True if finalists are measured once more after the search, by the profile's meter.
+        keys: Keys in JSON and CSV, as counted or predicted and as measured after the search, that version 0.1.0 wrote.
+            None: the name, and `measured_<name>`.
         int8_names: Names under which its price for 8 bits is known, with one scale per tensor and per channel; None
             if it does not depend on bits.
+        profile: What finds and opens the profile that plans are priced with, or `"module:object"`
+            (`search.preparations.cost_profile.CostProfile`). None: the cost is exact, a function of the plan alone.
         price: Function `(groups: ChannelGroups) -> CostModel`, or `"module:function"`, that gives what prices plans
             over the widths of `groups.form`. None: the cost form itself (ours), or a profile.
         count: Function `(network, inputs, quantization) -> float`, or `"module:function"`, that counts the cost of
@@ -40,6 +43,7 @@ class Cost:
     name: str
     unit: str
     label: str = ""
+    noun: str = ""
     suffixes: Mapping[str, float] = field(default_factory=dict)
     fixed_suffixes: Mapping[str, float] = field(default_factory=dict)
     suffix_notes: Mapping[str, str] = field(default_factory=dict)
@@ -48,9 +52,10 @@ class Cost:
     remark: str = ""
     examples: tuple[str, ...] = ()
     convention: str = ""
-    exact: bool = True
     measured_after_search: bool = False
+    keys: tuple[str, str] | None = None
     int8_names: tuple[str, str] | None = None
+    profile: Any = None
     price: Callable[[Any], Any] | str | None = None
     count: Callable[[Any, Any, Any], float] | str | None = None
 
@@ -61,9 +66,18 @@ class Cost:
             raise ValueError(f"cost {self.name} has no suffix, so no budget can be written in it")
         if (self.price is None) != (self.count is None):
             raise ValueError(f"cost {self.name}: an exact cost needs both, price and count, or neither if it is ours")
+        if self.profile is not None and self.price is not None:
+            raise ValueError(f"cost {self.name}: got both, price and profile; a cost is exact or profiled")
+        if self.measured_after_search and self.profile is None:
+            raise ValueError(f"cost {self.name}: only a cost with a profile is measured after the search")
         for suffix in (*self.suffixes, *self.fixed_suffixes):
             if not re.fullmatch(r"[a-z]+", suffix):
                 raise ValueError(f"cost {self.name}: got suffix {suffix!r}; expected lower-case letters")
+
+    @property
+    def exact(self) -> bool:
+        """True if it is counted on the network that was cut, and checked there; else a profile predicts it."""
+        return self.profile is None
 
     @property
     def depends_on_bits(self) -> bool:
@@ -74,6 +88,11 @@ class Cost:
     def named_unit(self) -> str:
         """The unit with the remark that tells it from another cost's: `MACs (published)`."""
         return f"{self.unit} {self.remark}".strip()
+
+    @property
+    def described(self) -> str:
+        """What it is in a sentence."""
+        return self.noun or self.name
 
     @property
     def title(self) -> str:

@@ -205,29 +205,6 @@ def _place(grid: Grid, side: int, channels: Sequence[NDArray[np.int64]]) -> tupl
     return below[n], way[n]
 
 
-@dataclass(frozen=True)
-class SummedLatency:
-    """Latency of several networks that run one after the other.
-
-    Attributes:
-        names: Groups of all [G], each with its network's name and a dot before it.
-        parts: Latency by network.
-    """
-
-    names: tuple[str, ...]
-    parts: Mapping[str, LatencyForm]
-
-    def predict(self, widths: ArrayLike, cost: str = LATENCY) -> Floats:
-        """Milliseconds [P] of plans [P, G] (or of one, [G])."""
-        w = np.asarray(widths)
-        place = {name: i for i, name in enumerate(self.names)}
-        return sum(
-            (part.predict(w[..., [place[f"{name}.{group}"] for group in part.names]], cost)
-             for name, part in self.parts.items()),
-            np.zeros(w.shape[:-1]),
-        )  # fmt: skip
-
-
 def fit_whole(parts: ArrayLike, measured: ArrayLike) -> Fit:
     """The coefficients, all 0 or more, with the least squares of relative errors.
 

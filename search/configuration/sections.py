@@ -18,6 +18,7 @@ from ...gan_models.quantization.settings import SCHEMES, QuantSettings
 from ...gan_models.training.recipe import AMP_MODES, Recipe
 from ...spaces.budget import CONVENTIONS
 from .flag_text import read_health, read_nested
+from .kept_profile import KeptProfile
 from .option import Shortcut, option
 
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
@@ -291,8 +292,10 @@ class PlaceOptions:
 
     name: str = option("The study's name.", flag="--study", default_text="search")
     device: str = option("auto, cpu or cuda.", "auto")
+    # the next two are read, not written: version 0.1.0 knew one profile
     latency_profile: str = option("File of the device's latency profile.", "", internal=True)
     latency_sha256: str = option("SHA-256 of the profile's content.", "", internal=True)
+    profiles: Mapping[str, KeptProfile] = option("Copies of the profiles of costs.", factory=dict, internal=True)
 
 
 # One table of TOML and one panel of the help each; further classes may share the last one.

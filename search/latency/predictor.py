@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.cost_form import LATENCY
-from ...gan_models.files.kept_copies import located, look_in
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.latency.predictor import LatencyForm
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.quantization.settings import FULL_BITS
 from ..config import StudyConfig
-from .profile import CURE, LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
+from ..setup.opened_profile import NoProfile, OpenedProfile
+from .finalist_meter import LatencyMeter
+from .profile import LatencyProfile, blocks_of
 
 
 @dataclass(frozen=True)
-class OpenedProfile:
+class OpenedLatency(OpenedProfile):
     """A latency profile with the predictor made from it.
 
     Attributes:
@@ -27,6 +28,11 @@ class OpenedProfile:
 
     profile: LatencyProfile
     form: LatencyForm
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The profile as plain JSON."""
+        return self.profile.to_json()
 
     def of(self, groups: ChannelGroups) -> LatencyForm:
         """The predictor over these groups alone; groups that a study leaves whole stay whole."""
@@ -44,7 +50,7 @@ class OpenedProfile:
         """
         int8 = self.profile.whole_int8 is not None and config.quantisation.scheme != "published"
         offered = config.bits_offered(int8)
-        if 8 in offered and wants_latency(config) and not int8:
+        if 8 in offered and not int8:
             raise NoProfile(
                 f"8 bits under a budget in ms need a profile that was measured in 8 bits, with integers to compute on: "
                 f"`ganprune profile-device --runtime onnxruntime`; this one is of {self.profile.device.describe()}"
@@ -52,6 +58,24 @@ class OpenedProfile:
                 else "8 bits under a budget in ms need the signed quantizer: no int8 file is made of the published one"
             )
         return offered
+
+    def notes(self, config: StudyConfig) -> list[str]:
+        """Return how well latency is predicted, and the multiple that the device likes."""
+        profile = self.profile
+        notes = [
+            f"latency is predicted for {profile.device.describe()} (profile {profile.device.id}): "
+            f"{profile.whole.accuracy.describe()}; finalists are measured after the search"
+        ]
+        if profile.multiple > 1 and config.channel_multiple % profile.multiple:
+            notes.append(
+                f"this device is as fast at widths rounded up to multiples of {profile.multiple}: "
+                f"--channel-multiple {profile.multiple} gives more channels in the same time"
+            )
+        return notes
+
+    def meter(self, device: str, command: str = "") -> LatencyMeter:
+        """Return what times networks alone on the profile's device."""
+        return LatencyMeter.of(self.profile, device, command)
 
 
 def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
@@ -65,35 +89,10 @@ def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
     )
 
 
-def wants_latency(config: StudyConfig) -> bool:
-    """Whether a budget of the study is in milliseconds."""
-    return LATENCY in config.stated_budgets.costs
-
-
-def open_latency(config: StudyConfig) -> OpenedProfile | None:
-    """The profile that a resolved configuration names; None where no budget is in ms.
+def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], inputs: InputSpec) -> OpenedLatency:
+    """Return a profile opened for a generator.
 
     Raises:
-        NoProfile: It names none, or one that is not of this network, or not the one the study was made with.
+        NoProfile: It is of another one.
     """
-    if not wants_latency(config):
-        return None
-    if not config.latency_profile:
-        raise NoProfile(f"budget {', '.join(config.budgets)} needs a latency profile of the device: {CURE}")
-    profile = read_profile(located(config.latency_profile), config.latency_sha256)
-    return opened(profile, config.model, dict(config.model_args), config.inputs)
-
-
-def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], inputs: InputSpec) -> OpenedProfile:
-    """A profile opened for a generator. Raises NoProfile where it is of another one."""
-    return OpenedProfile(profile, profile.form(blocks_of(model, arguments, inputs, profile.device.batch)))
-
-
-def with_own_profile(config: StudyConfig, profile: LatencyProfile, folder: Path) -> StudyConfig:
-    """The profile is copied to the study's folder, so that workers and a resume need no database and no device."""
-    digest = profile.sha256()
-    path = folder / f"latency-{digest[:8]}.json"
-    if not path.is_file():
-        write_profile(profile, path)
-    look_in(folder)
-    return replace(config, latency_profile=path.name, latency_sha256=digest)
+    return OpenedLatency(profile, profile.form(blocks_of(model, arguments, inputs, profile.device.batch)))

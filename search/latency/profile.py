@@ -20,13 +20,10 @@ from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
 from ...gan_models.networks.catalog import build
 from ...gan_models.networks.specs import InputSpec
+from ..setup.opened_profile import NoProfile
 
 FORMAT = 2
 CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
-
-
-class NoProfile(UserError):
-    """There is no profile that fits; one line with what to do."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ PREPARATIONS: OpenTable[PreparationRow] = OpenTable(
     "preparation",
     {
         "own_code": PreparationRow(f"{_ROOM}.own_code:OWN_CODE"),
-        "latency_profile": PreparationRow(f"{_ROOM}.latency_profile:LATENCY_PROFILE"),
+        "latency_profile": PreparationRow("ganprune.search.latency.latency_preparation:LATENCY_PROFILE"),
         "teacher": PreparationRow(f"{_ROOM}.teacher:TEACHER_NETWORKS"),
         "reference_features": PreparationRow(f"{_ROOM}.reference_features:REFERENCE_FEATURES"),
         "manifold": PreparationRow(f"{_ROOM}.manifold:MANIFOLD", lazy=True),

@@ -11,10 +11,10 @@ from torch import nn
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.combined_budgets import Bound
-from ..latency.predictor import with_own_profile
 from ..records.teacher_artifact import TeacherArtifact
 from ..resolved_study import ResolvedStudy
 from ..setup.kept_files import with_own_files
+from ..setup.opened_profile import profile_source
 from ..setup.search_space import PrunedGenerator, SearchSpace
 from ..setup.study_parts import StudyParts
 from ..strategy.proposals import SpaceProposals
@@ -85,10 +85,10 @@ class OpenedStudy(StudyParts):
         return self.quality.measure(model, full=full)
 
     def kept_in(self, folder: Path) -> OpenedStudy:
-        """Return the study with the user's own files and the latency profile copied to its folder."""
+        """Return the study with the user's own files and the profiles of costs copied to its folder."""
         config = with_own_files(self.config, folder)
-        if self.latency is not None:
-            config = with_own_profile(config, self.latency.profile, folder)
+        for name, profile in self.profiles.items():
+            config = profile_source(name).kept(config, profile, folder)
         return OpenedStudy(replace(self.resolved, config=config), self.artifact, like=self)
 
 

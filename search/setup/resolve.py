@@ -11,7 +11,6 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..config import StudyConfig
-from ..latency.predictor import OpenedProfile
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
 from .compatibility import check_discriminators
 from .defaults import within_memory
@@ -36,7 +35,7 @@ def resolve(
     Args:
         config: As given, or as recorded.
         check_teacher: Check the teacher's weights; False if the study has its own copy.
-        find_profile: Finds the latency profile for a budget in ms if the configuration names none.
+        find_profile: Finds a profile of this machine for a profiled cost if the configuration names no copy.
         sharing: Of a new study: number of trials that will share the memory of a kind of device (`cpu`, `cuda`; 0:
             unknown), so that what does not fit is left out. None for a study whose methods are decided.
 
@@ -59,8 +58,8 @@ def resolve(
     select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
     priced = _priced(parts)
     budgets, generators = priced.budgets, priced.generators
-    if parts.latency is not None:
-        notes += latency_notes(parts.latency, config.channel_multiple)
+    for profile in parts.profiles.values():
+        notes += profile.notes(config)
     notes += _data_notes(config, images["test"])
     notes += [each.budget.note for each in budgets if each.budget.note]
     if sharing is not None:
@@ -186,18 +185,3 @@ def _data_notes(config: StudyConfig, test_images: int) -> list[str]:
         return []
     cure = "--n-test" if builtin else "more test images"
     return [f"quality is measured on {measured} test images, which says little: give {cure}, {MIN_EVAL_IMAGES} or more"]
-
-
-def latency_notes(latency: OpenedProfile, multiple: int) -> list[str]:
-    """Return what a user should know of the predictor that budgets in ms are met with."""
-    profile = latency.profile
-    notes = [
-        f"latency is predicted for {profile.device.describe()} (profile {profile.device.id}): "
-        f"{profile.whole.accuracy.describe()}; finalists are measured after the search"
-    ]
-    if profile.multiple > 1 and multiple % profile.multiple:
-        notes.append(
-            f"this device is as fast at widths rounded up to multiples of {profile.multiple}: "
-            f"--channel-multiple {profile.multiple} gives more channels in the same time"
-        )
-    return notes

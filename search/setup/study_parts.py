@@ -1,9 +1,10 @@
-"""The live parts of a study that follow from its configuration: networks, groups, images, encoder, latency profile."""
+"""The live parts of a study that follow from its configuration: networks, groups, images, encoder, profiles."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,9 @@ from ...evaluators.features.catalog import choose_encoder, load_encoder
 from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.feature_maps import EncoderMaps, load_feature_maps
 from ...evaluators.quality.catalog import MetricSet
-from ...gan_models.costs.cost_form import LATENCY, CostModel
+from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.costs.prices import Prices
+from ...gan_models.costs.summed_cost import SummedCost
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
@@ -21,19 +23,17 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
 from ...gan_models.groups.unpruned_reasons import UnprunedReason, Why
-from ...gan_models.latency.predictor import SummedLatency
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
 from ...gan_models.training.loop import best_device
 from ...spaces.widths import select
 from ..config import StudyConfig
-from ..latency.predictor import OpenedProfile, open_latency, opened, wants_latency
-from ..latency.profile import LatencyProfile
 from .compatibility import output_of
+from .opened_profile import OpenedProfile, profile_source
 from .pruned_generators import examples, joined, new_network, one_network, pruned_names
 
-FindProfile = Callable[[StudyConfig], LatencyProfile]
+FindProfile = Callable[[StudyConfig], Any]
 
 
 class StudyParts:
@@ -41,7 +41,7 @@ class StudyParts:
 
     Args:
         config: With every open choice decided.
-        find_profile: Finds the latency profile if a budget is in ms and the configuration names none.
+        find_profile: Finds a profile of this machine in the study's database if the configuration names no copy.
         like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
     """
 
@@ -49,7 +49,7 @@ class StudyParts:
         self, config: StudyConfig, find_profile: FindProfile | None = None, like: StudyParts | None = None
     ) -> None:
         self.config = config
-        self._find_profile = find_profile
+        self.find_profile = find_profile
         if like is not None:
             parts = {name for name, value in vars(StudyParts).items() if isinstance(value, cached_property)}
             vars(self).update({name: value for name, value in vars(like).items() if name in parts})
@@ -178,16 +178,13 @@ class StudyParts:
         return load_feature_maps(self.config.weight_files.get("vgg"))
 
     @cached_property
-    def latency(self) -> OpenedProfile | None:
-        """The device's latency profile; None if no budget is in ms.
+    def profiles(self) -> Mapping[str, OpenedProfile]:
+        """The profile of each cost that a budget is in, by the cost's name; exact costs have none.
 
         Raises:
             NoProfile: There is none, or one of another network or device.
         """
-        config = self.config
-        if self._find_profile is None or not wants_latency(config) or config.latency_sha256:
-            return open_latency(config)
-        return opened(self._find_profile(config), config.model, dict(config.model_args), config.inputs)
+        return {name: profile_source(name).open(self) for name in self.config.stated_budgets.profiled}
 
     def prices_of(self, groups: ChannelGroups) -> Prices:
         """Return what prices plans of one generator in every cost that a budget is in.
@@ -195,7 +192,7 @@ class StudyParts:
         Args:
             groups: The generator's own.
         """
-        profiled = {} if self.latency is None else {LATENCY: self.latency.of(groups)}
+        profiled = {name: profile.of(groups) for name, profile in self.profiles.items()}
         return Prices.of(groups, self.config.stated_budgets.costs, profiled)
 
     @cached_property
@@ -205,19 +202,21 @@ class StudyParts:
 
     @cached_property
     def prices(self) -> Prices:
-        """What prices plans of all that is pruned; the times of several networks add up."""
+        """What prices plans of all that is pruned; profiled costs of several networks add up."""
         if not self.own_groups:
             return self.prices_of(self.groups)
+        names = {network: groups.names for network, groups in self.own_groups.items()}
         profiled: dict[str, CostModel] = {}
-        if self.latency is not None:
-            own = {name: self.latency.of(groups) for name, groups in self.own_groups.items()}
-            profiled[LATENCY] = SummedLatency(self.groups.names, own)
+        for cost, profile in self.profiles.items():
+            models = {network: profile.of(groups) for network, groups in self.own_groups.items()}
+            profiled[cost] = SummedCost(self.groups.names, names, models)
         return Prices.of(self.groups, self.config.stated_budgets.costs, profiled)
 
     @cached_property
     def bits_offered(self) -> tuple[int, ...]:
-        """Bits that trials may have, as far as the configuration and the latency profile say."""
-        return self.config.bits_offered() if self.latency is None else self.latency.bits(self.config)
+        """Bits that trials may have, as far as the configuration and the profiles say."""
+        offered = [profile.bits(self.config) for profile in self.profiles.values()] or [self.config.bits_offered()]
+        return tuple(bits for bits in offered[0] if all(bits in other for other in offered))
 
     def _traced(
         self,

@@ -124,8 +124,8 @@ def _priced_otherwise(
             stored = f", stored in {bits} bits" if pruned.quantized and row.depends_on_bits else ""
             how = f"counted on the cut network, one image{stored}"
             measured.append(Measurement(name, value, row.unit, protocol=how))
-        elif bench.latency is not None:
-            measured.append(bench.latency.predicted(predicted, bits))
+        else:
+            measured.append(bench.profiles[name].predicted(predicted, bits))
     return measured
 
 

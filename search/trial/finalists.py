@@ -1,38 +1,30 @@
-"""Measures a study's finalists alone on the machine, after the search: what was predicted meets the clock."""
+"""Measures a study's finalists after the search, nothing beside it: what was predicted meets the device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ...evaluators.cost.device import COMMAND, this_device
-from ...evaluators.cost.latency import Effort, MachineBusy, Timing
-from ...evaluators.cost.measurer import Measurer
-from ...evaluators.cost.runtime import RuntimeUnavailable
 from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into
-from ...gan_models.export.catalog import EXPORTERS, format_in, format_run_by, latency_writer
+from ...gan_models.costs.catalog import cost_of
 from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.kept_copies import look_in
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
-from ...gan_models.training.loop import best_device
 from ..artifacts.remote import SOURCE
-from ..config import StudyConfig
-from ..latency.profile import LatencyProfile
-from ..preparations.opened_study import open_study
+from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import Artifact
 from ..resolved_study import ResolvedStudy
+from ..setup.opened_profile import Meter
 
-Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
 MEASURE = "ganprune.search.trial.finalists:measure"
-EFFORT = Effort(warm_up=0.5, seconds=2.0, samples=20)
 
 
 @dataclass(frozen=True)
@@ -43,7 +35,7 @@ class FinalistsRequest:
         study: The study, resolved.
         folder: The study's files.
         artifacts: Trial number -> its generator's files.
-        command: Template of the command that reaches a remote device; empty where the device is this machine.
+        command: Template of the command that reaches a remote device; empty if the device is this machine.
     """
 
     study: ResolvedStudy
@@ -53,93 +45,59 @@ class FinalistsRequest:
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A `FinalistsRequest` as JSON -> trial number -> Measurement as JSON; runs in a Ray task, or here."""
+    """A `FinalistsRequest` as JSON -> trial number -> measurements as JSON; runs in a Ray task, or here."""
     found = measure_finalists(from_json(FinalistsRequest, given))
-    return {str(number): measurement.to_json() for number, measurement in found.items()}
+    return {str(number): [each.to_json() for each in measured] for number, measured in found.items()}
 
 
-def measure_finalists(request: FinalistsRequest, timer: Measure | None = None) -> dict[int, Measurement]:
-    """Times each finalist's generator with its weights, one after the other.
+def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement, ...]]:
+    """Measure each finalist's generator with its weights, one after the other.
 
     Args:
         request: What to measure.
-        timer: Times a network; None takes the profile's runtime on this machine, or the request's command.
 
     Returns:
-        Trial number -> latency in ms; absent with the reason where it could not be measured.
+        Trial number -> its costs that are measured after the search; absent with the reason if one could not be.
     """
     look_in(Path(request.folder) / SOURCE)
     opened = open_study(request.study)
-    config, latency = opened.config, opened.latency
-    if latency is None:
+    meters = _meters(opened, request.command)
+    if not meters:
         return {}
-    profile = latency.profile
-    reason = "" if timer is not None else _unreachable(profile, config, request.command)
-    if timer is None and not reason:
-        timer = measurer_for(profile, str(best_device(config.device)), request.command)
-    model, groups = opened.full_network().eval(), opened.groups
-    name = profile.name("measured")
-    how = f"measured alone on {profile.device.describe()}"
     found = {}
     for number, artifact in request.artifacts.items():
-        folder = Path(request.folder)
+        network: nn.Module | None = None
+        reason = ""
         try:
-            if timer is None:
-                raise RuntimeUnavailable(reason)
-            plan = ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
-            small = cut(model, groups, plan)
-            load_into(small, folder / artifact.path)
-            inputs = tuple(torch.rand_like(x) for x in opened.examples(profile.device.batch))
-            int8 = bool(artifact.quantization)
-            timed = in_8_bits(timer) if int8 else timer
-            if timed is None:
-                raise RuntimeUnavailable(f"no format of 8 bits runs in {profile.device.runtime}")
-            timing = timed(small, inputs)
-            found[number] = timing.measurement(name, f"{how}, in 8 bits" if int8 else how)
-        except (MachineBusy, RuntimeUnavailable, RuntimeError, ValueError) as error:
-            found[number] = Measurement.absent(name, "ms", " ".join(str(error).split())[:300], protocol=how)
+            network = _generator(opened, Path(request.folder), artifact)
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+        found[number] = tuple(
+            Measurement.absent(cost, cost_of(cost).unit, reason)
+            if network is None
+            else meter.measure(network, _inputs(opened, meter.batch), bool(artifact.quantization))
+            for cost, meter in meters.items()
+        )
     return found
 
 
-def in_8_bits(timer: Measure) -> Measure | None:
-    """Return the same of networks that run on integers; None if the runtime has no such format."""
-    if not isinstance(timer, Measurer):
-        return timer
-    runtime = timer.runtime
-    if runtime == COMMAND:  # the remote device takes the same kind of file in either data type
-        name = format_in(timer.command)
-        runtime = EXPORTERS[name].runtime if name else ""
-    name = format_run_by(runtime, "int8")
-    return replace(timer, export=latency_writer(name), dtype="int8") if name else None
+def _meters(opened: OpenedStudy, command: str) -> dict[str, Meter]:
+    """Return what measures each cost again, by the cost's name."""
+    found = {
+        name: profile.meter(str(opened.device), command)
+        for name, profile in opened.profiles.items()
+        if cost_of(name).measured_after_search
+    }
+    return {name: meter for name, meter in found.items() if meter is not None}
 
 
-def measurer(runtime: str, threads: int, device: str, effort: Effort = EFFORT, command: str = "") -> Measurer:
-    """Return what times networks in a runtime, or by a command, written in the format that it takes.
-
-    Raises:
-        UserError: An unknown runtime, or a command that names no file.
-    """
-    name = format_in(command) if runtime == COMMAND else format_run_by(runtime)
-    if name is None:
-        return Measurer(runtime, threads, device, effort, command=command)
-    filename = f"network{Path(EXPORTERS.find(name).filename).suffix}"
-    return Measurer(
-        runtime, threads, device, effort, latency_writer(name), command, slot=f"{{{name}}}", filename=filename
-    )
+def _generator(opened: OpenedStudy, folder: Path, artifact: Artifact) -> nn.Module:
+    """Return a trial's generator with its weights."""
+    plan = ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
+    small = cut(opened.full_network().eval(), opened.groups, plan)
+    load_into(small, folder / artifact.path)
+    return small
 
 
-def measurer_for(profile: LatencyProfile, device: str, command: str = "", effort: Effort = EFFORT) -> Measurer:
-    """Return what times networks as the profile's device does."""
-    own = profile.device
-    return measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, command)
-
-
-def _unreachable(profile: LatencyProfile, config: StudyConfig, command: str) -> str:
-    """Why the profile's device cannot be measured on from here; empty where it can."""
-    own = profile.device
-    if own.runtime == COMMAND:
-        return "" if command else f"{own.cpu} is a remote device: give --device-command to measure on it"
-    here = this_device(own.runtime, own.threads, own.batch, str(best_device(config.device)) if own.gpu else "cpu")
-    if here == own:
-        return ""
-    return f"this machine ({here.describe()}) is not the profile's device ({own.describe()})"
+def _inputs(opened: OpenedStudy, batch: int) -> tuple[torch.Tensor, ...]:
+    return tuple(torch.rand_like(x) for x in opened.examples(batch))

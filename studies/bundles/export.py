@@ -209,8 +209,7 @@ class _Exporter:
         model, plan = trial_generator(config, self.folder, trial, full, groups)
         quantized = trial_quantizations(self.folder, trial)
         whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
-        timed = self.outcome.finalist(trial.number)
-        found = found if timed is None else (*found, timed)
+        found = (*found, *self.outcome.finalists(trial.number))
         names = self.parts.names
         if len(names) == 1:
             (name,) = names

@@ -97,9 +97,9 @@ def measured(options: ProfilingOptions, console: Console) -> tuple[LatencyProfil
     from ...evaluators.cost.latency import Effort, exclusive
     from ...evaluators.cost.machine_load import Limits
     from ...gan_models.training.loop import best_device
+    from ...search.latency.finalist_meter import in_8_bits, measurer
     from ...search.latency.profile import write_profile
     from ...search.latency.profiler import Thoroughness, profile_network
-    from ...search.trial.finalists import in_8_bits, measurer
     from ..database.latency_profiles import ProfileStore
 
     remote = options.device_command

@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ...evaluators.cost.device import Device, cpu_model, cpus_allowed
 from ...gan_models.networks.specs import InputSpec
 from ...search.config import StudyConfig
-from ...search.latency.profile import CURE, LatencyProfile, LayerTable, NoProfile, blocks_of, network_key, read_profile
+from ...search.latency.profile import CURE, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
+from ...search.setup.opened_profile import NoProfile
 from .storage import StorageError, one_line, open_storage, shown
 
 _TABLES = MetaData()

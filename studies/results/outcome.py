@@ -17,14 +17,14 @@ from ...search.records.ledger import TrialRecord
 from ...search.resolved_study import ResolvedStudy
 from ...search.strategy import pareto
 from ...search.strategy.method_shares import LADDER
-from ...spaces.budget import describe
+from ...spaces.budget import Budget, describe
 from ..database.reader import COST_LIMIT, StudyRecord
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
 RESOLVED = "ganprune.resolved"  # the study with everything decided and priced; CONFIG is what version 0.1.0 reads
 IMAGES = "ganprune.images"  # split -> images in it when the study was made
 DENSE = "ganprune.dense"  # costs of the dense generator by name
-FINALISTS = "ganprune.finalists"  # trial number -> latency measured alone on the machine, after the search
+FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
 SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
@@ -121,47 +121,54 @@ class Outcome:
         """What the ladder is called: in a study without `uniform` other methods' trials stand on it."""
         return "uniform ladder" if all(trial.new.method == "uniform" for trial in self.ladder) else "first trials"
 
-    def finalist(self, number: int) -> Measurement | None:
-        """A trial's latency as it was measured after the search; None where it was not."""
-        found = (self.study.attributes.get(FINALISTS) or {}).get(str(number))
-        return None if found is None else Measurement.from_json(found)
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """All budgets as they were stated."""
+        if self.resolved is not None:
+            return tuple(priced.budget for priced in self.resolved.budgets)
+        return self.config.stated_budgets.stated
+
+    def finalists(self, number: int) -> tuple[Measurement, ...]:
+        """Return a trial's costs as they were measured after the search; none if it was not measured."""
+        found = (self.study.attributes.get(FINALISTS) or {}).get(str(number)) or ()
+        each = (found,) if isinstance(found, Mapping) else found  # version 0.1.0 knew one such cost
+        return tuple(map(Measurement.from_json, each))
+
+    def finalist(self, number: int, cost: str) -> Measurement | None:
+        """Return one cost of a trial as it was measured after the search; None if it was not."""
+        return named(self.finalists(number), cost)
 
     def over_when_measured(self, number: int) -> str:
-        """By how much a trial's measured latency is above the budgets in ms; empty where it is not, or is not known."""
-        measured = self.finalist(number)
-        if measured is None or measured.reason is not None:
-            return ""
+        """Return by how much measured costs are above their budgets; empty if none is, or none is known."""
+        found = [self._over(measured) for measured in self.finalists(number) if measured.reason is None]
+        return "; ".join(text for text in found if text)
+
+    def _over(self, measured: Measurement) -> str:
+        name = cost_name(measured)
         over = [
-            f"{text} by {100 * (measured.value / ms - 1):.3g} %"
-            for text, ms in self._measured_budgets()
-            if measured.value > ms
+            f"{text} by {100 * (measured.value / amount - 1):.3g} %"
+            for text, amount in self._budgets_in(name)
+            if measured.value > amount
         ]
-        name = measured.name.partition("[")[0]
         return f"measured {describe(measured.value, name)}, over {' and '.join(over)}" if over else ""
 
-    def _measured_budgets(self) -> list[tuple[str, float]]:
-        """Return the budgets whose cost is measured after the search; of two generators the sum counts."""
+    def _budgets_in(self, cost: str) -> list[tuple[str, float]]:
+        """Return the budgets in a cost; of two generators the sum counts."""
         if self.config.prune_network == BOTH:
-            whole = self.limit if shown_cost(self.cost).measured_after_search else None
-            return [] if whole is None else [(f"{describe(whole, self.cost)} of both generators", whole)]
-        if self.resolved is not None:
-            budgets = tuple(priced.budget for priced in self.resolved.budgets)
-        else:
-            budgets = self.config.stated_budgets.stated
-        return [(budget.text, budget.amount) for budget in budgets if shown_cost(budget.cost).measured_after_search]
+            whole = self.limit if self.cost == cost else None
+            return [] if whole is None else [(f"{describe(whole, cost)} of both generators", whole)]
+        return [(budget.text, budget.amount) for budget in self.budgets if budget.cost == cost]
 
     @property
     def costs(self) -> tuple[str, ...]:
         """Names of the costs that the budgets are in, each once."""
-        if self.resolved is None:
-            return self.config.stated_budgets.costs
-        return tuple(dict.fromkeys(priced.budget.cost for priced in self.resolved.budgets))
+        return tuple(dict.fromkeys(budget.cost for budget in self.budgets))
 
     def unit_of(self, cost: str) -> str:
         """Return the unit of a recorded cost; without the package of its row as it was measured."""
         if cost in COSTS.own:
             return shown_cost(cost).named_unit
-        measured = (m.unit for trial in self.study.trials for m in measurements_of(trial) if m.name == cost)
+        measured = (m.unit for trial in self.study.trials for m in measurements_of(trial) if cost_name(m) == cost)
         return shown_cost(cost, next(measured, "")).named_unit
 
     def share(self, cost: float | None) -> float | None:
@@ -262,4 +269,9 @@ def is_quality(measurement: Measurement) -> bool:
 
 def named(measurements: Sequence[Measurement], name: str) -> Measurement | None:
     """The measurement of this name (what stands before the bracket)."""
-    return next((m for m in measurements if m.name.partition("[")[0] == name), None)
+    return next((m for m in measurements if cost_name(m) == name), None)
+
+
+def cost_name(measurement: Measurement) -> str:
+    """Return the name of what was measured, without the details in brackets."""
+    return measurement.name.partition("[")[0]

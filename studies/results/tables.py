@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,15 @@ from rich.text import Text
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
-from ...gan_models.costs.cost_form import LATENCY
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.early_stopping import agreements
 from ...spaces.budget import describe
 from .measurement_text import with_interval
-from .outcome import TEACHER, Outcome, is_quality, measurements_of, named, quality_of
+from .outcome import TEACHER, Outcome, cost_name, is_quality, measurements_of, named, quality_of
 
 DENSE_TEACHER = "dense teacher"
 ALWAYS = ("trial", "method")
-TIMES = ("ms (predicted)", "ms (measured)")
 # Distances between features that stand beside the quality: in files and reports, and no columns of a screen.
 _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
 
@@ -47,14 +45,14 @@ class Row:
         low, high: 90 % interval of the quality.
         params: Parameters.
         bits: Of weights and activations: 8, or 32 for float32.
-        predicted_ms: Latency by the device's profile, where a budget is in ms.
-        measured_ms: Latency measured alone on the device after the search.
         target: The cost that was aimed at.
         seconds: Of the whole trial.
         chosen_by: `ladder:<i>` or a sampler.
-        reason: Why it ended early, failed or may not stand on the front; by how much it is over a budget in ms
-            when it is measured.
-        metrics: What else was measured, by name and in the record's order; of costs only other packages'.
+        reason: Why it ended early, failed or may not stand on the front; by how much it is over a budget
+            when it is measured after the search.
+        costs: Every cost that a budget is in, by name: counted, or predicted by a profile.
+        measured: Those of them that were measured after the search.
+        metrics: What else was measured, by name and in the record's order.
     """
 
     trial: int | None
@@ -71,28 +69,39 @@ class Row:
     high: float | None
     params: float | None
     bits: int
-    predicted_ms: float | None
-    measured_ms: float | None
     target: float | None
     seconds: float | None
     chosen_by: str
     reason: str
+    costs: Mapping[str, Measurement]
+    measured: Mapping[str, Measurement]
     metrics: Mapping[str, Measurement]
 
-    def to_json(self, names: Sequence[str] = ()) -> dict[str, Any]:
+    def to_json(self, keys: Sequence[str] = ()) -> dict[str, Any]:
         """Return the row as JSON, flat.
 
         Args:
-            names: Metrics that get a key each, in this order, after the fields and `l1`, which every row has.
+            keys: Costs and metrics that get a key each (`more_keys`), in this order, after those that every row has.
         """
-        keys = dict.fromkeys([*_FIXED, *names])
-        fields = {name: getattr(self, name) for name in _FIXED if name != "l1"}
-        return {name: fields[name] if name in fields else _value(self.metrics.get(name)) for name in keys}
+        values = {name: _value(m) for name, m in self.metrics.items()}
+        values |= {_keys(name)[0]: _value(m) for name, m in self.costs.items()}
+        values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
+        values |= {name: getattr(self, name) for name in _FIELDS}
+        return {key: values.get(key) for key in dict.fromkeys([*_FIXED, *keys])}
 
 
+_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in ("costs", "measured", "metrics")]
 # Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
-_FIXED = [f.name for f in dataclasses.fields(Row) if f.name != "metrics"]
+_FIXED = [*_FIELDS]
 _FIXED.insert(_FIXED.index("params"), "l1")
+_PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
+_FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
+
+
+def _keys(cost: str) -> tuple[str, str]:
+    """Return the keys of a cost in JSON and CSV: as it was in the search, and as a finalist's."""
+    row = COSTS.own.get(cost)  # of another package's row they are the same if the package is not installed
+    return row.keys if row is not None and row.keys else (cost, f"measured_{cost}")
 
 
 def front_rows(outcome: Outcome) -> tuple[Row, ...]:
@@ -128,13 +137,17 @@ def teacher_row(outcome: Outcome) -> Row:
         high=quality.high if quality else None,
         params=outcome.dense.get("params"),
         bits=FULL_BITS,
-        predicted_ms=outcome.dense.get(LATENCY),
-        measured_ms=None,
         target=None,
         seconds=seconds,
         chosen_by="",
         reason="",
-        metrics=_metrics((*outcome.teacher, *_other_costs(outcome)), outcome.cost),
+        costs={
+            name: Measurement(name, outcome.dense[name], outcome.unit_of(name))
+            for name in outcome.costs
+            if name in outcome.dense
+        },
+        measured={},
+        metrics=_metrics(outcome.teacher, outcome),
     )
 
 
@@ -156,13 +169,13 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         high=quality.high if quality else None,
         params=_value(named(measured, "params")),
         bits=bits_of(trial),
-        predicted_ms=_value(named(measured, LATENCY)),
-        measured_ms=_value(outcome.finalist(trial.number)),
         target=trial.new.target,
         seconds=sum(spent.values()) if spent else None,
         chosen_by=trial.new.origin,
         reason=_reason(outcome, trial),
-        metrics=_metrics(measured, outcome.cost),
+        costs={name: m for name in outcome.costs if (m := named(measured, name)) is not None},
+        measured={name: m for name in outcome.costs if (m := outcome.finalist(trial.number, name)) is not None},
+        metrics=_metrics(measured, outcome),
     )
 
 
@@ -177,10 +190,13 @@ def _value(m: Measurement | None) -> float | None:
 
 
 def _reason(outcome: Outcome, trial: TrialRecord) -> str:
-    finalist, over = outcome.finalist(trial.number), outcome.over_when_measured(trial.number)
+    over = outcome.over_when_measured(trial.number)
     parts = [trial.stopped] if trial.stopped else []
-    if finalist is not None and finalist.reason is not None:
-        parts.append(f"latency not measured: {finalist.reason.partition(',')[0]}")
+    parts += [
+        f"{shown_cost(cost_name(finalist)).described} not measured: {finalist.reason.partition(',')[0]}"
+        for finalist in outcome.finalists(trial.number)
+        if finalist.reason is not None
+    ]
     parts += trial.violated
     parts += [over] if over else []
     if trial.outcome is not None and trial.outcome.same_as is not None:
@@ -188,18 +204,12 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     return "; ".join(parts)
 
 
-def _metrics(measured: Sequence[Measurement], objective: str) -> dict[str, Measurement]:
-    """Return what was measured besides the quality, by name: costs of ours have columns of their own."""
-    units = {row.unit for row in COSTS.own.values()}
-    found = {m.name: m for m in measured if m.unit not in units and m.name != objective}
+def _metrics(measured: Sequence[Measurement], outcome: Outcome) -> dict[str, Measurement]:
+    """Return what was measured besides the quality, by name: costs have columns of their own."""
+    units, costs = {row.unit for row in COSTS.own.values()}, outcome.costs
+    found = {m.name: m for m in measured if m.unit not in units and cost_name(m) not in costs}
     first = next(iter(found), "")
     return {name: m for name, m in found.items() if name != first or not is_quality(m)}
-
-
-def _other_costs(outcome: Outcome) -> list[Measurement]:
-    """Return the dense generator's costs that are another package's."""
-    others = [name for name in outcome.dense if shown_cost(name).name == name and name not in COSTS.own]
-    return [Measurement(name, outcome.dense[name], outcome.unit_of(name)) for name in others]
 
 
 def metric_names(rows: Iterable[Row]) -> tuple[str, ...]:
@@ -207,11 +217,22 @@ def metric_names(rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row.metrics))
 
 
+def cost_names(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Return the names of all costs that a budget is in and some row has."""
+    return tuple(dict.fromkeys(name for row in rows for name in row.costs))
+
+
+def more_keys(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the keys of costs and metrics that not every study has, in the order of the records."""
+    keys = [_keys(name)[0] for name in cost_names(rows) if any(name != row.cost_name for row in rows)]
+    keys += [_keys(name)[1] for name in dict.fromkeys(name for row in rows for name in row.measured)]
+    return tuple(key for key in dict.fromkeys([*keys, *metric_names(rows)]) if key not in _FIXED)
+
+
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return rows as a data frame, one column per field and metric; the teacher's trial number is missing."""
-    names = metric_names(rows)
-    keys = [*_FIXED, *(name for name in names if name not in _FIXED)]
-    table = pd.DataFrame([row.to_json(names) for row in rows], columns=keys)
+    """Return rows as a data frame, one column per field, cost and metric; the teacher's trial number is missing."""
+    keys = more_keys(rows)
+    table = pd.DataFrame([row.to_json(keys) for row in rows], columns=[*_FIXED, *keys])
     return table.astype({"trial": "Int64"})
 
 
@@ -222,8 +243,8 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return rows as plain JSON, all with the same keys."""
-    names = metric_names(rows)
-    return [row.to_json(names) for row in rows]
+    keys = more_keys(rows)
+    return [row.to_json(keys) for row in rows]
 
 
 _FOLDED = 24  # characters of a cell of words before it is folded
@@ -291,14 +312,33 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
             spare=True,
         ),
         Column("bits", lambda row: str(row.bits) if row.bits != FULL_BITS else ""),
-        Column(TIMES[0], number(lambda row: row.predicted_ms, ".4g")),
-        Column(TIMES[1], number(lambda row: row.measured_ms, ".4g")),
+        *(column for name in cost_names(rows) for column in _cost_columns(name, outcome)),
         Column("target", costs(lambda row: row.target), spare=True),
         Column("seconds", number(lambda row: row.seconds, ".1f")),
         Column("state", lambda row: f"{row.state}: {row.reason}" if row.reason else row.state, words=True),
         *(Column(_with_unit(name, units[name]), metric(name)) for name in details if every),
     ]
     return tuple(c for c in named_columns if c.head in ALWAYS or any(c.cell(row) for row in rows))
+
+
+def _cost_columns(name: str, outcome: Outcome) -> Iterator[Column]:
+    """Yield the columns of a cost that a budget is in, beside those that every table has."""
+    cost = shown_cost(name, outcome.unit_of(name))
+    if cost.exact:
+        if name not in (outcome.cost, *_FIELDS):
+            yield Column(name, lambda row: _shown(row.costs.get(name), cost.show), spare=True)
+        return
+
+    def plain(value: float) -> str:
+        return f"{value:.4g}"
+
+    yield Column(f"{cost.unit} (predicted)", lambda row: _shown(row.costs.get(name), plain))
+    yield Column(f"{cost.unit} (measured)", lambda row: _shown(row.measured.get(name), plain))
+
+
+def _shown(measured: Measurement | None, show: Callable[[float], str]) -> str:
+    value = _value(measured)
+    return "" if value is None else show(value)
 
 
 def _with_unit(name: str, unit: str) -> str:

@@ -11,7 +11,8 @@ import pytest
 from ganprune.evaluators.cost.device import this_device
 from ganprune.evaluators.cost.latency import MachineBusy
 from ganprune.evaluators.cost.measurer import Measurer
-from ganprune.search.latency.profile import LatencyProfile, NoProfile
+from ganprune.search.latency.profile import LatencyProfile
+from ganprune.search.setup.opened_profile import NoProfile
 from ganprune.studies.api import Study
 from ganprune.studies.database.latency_profiles import ProfileStore, find_profile
 from ganprune.studies.report.html import report_html
@@ -116,7 +117,7 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
         assert "profile" in predicted.protocol
     assert study.front()
     for trial in study.front():
-        measured = outcome.finalist(trial.number)
+        measured = outcome.finalist(trial.number, "latency_ms")
         assert measured.name == f"latency_ms[measured,device={made['id']},threads=1,batch=1]"
         assert measured.value == pytest.approx(trial.cost, rel=1e-6)
     assert call(monkeypatch, "pareto", "search", "--json") == 0
@@ -137,7 +138,7 @@ def test_a_finalist_that_is_measured_over_a_budget_says_so(place, counting, budg
     counting.whole, counting.overhead_ms = 1.03, 1.03
     assert call(monkeypatch, "search", *SEARCH, "--methods", "uniform", *budgets, "--trials", 1) == 0
     study = Study.open("search")
-    ms = outcome_of(study.record).finalist(0).value
+    ms = outcome_of(study.record).finalist(0, "latency_ms").value
     assert 8.0 < ms <= 8.0 * 1.03
     remark = f"measured {ms:.4g} ms, over 8ms by {100 * (ms / 8 - 1):.3g} %"
     printed = "".join(capsys.readouterr().out.split())  # a narrow screen folds the column
@@ -215,7 +216,7 @@ def test_bits_are_chosen_under_a_budget_in_ms(place, monkeypatch, capsys):
     assert {trial.new.proposal.bits for trial in study.trials} == {8, 32}
     outcome = outcome_of(study.record)
     for trial in study.front():
-        assert outcome.finalist(trial.number).value == pytest.approx(trial.cost, rel=1e-6)
+        assert outcome.finalist(trial.number, "latency_ms").value == pytest.approx(trial.cost, rel=1e-6)
 
 
 def test_a_later_budget_in_ms_may_be_one_that_only_8_bits_meet(place, monkeypatch, capsys):
@@ -265,7 +266,7 @@ def test_a_busy_machine_gives_no_numbers(place, counting, monkeypatch, capsys):
     assert call(monkeypatch, "search", *SEARCH, "--budget", "9ms", "--trials", 2) == 0
     assert "latency not measured: the machine was busy" in " ".join(capsys.readouterr().out.split())
     study = Study.open("search")
-    measured = [outcome_of(study.record).finalist(trial.number) for trial in study.front()]
+    measured = [outcome_of(study.record).finalist(trial.number, "latency_ms") for trial in study.front()]
     assert measured
     assert all(m.reason.startswith("the machine was busy") for m in measured)
 
@@ -301,9 +302,9 @@ def test_a_device_behind_a_command_is_profiled_and_searched_for(place, monkeypat
     assert call(monkeypatch, "search", *arguments, *named) == 0
     study = Study.open("search")
     number = study.front()[0].number
-    reason = outcome_of(study.record).finalist(number).reason
+    reason = outcome_of(study.record).finalist(number, "latency_ms").reason
     assert reason == "phone is a remote device: give --device-command to measure on it"
     assert call(monkeypatch, "resume", "search", "--executor", "local", *command) == 0
-    measured = outcome_of(Study.open("search").record).finalist(number)
+    measured = outcome_of(Study.open("search").record).finalist(number, "latency_ms")
     assert measured.n == 7
     assert "phone" in measured.protocol

@@ -8,7 +8,7 @@ import pytest
 import torch
 from ganprune.gan_models.costs.cost_form import LATENCY, LATENCY_INT8, InfeasibleBudget
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.latency.predictor import Fit, Grid, LatencyForm, SummedLatency, Term, fit_whole, grid_points
+from ganprune.gan_models.latency.predictor import Fit, Grid, LatencyForm, Term, fit_whole, grid_points
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target
@@ -67,15 +67,6 @@ def test_groups_that_are_left_whole_stay_whole():
     np.testing.assert_allclose(form.of_groups(["b", "a"]).predict([3, 5]), form.predict([5, 3]))
     with pytest.raises(KeyError, match="no group 'c'"):
         form.of_groups(["c"])
-
-
-def test_several_networks_take_the_sum():
-    """Two networks one after the other: each by its own groups, under its own name."""
-    form = LatencyForm(("a", "b"), SIZES, (Term(units((0, 1, 0), (0, 0, 1)), GRID),))
-    names = ("x.a", "x.b", "y.b")
-    summed = SummedLatency(names, {"x": form, "y": form.of_groups(["b"])})
-    assert float(summed.predict([4, 5, 6])) == pytest.approx(bilinear(4, 5) + bilinear(16, 6))
-    assert summed.predict([[4, 5, 6]] * 3).shape == (3,)
 
 
 def test_a_device_that_likes_a_multiple_takes_as_long_as_for_the_next():

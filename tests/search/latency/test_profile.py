@@ -10,13 +10,17 @@ from ganprune.evaluators.cost.device import this_device
 from ganprune.evaluators.cost.latency import Effort, Timing
 from ganprune.evaluators.cost.machine_load import Limits
 from ganprune.evaluators.cost.measurer import Measurer
+from ganprune.gan_models.costs.cost_form import LATENCY
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.quantization.settings import QuantSettings
-from ganprune.search.latency.predictor import open_latency, opened, with_own_profile
-from ganprune.search.latency.profile import LatencyProfile, NoProfile, blocks_of, read_profile, write_profile
+from ganprune.search.latency.latency_preparation import LATENCY_PROFILE
+from ganprune.search.latency.predictor import opened
+from ganprune.search.latency.profile import LatencyProfile, blocks_of, read_profile, write_profile
 from ganprune.search.latency.profiler import Thoroughness, accuracy, liked_multiple, profile_network
+from ganprune.search.setup.opened_profile import NoProfile
+from ganprune.search.setup.study_parts import StudyParts
 
 from ...fakes.analytic_device import ARGUMENTS, DEVICE, FLOPS_PER_MS, INPUTS, SHAPE, AnalyticDevice, config, profiled
 
@@ -139,13 +143,17 @@ def test_accuracy_is_arithmetic():
 
 def test_a_study_keeps_its_own_copy_of_the_profile(profile, tmp_path):
     """The copy's path and sha256 go into the configuration; groups that stay whole keep their full width."""
-    own = with_own_profile(config(), profile, tmp_path)
-    found = open_latency(own)
-    assert found is not None
-    assert found.profile == profile
-    assert open_latency(config(budgets=("25%",))) is None
+    found = StudyParts(config(), lambda config: profile).profiles[LATENCY]
+    own = LATENCY_PROFILE.kept(config(), found, tmp_path)
+    assert StudyParts(own).profiles[LATENCY].content == profile.to_json()
+    copy = own.profiles[LATENCY]
+    before = config(latency_profile=copy.file, latency_sha256=copy.sha256)  # as version 0.1.0 wrote it
+    assert StudyParts(before).profiles[LATENCY].content == profile.to_json()
+    with pytest.raises(NoProfile, match="not the profile for ms that this study was made with; put it back"):
+        _ = StudyParts(config(latency_profile=copy.file, latency_sha256="0" * 64)).profiles
+    assert StudyParts(config(budgets=("25%",))).profiles == {}
     with pytest.raises(NoProfile, match="budget 3ms needs a latency profile"):
-        open_latency(config())
+        _ = StudyParts(config()).profiles
     model, example = build("resnet", ARGUMENTS), INPUTS.examples()[0]
     names = find_groups(model, example).names
     part = find_groups(model, example, {names[0]: "stays"})

@@ -1,0 +1,18 @@
+"""The copy of a cost's profile that a study keeps, as its configuration names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class KeptProfile:
+    """A file in the study's folder of copies.
+
+    Attributes:
+        file: Its name; a path if it is the user's own file.
+        sha256: Hash of its content; empty if any content is taken.
+    """
+
+    file: str
+    sha256: str = ""

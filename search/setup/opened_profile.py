@@ -1,0 +1,97 @@
+"""What a profiled cost is priced with: its profile, opened for one study, and the meter that measures it again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from ...evaluators.measurement import Measurement
+from ...gan_models.costs.catalog import cost_of
+from ...gan_models.costs.cost_form import CostModel
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import load_named
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.quantization.settings import FULL_BITS
+from ..config import StudyConfig
+
+
+class NoProfile(UserError):
+    """There is no profile that fits; one line with what to do."""
+
+
+class Meter(ABC):
+    """What measures a cost of finished networks, one after the other, after the search."""
+
+    @property
+    def batch(self) -> int:
+        """Images that a network is given at once."""
+        return 1
+
+    @abstractmethod
+    def measure(self, network: nn.Module, inputs: tuple[Tensor, ...], int8: bool) -> Measurement:
+        """Return the cost of a network, absent with the reason if it cannot be measured.
+
+        Args:
+            network: A generator with its trained weights, in eval mode.
+            inputs: Its inputs [batch, ...].
+            int8: True if the network is to run in 8 bits.
+        """
+
+
+class OpenedProfile(ABC):
+    """A profile of one cost, opened for a study."""
+
+    @property
+    @abstractmethod
+    def content(self) -> Mapping[str, Any]:
+        """Plain JSON: what the study keeps, and what opens the same profile again."""
+
+    @abstractmethod
+    def of(self, groups: ChannelGroups) -> CostModel:
+        """Return what prices plans over these groups of one generator; all other groups stay whole."""
+
+    @abstractmethod
+    def predicted(self, value: float, bits: int = FULL_BITS) -> Measurement:
+        """Return a predicted cost as a measurement: the cost's name, with details in brackets after it if any."""
+
+    def bits(self, config: StudyConfig) -> tuple[int, ...]:
+        """Return the bits that trials may have under a budget in this cost.
+
+        Raises:
+            NoProfile: The study wants bits that the profile cannot price.
+        """
+        return config.bits_offered()
+
+    def notes(self, config: StudyConfig) -> list[str]:
+        """Return what a user should know of the predictions, one line each."""
+        return []
+
+    def meter(self, device: str, command: str = "") -> Meter | None:
+        """Return what measures finalists; None if nothing does. Needed if the cost is measured after the search.
+
+        Args:
+            device: The study's torch device.
+            command: Template of the command that reaches a remote device; empty: this machine.
+        """
+        return None
+
+
+class ProfileSource(Protocol):
+    """What the row of a profiled cost names in `Cost.profile` (`preparations.cost_profile.CostProfile`)."""
+
+    def open(self, study: Any) -> OpenedProfile:
+        """Return the profile of a study (`StudyParts`): its own copy, or the one that is found for it."""
+        ...
+
+    def kept(self, config: StudyConfig, profile: OpenedProfile, folder: Path) -> StudyConfig:
+        """Copy a profile to a study's folder of copies; return the configuration that names the copy."""
+        ...
+
+
+def profile_source(cost: str) -> ProfileSource:
+    """Return what finds and opens the profile of a cost."""
+    return load_named(cost_of(cost).profile, "profile of a cost")
