@@ -42,7 +42,7 @@ from .study_name import check_study_name
 BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = STEPS_UNSET
 # Fields of later versions: empty, they leave a study's fingerprint what it was.
-LATER = ("also_measure", "weights", "profiles")
+LATER = ("also_measure", "weights", "profiles", "output")
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
@@ -76,6 +76,7 @@ class StudyConfig(
         stated = InputSpec.read(self.input_shape, "input_shape") if self.input_shape else None
         shape = () if stated is None else stated.text if stated.shape is None else stated.shape
         object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "output", str(self.output))
         check_options(self)
         self._check_stopping()
         if not self.budgets:

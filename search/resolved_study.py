@@ -14,6 +14,7 @@ from ..gan_models.costs.catalog import shown_cost
 from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.plain_values import to_json
 from ..gan_models.groups.group_table import GroupTable
+from ..gan_models.networks.specs import OutputSpec
 from ..spaces.budget import Budget, PricedBudget
 from .config import StudyConfig
 
@@ -64,6 +65,7 @@ class ResolvedStudy:
         data: Number of images, and a hash of their content.
         encoder: Name and hash of the network that the quality's features come from.
         generators: Empty if one generator is pruned; else each of them with its budget.
+        output: What each generator gives; None in studies of earlier versions.
         bits: What trials may have: those in which some plan is within the budgets.
         notes: What a user should be told.
     """
@@ -77,6 +79,7 @@ class ResolvedStudy:
     data: DataSummary
     encoder: str = ""
     generators: tuple[GeneratorBudget, ...] = ()
+    output: OutputSpec | None = None
     bits: tuple[int, ...] = (32,)
     notes: tuple[str, ...] = field(default=())
 

@@ -30,6 +30,7 @@ class ExportJob:
         quantization: Settings and ranges that training quantized the network with; None for one trained in float32.
         settings: How a network trained in float32 is quantized by formats of fewer bits.
         calibration: Gives batches of training inputs, to calibrate such formats with; None: `inputs` will do.
+        output: Name of the output in the file.
     """
 
     model: nn.Module
@@ -39,6 +40,7 @@ class ExportJob:
     quantization: Quantization | None = None
     settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
+    output: str = OUTPUT
 
 
 class FileRunner(Protocol):

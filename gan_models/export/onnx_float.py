@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
-from .exporter import OUTPUT, ExportJob
+from .exporter import ExportJob
 
 BATCH = "batch"
 
@@ -70,7 +70,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                     beside,
                     dynamo=True,
                     input_names=list(job.names),
-                    output_names=[OUTPUT] if dynamic else None,
+                    output_names=[job.output] if dynamic else None,
                     dynamic_shapes=dynamic,
                     external_data=False,
                     verbose=False,

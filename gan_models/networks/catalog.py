@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
 from ..files.user_code import is_path, load_named
+from .output_selection import select_output
 from .specs import InputSpec
 from .user_builders import call_builder, load_builder, with_arguments
 
@@ -88,7 +89,7 @@ DISCRIMINATORS: OpenTable[Network] = OpenTable(
 )
 
 
-def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> "nn.Module":
+def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({}), output: str = "") -> "nn.Module":
     """A new network with fresh weights, at full width.
 
     Args:
@@ -96,6 +97,8 @@ def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> "n
             `path/to/file.py:function`. A file is run when it is loaded, as any Python file is: name only
             files that you trust. It must stand alone (no imports of files beside it).
         arguments: keyword arguments of the builder.
+        output: name or index of the output that counts, of a network that returns several; from then on it returns
+            this one alone.
 
     Returns:
         The module that the builder returned, in the mode and on the device that it chose.
@@ -104,7 +107,7 @@ def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> "n
         ValueError: the name, the file, the attribute or an argument does not fit; one line that says what
             is allowed.
     """
-    return call_builder(model, find_builder(model), arguments)
+    return select_output(call_builder(model, find_builder(model), arguments), model, output)
 
 
 def find_builder(model: str) -> Callable[..., Any]:

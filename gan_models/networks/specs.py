@@ -5,9 +5,11 @@ A generator is called `G(*inputs)`, one tensor per input of its specification, i
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..files.errors import UserError
@@ -17,16 +19,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Kind = Literal["image", "latent", "label", "vector", "mask", "audio"]
-# Kind -> the sizes that one input has, without the batch. A label's shape is empty: one class number per example.
-SIZES: Mapping[str, tuple[str, ...]] = {
-    "image": ("channels", "height", "width"),
-    "latent": ("length",),
-    "label": (),
-    "vector": ("length",),
-    "mask": ("channels", "height", "width"),
-    "audio": ("channels", "samples"),
+# Kind -> the sizes that one input may have, without the batch. A label's shape is empty: one class number per example.
+SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "image": (("channels", "height", "width"),),
+    "latent": (("length",), ("length", "height", "width")),
+    "label": ((),),
+    "vector": (("length",),),
+    "mask": (("channels", "height", "width"),),
+    "audio": (("channels", "samples"),),
 }
+# Kind -> the least and the largest value, if it is bounded.
+RANGES: Mapping[str, tuple[float, float]] = {"image": (-1.0, 1.0), "mask": (0.0, 1.0), "audio": (-1.0, 1.0)}
 ONLY = "input"  # the name of an input that is alone and was given none
+OUTPUT = "output"  # the name of an output that has none
 EXAMPLES = "3,256,256, or latent:128, or image:3,64,64;mask:1,64,64, each with a name if you like: style=latent:64"
 
 
@@ -36,19 +41,21 @@ class Input:
 
     Attributes:
         name: A Python name; the input's name in an exported file.
-        kind: `image` and `audio` have values in [-1, 1], `mask` in [0, 1]; `latent` and `vector` are normally
-            distributed; `label` is a class number.
+        kind: `image`, `audio` and `mask` have values in a range; `latent` and `vector` are normally distributed;
+            `label` is a class number.
         shape: Sizes of one example, as `SIZES` names them.
         classes: Of a label: how many there are.
+        value_range: Of an image, audio or mask: the least and the largest value. None: as `RANGES` says.
 
     Raises:
-        UserError: Sizes that the kind does not have, or a name that is none.
+        UserError: Sizes or a range that the kind does not have, or a name that is none.
     """
 
     name: str
     kind: Kind
     shape: tuple[int, ...]
     classes: int = 0
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -58,14 +65,18 @@ class Input:
             raise UserError(f"input kind {self.kind!r} is unknown; use one of {', '.join(SIZES)}")
         sizes = (*self.shape, self.classes) if self.kind == "label" else self.shape
         whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
-        if len(self.shape) != len(SIZES[self.kind]) or not whole:
-            expected = ", ".join(SIZES[self.kind]) or "a number of classes"
+        if len(self.shape) not in map(len, SIZES[self.kind]) or not whole:
+            expected = " or ".join(", ".join(names) for names in SIZES[self.kind]) or "a number of classes"
             raise UserError(
                 f"input shape {_comma(sizes)!r} of {self.name} is not understood: expected positive sizes of "
                 f"a {self.kind} ({expected}), such as {EXAMPLES}"
             )
         if self.kind != "label" and self.classes:
             raise UserError(f"input {self.name} is a {self.kind}; only a label has classes")
+        if self.value_range is not None and self.kind not in RANGES:
+            raise UserError(f"input {self.name} is a {self.kind}; only {', '.join(RANGES)} have a range of values")
+        bounds = RANGES.get(self.kind) if self.value_range is None else checked_range(self.value_range)
+        object.__setattr__(self, "value_range", bounds)
 
     @property
     def drawn(self) -> bool:
@@ -80,7 +91,17 @@ class Input:
     @property
     def text(self) -> str:
         """The form that `InputSpec.parse` reads, without the name."""
-        return f"{self.kind}:{self.classes if self.kind == 'label' else _comma(self.shape)}"
+        return f"{self.kind}:{self.classes if self.kind == 'label' else _comma(self.shape)}{self._range_text}"
+
+    @property
+    def plain(self) -> bool:
+        """True for an image of the usual range, or a latent of one size: earlier versions stored these by shape."""
+        image = self.kind == "image" and self.value_range == RANGES["image"]
+        return self.name == ONLY and (image or (self.kind == "latent" and len(self.shape) == 1))
+
+    @property
+    def _range_text(self) -> str:
+        return "" if self.value_range == RANGES.get(self.kind) else f"@{_comma(map(_number, self.value_range or ()))}"
 
     def example(self, n: int, seed: int) -> Tensor:
         """Return a deterministic batch [n, *shape], drawn on the CPU.
@@ -97,7 +118,8 @@ class Input:
         if self.kind in ("latent", "vector"):
             return torch.randn(n, *self.shape, generator=random, device="cpu")
         uniform = torch.rand(n, *self.shape, generator=random, device="cpu")
-        return uniform.round() if self.kind == "mask" else uniform * 2 - 1
+        low, high = self.value_range or RANGES["image"]
+        return (uniform.round() if self.kind == "mask" else uniform) * (high - low) + low
 
 
 @dataclass(frozen=True)
@@ -125,12 +147,13 @@ class InputSpec:
     def parse(cls, text: str) -> InputSpec:
         """Return the inputs that a text of the command line names.
 
-        Inputs are separated by semicolons. Each one is `[NAME=][KIND:]SIZES`; without a kind, three sizes are an image.
+        Inputs are separated by semicolons. Each one is `[NAME=][KIND:]SIZES[@LEAST,LARGEST]`; without a kind, three
+        sizes are an image. The least and the largest value are those of `RANGES` if they are not given.
         An input that is alone is called `input`; of several, those without a name are called by their kind.
 
         Args:
             text: Such as `3,256,256`, `latent:128`, `image:3,64,64;mask:1,64,64`, `photo=3,64,64;style=latent:64`,
-                `latent:128;label:10` (ten classes).
+                `latent:128;label:10` (ten classes), `latent:128,1,1`, `3,256,256@0,1`.
 
         Raises:
             UserError: Another form, or a size that is not a positive whole number; one line.
@@ -138,15 +161,15 @@ class InputSpec:
         parts = [part.strip() for part in text.split(";")]
         given = [_read(part, text) for part in parts]
         names: list[str] = []
-        for name, kind, _ in given:
+        for name, kind, *_ in given:
             default = ONLY if len(given) == 1 else kind
-            taken = {*names, *(other for other, _, _ in given)}
+            taken = {*names, *(other for other, *_ in given)}
             numbered = (default if n == 1 else f"{default}{n}" for n in range(1, len(given) + 2))
             names.append(name or next(each for each in numbered if each not in taken))
         return cls(
             tuple(
-                Input(name, kind, (), sizes[0]) if kind == "label" else Input(name, kind, sizes)
-                for name, (_, kind, sizes) in zip(names, given, strict=True)
+                Input(name, kind, (), sizes[0]) if kind == "label" else Input(name, kind, sizes, value_range=bounds)
+                for name, (_, kind, sizes, bounds) in zip(names, given, strict=True)
             )
         )
 
@@ -186,8 +209,7 @@ class InputSpec:
     def text(self) -> str:
         """The text that `parse` reads; for one plain image or latent the short form."""
         if len(self.inputs) == 1 and self.inputs[0].name == ONLY:
-            one = self.inputs[0]
-            return _comma(one.shape) if one.kind == "image" else one.text
+            return self.inputs[0].text.removeprefix("image:")
         return ";".join(f"{one.name}={one.text}" for one in self.inputs)
 
     def __str__(self) -> str:
@@ -207,8 +229,7 @@ class InputSpec:
     @property
     def shape(self) -> tuple[int, ...] | None:
         """The shape of a single plain image or latent, as earlier versions stored it; None for anything else."""
-        plain = len(self.inputs) == 1 and self.inputs[0].name == ONLY and self.inputs[0].kind in ("image", "latent")
-        return self.inputs[0].shape if plain else None
+        return self.inputs[0].shape if len(self.inputs) == 1 and self.inputs[0].plain else None
 
     def of_kind(self, *kinds: str) -> tuple[Input, ...]:
         """Return the inputs of these kinds, in order."""
@@ -249,32 +270,104 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """The image that a generator gives.
+    """The output of a generator that counts, an image most often.
 
     Attributes:
         channels: Of the image.
-        size: Height and width in pixels.
+        size: Height and width in pixels at the inputs' sizes; the samples of audio.
         value_range: The least and the largest value that stand for black and white.
+        selected: Name or index of this output among those that the network returns; empty: it is the only one.
+        scale: Pixels of this output per pixel of the first image among the inputs, as numerator and denominator in
+            lowest terms, such as (4, 1); None without an image, or if the two sides differ.
+
+    Raises:
+        UserError: A size that is not positive, or a range that is none.
     """
 
     channels: int
-    size: tuple[int, int]
-    value_range: tuple[float, float] = (-1.0, 1.0)
+    size: tuple[int, ...]
+    value_range: tuple[float, float] = RANGES["image"]
+    selected: str = ""
+    scale: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if any(size < 1 for size in self.shape):
+            raise UserError(f"output of {self.channels} channels and size {_comma(self.size)}: each must be positive")
+        object.__setattr__(self, "value_range", checked_range(self.value_range))
+
+    @classmethod
+    def of_shape(cls, shape: Sequence[int], inputs: InputSpec, selected: str = "") -> OutputSpec:
+        """Return the specification of an output that was seen.
+
+        Args:
+            shape: Of one example (C, ...), without the batch.
+            inputs: What the network was given.
+            selected: Name or index of the output among several.
+        """
+        channels, *size = shape
+        ratios = set()
+        if inputs.of_kind("image") and len(size) == 2:
+            ratios = {Fraction(given, taken) for given, taken in zip(size, inputs.pixels or (), strict=True)}
+        ratio = ratios.pop() if len(ratios) == 1 else None
+        scale = None if ratio is None else (ratio.numerator, ratio.denominator)
+        return cls(channels, tuple(size), selected=selected, scale=scale)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example (C, ...)."""
+        return (self.channels, *self.size)
+
+    def name_beside(self, inputs: InputSpec) -> str:
+        """Return its name in an exported file: its own if it is a Python name, else `output`; no input has it."""
+        name = self.selected if self.selected.isidentifier() else OUTPUT
+        return name if name not in inputs.names else f"{name}_{OUTPUT}"
+
+    def __str__(self) -> str:
+        """Return the text for messages and cards: `3x256x256 in [0, 1], 4 times the input's size`."""
+        low, high = map(_number, self.value_range)
+        times = "" if self.scale in (None, (1, 1)) else f", {Fraction(*self.scale or (1, 1))} times the input's size"
+        named = f"{self.selected}: " if self.selected else ""
+        return f"{named}{'x'.join(map(str, self.shape))} in [{low}, {high}]{times}"
 
 
-def _comma(sizes: Sequence[object]) -> str:
+def checked_range(bounds: Sequence[float]) -> tuple[float, float]:
+    """Return a range of values as its least and its largest one.
+
+    Raises:
+        UserError: They are not two finite numbers, the first below the second.
+    """
+    if len(bounds) != 2 or not -math.inf < bounds[0] < bounds[1] < math.inf:
+        raise UserError(
+            f"value range {_comma(bounds)} is not understood: give the least and the largest value, such as -1,1 or 0,1"
+        )
+    return float(bounds[0]), float(bounds[1])
+
+
+def _comma(sizes: Iterable[object]) -> str:
     return ",".join(map(str, sizes))
 
 
-def _read(part: str, text: str) -> tuple[str, Any, tuple[int, ...]]:
-    """Return name (or nothing), kind and sizes of one input of a text."""
-    form = re.fullmatch(r"(?:([A-Za-z_]\w*)\s*=\s*)?(?:([a-z]+)\s*:)?\s*([\d\s,]+)", part, re.ASCII)
+def _number(value: float) -> str:
+    """Return the shortest text of a number that is read as the same number."""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+_NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+_FORM = re.compile(
+    rf"(?:([A-Za-z_]\w*)\s*=\s*)?(?:([a-z]+)\s*:)?\s*([\d\s,]+)(?:@\s*{_NUMBER}\s*,\s*{_NUMBER}\s*)?", re.ASCII
+)
+
+
+def _read(part: str, text: str) -> tuple[str, Any, tuple[int, ...], tuple[float, float] | None]:
+    """Return name (or nothing), kind, sizes and range (or none) of one input of a text."""
+    form = _FORM.fullmatch(part)
     sizes = form[3].split(",") if form else []
     kind = (form[2] or "image") if form else ""
-    n = len(SIZES.get(kind, ())) or 1
-    if form is None or kind not in SIZES or len(sizes) != n or not all(re.fullmatch(r"\s*\d+\s*", s) for s in sizes):
+    lengths = [max(1, len(names)) for names in SIZES.get(kind, ())]
+    if form is None or len(sizes) not in lengths or not all(re.fullmatch(r"\s*\d+\s*", s) for s in sizes):
         raise UserError(
             f"input shape {text!r} is not understood: use channels,height,width of an image, or KIND:SIZES with a kind "
             f"of {', '.join(SIZES)}, several separated by semicolons; such as {EXAMPLES}"
         )
-    return form[1] or "", kind, tuple(int(size) for size in sizes)
+    bounds = None if form[4] is None else (float(form[4]), float(form[5]))
+    return form[1] or "", kind, tuple(int(size) for size in sizes), bounds

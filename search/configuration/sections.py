@@ -40,6 +40,12 @@ class ModelOptions:
         read=lambda text: InputSpec.parse(text).text,
         default_text="the catalog's",
     )
+    output: str | int = option(
+        "Which output counts, of a generator that returns several: a name or an index.",
+        "",
+        read=str,
+        default_text="the only one",
+    )
     teacher: str = option(
         "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE.", "", default_text="a new teacher is trained"
     )

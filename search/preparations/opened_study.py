@@ -34,7 +34,7 @@ class OpenedStudy(StudyParts):
     def __init__(
         self, resolved: ResolvedStudy, teacher: TeacherArtifact | None = None, like: StudyParts | None = None
     ) -> None:
-        super().__init__(resolved.config, like=like)
+        super().__init__(resolved.config, like=like, output=resolved.output)
         self.resolved, self.artifact = resolved, teacher or TeacherArtifact()
 
     @cached_property

@@ -19,11 +19,11 @@ from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256, json_sha256
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
-from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import Task
 from ...gan_models.training.loop import Networks, train
 from ..config import StudyConfig
 from ..records.teacher_artifact import TeacherArtifact
+from ..setup.pruned_generators import one_network
 from ..setup.study_parts import StudyParts
 from ..setup.weight_files import files_by_network
 from .preparation import PreparedArtifact, Progress
@@ -105,7 +105,7 @@ def load_teacher(parts: StudyParts, artifact: TeacherArtifact) -> Teacher:
     files = _record(folder, artifact)["files"]
     generators: dict[str, nn.Module] = {}
     for name in task.generator_names:
-        generators[name] = _load(build(config.model, config.model_args), folder, f"generator-{name}", files)
+        generators[name] = _load(one_network(config), folder, f"generator-{name}", files)
     discriminators = task.make_discriminators(config.seed)
     for name in task.generator_names:
         _load(discriminators[name], folder, f"discriminator-{name}", files)
@@ -218,7 +218,7 @@ def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges
     with torch.random.fork_rng(devices=[]):
         for i, name in enumerate(task.generator_names):
             torch.manual_seed(mixed(config.seed, 2, i))
-            generators[name] = build(config.model, config.model_args)
+            generators[name] = one_network(config)
     discriminators = task.make_discriminators(config.seed)
     for name, path in given.items():
         load_into(generators[name], path)

@@ -10,18 +10,21 @@ from torch import Tensor
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import one_line
 from ...gan_models.groups.trace import output_shapes
-from ...gan_models.networks.catalog import DISCRIMINATORS, build, find_builder
+from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
+from ...gan_models.networks.output_selection import size_text
 from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
+from .generator_checks import check_output
 from .kept_files import judge_settings
+from .pruned_generators import one_network
 
 CHANNELS = 3  # images are read as RGB, and measured so
 
 
-def fitted(config: StudyConfig, task: str) -> StudyConfig:
-    """Return the configuration with image size and task settings as the generator has them.
+def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
+    """Return the configuration with image size and task settings as the generator has them, and what it gives.
 
     Args:
         config: As given.
@@ -42,26 +45,27 @@ def fitted(config: StudyConfig, task: str) -> StudyConfig:
             f"{config.model} gives images of {size} pixels a side from {inputs}, the data's have "
             f"{config.image_size}: give {cure}"
         )
-    return replace(config, image_size=size, task_settings=settings)
+    return replace(config, image_size=size, task_settings=settings), output
 
 
 def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
-    """Return what the generator gives, by its traced graph.
+    """Return what the generator gives, by its traced graph; of several outputs the one that the configuration names.
 
     Raises:
-        UserError: It is not one square image of three channels.
+        UserError: There are several and none is named, or it is not one square image of three channels.
         NotTraceable: The generator cannot be followed.
     """
     with torch.device("meta"):
-        model = build(config.model, config.model_args)
+        model = one_network(config)
+    check_output(config.model, model, inputs)
     shapes = output_shapes(model, inputs.examples())
     one = len(shapes) == 1 and len(shapes[0]) == 4
     if not one or shapes[0][1] != CHANNELS or shapes[0][2] != shapes[0][3]:
-        given = " and ".join(_text(shape[1:]) for shape in shapes) or "nothing"
+        given = " and ".join(size_text(shape[1:]) for shape in shapes) or "nothing"
         raise UserError(
             f"{config.model} gives {given} from {inputs}: a generator must give one square image of {CHANNELS} channels"
         )
-    return OutputSpec(shapes[0][1], (shapes[0][2], shapes[0][3]))
+    return OutputSpec.of_shape(shapes[0][1:], inputs, str(config.output))
 
 
 def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:
@@ -85,12 +89,8 @@ def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:
                 scores = network(shown)
         except Exception as error:  # somebody else's code may raise anything
             raise UserError(
-                f"discriminator {model} does not take what it is shown, {_text(shown.shape[1:])}: {one_line(error)}; "
-                "its builder is told the channels if it has an argument input_channels"
+                f"discriminator {model} does not take what it is shown, {size_text(tuple(shown.shape[1:]))}: "
+                f"{one_line(error)}; its builder is told the channels if it has an argument input_channels"
             ) from error
         if not isinstance(scores, Tensor):
             raise UserError(f"discriminator {model} gives a {type(scores).__name__}; expected one tensor of scores")
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "a number"

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.networks.catalog import build
 from ...gan_models.pruning.catalog import TRAINED, fixed_for, method_sizes, method_spec
 from ...gan_models.training.device_memory import GB, free_bytes
 from ...gan_models.training.loop import best_device
 from ..config import OPEN, StudyConfig
+from .pruned_generators import one_network
 
 METHODS = ("uniform", "coronet", "mggc", "widths")
 WIDTHS_FROM = 30  # trials; in fewer the width search learns too little to be worth its share
@@ -81,7 +81,7 @@ def within_memory(
         return config, []
     notes, kept, fixed = [], [], dict(config.method_settings)
     with torch.device("meta"):
-        model = build(config.model, config.model_args)
+        model = one_network(config)
     for name in config.methods:
         rows = _rows(name, model, parts, fixed_for(name, fixed))
         fit = [settings for settings, needed in rows if at_once * needed <= free]

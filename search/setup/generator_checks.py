@@ -10,15 +10,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.catalog import build
+from ...gan_models.networks.output_selection import named_outputs, shown
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
+from .pruned_generators import one_network
 from .weight_files import files_by_network
 
 
 def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str, ...]:
-    """Runs a network on the meta device, which computes nothing, and looks at what it gives.
+    """Run a network on the meta device, which computes nothing, and look at what it gives.
 
     Args:
         model: Its name, for messages.
@@ -29,21 +30,25 @@ def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str
         Operators that draw random numbers in eval mode.
 
     Raises:
-        ValueError: It gives something else than one tensor.
+        UserError: It gives something else than one tensor, or has no output of the name that was chosen.
     """
     training, seen, example = network.training, _RandomCalls(), inputs.examples(2, "meta")
     try:
         with torch.no_grad(), torch.device("meta"), seen:
             given = network.eval()(*example)
+    except UserError:
+        raise
     except Exception:  # a network of anybody's: it may raise anything
         return tuple(seen.names)
     finally:
         network.train(training)
     if not isinstance(given, Tensor):
+        outputs = dict(named_outputs(given))
         what = f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, tuple | list | dict) else "")
-        raise UserError(
-            f"the generator {model} gives {what}: return the image alone, one tensor (a small module around it does)"
-        )
+        pictures = [name for name, x in outputs.items() if x.dim() == 4 and x.shape[1] == 3]
+        likely = next(iter((*pictures, *outputs)), None)
+        cure = f"say which one counts, --output {likely}" if outputs else "return the image, one tensor"
+        raise UserError(f"the generator {model} gives {what}: {shown(outputs)}; {cure}")
     return tuple(seen.names)
 
 
@@ -59,7 +64,7 @@ def check_generator(config: StudyConfig) -> None:
         ValueError: Several outputs; or what a trained network gives differs, or may differ, from call to call.
     """
     with torch.device("meta"):
-        network = build(config.model, config.model_args)
+        network = one_network(config)
     random = check_output(config.model, network, config.inputs)
     if not random:
         return
@@ -67,7 +72,7 @@ def check_generator(config: StudyConfig) -> None:
     given = files_by_network(config.teacher, names, "--teacher")
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(config.seed)
-        network = build(config.model, config.model_args).eval()
+        network = one_network(config).eval()
         if given:
             load_into(network, next(iter(given.values())))
         example = config.inputs.examples()

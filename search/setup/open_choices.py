@@ -10,6 +10,7 @@ from ...evaluators.features.feature_maps import vgg_maps
 from ...evaluators.quality.catalog import MetricSet
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import absolute
+from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
 from ...gan_models.tasks.task_data import detect_task
@@ -23,8 +24,8 @@ from .pruned_generators import BOTH, pruned_network
 from .weight_files import is_single_file
 
 
-def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
-    """Return the configuration with every open choice decided, and what a user should be told of it.
+def decided(config: StudyConfig) -> tuple[StudyConfig, list[str], OutputSpec]:
+    """Return the configuration with every open choice decided, what a user should be told, and what generators give.
 
     Raises:
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
@@ -33,7 +34,7 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     config, notes = with_methods(config)
     config.check_methods(by_path=True)
     task = config.known_task() or detect_task(config.data)
-    config = fitted(config, task)
+    config, output = fitted(config, task)
     weights = {name: path.absolute() for name, path in config.weight_files.items()}
     metric, found = choose_encoder(config.metric, weights)
     MetricSet(config.also_measure, weights)  # raises with the cure
@@ -69,7 +70,7 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
         ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
-    return replace(resolved, prune_network=pruned_network(resolved)), notes
+    return replace(resolved, prune_network=pruned_network(resolved)), notes, output
 
 
 def _vgg(weights: Path | None) -> str:

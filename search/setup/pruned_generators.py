@@ -63,7 +63,7 @@ def joined(config: StudyConfig, generators: Mapping[str, nn.Module]) -> nn.Modul
 
 def one_network(config: StudyConfig) -> nn.Module:
     """Return one generator of the study, at full width with fresh weights."""
-    return build(config.model, config.model_args)
+    return build(config.model, config.model_args, str(config.output))
 
 
 def new_network(config: StudyConfig) -> nn.Module:

@@ -47,8 +47,8 @@ def resolve(
         NotTraceable: The network cannot be followed.
     """
     open_methods = not config.methods
-    config, notes = decided(config)
-    parts = StudyParts(config, find_profile)
+    config, notes, output = decided(config)
+    parts = StudyParts(config, find_profile, output=output)
     images = {"train": len(parts.train_data), "test": len(parts.test_data)}
     if check_teacher:
         check_weights(config)
@@ -79,6 +79,7 @@ def resolve(
         data=DataSummary(images, parts.data_sha256),
         encoder=f"{parts.encoder.name} {parts.encoder.sha256[:12]}",
         generators=generators,
+        output=parts.output,
         bits=bits,
     )
     highest = SearchSpace.of(study, parts).proposals().highest

@@ -43,12 +43,19 @@ class StudyParts:
         config: With every open choice decided.
         find_profile: Finds a profile of this machine in the study's database if the configuration names no copy.
         like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
+        output: What each generator gives, if that is known.
     """
 
     def __init__(
-        self, config: StudyConfig, find_profile: FindProfile | None = None, like: StudyParts | None = None
+        self,
+        config: StudyConfig,
+        find_profile: FindProfile | None = None,
+        like: StudyParts | None = None,
+        output: OutputSpec | None = None,
     ) -> None:
         self.config = config
+        if output is not None:
+            self.output = output
         self.find_profile = find_profile
         if like is not None:
             parts = {name for name, value in vars(StudyParts).items() if isinstance(value, cached_property)}

@@ -7,9 +7,9 @@ from pathlib import Path
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.catalog import build
 from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
+from .pruned_generators import one_network
 
 
 def is_single_file(text: str) -> bool:
@@ -54,7 +54,7 @@ def check_weights(config: StudyConfig) -> None:
     task = make_task(config.task, config.task_settings, config.seed)
     names = task.generator_names
     for path in files_by_network(config.teacher, names, "--teacher").values():
-        load_into(build(config.model, config.model_args), path)
+        load_into(one_network(config), path)
     discriminators = files_by_network(config.teacher_discriminator, names, "--teacher-discriminator")
     for name, path in discriminators.items():
         load_into(task.make_discriminators(config.seed)[name], path)

@@ -70,12 +70,12 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
 
     from ...gan_models.groups.plan import ChannelPlan
     from ...gan_models.groups.surgery import cut
-    from ...gan_models.networks.catalog import build
     from ...gan_models.training.loop import Networks, train
+    from ..setup.pruned_generators import one_network
 
     config, before, task = study.config, torch.get_num_threads(), study.task()
     data, device = study.train_data, study.device
-    teacher = {name: build(config.model, config.model_args) for name in task.generator_names}
+    teacher = {name: one_network(config) for name in task.generator_names}
     for model in teacher.values():
         model.to(device).eval().requires_grad_(False)
     groups = next(iter(study.own_groups.values()), study.groups)
@@ -86,7 +86,7 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
     plain = replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
 
     def timed(recipe: Any, cut_to: ChannelPlan | None, distils: bool) -> float:
-        made = {name: build(config.model, config.model_args) for name in teacher}
+        made = {name: one_network(config) for name in teacher}
         if cut_to is not None:
             made = {name: cut(model, groups, cut_to) for name, model in made.items()}
         networks = Networks(nn.ModuleDict(made), task.make_discriminators(config.seed))

@@ -9,7 +9,7 @@ from typing import Any
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.networks.specs import InputSpec
+from ...gan_models.networks.specs import OUTPUT, RANGES, InputSpec, OutputSpec
 
 ARCHITECTURE, SOURCE = "architecture.json", "source.py"
 FORMAT = 2
@@ -28,6 +28,7 @@ class Architecture:
         model: What `catalog.build` takes; `source.py:function` means the copy inside the bundle.
         arguments: Keyword arguments of the builder.
         inputs: What the network takes.
+        output: What it gives; None in a bundle of an earlier version: its only output, an image in [-1, 1].
         task: What it was trained for.
         network: Its name in the task.
         plan: Kept channels by group.
@@ -48,6 +49,7 @@ class Architecture:
     sizes: Mapping[str, int]
     whole: Mapping[str, str]
     architecture: str
+    output: OutputSpec | None = None
 
     def __post_init__(self) -> None:
         computed = self.plan.architecture(self.model, self.arguments)
@@ -59,6 +61,21 @@ class Architecture:
         """The function's name if a copy of the source is in the bundle."""
         name, colon, function = self.model.partition(":")
         return function if colon and name == SOURCE else None
+
+    @property
+    def selected(self) -> str:
+        """Name or index of the output that counts; empty if the network returns one."""
+        return self.output.selected if self.output else ""
+
+    @property
+    def output_name(self) -> str:
+        """The output's name in exported files."""
+        return self.output.name_beside(self.inputs) if self.output else OUTPUT
+
+    @property
+    def output_range(self) -> tuple[float, float]:
+        """The least and the largest value that stand for black and white."""
+        return self.output.value_range if self.output else RANGES["image"]
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:

@@ -91,10 +91,10 @@ def write_bundle(
                 f"the exported files do not give the generator's outputs: difference {parity.reload:.3g} in PyTorch, "
                 f"allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
             )
-        formats = write_formats(folder, model, architecture.inputs, wanted)
+        formats = write_formats(folder, model, architecture.inputs, wanted, architecture.output_name)
         card = replace(card_of(parity), formats=formats)
         write_json(folder / CARD, card)
-        (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs), encoding="utf-8")
+        (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs, architecture.output), encoding="utf-8")
         files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
         write_json(folder / MANIFEST, Manifest(FORMAT, files))
     return card
@@ -204,7 +204,7 @@ def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
     plan = architecture.plan
     try:
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
-            full = build(model, architecture.arguments)
+            full = build(model, architecture.arguments, architecture.selected)
         groups = find_groups(full, architecture.inputs.examples(1), dict(architecture.whole))
         if groups.sizes != dict(architecture.sizes):
             differing = sorted(set(groups.sizes.items()) ^ set(architecture.sizes.items()))

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ...evaluators.cost.catalog import RUNTIMES
 from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
-from ...gan_models.networks.specs import InputSpec
+from ...gan_models.networks.specs import RANGES, InputSpec, OutputSpec
 from ...spaces.budget import describe
 from ..results.measurement_text import with_interval
 from .card import Card
@@ -19,12 +19,13 @@ from .card import Card
 TEMPLATE = "card.md.jinja"
 
 
-def card_text(card: Card, inputs: InputSpec) -> str:
+def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -> str:
     """Return a card for people.
 
     Args:
         card: The card.
         inputs: What the generator takes; the Python on the card makes such inputs.
+        output: What it gives; None if that is not known.
     """
     quality = [m for m in card.measurements if m.name not in card.costs]
     return (
@@ -38,10 +39,16 @@ def card_text(card: Card, inputs: InputSpec) -> str:
             dense={m.name: m for m in card.teacher_measurements},
             protocols=list(dict.fromkeys(m.protocol for m in quality if m.protocol)),
             inputs=inputs,
-            pictures=bool(inputs.of_kind("image")),
+            ranges=", ".join(f"{one.name} in {_range(one.value_range)}" for one in inputs.inputs if one.value_range),
+            given=f"It gives {output}." if output else f"Images that it gives are in {_range(RANGES['image'])}.",
             usages=_usages(card),
         )
     )
+
+
+def _range(bounds: tuple[float, float] | None) -> str:
+    low, high = bounds or RANGES["image"]
+    return f"[{low:g}, {high:g}]"
 
 
 def _cost_row(card: Card, name: str) -> tuple[str, str, str, str]:

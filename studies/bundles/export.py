@@ -279,6 +279,7 @@ class _Exporter:
             plan=part.plan,
             sizes=part.sizes,
             whole=part.whole,
+            output=self.parts.output,
             architecture=part.plan.architecture(model, config.model_args),
         )
 

@@ -21,7 +21,7 @@ from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default
 from ...gan_models.export.exporter import Exporter, ExportJob, Findings
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
-from ...gan_models.networks.specs import InputSpec
+from ...gan_models.networks.specs import OUTPUT, InputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
 from .card import FormatReport, SpeedBeside
 
@@ -93,7 +93,9 @@ def opener(exporter: Exporter) -> FileOpener:
     return FileOpener(RUNTIMES.find(exporter.runtime), exporter.dtype, torch.get_num_threads())
 
 
-def write_formats(folder: Path, model: nn.Module, inputs: InputSpec, wanted: WantedFormats) -> dict[str, FormatReport]:
+def write_formats(
+    folder: Path, model: nn.Module, inputs: InputSpec, wanted: WantedFormats, output: str = OUTPUT
+) -> dict[str, FormatReport]:
     """Write a generator in every format that is wanted, and compare each file with the network.
 
     Args:
@@ -101,6 +103,7 @@ def write_formats(folder: Path, model: nn.Module, inputs: InputSpec, wanted: Wan
         model: The float network on the CPU.
         inputs: What it takes.
         wanted: The formats.
+        output: Name of the output in the files.
 
     Returns:
         Format -> what is known of it; a format that nobody asked for and that cannot be written says why.
@@ -114,7 +117,7 @@ def write_formats(folder: Path, model: nn.Module, inputs: InputSpec, wanted: Wan
         exporter = EXPORTERS.find(name)
         job = ExportJob(
             model, inputs.examples(2 if exporter.free_batch else 1), inputs.names, exporter.free_batch,
-            wanted.quantization, wanted.settings, wanted.calibration,
+            wanted.quantization, wanted.settings, wanted.calibration, output,
         )  # fmt: skip
         try:
             notes = exporter.write(job, folder / exporter.filename)

@@ -15,9 +15,9 @@ from torch import Tensor
 from ...gan_models.data.layouts import IMAGE_SUFFIXES, images_under
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.specs import Input, InputSpec
+from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from ...gan_models.training.loop import best_device
-from .architecture import BundleError
+from .architecture import Architecture, BundleError
 from .bundle import check_code, check_files, load_bundle, read_architecture, read_card
 from .format_files import FileGenerator, Generate, outputs_of
 
@@ -86,8 +86,8 @@ def run_bundle(
         raise UserError("this generator translates images: give their folder with --input")
     model = _file_of(path, format) if format else _network_of(path, catalog_only, best_device(device))
     if input_dir is None:
-        return _sample(model, inputs, out, batch_size, n, seed)
-    return _translate(model, inputs, Path(input_dir).expanduser(), out, batch_size, half, seed)
+        return _sample(model, architecture, out, batch_size, n, seed)
+    return _translate(model, architecture, Path(input_dir).expanduser(), out, batch_size, half, seed)
 
 
 def _check_kinds(inputs: InputSpec) -> None:
@@ -128,20 +128,22 @@ def _drawn(inputs: InputSpec, n: int, seed: int) -> dict[str, Tensor]:
     }
 
 
-def _sample(model: Generate, inputs: InputSpec, out: Path, batch_size: int, n: int, seed: int) -> Translated:
+def _sample(model: Generate, architecture: Architecture, out: Path, batch_size: int, n: int, seed: int) -> Translated:
+    inputs, bounds = architecture.inputs, architecture.output_range
     drawn = _drawn(inputs, n, seed)
     out.mkdir(parents=True, exist_ok=True)
     names = [f"sample-{seed}-{i:05d}.png" for i in range(n)]
     for start in range(0, n, batch_size):
-        images = _outputs(model, *(drawn[name][start : start + batch_size] for name in inputs.names))
+        images = _outputs(model, bounds, *(drawn[name][start : start + batch_size] for name in inputs.names))
         for name, image in zip(names[start:], images, strict=False):
             image.save(out / name)
     return Translated(out, tuple(names))
 
 
 def _translate(
-    model: Generate, inputs: InputSpec, folder: Path, out: Path, batch_size: int, half: Half, seed: int
+    model: Generate, architecture: Architecture, folder: Path, out: Path, batch_size: int, half: Half, seed: int
 ) -> Translated:
+    inputs, bounds = architecture.inputs, architecture.output_range
     if not folder.is_dir():
         raise UserError(f"input {folder} is not a folder; give a folder of images")
     if out.resolve() == folder.resolve():
@@ -160,7 +162,7 @@ def _translate(
         read = zip(pictured, zip(*(images for _, images in batch), strict=True), strict=True)
         given = {one.name: torch.stack(images) for one, images in read}
         given |= {name: values[places] for name, values in drawn.items()}
-        for place, image in zip(places, _outputs(model, *(given[name] for name in inputs.names)), strict=True):
+        for place, image in zip(places, _outputs(model, bounds, *(given[name] for name in inputs.names)), strict=True):
             path = entries[place][0]
             # a.jpg beside a.png: neither may overwrite the other
             name = f"{path.stem}.png" if stems.count(path.stem) == 1 else f"{path.name}.png"
@@ -207,7 +209,7 @@ def _read(
     for place, paths in enumerate(entries):
         try:
             images = zip(paths, pictured, strict=True)
-            batch.append((place, tuple(read_image(path, one.shape, half, one.kind) for path, one in images)))
+            batch.append((place, tuple(read_image(path, one, half) for path, one in images)))
         except UnidentifiedImageError:
             skipped.append(f"{paths[0].name}: not an image")
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -219,19 +221,18 @@ def _read(
         yield batch
 
 
-def read_image(path: Path, shape: tuple[int, ...], half: Half = "", kind: str = "image") -> Tensor:
+def read_image(path: Path, taken: Input, half: Half = "") -> Tensor:
     """Return one image as the generator takes it: float32 (C, H, W), resized as in training.
 
     Args:
         path: The file.
-        shape: (C, H, W).
+        taken: The input: an image or a mask.
         half: The half of an aligned picture; empty: all of it.
-        kind: `image`, of values in [-1, 1], or `mask`, in [0, 1].
 
     Raises:
         OSError, ValueError: It cannot be read, or is too narrow for two halves.
     """
-    channels, height, width = shape
+    channels, height, width = taken.shape
     with Image.open(path) as file:
         picture = file.convert(MODES[channels])
     if half:
@@ -243,12 +244,16 @@ def read_image(path: Path, shape: tuple[int, ...], half: Half = "", kind: str = 
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
     values = np.array(picture, dtype=np.float32).reshape(height, width, channels).transpose(2, 0, 1)
-    tensor = torch.from_numpy(values.copy())
-    return tensor.div_(255) if kind == "mask" else tensor.div_(127.5).sub_(1.0)
+    low, high = taken.value_range or RANGES["image"]
+    return torch.from_numpy(values.copy()).div_(255 / (high - low)).add_(low)
 
 
-def to_picture(image: Tensor) -> Image.Image:
-    """An image (1 or 3, H, W) in [-1, 1] as a picture.
+def to_picture(image: Tensor, bounds: tuple[float, float] = RANGES["image"]) -> Image.Image:
+    """Return an image (1 or 3, H, W) as a picture.
+
+    Args:
+        image: The image.
+        bounds: The values of black and white.
 
     Raises:
         ValueError: Another shape, or values that are not finite.
@@ -257,10 +262,11 @@ def to_picture(image: Tensor) -> Image.Image:
         raise UserError(f"outputs of shape {tuple(image.shape)} are no images of 1 or 3 channels")
     if not bool(torch.isfinite(image).all()):
         raise UserError("the generator's output is not finite")
-    values = image.float().cpu().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
+    low, high = bounds
+    values = image.float().cpu().clamp(low, high).sub(low).mul(255 / (high - low)).round().to(torch.uint8)
     pixels = values.permute(1, 2, 0).numpy()
     return Image.fromarray(pixels[:, :, 0] if len(image) == 1 else pixels)
 
 
-def _outputs(model: Generate, *inputs: Tensor) -> list[Image.Image]:
-    return [to_picture(image) for image in model(*inputs)]
+def _outputs(model: Generate, bounds: tuple[float, float], *inputs: Tensor) -> list[Image.Image]:
+    return [to_picture(image, bounds) for image in model(*inputs)]

@@ -13,7 +13,7 @@ from torch import nn
 from ...evaluators.cost.counters import count_macs
 from ...gan_models.costs.catalog import COSTS, added_counts
 from ...gan_models.export.catalog import EXPORTERS, default_formats
-from .architecture import BundleError
+from .architecture import ARCHITECTURE, BundleError
 from .bundle import MANIFEST, check_files, load_bundle, read_architecture, read_card
 from .card import FormatReport
 from .format_files import check_format, outputs_of
@@ -99,6 +99,9 @@ def _finite(folder: Path, model: nn.Module) -> str:
     low, high = float(outputs.min()), float(outputs.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         raise BundleError("the generator's outputs are not finite")
+    output = read_architecture(folder).output
+    if output is not None and tuple(outputs.shape[1:]) != output.shape:
+        raise BundleError(f"the generator gives {tuple(outputs.shape[1:])}, {ARCHITECTURE} says {output.shape}")
     return f"finite, {tuple(outputs.shape[1:])} from {low:.3g} to {high:.3g}"
 
 

@@ -176,6 +176,7 @@ def inspect(
     model_args: opt.ModelArgs = None,
     image_size: opt.ImageSize = None,
     input_shape: opt.InputShape = None,
+    output: opt.Output = "",
     channel_multiple: Annotated[int, typer.Option(help="Widths are multiples of this, or full.")] = 1,
     layers: Annotated[bool, typer.Option(help="Show every layer.")] = True,
     method: Annotated[str | None, typer.Option(help="Show this method's settings and what it takes here.")] = None,
@@ -191,7 +192,7 @@ def inspect(
 
     inputs = opt.read_inputs(model, image_size, input_shape)
     with torch.device("meta"):
-        network = build(model, read_arguments(model_args or ""))
+        network = build(model, read_arguments(model_args or ""), output)
     check_output(model, network, inputs)
     groups = find_groups(network, inputs.examples())
     found = inspection(network, groups, model, inputs, channel_multiple)

@@ -33,6 +33,9 @@ InputShape = Annotated[
     str | None,
     typer.Option(help="What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64."),
 ]
+Output = Annotated[
+    str, typer.Option(help="Which output counts, of a generator that returns several: a name or an index.")
+]
 
 
 def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> InputSpec:

@@ -34,7 +34,7 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     """
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out} must end in .safetensors")
-    config, notes = decided(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
+    config, notes, _ = decided(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
     for note in notes:
         console.print(f"note: {note}", highlight=False)
     work = out.with_suffix(".training")

@@ -76,7 +76,7 @@ def test_a_tuple_is_refused(nets, monkeypatch, capsys, tmp_path):
     """`(image, None)`, as StyleGAN2 returns it, is refused by search and inspect, and no study is made."""
     monkeypatch.chdir(tmp_path)
     model = ["--model", f"{nets}:Two", "--input-shape", "3,16,16"]
-    said = "gives a tuple of 2: return the image alone"
+    said = "gives a tuple of 2: 0 3x16x16; say which one counts, --output 0"
     assert said in refused(monkeypatch, capsys, "inspect", *model)
     search = ["search", *QUICK, *model, "--study", "s", "--data", "builtin:shapes", "--budget", "50%", "--trials", 1]
     assert said in refused(monkeypatch, capsys, *search)

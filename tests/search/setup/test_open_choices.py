@@ -45,6 +45,6 @@ def test_paths_are_absolute_once_a_study_is_resolved(tmp_path, monkeypatch):
         "class Mine:\n    def prepare(self, real): ...\n    def reset(self, full): ...\n"
         "    def update(self, outputs, references): ...\n    def compute(self): return []\n"
     )
-    config, _ = decided(StudyConfig(**SMALL, also_measure=("mine.py:Mine",), weights={"lpips": "w.pt"}))
+    config, *_ = decided(StudyConfig(**SMALL, also_measure=("mine.py:Mine",), weights={"lpips": "w.pt"}))
     assert config.also_measure == (f"{tmp_path / 'mine.py'}:Mine",)
     assert config.weights == {"lpips": str(tmp_path / "w.pt")}

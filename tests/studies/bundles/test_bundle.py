@@ -17,6 +17,7 @@ from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.networks.specs import Input
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.study_parts import StudyParts
@@ -33,6 +34,7 @@ from PIL import Image
 from ...examples import example_input
 from ...tiny_study import SMALL, made, make, new_folder
 
+PICTURE = Input("input", "image", (3, 16, 16))
 LATENTS = Path(__file__).parents[2] / "gan_models" / "foreign_latents.py"
 NAMES = ("files", "reload", "costs", "outputs", "onnx")
 
@@ -392,7 +394,7 @@ def test_run_translates_a_folder(bundle, tmp_path):
     done = run_bundle(bundle, tmp_path / "in", tmp_path / "out", batch_size=3, device="cpu")
     assert sorted(done.written) == ["a.png", "b.jpg.png", "b.png.png", "gray.png"]
     assert [line.partition(":")[0] for line in done.skipped] == ["broken.png", "cut.jpg"]
-    x = read_image(tmp_path / "in" / "a.png", (3, 16, 16))
+    x = read_image(tmp_path / "in" / "a.png", PICTURE)
     assert x.min() >= -1
     assert x.max() <= 1
     pixels = np.asarray(Image.open(tmp_path / "in" / "a.png")).transpose(2, 0, 1)
@@ -411,8 +413,8 @@ def test_run_takes_half_of_an_aligned_picture(bundle, tmp_path):
     both[:, 16:] = 255
     Image.fromarray(both).save(tmp_path / "in" / "pair.png")
     Image.fromarray(both[:, :16]).save(tmp_path / "in" / "square.png")
-    assert float(read_image(tmp_path / "in" / "pair.png", (3, 16, 16), "A").max()) == -1
-    assert float(read_image(tmp_path / "in" / "pair.png", (3, 16, 16), "B").min()) == 1
+    assert float(read_image(tmp_path / "in" / "pair.png", PICTURE, "A").max()) == -1
+    assert float(read_image(tmp_path / "in" / "pair.png", PICTURE, "B").min()) == 1
     done = run_bundle(bundle, tmp_path / "in", tmp_path / "out", half="A")
     assert done.written == ("pair.png",)
     assert "too narrow" in done.skipped[0]

@@ -71,7 +71,7 @@ def test_every_number_stands_on_the_card():
 
 def test_a_generator_of_latents_is_said_to_be_one():
     """The card names what it takes."""
-    assert "Images that it gives are in [-1, 1]. It takes 128; the batch size is free." in card_text(
+    assert "It takes 128; the batch size is free. Images that it gives are in [-1, 1]." in card_text(
         CARD, InputSpec.of_shape((128,))
     )
 
