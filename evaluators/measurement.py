@@ -74,7 +74,7 @@ class Measurement:
         return cls(name, math.nan, unit, n=n, protocol=protocol, reason=reason)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; a value that is not finite becomes null."""
+        """Return plain JSON; a value that is not finite is null, as records of all versions have it."""
         record = asdict(self)
         if not math.isfinite(self.value):
             record["value"] = None

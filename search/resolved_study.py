@@ -61,7 +61,7 @@ class ResolvedStudy:
             theirs, in the order of `generators`.
         dense, cheapest: Cost name -> cost of the full network, and of the smallest plan.
         highest: The highest target of a trial: the first budget, or what the other budgets leave of it.
-        groups: The groups of all that is pruned, priced.
+        groups: The groups of all that is pruned.
         data: Number of images, and a hash of their content.
         encoder: Name and hash of the network that the quality's features come from.
         generators: Empty if one generator is pruned; else each of them with its budget.

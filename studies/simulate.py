@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..gan_models.files.errors import UserError
-from ..gan_models.files.plain_values import to_json
+from ..gan_models.files.plain_values import from_json, to_json
 from ..search.engine.engine import Engine
 from ..search.execution.executor import InProcessExecutor
 from ..search.preparations.opened_study import OpenedStudy, open_study
@@ -106,4 +106,4 @@ def estimate(record: StudyRecord, options: RunOptions) -> Estimate:
         raise UserError(f"study {record.name!r} is not simulated; its trials say how long they took")
     teacher = record.attributes[TEACHER]
     spent = sum(sum(trial.outcome.seconds.values()) for trial in record.trials if trial.outcome is not None)
-    return Estimate(teacher["seconds"] / 3600, spent / 3600, options.at_once(), StepTimes.from_json(teacher["times"]))
+    return Estimate(teacher["seconds"] / 3600, spent / 3600, options.at_once(), from_json(StepTimes, teacher["times"]))

@@ -16,7 +16,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import thop
@@ -62,15 +62,6 @@ class CostCount:
     def counters_agree(self) -> bool:
         """Whether the two counters tell the same story of the published count."""
         return self.macs_thop + sum(self.missed_by_thop.values()) == self.macs_published
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> CostCount:
-        """What `to_json` wrote."""
-        return cls(**record)
 
 
 class _OperatorRecorder(TorchDispatchMode):

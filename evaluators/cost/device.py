@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
@@ -62,18 +60,6 @@ class Device:
         return (
             f"{where}, {self.runtime} {self.version}, {self.threads} thread{plural}, {self.dtype}, batch {self.batch}"
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Device:
-        """What `to_json` wrote. Raises ValueError where it is something else."""
-        try:
-            return cls(**{field.name: data[field.name] for field in fields(cls)})
-        except (KeyError, TypeError) as error:
-            raise UserError(f"the device's description is incomplete: {error}") from error
 
 
 def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu") -> Device:

@@ -38,7 +38,7 @@ class ChannelPlan:
         return {name: len(kept) for name, kept in self.kept.items()}
 
     def to_json(self) -> dict[str, list[int]]:
-        """Group name -> kept indices, as plain JSON."""
+        """Return group name -> kept indices, without a field's name around it, as files of all versions have it."""
         return {name: list(kept) for name, kept in self.kept.items()}
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
+from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
@@ -46,6 +47,10 @@ class LayerTable:
     p90_ms: tuple[float, ...]
     weighted: bool
 
+    def __post_init__(self) -> None:
+        """Check that there is a time for each point of the grid."""
+        self.grid(1)
+
     def grid(self, multiple: int) -> Grid:
         """The table as the predictor reads it. Raises ValueError where sizes do not fit."""
         shape = tuple(len(points) for points in self.channels) + (1,) * (2 - len(self.channels))
@@ -53,18 +58,6 @@ class LayerTable:
         if table.size != np.prod(shape):
             raise ValueError(f"layer {self.key} has {table.size} times for a grid of {shape}")
         return Grid(self.channels, table.reshape(shape), multiple if self.weighted else 1)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> LayerTable:
-        """What `dataclasses.asdict` made, from JSON. Raises ValueError where something is missing."""
-        try:
-            channels = tuple(tuple(int(n) for n in points) for points in data["channels"])
-            ms, p90 = (tuple(float(x) for x in data[name]) for name in ("ms", "p90_ms"))
-            table = cls(str(data["key"]), str(data["what"]), channels, ms, p90, bool(data["weighted"]))
-            table.grid(1)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"a layer's table is incomplete: {error}") from error
-        return table
 
 
 @dataclass(frozen=True)
@@ -112,12 +105,6 @@ class WholeNetworks:
     dense_ms: float
     accuracy: Accuracy
 
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> WholeNetworks:
-        """What `dataclasses.asdict` made, from JSON."""
-        lists = {name: tuple(data[name]) for name in ("widths", "measured_ms", "predicted_ms", "held_out")}
-        return cls(**{**data, **lists, "fit": Fit(**data["fit"]), "accuracy": Accuracy(**data["accuracy"])})
-
 
 @dataclass(frozen=True)
 class LatencyProfile:
@@ -149,19 +136,7 @@ class LatencyProfile:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
-        return {
-            "format": FORMAT,
-            "device": self.device.to_json(),
-            "network": self.network,
-            "model": self.model,
-            "layers": [asdict(layer) for layer in self.layers],
-            "whole": asdict(self.whole),
-            "whole_int8": None if self.whole_int8 is None else asdict(self.whole_int8),
-            "multiple": self.multiple,
-            "multiples": {str(n): value for n, value in (self.multiples or {}).items()},
-            "unmeasured": list(self.unmeasured),
-            "quiet": self.quiet,
-        }
+        return {"format": FORMAT, **to_json(self), "multiples": to_json(self.multiples or {})}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LatencyProfile:
@@ -172,22 +147,7 @@ class LatencyProfile:
         """
         if data.get("format") != FORMAT:
             raise UserError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {CURE}")
-        try:
-            int8 = data["whole_int8"]
-            return cls(
-                device=Device.from_json(data["device"]),
-                network=str(data["network"]),
-                model=str(data["model"]),
-                layers=tuple(map(LayerTable.from_json, data["layers"])),
-                whole=WholeNetworks.from_json(data["whole"]),
-                multiple=int(data["multiple"]),
-                multiples={int(n): float(value) for n, value in data["multiples"].items()},
-                unmeasured=tuple(data["unmeasured"]),
-                quiet=bool(data["quiet"]),
-                whole_int8=None if int8 is None else WholeNetworks.from_json(int8),
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"the latency profile is incomplete or of the wrong kind: {error!r}") from error
+        return from_json(cls, {name: value for name, value in data.items() if name != "format"}, "latency profile")
 
     def sha256(self) -> str:
         """Of its content."""

@@ -123,7 +123,7 @@ class StudyParts:
 
     @cached_property
     def table(self) -> GroupTable:
-        """The groups as a plain value, priced."""
+        """The groups as a plain value."""
         unpruned = {entry.module: entry.reason.text for entry in self.groups.unpruned}
         return GroupTable.of(self.groups, self.left_whole, unpruned)
 

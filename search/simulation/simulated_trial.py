@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.files.plain_values import to_json
+from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.pruning.catalog import method_spec
 from ..config import StudyConfig
 from ..preparations.opened_study import OpenedStudy, open_study
@@ -49,7 +49,7 @@ def simulated_teacher(config: StudyConfig, times: StepTimes) -> TeacherArtifact:
         measurements=(_measured(DENSE_QUALITY),),
         origin=PROTOCOL,
         seconds=0.0 if config.teacher_discriminator else config.teacher_steps * times.teacher,
-        times=times.to_json(),
+        times=to_json(times),
     )
 
 
@@ -68,7 +68,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOu
     cost = float((space.model or form).predict(plan_G, space.cost))
     spent = config.prune_steps if method_spec(proposal.method).trains else 0
     steps = config.prune_steps + config.finetune_steps
-    per_step = StepTimes.from_json(request.teacher.times).student_at(cost / study.dense[study.cost])
+    per_step = from_json(StepTimes, request.teacher.times).student_at(cost / study.dense[study.cost])
     rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
     curve: dict[int, float] = {}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...gan_models.files.errors import UserError
@@ -44,15 +43,6 @@ class StepTimes:
     def student_at(self, share: float) -> float:
         """Seconds a step of a plan that costs `share` of the dense network: on the line through both."""
         return max(1e-9, self.small + (self.dense - self.small) * (share - self.share) / (1 - self.share))
-
-    def to_json(self) -> dict[str, float]:
-        """Plain JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> StepTimes:
-        """What `to_json` wrote."""
-        return cls(**data)
 
 
 def time_steps(study: OpenedStudy, threads: int) -> StepTimes:

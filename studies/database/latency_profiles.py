@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...evaluators.cost.device import Device, cpu_model, cpus_allowed
+from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.networks.specs import InputSpec
 from ...search.config import StudyConfig
 from ...search.latency.profile import CURE, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
@@ -69,11 +69,11 @@ class ProfileStore:
     def layers(self, device: Device) -> dict[str, LayerTable]:
         """All layers that were measured on a device, by key. Raises StorageError."""
         rows = self._rows(LAYERS, device.id)
-        return {row["layer"]: LayerTable.from_json(json.loads(row["content"])) for row in rows}
+        return {row["layer"]: from_json(LayerTable, json.loads(row["content"])) for row in rows}
 
     def put_layer(self, device: Device, layer: LayerTable) -> None:
         """Keeps one layer's table, in the place of an older one. Raises StorageError."""
-        values = {"device": device.id, "layer": layer.key, "content": json.dumps(asdict(layer))}
+        values = {"device": device.id, "layer": layer.key, "content": json.dumps(to_json(layer))}
         self._put(LAYERS, values)
 
     def profiles(self) -> tuple[LatencyProfile, ...]:

@@ -221,9 +221,11 @@ def recorded(resolved: ResolvedStudy) -> dict[str, Any]:
 
 def resolved_of(study: StudyRecord) -> ResolvedStudy | None:
     """Return a study as it was resolved; None for one of version 0.1.0, or of a version whose fields are others."""
+    stored = study.attributes.get(RESOLVED)
     try:
-        return from_json(ResolvedStudy, study.attributes[RESOLVED])
-    except (KeyError, UserError):
+        groups = {name: value for name, value in stored["groups"].items() if name != "form"}  # stored, and never read
+        return from_json(ResolvedStudy, {**stored, "groups": groups})
+    except (KeyError, TypeError, UserError):
         return None
 
 

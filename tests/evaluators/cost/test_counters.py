@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from ganprune.evaluators.cost.counters import CostCount, count_cost, count_macs
+from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build
 from torch import nn
 
@@ -65,7 +66,7 @@ def test_counts_by_hand():
         "params": params,
         "bytes": 4 * params,
     }
-    assert CostCount.from_json(json.loads(json.dumps(cost.to_json()))) == cost
+    assert from_json(CostCount, json.loads(json.dumps(to_json(cost)))) == cost
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_profile_is_plain_json_both_ways(profile, tmp_path):
         read_profile(tmp_path / "none.json")
     broken = profile.to_json()
     del broken["whole"]["fit"]
-    with pytest.raises(ValueError, match="incomplete"):
+    with pytest.raises(ValueError, match="fit is missing"):
         LatencyProfile.from_json(broken)
     with pytest.raises(ValueError, match="format"):
         LatencyProfile.from_json({"format": 99})

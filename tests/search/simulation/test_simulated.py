@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ganprune.gan_models.costs.cost_form import CostForm, Row
+from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
@@ -174,6 +175,6 @@ def test_seconds_a_step_lie_on_the_line_between_small_and_dense():
     """A plan's step takes what its cost says, between the small plan's and the dense network's; JSON both ways."""
     times = StepTimes(teacher=3.0, dense=2.0, small=1.0, share=0.2)
     assert [times.student_at(s) for s in (0.2, 0.6, 1.0)] == pytest.approx([1.0, 1.5, 2.0])
-    assert StepTimes.from_json(json.loads(json.dumps(times.to_json()))) == times
+    assert from_json(StepTimes, json.loads(json.dumps(to_json(times)))) == times
     with pytest.raises(ValueError, match="above 0"):
         StepTimes.constant(0.0)
