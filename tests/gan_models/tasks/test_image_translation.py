@@ -1,0 +1,34 @@
+"""What tasks of image translation share: their fit, and the discriminator that is left open."""
+
+import pytest
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.tasks.catalog import TASKS
+
+KINDS = [TASKS[name].load() for name in ("paired", "unpaired")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("pixels", "layers"), [(16, 1), (31, 1), (32, 2), (63, 2), (64, 3), (256, 3)])
+def test_a_patchgan_is_as_deep_as_the_images_allow(kind, pixels, layers):
+    """Unless its depth is given; what else was set stays."""
+    settings = {"discriminator": {"ndf": 8}, "adversarial": "hinge"}
+    assert kind.complete(settings, pixels) == settings | {"discriminator": {"ndf": 8, "n_layers": layers}}
+    assert kind.complete({"discriminator": {"n_layers": 5}}, pixels)["discriminator"] == {"n_layers": 5}
+    assert settings == {"discriminator": {"ndf": 8}, "adversarial": "hinge"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("inputs", "why"),
+    [
+        ("latent:8", "translates images, mine starts from a latent"),
+        ("image:3,16,16;mask:1,16,16", "gives a generator one image, mine takes"),
+        ("image:3,32,32", "does not fit images of 16 pixels a side"),
+    ],
+)
+def test_a_generator_of_anything_but_one_image_is_refused(kind, inputs, why):
+    """The task or the generator is named, with what it takes."""
+    with pytest.raises(UserError, match=why):
+        kind.fit({}, "mine", InputSpec.parse(inputs), 16)
+    assert kind.fit({"pool": 3}, "mine", InputSpec.parse("image:3,16,16"), 16) == {"pool": 3}

@@ -1,0 +1,53 @@
+"""The text of a flag as a value."""
+
+import pytest
+from ganprune.gan_models.files.errors import UserError
+from ganprune.search.configuration.flag_text import read_arguments, read_list, read_nested, read_numbers, read_setting
+
+
+def test_values_are_numbers_truth_values_or_texts():
+    """What JSON can read is read as such, in any case; all else stays a text."""
+    read = read_arguments("ngf=16,rate=1e-3,dropout=True,affine=null,norm=batch,")
+    assert read == {"ngf": 16, "rate": 0.001, "dropout": True, "affine": None, "norm": "batch"}
+    assert read_arguments(["ngf=16", "ngf=8,blocks=2"]) == {"ngf": 8, "blocks": 2}
+    with pytest.raises(UserError, match="'ngf' is not NAME=VALUE; write for example ngf=16,n_blocks=3"):
+        read_arguments("ngf")
+
+
+def test_dots_are_tables():
+    """Two values below one table stand in it together."""
+    assert read_nested("weight_l1=50,discriminator.ndf=16,discriminator.n_layers=2") == {
+        "weight_l1": 50,
+        "discriminator": {"ndf": 16, "n_layers": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("search.rungs=[0.25, 0.5]", [0.25, 0.5]),
+        ("search.rungs=true", True),
+        ("search.rungs='a,b'", "a,b"),
+        ("search.rungs=bf16", "bf16"),
+        ("search.rungs=a=b", "a=b"),
+        ("search.rungs=", ""),
+    ],
+)
+def test_a_setting_is_toml_or_else_a_text(text, value):
+    """What TOML can read is its value; what it cannot is the text as it stands."""
+    assert read_setting(text) == (("search", "rungs"), value)
+
+
+@pytest.mark.parametrize("text", ["search.rungs", "=1", "search.=1", ".rungs=1"])
+def test_a_setting_without_path_or_value_is_refused(text):
+    """The text is shown, with an example of how it is written."""
+    with pytest.raises(UserError, match=r"is not PATH=VALUE; write for example training\.recipe\.amp=bf16"):
+        read_setting(text)
+
+
+def test_lists_have_no_empty_parts_and_numbers_are_checked():
+    """A comma too many is no part; a part that is no number is named with its option."""
+    assert read_list(" a, ,b,") == ["a", "b"]
+    assert read_numbers("--rungs", "0.25,0.5", float) == [0.25, 0.5]
+    with pytest.raises(UserError, match=r"--bits: '8\.5' is no whole number"):
+        read_numbers("--bits", "32,8.5", int)
