@@ -160,6 +160,27 @@ def test_no_task_is_named_outside_the_room_of_the_tasks():
     assert wrong == []
 
 
+KNOW_LATENCY = ("gan_models/latency", "gan_models/costs", "evaluators/cost", "search/latency")
+
+
+def test_no_profiled_cost_is_named_outside_of_its_rooms():
+    """What budgets in ms need is asked of the row of their cost: no other room compares its name or its unit."""
+    from ganprune.gan_models.costs.catalog import COSTS
+
+    rows = [row for row in COSTS.own.values() if not row.exact]
+    named = {text for row in rows for text in (row.name, row.unit, *(row.int8_names or ()), *(row.keys or ()))}
+    wrong = []
+    for path in SOURCES:
+        if any(path.is_relative_to(ROOT / room) for room in KNOW_LATENCY):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            constant = isinstance(node, ast.Constant) and node.value in named
+            imported = isinstance(node, ast.ImportFrom) and any(a.name.startswith("LATENCY") for a in node.names)
+            if constant or imported:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert wrong == []
+
+
 def test_no_export_format_is_named_outside_of_its_table():
     """Studies and searches loop over the formats; none is chosen by name but where version 0.1.0's cards are read."""
     from ganprune.gan_models.export.catalog import EXPORTERS

@@ -1,4 +1,7 @@
-"""The profile of a cost: found when a study is resolved, kept in its folder, and read from there by workers."""
+"""The profile of a cost: found when a study is resolved, kept in its folder, and read from there by workers.
+
+Importing this module imports no torch, so that another package's row of the costs needs none.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...gan_models.costs.catalog import cost_of
 from ...gan_models.files.atomic_files import read_json, write_json
@@ -16,8 +19,10 @@ from ..artifacts.remote import SOURCE
 from ..config import StudyConfig
 from ..configuration.kept_profile import KeptProfile
 from ..setup.opened_profile import NoProfile, OpenedProfile
-from ..setup.study_parts import StudyParts
 from .preparation import PreparedArtifact, Progress
+
+if TYPE_CHECKING:
+    from ..setup.study_parts import StudyParts
 
 
 class CostProfile(ABC):

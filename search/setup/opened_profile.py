@@ -1,22 +1,27 @@
-"""What a profiled cost is priced with: its profile, opened for one study, and the meter that measures it again."""
+"""What a profiled cost is priced with: its profile, opened for one study, and the meter that measures it again.
+
+Importing this module imports no torch, so that another package's row of the costs needs none.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import cost_of
 from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import load_named
-from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.quantization.settings import FULL_BITS
 from ..config import StudyConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ...gan_models.groups.channel_groups import ChannelGroups
 
 
 class NoProfile(UserError):

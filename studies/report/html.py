@@ -211,14 +211,14 @@ def _origin(outcome: Outcome) -> str:
 
 def _teacher(outcome: Outcome) -> TableView:
     lines = [("", (m.name, m.unit, with_interval(m, 5))) for m in outcome.teacher]
-    lines += [("", (name, outcome.unit_of(name), f"{value:.0f}")) for name, value in outcome.dense.items()]
+    lines += [("", (name, outcome.unit_of(name), f"{value:.12g}")) for name, value in outcome.dense.items()]
     return _table(("measurement", "unit", "value"), lines)
 
 
 def _protocols(outcome: Outcome) -> TableView:
     measured: list[Measurement] = list(outcome.teacher)
     for trial in outcome.study.trials:
-        measured += measurements_of(trial)
+        measured += (*measurements_of(trial), *outcome.finalists(trial.number))
     keys = dict.fromkeys((m.name, m.unit, m.protocol) for m in measured)
     return _table(("measurement", "unit", "protocol"), [("", key) for key in keys])
 

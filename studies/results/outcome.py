@@ -150,7 +150,8 @@ class Outcome:
             for text, amount in self._budgets_in(name)
             if measured.value > amount
         ]
-        return f"measured {describe(measured.value, name)}, over {' and '.join(over)}" if over else ""
+        shown = shown_cost(name, measured.unit).show(measured.value)
+        return f"measured {shown}, over {' and '.join(over)}" if over else ""
 
     def _budgets_in(self, cost: str) -> list[tuple[str, float]]:
         """Return the budgets in a cost; of two generators the sum counts."""

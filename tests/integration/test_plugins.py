@@ -23,6 +23,7 @@ from ganprune.gan_models.files import open_table
 from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.tasks.catalog import TASKS
+from ganprune.search.preparations.catalog import PREPARATIONS
 from ganprune.studies.bundles.bundle import load_bundle, read_architecture
 from PIL import Image
 
@@ -30,7 +31,7 @@ from ..command_line import QUICK, call, refused
 
 PACKAGE = "ganprune-example-plugins"
 TABLES = {"inpainter": NETWORKS, "inpainting": TASKS, "geometric_median": METHODS, "edge_error": METRICS,
-          "feature_values": COSTS, "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
+          "feature_values": COSTS, "energy_mj": COSTS, "energy_table": PREPARATIONS, "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
 MODEL = ["--model", "inpainter", "--model-args", "width=6,blocks=1", "--image-size", 16]
 SIDE = 24
 
@@ -71,10 +72,14 @@ def trials_of(monkeypatch, capsys) -> list[dict]:
 
 
 def test_each_row_is_one_file_and_one_entry_point():
-    """Every table has the package's row by its name alone: one entry point each, each in a file of its own."""
+    """Every table has the package's rows by name alone: one entry point each, in files of their own.
+
+    A profiled cost and the preparation that makes its profile share a file.
+    """
     points = [point for point in distribution(PACKAGE).entry_points if point.group.startswith("ganprune.")]
     assert {point.name: point.group for point in points} == {name: table.group for name, table in TABLES.items()}
-    assert len({point.module for point in points}) == len(points)
+    profiles = [point for point in points if point.group == PREPARATIONS.group]
+    assert len({point.module for point in points}) == len(points) - len(profiles)
     for name, table in TABLES.items():
         assert name in table
         assert name not in table.own
@@ -128,6 +133,71 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
         assert call(monkeypatch, "run", "bundle", "--input", "in", "--out", out, *options) == 0
     one, other = (np.asarray(Image.open(place / out / "3.png"), dtype=int) for out in ("a", "b"))
     assert abs(one - other).max() <= 1
+
+
+def test_a_profiled_cost_of_another_package_is_objective_all_the_way(place, monkeypatch, capsys):
+    """A budget in mJ is predicted from the package's table, which the study keeps; finalists are measured again."""
+    given = searched(3, "geometric_median,uniform", "--budget", "20mJ", "--budget", "20kB")
+    assert call(monkeypatch, *given) == 0
+    assert "energy is predicted by a table of 7 layers" in capsys.readouterr().err
+    (kept,) = (place / "ganprune-artifacts" / "s" / "source").glob("energy-*.json")
+    assert len(json.loads(kept.read_text())["mj_per_value"]) == 7
+    assert call(monkeypatch, "resume", "s", "--trials", 5, "--executor", "local") == 0
+    pruned = trials_of(monkeypatch, capsys)
+    assert [trial["state"] for trial in pruned] == ["COMPLETE"] * 5
+    trials = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db").trials
+    assert all(8.4 < trial.values[1] <= 20 for trial in trials)
+    for trial in pruned:
+        assert (trial["cost_name"], trial["unit"]) == ("energy_mj", "mJ")
+        assert 0 < trial["bytes"] <= 20_000
+        assert trial["front"] == (trial["measured_energy_mj"] is not None)
+        assert not trial["front"] or trial["measured_energy_mj"] == pytest.approx(1.05 * trial["cost"])
+    over = [trial for trial in pruned if trial["front"] and 1.05 * trial["cost"] > 20]
+    assert over
+    assert all("mJ, over 20mJ by" in trial["reason"] for trial in over)
+
+    monkeypatch.setenv("COLUMNS", "250")
+    files = ["--csv", "f.csv", "--plot", "f.png"]
+    table = shown(monkeypatch, capsys, "pareto", "s", *files)
+    assert "mJ (predicted)" in table
+    assert "mJ (measured)" in table
+    rows = list(csv.DictReader((place / "f.csv").open()))
+    assert float(rows[-1]["measured_energy_mj"]) > float(rows[-1]["cost"]) > 0
+    assert call(monkeypatch, "report", "s", "--out", "r.html") == 0
+    assert "energy_mj[measured]" in (place / "r.html").read_text()
+    best = next(trial["trial"] for trial in pruned if trial["front"])
+    assert call(monkeypatch, "export", "s", "--trial", best, "--formats", "onnx", "--out", "bundle") == 0
+    assert "energy_mj[measured]" in (place / "bundle" / "card.md").read_text()
+
+    kept.write_text(kept.read_text().replace("0.007", "0.008"))
+    message = refused(monkeypatch, capsys, "resume", "s", "--trials", 6)
+    assert "is not the profile for mJ that this study was made with; put it back" in message
+
+
+def test_a_profiled_cost_of_another_package_is_a_constraint_beside_others(place, monkeypatch, capsys):
+    """Every plan meets mJ beside MACs and the package's exact cost; each has a column; without the package as well."""
+    budgets = ["--budget", "80%", "--budget", "18mJ", "--budget", "6kvalues"]
+    assert call(monkeypatch, *searched(4, "uniform,magnitude,widths", *budgets)) == 0
+    pruned = trials_of(monkeypatch, capsys)
+    assert all(0 < trial["energy_mj"] <= 18 and 0 < trial["feature_values"] <= 6000 for trial in pruned)
+    monkeypatch.setenv("COLUMNS", "250")
+    table = shown(monkeypatch, capsys, "show", "s")
+    assert "mJ (predicted)" in table
+    assert "feature_values" in table
+    whole = json.loads(shown(monkeypatch, capsys, "show", "s", "--json"))
+    assert whole["trials"][0]["energy_mj"] > 18
+    hide_package(monkeypatch)
+    assert json.loads(shown(monkeypatch, capsys, "show", "s", "--json"))["trials"] == whole["trials"]
+
+
+def test_profiled_costs_of_two_generators_add_up(place, monkeypatch, capsys):
+    """If both directions are pruned, each meets its own budget in mJ, and a trial costs their sum."""
+    model = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--image-size", 16, "--data", "builtin:stripes"]
+    budgets = ["--budget", "AtoB=14mJ", "--budget", "BtoA=16mJ", "--prune-direction", "both"]
+    assert call(monkeypatch, "search", "--study", "s", *model, "--trials", 1, "--reduction", 0, *QUICK, *budgets) == 0
+    (trial,) = trials_of(monkeypatch, capsys)
+    assert trial["measured_energy_mj"] == pytest.approx(1.05 * trial["cost"])
+    assert 17 < trial["cost"] <= 30
 
 
 def test_a_two_input_generator_is_pruned_by_every_method_under_a_budget_of_the_package(place, monkeypatch, capsys):
