@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Kind = Literal["image", "latent", "label", "vector", "mask", "audio"]
-# Kind -> the sizes that one input may have, without the batch. A label's shape is empty: one class number per example.
+# Kind -> the sizes that one input may have, without the batch. A label is one class number per example, or per pixel.
 SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "image": (("channels", "height", "width"),),
     "latent": (("length",), ("length", "height", "width")),
-    "label": ((),),
+    "label": ((), ("height", "width")),
     "vector": (("length",),),
     "mask": (("channels", "height", "width"),),
     "audio": (("channels", "samples"),),
@@ -63,10 +63,10 @@ class Input:
             raise UserError(f"an input's name is a Python name; got {self.name!r}")
         if self.kind not in SIZES:
             raise UserError(f"input kind {self.kind!r} is unknown; use one of {', '.join(SIZES)}")
-        sizes = (*self.shape, self.classes) if self.kind == "label" else self.shape
+        sizes = (self.classes, *self.shape) if self.kind == "label" else self.shape
         whole = all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes)
         if len(self.shape) not in map(len, SIZES[self.kind]) or not whole:
-            expected = " or ".join(", ".join(names) for names in SIZES[self.kind]) or "a number of classes"
+            expected = " or ".join(_names(self.kind))
             raise UserError(
                 f"input shape {_comma(sizes)!r} of {self.name} is not understood: expected positive sizes of "
                 f"a {self.kind} ({expected}), such as {EXAMPLES}"
@@ -89,9 +89,15 @@ class Input:
         return self.kind in ("image", "mask")
 
     @property
+    def is_map(self) -> bool:
+        """True for a label of each pixel."""
+        return self.kind == "label" and bool(self.shape)
+
+    @property
     def text(self) -> str:
         """The form that `InputSpec.parse` reads, without the name."""
-        return f"{self.kind}:{self.classes if self.kind == 'label' else _comma(self.shape)}{self._range_text}"
+        sizes = (self.classes, *self.shape) if self.kind == "label" else self.shape
+        return f"{self.kind}:{_comma(sizes)}{self._range_text}"
 
     @property
     def plain(self) -> bool:
@@ -114,7 +120,7 @@ class Input:
 
         random = torch.Generator("cpu").manual_seed(seed)
         if self.kind == "label":
-            return torch.randint(self.classes, (n,), generator=random, device="cpu")
+            return torch.randint(self.classes, (n, *self.shape), generator=random, device="cpu")
         if self.kind in ("latent", "vector"):
             return torch.randn(n, *self.shape, generator=random, device="cpu")
         uniform = torch.rand(n, *self.shape, generator=random, device="cpu")
@@ -153,7 +159,8 @@ class InputSpec:
 
         Args:
             text: Such as `3,256,256`, `latent:128`, `image:3,64,64;mask:1,64,64`, `photo=3,64,64;style=latent:64`,
-                `latent:128;label:10` (ten classes), `latent:128,1,1`, `3,256,256@0,1`.
+                `latent:128;label:10` (ten classes), `label:10,256,256` (one per pixel), `latent:128,1,1`,
+                `3,256,256@0,1`.
 
         Raises:
             UserError: Another form, or a size that is not a positive whole number; one line.
@@ -168,7 +175,9 @@ class InputSpec:
             names.append(name or next(each for each in numbered if each not in taken))
         return cls(
             tuple(
-                Input(name, kind, (), sizes[0]) if kind == "label" else Input(name, kind, sizes, value_range=bounds)
+                Input(name, kind, sizes[1:], sizes[0], bounds)
+                if kind == "label"
+                else Input(name, kind, sizes, value_range=bounds)
                 for name, (_, kind, sizes, bounds) in zip(names, given, strict=True)
             )
         )
@@ -246,7 +255,10 @@ class InputSpec:
         if not pixels:
             return self
         return InputSpec(
-            tuple(replace(one, shape=(one.shape[0], pixels, pixels)) if one.pictured else one for one in self.inputs)
+            tuple(
+                replace(one, shape=(*one.shape[:-2], pixels, pixels)) if one.pictured or one.is_map else one
+                for one in self.inputs
+            )
         )
 
     def examples(self, n: int = 1, device: Any = None) -> tuple[Tensor, ...]:
@@ -257,7 +269,7 @@ class InputSpec:
             device: Where the batch lies; "meta" gives inputs without values.
 
         Returns:
-            One tensor [n, *shape] per input: float32, or int64 [n] for a label.
+            One tensor [n, *shape] per input: float32, or int64 [n] or [n, H, W] for a label.
 
         Raises:
             ValueError: `n` is not positive.
@@ -352,6 +364,12 @@ def _number(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
+def _names(kind: str) -> list[str]:
+    """Return the sizes of a kind as a text gives them, each way as one text: `channels, height, width`."""
+    first = ("classes",) if kind == "label" else ()
+    return [", ".join((*first, *names)) for names in SIZES.get(kind, ())]
+
+
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 _FORM = re.compile(
     rf"(?:([A-Za-z_]\w*)\s*=\s*)?(?:([a-z]+)\s*:)?\s*([\d\s,]+)(?:@\s*{_NUMBER}\s*,\s*{_NUMBER}\s*)?", re.ASCII
@@ -363,7 +381,7 @@ def _read(part: str, text: str) -> tuple[str, Any, tuple[int, ...], tuple[float,
     form = _FORM.fullmatch(part)
     sizes = form[3].split(",") if form else []
     kind = (form[2] or "image") if form else ""
-    lengths = [max(1, len(names)) for names in SIZES.get(kind, ())]
+    lengths = [len(names.split(",")) for names in _names(kind)]
     if form is None or len(sizes) not in lengths or not all(re.fullmatch(r"\s*\d+\s*", s) for s in sizes):
         raise UserError(
             f"input shape {text!r} is not understood: use channels,height,width of an image, or KIND:SIZES with a kind "

@@ -33,6 +33,7 @@ class UnconditionalSettings:
     Args:
         adversarial: "hinge" (SNGAN), "vanilla" or "lsgan".
         latent: length of the latent vector.
+        latent_size: height and width of latents that have a place, such as DCGAN's (1, 1); empty: vectors.
         channels: channels of the images.
         discriminator: the network that judges images (SNGAN's by default).
 
@@ -42,6 +43,7 @@ class UnconditionalSettings:
 
     adversarial: str = "hinge"
     latent: int = 128
+    latent_size: tuple[int, ...] = ()
     channels: int = 3
     discriminator: DiscriminatorSettings = field(default_factory=lambda: DiscriminatorSettings(model="sngan", ndf=128))
 
@@ -49,6 +51,8 @@ class UnconditionalSettings:
         check_adversarial(self.adversarial)
         if self.latent < 1:
             raise UserError(f"latent={self.latent} is no length; use 1 or more")
+        if len(self.latent_size) not in (0, 2) or any(size < 1 for size in self.latent_size):
+            raise UserError(f"latent_size={list(self.latent_size)} is no height and width; leave it out for vectors")
 
 
 class UnconditionalTask(SingleGenerator):
@@ -75,8 +79,9 @@ class UnconditionalTask(SingleGenerator):
         return cls(from_json(UnconditionalSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON."""
-        return to_json(self.settings)
+        """The settings as JSON; of vectors as earlier versions wrote them."""
+        settings = to_json(self.settings)
+        return settings if self.settings.latent_size else {k: v for k, v in settings.items() if k != "latent_size"}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
@@ -117,19 +122,19 @@ class UnconditionalTask(SingleGenerator):
     @classmethod
     def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
         """Return the settings with the generator's latent. Raises UserError for one that does not start from one."""
-        length = one_latent(cls.name, model, inputs).shape[0]
+        length, *size = one_latent(cls.name, model, inputs).shape
         if settings.get("latent", length) != length:
             raise UserError(
                 f"{model} starts from a latent of {length}, the task's setting says {settings['latent']}: leave it out"
             )
-        return {**settings, "latent": length}
+        return {**settings, "latent": length, **({"latent_size": size} if size else {})}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G"."""
         return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)
 
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
-        """Return latents (N, latent) of this batch's step, as many as there are images.
+        """Return latents (N, latent) or (N, latent, H, W) of this batch's step, as many as there are images.
 
         Raises:
             KeyError: the batch does not say its step.
@@ -138,7 +143,8 @@ class UnconditionalTask(SingleGenerator):
             raise KeyError('a batch of the unconditional task needs "step", which `batches` puts there')
         target = batch["target"]
         random = torch.Generator().manual_seed(mixed(self.seed, 30, int(batch["step"])))
-        return (torch.randn(len(target), self.settings.latent, generator=random).to(target.device),)
+        shape = (len(target), self.settings.latent, *self.settings.latent_size)
+        return (torch.randn(shape, generator=random).to(target.device),)
 
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch

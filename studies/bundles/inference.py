@@ -93,7 +93,7 @@ def run_bundle(
 def _check_kinds(inputs: InputSpec) -> None:
     """Raise BundleError for inputs that are neither read from images nor drawn."""
     for one in inputs.inputs:
-        if not (one.pictured or one.kind in DRAWN):
+        if not (one.pictured or one.kind in DRAWN) or one.is_map:
             raise BundleError(
                 f"the generator takes {one.kind}s ({one.name}), which cannot be read from images: call it in Python, "
                 "as the bundle's card shows"

@@ -19,6 +19,7 @@ TEXTS = [
     "vector:4",
     "sound=audio:1,16000",
     "latent:128,1,1",
+    "labels=label:10,16,16",
     "style=latent:4,8,8;image=image:3,64,64",
     "3,64,64@0,1",
     "photo=image:3,64,64@0,255;mask=mask:1,64,64@-1,1;sound=audio:1,40@-0.5,0.5",
@@ -46,7 +47,7 @@ def test_inputs_without_names_are_called_by_their_kind():
 @pytest.mark.parametrize(
     "text",
     ["", "3,256", "256", "latent:", "latent:3,4", "latent:-1", "3,0,5", "3,256,256,1", "a,b,c", "3,2.5,4",
-     "3,8,8;", "3,8,8@0", "3,8,8@", "3,8,8@0,1,2", "latent:3,4,5,6", "image:3,8,8;tensor:4", "label:2,3", "label:0", "mask:1,8", "a b=3,8,8", "x=3,8,8;x=latent:4", "=3,8,8"],
+     "3,8,8;", "3,8,8@0", "3,8,8@", "3,8,8@0,1,2", "latent:3,4,5,6", "image:3,8,8;tensor:4", "label:2,3", "label:2,0,3", "label:0", "mask:1,8", "a b=3,8,8", "x=3,8,8;x=latent:4", "=3,8,8"],
 )  # fmt: skip
 def test_a_text_that_is_no_specification_is_refused_in_one_line(text):
     """The message names what was given or an example of what is allowed."""
@@ -116,6 +117,7 @@ def test_a_range_of_values_is_the_kinds_unless_it_is_given():
     """Images lie in [-1, 1], masks in [0, 1]; what is given is kept at another size, and fills its range."""
     assert [one.value_range for one in InputSpec.parse("3,8,8;mask:1,8,8;latent:4").inputs] == [(-1, 1), (0, 1), None]
     assert InputSpec.parse("3,8,8@-1,1") == InputSpec.parse("3,8,8")
+    assert InputSpec.parse("label:5,8,8;3,8,8").at_size(4).text == "label=label:5,4,4;image=image:3,4,4"
     wide = InputSpec.parse("3,16,16@0,255")
     assert wide.at_size(32).text == "3,32,32@0,255"
     (image,) = wide.examples(2)

@@ -5,6 +5,8 @@ import json
 import pytest
 import torch
 from ganprune.gan_models.data.dataset import batches
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task import make_task
 from torch.func import functional_call
@@ -184,3 +186,18 @@ def test_sngan_by_hand():
     terms, outputs = task.generator_losses(generators, {"G": mean_judge}, batch)
     assert float(terms["adversarial"]) == pytest.approx(-1.0)
     assert float(task.discriminator_loss(outputs, {"G": mean_judge}, batch)) == pytest.approx(0.5 + 2.0)
+
+
+def test_latents_have_the_place_that_the_generator_takes():
+    """A generator of `latent:7,1,1` is drawn maps of one pixel; for vectors the settings are as earlier versions' are."""
+    kind = TASKS.find("unconditional").load()
+    batch = {"target": torch.zeros(2, 3, 8, 8), "step": torch.tensor(0)}
+    shapes = {}
+    for text in ("latent:7,1,1", "latent:7"):
+        settings = kind.fit({}, "mine", InputSpec.parse(text), 8)
+        (latents,) = make_task("unconditional", settings, 1).inputs(batch, "G")
+        shapes[text] = tuple(latents.shape)
+    assert shapes == {"latent:7,1,1": (2, 7, 1, 1), "latent:7": (2, 7)}
+    assert "latent_size" not in make_task("unconditional", {"latent": 7}).settings_json()
+    with pytest.raises(UserError, match="latent_size"):
+        make_task("unconditional", {"latent_size": [4]})
