@@ -45,6 +45,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "model": config.model if source is None else f"{source.name}:{config.model.rpartition(':')[2]}",
         "model_args": dict(config.model_args),
         "task": config.task_name,
+        "task_settings": dict(config.task_settings),
         "network": network,
         "method": trial.new.method,
         "settings": to_json(trial.new.proposal.settings),

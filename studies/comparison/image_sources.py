@@ -163,7 +163,8 @@ def bundle_inputs(
         n_test=int(line.get("n_test", DataSpec.n_test)),
     )
     limit = n_eval or int(line.get("n_eval", 0))
-    settings = kind.fit({}, architecture.model, inputs, spec.image_size)
+    # Bundles of earlier versions do not say the task's settings: they take its defaults.
+    settings = kind.fit(dict(line.get("task_settings", {})), architecture.model, inputs, spec.image_size)
     network = architecture.network
     batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
     real = RealImages(spec, network, name, limit, settings=settings)
