@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import sqlalchemy
@@ -15,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ...evaluators.cost.device import Device, cpu_model, cpus_allowed
 from ...gan_models.files.plain_values import from_json, to_json
-from ...gan_models.networks.specs import InputSpec
 from ...search.config import StudyConfig
 from ...search.latency.profile import CURE, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
 from ...search.setup.opened_profile import NoProfile
@@ -122,10 +120,13 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
         if wanted or not url.startswith("sqlite"):
             raise
         every = ()  # a database that the search itself will make
-    arguments = json.dumps(dict(config.model_args), sort_keys=True)
+    keys: dict[int, str] = {}  # by batch: the network is traced once for each
 
     def fits(profile: LatencyProfile) -> bool:
-        return profile.network == _network(config.model, arguments, config.inputs, profile.device.batch)
+        batch = profile.device.batch
+        if batch not in keys:
+            keys[batch] = network_key(blocks_of(config.model, dict(config.model_args), config.inputs, batch))
+        return profile.network == keys[batch]
 
     if wanted:
         named = [profile for profile in every if profile.device.id == wanted]
@@ -147,8 +148,3 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
         f"a budget in ms needs a latency profile of this device ({cpu_model()}, {cpus_allowed()} CPUs) for "
         f"{config.model} at {config.inputs}, and {shown(url)} has none ({others}): {CURE}"
     )
-
-
-@lru_cache(maxsize=8)
-def _network(model: str, arguments: str, inputs: InputSpec, batch: int) -> str:
-    return network_key(blocks_of(model, json.loads(arguments), inputs, batch))
