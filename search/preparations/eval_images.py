@@ -50,25 +50,40 @@ class RealImages:
     open_split: Callable[[DataSpec, str], ImageSet] = open_split
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def features(self, encoder: Encoder, device: torch.device | str, content: str = "") -> FeatureSample:
+    def features(
+        self,
+        encoder: Encoder,
+        device: torch.device | str,
+        content: str = "",
+        look: Callable[[Tensor], None] | None = None,
+    ) -> FeatureSample:
         """Their features, from the cache or computed once.
 
         Args:
             encoder: Of the quality.
             device: Where it runs.
             content: The data's fingerprint, where it is known already.
+            look: Called with each batch of the images, on the CPU; they are read once, for it and for the features.
         """
+        opened = False
+
+        def images() -> Iterator[Tensor]:
+            nonlocal opened
+            opened = True
+            for batch in self.batches():
+                if look is not None:
+                    look(batch)
+                yield batch.to(device)
+
         how = {name: value for name, value in to_json(self.spec).items() if name not in ("source", "flip", "strict")}
         # Real images of our own tasks are the same under all settings; those of others may not be.
         own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
         reading = json.dumps([how, self.network, self.protocol, self.limit, *own], sort_keys=True)
-        return cached_sample(
-            lambda: (images.to(device) for images in self.batches()),
-            encoder,
-            content or fingerprint(self.spec),
-            reading,
-            device,
-        )
+        sample = cached_sample(images, encoder, content or fingerprint(self.spec), reading, device)
+        if look is not None and not opened:  # the features were known
+            for batch in self.batches():
+                look(batch)
+        return sample
 
     def batches(self) -> Iterator[Tensor]:
         """The images (n, 3, H, W), each one once, not augmented."""

@@ -62,9 +62,12 @@ def computed(study: StudyParts) -> dict[str, Tensor]:
     for name in study.names:
         images = real_images(study, name)
         digest.update(f"{name}\n".encode())
-        for image_NCHW in images.batches():
-            digest.update(image_NCHW.contiguous().numpy().tobytes())
-        sample = images.features(study.encoder, study.device, study.data_sha256)
+        sample = images.features(
+            study.encoder,
+            study.device,
+            study.data_sha256,
+            lambda images_NCHW: digest.update(images_NCHW.contiguous().numpy().tobytes()),
+        )
         own = {f"{name}/{key}": value for key, value in sample_tensors(sample).items()}
         tensors |= {name: sample.features} if sample.whole else own
     return tensors | {IDENTITY: torch.tensor(list(digest.digest()), dtype=torch.uint8)}
