@@ -32,8 +32,9 @@ from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
+from ganprune.search.records.teacher_artifact import TeacherArtifact
 from ganprune.search.setup.resolve import resolve
 from ganprune.search.trial import trial as trials
 from ganprune.spaces.methods import settings_of
@@ -115,17 +116,18 @@ class Case:
     seed: int
 
 
-def prepared(task: str, out: Path) -> OpenedStudy:
-    """Return the task's study with its teacher, trained once."""
+def prepared(task: str, out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
+    """Return the task's study and its teacher, trained once."""
     given = {"name": task, "budgets": ["90%"], "seed": TEACHER_SEED, **TASKS[task]}
     resolved, parts = resolve(StudyConfig.from_json(given))
-    return open_study(resolved, make_teacher(parts, (out / f"teacher-{task}").absolute()), parts)
+    study = open_study(resolved, parts=parts)
+    return study, make_teacher(study, (out / f"study-{task}").absolute())
 
 
 def run(case: Case, out: Path) -> dict[str, Any]:
     """One line of the raw table."""
     torch.set_num_threads(1)
-    bench = prepared(case.task, out)
+    bench, teacher = prepared(case.task, out)
     variant = VARIANTS[case.variant]
     form = bench.groups.form
     target = case.target * form.dense()
@@ -148,7 +150,7 @@ def run(case: Case, out: Path) -> dict[str, Any]:
             out / "trials" / f"{case.task}-{re.sub('[^a-z0-9]+', '-', case.variant)}-{case.target}-{case.seed}"
         ),
         study=bench.resolved,
-        teacher=bench.artifact,
+        prepared=bench.prepared,
     )
     line: dict[str, Any] = {"task": case.task, "variant": case.variant, "target": case.target, "seed": case.seed}
     try:
@@ -165,7 +167,7 @@ def run(case: Case, out: Path) -> dict[str, Any]:
         "own_cost_over_target": before.get("ratio") if isinstance(before, Mapping) else None,
         "quality": result.quality,
         "metric": names[0] if names else "",
-        "teacher": bench.artifact.measurements[0].value,
+        "teacher": teacher.measurements[0].value,
         "prune_steps": result.steps.prune if result.steps else 0,
         "finetune_steps": result.steps.finetune if result.steps else 0,
         "prune_seconds": round(result.seconds.get("prune", 0.0), 1),

@@ -65,7 +65,7 @@ def measured(share: float, steps: int, seed: int, out: Path) -> list[Row]:
             target, seed,
             TrainingContext(
                 bench.task(), bench.train_data, bench.generators, bench.discriminators, bench.config.recipe,
-                bench.device, steps, encoder=bench.encoder, shared=out / "teacher" / "shared",
+                bench.device, steps, encoder=bench.encoder,
             ),
         )  # fmt: skip
         row = Row(variant, dict(make_method("mggc").prune(job).record["path"]))

@@ -29,7 +29,7 @@ from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import CostCheck, TrialRequest
 from ganprune.search.records.teacher_artifact import TeacherArtifact
 from ganprune.search.setup.resolve import resolve
@@ -53,20 +53,18 @@ def opened(out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
     """The bench that all comparisons share; its teacher is trained once."""
     given = {**SETTINGS, "name": "bench", "model": "resnet", "data": "builtin:shapes", "budgets": ["40%"]}
     resolved, parts = resolve(StudyConfig.from_json(given))
-    teacher = make_teacher(parts, out / "teacher")
-    return open_study(resolved, teacher, parts), teacher
+    study = open_study(resolved, parts=parts)
+    return study, make_teacher(study, out)
 
 
-def finetuned(
-    bench: OpenedStudy, teacher: TeacherArtifact, plan: ChannelPlan, seed: int, folder: Path, scratch: bool
-) -> float:
+def finetuned(bench: OpenedStudy, plan: ChannelPlan, seed: int, folder: Path, scratch: bool) -> float:
     """Quality of one plan after the study's fine-tuning, from the teacher's weights or from random ones."""
     torch.manual_seed(seed)
     source = build(bench.config.model, bench.config.model_args) if scratch else bench.generators[bench.names[0]]
     model = cut(source, bench.groups, plan).requires_grad_(True)
     cost = float(bench.groups.form.predict(bench.groups.form.widths(plan.widths)))
     proposal = Proposal("uniform", settings_of("uniform", {}), cost, "macs")
-    request = TrialRequest(seed, 1, proposal, seed, str(folder), bench.resolved, teacher)
+    request = TrialRequest(seed, 1, proposal, seed, str(folder), bench.resolved, bench.prepared)
     checked = CutCheck({"macs": cost}, (), CostCheck())
     work = TrialWork(bench, request, lambda report: True)
     work.pruned, work.checked = Pruned(model, plan), checked
@@ -88,10 +86,10 @@ def inherit(bench: OpenedStudy, teacher: TeacherArtifact, seeds: range, out: Pat
     share = float(bench.groups.form.predict(bench.groups.form.widths(plan.widths))) / bench.groups.form.dense()
     print(f"half width ({share:.1%} of MACs), {STEPS} steps, fd[shapes,n=300], teacher {quality(teacher):.2f}:")
     for name, scratch in (("inherited", False), ("from scratch", True)):
-        row(name, [finetuned(bench, teacher, plan, s, out / f"{name[:4]}-{s}", scratch) for s in seeds])
+        row(name, [finetuned(bench, plan, s, out / f"{name[:4]}-{s}", scratch) for s in seeds])
 
 
-def scores(bench: OpenedStudy, teacher: TeacherArtifact, seeds: range, out: Path) -> None:
+def scores(bench: OpenedStudy, seeds: range, out: Path) -> None:
     """`magnitude` at 25 % and 10 % of MACs with its scores, and with random ones."""
     method = make_method("magnitude")
     for share in (0.25, 0.1):
@@ -107,7 +105,7 @@ def scores(bench: OpenedStudy, teacher: TeacherArtifact, seeds: range, out: Path
         for name, given in plans.items():
             folders = [out / f"{share}-{name[:3]}{len(name)}-{seed}" for seed in seeds]
             cases = zip(given, seeds, folders, strict=True)
-            row(name, [finetuned(bench, teacher, plan, seed, folder, False) for plan, seed, folder in cases])
+            row(name, [finetuned(bench, plan, seed, folder, False) for plan, seed, folder in cases])
 
 
 def _uniform(bench: OpenedStudy, target: float) -> ChannelPlan:
@@ -187,7 +185,7 @@ def main() -> None:
     if "inherit" in given.parts:
         inherit(bench, teacher, seeds, given.out)
     if "scores" in given.parts:
-        scores(bench, teacher, seeds, given.out)
+        scores(bench, seeds, given.out)
     if "controls" in given.parts:
         for seed in seeds:
             uniform_plans(seed, given.out.absolute(), given.trials, given.executor)

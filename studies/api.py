@@ -19,15 +19,14 @@ from typing import Any
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.kept_copies import look_in
 from ..gan_models.files.plain_values import to_json
-from ..search.artifacts.remote import is_url
+from ..search.artifacts.remote import SHARED, is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
 from ..search.preparations.opened_study import OpenedStudy, open_study
-from ..search.preparations.prepare import prepare
+from ..search.preparations.prepare import gather, make_teacher, prepare
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
-from ..search.preparations.teacher import make_teacher
 from ..search.records.events import Listener, SearchEnded, ignore
 from ..search.records.ledger import TrialRecord
 from ..search.resolved_study import ResolvedStudy
@@ -39,8 +38,8 @@ from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store
 from .finalist_costs import measure_front
-from .results.outcome import CONFIG, DENSE, IMAGES, SIMULATED, TEACHER, VERSION, outcome_of, recorded
-from .resume_checks import MADE_WITH, PREPARED, check_unchanged, made_with
+from .results.outcome import CONFIG, DENSE, IMAGES, PREPARED, SIMULATED, TEACHER, VERSION, outcome_of, recorded
+from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
 from .run_options import DEFAULT_STORAGE, RunOptions, engine_settings
 
@@ -164,35 +163,36 @@ def _search(
 
     try:
         prepared = prepare(study, store.folder.path, on_step)
-        teacher = make_teacher(study, store.folder.teacher)  # made by now: it is measured
+        teacher = make_teacher(study, store.folder.path)  # made by now: it is measured
     except HandedBack:
         ended = SearchEnded("deadline", 0, 0, 0, 0)
         on_event(ended)
         return ended
     store.set_attribute(TEACHER, to_json(teacher))
-    store.set_attribute(PREPARED, to_json(prepared))
+    store.set_attribute(PREPARED, to_json(prepared.artifacts))
     for name in ("teacher", "source"):
         store.folder.push(name)
     left = left_hours()
     settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
-    open_study(study.resolved, teacher, study)  # trials in this process go on with what is open
+    open_study(study.resolved, prepared, study)  # trials in this process go on with what is open
     engine = Engine(
         store,
         study.proposals(),
         settings,
         store.folder,
         study=study.resolved,
-        teacher=teacher,
+        prepared=prepared,
         on_event=on_event,
     )
     executor = options.make_executor()
     with executor.ready() if study.resolved.measures_finalists else nullcontext():
         ended = engine.run(executor, TRIAL)
-        if by_trials := prepare(study, store.folder.path, lazy=True):
-            store.set_attribute(PREPARED, to_json(prepared | by_trials))
+        store.folder.pull(SHARED)
+        if (by_now := gather(study, store.folder.path)) != prepared:
+            store.set_attribute(PREPARED, to_json(by_now.artifacts))
         if study.resolved.measures_finalists:
             store.folder.pull()
-            measure_front(store, study.resolved, executor, options.device_command)
+            measure_front(store, study.resolved, prepared, executor, options.device_command)
     return ended
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..gan_models.costs.catalog import cost_of
 from ..gan_models.files.plain_values import to_json
 from ..search.execution.executor import Executor
+from ..search.records.prepared_artifact import Prepared
 from ..search.resolved_study import ResolvedStudy
 from ..search.trial.finalists import MEASURE, FinalistsRequest
 from .database.reader import StudyRecord
@@ -12,12 +13,15 @@ from .database.store import Store
 from .results.outcome import FINALISTS, cost_name, outcome_of
 
 
-def measure_front(store: Store, study: ResolvedStudy, executor: Executor, command: str = "") -> None:
+def measure_front(
+    store: Store, study: ResolvedStudy, prepared: Prepared, executor: Executor, command: str = ""
+) -> None:
     """Measure every trial of the front whose costs are not all measured yet, and keep that with the study.
 
     Args:
         store: The study's record, opened to be written.
-        study: The study, resolved; it names the profiles of its costs.
+        study: The study, resolved.
+        prepared: What is prepared of it, the profiles of its costs among it.
         executor: Runs the measurement with nothing of the search beside it.
         command: Template of the command that reaches a remote device.
     """
@@ -32,6 +36,6 @@ def measure_front(store: Store, study: ResolvedStudy, executor: Executor, comman
         if (artifact := trial.ended().artifact) is not None and artifact.plan
     }
     if artifacts:
-        request = FinalistsRequest(study, str(store.folder.path), artifacts, command)
+        request = FinalistsRequest(study, str(store.folder.path), artifacts, command, prepared)
         found = executor.alone(MEASURE, to_json(request))
         store.set_attribute(FINALISTS, known | found)

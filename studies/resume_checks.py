@@ -18,17 +18,15 @@ from ..gan_models.files.plain_values import from_json
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.preparations.catalog import PREPARATIONS
 from ..search.preparations.opened_study import OpenedStudy
-from ..search.preparations.preparation import PreparedArtifact
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.preparations.teacher import renew_real
+from ..search.records.prepared_artifact import MISSING, PreparedArtifact
 from ..search.setup.kept_files import sources
 from .database.store import Store
 from .results.accepted_changes import ACCEPTED, Change
-from .results.outcome import TEACHER
+from .results.outcome import PREPARED, TEACHER
 
 MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
-PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
-MISSING = "missing"
 
 
 class StudyChanged(UserError):

@@ -93,7 +93,7 @@ def _engine(
     store: Store, study: OpenedStudy, options: RunOptions, teacher: TeacherArtifact, on_event: Listener
 ) -> Engine:
     settings = replace(engine_settings(study.config, options), slots=1)
-    return Engine(store, study.proposals(), settings, store.folder, study.resolved, teacher, on_event)
+    return Engine(store, study.proposals(), settings, store.folder, study.resolved, None, on_event, teacher.times)
 
 
 def estimate(record: StudyRecord, options: RunOptions) -> Estimate:

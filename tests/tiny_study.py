@@ -10,7 +10,7 @@ from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.ledger import NewTrial
 from ganprune.search.records.messages import TrialOutcome, TrialRequest, failure
 from ganprune.search.setup.resolve import resolve
@@ -87,7 +87,7 @@ def make(config: StudyConfig, trials) -> Made:
     study = plan.resolved
     attributes = {**recorded(study), VERSION: "0", DENSE: dict(study.dense), COST_LIMIT: study.limit}
     with Store.create(url, config.name, root, attributes) as store:
-        teacher = make_teacher(plan, store.folder.teacher)
+        teacher = make_teacher(plan, store.folder.path)
         store.set_attribute(TEACHER, to_json(teacher))
         for number, (method, share, origin, what) in enumerate(trials):
             target = share * study.dense[study.cost]
@@ -98,7 +98,7 @@ def make(config: StudyConfig, trials) -> Made:
             store.create_trial(NewTrial(proposal, {}, {}, origin))
             store.started(number)
             folder_of = str(store.folder.trial(number))
-            asked = TrialRequest(number, 1, proposal, number, folder_of, study, teacher)
+            asked = TrialRequest(number, 1, proposal, number, folder_of, study, plan.prepared)
             if what.startswith("run"):
                 store.finish(number, trial.run(asked, lambda report: True))
             elif what == "fail":

@@ -2,7 +2,8 @@
 
 A row of another package comes by the entry-point group `ganprune.methods` and is a `MethodSpec`. A user's own method
 is named by path, `package.module:name` or `file.py:name`: a class (or an object) with `prune(job)` and, unless it has
-none, `settings`, its settings class. It may say `widths` ("given" or "learned", the default) and `trains`.
+none, `settings`, its settings class. It may say `widths` ("given" or "learned", the default), `trains` and
+`preparations`.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def _adopt(reference: str, found: Any) -> MethodSpec:
         settings_of(settings)
     except UserError as error:
         raise UserError(f"method {reference!r}: {error}") from error
-    trains = bool(getattr(found, "trains", False))
-    return MethodSpec(reference, widths, settings, trains=trains, note=first_line(found))
+    trains, preparations = bool(getattr(found, "trains", False)), tuple(getattr(found, "preparations", ()))
+    return MethodSpec(reference, widths, settings, trains=trains, preparations=preparations, note=first_line(found))
 
 
 METHODS: OpenTable[MethodSpec] = OpenTable(
@@ -84,6 +85,7 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             "learned",
             ".mggc.settings:MggcSettings",
             trains=True,
+            preparations=("manifold",),
             note="two collaborating agents prune generator and discriminator, keeping local density",
         ),
     },

@@ -40,6 +40,7 @@ class MethodSpec:
         trains: True if it spends training steps of its own (`prune_steps`); the others fine-tune longer instead.
         sizes: "module:function" of what it holds in memory beside the networks, (model, groups) -> rows of plain
             values; empty if that is nothing.
+        preparations: Names of what it is given by `PruneJob.prepared`: made once per study, shared by its trials.
         note: One line for tables.
     """
 
@@ -49,6 +50,7 @@ class MethodSpec:
     searches_ratios: bool = False
     trains: bool = False
     sizes: str = ""
+    preparations: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -139,7 +141,6 @@ class TrainingContext:
         feature_maps: The maps of an encoder, for distances between images; None if there is none.
         on_step: Called with (step, values to record).
         workspace: Folder for the method's own checkpoint, so that an interrupted trial resumes; None keeps none.
-        shared: Folder that outlives the trial, for what is computed once per study (written beside, then renamed).
         quantized: How fine-tuning will quantize the result; a method may do so from the start.
     """
 
@@ -154,7 +155,6 @@ class TrainingContext:
     feature_maps: FeatureMaps | None = None
     on_step: Callable[[int, Mapping[str, float]], None] | None = None
     workspace: Path | None = None
-    shared: Path | None = None
     quantized: QuantSettings | None = None
 
 
@@ -170,6 +170,7 @@ class PruneJob:
         target: The cost to meet from below: the proposal's, as this generator's plans are priced.
         seed: Of everything the method draws.
         training: What is needed to train; None for methods that do not.
+        prepared: Loads a preparation of the study by name, at most once per process; None outside a study.
     """
 
     model: nn.Module
@@ -179,6 +180,7 @@ class PruneJob:
     target: Target
     seed: int
     training: TrainingContext | None = None
+    prepared: Callable[[str], Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from ...gan_models.files.kept_copies import look_in
 from ..records.messages import TrialRequest
 
 SOURCE = "source"  # in a study's folder: copies of the user's files
+SHARED = "teacher/shared"  # what trials make for all others
 COMMITS = ("state.json", "result.json", "teacher.json")
 PUSH_EVERY_S = 5.0
 TRIES = 10
@@ -104,6 +105,23 @@ class RemoteFolder:
             self._system.put_file(str(path), self._at(name))
             self.sent[name] = mark
 
+    def add(self, local: Path) -> None:
+        """Make the remote folder hold what of the local one it lacked when this was asked first; nothing is removed."""
+        if not self.sent and any(local.rglob("*")):
+            self.sent = dict.fromkeys(self._names(), (0, 0))
+        for path in _files(local):
+            if path.relative_to(local).as_posix() not in self.sent:
+                self._send(local, path)
+
+    def _names(self) -> list[str]:
+        """Return the names of the files that are there."""
+        self._system.invalidate_cache()
+        root = self._path.rstrip("/") + "/"
+        try:
+            return [remote.removeprefix(root) for remote in self._system.find(self._path)]
+        except FileNotFoundError:
+            return []
+
     def pull(self, local: Path, without: tuple[str, ...] = ()) -> None:
         """Copies what is there and not here, or of another size; commits always; folders named in `without` never."""
         self._system.invalidate_cache()
@@ -168,9 +186,12 @@ def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
     remote, scratch = RemoteFolder(request.workspace), Path(tempfile.mkdtemp(prefix="ganprune-trial-"))
     stop = threading.Event()
 
+    shared = RemoteFolder(f"{request.workspace.rpartition('/')[0]}/{SHARED}")
+
     def copy_back() -> None:
         while not stop.wait(PUSH_EVERY_S):
             with contextlib.suppress(Exception):  # the last push, in the trial's own thread, says what is wrong
+                shared.add(_cache(request) / SHARED)
                 remote.push(scratch)
 
     copier = threading.Thread(target=copy_back, daemon=True)
@@ -182,20 +203,26 @@ def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
         finally:
             stop.set()
             copier.join()
+            shared.add(_cache(request) / SHARED)
             remote.push(scratch)
     finally:
         stop.set()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
-    """Return what of a request differs here: the teacher lies in this machine's copy, made once per machine."""
+def _cache(request: TrialRequest) -> Path:
+    """Return this machine's copy of a study's folder, for a request whose workspace is behind a URL."""
     url = request.workspace.rpartition("/")[0]
-    cache = cache_of(url.rpartition("/")[0]) / url.rpartition("/")[2]
+    return cache_of(url.rpartition("/")[0]) / url.rpartition("/")[2]
+
+
+def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
+    """Return what of a request differs here: what is prepared lies in this machine's copy, made once per machine."""
+    url, cache = request.workspace.rpartition("/")[0], _cache(request)
     changed: dict[str, Any] = {}
-    if request.teacher.path:
+    if request.prepared.folder:
         RemoteFolder(f"{url}/teacher").pull(cache / "teacher", without=("checkpoint",))
-        changed["teacher"] = replace(request.teacher, path=str(cache / "teacher"))
+        changed["prepared"] = replace(request.prepared, folder=str(cache))
     RemoteFolder(f"{url}/{SOURCE}").pull(cache / SOURCE)
     look_in(cache / SOURCE)
     return changed

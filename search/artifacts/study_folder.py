@@ -109,10 +109,10 @@ class StudyFolder:
         if self.remote and (self.path / name).is_dir():
             self.behind(name).push(self.path / name)
 
-    def pull(self) -> None:
-        """Copies what was kept of the study to this machine; training states stay where they are."""
+    def pull(self, name: str = "") -> None:
+        """Copy what was kept of the study, or of one of its folders, to this machine; training states stay there."""
         if self.remote:
-            self.behind().pull(self.path, without=("checkpoint", "prune"))
+            self.behind(name).pull(self.path / name, without=("checkpoint", "prune"))
 
     def claim(self, study_id: str, new: bool) -> None:
         """Marks the folder as the one of a study, so that no other study of the same name takes up its files.

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ...gan_models.files.seeds import derived_seed
@@ -22,7 +23,7 @@ from ..records.events import (
 )
 from ..records.ledger import Ledger, TrialRecord
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
-from ..records.teacher_artifact import TeacherArtifact
+from ..records.prepared_artifact import Prepared
 from ..resolved_study import ResolvedStudy
 from ..strategy.chooser import Chooser, Proposals
 from ..strategy.early_stopping import rivals_at
@@ -41,8 +42,9 @@ class Engine:
         settings: How long, and how.
         folder: Where the study's files lie.
         study: The study, resolved; goes to every worker.
-        teacher: The teacher's artifact; goes to every worker.
+        prepared: What is prepared of the study; goes to every worker.
         on_event: Is told what happens, in the driver's thread.
+        step_seconds: Of a simulated study; goes to every worker.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Engine:
         settings: EngineSettings,
         folder: StudyFolder,
         study: ResolvedStudy | None,
-        teacher: TeacherArtifact | None = None,
+        prepared: Prepared | None = None,
         on_event: Listener = ignore,
+        step_seconds: Mapping[str, float] | None = None,
     ):
         self.ledger, self.settings, self.folder = ledger, settings, folder
         self._chooser = Chooser(proposals, settings.choice)
-        self._study, self._teacher, self._tell = study, teacher or TeacherArtifact(), on_event
+        self._study, self._prepared, self._tell = study, prepared or Prepared(), on_event
+        self._step_seconds = step_seconds or {}
         self._slots = settings.slots
         self._deadline = math.inf
         self._reports: dict[int, TrialReport] = {}
@@ -264,7 +268,8 @@ class Engine:
             seed=derived_seed(self.settings.choice.seed, record.number, "trial"),
             workspace=self.folder.workspace(record.number),
             study=self._study,
-            teacher=self._teacher,
+            prepared=self._prepared,
+            step_seconds=self._step_seconds,
         )
 
     def _hand_back(self) -> None:

@@ -2,53 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.user_code import load_named
+from ...gan_models.pruning.catalog import method_spec
+from ..config import StudyConfig
+from ..records.prepared_artifact import PreparedArtifact
 
 Progress = Callable[[int, int, dict[str, float]], None]  # (step, steps, losses)
-MISSING = "missing"
-
-
-@dataclass(frozen=True)
-class PreparedArtifact:
-    """The files of a preparation, as the study's record names them.
-
-    Attributes:
-        name: The preparation.
-        fingerprint: Hash of all that the files follow from.
-        files: Path relative to the study's folder -> sha256.
-    """
-
-    name: str
-    fingerprint: str
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, name: str, fingerprint: str, folder: Path, files: list[Path]) -> PreparedArtifact:
-        """Return the artifact of files that lie in a study's folder."""
-        return cls(name, fingerprint, {path.relative_to(folder).as_posix(): file_sha256(path) for path in files})
-
-    def changed(self, folder: Path) -> dict[str, str]:
-        """Return the files that are not those of the record -> the sha256 found, or `missing`."""
-        found = {
-            name: file_sha256(folder / name) if (folder / name).is_file() else MISSING for name in sorted(self.files)
-        }
-        return {name: now for name, now in found.items() if now != self.files[name]}
 
 
 class Preparation(Protocol):
     """A kind of work that is done once per study, before its trials or by the first one that needs it.
 
-    `study` is a `search.setup.study_parts.StudyParts`, named here only in words: reading the table imports no torch.
+    `study` is a `prepared_study.PreparedStudy`, named here only in words: reading the table imports no torch. What
+    stands before this one in the table is made by then; `study.load(name)` gives it.
     """
 
     def wanted(self, study: Any) -> bool:
-        """Return if the study needs it."""
+        """Return if the study needs it; `needed_by_methods` says if one of its methods does."""
         ...
 
     def fingerprint(self, study: Any) -> str:
@@ -56,11 +31,14 @@ class Preparation(Protocol):
         ...
 
     def make(self, study: Any, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
-        """Make it in the study's folder; what is there already is not made again."""
+        """Make it in the study's folder; what is there already is not made again.
+
+        A lazy one gathers what trials have made so far.
+        """
         ...
 
     def load(self, study: Any, folder: Path, artifact: PreparedArtifact) -> Any:
-        """Return what trials work with.
+        """Return what trials work with; of a lazy one, what makes a part when it is asked for.
 
         Raises:
             WorkFailed: A file is missing, or not the one of the artifact.
@@ -74,7 +52,8 @@ class PreparationRow:
 
     Attributes:
         where: `package.module:attribute` of the `Preparation`; imported when it is needed.
-        lazy: True if the first trial that needs it makes it; `make` then only gathers what is there.
+        lazy: True if the first trial that needs it makes it. Its files lie in `teacher/shared` of the study's folder,
+            from where those of workers on other machines are gathered.
     """
 
     where: str
@@ -83,3 +62,8 @@ class PreparationRow:
     def open(self) -> Preparation:
         """Return the preparation."""
         return load_named(self.where, "preparation", __package__)
+
+
+def needed_by_methods(config: StudyConfig, name: str) -> bool:
+    """Return if the row of a method that is searched names the preparation among what it needs."""
+    return any(name in method_spec(method).preparations for method in config.methods)

@@ -2,24 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
-from ..setup.study_parts import StudyParts
+from ...evaluators.measurement import Measurement
+from ...gan_models.files.atomic_files import read_json, write_json
+from ...gan_models.files.hashes import file_sha256
+from ...gan_models.pruning.catalog import method_spec
+from ..records.prepared_artifact import Prepared
+from ..records.teacher_artifact import TeacherArtifact
 from .catalog import PREPARATIONS
-from .preparation import PreparedArtifact, Progress
+from .preparation import Progress
+from .prepared_study import PreparedStudy
+from .reference_features import REAL
+from .teacher import FOLDER, TEACHER
+
+OF_TEACHER = ("teacher", "reference_features")  # what measuring a teacher needs
 
 
 def prepare(
-    study: StudyParts, folder: Path, progress: Progress | None = None, lazy: bool = False
-) -> dict[str, PreparedArtifact]:
+    study: PreparedStudy, folder: Path, progress: Progress | None = None, names: Container[str] | None = None
+) -> Prepared:
     """Make what a study needs before its trials, and gather what trials have made; nothing is made twice.
+
+    Args:
+        study: The study; it can load from now on what is made.
+        folder: Its folder of artifacts.
+        progress: Called with (step, steps, losses) while something is trained.
+        names: Preparations to make; None for all.
+
+    Raises:
+        UserError: A method needs a preparation that there is not.
+    """
+    for method in study.config.methods:
+        for name in method_spec(method).preparations:
+            PREPARATIONS.find(name)
+    for name in PREPARATIONS:
+        if names is None or name in names:
+            preparation = PREPARATIONS.find(name).open()
+            if preparation.wanted(study):
+                study.take(folder, preparation.make(study, folder, progress))
+    return study.prepared
+
+
+def gather(study: PreparedStudy, folder: Path) -> Prepared:
+    """Return what is prepared of a study, with what its trials have made by now."""
+    return prepare(study, folder, names={name for name in PREPARATIONS if PREPARATIONS.find(name).lazy})
+
+
+def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None = None) -> TeacherArtifact:
+    """Load or train the teacher and measure it; what is done already is not done again.
 
     Args:
         study: The study.
         folder: Its folder of artifacts.
-        progress: Called with (step, steps, losses) while something is trained.
-        lazy: Gather only what trials make.
+        progress: Called with (step, steps, losses).
+
+    Returns:
+        The artifact.
+
+    Raises:
+        UserError: Weights that do not fit, data that cannot be read.
     """
-    rows = {name: PREPARATIONS.find(name) for name in PREPARATIONS}
-    found = {name: row.open() for name, row in rows.items() if row.lazy or not lazy}
-    return {name: each.make(study, folder, progress) for name, each in found.items() if each.wanted(study)}
+    there = study.prepared.artifacts if study.prepared.folder == str(folder) else {}
+    missing = [name for name in OF_TEACHER if name not in there]
+    prepared = prepare(study, folder, progress, missing) if missing else study.prepared
+    path = folder / FOLDER / TEACHER
+    record = read_json(path) or {}
+    if REAL not in record["files"]:
+        record["files"] |= {REAL: prepared.artifacts["reference_features"].files[f"{FOLDER}/{REAL}"]}
+        write_json(path, record)
+    if "measurements" not in record:
+        measured = study.measure(study.joined(study.generators), full=True)
+        record["measurements"] = [m.to_json() for m in measured]
+        write_json(path, record)
+    return TeacherArtifact(
+        str(path.parent),
+        file_sha256(path),
+        measurements=tuple(Measurement.from_json(m) for m in record["measurements"]),
+        data=record["data"],
+        seconds=record["seconds"],
+        origin=record["origin"],
+    )

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ...evaluators.features.sample import FeatureSample
-from ...evaluators.measurement import Measurement
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.atomic_files import read_json, write_json
@@ -27,12 +25,9 @@ from ..setup.pruned_generators import one_network
 from ..setup.study_parts import StudyParts
 from ..setup.weight_files import files_by_network
 from .preparation import PreparedArtifact, Progress
-from .quality import StudyQuality
-from .reference_features import REAL, by_generator, computed, same_features
+from .reference_features import REAL, computed, same_features
 
 TEACHER, FOLDER = "teacher.json", "teacher"
-
-OnStep = Callable[[int, int, dict[str, float]], None]
 
 
 class TeacherChanged(WorkFailed):
@@ -52,94 +47,44 @@ class Teacher:
     discriminators: nn.ModuleDict
 
 
-def make_teacher(parts: StudyParts, folder: Path, on_step: OnStep | None = None) -> TeacherArtifact:
-    """Load or train the teacher into a folder and measure it; what is done already is not done again.
+def networks_in(parts: StudyParts, folder: Path) -> Teacher:
+    """Return the networks that lie in a folder, on the study's device, in eval mode and frozen.
 
     Args:
         parts: The study's.
         folder: The study's folder of the teacher.
-        on_step: Called with (step, steps, losses).
-
-    Returns:
-        The artifact.
-
-    Raises:
-        UserError: Weights that do not fit, data that cannot be read.
     """
-    record = read_json(folder / TEACHER)
-    if record is None:
-        record = _make(parts, folder, on_step)
-        write_json(folder / TEACHER, record)
-    if REAL not in record["files"]:
-        there = (folder / REAL).is_file()
-        digest = file_sha256(folder / REAL) if there else save_weights(computed(parts), folder / REAL)
-        record["files"] |= {REAL: digest}
-        write_json(folder / TEACHER, record)
-    artifact = TeacherArtifact(str(folder), file_sha256(folder / TEACHER))
-    if "measurements" not in record:
-        quality = StudyQuality(parts, load_real_features(parts, artifact))
-        measured = quality.measure(parts.joined(load_teacher(parts, artifact).generators), full=True)
-        record["measurements"] = [m.to_json() for m in measured]
-        write_json(folder / TEACHER, record)
-        artifact = replace(artifact, sha256=file_sha256(folder / TEACHER))
-    return replace(
-        artifact,
-        measurements=tuple(Measurement.from_json(m) for m in record["measurements"]),
-        data=record["data"],
-        seconds=record["seconds"],
-        origin=record["origin"],
-    )
-
-
-def load_teacher(parts: StudyParts, artifact: TeacherArtifact) -> Teacher:
-    """Return the networks of an artifact, each file checked against its record.
-
-    Args:
-        parts: The study's.
-        artifact: The teacher's.
-
-    Raises:
-        TeacherChanged: Its files are not those of the study.
-    """
-    folder, config, task = Path(artifact.path), parts.config, parts.task()
-    files = _record(folder, artifact)["files"]
-    generators: dict[str, nn.Module] = {}
-    for name in task.generator_names:
-        generators[name] = _load(one_network(config), folder, f"generator-{name}", files)
+    config, task = parts.config, parts.task()
+    generators = {name: one_network(config) for name in task.generator_names}
     discriminators = task.make_discriminators(config.seed)
-    for name in task.generator_names:
-        _load(discriminators[name], folder, f"discriminator-{name}", files)
-    for model in (*generators.values(), *discriminators.values()):
-        model.to(parts.device).eval().requires_grad_(False)
+    for kind, networks in (("generator", generators), ("discriminator", discriminators)):
+        for name in task.generator_names:
+            load_into(networks[name], folder / f"{kind}-{name}.safetensors")
+            networks[name].to(parts.device).eval().requires_grad_(False)
     return Teacher(generators, discriminators)
 
 
-def load_real_features(parts: StudyParts, artifact: TeacherArtifact) -> dict[str, Tensor | FeatureSample]:
-    """Return the real images' features by generator: all of them, or the sample's parts.
+def artifacts_of_teacher(folder: Path, teacher: TeacherArtifact) -> dict[str, PreparedArtifact]:
+    """Return the artifacts of a study whose record has none, by name: the teacher's own record has its files' sha256.
+
+    Args:
+        folder: The study's folder of the teacher.
+        teacher: As the study's record has it.
 
     Raises:
         TeacherChanged: The teacher's record is not that of the study.
     """
-    folder = Path(artifact.path)
-    _record(folder, artifact)
-    return by_generator(load_weights(folder / REAL), parts.names)
-
-
-def _record(folder: Path, artifact: TeacherArtifact) -> dict[str, Any]:
-    if not (folder / TEACHER).is_file() or file_sha256(folder / TEACHER) != artifact.sha256:
+    path = folder / TEACHER
+    if not path.is_file() or file_sha256(path) != teacher.sha256:
         raise TeacherChanged(f"the teacher in {folder} is not the one this study was made with; put it back")
-    return read_json(folder / TEACHER) or {}
+    files = {f"{FOLDER}/{name}": sha256 for name, sha256 in (read_json(path) or {})["files"].items()}
+    real = {name: sha256 for name, sha256 in files.items() if name == f"{FOLDER}/{REAL}"}
+    networks = {name: sha256 for name, sha256 in files.items() if name not in real}
+    found = (PreparedArtifact("teacher", "", networks), PreparedArtifact("reference_features", "", real))
+    return {artifact.name: artifact for artifact in found if artifact.files}
 
 
-def _load(model: nn.Module, folder: Path, name: str, files: Mapping[str, str]) -> nn.Module:
-    path = folder / f"{name}.safetensors"
-    if not path.is_file() or file_sha256(path) != files.get(path.name):
-        raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
-    load_into(model, path)
-    return model
-
-
-def _make(parts: StudyParts, folder: Path, on_step: OnStep | None) -> dict[str, Any]:
+def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str, Any]:
     config, task = parts.config, parts.task()
     names, device = task.generator_names, parts.device
     given = files_by_network(config.teacher, names, "--teacher")
@@ -260,8 +205,7 @@ class TeacherPreparation:
         if changed := artifact.changed(folder):
             path = folder / next(iter(changed))
             raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
-        own = folder / FOLDER
-        return load_teacher(study, TeacherArtifact(str(own), file_sha256(own / TEACHER)))
+        return networks_in(study, folder / FOLDER)
 
 
 TEACHER_NETWORKS = TeacherPreparation()

@@ -10,7 +10,7 @@ from ...gan_models.pruning.proposal import Proposal
 from ...gan_models.quantization.settings import QuantSettings
 from ...spaces.methods import stored_settings
 from ..resolved_study import ResolvedStudy
-from .teacher_artifact import TeacherArtifact
+from .prepared_artifact import Prepared
 
 FinishedState = Literal["COMPLETE", "PRUNED", "FAIL"]
 FINISHED_STATES: tuple[FinishedState, ...] = ("COMPLETE", "PRUNED", "FAIL")
@@ -27,7 +27,8 @@ class TrialRequest:
         seed: The trial's seed, from the study's seed and `number`.
         workspace: The trial's folder: checkpoints, weights, `result.json`.
         study: The study, resolved; None in tests of the engine alone.
-        teacher: The teacher's artifact.
+        prepared: What is prepared of the study, its teacher among it.
+        step_seconds: Of a simulated study, seconds per step by kind of network; else empty.
 
     Raises:
         ValueError: The number is below 0 or the attempt below 1.
@@ -39,7 +40,8 @@ class TrialRequest:
     seed: int
     workspace: str
     study: ResolvedStudy | None = None
-    teacher: TeacherArtifact = field(default_factory=TeacherArtifact)
+    prepared: Prepared = field(default_factory=Prepared)
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.number < 0 or self.attempt < 1:

@@ -86,7 +86,13 @@ class OpenedProfile(ABC):
 
 
 class ProfileSource(Protocol):
-    """What the row of a profiled cost names in `Cost.profile` (`preparations.cost_profile.CostProfile`)."""
+    """What the row of a profiled cost names in `Cost.profile` (`preparations.cost_profile.CostProfile`).
+
+    Attributes:
+        preparation: Name of the preparation that keeps a study's copy of the profile.
+    """
+
+    preparation: str
 
     def open(self, study: Any) -> OpenedProfile:
         """Return the profile of a study (`StudyParts`): its own copy, or the one that is found for it."""

@@ -68,7 +68,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOu
     cost = float((space.model or form).predict(plan_G, space.cost))
     spent = config.prune_steps if method_spec(proposal.method).trains else 0
     steps = config.prune_steps + config.finetune_steps
-    per_step = from_json(StepTimes, request.teacher.times).student_at(cost / study.dense[study.cost])
+    per_step = from_json(StepTimes, request.step_seconds).student_at(cost / study.dense[study.cost])
     rungs = {config.prune_steps + max(1, round(share * config.finetune_steps)) for share in config.rungs}
     curve: dict[int, float] = {}
 

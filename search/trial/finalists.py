@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...gan_models.groups.surgery import cut
 from ..artifacts.remote import SOURCE
 from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import Artifact
+from ..records.prepared_artifact import Prepared
 from ..resolved_study import ResolvedStudy
 from ..setup.opened_profile import Meter
 
@@ -36,12 +37,14 @@ class FinalistsRequest:
         folder: The study's files.
         artifacts: Trial number -> its generator's files.
         command: Template of the command that reaches a remote device; empty if the device is this machine.
+        prepared: What is prepared of the study.
     """
 
     study: ResolvedStudy
     folder: str
     artifacts: Mapping[int, Artifact]
     command: str = ""
+    prepared: Prepared = field(default_factory=Prepared)
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +63,7 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
         Trial number -> its costs that are measured after the search; absent with the reason if one could not be.
     """
     look_in(Path(request.folder) / SOURCE)
-    opened = open_study(request.study)
+    opened = open_study(request.study, request.prepared)
     meters = _meters(opened, request.command)
     if not meters:
         return {}

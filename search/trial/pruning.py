@@ -97,9 +97,9 @@ def _prune_one(
             encoder=bench.encoder,
             feature_maps=bench.feature_maps,
             workspace=Path(request.workspace) / "prune" / name,
-            shared=Path(request.teacher.path) / "shared",
             quantized=quantized,
         ),
+        prepared=bench.load,
     )
     pruned = make_method(proposal.method).prune(job)
     return pruned if pruned.quantized else replace(pruned, quantized=quantized)

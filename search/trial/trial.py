@@ -68,7 +68,7 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOu
     """
     if request.study is None:
         raise ValueError(f"trial {request.number} cannot be run: its request holds no study")
-    work = TrialWork(open_study(request.study, request.teacher), request, report)
+    work = TrialWork(open_study(request.study, request.prepared), request, report)
     for name, stage in STAGES.items():
         stage(work)
         work.clock.lap(name)

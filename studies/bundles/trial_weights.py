@@ -21,12 +21,14 @@ from ...search.artifacts.study_folder import StudyFolder
 from ...search.config import StudyConfig
 from ...search.preparations.opened_study import OpenedStudy, open_study
 from ...search.preparations.teacher import TEACHER as TEACHER_FILE
+from ...search.preparations.teacher import artifacts_of_teacher
 from ...search.records.ledger import TrialRecord
+from ...search.records.prepared_artifact import Prepared, PreparedArtifact
 from ...search.records.teacher_artifact import TeacherArtifact
 from ...search.setup.resolve import resolve
 from ...search.trial.quantized import read_quantizations
 from ..database.reader import StudyRecord
-from ..results.outcome import TEACHER, Outcome
+from ..results.outcome import PREPARED, TEACHER, Outcome
 
 
 class ArtifactError(WorkFailed):
@@ -45,13 +47,13 @@ def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> Op
         ArtifactError: The study has no teacher yet.
         UserError: Data, network or weights are not at hand.
     """
-    artifact = teacher_artifact(outcome.study, folder)
+    prepared = prepared_of(outcome.study, folder)
     look_in(folder.source)
     config = replace(outcome.config, device=device or outcome.config.device)
     if outcome.resolved is not None:
-        return open_study(replace(outcome.resolved, config=config), artifact)
+        return open_study(replace(outcome.resolved, config=config), prepared)
     resolved, parts = resolve(config, check_teacher=False)
-    return open_study(resolved, artifact, parts)
+    return open_study(resolved, prepared, parts)
 
 
 def trial_generator(
@@ -112,17 +114,22 @@ def trial_quantizations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
         raise ArtifactError(f"trial {trial.number}: {path} cannot be read: {error}") from error
 
 
-def teacher_artifact(study: StudyRecord, folder: StudyFolder) -> TeacherArtifact:
-    """Return the teacher's artifact as `open_study` takes it; its folder is found again if the artifacts were moved.
+def prepared_of(study: StudyRecord, folder: StudyFolder) -> Prepared:
+    """Return what is prepared of a study as `open_study` takes it; found again if the artifacts were moved.
+
+    Version 0.1.0 recorded the teacher alone: what was made with it is then named by the teacher's own record.
 
     Raises:
         ArtifactError: The study has no teacher yet.
+        TeacherChanged: There is only the teacher's own record, and it is not the one of the study.
     """
-    artifact = from_json(TeacherArtifact, study.attributes.get(TEACHER) or {})
-    if not artifact.sha256:
+    teacher = from_json(TeacherArtifact, study.attributes.get(TEACHER) or {})
+    if not teacher.sha256:
         raise ArtifactError(f"study {study.name} has no teacher yet; `ganprune resume {study.name}` makes it")
-    here = (folder.teacher / TEACHER_FILE).is_file()
-    return replace(artifact, path=str(folder.teacher)) if here else artifact
+    own = folder.teacher if (folder.teacher / TEACHER_FILE).is_file() else Path(teacher.path)
+    recorded = study.attributes.get(PREPARED)
+    artifacts = from_json(dict[str, PreparedArtifact], recorded) if recorded else artifacts_of_teacher(own, teacher)
+    return Prepared(str(own.parent), artifacts)
 
 
 def _inside(folder: StudyFolder, relative: str) -> Path:

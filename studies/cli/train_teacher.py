@@ -12,9 +12,10 @@ from rich.console import Console
 from ...gan_models.files.atomic_files import read_json, written_beside
 from ...gan_models.files.errors import UserError
 from ...search.config import StudyConfig
-from ...search.preparations.teacher import TEACHER, make_teacher
+from ...search.preparations.prepare import make_teacher
+from ...search.preparations.prepared_study import PreparedStudy
+from ...search.preparations.teacher import FOLDER, TEACHER
 from ...search.setup.open_choices import decided
-from ...search.setup.study_parts import StudyParts
 from .progress import Display
 
 
@@ -40,16 +41,16 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     work = out.with_suffix(".training")
     work.mkdir(parents=True, exist_ok=True)
     with Display(console, config.metric, 1.0).live() as display:
-        artifact = make_teacher(StudyParts(config), work, display.teacher)
+        artifact = make_teacher(PreparedStudy(config), work, display.teacher)
     lines = []
-    for name in (read_json(work / TEACHER) or {})["files"]:
+    for name in (read_json(work / FOLDER / TEACHER) or {})["files"]:
         kind, _, network = Path(name).stem.partition("-")
         if kind not in ("generator", "discriminator"):
             continue
         parts = ([] if network == "G" else [network]) + (["discriminator"] if kind == "discriminator" else [])
         target = out.with_name(".".join([out.stem, *parts]) + ".safetensors")
         with written_beside(target) as beside:
-            shutil.copyfile(work / name, beside)
+            shutil.copyfile(work / FOLDER / name, beside)
         lines.append(str(target))
     shutil.rmtree(work)
     return lines + [f"{m.name} {m.value:.4g}" for m in artifact.measurements[:2]]

@@ -24,6 +24,7 @@ CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.vers
 RESOLVED = "ganprune.resolved"  # the study with everything decided and priced; CONFIG is what version 0.1.0 reads
 IMAGES = "ganprune.images"  # split -> images in it when the study was made
 DENSE = "ganprune.dense"  # costs of the dense generator by name
+PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
 FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
 SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"

@@ -53,6 +53,22 @@ def trial_features(encoder: Callable[[Tensor], Tensor]) -> Encode:
     return lambda inputs, images: unit(encoder(images))
 
 
+def features_of(
+    choice: str, encoder: Callable[[Tensor], Tensor] | None, task: Task, judge: nn.Module
+) -> tuple[str, Encode]:
+    """Return whose features say what is near, and these features.
+
+    Args:
+        choice: `trial` or `discriminator`.
+        encoder: The trial's; without one the discriminator is taken.
+        task: Says what the discriminator is shown.
+        judge: The discriminator, in eval mode.
+    """
+    if choice == "trial" and encoder is not None:
+        return "trial", trial_features(encoder)
+    return "discriminator", discriminator_features(task, judge)
+
+
 def discriminator_features(task: Task, judge: nn.Module) -> Encode:
     """The discriminator's penultimate features, averaged over positions: what its last weighted layer reads.
 

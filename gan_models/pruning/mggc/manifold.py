@@ -10,10 +10,8 @@ Shapes: N samples, d features, K neighbors, B samples of one block.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,12 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
-from ...checkpoints.checkpoint import load_weights, save_weights
-from ...data.dataset import ImageSet
 from ...files.errors import UserError
-from ...files.plain_values import to_json
 from ...tasks.task import Task
-from ...tasks.task_data import fingerprint
 
 # Inputs, and the images they became [n, ...] -> features [n, d], of unit length.
 Encode = Callable[[tuple[Tensor, ...], Tensor], Tensor]
@@ -46,14 +40,12 @@ class Manifold:
         features: Unit length, float32 [N, d].
         neighbors: Samples in order of distance, own one left out, int64 [N, K].
         distances: To them, float32 [N, K].
-        loaded: Whether it was found on disk.
     """
 
     entries: Tensor
     features: Tensor
     neighbors: Tensor
     distances: Tensor
-    loaded: bool = False
 
     def bandwidth(self, center: int, k: int) -> float:
         """Median distance from a center to its k neighbors, for a kernel; at least 0.001."""
@@ -114,47 +106,63 @@ def nearest(features_Nd: Tensor, k: int, rows: int = _ROWS) -> tuple[Tensor, Ten
     return torch.cat(indices), torch.cat(distances)
 
 
-def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode, shared: Path | None) -> Manifold:
-    """The manifold of a teacher over its training data; computed once and kept in `shared`.
+def entries_of(n_entries: int) -> Tensor:
+    """Return the indices, int64 [N], of the training entries that samples are made from: at most 10,000, evenly spaced.
 
-    The file's name is a hash of data, teacher, inputs and encoder (by what it says of a probe), so that a change of any
-    makes a new file. At most 10,000 entries, evenly spaced.
+    Raises:
+        UserError: Fewer than two entries.
+    """
+    if n_entries < 2:
+        raise UserError(f"neighbors need at least 2 training entries, the data has {n_entries}")
+    return torch.linspace(0, n_entries - 1, min(n_entries, MOST_SAMPLES), dtype=torch.float64).round().long()
+
+
+def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode) -> Manifold:
+    """Return the manifold of a teacher over its training data.
 
     Args:
         teacher: The generator, in eval mode on the samples' device.
         samples: Its inputs.
         encode: The encoder.
-        shared: A folder that outlives the trial; None keeps nothing.
 
     Raises:
-        ValueError: Fewer than two entries, or features that are not finite.
+        UserError: Fewer than two entries, or features that are not finite.
     """
-    n_entries = len(samples.data)
-    if n_entries < 2:
-        raise UserError(f"neighbors need at least 2 training entries, the data has {n_entries}")
-    entries = torch.linspace(0, n_entries - 1, min(n_entries, MOST_SAMPLES), dtype=torch.float64).round().long()
-    path = None if shared is None else shared / f"manifold-{_key(teacher, samples, encode, entries)}.safetensors"
-    if path is not None and path.is_file():
-        tensors = load_weights(path)
-        return Manifold(
-            tensors["entries"], tensors["features"], tensors["neighbours"], tensors["distances"], loaded=True
-        )
+    entries = entries_of(len(samples.data))
     features = torch.cat([_features(teacher, samples, encode, block) for block in entries.split(_BLOCK)])
     if not features.isfinite().all():
         raise UserError("the teacher's outputs or their features hold NaN or infinity: there is no manifold")
     neighbors, distances = nearest(features, min(MOST_NEIGHBORS, len(entries) - 1))
-    manifold = Manifold(entries, features.cpu(), neighbors.cpu(), distances.cpu())
-    if path is not None:
-        save_weights(
-            {
-                "entries": manifold.entries,
-                "features": manifold.features,
-                "neighbours": manifold.neighbors,
-                "distances": manifold.distances,
-            },
-            path,
-        )
-    return manifold
+    return Manifold(entries, features.cpu(), neighbors.cpu(), distances.cpu())
+
+
+def identity(teacher: nn.Module, samples: Samples, encode: Encode, data: str) -> str:
+    """Return a hash (24 hex digits) of all that a manifold follows from: data, teacher, inputs and encoder.
+
+    Args:
+        teacher: As for `learned_manifold`.
+        samples: Its inputs.
+        encode: The encoder; its answer on two fixed pictures tells it from another one, whatever it is.
+        data: What identifies the data and how they are read.
+    """
+    entries = entries_of(len(samples.data))
+    digest = hashlib.sha256(data.encode())
+
+    def add(*tensors: Tensor) -> None:
+        for tensor in tensors:
+            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+
+    digest.update(f"{samples.name} {samples.task.name} {entries.tolist()}".encode())
+    for name, tensor in teacher.state_dict().items():
+        digest.update(name.encode())
+        add(tensor)
+    with torch.no_grad():
+        inputs = samples.inputs(entries[:2].tolist())
+        add(*inputs)
+        noise = torch.rand(teacher(*inputs).shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        add((encode(inputs, noise.to(samples.device)) * 1e4).round())
+    return digest.hexdigest()[:24]
 
 
 def unit(features: Tensor) -> Tensor:
@@ -166,30 +174,3 @@ def _features(teacher: nn.Module, samples: Samples, encode: Encode, entries: Ten
     with torch.no_grad():
         inputs = samples.inputs(entries.tolist())
         return encode(inputs, teacher(*inputs))
-
-
-def _key(teacher: nn.Module, samples: Samples, encode: Encode, entries: Tensor) -> str:
-    digest = hashlib.sha256()
-
-    def add(*tensors: Tensor) -> None:
-        for tensor in tensors:
-            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-
-    data = samples.data
-    if isinstance(data, ImageSet):
-        digest.update(f"{fingerprint(data.spec)}{json.dumps(to_json(data.spec), sort_keys=True)}".encode())
-    else:
-        for i in range(len(data)):
-            add(*(data[i][key] for key in sorted(data[i])))
-    digest.update(f"{samples.name} {samples.task.name} {entries.tolist()}".encode())
-    for name, tensor in teacher.state_dict().items():
-        digest.update(name.encode())
-        add(tensor)
-    # Whatever the encoder is, its answer on two fixed pictures tells it from another one.
-    with torch.no_grad():
-        inputs = samples.inputs(entries[:2].tolist())
-        add(*inputs)
-        noise = torch.rand(teacher(*inputs).shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        add((encode(inputs, noise.to(samples.device)) * 1e4).round())
-    return digest.hexdigest()[:24]

@@ -28,8 +28,8 @@ from ..ranking import Scores, channel_costs, cost_of, l1_scores, plan_within_tar
 from ..trained_method import TrainedMethod
 from .agents import OFFSET
 from .collaboration import Collaboration, Player, Stage
-from .local_density import discriminator_features, trial_features
-from .manifold import Encode, Samples, learned_manifold
+from .local_density import features_of
+from .manifold import Samples, learned_manifold
 
 _COST_EXPONENT = 0.05  # of the prior, as measured for `magnitude`
 
@@ -114,14 +114,13 @@ def _stage(job: PruneJob, training: TrainingContext) -> tuple[Stage, dict[str, A
     device, task = training.device, training.task
     teacher = copy_network(job.model).to(device).eval().requires_grad_(False)
     judge = copy_network(training.discriminators[job.name]).to(device).eval().requires_grad_(False)
-    wanted = job.proposal.settings.encoder
-    encode: Encode
-    if wanted == "trial" and training.encoder is not None:
-        encode, used = trial_features(training.encoder), str(getattr(training.encoder, "name", "trial"))
-    else:
-        encode, used = discriminator_features(task, judge), "discriminator"
+    source, encode = features_of(job.proposal.settings.encoder, training.encoder, task, judge)
     samples = Samples(task, job.name, training.data, device)
-    manifold = learned_manifold(teacher, samples, encode, training.shared)
+    if job.prepared is None:
+        manifold = learned_manifold(teacher, samples, encode)
+    else:
+        manifold = job.prepared("manifold")(job.name, source)
+    used = str(getattr(training.encoder, "name", "trial")) if source == "trial" else source
     stage = Stage(task, job.name, teacher, judge, samples, encode, manifold, training.recipe.batch_size, job.seed)
     about = {
         "encoder": used,

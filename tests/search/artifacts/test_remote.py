@@ -1,17 +1,19 @@
 """Artifacts behind an fsspec URL: commits last, nothing half there, an attempt goes on from what was copied back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
 import pytest
 from ganprune.gan_models.files.atomic_files import write_json
 from ganprune.gan_models.pruning.proposal import Proposal
-from ganprune.search.artifacts.remote import RemoteFolder, at_hand, cache_of, is_url
+from ganprune.search.artifacts.remote import SHARED, RemoteFolder, at_hand, cache_of, is_url
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.engine.checkpoint_cleanup import clean
 from ganprune.search.execution.worker import perform
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.messages import TrialRequest
+from ganprune.search.records.prepared_artifact import Prepared
 
 
 @pytest.fixture
@@ -103,6 +105,45 @@ def test_an_attempt_goes_on_from_what_the_last_one_copied_back(url):
     assert folder.behind("0").read("checkpoint/state.json") is None
     folder.remove()
     assert folder.result(0) is None
+
+
+def test_what_trials_make_for_all_is_gathered_from_every_machine(url, tmp_path, monkeypatch):
+    """A worker's shared file is behind the URL when its trial ended, and reaches the driver and later workers."""
+
+    def machine(name):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / name))
+        return cache_of(url) / "s" / SHARED
+
+    asked = replace(request(url), prepared=Prepared("/drivers/folder"))
+    RemoteFolder(f"{url}/s/teacher").write("teacher.json", b"{}")
+    shared = machine("first")
+    with at_hand(asked) as here:
+        assert Path(here.prepared.folder) == cache_of(url) / "s"
+        shared.mkdir(parents=True)
+        (shared / "one.safetensors").write_bytes(b"1")
+        (shared / ".half").write_bytes(b"")
+    shared = machine("second")
+    with at_hand(asked):
+        assert (shared / "one.safetensors").read_bytes() == b"1"
+        (shared / "one.safetensors").unlink()
+        (shared / "two.safetensors").write_bytes(b"2")
+    machine("driver")
+    folder = StudyFolder.at(url, "s")
+    folder.pull(SHARED)
+    assert {path.name: path.read_bytes() for path in (folder.path / SHARED).iterdir()} == {
+        "one.safetensors": b"1",
+        "two.safetensors": b"2",
+    }
+
+
+def test_a_shared_file_whose_trial_died_is_sent_by_the_next_trial(url, tmp_path):
+    """It lies on the worker's machine; a failed trial sends it as well."""
+    shared = cache_of(url) / "s" / SHARED
+    shared.mkdir(parents=True)
+    (shared / "one.safetensors").write_bytes(b"1")
+    with pytest.raises(RuntimeError, match="failed"), at_hand(replace(request(url), prepared=Prepared("/d"))):
+        raise RuntimeError("failed")
+    assert RemoteFolder(f"{url}/s/{SHARED}").read("one.safetensors") == b"1"
 
 
 def test_urls_and_folders_are_told_apart(tmp_path):

@@ -1,5 +1,6 @@
 """Every preparation of the table keeps one contract: recorded with its files, made once, checked, kept by cleanup."""
 
+import itertools
 import json
 from dataclasses import replace
 
@@ -7,14 +8,16 @@ import pytest
 import torch
 from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import StudyFolder
 from ganprune.search.config import StudyConfig
 from ganprune.search.engine.checkpoint_cleanup import clean
 from ganprune.search.latency.predictor import opened as opened_profile
 from ganprune.search.preparations.catalog import PREPARATIONS
+from ganprune.search.preparations.eval_images import RealImages
 from ganprune.search.preparations.preparation import PreparationRow, PreparedArtifact
-from ganprune.search.preparations.prepare import prepare
+from ganprune.search.preparations.prepare import gather, prepare
 from ganprune.search.preparations.reference_features import IDENTITY, computed, same_features
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 
@@ -32,13 +35,14 @@ class Mine:
 
 @pytest.fixture(scope="module")
 def study():
-    """A study that wants every row: own code, a budget in ms, and the method that learns from a manifold."""
+    """A study that wants every row: own code, a budget in ms, and the methods that ask for preparations."""
     profile = profiled(points=2)
     code = new_folder() / "mine.py"
     code.write_text(METRIC)
     whole = opened_profile(profile, "resnet", ARGUMENTS, INPUTS).form.dense()
     options = SMALL | {"model_args": ARGUMENTS, "budgets": (f"{0.7 * whole:.6f}ms",)}
-    methods = {"methods": ("uniform", "mggc"), "prune_steps": 1, "also_measure": (f"{code}:Mine",)}
+    needing = [name for name in METHODS if METHODS.find(name).preparations]
+    methods = {"methods": ("uniform", *needing), "prune_steps": 1, "also_measure": (f"{code}:Mine",)}
     return opened(StudyConfig(name="prepared", **options, **methods), find_profile=lambda config: profile)
 
 
@@ -55,6 +59,7 @@ def test_a_row_is_made_once_recorded_and_checked(name, study, folder):
     """What is there is not made again; a file that is another one is named, and refused when it is loaded."""
     row = PREPARATIONS.find(name).open()
     assert row.wanted(study)
+    prepare(study, folder, names=[*itertools.takewhile(lambda other: other != name, PREPARATIONS)])
     made = row.make(study, folder)
     assert (made.name, made.fingerprint) == (name, row.fingerprint(study))
     assert made.files
@@ -94,12 +99,14 @@ NOTES = Notes()
 
 
 def test_a_row_of_another_package_is_made_with_ours(study, folder, monkeypatch):
-    """It comes after ours, is recorded under its name, and a lazy pass leaves it alone."""
+    """It comes after ours, is recorded under its name, can be loaded, and gathering leaves it alone."""
     monkeypatch.setitem(PREPARATIONS.own, "notes", PreparationRow(f"{__name__}:NOTES"))
     prepared = prepare(study, folder)
-    assert list(prepared) == list(PREPARATIONS)
-    assert prepared["notes"].files.keys() == {"notes.txt"}
-    assert list(prepare(study, folder, lazy=True)) == ["manifold"]
+    assert list(prepared.artifacts) == list(PREPARATIONS)
+    assert prepared.artifacts["notes"].files.keys() == {"notes.txt"}
+    assert study.load("notes") == "made"
+    (folder / "notes.txt").write_text("made by somebody else")
+    assert gather(study, folder) == prepared
 
 
 def failed() -> TrialRecord:
@@ -115,6 +122,24 @@ def test_the_same_images_in_the_same_encoder_are_known_by_their_identity(study):
     assert same_features({**now, name: now[name] + 1.0}, now)
     assert not same_features({**now, IDENTITY: now[IDENTITY].flip(0)}, now)
     assert torch.equal(computed(study)[IDENTITY], now[IDENTITY])
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_each_real_image_is_read_once_for_features_and_identity(study, cached, tmp_path, monkeypatch):
+    """If the features are in the cache, their identity still is of the images that there are."""
+    monkeypatch.setenv("GANPRUNE_CACHE", str(tmp_path))
+    if cached:
+        computed(study)
+    read, original = [], RealImages.batches
+
+    def counted(images):
+        for batch in original(images):
+            read.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(RealImages, "batches", counted)
+    computed(study)
+    assert sum(read) == len(study.test_data)
 
 
 def test_features_that_differ_by_rounding_are_the_same(study):

@@ -5,7 +5,7 @@ import pytest
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.messages import TrialOutcome, TrialReport, TrialRequest, failure
-from ganprune.search.records.teacher_artifact import TeacherArtifact
+from ganprune.search.records.prepared_artifact import Prepared, PreparedArtifact
 from ganprune.spaces.methods import settings_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,9 +36,8 @@ def test_nan_survives():
 
 def test_requests_survive_json():
     """A request comes back equal through JSON."""
-    request = TrialRequest(
-        3, 1, PROPOSAL, 7, "/w", fake_study(), TeacherArtifact("/t", "0", origin={"G": {"file": "g.pt"}})
-    )
+    prepared = Prepared("/s", {"teacher": PreparedArtifact("teacher", "0", {"teacher/generator-G.safetensors": "1"})})
+    request = TrialRequest(3, 1, PROPOSAL, 7, "/w", fake_study(), prepared, {"small": 0.5})
     assert from_json(TrialRequest, json.loads(json.dumps(to_json(request)))) == request
 
 

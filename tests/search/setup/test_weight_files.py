@@ -7,9 +7,9 @@ from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.search.config import StudyConfig
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
+from ganprune.search.preparations.prepared_study import PreparedStudy
 from ganprune.search.setup.open_choices import decided
-from ganprune.search.setup.study_parts import StudyParts
 from ganprune.search.setup.weight_files import check_weights
 
 from ...tiny_study import SMALL
@@ -27,7 +27,7 @@ def test_keys_are_taken_of_every_file(tmp_path):
     given = {"teacher": f"AtoB={path}::nets.A,BtoA={path}::nets.B", "teacher_discriminator": judged}
     config, *_ = decided(StudyConfig(**settings, **given))
     check_weights(config)
-    made = make_teacher(StudyParts(config), tmp_path / "teacher")
+    made = make_teacher(PreparedStudy(config), tmp_path)
     assert made.origin["BtoA"] == {"file": "both.ckpt::nets.B", "sha256": file_sha256(path)}
     copied = load_weights(tmp_path / "teacher" / "generator-BtoA.safetensors")
     assert all(torch.equal(copied[name], value) for name, value in states["B"].state_dict().items())

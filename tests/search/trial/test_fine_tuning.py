@@ -8,7 +8,7 @@ from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import read_curve
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.trial.cut_check import check_cut
 from ganprune.search.trial.fine_tuning import FineTuning
@@ -27,17 +27,17 @@ def made():
         health=HealthLimits(checks=0),
     )  # fmt: skip
     plan = opened(config)
-    return plan, make_teacher(plan, new_folder())
+    make_teacher(plan, new_folder())
+    return plan
 
 
 def work(made, report) -> TrialWork:
     """A trial of `uniform` that is cut and checked."""
-    plan, teacher = made
-    study = plan.resolved
+    plan, study = made, made.resolved
     target = 0.5 * study.dense["macs"]
     proposal = Proposal("uniform", settings_of("uniform", {}), target, "macs", plan.proposals().widths.uniform(target))
-    request = TrialRequest(0, 1, proposal, 7, str(new_folder()), study, teacher)
-    trial = TrialWork(open_study(study, teacher), request, report)
+    request = TrialRequest(0, 1, proposal, 7, str(new_folder()), study, plan.prepared)
+    trial = TrialWork(open_study(study, plan.prepared), request, report)
     trial.pruned = prune(trial.study, request)
     trial.checked = check_cut(trial.study, trial.pruned, request)
     trial.generators = trial.networks()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.trial import measuring, trial
 from ganprune.spaces.methods import settings_of
@@ -18,12 +18,12 @@ def request_at(tmp_path_factory):
     """Makes a request with a workspace of its own."""
     config = StudyConfig(name="t", **{**SMALL, "finetune_steps": 8, "rungs": (0.25, 0.5, 0.75)})
     plan, folder = opened(config), tmp_path_factory.mktemp("teacher")
-    teacher = make_teacher(plan, folder)
+    make_teacher(plan, folder)
     target = 0.4 * plan.resolved.dense["macs"]
 
     def make(workspace):
         proposal = Proposal("magnitude", settings_of("magnitude", {}), target, "macs")
-        return TrialRequest(0, 1, proposal, 7, str(workspace), plan.resolved, teacher)
+        return TrialRequest(0, 1, proposal, 7, str(workspace), plan.resolved, plan.prepared)
 
     return make
 

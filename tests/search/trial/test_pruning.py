@@ -7,7 +7,7 @@ from ganprune.gan_models.costs.cost_form import InfeasibleBudget
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.trial.pruning import prune
 from ganprune.spaces.methods import settings_of
@@ -19,11 +19,11 @@ from ...tiny_study import SMALL, new_folder, opened
 def tiny():
     """A study with its teacher, and a request of `magnitude` at 40 %."""
     plan = opened(StudyConfig(name="p", **SMALL))
-    teacher = make_teacher(plan, new_folder())
+    make_teacher(plan, new_folder())
     study = plan.resolved
     proposal = Proposal("magnitude", settings_of("magnitude", {}), 0.4 * study.dense["macs"], "macs")
-    request = TrialRequest(0, 1, proposal, 7, str(new_folder()), study, teacher)
-    return open_study(study, teacher), request
+    request = TrialRequest(0, 1, proposal, 7, str(new_folder()), study, plan.prepared)
+    return open_study(study, plan.prepared), request
 
 
 def test_the_cut_costs_at_most_the_target_and_nearly_all_of_it(tiny):

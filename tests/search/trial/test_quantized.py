@@ -9,7 +9,7 @@ from ganprune.gan_models.groups.surgery import copy_network
 from ganprune.gan_models.quantization.fake_quant import quantized_layers
 from ganprune.search.config import StudyConfig
 from ganprune.search.preparations.opened_study import open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.trial.quantized import (
     CALIBRATION_BATCHES,
     detach,
@@ -24,7 +24,8 @@ from ...tiny_study import SMALL, new_folder, opened
 @pytest.fixture(scope="module")
 def study():
     plan = opened(StudyConfig(name="q", **SMALL))
-    return open_study(plan.resolved, make_teacher(plan, new_folder()))
+    make_teacher(plan, new_folder())
+    return open_study(plan.resolved, plan.prepared)
 
 
 def test_ranges_are_calibrated_on_eight_batches_that_the_seed_decides(study):

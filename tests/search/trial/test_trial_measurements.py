@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import perform
 from ganprune.search.preparations.eval_images import RealImages
 from ganprune.search.preparations.opened_study import open_study
-from ganprune.search.preparations.teacher import make_teacher
+from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.setup.pruned_generators import examples
 from ganprune.search.trial import cut_check, measuring, trial
@@ -29,24 +30,25 @@ from ...tiny_study import SMALL, new_folder, opened
 
 @cache
 def prepared(**changes):
-    """A study's configuration and teacher."""
+    """A study, and what is prepared of it."""
     plan = opened(StudyConfig(name="m", **{**SMALL, "finetune_steps": 6, "rungs": (0.5,), **changes}))
-    return plan, make_teacher(plan, new_folder())
+    make_teacher(plan, new_folder())
+    return plan, plan.prepared
 
 
-def request(plan, teacher, workspace=None, share=0.5):
+def request(plan, made, workspace=None, share=0.5):
     study = plan.resolved
     target = share * study.dense[study.cost]
     return TrialRequest(
         0, 1, Proposal("uniform", {}, target, study.cost, plan.proposals().widths.uniform(target)), 7,
-        str(workspace or new_folder()), study, teacher,
+        str(workspace or new_folder()), study, made,
     )  # fmt: skip
 
 
 def test_a_collapsed_training_ends_with_its_reason():
     """Below the limit on diversity a trial is PRUNED at its first look, says why, and is never COMPLETE."""
-    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.0, least_steps=0, diversity=1.0))
-    result = perform("ganprune.search.trial.trial:run", request(plan, teacher), lambda report: True)
+    plan, made = prepared(health=HealthLimits(checks=2, start=0.0, least_steps=0, diversity=1.0))
+    result = perform("ganprune.search.trial.trial:run", request(plan, made), lambda report: True)
     assert result.state == "PRUNED"
     entry = result.health[-1]
     ratio = entry.diversity / entry.teacher_diversity
@@ -58,8 +60,8 @@ def test_a_collapsed_training_ends_with_its_reason():
 
 def test_nothing_is_ended_before_the_start():
     """Before `start` health is recorded only; a rung is a look too, and the last step is none."""
-    plan, teacher = prepared(health=HealthLimits(checks=2, start=0.6, least_steps=0, diversity=1.0))
-    result = trial.run(request(plan, teacher), lambda report: True)
+    plan, made = prepared(health=HealthLimits(checks=2, start=0.6, least_steps=0, diversity=1.0))
+    result = trial.run(request(plan, made), lambda report: True)
     assert [entry.step for entry in result.health] == [2, 3, 4]
     assert result.stopped is not None
     assert result.stopped.startswith("collapsed at step 4")
@@ -70,9 +72,9 @@ def test_looking_changes_nothing():
     """Watched closely or not at all, a trial ends with the same weights, bit for bit, and the same quality."""
     ends = []
     for checks in (0, 4):
-        plan, teacher = prepared(health=HealthLimits(checks=checks, diversity=0, duplicates=1))
+        plan, made = prepared(health=HealthLimits(checks=checks, diversity=0, duplicates=1))
         workspace = new_folder()
-        result = trial.run(request(plan, teacher, workspace), lambda report: True)
+        result = trial.run(request(plan, made, workspace), lambda report: True)
         assert result.state == "COMPLETE"
         assert bool(result.health) == bool(checks)
         ends.append((load_weights(workspace / measuring.WEIGHTS), result.quality))
@@ -83,8 +85,8 @@ def test_looking_changes_nothing():
 
 def test_the_record_and_the_reason_outlive_an_interruption():
     """A watch made again reads what the first one wrote; looking at a step again replaces its entry."""
-    plan, teacher = prepared()
-    bench = open_study(plan.resolved, teacher)
+    plan, made = prepared()
+    bench = open_study(plan.resolved, made)
     folder = new_folder()
 
     def watch():
@@ -120,8 +122,8 @@ def test_the_record_and_the_reason_outlive_an_interruption():
 )  # fmt: skip
 def test_every_task_can_be_looked_at(task):
     """The discriminator's scores of real and generated images are told apart in every task, and the teacher is at 1."""
-    plan, teacher = prepared.__wrapped__(**task)
-    bench = open_study(plan.resolved, teacher)
+    plan, made = prepared.__wrapped__(**task)
+    bench = open_study(plan.resolved, made)
     watch = HealthWatch(bench, HealthLimits(), new_folder(), first=0)
 
     class Seeing(torch.nn.Module):
@@ -143,10 +145,10 @@ def test_every_task_can_be_looked_at(task):
 
 def test_memory_and_uncounted_operators_are_on_record():
     """A trial says its peak activation memory, smaller than the dense network's, and what no count holds."""
-    plan, teacher = prepared()
-    result = trial.run(request(plan, teacher, share=0.3), lambda report: True)
+    plan, made = prepared()
+    result = trial.run(request(plan, made, share=0.3), lambda report: True)
     peak = next(m for m in result.measurements if m.name == "peak_activation_bytes")
-    bench = open_study(plan.resolved, teacher)
+    bench = open_study(plan.resolved, made)
     dense = peak_activation_bytes(bench.joined(bench.generators), examples(plan.config))
     assert 0 < peak.value < dense
     assert peak.unit == "bytes"
@@ -159,12 +161,12 @@ def test_memory_and_uncounted_operators_are_on_record():
 @pytest.mark.parametrize("name", ["macs", "macs_published", "params", "bytes"])
 def test_a_cost_that_is_not_what_was_predicted_fails_the_trial_by_name(name, monkeypatch):
     """One operation or parameter off in the independent count, and the trial is FAIL with both numbers."""
-    plan, teacher = prepared()
+    plan, made = prepared()
     true_count = cut_check.count_cost
     monkeypatch.setattr(
         cut_check, "count_cost", lambda *given: replace(cost := true_count(*given), **{name: getattr(cost, name) + 1})
     )
-    result = perform("ganprune.search.trial.trial:run", request(plan, teacher), lambda report: True)
+    result = perform("ganprune.search.trial.trial:run", request(plan, made), lambda report: True)
     assert result.state == "FAIL"
     assert f"predicted {name} " in str(result.stopped)
 
@@ -183,8 +185,8 @@ def test_protocols_differ_in_their_real_images_alone():
     """The name is in every measurement; real images are test, training, or both, and only test ones are paired."""
     found = {}
     for protocol in ("test-vs-test", "test-vs-train+test", "test-vs-train"):
-        plan, teacher = prepared(protocol=protocol, n_train=14)
-        bench = open_study(plan.resolved, teacher)
+        plan, made = prepared(protocol=protocol, n_train=14)
+        bench = open_study(plan.resolved, made)
         measured = {m.name: m for m in bench.measure(bench.joined(bench.generators), full=True)}
         assert all(m.protocol.startswith(f"{protocol}; ") for m in measured.values())
         found[protocol] = measured["fd[shapes,n=8]"].protocol.split("; ")[1], measured["feature_distance[shapes]"].value
@@ -202,13 +204,13 @@ def test_protocols_differ_in_their_real_images_alone():
 def test_unpaired_images_are_measured_once_each(tmp_path):
     """Where A and B differ in number, no image of the smaller domain is generated from, or compared with, twice."""
     data = images_in(tmp_path / "data", {"trainA": 4, "trainB": 9, "testA": 5, "testB": 7})
-    plan, teacher = prepared.__wrapped__(
+    plan, made = prepared.__wrapped__(
         data=str(data),
         prune_network="AtoB",
         protocol="test-vs-train+test",
         task_settings={"discriminator": SMALL["task_settings"]["discriminator"]},
     )
-    bench = open_study(plan.resolved, teacher)
+    bench = open_study(plan.resolved, made)
     quality = bench.measure(bench.joined(bench.generators), full=False)[0]
     assert quality.name == "fd[shapes,n=5]"
     assert "n_real=16" in quality.protocol
@@ -239,11 +241,12 @@ class EdgeError(MeanOverImages):
 def test_what_a_study_asks_for_is_measured_of_teacher_and_trials(tmp_path):
     """A metric of one's own is in every record, is given the real images, and changes nothing else."""
     (tmp_path / "edges.py").write_text(EDGES)
-    plan, teacher = prepared(also_measure=(f"{tmp_path / 'edges.py'}:EdgeError",))
-    plain, plain_teacher = prepared()
+    plan, made = prepared(also_measure=(f"{tmp_path / 'edges.py'}:EdgeError",))
+    plain, plain_made = prepared()
+    teacher, plain_teacher = (make_teacher(study, Path(study.prepared.folder)) for study in (plan, plain))
     assert [m.name for m in teacher.measurements][-1] == "edge_error"
     assert teacher.measurements[:-1] == plain_teacher.measurements
-    results = [trial.run(request(p, t), lambda report: True) for p, t in ((plan, teacher), (plain, plain_teacher))]
+    results = [trial.run(request(p, m), lambda report: True) for p, m in ((plan, made), (plain, plain_made))]
     assert results[0].quality == results[1].quality
     assert any("edge_error" in str(m) for m in results[0].measurements)
     assert not any("edge_error" in str(m) for m in results[1].measurements)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from ganprune.gan_models.pruning.mggc.local_density import balance, discriminator_features, kernel_loss, log_density
-from ganprune.gan_models.pruning.mggc.manifold import Samples, learned_manifold, nearest, unit
+from ganprune.gan_models.pruning.mggc.manifold import Samples, identity, learned_manifold, nearest, unit
 from ganprune.gan_models.pruning.mggc.method import _stage
 from ganprune.gan_models.tasks.losses import discriminator_adversarial
 from torch import nn
@@ -44,30 +44,43 @@ def test_more_neighbors_than_other_samples_are_refused():
         nearest(torch.zeros(4, 2), 4)
 
 
-def _manifold(job, shared, encode=None):
-    samples = Samples(job.training.task, job.name, job.training.data, job.training.device)
-    return learned_manifold(job.model, samples, encode or (lambda _, images: unit(encoder(images))), shared)
+def _samples(job):
+    return Samples(job.training.task, job.name, job.training.data, job.training.device)
 
 
-def test_the_manifold_is_computed_once_and_again_when_data_teacher_or_encoder_change(tmp_path):
+def _encode(_, images):
+    return unit(encoder(images))
+
+
+def test_samples_are_of_unit_length_with_all_others_as_neighbors():
+    """Ten entries give ten samples with nine neighbors each, and twice the same."""
     job = mggc_job()
-    first, second = _manifold(job, tmp_path), _manifold(job, tmp_path)
-    assert (first.loaded, second.loaded) == (False, True)
+    first, second = (learned_manifold(job.model, _samples(job), _encode) for _ in range(2))
     assert torch.equal(first.features, second.features)
     assert torch.equal(first.neighbors, second.neighbors)
     assert first.neighbors.shape == (10, 9)
     assert torch.allclose(first.features.norm(dim=1), torch.ones(10))
-    assert not _manifold(changed(job, data=job.training.data[:-1]), tmp_path).loaded
-    assert not _manifold(job, tmp_path, lambda _, images: unit(encoder(images) + 1)).loaded
+
+
+def test_a_change_of_data_teacher_inputs_or_encoder_is_another_identity():
+    """The same of all of them is the same identity; of another size, weight, feature or content it is another."""
+    job = mggc_job()
+    samples = _samples(job)
+    found = [identity(job.model, samples, _encode, "data") for _ in range(2)]
+    found += [identity(job.model, samples, _encode, "other data")]
+    found += [identity(job.model, _samples(changed(job, data=job.training.data[:-1])), _encode, "data")]
+    found += [identity(job.model, samples, lambda _, images: unit(encoder(images) + 1), "data")]
     with torch.no_grad():
         next(job.model.parameters()).mul_(1.5)
-    assert not _manifold(job, tmp_path).loaded
-    assert len(list(tmp_path.glob("manifold-*.safetensors"))) == 4
+    found += [identity(job.model, samples, _encode, "data")]
+    assert found[0] == found[1]
+    assert len(set(found)) == 5
 
 
 def test_one_image_has_no_neighbors_and_this_is_said():
+    job = mggc_job(n=1)
     with pytest.raises(ValueError, match="at least 2"):
-        _manifold(mggc_job(n=1), None)
+        learned_manifold(job.model, _samples(job), _encode)
 
 
 def test_latents_of_the_unconditional_task_belong_to_their_entry():

@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_plan_and_another_seed_another_path():
 def test_a_resumed_phase_ends_as_an_uninterrupted_one(kind, tmp_path, monkeypatch):
     job = mggc_job(kind, steps=6)
     whole = Mggc().prune(job)
-    kept = changed(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
+    kept = changed(job, workspace=tmp_path / "prune")
     original, saved = collaboration.Collaboration.step, []
 
     def stopped(self, step, batch_at):
@@ -123,7 +123,7 @@ def test_a_resumed_phase_ends_as_an_uninterrupted_one(kind, tmp_path, monkeypatc
 
 def test_a_phase_whose_checkpoint_is_damaged_begins_anew(tmp_path):
     job = mggc_job(steps=2)
-    kept = changed(job, workspace=tmp_path / "prune", shared=tmp_path / "shared")
+    kept = changed(job, workspace=tmp_path / "prune")
     whole = Mggc().prune(kept)
     for path in (tmp_path / "prune").glob("tensors-*"):
         path.write_bytes(path.read_bytes()[:50])

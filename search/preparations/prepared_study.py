@@ -1,0 +1,115 @@
+"""A study's live parts with what is prepared of it: each preparation is loaded when it is first asked for, and once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ...evaluators.measurement import Measurement
+from ...gan_models.files.errors import WorkFailed
+from ...gan_models.networks.specs import OutputSpec
+from ..config import StudyConfig
+from ..records.prepared_artifact import Prepared, PreparedArtifact
+from ..setup.opened_profile import OpenedProfile, profile_source
+from ..setup.study_parts import StudyParts
+from .catalog import PREPARATIONS
+from .quality import StudyQuality
+from .teacher import Teacher
+
+
+class PreparedStudy(StudyParts):
+    """What a configuration stands for, its teacher and its other preparations included.
+
+    Args:
+        config: With every open choice decided.
+        prepared: What is made already.
+        like: Parts that are open already; what was loaded from the same files is taken over.
+        output: What each generator gives, if that is known.
+    """
+
+    def __init__(
+        self,
+        config: StudyConfig,
+        prepared: Prepared | None = None,
+        like: StudyParts | None = None,
+        output: OutputSpec | None = None,
+    ) -> None:
+        super().__init__(config, like=like, output=output)
+        self.prepared = prepared or Prepared()
+        self._loaded: dict[str, tuple[PreparedArtifact, Any]] = {}
+        if isinstance(like, PreparedStudy) and like.prepared.folder == self.prepared.folder:
+            self._loaded = dict(like._loaded)
+
+    def take(self, folder: Path, artifact: PreparedArtifact) -> None:
+        """Note what is made in the study's folder."""
+        self.prepared = self.prepared.with_artifact(folder, artifact)
+
+    def load(self, name: str) -> Any:
+        """Return what a preparation gives to trials; loaded once per process.
+
+        Args:
+            name: A row of the table of preparations.
+
+        Raises:
+            UserError: There is no such preparation.
+            WorkFailed: It is not made for this study, or its files are not those of the record.
+        """
+        preparation = PREPARATIONS.find(name).open()
+        artifact = self.prepared.artifacts.get(name)
+        if artifact is None:
+            there = ", ".join(self.prepared.artifacts) or "none"
+            raise WorkFailed(
+                f"preparation {name!r} is not made for study {self.config.name!r}: got {there}; expected it among "
+                "them. Try naming it in the method's row (preparations), and asking needed_by_methods in its `wanted`"
+            )
+        if (known := self._loaded.get(name)) is None or known[0] != artifact:
+            known = (artifact, preparation.load(self, Path(self.prepared.folder), artifact))
+            self._loaded[name] = known
+        return known[1]
+
+    @property
+    def teacher(self) -> Teacher:
+        """The trained dense networks, on the study's device.
+
+        Raises:
+            TeacherChanged: Its files are not those of the study.
+        """
+        teacher: Teacher = self.load("teacher")
+        return teacher
+
+    @property
+    def generators(self) -> Mapping[str, nn.Module]:
+        """The teacher's generators by name: eval mode, frozen."""
+        return self.teacher.generators
+
+    @property
+    def discriminators(self) -> nn.ModuleDict:
+        """The teacher's discriminators by generator name."""
+        return self.teacher.discriminators
+
+    @property
+    def quality(self) -> StudyQuality:
+        """The measuring of outputs against the study's real images."""
+        return StudyQuality(self, self.load("reference_features"))
+
+    def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
+        """Return the quality of what is pruned; see `StudyQuality.measure`."""
+        return self.quality.measure(model, full=full)
+
+    @cached_property
+    def profiles(self) -> Mapping[str, OpenedProfile]:
+        """The profile of each cost that a budget is in, by the cost's name: the study's copy once it is made.
+
+        Raises:
+            NoProfile: There is none, or one of another network or device.
+        """
+        sources = {name: profile_source(name) for name in self.config.stated_budgets.profiled}
+        made = self.prepared.artifacts
+        return {
+            name: self.load(source.preparation) if source.preparation in made else source.open(self)
+            for name, source in sources.items()
+        }
