@@ -24,6 +24,7 @@ from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.search.preparations.catalog import PREPARATIONS
+from ganprune.studies.api import Study
 from ganprune.studies.bundles.bundle import load_bundle, read_architecture
 from PIL import Image
 
@@ -31,7 +32,8 @@ from ..command_line import QUICK, call, refused
 
 PACKAGE = "ganprune-example-plugins"
 TABLES = {"inpainter": NETWORKS, "inpainting": TASKS, "geometric_median": METHODS, "edge_error": METRICS,
-          "feature_values": COSTS, "energy_mj": COSTS, "energy_table": PREPARATIONS, "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
+          "feature_values": COSTS, "energy_mj": COSTS, "energy_table": PREPARATIONS, "weight_distances": PREPARATIONS,
+          "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
 MODEL = ["--model", "inpainter", "--model-args", "width=6,blocks=1", "--image-size", 16]
 SIDE = 24
 
@@ -78,7 +80,8 @@ def test_each_row_is_one_file_and_one_entry_point():
     """
     points = [point for point in distribution(PACKAGE).entry_points if point.group.startswith("ganprune.")]
     assert {point.name: point.group for point in points} == {name: table.group for name, table in TABLES.items()}
-    profiles = [point for point in points if point.group == PREPARATIONS.group]
+    costs = {point.module for point in points if point.group == COSTS.group}
+    profiles = [point for point in points if point.group == PREPARATIONS.group and point.module in costs]
     assert len({point.module for point in points}) == len(points) - len(profiles)
     for name, table in TABLES.items():
         assert name in table
@@ -97,6 +100,12 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
     trials = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db").trials
     assert {trial.state.name for trial in trials} == {"COMPLETE"}
     assert all(trial.values[1] <= 5200 for trial in trials)
+    study = Study.open("s")
+    assert {trial.new.method for trial in study.trials if trial.outcome.method_record.get("prepared")} == {
+        "geometric_median"
+    }
+    (file,) = study.record.attributes["ganprune.preparations"]["weight_distances"]["files"]
+    assert (study.folder.path / file).is_file()
 
     files = ["--csv", "f.csv", "--plot", "f.png", "--pictures", "p.png"]
     assert "kvalues" in shown(monkeypatch, capsys, "pareto", "s", *files)
@@ -208,6 +217,19 @@ def test_a_two_input_generator_is_pruned_by_every_method_under_a_budget_of_the_p
     trials = trials_of(monkeypatch, capsys)
     assert {trial["method"] for trial in trials if trial["state"] == "COMPLETE"} == set(methods)
     assert all(0 < trial["feature_values"] <= 6000 for trial in trials)
+
+
+def test_a_preparation_of_the_package_that_changed_is_refused_by_name(place, monkeypatch, capsys):
+    """A resume names its file, and goes on when it is put back."""
+    assert call(monkeypatch, *searched(1, "geometric_median", "--budget", "5.2kvalues")) == 0
+    (path,) = place.glob("ganprune-artifacts/s/teacher/weight-distances.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(b"another")
+    assert "another weight_distances's weight-distances.safetensors" in refused(
+        monkeypatch, capsys, "resume", "s", "--trials", 2, "--executor", "local"
+    )
+    path.write_bytes(whole)
+    assert call(monkeypatch, "resume", "s", "--trials", 2, "--executor", "local") == 0
 
 
 def test_a_killed_study_resumes(place):

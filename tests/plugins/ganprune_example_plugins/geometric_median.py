@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from ganprune.gan_models.pruning.method import MethodSpec, Pruned, PruneJob
 from ganprune.gan_models.pruning.settings import setting
 
+from .weight_distances import NAME, distances
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -32,30 +34,28 @@ class GeometricMedian:
         weights = np.maximum(channel_costs(form, job.target.exact_cost), 1e-12) ** exponent
         scores = {name: score / weight for (name, score), weight in zip(_scores(job).items(), weights, strict=True)}
         plan = plan_within_target(form, scores, job.target)
-        return Pruned(cut(job.model, job.groups, plan), plan)
+        return Pruned(cut(job.model, job.groups, plan), plan, record={"prepared": job.prepared is not None})
 
 
 def _scores(job: PruneJob) -> dict[str, np.ndarray]:
     """Return group -> score per channel, mean 1."""
     import numpy as np
-    import torch
 
-    groups, tensors = job.groups, dict(job.model.named_parameters())
+    groups = job.groups
+    found = distances(job.model) if job.prepared is None else job.prepared(NAME)[job.name]
     total = np.zeros(1 + sum(groups.sizes.values()))
     for site in groups.writes:
-        weight = tensors.get(site.parameter)
-        if weight is None or weight.ndim < 2:
-            continue
-        rows = weight.detach().cpu().double().movedim(site.axis, 0).flatten(1)
-        distances = torch.cdist(rows, rows).sum(1).numpy()
-        np.add.at(total, site.flat, distances / max(distances.mean(), 1e-30))
-    found = {name: total[1 + (at := groups.offsets[name]) : 1 + at + size] for name, size in groups.sizes.items()}
-    return {name: score / score.mean() if score.any() else np.ones_like(score) for name, score in found.items()}
+        own = found.get(f"{site.parameter}/{site.axis}")
+        if own is not None:
+            np.add.at(total, site.flat, own.numpy())
+    scores = {name: total[1 + (at := groups.offsets[name]) : 1 + at + size] for name, size in groups.sizes.items()}
+    return {name: score / score.mean() if score.any() else np.ones_like(score) for name, score in scores.items()}
 
 
 GEOMETRIC_MEDIAN = MethodSpec(
     f"{__name__}:GeometricMedian",
     "learned",
     GeometricMedianSettings,
+    preparations=(NAME,),
     note="channels that the others of their group can stand for go first",
 )

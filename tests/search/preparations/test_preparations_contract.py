@@ -58,6 +58,8 @@ def folder(study):
 def test_a_row_is_made_once_recorded_and_checked(name, study, folder):
     """What is there is not made again; a file that is another one is named, and refused when it is loaded."""
     row = PREPARATIONS.find(name).open()
+    if name not in PREPARATIONS.own and not row.wanted(study):
+        pytest.skip("another package's row, which this study does not want")
     assert row.wanted(study)
     prepare(study, folder, names=[*itertools.takewhile(lambda other: other != name, PREPARATIONS)])
     made = row.make(study, folder)
@@ -102,7 +104,7 @@ def test_a_row_of_another_package_is_made_with_ours(study, folder, monkeypatch):
     """It comes after ours, is recorded under its name, can be loaded, and gathering leaves it alone."""
     monkeypatch.setitem(PREPARATIONS.own, "notes", PreparationRow(f"{__name__}:NOTES"))
     prepared = prepare(study, folder)
-    assert list(prepared.artifacts) == list(PREPARATIONS)
+    assert list(prepared.artifacts) == [name for name in PREPARATIONS if PREPARATIONS.find(name).open().wanted(study)]
     assert prepared.artifacts["notes"].files.keys() == {"notes.txt"}
     assert study.load("notes") == "made"
     (folder / "notes.txt").write_text("made by somebody else")
