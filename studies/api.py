@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..gan_models.files.plain_values import to_json
 from ..search.artifacts.remote import SHARED, is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
+from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
 from ..search.preparations.opened_study import OpenedStudy, open_study
@@ -30,6 +31,7 @@ from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.records.events import Listener, SearchEnded, ignore
 from ..search.records.ledger import TrialRecord
 from ..search.resolved_study import ResolvedStudy
+from ..search.setup.idle_options import Facts, idle_notes
 from ..search.setup.resolve import resolve
 from .bundles.card import Card
 from .bundles.export import best_under, export_front, export_trial
@@ -41,7 +43,7 @@ from .finalist_costs import measure_front
 from .results.outcome import CONFIG, DENSE, IMAGES, PREPARED, SIMULATED, TEACHER, VERSION, outcome_of, recorded
 from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
-from .run_options import DEFAULT_STORAGE, RunOptions, engine_settings
+from .run_options import DEFAULT_STORAGE, ProfileOptions, RunOptions, engine_settings
 
 TRIAL = "ganprune.search.trial.trial:run"
 
@@ -98,7 +100,17 @@ class Search:
         """
         profile = partial(find_profile, self.storage, self.latency_profile)
         resolved, parts = resolve(self.config(), find_profile=profile, sharing=self.run_options.sharing)
-        return open_study(resolved, parts=parts).resolved
+        idle = self._idle_notes(resolved)
+        return open_study(replace(resolved, notes=(*resolved.notes, *idle)), parts=parts).resolved
+
+    def _idle_notes(self, resolved: ResolvedStudy) -> list[str]:
+        """Return a line for each option that was given and does not act. Raises UserError: One of them is refused."""
+        run = {f.name: getattr(self.run_options, f.name) for f in fields(self.run_options)}
+        given = dict(self.options) | {name: v for name, v in run.items() if v != getattr(RunOptions(), name)}
+        if self.latency_profile:
+            given["latency_profile"] = self.latency_profile
+        sections = (*SECTIONS.values(), ProfileOptions, RunOptions)
+        return idle_notes(sections, Facts(resolved.config, resolved.bits, self.run_options, given))
 
     def artifacts_root(self) -> str:
         """The folder of artifacts, absolute, or their URL."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..gan_models.files.errors import UserError
-from ..search.configuration.option import check_options, option
+from ..search.configuration.option import Condition, check_options, option
 
 if TYPE_CHECKING:
     from ..search.config import StudyConfig
@@ -35,6 +35,10 @@ def bytes_of(text: str) -> int:
     raise UserError(f"disk space {text!r} is not a number with one of {', '.join(SIZES)}, such as 20GB")
 
 
+_ON_RAY = Condition(lambda f: f.run.executor == "ray", "trials run one after another in this process; --executor ray")
+_PROFILED = Condition(lambda f: f.profiled, "no budget's cost is predicted from a profile, as ms is")
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyPlace:
     """Where a study's record and files lie, and which latency profile it takes."""
@@ -49,7 +53,9 @@ class StudyPlace:
 class ProfileOptions:
     """Which latency profile a new study takes."""
 
-    latency_profile: str = option("For budgets in ms: a profile's id or file.", "", default_text="this machine's own")
+    latency_profile: str = option(
+        "For budgets in ms: a profile's id or file.", "", default_text="this machine's own", acts_if=_PROFILED
+    )
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,23 @@ class RunOptions:
     executor: str = option("ray, or local: one after another in this process.", "ray", choices=lambda: ("ray", "local"))
     cpus_per_trial: int = option("CPUs and threads of one trial.", 1)
     gpus_per_trial: float | None = option(
-        "GPUs of one trial: 0.5 puts two on one, 0 hides them.", None, default_text="one if there are any"
+        "GPUs of one trial: 0.5 puts two on one, 0 hides them.",
+        None,
+        default_text="one if there are any",
+        acts_if=_ON_RAY,
     )
-    max_concurrent: int | None = option("Most trials at once.", None, low=1, default_text="as many as fit")
-    ray_address: str = option("local, or the address of a running cluster.", "local")
-    insecure: bool = option("Join a Ray cluster that asks for no token.", False)
+    max_concurrent: int | None = option(
+        "Most trials at once.", None, low=1, default_text="as many as fit", acts_if=_ON_RAY
+    )
+    ray_address: str = option("local, or the address of a running cluster.", "local", acts_if=_ON_RAY)
+    insecure: bool = option(
+        "Join a Ray cluster that asks for no token.",
+        False,
+        acts_if=Condition(
+            lambda f: f.run.executor == "ray" and f.run.ray_address != "local",
+            "no running Ray cluster is joined; --ray-address names one",
+        ),
+    )
     max_attempts: int = option("Fail a trial after so many unfinished attempts.", 5, low=1)
     disk_quota: str | None = option(
         "Most that the study's files may take, such as 20GB: then training states off the front are removed, and if "
@@ -76,7 +94,9 @@ class RunOptions:
         default_text="no limit",
     )
     device_command: str = option(
-        "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.", ""
+        "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.",
+        "",
+        acts_if=_PROFILED,
     )
 
     def __post_init__(self) -> None:

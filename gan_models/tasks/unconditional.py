@@ -129,6 +129,15 @@ class UnconditionalTask(SingleGenerator):
             )
         return {**settings, "latent": length, **({"latent_size": size} if size else {})}
 
+    @classmethod
+    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+        """Return the settings with SNGAN's discriminator if some of its settings were given, but no other network."""
+        judge = settings.get("discriminator")
+        if not judge or "model" in judge:
+            return dict(settings)
+        default = UnconditionalSettings().discriminator
+        return {**settings, "discriminator": {"model": default.model, "ndf": default.ndf, **judge}}
+
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G"."""
         return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)

@@ -37,6 +37,7 @@ class Flag:
         table: Its section.
         paths: The values that it sets.
         read: What turns the flag's text into the value, if `kind` does not; values of TOML pass through it unchanged.
+        empty: Whether an empty text is a value: a list of none.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Flag:
     table: str
     paths: tuple[tuple[str, ...], ...]
     read: typing.Callable[[Any], Any] | None = None
+    empty: bool = False
 
 
 def flags_of(table: str, section: type) -> Iterator[Flag]:
@@ -69,13 +71,22 @@ def read_flags(flags: Iterable[Flag], given: Mapping[str, Any]) -> Values:
         given: By parameter; None or an empty list: not given.
 
     Raises:
-        UserError: A text that its option does not take.
+        UserError: A text that its option does not take, or an empty one, which would be ignored.
     """
     values: Values = {}
     for flag in flags:
         if given.get(flag.name) not in (None, []):
+            texts = given[flag.name] if isinstance(given[flag.name], list) else [given[flag.name]]
+            if not flag.empty and any(isinstance(text, str) and not text.strip() for text in texts):
+                raise UserError(f"{flag.spelling} is empty, which says nothing: give a value, or leave it out")
             _assign(values, flag, given[flag.name])
     return values
+
+
+def spelling_of(spelling: str, value: Any) -> str:
+    """Return a flag as it was given: of `--on/--off` the one that sets this value."""
+    on, _, off = spelling.partition("/")
+    return off if value is False and off else on if off or value is not False else f"--no-{on.removeprefix('--')}"
 
 
 def read_toml(path: Path, tables: Tables, flags: Iterable[Flag]) -> Values:
@@ -216,6 +227,7 @@ def _own_flag(table: str, name: str, declared: Option, hint: Any, default: Any) 
         table,
         ((name,),),
         read,
+        isinstance(default, tuple) and bool(default),
     )
 
 

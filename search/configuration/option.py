@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...gan_models.files.errors import UserError
 
 _KEY = "ganprune.option"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition under which an option acts. If it is given all the same, a note names it; see `setup.idle_options`.
+
+    Attributes:
+        acts: From the study's facts to whether the option acts.
+        why: Reason why it does not otherwise, with what to do about it, or what makes it of the facts; it follows
+            "NAME does not act: ".
+        refused: An error is raised instead of the note.
+    """
+
+    acts: Callable[[Any], bool]
+    why: str | Callable[[Any], str]
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,7 @@ class Shortcut:
         help: One sentence.
         default: What holds without the flag, in words, if the field's own default does not say it.
         also: Other fields whose value at `path` is set too.
+        acts_if: The condition under which it acts; None: the field's own, or always.
     """
 
     flag: str
@@ -31,6 +48,7 @@ class Shortcut:
     help: str
     default: str = ""
     also: tuple[str, ...] = ()
+    acts_if: Condition | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,7 @@ class Option:
         example: A text that the flag takes, for messages, if it takes NAME=VALUE.
         read: How the flag's text becomes a value, if its type does not say it.
         shortcuts: Flags of values inside the field.
+        acts_if: The condition under which it acts; None: always.
     """
 
     help: str
@@ -66,6 +85,7 @@ class Option:
     example: str = "ngf=16,n_blocks=3"
     read: Callable[[str], Any] | None = None
     shortcuts: tuple[Shortcut, ...] = ()
+    acts_if: Condition | None = None
 
 
 def option(help: str, default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **more: Any) -> Any:
@@ -99,3 +119,25 @@ def check_options(section: Any) -> None:
             raise UserError(f"{name} {value!r} is unknown; use {listed}{', or leave it out' if '' in allowed else ''}")
         if declared.low is not None and value is not None and value != declared.unset and not value >= declared.low:
             raise UserError(f"{name} is {value}; use {declared.low:g} or more")
+
+
+def check_given(sections: Iterable[Any], values: Mapping[str, Any]) -> None:
+    """Check values that were given for what means "not given", which would be ignored.
+
+    Args:
+        sections: That declare the options.
+        values: Given values by field.
+
+    Raises:
+        UserError: A number that stands for "decide it for me", or an empty list of an option that is decided then.
+    """
+    for section in sections:
+        defaults = {f.name: f.default for f in dataclasses.fields(section)}
+        for name, declared in options_of(section).items():
+            if name not in values:
+                continue
+            value, cure = values[name], "or leave it out"
+            if declared.unset is not None and value == declared.unset:
+                raise UserError(f"{name} is {value}, which says nothing: use {declared.low:g} or more, {cure}")
+            if defaults[name] == () and declared.default and isinstance(value, list | tuple) and not value:
+                raise UserError(f"{name} is empty, which says nothing: name one or more, {cure}")

@@ -6,7 +6,7 @@ that every value is read as `config.name`; TOML has one table per section, the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,25 @@ from ...gan_models.training.recipe import AMP_MODES, Recipe
 from ...spaces.budget import CONVENTIONS
 from .flag_text import read_health, read_nested
 from .kept_profile import KeptProfile
-from .option import Shortcut, option
+from .option import Condition, Shortcut, option
 
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 MODES = ("pareto", "target")
 STEPS_UNSET = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 _BOTH_RECIPES = ("teacher_recipe",)
+
+_FILES = Condition(lambda f: not f.builtin_data, "the images are built in, and no file is read")
+_BUILT_IN = Condition(lambda f: f.builtin_data, "all images of a folder are used; it is for built-in data")
+_TRAINED_BEFORE = Condition(
+    lambda f: f.trains_before, "teacher and discriminator are both given, and nothing is trained before the search"
+)
+_IN_8_BITS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 8 or 32,8")
+
+
+def _of_searched(names: Callable[[Any], Sequence[str]]) -> Condition:
+    """Return the condition that all methods that an option names are searched."""
+    return Condition(lambda f: not f.unsearched(names(f)), lambda f: f.unsearched(names(f)), refused=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +65,11 @@ class ModelOptions:
         "Weights of its discriminator.", "", default_text="trained beside the teacher, or warmed up against it"
     )
     teacher_train_mode: bool = option(
-        "Run the teacher in train mode, as upstream pix2pix tests: dropout on, batch statistics.", False
+        "Run the teacher in train mode, as upstream pix2pix tests: dropout on, batch statistics.",
+        False,
+        acts_if=Condition(
+            lambda f: f.mode_matters, "the generator has no dropout and no batch norm, and is the same in both modes"
+        ),
     )
     prune_network: str = option(
         "Unpaired: the generator to prune, AtoB, BtoA or both.",
@@ -77,7 +93,10 @@ class BudgetOptions:
         repeat=True,
     )
     convention: str = option(
-        "How MACs are counted: exact, or published as papers print them.", "exact", choices=lambda: tuple(CONVENTIONS)
+        "How MACs are counted: exact, or published as papers print them.",
+        "exact",
+        choices=lambda: tuple(CONVENTIONS),
+        acts_if=Condition(lambda f: f.counts_macs, "no budget is in MACs or a percentage of them"),
     )
 
 
@@ -92,7 +111,13 @@ class DataOptions:
         default_text="what the data's layout says",
     )
     direction: str = option(
-        "Paired: which half of an aligned image is the input, AtoB or BtoA.", "AtoB", choices=lambda: DIRECTIONS
+        "AtoB or BtoA: of pairs which half of an aligned image is the input, else which generator is pruned.",
+        "AtoB",
+        choices=lambda: DIRECTIONS,
+        acts_if=Condition(
+            lambda f: f.reads_direction,
+            "the task has no pairs, and no generator of that direction is pruned alone",
+        ),
     )
     image_size: int = option(
         "Pixels per side of what the networks see.", 0, low=8, unset=0, default_text="the generator's own"
@@ -101,9 +126,9 @@ class DataOptions:
         "Pixels that training images are resized to before the random crop.", None, default_text="no crop"
     )
     flip: bool = option("Mirror training images at random.", True)
-    strict: bool = option("Fail on an image that cannot be read.", False)
-    n_train: int = option("Images of a built-in training set.", 2000)
-    n_test: int = option("Images of a built-in test set.", 500)
+    strict: bool = option("Fail on an image that cannot be read.", False, acts_if=_FILES)
+    n_train: int = option("Images of a built-in training set.", 2000, acts_if=_BUILT_IN)
+    n_test: int = option("Images of a built-in test set.", 500, acts_if=_BUILT_IN)
     data_workers: int = option("Processes that read images ahead of a training.", 0, low=0)
 
 
@@ -122,6 +147,7 @@ class SearchOptions:
         flag="--setting",
         example="coronet.embedding=1",
         repeat=True,
+        acts_if=_of_searched(lambda f: [name.rpartition(".")[0] for name in f.config.method_settings]),
     )
     shares: Mapping[str, float] = option(
         "Shares of the trials: coronet=0.5,widths=0.1.",
@@ -129,16 +155,28 @@ class SearchOptions:
         flag="--share",
         example="coronet=0.5,widths=0.1",
         default_text="by what the front would lose",
+        acts_if=_of_searched(lambda f: list(f.config.shares)),
     )
     sampler: str = option("linear, tpe, nsga2, gp, random or qmc, or your own as file.py:name.", "linear")
     mode: str = option("pareto: the whole front; target: quality at the budget alone.", "pareto", choices=lambda: MODES)
     ladder: int = option("Uniform plans tried first.", 0, low=0, default_text="by the number of trials")
     seed: int = option("Seed of everything.", 0)
     deterministic: bool = option("Ask in fixed batches: the same study gives the same trials.", False)
-    batch: int = option("Trials asked for at once with --deterministic.", 4, low=1, flag="--deterministic-batch")
+    batch: int = option(
+        "Trials asked for at once with --deterministic.",
+        4,
+        low=1,
+        flag="--deterministic-batch",
+        acts_if=Condition(lambda f: f.config.deterministic, "trials are asked for one by one without --deterministic"),
+    )
     rungs: tuple[float, ...] = option("Shares of the fine-tuning steps at which trials are measured.", (0.25, 0.5))
     reduction: int | None = option(
-        "At a rung one trial in so many continues; 0: all.", None, default_text="3 from 8 trials on, else 0"
+        "At a rung one trial in so many continues; 0: all.",
+        None,
+        default_text="3 from 8 trials on, else 0",
+        acts_if=Condition(
+            lambda f: bool(f.config.rungs) or not f.config.reduction, "there are no --rungs at which a trial could end"
+        ),
     )
 
 
@@ -146,7 +184,9 @@ class SearchOptions:
 class TrainingOptions:
     """Training: steps and recipes of the teacher and of trials, and the task's losses."""
 
-    teacher_steps: int = option("Training steps of the teacher, or of its discriminator's warm-up.", 20_000, low=0)
+    teacher_steps: int = option(
+        "Training steps of the teacher, or of its discriminator's warm-up.", 20_000, low=0, acts_if=_TRAINED_BEFORE
+    )
     prune_steps: int = option(
         "Training steps that a method may spend; methods that do not train fine-tune so much longer.",
         STEPS_UNSET,
@@ -181,6 +221,9 @@ class TrainingOptions:
                 str,
                 f"Automatic mixed precision on CUDA: {', '.join(AMP_MODES)}.",
                 also=_BOTH_RECIPES,
+                acts_if=Condition(
+                    lambda f: f.cuda or f.config.recipe.amp == "off", "trials run on the CPU, which computes in float32"
+                ),
             ),
             Shortcut(
                 "--channels-last/--no-channels-last",
@@ -203,7 +246,7 @@ class TrainingOptions:
             ),
         ),
     )
-    teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True)
+    teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True, acts_if=_TRAINED_BEFORE)
     task_settings: Mapping[str, Any] = option(
         "A setting of the task: weight_l1=50; repeatable.",
         factory=dict,
@@ -219,8 +262,18 @@ class TrainingOptions:
                 int,
                 "Channels after the discriminator's first layer.",
                 "the task's own",
+                acts_if=Condition(lambda f: f.judge_takes("ndf"), "the discriminator takes no ndf"),
             ),
-            Shortcut("--n-layers", "discriminator.n_layers", int, "Strided layers of the PatchGAN.", "by image size"),
+            Shortcut(
+                "--n-layers",
+                "discriminator.n_layers",
+                int,
+                "Strided layers of the PatchGAN.",
+                "by image size",
+                acts_if=Condition(
+                    lambda f: f.judge_takes("n_layers"), "the discriminator is no PatchGAN of any number of layers"
+                ),
+            ),
         ),
     )
     health: HealthLimits = option(
@@ -241,18 +294,39 @@ class QualityOptions:
         "auto",
     )
     also_measure: tuple[str, ...] = option(
-        "Metrics besides ours, in every trial: names of installed ones, or your own as file.py:Class.", ()
+        "Metrics besides ours, in every trial: names of installed ones, or your own as file.py:Class.",
+        (),
+        acts_if=Condition(
+            lambda f: f.measures_all,
+            "a metric compares each output with its reference, and this task has none; leave it out",
+            refused=True,
+        ),
     )
     weights: Mapping[str, Any] = option(
         "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.",
         factory=dict,
         example="inception=FILE,vgg=FILE",
+        acts_if=Condition(
+            lambda f: f.reads_weights,
+            "a file is named that neither the encoder nor a metric of this study reads",
+        ),
     )
     inception_weights: str = option(
-        "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"
+        "Path of pytorch-fid's Inception weights.",
+        "",
+        default_text="environment variable or torch hub's cache",
+        acts_if=Condition(
+            lambda f: f.config.metric == "inception",
+            "quality is not measured in Inception's features; --metric inception does",
+        ),
     )
     vgg_weights: str = option(
-        "Path of torchvision's VGG-16 weights (slimming).", "", default_text="the bundled encoder"
+        "Path of torchvision's VGG-16 weights (slimming).",
+        "",
+        default_text="the bundled encoder",
+        acts_if=Condition(
+            lambda f: f.reads_feature_maps, "neither a method nor a metric of this study reads VGG-16's features"
+        ),
     )
     n_eval: int = option("Most images that quality is measured on; 0 for all.", 0, low=0)
     protocol: str = option(
@@ -289,6 +363,7 @@ class QuantizationOptions:
                 f"Grids of 8-bit trials: {' or '.join(SCHEMES)} (GAN Slimming's; --no-per-channel is its too).",
             ),
         ),
+        acts_if=_IN_8_BITS,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
@@ -15,6 +15,7 @@ from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
 from ...gan_models.tasks.task_data import detect_task
 from ..config import StudyConfig
+from ..configuration.sections import DataOptions
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
 from .compatibility import fitted
@@ -24,8 +25,12 @@ from .pruned_generators import BOTH, pruned_network
 from .weight_files import is_single_file
 
 
-def decided(config: StudyConfig) -> tuple[StudyConfig, list[str], OutputSpec]:
+def decided(config: StudyConfig, new: bool = True) -> tuple[StudyConfig, list[str], OutputSpec]:
     """Return the configuration with every open choice decided, what a user should be told, and what generators give.
+
+    Args:
+        config: As given, or as recorded.
+        new: Complete the task's settings; False if the study has a teacher, which was made with those recorded.
 
     Raises:
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
@@ -43,6 +48,7 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str], OutputSpec]:
     inception = str(found.absolute()) if found and metric == "inception" else ""
     settings = dict(config.task_settings)
     kind, names = TASKS.find(task).load(), make_task(task, settings, config.seed).generator_names
+    config = _in_direction(config, names)
     if len(names) > 1 and is_single_file(config.teacher):
         only = config.prune_network or names[0]
         alone = kind.alone(settings, only)
@@ -66,11 +72,28 @@ def decided(config: StudyConfig) -> tuple[StudyConfig, list[str], OutputSpec]:
         inception_weights=inception,
         vgg_weights=_vgg(weights.get("vgg")),
         weights={name: str(path) for name, path in weights.items() if name not in ("inception", "vgg")},
-        task_settings=kind.complete(settings, config.image_size),
+        task_settings=kind.complete(settings, config.image_size) if new else settings,
         ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes, output
+
+
+def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:
+    """Return the configuration with the generator of `direction` as the pruned one, if the task has one of that name.
+
+    Raises:
+        UserError: Another generator is to be pruned.
+    """
+    default = next(f.default for f in fields(DataOptions) if f.name == "direction")
+    if config.direction not in names or config.direction == default:
+        return config
+    if config.prune_network not in ("", config.direction):
+        raise UserError(
+            f"--direction {config.direction} and --prune-direction {config.prune_network} contradict each other: "
+            f"the task has the generators {', '.join(names)}. Try --prune-direction alone."
+        )
+    return replace(config, prune_network=config.direction)
 
 
 def _vgg(weights: Path | None) -> str:

@@ -47,7 +47,7 @@ def resolve(
         NotTraceable: The network cannot be followed.
     """
     open_methods = not config.methods
-    config, notes, output = decided(config)
+    config, notes, output = decided(config, new=check_teacher or sharing is not None)
     parts = StudyParts(config, find_profile, output=output)
     images = {"train": len(parts.train_data), "test": len(parts.test_data)}
     if check_teacher:

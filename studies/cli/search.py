@@ -15,6 +15,7 @@ from ...gan_models.files.plain_values import from_json
 from ...gan_models.networks.catalog import NETWORKS
 from ...search.config import StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
+from ...search.configuration.option import check_given
 from ...search.configuration.sections import SECTIONS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
 from . import options as opt
@@ -80,7 +81,9 @@ def options_given(
     """
     values = read_toml(config, _tables(), SEARCH_FLAGS) if config is not None else {}
     merge(values, read_flags(flags, given))
-    return merge(values, read_settings(settings or [], _tables(), SEARCH_FLAGS))
+    merge(values, read_settings(settings or [], _tables(), SEARCH_FLAGS))
+    check_given((*SECTIONS.values(), *_RUN), values)
+    return values
 
 
 def _tables() -> dict[str, tuple[type, ...]]:

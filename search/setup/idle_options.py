@@ -1,0 +1,211 @@
+"""Options that were given and do not act in this study: each is named, with the reason.
+
+A condition stands at the option's declaration; this is the one place where all of them are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...evaluators.quality.catalog import METRICS
+from ...gan_models.costs.catalog import cost_of
+from ...gan_models.data.spec import BUILTIN
+from ...gan_models.files.errors import UserError
+from ...gan_models.networks.catalog import NETWORKS, build, find_builder
+from ...gan_models.networks.user_builders import taken
+from ...gan_models.pruning.catalog import METHODS
+from ...gan_models.tasks.catalog import TASKS
+from ...gan_models.tasks.task import Task, make_task
+from ...gan_models.training.loop import best_device
+from ..config import StudyConfig
+from ..configuration.flags import spelling_of
+from ..configuration.option import Condition, Option, options_of
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the conditions of options look at.
+
+    Attributes:
+        config: The configuration, decided.
+        bits: Bits that trials may have.
+        run: How the study runs: a `RunOptions`.
+        given: Values that were given, nested by field.
+    """
+
+    config: StudyConfig
+    bits: tuple[int, ...]
+    run: Any
+    given: Mapping[str, Any]
+
+    @cached_property
+    def task(self) -> Task:
+        """The study's task."""
+        return make_task(self.config.task, self.config.task_settings, self.config.seed)
+
+    @property
+    def builtin_data(self) -> bool:
+        """Whether the images are rendered, instead of read from files."""
+        return self.config.data in BUILTIN
+
+    @property
+    def cuda(self) -> bool:
+        """Whether trials run on a GPU of this machine, or where that is not known here."""
+        elsewhere = self.run.executor == "ray" and self.run.ray_address != "local"
+        return elsewhere or best_device(self.config.device).type == "cuda"
+
+    @property
+    def counts_macs(self) -> bool:
+        """Whether a budget depends on how MACs are counted."""
+        return any(each.cost.startswith("macs") for each in self.config.stated_budgets)
+
+    @property
+    def profiled(self) -> bool:
+        """Whether a budget's cost is predicted from a profile of a device."""
+        return any(not cost_of(each.cost).exact for each in self.config.stated_budgets)
+
+    @property
+    def trains_before(self) -> bool:
+        """Whether a teacher or its discriminator is trained before the search."""
+        return not (self.config.teacher and self.config.teacher_discriminator)
+
+    @property
+    def reads_direction(self) -> bool:
+        """Whether the task has pairs, or a generator of the direction's name; another package's task is believed."""
+        config = self.config
+        chosen = config.direction in self.task.generator_names and config.prune_network == config.direction
+        return self.task.has_reference or chosen or config.task not in TASKS.own
+
+    @property
+    def mode_matters(self) -> bool:
+        """Whether the generator differs between train and eval mode; one of a user's own is believed to."""
+        if self.config.model not in NETWORKS.own:
+            return True
+        with torch.device("meta"):
+            model = build(self.config.model, self.config.model_args)
+        layers = (nn.Dropout, nn.Dropout2d, nn.modules.batchnorm._BatchNorm)
+        return any(isinstance(module, layers) for module in model.modules())
+
+    @property
+    def reads_feature_maps(self) -> bool:
+        """Whether a method or a metric reads VGG-16's feature maps; those of others are believed to."""
+        methods = self.config.methods
+        return "slimming" in methods or any(name not in METHODS.own for name in methods) or "vgg" in self._measured_with
+
+    @property
+    def measures_all(self) -> bool:
+        """Whether every metric that was asked for has what it compares with."""
+        rows = [METRICS.find(name) for name in self.config.also_measure]
+        return self.task.has_reference or not any(row.needs_references for row in rows)
+
+    @property
+    def reads_weights(self) -> bool:
+        """Whether each weight file that was given is of the encoder, a metric or a method."""
+        vgg = {"vgg"} if self.reads_feature_maps else set()
+        return set(self.given.get("weights", ())) <= self._measured_with | vgg
+
+    @property
+    def _measured_with(self) -> set[str]:
+        """Names of the weight files of the encoder and the metrics."""
+        rows = [METRICS.find(name) for name in self.config.also_measure]
+        return {self.config.metric.rpartition(":")[2], *(name for row in rows for name in row.weights)}
+
+    def unsearched(self, names: Iterable[str]) -> str:
+        """Return which of some methods are not searched, in words; empty if all are."""
+        others = [name for name in dict.fromkeys(names) if name not in self.config.methods]
+        listed, searched = ", ".join(others), ", ".join(self.config.methods)
+        return f"{listed} is none of the methods, {searched}; add it to --methods, or leave it out" if others else ""
+
+    def judge_takes(self, argument: str) -> bool:
+        """Return whether the discriminator's builder takes an argument."""
+        settings = getattr(getattr(self.task, "settings", None), "discriminator", None)
+        model = getattr(settings, "model", "")
+        return not model or bool(taken(find_builder(model), {argument: None}))
+
+
+@dataclass(frozen=True)
+class IdleOption:
+    """An option that was given and does not act.
+
+    Attributes:
+        name: Its flag, or its path.
+        why: The reason.
+        refused: It ends the search instead of being noted.
+    """
+
+    name: str
+    why: str
+    refused: bool = False
+
+    @property
+    def line(self) -> str:
+        """One line for a note or an error."""
+        return f"{self.name} does not act: {self.why}"
+
+
+def idle_options(sections: Iterable[type], facts: Facts) -> list[IdleOption]:
+    """Return the options that were given and do not act.
+
+    Args:
+        sections: That declare them.
+        facts: Of the study, with what was given.
+    """
+    given = facts.given
+    found: dict[str, IdleOption] = {}
+    for section in sections:
+        for field, declared in options_of(section).items():
+            if field not in given or declared.internal:
+                continue
+            for name, condition in _conditions(field, declared, given):
+                if condition is not None and not condition.acts(facts):
+                    why = condition.why if isinstance(condition.why, str) else condition.why(facts)
+                    found[name] = IdleOption(name, why, condition.refused)
+    return list(found.values())
+
+
+def idle_notes(sections: Iterable[type], facts: Facts) -> list[str]:
+    """Return a line for each option that was given and does not act.
+
+    Raises:
+        UserError: One of them is refused.
+    """
+    idle = idle_options(sections, facts)
+    for each in idle:
+        if each.refused:
+            raise UserError(each.line)
+    return [each.line for each in idle]
+
+
+def _conditions(field: str, declared: Option, given: Mapping[str, Any]) -> Iterator[tuple[str, Condition | None]]:
+    """Yield the name and condition of each value that was given of one field."""
+    shortcuts = {tuple(one.path.split(".")): one for one in declared.shortcuts}
+    leaves = dict(_leaves(given[field])) if isinstance(given[field], Mapping) else {}
+    for path, value in leaves.items():
+        if path in shortcuts:
+            one = shortcuts[path]
+            yield spelling_of(one.flag, value), one.acts_if or declared.acts_if
+        elif declared.hidden and not _copied(field, path, value, given):
+            yield ".".join((field, *path)), declared.acts_if
+    if not declared.hidden and not (leaves and leaves.keys() <= shortcuts.keys()):
+        yield spelling_of(declared.flag or f"--{field.replace('_', '-')}", given[field]), declared.acts_if
+
+
+def _copied(field: str, path: tuple[str, ...], value: Any, given: Mapping[str, Any]) -> bool:
+    """Return whether one flag set a value in several recipes: it acts in the other one."""
+    others = [given[name] for name in ("recipe",) if name != field and isinstance(given.get(name), Mapping)]
+    return any(dict(_leaves(other)).get(path) == value for other in others)
+
+
+def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the path and value of each entry that is no table."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
