@@ -9,7 +9,6 @@ networks that treat images alike.
 
 from __future__ import annotations
 
-import copy
 import weakref
 
 import torch
@@ -17,11 +16,13 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ...gan_models.files.meta_device import run_for_shapes
+
 
 def peak_activation_bytes(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> int:
     """The peak for one image; the model itself is not touched.
 
-    Runs on the meta device (shapes only, milliseconds); a network that cannot, runs for real.
+    Run for its shapes (milliseconds); a network that needs values runs on the CPU.
 
     Args:
         model: any network.
@@ -33,20 +34,15 @@ def peak_activation_bytes(model: nn.Module, example: Tensor | tuple[Tensor, ...]
     inputs = example if isinstance(example, tuple) else (example,)
     if not inputs or any(x.dim() < 1 or len(x) < 1 for x in inputs):
         raise ValueError("the example must be a tensor, or tensors, with a batch of at least 1 image")
-    try:
-        return _peak(model, inputs, "meta")
-    except (RuntimeError, NotImplementedError):
-        return _peak(model, inputs, "cpu")
+    return run_for_shapes(model, tuple(x[:1].detach() for x in inputs), _peak)
 
 
-def _peak(model: nn.Module, inputs: tuple[Tensor, ...], device: str) -> int:
-    duplicate = copy.deepcopy(model).eval().requires_grad_(False).to(device)
-    images = [x[:1].detach().to(device, copy=True) for x in inputs]
-    follower = _Follower(duplicate)
+def _peak(copied: nn.Module, images: tuple[Tensor, ...]) -> int:
+    follower = _Follower(copied.requires_grad_(False))
     for image in images:
         follower.entered(image)
     with torch.no_grad(), follower:
-        duplicate(*images)
+        copied(*images)
     return follower.peak
 
 

@@ -11,7 +11,6 @@ Convolutions, linears and matrix products count; norms, activations and resampli
 
 from __future__ import annotations
 
-import copy
 import math
 import sys
 from collections import Counter
@@ -25,6 +24,8 @@ from thop.vision.basic_hooks import zero_ops
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
+
+from ...gan_models.files.meta_device import run_for_shapes
 
 _BOOKKEEPING = {"empty", "empty_like", "clone", "detach", "_to_copy"}
 T = TypeVar("T")
@@ -95,8 +96,8 @@ def count_cost(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> CostCo
         raise ValueError("the example must be a tensor, or tensors, with a batch of at least 1 image")
     batch = len(inputs[0])
     parameters = list(model.parameters())
-    counted = _on_meta_or_here(model, inputs, _dispatched)
-    thop_macs = _on_meta_or_here(model, inputs, _by_thop)
+    counted = _on_copy(model, inputs, _dispatched)
+    thop_macs = _on_copy(model, inputs, _by_thop)
     return CostCount(
         macs=_per_image(counted.exact, batch),
         macs_published=_per_image(counted.published, batch),
@@ -127,16 +128,15 @@ class _Dispatched:
     uncounted: dict[str, int]
 
 
-def _on_meta_or_here(model: nn.Module, inputs: tuple[Tensor, ...], count: Callable[..., T]) -> T:
-    """Counts on the meta device (shapes only, milliseconds); where the network cannot run there, for real."""
-    # Without gradients: torch's module tracker fails on a view of a parameter (a learned constant, expanded).
-    duplicate = copy.deepcopy(model).eval().requires_grad_(False)
-    try:
+def _on_copy(model: nn.Module, inputs: tuple[Tensor, ...], count: Callable[..., T]) -> T:
+    """Count on a copy that is run for its shapes alone."""
+
+    def run(copied: nn.Module, given: tuple[Tensor, ...]) -> T:
+        # Without gradients: torch's module tracker fails on a view of a parameter (a learned constant, expanded).
         with torch.no_grad():
-            return count(duplicate.to("meta"), tuple(x.to("meta") for x in inputs))
-    except (RuntimeError, NotImplementedError):
-        with torch.no_grad():
-            return count(copy.deepcopy(model).eval().requires_grad_(False), inputs)
+            return count(copied.requires_grad_(False), given)
+
+    return run_for_shapes(model, inputs, run)
 
 
 def _dispatched(model: nn.Module, inputs: tuple[Tensor, ...]) -> _Dispatched:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from ..costs.cost_form import INT8, INT8_PER_CHANNEL, CostForm, Row
+from ..files.meta_device import run_for_shapes
 from ..quantization.fake_quant import channel_axis, quantized_layers
 from .channel_groups import AxisChannels, ChannelGroup, ChannelGroups, LayerCost, Unpruned, owner
 from .labels import Site
 from .plan import ChannelPlan
 from .rules import Walk
 from .surgery import cut
-from .trace import meta_copy, walk_graph
+from .trace import walk_graph
 from .unpruned_reasons import UnprunedReason, Why
 
 
@@ -25,7 +26,7 @@ def find_groups(
     example_inputs: Tensor | tuple[Tensor, ...],
     pinned: Mapping[str, UnprunedReason | str] | None = None,
 ) -> ChannelGroups:
-    """Finds the channel groups of a network by tracing it once in eval mode on the meta device.
+    """Finds the channel groups of a network by tracing it once in eval mode, for its shapes alone.
 
     What cannot be followed, or cannot be cut because the network's own code fixes a size, is left whole and
     reported in `unpruned`. Inputs and outputs of the network are never pruned.
@@ -226,16 +227,14 @@ def _unpruned(
 
 
 def _uncuttable(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups) -> dict[str, UnprunedReason]:
-    """Groups whose cut breaks the network's own code, found by cutting on the meta device."""
-    meta = meta_copy(model)
-    meta_inputs = tuple(torch.empty_like(x, device="meta") for x in inputs)
+    """Groups whose cut breaks the network's own code, found by cutting a copy that is run for its shapes."""
     halves = {g.name: tuple(range(max(1, g.size // 2))) for g in groups.groups}
 
     def failure(names: set[str]) -> str | None:
         kept = {g.name: halves[g.name] if g.name in names else tuple(range(g.size)) for g in groups.groups}
         try:
             with torch.no_grad():
-                cut(meta, groups, ChannelPlan(kept))(*meta_inputs)
+                run_for_shapes(model, inputs, lambda copied, x: cut(copied, groups, ChannelPlan(kept))(*x))
         except Exception as error:  # whatever the network's code raises is the reason we report
             return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         return None

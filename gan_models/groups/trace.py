@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 import warnings
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..files.errors import UserError
+from ..files.meta_device import run_for_shapes
 from .labels import LabelBook, Site, Traced
 from .rules import (
     Call,
@@ -96,7 +96,7 @@ RULES: dict[str, Rule] = {
 
 
 def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
-    """The graph of a network in eval mode, on the meta device: no memory, no weights read.
+    """Return the graph of a network in eval mode; only shapes are computed.
 
     Raises:
         NotTraceable: Control flow that depends on data, a call that torch.export cannot follow, or another number of
@@ -105,12 +105,10 @@ def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export
     refused = f"{type(model).__name__} cannot be traced, so nothing of it was pruned"
     if wrong := other_inputs(model, len(example_inputs)):
         raise NotTraceable(f"{refused}: {wrong}")
-    meta = meta_copy(model)
-    inputs = tuple(torch.empty_like(x, device="meta") for x in example_inputs)
     try:
         with warnings.catch_warnings(), torch.no_grad(), silence():
             warnings.simplefilter("ignore")
-            return torch.export.export(meta, inputs, strict=False)
+            return run_for_shapes(model, example_inputs, lambda copied, x: torch.export.export(copied, x, strict=False))
     except Exception as error:
         raise NotTraceable(refused + why_refused(error)) from error
 
@@ -124,19 +122,6 @@ def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple
     graph = export(model, example_inputs).graph
     given = next(node for node in graph.nodes if node.op == "output").all_input_nodes
     return tuple(shape for node in given for shape in _shapes(node))
-
-
-def meta_copy(model: nn.Module) -> nn.Module:
-    """A copy in eval mode on the meta device; shapes only."""
-    memo: dict[int, Any] = {}
-    for module in model.modules():
-        for value in vars(module).values():
-            if isinstance(value, Tensor) and not value.is_leaf:
-                memo[id(value)] = value.detach()
-    for tensor in [*model.parameters(), *model.buffers()]:
-        empty = torch.empty_like(tensor, device="meta")
-        memo[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
-    return copy.deepcopy(model, memo).to("meta").eval()
 
 
 def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:

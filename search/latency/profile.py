@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ...evaluators.cost.device import Device
 from ...gan_models.costs.cost_form import LATENCY, LATENCY_INT8
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
+from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
@@ -201,8 +201,7 @@ def network_key(blocks: Blocks) -> str:
 
 def blocks_of(model: str, arguments: Mapping[str, Any], inputs: InputSpec, batch: int = 1) -> Blocks:
     """The blocks of a generator by name, every group free to be pruned."""
-    with torch.device("meta"):
-        network = build(model, arguments)
+    network = build_for_shapes(lambda: build(model, arguments))
     example = inputs.examples(batch)
     return find_blocks(network, example, find_groups(network, example))
 

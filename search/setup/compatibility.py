@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.files.user_code import one_line
 from ...gan_models.groups.trace import output_shapes
 from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
@@ -55,8 +56,7 @@ def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
         UserError: There are several and none is named, or it is not one square image of three channels.
         NotTraceable: The generator cannot be followed.
     """
-    with torch.device("meta"):
-        model = one_network(config)
+    model = build_for_shapes(lambda: one_network(config))
     check_output(config.model, model, inputs)
     shapes = output_shapes(model, inputs.examples())
     one = len(shapes) == 1 and len(shapes[0]) == 4

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import torch
 from torch import nn
 
+from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.pruning.catalog import TRAINED, fixed_for, method_sizes, method_spec
 from ...gan_models.training.device_memory import GB, free_bytes
@@ -80,8 +80,7 @@ def within_memory(
     if free is None:
         return config, []
     notes, kept, fixed = [], [], dict(config.method_settings)
-    with torch.device("meta"):
-        model = one_network(config)
+    model = build_for_shapes(lambda: one_network(config))
     for name in config.methods:
         rows = _rows(name, model, parts, fixed_for(name, fixed))
         fit = [settings for settings, needed in rows if at_once * needed <= free]

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.meta_device import build_for_shapes, run_for_shapes
 from ...gan_models.networks.output_selection import named_outputs, shown
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.tasks.task import make_task
@@ -19,11 +20,11 @@ from .weight_files import files_by_network
 
 
 def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str, ...]:
-    """Run a network on the meta device, which computes nothing, and look at what it gives.
+    """Run a network for its shapes, and look at what it gives.
 
     Args:
         model: Its name, for messages.
-        network: On the meta device; one that cannot run there is let through, other checks will say why.
+        network: Any; one that cannot run is let through, other checks will say why.
         inputs: What it takes.
 
     Returns:
@@ -32,16 +33,18 @@ def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str
     Raises:
         UserError: It gives something else than one tensor, or has no output of the name that was chosen.
     """
-    training, seen, example = network.training, _RandomCalls(), inputs.examples(2, "meta")
+    seen = _RandomCalls()
+
+    def run(copied: nn.Module, example: tuple[Tensor, ...]) -> Any:
+        with torch.no_grad(), torch.device(example[0].device), seen:
+            return copied(*example)
+
     try:
-        with torch.no_grad(), torch.device("meta"), seen:
-            given = network.eval()(*example)
+        given = run_for_shapes(network, inputs.examples(2), run)
     except UserError:
         raise
     except Exception:  # a network of anybody's: it may raise anything
         return tuple(seen.names)
-    finally:
-        network.train(training)
     if not isinstance(given, Tensor):
         outputs = dict(named_outputs(given))
         what = f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, tuple | list | dict) else "")
@@ -63,8 +66,7 @@ def check_generator(config: StudyConfig) -> None:
     Raises:
         ValueError: Several outputs; or what a trained network gives differs, or may differ, from call to call.
     """
-    with torch.device("meta"):
-        network = one_network(config)
+    network = build_for_shapes(lambda: one_network(config))
     random = check_output(config.model, network, config.inputs)
     if not random:
         return

@@ -19,6 +19,7 @@ from ...gan_models.costs.summed_cost import SummedCost
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
@@ -231,7 +232,5 @@ class StudyParts:
         example: tuple[Tensor, ...],
         left_out: Mapping[str, UnprunedReason | str] | None = None,
     ) -> ChannelGroups:
-        """Return the groups of a network that is made on the meta device, which computes nothing."""
-        with torch.device("meta"):
-            model = make(self.config)
-        return find_groups(model, example, dict(left_out or {}))
+        """Return the groups of a network that is made for its shapes alone."""
+        return find_groups(build_for_shapes(lambda: make(self.config)), example, dict(left_out or {}))

@@ -183,16 +183,14 @@ def inspect(
     as_json: opt.Json = False,
 ) -> None:
     """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
-    import torch
-
+    from ...gan_models.files.meta_device import build_for_shapes
     from ...gan_models.groups.discovery import find_groups
     from ...gan_models.networks.catalog import build
     from ...search.setup.generator_checks import check_output
     from .inspection import inspection, method_inspection, print_inspection, print_method
 
     inputs = opt.read_inputs(model, image_size, input_shape)
-    with torch.device("meta"):
-        network = build(model, read_arguments(model_args or ""), output)
+    network = build_for_shapes(lambda: build(model, read_arguments(model_args or ""), output))
     check_output(model, network, inputs)
     groups = find_groups(network, inputs.examples())
     found = inspection(network, groups, model, inputs, channel_multiple)
