@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..files.atomic_files import written_beside
 from ..files.errors import UserError
 from ..files.hashes import file_sha256
+from .foreign_files import foreign_kind
 from .state_dicts import first, fitting, located
 
 PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
@@ -80,6 +81,8 @@ def _content(path: Path) -> Any:
             head = file.read(9)
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    if what := foreign_kind(path):
+        raise CheckpointError(f"checkpoint {path} is {what}")
     if path.suffix == ".safetensors" or head[8:] == b"{":  # a length of 8 bytes, then JSON
         return _load_safetensors(path)
     try:

@@ -1,4 +1,5 @@
 """Which tensors of a checkpoint are a network's: alone, under a key, or behind a prefix, told by names and shapes.
+The network itself may have a prefix that the checkpoint lacks.
 
 Everything that a file holds is one tree of dotted names: `{"g_ema": {"conv.weight": ...}}` and
 `{"g_ema.conv.weight": ...}` are the same. What lies under one dotted key is a network's state dict if its names and
@@ -7,7 +8,7 @@ shapes are the network's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         Name in the network -> tensor.
 
     Raises:
-        ValueError: none fits, or several do; how a sentence that begins with the checkpoint's name goes on.
+        UserError: None fits, several do, or values cannot be a network's; how a sentence that begins with the
+            checkpoint's name goes on.
     """
     if not isinstance(content, Mapping):
         raise UserError(f"holds a {type(content).__name__}, not a state dict")
@@ -57,14 +59,21 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         raise UserError(f"holds no state dict under {key!r}; there are {first(_holders(content), 12)}")
     wanted = model.state_dict()
     holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
-    places = dict.fromkeys([*_places(within, wanted), *(f"{name}." if name else "" for name in holders)])
-    found = {place: _under(within, place) for place in places}
-    fits = {place: given for place, given in found.items() if not _faults(wanted, _modern(model, wanted, given))}
+    found: dict[tuple[str, str], dict[str, Tensor]] = {}  # where names of the network itself were looked for
+    for outer in _outer_prefixes(wanted):  # of a wrapper that the network has, and the checkpoint has not
+        inner = [name.removeprefix(outer) for name in wanted]
+        places = dict.fromkeys([*_places(within, inner), *(f"{name}." if name else "" for name in holders)])
+        here = {(outer, place): _under(within, place, outer) for place in places}
+        found = found or here
+        fits = {place: given for place, given in here.items() if not _faults(wanted, _modern(model, wanted, given))}
+        if fits:
+            break
     if len(fits) > 1:
-        names = [place.removesuffix(".") for place in fits]
+        names = [place.removesuffix(".") for _, place in fits]
         raise UserError(f"holds several state dicts that fit the network: choose one, FILE{CHOICE}{first(names, 12)}")
     if fits:
         (given,) = fits.values()
+        _check_values(model, given)
         return _modern(model, wanted, given)
     best = max(found.values(), key=lambda given: (len(wanted.keys() & given.keys()), len(given)))
     others = f"; the file holds {first(holders, 12)}" if len(holders) > 1 else ""
@@ -101,7 +110,41 @@ def _of_optimizer(content: Mapping[Any, Any]) -> bool:
     return "param_groups" in content
 
 
-def _places(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[str]:
+def _check_values(model: nn.Module, given: Mapping[str, Tensor]) -> None:
+    """Refuse weights that diverged or were quantized; a buffer may hold infinities if the network's own does."""
+    own = {name: tensor for name, tensor in model.state_dict().items() if name in given and tensor.is_floating_point()}
+    integers = [f"{name} ({str(given[name].dtype).removeprefix('torch.')})" for name in own if _whole(given[name])]
+    if integers:
+        raise UserError(
+            f"holds integers for {len(integers)} tensors ({first(integers)}): give the weights in floating point, "
+            "from before the network was quantized"
+        )
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    broken = {
+        name: int((~torch.isfinite(given[name])).sum())
+        for name, tensor in own.items()
+        if name in parameters or (not tensor.is_meta and bool(torch.isfinite(tensor).all()))
+    }
+    shown = [f"{n} of {given[name].numel()} in {name}" for name, n in broken.items() if n]
+    if shown:
+        raise UserError(f"holds values that are not finite ({first(shown)}): give a checkpoint from before it diverged")
+
+
+def _whole(tensor: Tensor) -> bool:
+    return tensor.is_quantized or not (tensor.is_floating_point() or tensor.is_complex())
+
+
+def _outer_prefixes(wanted: Mapping[str, Tensor]) -> list[str]:
+    """Prefixes that all names of a network share, the empty one first: `net.` of `net.body.0.weight`."""
+    prefixes = [""]
+    for parts in zip(*(name.split(".")[:-1] for name in wanted), strict=False):
+        if len(set(parts)) > 1:
+            break
+        prefixes.append(f"{prefixes[-1]}{parts[0]}.")
+    return prefixes
+
+
+def _places(tensors: Mapping[str, Tensor], wanted: Iterable[str]) -> list[str]:
     """Prefixes under which a name lies that the network cannot be without, whatever PyTorch wrote the file."""
     anchor = next((name for name in wanted if not name.endswith(LEGACY_NORM_KEYS)), None)
     if anchor is None:
@@ -109,8 +152,8 @@ def _places(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list
     return [name.removesuffix(anchor) for name in tensors if name == anchor or name.endswith(f".{anchor}")]
 
 
-def _under(tensors: Mapping[str, Tensor], place: str) -> dict[str, Tensor]:
-    return {name.removeprefix(place): value for name, value in tensors.items() if name.startswith(place)}
+def _under(tensors: Mapping[str, Tensor], place: str, outer: str) -> dict[str, Tensor]:
+    return {outer + name.removeprefix(place): value for name, value in tensors.items() if name.startswith(place)}
 
 
 def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import tomllib
 from collections.abc import Iterable
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+
+QUOTES = ("'", '"')
+BRACKETS = {"[": "]", "(": ")", "{": "}"}
+WORDS = {"true": True, "false": False, "null": None}
 
 
 def read_list(text: str) -> list[str]:
@@ -37,28 +43,66 @@ def read_numbers(name: str, text: str, kind: type) -> list[Any]:
 
 
 def read_arguments(texts: str | Iterable[str], example: str = "ngf=16,n_blocks=3") -> dict[str, Any]:
-    """Return the values of `ngf=16,norm=batch,dropout=true`; numbers, true, false and null are read as such.
+    """Return the values of `ngf=16,norm=batch,mult=[1,2,4],name="Res-X"`.
+
+    A value is JSON (a number, true, false, null, a quoted text, a list or a table), a literal of Python, or else text.
+    Commas within brackets and quotes belong to the value.
 
     Args:
         texts: One text, or several that add up.
         example: What such a text looks like, for messages.
 
     Raises:
-        UserError: A part has no `=`.
+        UserError: A part has no `=`, or a bracket or quote is not closed.
     """
     values: dict[str, Any] = {}
     for text in [texts] if isinstance(texts, str) else texts:
-        for part in text.split(","):
+        for part in split_outside(text):
             if not part.strip():
                 continue
             name, equals, value = part.partition("=")
             if not equals or not name.strip():
                 raise UserError(f"{part!r} is not NAME=VALUE; write for example {example}")
-            try:
-                values[name.strip()] = json.loads(value.strip().lower())
-            except json.JSONDecodeError:
-                values[name.strip()] = value.strip()
+            values[name.strip()] = _value(value.strip())
     return values
+
+
+def split_outside(text: str) -> list[str]:
+    """Return the parts between the commas that stand outside of brackets and quotes.
+
+    Raises:
+        UserError: A bracket or a quote is not closed, or not opened.
+    """
+    parts, opened, begin, escaped = [], [], 0, False
+    for at, character in enumerate(text):
+        if opened and opened[-1] in QUOTES:
+            if character == opened[-1] and not escaped:
+                opened.pop()
+            escaped = character == "\\" and not escaped
+        elif character in QUOTES and (opened or text[begin:at].rstrip().endswith("=")):
+            opened.append(character)  # an apostrophe within a word opens nothing
+        elif character in BRACKETS:
+            opened.append(character)
+        elif character in BRACKETS.values():
+            if not opened or BRACKETS[opened.pop()] != character:
+                raise UserError(f"{text!r}: {character!r} closes nothing; write for example mult=[1,2,4]")
+        elif character == "," and not opened:
+            parts.append(text[begin:at])
+            begin = at + 1
+    if opened:
+        raise UserError(f"{text!r}: {opened[-1]!r} is not closed; write for example mult=[1,2,4] or name='Res-X'")
+    return [*parts, text[begin:]]
+
+
+def _value(text: str) -> Any:
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError):
+            return read(text)
+    if text[:1] in ("[", "("):  # a shell takes the quotes of ["a","b"] away
+        return [_value(part.strip()) for part in split_outside(text[1:-1]) if part.strip()]
+    return text
 
 
 def read_nested(texts: str | Iterable[str]) -> dict[str, Any]:

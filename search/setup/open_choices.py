@@ -22,7 +22,7 @@ from .compatibility import fitted
 from .defaults import with_methods
 from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
-from .weight_files import is_single_file
+from .weight_files import named_files
 
 
 def decided(config: StudyConfig, new: bool = True) -> tuple[StudyConfig, list[str], OutputSpec]:
@@ -49,8 +49,9 @@ def decided(config: StudyConfig, new: bool = True) -> tuple[StudyConfig, list[st
     settings = dict(config.task_settings)
     kind, names = TASKS.find(task).load(), make_task(task, settings, config.seed).generator_names
     config = _in_direction(config, names)
-    if len(names) > 1 and is_single_file(config.teacher):
-        only = config.prune_network or names[0]
+    given = list(named_files(config.teacher, names))
+    if len(names) > 1 and len(given) == 1:
+        only = given[0] or config.prune_network or names[0]
         alone = kind.alone(settings, only)
         if not alone.keys() <= settings.keys():  # else the user said which ones are trained
             if only == BOTH:

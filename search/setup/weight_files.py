@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ...gan_models.checkpoints.checkpoint import load_into
@@ -12,9 +13,22 @@ from ..config import StudyConfig
 from .pruned_generators import one_network
 
 
-def is_single_file(text: str) -> bool:
-    """Return if a text names one file, rather than one per network."""
-    return bool(text) and "=" not in text
+def named_files(text: str, names: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of `path`, or of `AtoB=path,BtoA=path`, by the generator's name; "" if none is named.
+
+    Paths may hold commas and equals signs: a file that is there is one file, and only a generator's name begins a part.
+
+    Args:
+        text: What an option was given; may be empty. Each path may end in `::key`, which stays on the path.
+        names: The task's generators.
+    """
+    if not text:
+        return {}
+    parts = list(re.finditer(rf"(?:^|,)\s*({'|'.join(map(re.escape, names))})=", text))
+    if located(text)[0].is_file() or not parts or parts[0].start() != 0:
+        return {"": Path(text)}
+    ends = [part.start() for part in parts[1:]] + [len(text)]
+    return {part[1]: Path(text[part.end() : end].strip()) for part, end in zip(parts, ends, strict=True)}
 
 
 def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str, Path]:
@@ -28,16 +42,16 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
     Raises:
         UserError: A name the task does not have, a name missing, or a file that is not there.
     """
-    if not text:
-        return {}
-    if is_single_file(text):
+    files = named_files(text, names)
+    form = ",".join(f"{name}=FILE" for name in names)
+    if "" in files:
+        if not located(text)[0].is_file():
+            named = f", nor {form}" if "=" in text else ""
+            raise UserError(f"{option} {located(text)[0]} is not a file{named}; the task has {', '.join(names)}")
         if len(names) > 1:
-            form = ",".join(f"{name}=FILE" for name in names)
             raise UserError(f"{option} {text!r}: the task has {', '.join(names)}; name each, {form}")
-        files = {name: Path(text) for name in names}
-    else:
-        files = {name: Path(path) for name, _, path in (part.partition("=") for part in text.split(","))}
-    if set(files) != set(names):
+        files = {names[0]: files[""]}
+    if files and set(files) != set(names):
         raise UserError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
     for path in files.values():
         if not located(path)[0].is_file():

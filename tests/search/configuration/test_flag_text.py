@@ -1,8 +1,12 @@
 """The text of a flag as a value."""
 
+import json
+
 import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.search.configuration.flag_text import read_arguments, read_list, read_nested, read_numbers, read_setting
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def test_values_are_numbers_truth_values_or_texts():
@@ -51,3 +55,41 @@ def test_lists_have_no_empty_parts_and_numbers_are_checked():
     assert read_numbers("--rungs", "0.25,0.5", float) == [0.25, 0.5]
     with pytest.raises(UserError, match=r"--bits: '8\.5' is no whole number"):
         read_numbers("--bits", "32,8.5", int)
+
+
+VALUES = {
+    "mult=[1,2,4]": {"mult": [1, 2, 4]},
+    'name="Res-X"': {"name": "Res-X"},
+    "name='a,b',n=3": {"name": "a,b", "n": 3},
+    "name=Res-X,norm=none": {"name": "Res-X", "norm": "none"},
+    "a=TRUE,b=False,c=null,d=1e-3": {"a": True, "b": False, "c": None, "d": 0.001},
+    "layers=[a,b]": {"layers": ["a", "b"]},
+    'sizes=(1,2),more={"x":[1,2]}': {"sizes": (1, 2), "more": {"x": [1, 2]}},
+    "who=it's,n=2": {"who": "it's", "n": 2},
+}
+
+
+@pytest.mark.parametrize(("text", "values"), VALUES.items())
+def test_values_are_read_as_written(text, values):
+    """Commas within brackets and quotes belong to the value, and case is kept."""
+    assert read_arguments(text) == values
+
+
+@pytest.mark.parametrize("text", ["mult=[1,2", "mult=1,2]", 'name="Res', "mult=[1,2)"])
+def test_what_is_not_closed_is_refused_by_the_whole_text(text):
+    """The message repeats what was given and shows the form."""
+    with pytest.raises(UserError, match=r"write for example mult=\[1,2,4\]") as refused:
+        read_arguments(text)
+    assert text in str(refused.value)
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]\w*", fullmatch=True), PLAIN, min_size=1))
+def test_any_json_survives(values):
+    """What is written as JSON is read as the same values, beside others."""
+    assert read_arguments(",".join(f"{name}={json.dumps(value)}" for name, value in values.items())) == values

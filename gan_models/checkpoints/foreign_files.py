@@ -1,0 +1,56 @@
+"""Files that people take for checkpoints, named as what they are: by their first bytes, or by what an archive lists."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+_STATE_DICT = "save model.state_dict() with torch.save or as .safetensors"
+_STARTS = (
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with `git lfs pull`"),
+    (b"<!doctype", "an HTML page, not a checkpoint: the download needed a login, or another link"),
+    (b"<html", "an HTML page, not a checkpoint: the download needed a login, or another link"),
+    (b"<?xml", "an XML page, not a checkpoint: the download failed, read the page for the reason"),
+    (b"{", f"a JSON text, not a checkpoint: {_STATE_DICT}"),
+    (b"\x89hdf", f"an HDF5 file (Keras), which holds another framework's weights: convert them, and {_STATE_DICT}"),
+    (b"\x93numpy", f"a NumPy array, not a state dict: {_STATE_DICT}"),
+    (b"\x1f\x8b", "compressed with gzip: unpack it, and give the file inside"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it, and give the file inside"),
+    (b"rar!", "a RAR archive: unpack it, and give the file inside"),
+    (b"\x89png", "a PNG image, not a checkpoint"),
+    (b"\xff\xd8\xff", "a JPEG image, not a checkpoint"),
+    (b"gguf", f"a GGUF file, not a state dict: {_STATE_DICT}"),
+)
+
+
+def foreign_kind(path: Path) -> str:
+    """Return what a file is and what to do, to be read after "checkpoint FILE is"; empty if it may be a checkpoint.
+
+    Nothing of the file is run or unpickled.
+
+    Args:
+        path: A file that can be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    for start, what in _STARTS:
+        if head.startswith(start):
+            return what
+    return _archive(path) if head.startswith(b"pk") else ""
+
+
+def _archive(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return ""  # damaged; the reader says so
+    if any(name.endswith("/data.pkl") for name in names):
+        if any("/code/" in name for name in names):
+            return f"a TorchScript archive, which holds code: load it with torch.jit.load, and {_STATE_DICT}"
+        return ""
+    if any(name.endswith((".pt2", "archive_format", "archive_version")) for name in names):
+        return f"an exported program of torch.export, not a state dict: {_STATE_DICT}"
+    if names and all(name.endswith(".npy") for name in names):
+        return f"a NumPy archive (.npz), not a state dict: {_STATE_DICT}"
+    return f"a zip archive of {len(names)} files, none of them a state dict: unpack it, and give the file inside"
