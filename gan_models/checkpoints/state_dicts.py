@@ -59,6 +59,7 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         raise UserError(f"holds no state dict under {key!r}; there are {first(_holders(content), 12)}")
     wanted = model.state_dict()
     holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
+    fits: dict[tuple[str, str], dict[str, Tensor]] = {}
     found: dict[tuple[str, str], dict[str, Tensor]] = {}  # where names of the network itself were looked for
     for outer in _outer_prefixes(wanted):  # of a wrapper that the network has, and the checkpoint has not
         inner = [name.removeprefix(outer) for name in wanted]

@@ -50,7 +50,7 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
             raise UserError(f"{option} {located(text)[0]} is not a file{named}; the task has {', '.join(names)}")
         if len(names) > 1:
             raise UserError(f"{option} {text!r}: the task has {', '.join(names)}; name each, {form}")
-        files = {names[0]: files[""]}
+        files = dict.fromkeys(names, files[""])
     if files and set(files) != set(names):
         raise UserError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
     for path in files.values():

@@ -223,7 +223,7 @@ def recorded(resolved: ResolvedStudy) -> dict[str, Any]:
 
 def resolved_of(study: StudyRecord) -> ResolvedStudy | None:
     """Return a study as it was resolved; None for one of version 0.1.0, or of a version whose fields are others."""
-    stored = study.attributes.get(RESOLVED)
+    stored: Any = study.attributes.get(RESOLVED)
     try:
         groups = {name: value for name, value in stored["groups"].items() if name != "form"}  # stored, and never read
         return from_json(ResolvedStudy, {**stored, "groups": groups})

@@ -84,7 +84,7 @@ def test_the_one_generator_that_is_named_is_the_one_that_is_pruned(tmp_path):
     path = tmp_path / "b=1,2.pth"
     config = StudyConfig(**SMALL | {"name": "t", "task": "unpaired", "data": "builtin:stripes"})
     torch.save(build(config.model, config.model_args).state_dict(), path)
-    config, notes = decided(replace(config, teacher=f"BtoA={path}"))
+    config, notes, _ = decided(replace(config, teacher=f"BtoA={path}"))
     check_weights(config)
     assert config.prune_network == "BtoA"
     assert any("BtoA is distilled" in note for note in notes)
