@@ -11,6 +11,7 @@ from pathlib import Path
 from .errors import UserError
 from .hashes import file_sha256
 
+SOURCE = "source"  # in a study's folder: copies of the user's files
 _folders: list[Path] = []  # the last one named comes first
 
 

@@ -21,10 +21,9 @@ import fsspec
 
 from ...gan_models.files.atomic_files import written_beside
 from ...gan_models.files.errors import UserError, WorkFailed
-from ...gan_models.files.kept_copies import look_in
+from ...gan_models.files.kept_copies import SOURCE, look_in
 from ..records.messages import TrialRequest
 
-SOURCE = "source"  # in a study's folder: copies of the user's files
 SHARED = "teacher/shared"  # what trials make for all others
 COMMITS = ("state.json", "result.json", "teacher.json")
 PUSH_EVERY_S = 5.0

@@ -9,11 +9,12 @@ from typing import Self
 
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.kept_copies import SOURCE
 from ...gan_models.files.plain_values import from_json
 from ..records.layout_0_1 import upgraded_outcome
 from ..records.messages import TrialOutcome, TrialRequest
 from ..study_name import check_study_name
-from .remote import SOURCE, RemoteFolder, cache_of, is_url
+from .remote import RemoteFolder, cache_of, is_url
 
 RESULT = "result.json"
 OWNER = "study.json"  # in a study's folder: which study's files they are

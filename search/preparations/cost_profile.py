@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...gan_models.costs.catalog import cost_of
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.hashes import json_sha256
-from ...gan_models.files.kept_copies import located, look_in
-from ..artifacts.remote import SOURCE
+from ...gan_models.files.kept_copies import SOURCE, located, look_in
 from ..config import StudyConfig
 from ..configuration.kept_profile import KeptProfile
 from ..setup.opened_profile import NoProfile, OpenedProfile

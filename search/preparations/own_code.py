@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.hashes import json_sha256
-from ...gan_models.files.kept_copies import look_in
-from ..artifacts.remote import SOURCE
+from ...gan_models.files.kept_copies import SOURCE, look_in
 from ..setup.kept_files import own_files, sources, with_own_files
 from ..setup.study_parts import StudyParts
 from .preparation import PreparedArtifact, Progress
