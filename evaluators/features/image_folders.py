@@ -1,4 +1,4 @@
-"""Folders of images as pytorch-fid reads them: every image at its own size, in the order of the names.
+"""Folders of images, read like pytorch-fid: every image at its own size, in the order of the names.
 
 Shapes: N images of a batch.
 """
@@ -6,35 +6,67 @@ Shapes: N images of a batch.
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
-
-SUFFIXES = (".bmp", ".jpg", ".jpeg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+from ...gan_models.files.pictures import PictureError, is_hidden, is_picture_name, picture_fault, read_picture
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The image files that lie directly in a folder, sorted as pytorch-fid sorts them.
+    """Return the image files that lie directly in a folder, sorted as pytorch-fid sorts them.
 
     Raises:
-        ValueError: no folder, or none with images in it; subfolders that hold some are named.
+        UserError: No folder, or none with images in it; subfolders that hold some are named.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; give a folder of images")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    files = sorted(path for path in folder.iterdir() if _is_image(path))
     if files:
         return files
-    below = sorted({path.parent.name for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES})
+    below = sorted({path.parent.name for path in folder.glob("*/*") if _is_image(path)})
     cure = f"; its subfolders do ({', '.join(below[:5])}): give one of them" if below else ""
-    raise UserError(f"{folder} holds no images ({' '.join(SUFFIXES)}){cure}")
+    raise UserError(f"{folder} holds no images{cure}")
+
+
+def readable_files(folder: Path) -> list[Path]:
+    """Return those of `image_files` that can be read to their full range; what is left out is a warning.
+
+    Raises:
+        UserError: No folder, or none with readable images in it.
+    """
+    files = image_files(folder)
+    bad = {path: reason for path in files if (reason := picture_fault(path)) is not None}
+    shown = "; ".join(f"{path.name}: {reason}" for path, reason in [*bad.items()][:5]) + "; ..." * (len(bad) > 5)
+    if len(bad) == len(files):
+        raise UserError(f"none of {len(files)} images in {folder} can be read: {shown}")
+    if bad:
+        warnings.warn(f"left out {len(bad)} of {len(files)} images in {folder}: {shown}", stacklevel=2)
+    counts = Counter(filter(None, map(_other, folder.iterdir())))
+    if counts:
+        parts = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
+        warnings.warn(f"left out {sum(counts.values())} more files in {folder}: {parts}", stacklevel=2)
+    return [path for path in files if path not in bad]
+
+
+def _is_image(path: Path) -> bool:
+    return is_picture_name(path.name) and not is_hidden(path.name) and not path.is_dir()
+
+
+def _other(path: Path) -> str:
+    """Return why a folder's entry is no image of it; empty if it is one, or if nobody would take it for one."""
+    if path.is_dir():
+        return "" if is_hidden(path.name) or not any(map(_is_image, path.iterdir())) else "folders of images"
+    if is_hidden(path.name):
+        return "hidden or of the system" if is_picture_name(path.name) else ""
+    return "" if is_picture_name(path.name) else f"of no image format ({path.suffix.lower() or 'no suffix'})"
 
 
 def content_of(files: Sequence[Path]) -> str:
@@ -69,7 +101,7 @@ def folder_batches(files: Sequence[Path], batch_size: int = 32, workers: int = 0
 
 
 class _Files(Dataset[Tensor]):
-    """Images as uint8 (3, H, W)."""
+    """Images (3, H, W) of 0 .. 255: uint8, or float32 of files with more than 8 bits."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = files
@@ -80,12 +112,11 @@ class _Files(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         path = self.files[index]
         try:
-            with Image.open(path) as file:
-                pixels = np.array(file.convert("RGB"), dtype=np.uint8)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            pixels = read_picture(path).pixels
+        except PictureError as error:
             raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
-        return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+        return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
 def _stacked(images: list[Tensor]) -> Tensor:
-    return torch.stack(images).float().div_(127.5).sub_(1.0)
+    return torch.stack([image.float() for image in images]).div_(127.5).sub_(1.0)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..files.hashes import file_sha256
 from ..files.seeds import mixed
-from .image_readers import Pictures
+from .image_readers import Pictures, some_of
 from .spec import DataSpec
 
 
@@ -38,13 +38,23 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         sources: Where images come from, by a name of the task's.
         item: Makes the item of (this set, index, number); the number decides its augmentation, None gives it as it is.
         skipped: `path: reason` of each file left out.
+        left_out: Reason -> how many other files below the data's folder belong to no split.
+        notes: What a user should know of how files are read.
     """
 
     def __init__(
-        self, spec: DataSpec, sources: Mapping[str, Pictures], item: Item, skipped: Sequence[str] = ()
+        self,
+        spec: DataSpec,
+        sources: Mapping[str, Pictures],
+        item: Item,
+        skipped: Sequence[str] = (),
+        left_out: Mapping[str, int] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.spec = spec
         self.skipped = tuple(skipped)
+        self.left_out = dict(left_out or {})
+        self.notes = tuple(notes)
         self._sources = dict(sources)
         self._item = item
 
@@ -54,6 +64,11 @@ class ImageSet(Dataset[dict[str, Tensor]]):
     def count(self, source: str) -> int:
         """Return how many entries a source has: of unpaired data A and B may differ."""
         return len(self._sources[source])
+
+    @property
+    def total(self) -> int:
+        """The number of entries of all sources."""
+        return sum(map(len, self._sources.values()))
 
     def __getitem__(self, key: int | Draw) -> dict[str, Tensor]:
         index, number = (key.entry, key.number) if isinstance(key, Draw) else (key, None)
@@ -80,7 +95,26 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             if self.spec.flip and mixed(number, 4) % 2:
                 image = image.flip(-1)
         cropped = image[:, top : top + size, left : left + size]
-        return cropped.to(torch.float32).div_(127.5).sub_(1.0).contiguous()
+        # A copy: an image of float32 is the one that is remembered.
+        return cropped.to(torch.float32, copy=True).div_(127.5).sub_(1.0).contiguous()
+
+
+class DataNote(UserWarning):
+    """A note about data that somebody opened: a study's are told when it is resolved."""
+
+
+def notes_of(*splits: ImageSet) -> list[str]:
+    """Return what a user should know of splits: what was left out, by reason, and how files are read."""
+    notes = list(dict.fromkeys(note for images in splits for note in images.notes))
+    skipped = list(dict.fromkeys(line for images in splits for line in images.skipped))
+    if skipped:
+        total = len(skipped) + sum(images.total for images in splits)
+        notes.append(f"left out {len(skipped)} of {total} images: {some_of(skipped)}")
+    counts = {reason: n for images in splits for reason, n in images.left_out.items()}
+    if counts:
+        parts = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
+        notes.append(f"left out {sum(counts.values())} files below {splits[0].spec.source}: {parts}")
+    return notes
 
 
 def read_size(spec: DataSpec, split: str) -> int:

@@ -1,22 +1,22 @@
-"""Where single images come from: files, arrays and the built-in generator, behind one small interface.
+"""Single images of files, arrays and the built-in generator, behind one small interface.
 
-Images are uint8 (3, S, S) with S = the size they were asked for.
+Images are (3, S, S) of 0 .. 255 with S = the size they were asked for: uint8, or float32 of files with more than 8
+bits.
 """
 
 from __future__ import annotations
 
 import tarfile
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from ..files.errors import UserError, WorkFailed
+from ..files.pictures import PictureError, picture_fault, picture_size, read_picture, resized
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
 _CIFAR_RECORD = 1 + 3 * 32 * 32
@@ -28,7 +28,7 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """The images of one entry, each uint8 (3, S, S)."""
+        """Return the images of one entry, each (3, S, S) of 0 .. 255, uint8 or float32."""
         ...
 
 
@@ -36,10 +36,10 @@ class FilePictures:
     """Image files, resized to S x S with bicubic interpolation as upstream does; decoded ones are remembered.
 
     Args:
-        paths: the files, good ones only (see `good_files`).
+        paths: The files, good ones only (see `good_files`).
         size: S.
-        halves: each file is two images side by side.
-        swapped: the right half comes first.
+        halves: Each file is two images side by side.
+        swapped: The right half comes first.
     """
 
     def __init__(self, paths: list[Path], size: int, halves: bool = False, swapped: bool = False) -> None:
@@ -47,33 +47,25 @@ class FilePictures:
         self.size = size
         self.halves = halves
         self.swapped = swapped
-        n_images = len(paths) * (2 if halves else 1)
-        self._remembered: dict[int, tuple[Tensor, ...]] | None = (
-            {} if n_images * 3 * size * size <= MEMORY_LIMIT_BYTES else None
-        )
+        self._remembered: dict[int, tuple[Tensor, ...]] = {}
+        self._room_bytes = MEMORY_LIMIT_BYTES
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """The images of one file; RuntimeError naming the file if it cannot be decoded."""
-        if self._remembered is not None and index in self._remembered:
+        """Return the images of one file. Raises WorkFailed, naming the file, if it cannot be read."""
+        if index in self._remembered:
             return self._remembered[index]
         path = self.paths[index]
         try:
-            with Image.open(path) as file:
-                picture = file.convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            picture = read_picture(path)
+            parts = picture.halves() if self.halves else (picture,)
+        except PictureError as error:
             raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
-        parts = [picture]
-        if self.halves:
-            middle = picture.width // 2
-            parts = [
-                picture.crop((0, 0, middle, picture.height)),
-                picture.crop((middle, 0, 2 * middle, picture.height)),
-            ]
-        images = tuple(_to_tensor(part, self.size) for part in (reversed(parts) if self.swapped else parts))
-        if self._remembered is not None:
+        images = tuple(_to_tensor(part.pixels, self.size) for part in (parts[::-1] if self.swapped else parts))
+        self._room_bytes -= sum(image.nbytes for image in images)
+        if self._room_bytes >= 0:
             self._remembered[index] = images
         return images
 
@@ -115,65 +107,41 @@ def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, size: in
 
 
 def good_files(paths: list[Path], strict: bool, halves: bool = False) -> tuple[list[Path], tuple[str, ...]]:
-    """The files that can be read, and for each other one `path: reason`.
-
-    Looks at headers, PNG checksums and JPEG end marks, and decodes only where these leave a doubt: 50,000
-    images take seconds, not minutes.
+    """Return the files that can be read to their full range, and for each other one `path: reason`.
 
     Args:
-        paths: files to look at.
-        strict: raise on the first bad file.
-        halves: a file must be wide enough to be two images.
+        paths: Files to look at.
+        strict: Raise on the first bad file.
+        halves: A file must be two images side by side. If most are wider than high, one that is not is left out.
 
     Raises:
-        ValueError: a bad file with `strict`, or no good file at all.
+        UserError: A bad file with `strict`, or no good file at all.
     """
-    good, bad = [], []
-    for path in paths:
-        reason = _fault(path, halves)
-        if reason is None:
-            good.append(path)
-            continue
-        if strict:
-            raise UserError(f"image {path} is bad: {reason}; repair or remove it, or leave out --strict")
-        bad.append(f"{path}: {reason}")
-    if bad:
-        shown = "; ".join(bad[:5]) + ("; ..." if len(bad) > 5 else "")
-        if not good:
-            raise UserError(f"none of {len(paths)} images can be read: {shown}")
-        warnings.warn(f"left out {len(bad)} of {len(paths)} images: {shown}", stacklevel=2)
-    return good, tuple(bad)
+    reasons = {path: reason for path in paths if (reason := picture_fault(path, halves)) is not None}
+    if halves:
+        sizes = {path: size for path in paths if path not in reasons and (size := picture_size(path))}
+        if 2 * sum(width > height for width, height in sizes.values()) >= len(sizes):
+            reasons |= {
+                path: f"{width}x{height} is too narrow for A|B side by side; most others are wider than high"
+                for path, (width, height) in sizes.items()
+                if width <= height
+            }
+    bad = tuple(f"{path}: {reasons[path]}" for path in paths if path in reasons)
+    if bad and strict:
+        raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
+    good = [path for path in paths if path not in reasons]
+    if bad and not good:
+        raise UserError(f"none of {len(paths)} images can be read: {some_of(bad)}")
+    return good, bad
 
 
-def _fault(path: Path, halves: bool) -> str | None:
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            kind = image.format
-            if kind == "PNG":
-                image.verify()
-            elif kind != "JPEG" or not _ends_with_mark(path):
-                image.load()
-    except UnidentifiedImageError:
-        return "not an image"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return str(error) or type(error).__name__
-    # Wider than high, or two squares are not there: this catches plain images in the place of pairs.
-    if halves and width <= height:
-        return f"{width}x{height} is too narrow for A|B side by side"
-    return None
+def some_of(lines: Sequence[str]) -> str:
+    """Return the first five of many lines as one."""
+    return "; ".join(lines[:5]) + ("; ..." if len(lines) > 5 else "")
 
 
-def _ends_with_mark(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 2))
-        return file.read(2) == b"\xff\xd9"
-
-
-def _to_tensor(picture: Image.Image, size: int) -> Tensor:
-    if picture.size != (size, size):
-        picture = picture.resize((size, size), Image.Resampling.BICUBIC)
-    return torch.from_numpy(np.array(picture, dtype=np.uint8).transpose(2, 0, 1).copy())
+def _to_tensor(pixels: np.ndarray, size: int) -> Tensor:
+    return torch.from_numpy(resized(pixels, size, size).transpose(2, 0, 1).copy())
 
 
 def cifar_pictures(source: Path, split: str, size: int) -> Pictures:
@@ -198,11 +166,11 @@ def cifar_pictures(source: Path, split: str, size: int) -> Pictures:
     if size == 32:
         return ArrayPictures(images)
 
-    def resized(indices: range) -> tuple[Tensor, ...]:
-        pictures = (Image.fromarray(images[i].permute(1, 2, 0).numpy()) for i in indices)
+    def at_size(indices: range) -> tuple[Tensor, ...]:
+        pictures = (images[i].permute(1, 2, 0).contiguous().numpy() for i in indices)
         return (torch.stack([_to_tensor(picture, size) for picture in pictures]),)
 
-    return rendered(resized, len(images), size, 1)
+    return rendered(at_size, len(images), size, 1)
 
 
 def _cifar_bytes(source: Path, names: list[str]) -> list[bytes]:

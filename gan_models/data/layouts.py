@@ -1,32 +1,105 @@
-"""Places of a data source's images on disk: files by suffix, folders by split, archives. Imports no torch.
+"""Splits of a data source on disk: pictures by the split and domain of their folders, archives. Imports no torch.
 
-A folder without a split holds out a tenth for validation and test, chosen by the hash of each file's name. Which
-folders a task reads is the task's own.
+A folder without a split holds out a tenth for validation and test, chosen by the hash of each file's name. No picture
+that is held out is ever trained on, whatever links lead to it. Which domains a task reads is the task's own.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ..files.errors import UserError
+from ..files.pictures import picture_size
+from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture
 from .spec import BUILTIN
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
+OUTSIDE, NO_DOMAIN, HELD_OUT_TOO = "outside the folders of the splits", "of no domain", "held out under another name"
 
 
 class LayoutError(UserError):
     """A data source that is not laid out as a task reads it; the message lacks what the task expects."""
 
 
-def images_under(folder: Path, deep: bool = False) -> list[Path]:
-    """Return the image files of a folder, by suffix, sorted by name; hidden files are left out."""
-    found = folder.rglob("*") if deep else folder.glob("*")
-    return sorted(
-        path
-        for path in found
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+class SplitFolder:
+    """A folder of pictures with its splits.
+
+    Args:
+        root: The folder.
+        seed: Decides the held-out tenth of folders without a split.
+        domains: The domains that are read: ("A", "B"); ("",) for pictures of one kind.
+        divides: A folder without splits is divided; else it is an error.
+
+    Raises:
+        LayoutError: It is a file.
+    """
+
+    def __init__(self, root: Path, seed: int, domains: Sequence[str] = ("",), divides: bool = True) -> None:
+        if not root.is_dir():
+            raise LayoutError(f"data {root} is a file")
+        self.root, self.seed, self.domains, self.divides = root, seed, tuple(domains), divides
+        self.tree = PictureTree(root, domains)
+
+    def files(self, split: str, domain: str = "") -> list[Path]:
+        """Return the pictures of one split, by path.
+
+        Args:
+            split: "train", "val" or "test"; either of the last two stands for the other if a set has only one.
+            domain: One of the folder's domains.
+
+        Raises:
+            LayoutError: No such folder, or no picture for this split in it.
+        """
+        found = self._placed(split, domain)
+        if split == "train":
+            found = [picture for picture in found if picture.real not in self._held_out]
+        if found:
+            return [picture.path for picture in found]
+        for name in (split, *([] if split == "train" else HELD_OUT)):
+            if (folder := self.root / f"{name}{domain}").is_dir():
+                raise LayoutError(f"data folder {folder} holds no images")
+        pictures = self.tree.of_domain(domain)
+        if pictures and self.divides and not any(self.tree.says(each, domain) for each in ("train", *HELD_OUT)):
+            where = self.root / domain if (self.root / domain).is_dir() else self.root
+            raise LayoutError(f"data folder {where} holds {len(pictures)} images, too few for a {split} split")
+        raise LayoutError(f"data folder {self.root} has no {split}{domain}/")
+
+    @cached_property
+    def left_out(self) -> Counter[str]:
+        """Reason -> how many files below the folder belong to no split."""
+        found = Counter(self.tree.left_out)
+        for domain in self.domains:
+            placed = [picture for split in ("train", *HELD_OUT) for picture in self._placed(split, domain)]
+            found[OUTSIDE] += len(self.tree.of_domain(domain)) - len({picture.path for picture in placed})
+            trained = {picture.path: picture.real for picture in self._placed("train", domain)}
+            found[HELD_OUT_TOO] += sum(real in self._held_out for real in trained.values())
+        found[NO_DOMAIN] += sum(not any(p.in_domain(d) for d in self.domains if d) for p in self.tree.pictures) * (
+            self.domains != ("",)
+        )
+        return +found
+
+    @cached_property
+    def _held_out(self) -> set[str]:
+        """Pictures, without links, that some domain's test or validation split has."""
+        named = {picture.real for picture in self.tree.pictures if picture.split in HELD_OUT}
+        drawn = {p.real for domain in self.domains for p in self._placed("test", domain)}
+        return named | drawn
+
+    def _placed(self, split: str, domain: str) -> list[PlacedPicture]:
+        """Return the pictures of a split as the folders say it, or by the hash of their names."""
+        pictures = self.tree.of_domain(domain)
+        if any(self.tree.says(each, domain) for each in ("train", *HELD_OUT)):
+            names = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}[split]
+            if split == "train" and not self.tree.says("train", domain):
+                names = ("",)  # the folder says what is held out of it
+            by_name = [[picture for picture in pictures if picture.split == name] for name in names]
+            return next((found for found in by_name if found), [])
+        if not self.divides:
+            return []
+        return [p for p in pictures if _is_held_out(p.within(domain), self.seed) == (split != "train")]
 
 
 def is_cifar(source: Path) -> bool:
@@ -48,54 +121,30 @@ def existing(source: str) -> Path:
     return root
 
 
-def split_files(
-    root: Path, split: str, seed: int, domain: str = "", *, deep: bool = False, divides: bool = True
-) -> list[Path]:
-    """Return the image files of one split: of the folder `<split><domain>`, or of an undivided folder its share.
-
-    Args:
-        root: The source.
-        split: "train", "val" or "test"; either of the last two stands for the other if a set has only one.
-        seed: Decides the held-out tenth of an undivided folder.
-        domain: Ending of the folders' names; an undivided folder is called by it alone.
-        deep: Subfolders of a split's folder are read, too.
-        divides: An undivided folder is divided; else it is an error.
+def split_files(root: Path, split: str, seed: int, domain: str = "", *, divides: bool = True) -> list[Path]:
+    """Return the pictures of one split of a folder; arguments as `SplitFolder` and its `files`.
 
     Raises:
         LayoutError: No such folder, or no image for this split in it.
     """
-    if not root.is_dir():
-        raise LayoutError(f"data {root} is a file")
-    names = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}[split]
-    for name in names:
-        folder = root / f"{name}{domain}"
-        if folder.is_dir():
-            files = images_under(folder, deep=deep)
-            if not files:
-                raise LayoutError(f"data folder {folder} holds no images")
-            return files
-    whole = root / domain if domain else root
-    if not divides or (root / f"train{domain}").is_dir() or not whole.is_dir():
-        raise LayoutError(f"data folder {root} has no {names[0]}{domain}/")
-    files = images_under(whole, deep=True)
-    kept = [path for path in files if _held_out(path.relative_to(whole), seed) == (split != "train")]
-    if not kept:
-        raise LayoutError(f"data folder {whole} holds {len(files)} images, too few for a {split} split")
-    return kept
+    return SplitFolder(root, seed, (domain,), divides).files(split, domain)
 
 
-def first_is_wide(files: list[Path]) -> bool:
+def has_domains(root: Path) -> bool:
+    """Return whether a folder holds pictures of domain A and of domain B.
+
+    Folders A and B beside a C are classes, of letters perhaps.
+    """
+    tree = PictureTree(root)
+    letters = {name for picture in tree.pictures for name in picture.folders if len(name) == 1 and name.isalpha()}
+    return letters <= set(DOMAINS) and all(tree.of_domain(domain) for domain in DOMAINS)
+
+
+def first_is_wide(files: Sequence[Path]) -> bool:
     """Return whether the first readable image is wider than high, as A|B side by side is."""
-    from PIL import Image  # here, so that importing this module stays cheap
-
-    for path in files:
-        try:
-            with Image.open(path) as image:
-                return image.width > image.height
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            continue
-    return False
+    size = next(filter(None, map(picture_size, files)), None)
+    return size is not None and size[0] > size[1]
 
 
-def _held_out(path: Path, seed: int) -> bool:
+def _is_held_out(path: Path, seed: int) -> bool:
     return hashlib.sha256(f"{seed}/{path.as_posix()}".encode()).digest()[0] % 10 == 0

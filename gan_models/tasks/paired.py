@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from ..data.builtin_sets import DRAWING, PAINTING, shapes
 from ..data.dataset import ImageSet, read_size
 from ..data.image_readers import FilePictures, good_files
-from ..data.layouts import first_is_wide, images_under, is_cifar, split_files
+from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
+from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec
+from ..files.pictures import picture_size
 from ..files.plain_values import JSON, from_json, to_json
 from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
@@ -48,6 +50,15 @@ class PairedSettings:
         check_weights(self, "weight_l1")
 
 
+def _portrait_notes(files: Sequence[Path]) -> list[str]:
+    """Return a note if the first picture is higher than wide: it could be a single one."""
+    width, height = next(filter(None, map(picture_size, files)), (2, 1))
+    if width > height:
+        return []
+    half = f"{width // 2}x{height}"
+    return [f"pictures of {width}x{height} are read as A|B side by side, {half} each, as the task paired asks"]
+
+
 class PairedTask(ImageTranslation, SingleGenerator):
     """pix2pix: G(input) near the target, and hard for D to tell from it given the input.
 
@@ -78,13 +89,25 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether the folder `train` holds pictures that are wider than high."""
-        return not is_cifar(root) and (root / "train").is_dir() and first_is_wide(images_under(root / "train"))
+        """Return whether there is a training split of pictures that are wider than high."""
+        if is_cifar(root) or not root.is_dir():
+            return False
+        tree = SplitFolder(root, 0).tree
+        wide = first_is_wide([picture.path for picture in tree.pictures if picture.split == "train"])
+        return wide and not all(map(tree.of_domain, DOMAINS))
+
+    @classmethod
+    def folder(cls, spec: DataSpec) -> SplitFolder:
+        """Return the folder with its splits. Raises LayoutError if it holds single pictures of two domains."""
+        folder = SplitFolder(cls.root(spec), spec.seed, divides=False)
+        if all(map(folder.tree.of_domain, DOMAINS)):
+            raise LayoutError(f"data folder {folder.root} holds single pictures of domains A and B")
+        return folder
 
     @classmethod
     def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
         """Return the pictures A|B of one split."""
-        return split_files(cls.root(spec), split, spec.seed, divides=False)
+        return cls.folder(spec).files(split)
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
@@ -93,8 +116,10 @@ class PairedTask(ImageTranslation, SingleGenerator):
         if spec.source == SHAPES:
             parts = (PAINTING, DRAWING) if swapped else (DRAWING, PAINTING)
             return ImageSet(spec, {"pairs": shapes(spec, split, size, *parts)}, cls.item)
-        good, bad = good_files(cls.split_files(spec, split), spec.strict, halves=True)
-        return ImageSet(spec, {"pairs": FilePictures(good, size, halves=True, swapped=swapped)}, cls.item, bad)
+        folder = cls.folder(spec)
+        good, bad = good_files(folder.files(split), spec.strict, halves=True)
+        pairs = FilePictures(good, size, halves=True, swapped=swapped)
+        return ImageSet(spec, {"pairs": pairs}, cls.item, bad, folder.left_out, _portrait_notes(good))
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ..data.builtin_sets import builtin_fingerprint
-from ..data.dataset import ImageSet, files_fingerprint
+from ..data.dataset import DataNote, ImageSet, files_fingerprint, notes_of
 from ..data.layouts import LayoutError, existing
 from ..data.spec import BUILTIN, SPLITS, DataSpec
 from ..files.errors import UserError
@@ -25,7 +27,7 @@ def detect_task(source: str) -> str:
     raise UserError(f"data folder {source} holds no images in a known layout; {expected_layouts()}")
 
 
-def open_split(spec: DataSpec, split: str) -> ImageSet:
+def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:
     """Return one split of the data, as the task reads it.
 
     Training images are read at `spec.load_size`, others at `spec.image_size`. If a set has only one of validation and
@@ -34,19 +36,23 @@ def open_split(spec: DataSpec, split: str) -> ImageSet:
     Args:
         spec: Which data.
         split: "train", "val" or "test".
+        tell: Warn of what `notes_of` says of it; False if the caller tells it.
 
     Raises:
         ValueError: Unknown split.
         UserError: A source that is missing, empty or in another layout (the message shows the layouts); a bad image
-            with `spec.strict`. Without it bad images are named in a warning and in `ImageSet.skipped`.
+            with `spec.strict`. Without it bad images are named in a `DataNote` and in `ImageSet.skipped`.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
     check_source(spec.task, spec.source)
     try:
-        return TASKS.find(spec.task).load().open(spec, split)
+        images: ImageSet = TASKS.find(spec.task).load().open(spec, split)
     except LayoutError as error:
         raise _explained(error, spec) from error
+    for note in notes_of(images) if tell else ():
+        warnings.warn(note, DataNote, stacklevel=2)
+    return images
 
 
 def fingerprint(spec: DataSpec) -> str:

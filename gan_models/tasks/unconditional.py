@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..data.builtin_sets import PAINTING, shapes
 from ..data.dataset import ImageSet, read_size
 from ..data.image_readers import FilePictures, cifar_pictures, good_files
-from ..data.layouts import images_under, is_cifar, split_files
+from ..data.layouts import SplitFolder, is_cifar
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
@@ -86,12 +86,17 @@ class UnconditionalTask(SingleGenerator):
     @classmethod
     def detect(cls, root: Path) -> bool:
         """Return whether it is CIFAR-10's binary version, or a folder that holds an image at any depth."""
-        return is_cifar(root) or (root.is_dir() and bool(images_under(root, deep=True)))
+        return is_cifar(root) or (root.is_dir() and bool(SplitFolder(root, 0).tree.pictures))
+
+    @classmethod
+    def folder(cls, spec: DataSpec) -> SplitFolder:
+        """Return the folder with its splits."""
+        return SplitFolder(cls.root(spec), spec.seed)
 
     @classmethod
     def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
         """Return the images of one split, at any depth."""
-        return split_files(cls.root(spec), split, spec.seed, deep=True)
+        return cls.folder(spec).files(split)
 
     @classmethod
     def files(cls, spec: DataSpec) -> list[Path]:
@@ -110,8 +115,9 @@ class UnconditionalTask(SingleGenerator):
         root = cls.root(spec)
         if is_cifar(root):
             return ImageSet(spec, {"target": cifar_pictures(root, split, size)}, cls.item)
-        good, bad = good_files(cls.split_files(spec, split), spec.strict)
-        return ImageSet(spec, {"target": FilePictures(good, size)}, cls.item, bad)
+        folder = cls.folder(spec)
+        good, bad = good_files(folder.files(split), spec.strict)
+        return ImageSet(spec, {"target": FilePictures(good, size)}, cls.item, bad, folder.left_out)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ..data.builtin_sets import stripes
 from ..data.dataset import ImageSet, read_size
 from ..data.image_readers import FilePictures, good_files
-from ..data.layouts import existing, is_cifar, split_files
+from ..data.layouts import SplitFolder, existing, has_domains, is_cifar
+from ..data.picture_tree import DOMAINS
 from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
@@ -24,7 +25,6 @@ from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
 
-_DOMAINS = ("A", "B")
 _FROM = {"AtoB": "A", "BtoA": "B"}
 _TO = {"AtoB": "B", "BtoA": "A"}
 _BACK = {"AtoB": "BtoA", "BtoA": "AtoB"}
@@ -101,33 +101,37 @@ class UnpairedTask(ImageTranslation):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether there are folders of both domains."""
-        return not is_cifar(root) and any(
-            (root / a).is_dir() and (root / b).is_dir() for a, b in (("trainA", "trainB"), ("A", "B"))
-        )
+        """Return whether there are pictures of both domains."""
+        return not is_cifar(root) and root.is_dir() and has_domains(root)
+
+    @classmethod
+    def folder(cls, spec: DataSpec) -> SplitFolder:
+        """Return the folder with its splits and domains."""
+        return SplitFolder(existing(spec.source), spec.seed, DOMAINS)
 
     @classmethod
     def split_files(cls, spec: DataSpec, split: str, domain: str) -> list[Path]:
         """Return the images of one split and domain."""
-        return split_files(existing(spec.source), split, spec.seed, domain)
+        return cls.folder(spec).files(split, domain)
 
     @classmethod
     def files(cls, spec: DataSpec) -> list[Path]:
         """Return the files of all splits."""
-        return [path for split in SPLITS for domain in _DOMAINS for path in cls.split_files(spec, split, domain)]
+        folder = cls.folder(spec)
+        return [path for split in SPLITS for domain in DOMAINS for path in folder.files(split, domain)]
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return images of both domains: {"A", "B"}, of which there may be unequally many."""
         size = read_size(spec, split)
         if spec.source == STRIPES:
-            return ImageSet(spec, {domain: stripes(spec, split, size, domain) for domain in _DOMAINS}, cls.item)
-        sources, skipped = {}, []
-        for domain, files in [(domain, cls.split_files(spec, split, domain)) for domain in _DOMAINS]:
+            return ImageSet(spec, {domain: stripes(spec, split, size, domain) for domain in DOMAINS}, cls.item)
+        sources, skipped, folder = {}, [], cls.folder(spec)
+        for domain, files in [(domain, folder.files(split, domain)) for domain in DOMAINS]:
             good, bad = good_files(files, spec.strict)
             sources[domain] = FilePictures(good, size)
             skipped += bad
-        return ImageSet(spec, sources, cls.item, skipped)
+        return ImageSet(spec, sources, cls.item, skipped, folder.left_out)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.data.dataset import ImageSet, in_order
 from ...gan_models.data.spec import DataSpec
+from ...gan_models.files.pictures import READING
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
@@ -76,6 +77,7 @@ class RealImages:
                 yield batch.to(device)
 
         how = {name: value for name, value in to_json(self.spec).items() if name not in ("source", "flip", "strict")}
+        how["reading"] = READING
         # Real images of our own tasks are the same under all settings; those of others may not be.
         own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
         reading = json.dumps([how, self.network, self.protocol, self.limit, *own], sort_keys=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...gan_models.costs.prices import Prices
+from ...gan_models.data.dataset import notes_of
 from ...gan_models.files.errors import UserError
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
@@ -60,6 +61,7 @@ def resolve(
     budgets, generators = priced.budgets, priced.generators
     for profile in parts.profiles.values():
         notes += profile.notes(config)
+    notes += notes_of(parts.train_data, parts.test_data)
     notes += _data_notes(config, images["test"])
     notes += [each.budget.note for each in budgets if each.budget.note]
     if sharing is not None:

@@ -145,12 +145,12 @@ class StudyParts:
     @cached_property
     def train_data(self) -> ImageSet:
         """Training images."""
-        return open_split(self.config.data_spec(), "train")
+        return open_split(self.config.data_spec(), "train", tell=False)
 
     @cached_property
     def test_data(self) -> ImageSet:
         """Test images."""
-        return open_split(self.config.data_spec(), "test")
+        return open_split(self.config.data_spec(), "test", tell=False)
 
     def split(self, spec: DataSpec, name: str) -> ImageSet:
         """Return one split read as `spec` says; one that is open at this size is not opened again.
@@ -162,7 +162,7 @@ class StudyParts:
         own = self.config.data_spec()
         data = self.train_data if name == "train" else self.test_data
         same = name == "test" or (spec.load_size or spec.image_size) == (own.load_size or own.image_size)
-        return data if same else open_split(spec, name)
+        return data if same else open_split(spec, name, tell=False)
 
     @cached_property
     def data_sha256(self) -> str:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from ...gan_models.data.layouts import IMAGE_SUFFIXES, images_under
+from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
@@ -152,7 +152,7 @@ def _translate(
     skipped: list[str] = []
     entries = _entries(folder, pictured, skipped)
     if not entries:
-        raise UserError(f"input {folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        raise UserError(f"input {folder} holds no images")
     stems = [paths[0].stem for paths in entries]
     drawn = _drawn(inputs, len(entries), seed)
     out.mkdir(parents=True, exist_ok=True)
@@ -182,8 +182,8 @@ def _entries(folder: Path, pictured: tuple[Input, ...], skipped: list[str]) -> l
         skipped: Takes the names that are not there for every input.
     """
     if len(pictured) == 1:
-        return [(path,) for path in images_under(folder)]
-    by_input = [{path.stem: path for path in images_under(folder / one.name)} for one in pictured]
+        return [(path,) for path in _images(folder)]
+    by_input = [{path.stem: path for path in _images(folder / one.name)} for one in pictured]
     for one, files in zip(pictured, by_input, strict=True):
         if not files:
             names = ", ".join(str(folder / each.name) for each in pictured)
@@ -199,6 +199,10 @@ def _entries(folder: Path, pictured: tuple[Input, ...], skipped: list[str]) -> l
         else:
             entries.append(tuple(files[stem] for files in by_input))
     return entries
+
+
+def _images(folder: Path) -> list[Path]:
+    return [picture.path for picture in PictureTree(folder).pictures] if folder.is_dir() else []
 
 
 def _read(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluators.features.image_folders import image_files
+from ...evaluators.features.image_folders import readable_files
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import Measurement, frechet_name
 from ...evaluators.quality.frechet import frechet_between
@@ -169,5 +169,5 @@ def _matched(a: str, b: str, kinds: dict[str, str]) -> bool:
         return True
     if len(folders) == 1:
         return False
-    names = [[path.stem for path in image_files(Path(source).expanduser())] for source in folders]
+    names = [[path.stem for path in readable_files(Path(source).expanduser())] for source in folders]
     return names[0] == names[1]

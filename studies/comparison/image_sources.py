@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from ...evaluators.features.cache import cached_sample
 from ...evaluators.features.encoders import Encoder
-from ...evaluators.features.image_folders import content_of, folder_batches, image_files
+from ...evaluators.features.image_folders import content_of, folder_batches, readable_files
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.features.statistics import FeatureStatistics
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.pictures import READING
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import open_split
@@ -110,8 +111,8 @@ def kind_of(source: str) -> str:
 
 def files_features(source: str, encoder: Encoder, device: torch.device, workers: int = 0) -> FeatureSample:
     """Features of a folder's images, each at its own size, as pytorch-fid takes them; from the cache where known."""
-    files = image_files(Path(source).expanduser())
-    reading = "each image at its own size, RGB"
+    files = readable_files(Path(source).expanduser())
+    reading = f"each image at its own size, RGB, {READING}"
     return cached_sample(lambda: folder_batches(files, workers=workers), encoder, content_of(files), reading, device)
 
 

@@ -1,0 +1,211 @@
+"""The pictures below a folder, each with the split and the domain that its folders' names say. Imports no torch.
+
+A split is honored wherever it is said: `train/A/x.png`, `A/train/x.png` and `trainA/x.png` are the same training
+picture of domain A. If any folder on the way says validation or test, the picture is never trained on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ..files.pictures import is_hidden, is_picture_name
+
+# Words in folders' names -> the split that they say.
+SPLIT_WORDS: Mapping[str, str] = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "eval": "val", "dev": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+HELD_OUT = ("test", "val")  # a folder that says two splits is of the one that comes first here
+DOMAINS = ("A", "B")
+HIDDEN, BROKEN, LOOP, TWICE = "hidden or of the system", "broken link", "link to a folder above it", "linked twice"
+UNREADABLE_FOLDER = "folder that cannot be opened"
+_WORDS = "|".join(sorted(SPLIT_WORDS, key=len, reverse=True))
+_TOKENS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+
+
+@dataclass(frozen=True)
+class PlacedPicture:
+    """A picture of a tree.
+
+    Attributes:
+        path: Below the tree's root, as it is reached.
+        real: The same without links.
+        split: "train", "val" or "test"; empty if no folder says one.
+        folders: Names of the folders from the root down to it.
+    """
+
+    path: Path
+    real: str
+    split: str
+    folders: tuple[str, ...]
+
+    def in_domain(self, domain: str) -> bool:
+        """Return whether one of its folders says a domain."""
+        return any(says_domain(name, domain) for name in self.folders)
+
+    def within(self, domain: str) -> Path:
+        """Return its path below the root, without the folder that is called by the domain alone."""
+        names = [name for name in self.folders if name != domain] if domain else self.folders
+        return Path(*names, self.path.name)
+
+
+class PictureTree:
+    """All pictures below a folder, at any depth, through links to folders as well.
+
+    Args:
+        root: The folder.
+        domains: Names that folders may have beside a split's word: `trainA`.
+
+    Attributes:
+        pictures: By path; each one once per split and domain.
+        said: (Split, folders from the root on) of each folder of a split, whatever it holds.
+        left_out: Reason -> how many files (or folders) were left out for it.
+    """
+
+    def __init__(self, root: Path, domains: Iterable[str] = DOMAINS) -> None:
+        self.root = root
+        self.domains = tuple(dict.fromkeys([*DOMAINS, *filter(None, domains)]))
+        self.said: list[tuple[str, tuple[str, ...]]] = []
+        self.left_out: Counter[str] = Counter()
+        self._domains: dict[str, list[PlacedPicture]] = {}
+        self._seen: set[tuple[str, str, frozenset[str]]] = set()
+        real = os.path.realpath(root)
+        found = list(self._below(_Place(root, real, (), (), frozenset({real}))))
+        self.pictures: list[PlacedPicture] = sorted(found, key=lambda picture: picture.path)
+
+    def of_domain(self, domain: str) -> list[PlacedPicture]:
+        """Return the pictures of a domain; all of them if it is empty."""
+        if domain not in self._domains:
+            self._domains[domain] = [picture for picture in self.pictures if not domain or picture.in_domain(domain)]
+        return self._domains[domain]
+
+    def says(self, split: str, domain: str) -> bool:
+        """Return whether a folder of a domain is of a split, whatever it holds."""
+        if any(picture.split == split for picture in self.of_domain(domain)):
+            return True
+        folders = [names for said, names in self.said if said == split]
+        return any(not domain or any(says_domain(name, domain) for name in names) for names in folders)
+
+    def _below(self, place: _Place) -> Iterator[PlacedPicture]:
+        """Yield the pictures below a folder: its own files, then those of real folders, then of linked ones."""
+        try:
+            entries = sorted(os.scandir(place.folder), key=lambda entry: (entry.is_symlink(), entry.name))
+        except OSError:
+            self.left_out[UNREADABLE_FOLDER] += 1
+            return
+        folders = [entry.name for entry in entries if _is_folder(entry) and not is_hidden(entry.name)]
+        splits = {name: split_said(name, folders, self.domains) for name in folders}
+        for entry in entries:
+            real = os.path.realpath(entry) if entry.is_symlink() else f"{place.real.rstrip(os.sep)}{os.sep}{entry.name}"
+            if entry.name in splits:
+                lower = place.lower(entry.name, real, splits[entry.name])
+                if lower.split:
+                    self.said.append((lower.split, lower.names))
+                if real in place.above or place.real.startswith(real.rstrip(os.sep) + os.sep):
+                    self.left_out[LOOP] += 1
+                elif self._is_new(real, lower):
+                    yield from self._below(lower)
+            elif _is_folder(entry):
+                continue
+            elif (reason := _fault(entry)) is not None:
+                self.left_out[reason] += reason != HIDDEN or is_picture_name(entry.name)
+            elif self._is_new(real, place):
+                yield PlacedPicture(place.folder / entry.name, real, place.split, place.names)
+
+    def _is_new(self, real: str, place: _Place) -> bool:
+        """Return whether a file or folder was not met as part of the same split and domains; count it if it was."""
+        domains = frozenset(d for d in self.domains if any(says_domain(name, d) for name in place.names))
+        context = (real, place.split, domains)
+        self.left_out[TWICE] += context in self._seen
+        new = context not in self._seen
+        self._seen.add(context)
+        return new
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder of a tree.
+
+    Attributes:
+        folder: As it is reached.
+        real: The same without links.
+        names: Folders from the root down to it.
+        said: Splits that they say.
+        above: It and the folders above it, without links.
+    """
+
+    folder: Path
+    real: str
+    names: tuple[str, ...]
+    said: tuple[str, ...]
+    above: frozenset[str]
+
+    @property
+    def split(self) -> str:
+        """The split that its folders say; empty if none does."""
+        return next((split for split in HELD_OUT if split in self.said), "train" if self.said else "")
+
+    def lower(self, name: str, real: str, split: str) -> _Place:
+        """Return a folder in it."""
+        said = (*self.said, split) if split else self.said
+        return _Place(self.folder / name, real, (*self.names, name), said, self.above | {real})
+
+
+def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] = DOMAINS) -> str:
+    """Return the split that a folder's name says; empty if it says none.
+
+    Args:
+        name: `train`, `trainA`, `A_train`, `train2017`; or, if a sibling differs from it in the split's word alone, any
+            name with such a word: `DIV2K_train_HR` beside `DIV2K_valid_HR`.
+        siblings: Names of the folders beside it.
+        domains: What may stand beside the word.
+    """
+    beside = "|".join([*map(re.escape, domains), r"\d+"])
+    pattern = rf"({_WORDS})(?:[ _.-]?(?:{beside}))?|(?:{beside})[ _.-]?({_WORDS})"
+    if form := re.fullmatch(pattern, name, re.IGNORECASE):
+        return SPLIT_WORDS[(form[1] or form[2]).lower()]
+    rest, split = _without_word(name)
+    others = [_without_word(sibling) for sibling in siblings] if split else []
+    return split if any(other == rest and said not in ("", split) for other, said in others) else ""
+
+
+@lru_cache(1 << 16)
+def says_domain(name: str, domain: str) -> bool:
+    """Return whether a folder's name says a domain: `A`, `trainA`, `A_test`, `domainA`."""
+    if name == domain:
+        return True
+    word = re.escape(domain)
+    return re.fullmatch(rf"(?:{_WORDS}|domain)[ _.-]?{word}|{word}[ _.-]?(?:{_WORDS})", name, re.IGNORECASE) is not None
+
+
+def _without_word(name: str) -> tuple[str, str]:
+    """Return a name with a mark in the place of the word that says a split, and this split."""
+    for token in _TOKENS.finditer(name):
+        if token[0].lower() in SPLIT_WORDS:
+            return f"{name[: token.start()]}*{name[token.end() :]}".lower(), SPLIT_WORDS[token[0].lower()]
+    return name.lower(), ""
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to what may not be looked at
+        return False
+
+
+def _fault(entry: os.DirEntry[str]) -> str | None:
+    if is_hidden(entry.name):
+        return HIDDEN
+    if not is_picture_name(entry.name):
+        return f"of no image format ({Path(entry.name).suffix.lower() or 'no suffix'})"
+    try:
+        return None if entry.is_file() else BROKEN
+    except OSError:
+        return BROKEN

@@ -1,0 +1,308 @@
+"""Pictures on disk, read in one way by training, measuring and `run`: upright, and every mode to its full range.
+
+Pillow converts files of more than 8 bits by clipping them to 0 .. 255; here they keep their precision, as float32.
+What has no known black and white is a `PictureError` with the reason. Imports Pillow only when something is read.
+
+Shapes: H x W pixels; C channels, 1 (gray), 3 (RGB) or 4 (RGB and alpha).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+READING = "upright, every mode to its full range"  # part of the keys of what is kept of pictures
+
+# Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
+_NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
+_SYSTEM_NAMES = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r")
+_DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_GRAY = ("1", "L", "LA", "La", *_DEEP)
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # tags of TIFF and EXIF
+# ITU-R 601-2, as Pillow's conversion to "L".
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+class PictureError(ValueError):
+    """A picture that cannot be read to its full range; the message is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, upright.
+
+    Attributes:
+        pixels: (H, W, 3) of 0 .. 255: uint8, or float32 if the file has more than 8 bits per channel.
+        alpha: (H, W) uint8; None if the file has no transparency.
+        gray: The file has one channel, apart from alpha.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    gray: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def cropped(self, left: int, top: int, width: int, height: int) -> Picture:
+        """Return a part of it."""
+        part = np.s_[top : top + height, left : left + width]
+        return Picture(self.pixels[part], None if self.alpha is None else self.alpha[part], self.gray)
+
+    def halves(self) -> tuple[Picture, Picture]:
+        """Return the left and the right half, A and B of a pair side by side; an odd last column is left out.
+
+        Raises:
+            PictureError: It does not look like two pictures; see `halves_fault`.
+        """
+        width, height = self.size
+        if (reason := halves_fault(width, height)) is not None:
+            raise PictureError(reason)
+        return self.cropped(0, 0, width // 2, height), self.cropped(width // 2, 0, width // 2, height)
+
+    def channels(self, n: int) -> np.ndarray:
+        """Return its pixels as (H, W, n): gray, RGB, or RGB and alpha (255 if it has none).
+
+        Raises:
+            ValueError: Another number.
+        """
+        if n == 3:
+            return self.pixels
+        if n == 4:
+            alpha = np.full(self.pixels.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
+            return np.concatenate([self.pixels, alpha[:, :, None].astype(self.pixels.dtype)], 2)
+        if n != 1:
+            raise ValueError(f"a picture has 1, 3 or 4 channels; got {n}")
+        if self.gray:
+            return self.pixels[:, :, :1]
+        if self.pixels.dtype == np.uint8:
+            return np.asarray(_pillow().fromarray(self.pixels).convert("L"))[:, :, None]
+        return (self.pixels @ _LUMA)[:, :, None]
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Return the first picture of a file.
+
+    Raises:
+        PictureError: It is no picture, is damaged, or its black and white are not known.
+    """
+    try:
+        with _opened(path) as file:
+            return _read(file)
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow's readers raise many kinds
+        raise PictureError(_reason(error)) from error
+
+
+def picture_fault(path: str | Path, halves: bool = False) -> str | None:
+    """Return why a file cannot be read; None if it can.
+
+    Looks at headers, PNG checksums and JPEG end marks, and decodes only if these leave a doubt: 50,000 pictures take
+    seconds, not minutes.
+
+    Args:
+        path: The file.
+        halves: It must be two pictures side by side.
+    """
+    try:
+        with _opened(path) as file:
+            width, height = _upright_size(file)
+            if file.format == "PNG" and file.mode != "I":
+                file.verify()
+            elif file.mode in _DEEP or file.format != "JPEG" or not _ends_with_mark(Path(path)):
+                _read(file)
+    except Exception as error:  # as in `read_picture`
+        return _reason(error)
+    return halves_fault(width, height) if halves else None
+
+
+def halves_fault(width: int, height: int) -> str | None:
+    """Return why a picture of this size is not taken for A|B side by side; None if it is.
+
+    Squares are the ones that are not: most of them are single pictures, which were given in the place of pairs.
+    """
+    if width == height or width < 2:
+        return (
+            f"{width}x{height} is too narrow for A|B side by side: expected two pictures of one size, such as "
+            f"{2 * width}x{height} of two {width}x{height}"
+        )
+    return None
+
+
+def picture_size(path: str | Path) -> tuple[int, int] | None:
+    """Return width and height of an upright picture, from its header; None if it is none."""
+    try:
+        with _opened(path) as file:
+            return _upright_size(file)
+    except Exception:  # as in `read_picture`
+        return None
+
+
+def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return pixels (H, W, C) of 0 .. 255 resampled with Pillow's bicubic filter, in their own precision."""
+    image = _pillow()
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if pixels.dtype == np.uint8:
+        picture = image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        return np.asarray(picture.resize((width, height), image.Resampling.BICUBIC)).reshape(height, width, -1)
+    planes = [
+        np.asarray(image.fromarray(plane).resize((width, height), image.Resampling.BICUBIC))
+        for plane in np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+    ]
+    return np.stack(planes, 2).clip(0, 255)  # the filter overshoots at edges
+
+
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """Return the suffixes of all formats that Pillow reads here, in lower case: `.png`, `.jpg`, `.jfif`, ..."""
+    image = _pillow()
+    image.init()
+    readable = {form for form in image.OPEN if form not in _NO_PICTURES}
+    return frozenset(suffix for suffix, form in image.registered_extensions().items() if form in readable)
+
+
+def is_picture_name(name: str) -> bool:
+    """Return whether a file's name says that Pillow reads it."""
+    return Path(name).suffix.lower() in picture_suffixes()
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name is a hidden file's (AppleDouble's `._x.jpg` among them), or one of the system's."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def _pillow() -> Any:
+    from PIL import Image  # here, so that importing this module stays cheap
+
+    return Image
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[Image.Image]:
+    # Given a path, Pillow maps plain TIFFs into memory by the size that they have after they are turned.
+    with Path(path).open("rb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on strange metadata, and on sizes that are not refused
+        with _pillow().open(stream) as file:
+            yield file
+
+
+def _upright_size(file: Image.Image) -> tuple[int, int]:
+    """Return width and height from the header; `getexif` would decode a PNG to find them, and a TIFF is upright."""
+    exif = _pillow().Exif()
+    exif.load(file.info.get("exif") or b"")
+    return (file.size[1], file.size[0]) if exif.get(_ORIENTATION) in _TURNED else file.size
+
+
+def _read(file: Image.Image) -> Picture:
+    from PIL import ImageOps
+
+    if file.mode in _DEEP:
+        file.load()
+        plane = _turned(_deep(file), file.getexif().get(_ORIENTATION))
+        return Picture(np.repeat(plane[:, :, None], 3, 2), gray=True)
+    gray = file.mode in _GRAY
+    picture = ImageOps.exif_transpose(file)
+    alpha = None
+    if picture.has_transparency_data:
+        alpha = np.asarray(picture.convert("RGBA").getchannel("A"))
+    return Picture(np.asarray(picture.convert("RGB")), alpha, gray)
+
+
+def _deep(file: Image.Image) -> np.ndarray:
+    """Return a picture of more than 8 bits as float32 (H, W) of 0 .. 255.
+
+    Raises:
+        PictureError: Its black and white are not known.
+    """
+    values, tags = np.asarray(file), getattr(file, "tag_v2", {})
+    bits, number = _first(tags.get(_BITS)), _first(tags.get(_SAMPLE_FORMAT))
+    if file.mode == "F":
+        white = _white_of_floats(values)
+    else:
+        signed = number == 2
+        if bits == 32 and not signed and number is not None:
+            values = values.astype(np.int32).view(np.uint32)
+        white = _white_of_integers(values, bits or (16 if file.mode != "I" else None), signed)
+    scaled = (values.astype(np.float64) * (255.0 / white)).clip(0, 255).astype(np.float32)
+    # Pillow turns pictures whose 0 is white for 8 bits alone.
+    return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled
+
+
+def _white_of_integers(values: np.ndarray, bits: int | None, signed: bool) -> float:
+    """Return the value of white: the largest that the file's bits hold.
+
+    Pillow's 32 bits are mostly 16 of another source, so values up to 65535 are read as such.
+    """
+    low, high = int(values.min()), int(values.max())
+    if low < 0:
+        raise PictureError(f"integers from {low} to {high}, whose black is not known; expected 0 or more")
+    if bits is not None and bits <= 16:
+        return 2.0 ** (bits - signed) - 1
+    full = 2.0 ** (31 if signed or bits is None else 32) - 1
+    if 65535 < high < full / 256:
+        raise PictureError(
+            f"32-bit integers from {low} to {high}, whose white is not known; expected up to 65535, or up to {full:.0f}"
+        )
+    return full if high > 65535 else 65535.0
+
+
+def _white_of_floats(values: np.ndarray) -> float:
+    """Return the value of white: 1, or 255 if the values are those of 8 bits."""
+    if not np.isfinite(values).all():
+        raise PictureError("floating-point values that are not all finite")
+    low, high = float(values.min()), float(values.max())
+    if low >= -1e-3 and high <= 1 + 1e-3:
+        return 1.0
+    if low >= 0 and 16 <= high <= 255:
+        return 255.0
+    raise PictureError(
+        f"floating-point values from {low:.4g} to {high:.4g}, whose black and white are not known; "
+        "expected 0 to 1, or 0 to 255"
+    )
+
+
+def _turned(plane: np.ndarray, orientation: int | None) -> np.ndarray:
+    """Return a plane (H, W) as EXIF's orientation says that it is to be seen."""
+    turns: dict[int | None, Any] = {
+        2: lambda p: p[:, ::-1],
+        3: lambda p: p[::-1, ::-1],
+        4: lambda p: p[::-1],
+        5: lambda p: p.T,
+        6: lambda p: p.T[:, ::-1],
+        7: lambda p: p.T[::-1, ::-1],
+        8: lambda p: p.T[::-1],
+    }
+    return np.ascontiguousarray(turns[orientation](plane)) if orientation in turns else plane
+
+
+def _first(tag: Any) -> int | None:
+    return tag[0] if isinstance(tag, tuple) else tag
+
+
+def _ends_with_mark(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2))
+        return file.read(2) == b"\xff\xd9"
+
+
+def _reason(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image, or of a kind that Pillow cannot read"
+    return " ".join(str(error).split()) or type(error).__name__
