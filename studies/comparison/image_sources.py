@@ -118,7 +118,7 @@ def files_features(source: str, encoder: Encoder, device: torch.device, workers:
 
 def files_batches(source: str, workers: int = 0) -> Callable[[], Iterator[Tensor]]:
     """Return what opens a folder's images, (n, 3, H, W) in [-1, 1] per batch, each at its own size."""
-    return lambda: folder_batches(image_files(Path(source).expanduser()), workers=workers)
+    return lambda: folder_batches(readable_files(Path(source).expanduser()), workers=workers)
 
 
 def statistics_file(source: str, encoder: Encoder) -> FeatureStatistics:
