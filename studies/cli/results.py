@@ -186,18 +186,32 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     format: Annotated[str, typer.Option(help="Run the bundle's file of this format; default: in PyTorch.")] = "",
     int8: Annotated[bool, typer.Option("--int8", help=f"The same as --format {INT8}.")] = False,
+    fit: Annotated[
+        str,
+        typer.Option(help="crop, pad or stretch: run at the trained size; default: each image at its own if possible."),
+    ] = "",
+    tile: Annotated[int, typer.Option(help="Pixels a side of tiles for large images; 0: if memory asks for it.")] = 0,
     no_code: NoCode = False,
 ) -> None:
     """Translate images with an exported generator, or draw samples."""
     from ..bundles.inference import run_bundle
 
+    fits: dict[str, Literal["", "crop", "pad", "stretch"]] = {
+        "": "", "crop": "crop", "pad": "pad", "stretch": "stretch"
+    }  # fmt: skip
+    if fit not in fits:
+        raise UserError(f"--fit is unknown: got {fit!r}; expected crop, pad or stretch")
     halves: dict[str, Literal["", "A", "B"]] = {"": "", "A": "A", "B": "B"}
     if half not in halves:
         raise UserError(f"--half {half!r} is unknown; use A or B, or leave it out")
     if int8 and format not in ("", INT8):
         raise UserError(f"--int8 is --format {INT8}: got --format {format} too; give one of them")
     chosen = INT8 if int8 else format
-    done = run_bundle(bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, chosen)
+    done = run_bundle(
+        bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, chosen, fits[fit], tile
+    )
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
     for line in done.skipped:
         print(f"skipped {line}", file=sys.stderr)
     print(f"{len(done.written)} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))

@@ -22,9 +22,9 @@ from ...search.records.ledger import TrialRecord
 from ...spaces.budget import describe
 from ..bundles.export import exportable
 from ..bundles.format_files import outputs_of
-from ..bundles.inference import to_picture
 from ..bundles.trial_weights import open_recorded, trial_generator, trial_quantizations
 from ..database.reader import StudyRecord
+from ..inference.output_pictures import to_picture
 from ..results.outcome import Outcome, outcome_of
 
 TILE, GAP, HEADING = 144, 6, 44  # pixels: a picture at least, between pictures, above each column

@@ -15,6 +15,7 @@ import torch
 from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files.hashes import file_sha256
+from ganprune.gan_models.files.pictures import read_picture
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import Input
@@ -25,9 +26,11 @@ from ganprune.spaces.budget import BudgetError
 from ganprune.studies.bundles import bundle as bundles
 from ganprune.studies.bundles.bundle import BundleError, load_bundle, read_architecture, read_card
 from ganprune.studies.bundles.export import NotExportable, best_under, export_front, export_trial
-from ganprune.studies.bundles.inference import read_image, run_bundle, to_picture
+from ganprune.studies.bundles.inference import run_bundle
 from ganprune.studies.bundles.trial_weights import ArtifactError, trial_generator
 from ganprune.studies.bundles.verify import verify_bundle
+from ganprune.studies.inference.output_pictures import to_picture
+from ganprune.studies.inference.translation import input_tensor, taken_half
 from ganprune.studies.report.image_grid import picture_grid
 from PIL import Image
 
@@ -394,7 +397,7 @@ def test_run_translates_a_folder(bundle, tmp_path):
     done = run_bundle(bundle, tmp_path / "in", tmp_path / "out", batch_size=3, device="cpu")
     assert sorted(done.written) == ["a.png", "b.jpg.png", "b.png.png", "gray.png"]
     assert [line.partition(":")[0] for line in done.skipped] == ["broken.png", "cut.jpg"]
-    x = read_image(tmp_path / "in" / "a.png", PICTURE)
+    x = input_tensor(read_picture(tmp_path / "in" / "a.png"), PICTURE)
     assert x.min() >= -1
     assert x.max() <= 1
     pixels = np.asarray(Image.open(tmp_path / "in" / "a.png")).transpose(2, 0, 1)
@@ -413,8 +416,9 @@ def test_run_takes_half_of_an_aligned_picture(bundle, tmp_path):
     both[:, 16:] = 255
     Image.fromarray(both).save(tmp_path / "in" / "pair.png")
     Image.fromarray(both[:, :16]).save(tmp_path / "in" / "square.png")
-    assert float(read_image(tmp_path / "in" / "pair.png", PICTURE, "A").max()) == -1
-    assert float(read_image(tmp_path / "in" / "pair.png", PICTURE, "B").min()) == 1
+    pair = read_picture(tmp_path / "in" / "pair.png")
+    assert float(input_tensor(taken_half(pair, "A"), PICTURE).max()) == -1
+    assert float(input_tensor(taken_half(pair, "B"), PICTURE).min()) == 1
     done = run_bundle(bundle, tmp_path / "in", tmp_path / "out", half="A")
     assert done.written == ("pair.png",)
     assert "too narrow" in done.skipped[0]

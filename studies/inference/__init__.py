@@ -1,0 +1,1 @@
+"""Pictures of any size through an exported generator: sizes that it runs at, placements, tiles."""
