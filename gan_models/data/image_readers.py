@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..files.errors import UserError, WorkFailed
-from ..files.pictures import PictureError, picture_fault, picture_size, read_picture, resized
+from ..files.pictures.picture_reader import PictureError, picture_fault, picture_size, read_picture, resized
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
 _CIFAR_RECORD = 1 + 3 * 32 * 32

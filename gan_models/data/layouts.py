@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ..files.errors import UserError
-from ..files.pictures import picture_size
+from ..files.pictures.picture_reader import picture_size
 from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture
 from .spec import BUILTIN
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ..files.pictures import is_hidden, is_picture_name
+from ..files.pictures.picture_names import is_hidden, is_picture_name
 
 # Words in folders' names -> the split that they say.
 SPLIT_WORDS: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from ..data.image_readers import FilePictures, good_files
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec
-from ..files.pictures import picture_size
+from ..files.pictures.picture_reader import picture_size
 from ..files.plain_values import JSON, from_json, to_json
 from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1

@@ -18,7 +18,7 @@ from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.data.dataset import ImageSet, in_order
 from ...gan_models.data.spec import DataSpec
-from ...gan_models.files.pictures import READING
+from ...gan_models.files.pictures.picture_reader import READING
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task

@@ -22,7 +22,7 @@ from ...evaluators.features.statistics import FeatureStatistics
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.pictures import READING
+from ...gan_models.files.pictures.picture_reader import READING
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import open_split

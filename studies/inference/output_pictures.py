@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.pictures import resized
+from ...gan_models.files.pictures.picture_reader import resized
 from ...gan_models.networks.specs import RANGES
 
 CHANNELS = (1, 3)

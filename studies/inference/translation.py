@@ -17,7 +17,14 @@ from torch import Tensor
 
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.files.errors import UserError, WorkFailed
-from ...gan_models.files.pictures import Picture, PictureError, picture_fault, picture_size, read_picture, resized
+from ...gan_models.files.pictures.picture_reader import (
+    Picture,
+    PictureError,
+    picture_fault,
+    picture_size,
+    read_picture,
+    resized,
+)
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from .output_pictures import to_picture, with_alpha
 from .placements import FITS, Fit, Placement, at_own_size, fitted

@@ -15,7 +15,7 @@ import torch
 from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files.hashes import file_sha256
-from ganprune.gan_models.files.pictures import read_picture
+from ganprune.gan_models.files.pictures.picture_reader import read_picture
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import Input

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 READING = "upright, every mode to its full range"  # part of the keys of what is kept of pictures
 
-# Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
-_NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
-_SYSTEM_NAMES = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r")
 _DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _GRAY = ("1", "L", "LA", "La", *_DEEP)
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -165,25 +161,6 @@ def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
         for plane in np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
     ]
     return np.stack(planes, 2).clip(0, 255)  # the filter overshoots at edges
-
-
-@cache
-def picture_suffixes() -> frozenset[str]:
-    """Return the suffixes of all formats that Pillow reads here, in lower case: `.png`, `.jpg`, `.jfif`, ..."""
-    image = _pillow()
-    image.init()
-    readable = {form for form in image.OPEN if form not in _NO_PICTURES}
-    return frozenset(suffix for suffix, form in image.registered_extensions().items() if form in readable)
-
-
-def is_picture_name(name: str) -> bool:
-    """Return whether a file's name says that Pillow reads it."""
-    return Path(name).suffix.lower() in picture_suffixes()
-
-
-def is_hidden(name: str) -> bool:
-    """Return whether a name is a hidden file's (AppleDouble's `._x.jpg` among them), or one of the system's."""
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def _pillow() -> Any:

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from ganprune.gan_models.files.pictures import (
+from ganprune.gan_models.files.pictures.picture_names import is_hidden, is_picture_name, picture_suffixes
+from ganprune.gan_models.files.pictures.picture_reader import (
     PictureError,
-    is_hidden,
-    is_picture_name,
     picture_fault,
     picture_size,
-    picture_suffixes,
     read_picture,
     resized,
 )

@@ -1,0 +1,30 @@
+"""Names of picture files: suffixes of formats that Pillow reads, and names that no user gave."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+# Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
+_NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
+_SYSTEM_NAMES = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r")
+
+
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """Return the suffixes of all formats that Pillow reads here, in lower case: `.png`, `.jpg`, `.jfif`, ..."""
+    from PIL import Image  # here, so that importing this module stays cheap
+
+    Image.init()
+    readable = {form for form in Image.OPEN if form not in _NO_PICTURES}
+    return frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in readable)
+
+
+def is_picture_name(name: str) -> bool:
+    """Return whether a file's name says that Pillow reads it."""
+    return Path(name).suffix.lower() in picture_suffixes()
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name is a hidden file's (AppleDouble's `._x.jpg` among them), or one of the system's."""
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
