@@ -41,7 +41,8 @@ class LatencyProfilePreparation(CostProfile):
         return self._of(study, LatencyProfile.from_json(content))
 
     def _of(self, study: StudyParts, profile: LatencyProfile) -> OpenedLatency:
-        return opened(profile, study.config.model, dict(study.config.model_args), study.config.inputs)
+        config = study.config
+        return opened(profile, config.model, dict(config.model_args), config.inputs, str(config.output))
 
 
 LATENCY_PROFILE = LatencyProfilePreparation()

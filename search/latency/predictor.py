@@ -89,10 +89,12 @@ def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
     )
 
 
-def opened(profile: LatencyProfile, model: str, arguments: dict[str, object], inputs: InputSpec) -> OpenedLatency:
+def opened(
+    profile: LatencyProfile, model: str, arguments: dict[str, object], inputs: InputSpec, output: str = ""
+) -> OpenedLatency:
     """Return a profile opened for a generator.
 
     Raises:
         NoProfile: It is of another one.
     """
-    return OpenedLatency(profile, profile.form(blocks_of(model, arguments, inputs, profile.device.batch)))
+    return OpenedLatency(profile, profile.form(blocks_of(model, arguments, inputs, profile.device.batch, output)))

@@ -199,9 +199,9 @@ def network_key(blocks: Blocks) -> str:
     return json_sha256([list(blocks.groups), parts])[:16]
 
 
-def blocks_of(model: str, arguments: Mapping[str, Any], inputs: InputSpec, batch: int = 1) -> Blocks:
+def blocks_of(model: str, arguments: Mapping[str, Any], inputs: InputSpec, batch: int = 1, output: str = "") -> Blocks:
     """The blocks of a generator by name, every group free to be pruned."""
-    network = build_for_shapes(lambda: build(model, arguments))
+    network = build_for_shapes(lambda: build(model, arguments, output))
     example = inputs.examples(batch)
     return find_blocks(network, example, find_groups(network, example))
 

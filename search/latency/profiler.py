@@ -67,6 +67,7 @@ def profile_network(
     on_step: OnStep | None = None,
     on_layer: Callable[[LayerTable], None] | None = None,
     measure_int8: Measure | None = None,
+    output: str = "",
 ) -> LatencyProfile:
     """Measures a network on a device.
 
@@ -81,13 +82,14 @@ def profile_network(
         on_step: Told (done, all, what) before each measurement.
         on_layer: Told of each new table once it is complete, so that it can be kept.
         measure_int8: Times a network that is run in 8 bits; None: the profile prices plans of 32 bits alone.
+        output: Name or index of the output that counts, of a network that returns several.
 
     Raises:
         MachineBusy: The machine was never quiet.
         ValueError: The network has nothing to prune.
     """
     thoroughness = thoroughness or Thoroughness()
-    network = build(model, arguments).eval()
+    network = build(model, arguments, output).eval()
     example = inputs.examples(device.batch)
     groups = find_groups(network, example)
     if not groups.groups:

@@ -184,6 +184,7 @@ class TeacherPreparation:
         config = study.config
         parts = [study.data_sha256, config.model_name, config.model_args, config.task, config.task_settings]
         parts += [config.seed, config.teacher_steps, config.teacher_recipe, bool(config.teacher)]
+        parts += [config.output] if config.output else []
         return json_sha256(to_json(parts))
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:

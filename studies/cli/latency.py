@@ -41,6 +41,7 @@ class ProfilingOptions:
         "",
         default_text="the catalog's",
     )
+    output: str = option(opt.OUTPUT_HELP, "", default_text="the only one")
     runtime: str = option("eager, compile, onnxruntime, or one of another package.", "eager")
     threads: int | None = option("Threads of one network.", None, low=1, default_text="all CPUs")
     batch: int = option("Images in one call.", 1, low=1)
@@ -123,7 +124,7 @@ def measured(options: ProfilingOptions, console: Console) -> tuple[LatencyProfil
     with exclusive():
         profile = profile_network(
             options.model, options.model_args, inputs, device, timer, known, thoroughness, Progress(console).step,
-            lambda layer: store.put_layer(device, layer), int8,
+            lambda layer: store.put_layer(device, layer), int8, options.output,
         )  # fmt: skip
     profile = replace(profile, quiet=not options.allow_busy)
     store.put(profile)

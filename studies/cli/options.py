@@ -33,9 +33,8 @@ InputShape = Annotated[
     str | None,
     typer.Option(help="What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64."),
 ]
-Output = Annotated[
-    str, typer.Option(help="Which output counts, of a generator that returns several: a name or an index.")
-]
+OUTPUT_HELP = "Which output counts, of a generator that returns several: a name or an index."
+Output = Annotated[str, typer.Option(help=OUTPUT_HELP)]
 
 
 def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> InputSpec:

@@ -125,7 +125,8 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
     def fits(profile: LatencyProfile) -> bool:
         batch = profile.device.batch
         if batch not in keys:
-            keys[batch] = network_key(blocks_of(config.model, dict(config.model_args), config.inputs, batch))
+            arguments, output = dict(config.model_args), str(config.output)
+            keys[batch] = network_key(blocks_of(config.model, arguments, config.inputs, batch, output))
         return profile.network == keys[batch]
 
     if wanted:

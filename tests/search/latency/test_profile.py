@@ -184,3 +184,26 @@ def test_a_profile_needs_something_to_go_by(bad):
 def test_timings_and_numbers_are_the_same_to_the_multiple():
     """`liked_multiple` takes timings as they come from a measurer."""
     assert liked_multiple({n: Timing(1.0, 1.0, 1) for n in range(32, 65)})[0] == 32
+
+
+def test_blocks_are_those_of_the_output_that_counts(tmp_path):
+    """Features that a network returns beside its image keep their channels, unless the image alone counts."""
+    (tmp_path / "nets.py").write_text(SEVERAL)
+    model, inputs = f"{tmp_path / 'nets.py'}:Several", InputSpec.parse("3,8,8")
+    assert blocks_of(model, {}, inputs).groups == ()
+    assert blocks_of(model, {}, inputs, output="image").groups == ("trunk",)
+
+
+SEVERAL = """
+import torch
+from torch import nn
+
+class Several(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.image = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x):
+        hidden = torch.relu(self.trunk(x))
+        return {"hidden": hidden, "image": self.image(hidden)}
+"""
