@@ -1,0 +1,1 @@
+"""The zoo: small generators with one trait each, and the sweep over them."""
