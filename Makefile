@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test torture coverage install install-test lint types bench compare clean
+.PHONY: demo test zoo fuzz torture coverage install install-test lint types bench compare clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
@@ -18,6 +18,14 @@ test: install-test
 coverage: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" --cov --cov-branch --cov-report=
 	$(BIN)/coverage report --sort=cover
+
+# Small generators with one trait each, in two processes: what can be pruned of each, by hand and found.
+zoo: install-test
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.zoo.sweep
+
+# Networks composed of random operators: 500 of them, others each time.
+fuzz: install-test
+	FUZZ_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/gan_models/groups/test_random_networks.py
 
 torture: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture

@@ -28,7 +28,7 @@ class Entry:
         reason: Why these groups can be pruned and the others cannot.
         inputs: What it takes, as `InputSpec.parse` reads it.
         onnx: Why its ONNX file cannot give the same output; empty if it must.
-        rounding: Largest relative difference of cut and gated; more where the network leaves float64 by itself.
+        in_float32: True for a network that cannot run in float64.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Entry:
     reason: str
     inputs: str = "3,8,8"
     onnx: str = ""
-    rounding: float = 1e-9
+    in_float32: bool = False
 
     @property
     def dense(self) -> float:

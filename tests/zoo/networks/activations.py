@@ -110,5 +110,11 @@ ACTIVATIONS = [
         "not over channels",
     ),
     Entry("softmax over channels", lambda: around(nn.Softmax2d()), second, B, "its sum is over channels, which stay"),
-    Entry("ReLU of four channels in place", lambda: around(_in_place), second, B, "the number four is in the code"),
+    Entry(
+        "ReLU of four channels in place",
+        lambda: around(_in_place),
+        lambda a, b: both(4 + a, b),
+        (4, 8),
+        "the first four stay, and the rest is as wide as it is",
+    ),
 ]

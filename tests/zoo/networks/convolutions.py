@@ -34,7 +34,7 @@ def _partial(m: Net, x: Tensor, mask: Tensor) -> Tensor:
     """A convolution of what a mask leaves, weighted by how much that is."""
     h = m.first(x * mask)
     seen = F.conv2d(mask, m.ones, padding=1)
-    h = (h - m.first.bias.view(1, -1, 1, 1)) * (9 / (seen + 1e-8)) + m.first.bias.view(1, -1, 1, 1)
+    h = (h - m.first.bias.view(1, -1, 1, 1)) * (9 / seen.clamp(min=1)) + m.first.bias.view(1, -1, 1, 1)
     return m.last(torch.relu(m.next(h * (seen > 0).to(h.dtype))))
 
 

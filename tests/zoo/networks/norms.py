@@ -155,7 +155,7 @@ NORMS = [
         lambda a, b: both(2 * a, b),
         (4, 8),
         "as group norm; a subclass of the module, that rounds to float32",
-        rounding=1e-4,
+        in_float32=True,
     ),
     Entry(
         "layer norm over the last axis", lambda: around(_last(nn.LayerNorm(8))), both, AB, "a module's norm is masked"

@@ -180,6 +180,6 @@ REGIONS = [
         both,
         AB,
         "a cast moves nothing",
-        rounding=1e-4,
+        in_float32=True,
     ),
 ]

@@ -106,9 +106,9 @@ SPLITS = [
     Entry(
         "partial convolution of a stored number of channels",
         lambda: around(_fixed_number(Net(_partial, f=conv(2, 2)))),
-        lambda b: second(b) + S * 9 * 2 * 2,
-        B,
-        NUMBERED,
+        lambda a, f, b: S * (27 * (2 + a) + 9 * 2 * f + 9 * (f + a) * b + 27 * b),
+        (6, 2, 8),
+        "the first two stay, the rest is as wide as it is, and the convolution's outputs are free",
     ),
     Entry(
         "split by numbers",
@@ -162,8 +162,8 @@ SPLITS = [
     Entry(
         "two of the channels shown as a mask",
         lambda: around(lambda x: x[:, 2:] * torch.sigmoid(x[:, :1] + x[:, 1:2]), width=10, given=8),
-        lambda b: S * (27 * 10 + 9 * 8 * b + 27 * b),
-        B,
-        NUMBERED,
+        lambda a, b: S * (27 * (2 + a) + 9 * a * b + 27 * b),
+        AB,
+        "the first two stay, and the rest is as wide as it is",
     ),
 ]

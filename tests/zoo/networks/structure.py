@@ -155,6 +155,11 @@ def _accumulated(m: Net, x: Tensor) -> Tensor:
     return total
 
 
+def _unused(m: Net, x: Tensor) -> Tensor:
+    m.f(x)
+    return torch.relu(x)
+
+
 def _out(m: Net, x: Tensor) -> Tensor:
     x = m.f(x)
     x += 1
@@ -190,7 +195,6 @@ STRUCTURE = [
         lambda b: second(b) + 8 * 2 * 32 * 8,
         B,
         "torch's LSTM holds its sizes in numbers, and is the stream's width: both stay",
-        onnx="ONNX Runtime's LSTM does not take a free batch here",
     ),
     Entry(
         "one weight for two layers",
@@ -303,5 +307,12 @@ STRUCTURE = [
         three,
         ALL,
         "what is not called costs no MACs",
+    ),
+    Entry(
+        "result that is not used",
+        lambda: around(Net(_unused, f=conv(8, 8))),
+        lambda a, b: both(a, b) + S * 9 * 8 * a,
+        AB,
+        "the layer runs, and reads what it is given; nothing reads its own channels",
     ),
 ]

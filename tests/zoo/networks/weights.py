@@ -207,6 +207,7 @@ WEIGHTS = [
         lambda c: S * (KEPT + 64 + 9 * 8 * c + 27 * c),
         B,
         "an orthogonal matrix keeps its rows and columns",
+        onnx="ONNX has no exponential of a matrix",
     ),
     Entry("parametrized by its mirror image", _symmetric, three, ALL, "flipping a kernel leaves its channels"),
     Entry(
