@@ -40,7 +40,18 @@ from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store
 from .finalist_costs import measure_front
-from .results.outcome import CONFIG, DENSE, IMAGES, PREPARED, SIMULATED, TEACHER, VERSION, outcome_of, recorded
+from .results.outcome import (
+    CONFIG,
+    DENSE,
+    IMAGES,
+    PREPARED,
+    SIMULATED,
+    TEACHER,
+    VERSION,
+    outcome_of,
+    recorded,
+    resolved_of,
+)
 from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
 from .run_options import DEFAULT_STORAGE, ProfileOptions, RunOptions, engine_settings
@@ -346,7 +357,9 @@ class Study:
             if given.get("trials", done) < done:
                 raise UserError(f"--trials is the study's total: {done} are there already, got {given['trials']}")
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
-            resolved, parts = resolve(resumed(config, given), check_teacher=not made)
+            was = resolved_of(self.record)
+            whole = None if was is None else was.groups.whole
+            resolved, parts = resolve(resumed(config, given), check_teacher=not made, pinned=whole)
             study = open_study(resolved, parts=parts)
             check_unchanged(store, study, accept_changes)
             for name, value in recorded(study.resolved).items():

@@ -121,6 +121,74 @@ def count_macs(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> dict[s
 
 
 @dataclass(frozen=True)
+class ModuleCost:
+    """What runs directly in one module, and its own parameters; those of its children are theirs.
+
+    Attributes:
+        macs, macs_published: As in `CostCount`.
+        params: Parameters, each tensor where it is met first.
+    """
+
+    macs: int
+    macs_published: int
+    params: int
+
+
+def count_modules(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> tuple[ModuleCost, dict[str, ModuleCost]]:
+    """Count one forward pass, and what of it each module does, by torch's dispatcher alone.
+
+    Args:
+        model: any network.
+        example: its input(s), batch first; counts are per image.
+
+    Returns:
+        The network's cost; module name -> its own cost, if it has any. A module that calls another one that is not its
+        child is told of both, so these may be more than the whole.
+    """
+    inputs = example if isinstance(example, tuple) else (example,)
+    totals, exact, published = _on_copy(model, inputs, _by_module)
+    params: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        module = name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
+        params[module] = params.get(module, 0) + parameter.numel()
+    names = dict.fromkeys((*exact, *published, *params))
+    batch = len(inputs[0])
+    whole = ModuleCost(_per_image(totals[0], batch), _per_image(totals[1], batch), sum(params.values()))
+    return whole, {
+        name: ModuleCost(exact.get(name, 0) // batch, published.get(name, 0) // batch, params.get(name, 0))
+        for name in names
+    }
+
+
+def _by_module(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[tuple[int, int], dict[str, int], dict[str, int]]:
+    published = FlopCounterMode(display=False, custom_mapping=_published_rules())
+    with FlopCounterMode(display=False) as exact, published:
+        model(*inputs)
+    totals = exact.get_total_flops() // 2, published.get_total_flops() // 2
+    return totals, _direct(model, exact), _direct(model, published)
+
+
+def _direct(model: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
+    """Multiply-accumulates of operators that run directly in a module, by its name; zeros are left out."""
+    root = type(model).__name__
+    flops = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
+
+    def whole(module: nn.Module, path: str) -> int:
+        """Those of a module and all below it; a list of modules is never called itself."""
+        if path in flops:
+            return flops[path]
+        return sum(whole(child, f"{path}.{name}") for name, child in module.named_children())
+
+    direct = {}
+    for name, module in model.named_modules():
+        path = f"{root}.{name}" if name else root
+        below = sum(whole(child, f"{path}.{child_name}") for child_name, child in module.named_children())
+        if own := whole(module, path) - below:
+            direct[name] = own // 2
+    return direct
+
+
+@dataclass(frozen=True)
 class _Dispatched:
     exact: int
     published: int
@@ -166,18 +234,14 @@ def _published_rules() -> dict[Any, Callable[..., int]]:
 
 def _missed(model: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
     """Published MACs of operators that run directly in a module for which thop has no counting rule."""
-    root = type(model).__name__
-    flops = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
-    missed = {}
-    for name, module in model.named_modules():
-        path = f"{root}.{name}" if name else root
-        if type(module) in _THOP_RULES and isinstance(module, _COUNTED_BY_THOP):
-            continue
-        below = sum(flops.get(f"{path}.{child}", 0) for child, _ in module.named_children())
-        direct = flops.get(path, 0) - below
-        if direct:
-            missed[name or root] = direct // 2
-    return missed
+    modules = dict(model.named_modules())
+
+    def ruled(module: nn.Module) -> bool:
+        return type(module) in _THOP_RULES and isinstance(module, _COUNTED_BY_THOP)
+
+    return {
+        name or type(model).__name__: macs for name, macs in _direct(model, counter).items() if not ruled(modules[name])
+    }
 
 
 def _by_thop(model: nn.Module, inputs: tuple[Tensor, ...]) -> int:

@@ -50,6 +50,40 @@ def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module
     return new
 
 
+def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module:
+    """Return a copy of a network that holds a cut network's weights where these came from: the inverse of `cut`.
+
+    Args:
+        full: The network whose groups were found; what was cut off keeps its weights.
+        small: The network cut to the plan, trained since perhaps.
+        groups: Of `full`.
+        plan: Kept channels of every group.
+
+    Raises:
+        ValueError: A tensor of `small` is missing, or has not the shape that the plan gives it.
+    """
+    mask = groups.mask(plan)
+    new, tensors = copy_network(full), dict(_named_tensors(small))
+    positions: dict[str, dict[int, Tensor]] = {}
+    for entry in groups.axes:
+        positions.setdefault(entry.parameter, {})[entry.axis] = torch.from_numpy(mask[entry.flat].nonzero()[0])
+    for name, tensor in _named_tensors(new):
+        if name not in tensors:
+            raise ValueError(f"the cut network has no {name}")
+        index = [torch.arange(size) for size in tensor.shape]
+        for axis, kept in positions.get(name, {}).items():
+            index[axis] = kept
+        value, expected = tensors[name].detach(), [len(each) for each in index]
+        if list(value.shape) != expected:
+            raise ValueError(f"{name} of the cut network has shape {list(value.shape)}, the plan gives it {expected}")
+        with torch.no_grad():
+            if tensor.ndim:
+                tensor[torch.meshgrid(*index, indexing="ij")] = value.to(tensor)
+            else:
+                tensor.copy_(value)
+    return new
+
+
 def copy_network(model: Network) -> Network:
     """A deep copy that shares no tensor; tensors computed by hooks (spectral norm) are detached."""
     memo: dict[int, Any] = {}
@@ -76,11 +110,15 @@ def _set(model: nn.Module, name: str, value: Tensor) -> None:
 
 def _aliases(model: nn.Module) -> dict[str, list[str]]:
     """Every name of every parameter and buffer -> all names of the same tensor (tied weights)."""
-    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    named = _named_tensors(model)
     by_identity: dict[int, list[str]] = {}
     for name, tensor in named:
         by_identity.setdefault(id(tensor), []).append(name)
     return {name: by_identity[id(tensor)] for name, tensor in named}
+
+
+def _named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
 
 
 def _fit_weights(module: nn.Module) -> None:

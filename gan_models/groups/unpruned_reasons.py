@@ -56,6 +56,14 @@ class Why(Enum):
         "the network's code fixes its size: {message}",
         "take the size from a tensor's shape, or -1, in the place of a number",
     )
+    BREAKS_WHEN_CUT = (
+        "the network's code fails if it is cut: {message}{line}",
+        "take sizes from a tensor's shape, or -1, in the place of numbers",
+    )
+    DIFFERS_WHEN_CUT = (
+        "a cut gives something else than leaving its channels out: {difference} of the largest output{line}",
+        "let that line work channel by channel, or take no part of the channels by their number",
+    )
     NO_RULE = (
         "meets {call}, which has no channel rule",
         "use a call that works element by element or on the image's axes, or a layer of torch.nn",

@@ -29,7 +29,7 @@ class OpenedStudy(PreparedStudy):
     def __init__(
         self, resolved: ResolvedStudy, prepared: Prepared | None = None, like: StudyParts | None = None
     ) -> None:
-        super().__init__(resolved.config, prepared, like, resolved.output)
+        super().__init__(resolved.config, prepared, like, resolved.output, resolved.groups.whole)
         self.resolved = resolved
 
     @property

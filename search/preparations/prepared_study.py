@@ -29,6 +29,7 @@ class PreparedStudy(StudyParts):
         prepared: What is made already.
         like: Parts that are open already; what was loaded from the same files is taken over.
         output: What each generator gives, if that is known.
+        pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class PreparedStudy(StudyParts):
         prepared: Prepared | None = None,
         like: StudyParts | None = None,
         output: OutputSpec | None = None,
+        pinned: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(config, like=like, output=output)
+        super().__init__(config, like=like, output=output, pinned=pinned)
         self.prepared = prepared or Prepared()
         self._loaded: dict[str, tuple[PreparedArtifact, Any]] = {}
         if isinstance(like, PreparedStudy) and like.prepared.folder == self.prepared.folder:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import torch
+
 from ...gan_models.costs.prices import Prices
+from ...gan_models.cut_checks.group_check import GroupCheck
 from ...gan_models.data.dataset import notes_of
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.groups.discovery import find_groups
+from ...gan_models.groups.unpruned_reasons import UnprunedReason
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
+from ..checks.plan_check import check_plans
 from ..config import StudyConfig
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
 from .compatibility import check_discriminators
 from .defaults import within_memory
 from .generator_checks import check_generator
 from .open_choices import decided
+from .pruned_generators import one_network, own_entries
 from .search_space import SearchSpace
 from .study_parts import FindProfile, StudyParts
 from .weight_files import check_weights
@@ -30,6 +38,7 @@ def resolve(
     check_teacher: bool = True,
     find_profile: FindProfile | None = None,
     sharing: Callable[[str], int] | None = None,
+    pinned: Mapping[str, str] | None = None,
 ) -> tuple[ResolvedStudy, StudyParts]:
     """Decide what was left open, check the whole configuration against network and data, and price its budgets.
 
@@ -39,6 +48,7 @@ def resolve(
         find_profile: Finds a profile of this machine for a profiled cost if the configuration names no copy.
         sharing: Of a new study: number of trials that will share the memory of a kind of device (`cpu`, `cuda`; 0:
             unknown), so that what does not fit is left out. None for a study whose methods are decided.
+        pinned: Groups that a study which is decided leaves whole -> the reason.
 
     Returns:
         The study, and the parts that were opened for it.
@@ -49,13 +59,15 @@ def resolve(
     """
     open_methods = not config.methods
     config, notes, output = decided(config, new=check_teacher or sharing is not None)
-    parts = StudyParts(config, find_profile, output=output)
+    parts = StudyParts(config, find_profile, output=output, pinned=pinned)
     images = {"train": len(parts.train_data), "test": len(parts.test_data)}
     if check_teacher:
         check_weights(config)
     if sharing is not None:
         check_generator(config)
         check_discriminators(config, parts.output)
+        broken, left_whole = _broken_groups(parts)
+        parts, notes = StudyParts(config, find_profile, parts, pinned=broken), notes + left_whole
     select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
     priced = _priced(parts)
     budgets, generators = priced.budgets, priced.generators
@@ -89,6 +101,51 @@ def resolve(
         left = f"plans within {' and '.join(texts[1:])} cost at most {describe(highest, study.cost)} of the {texts[0]}"
         notes.append(f"{left}: targets are drawn up to that")
     return replace(study, highest=highest, notes=tuple(notes)), parts
+
+
+def _broken_groups(parts: StudyParts) -> tuple[dict[str, UnprunedReason | str], list[str]]:
+    """Cut each generator that is pruned to random uneven plans, and find the groups that break.
+
+    Args:
+        parts: The study's, its groups found.
+
+    Returns:
+        Groups that must be left whole -> the reason, and what a user should be told.
+
+    Raises:
+        UserError: A generator does not run, the cost of a plan is not what is predicted, or no group is left.
+    """
+    config, pinned, notes = parts.config, dict[str, UnprunedReason | str](), list[str]()
+    checked: dict[tuple[str, ...], GroupCheck] = {}
+    for name in parts.names:
+        groups = parts.own_groups.get(name, parts.groups)
+        start = f"{name}." if parts.own_groups else ""
+        if groups.names not in checked:
+            checked[groups.names] = _check_one(parts, start, groups)
+        found = checked[groups.names]
+        pinned |= {f"{start}{group}": reason for group, reason in found.pinned.items()}
+    for found in checked.values():
+        notes += [f"{group} is left whole: {reason}" for group, reason in found.pinned.items()]
+        if found.precision.refused:
+            notes.append(f"{config.model}: cut and gated networks are compared in {found.precision.text}")
+        if not found.groups.groups:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in found.pinned.items())
+            raise UserError(f"nothing in {config.model} can be pruned: {reasons}")
+    return pinned, notes
+
+
+def _check_one(parts: StudyParts, start: str, groups: ChannelGroups) -> GroupCheck:
+    """Check one generator whose groups stand in the study with a name before them."""
+    config = parts.config
+    whole = own_entries(start.removesuffix("."), parts.left_out) if start else parts.left_out
+
+    def find(pinned: Mapping[str, UnprunedReason]) -> ChannelGroups:
+        network = build_for_shapes(lambda: one_network(config))
+        return find_groups(network, config.inputs.examples(), {**whole, **pinned})
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return check_plans(config.model, one_network(config), config.inputs, groups, find)
 
 
 @dataclass(frozen=True)

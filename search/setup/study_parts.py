@@ -35,6 +35,8 @@ from .opened_profile import OpenedProfile, profile_source
 from .pruned_generators import examples, joined, new_network, one_network, pruned_names
 
 FindProfile = Callable[[StudyConfig], Any]
+# What depends on which groups are left whole.
+_OF_GROUPS = {"groups", "left_whole", "table", "own_groups", "profiles", "own_prices", "prices", "bits_offered"}
 
 
 class StudyParts:
@@ -45,6 +47,7 @@ class StudyParts:
         find_profile: Finds a profile of this machine in the study's database if the configuration names no copy.
         like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
         output: What each generator gives, if that is known.
+        pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
     """
 
     def __init__(
@@ -53,13 +56,18 @@ class StudyParts:
         find_profile: FindProfile | None = None,
         like: StudyParts | None = None,
         output: OutputSpec | None = None,
+        pinned: Mapping[str, UnprunedReason | str] | None = None,
     ) -> None:
         self.config = config
+        self.pinned = dict(pinned if pinned is not None else like.pinned if like is not None else {})
         if output is not None:
             self.output = output
         self.find_profile = find_profile
         if like is not None:
             parts = {name for name, value in vars(StudyParts).items() if isinstance(value, cached_property)}
+            whole = vars(like).get("left_whole", like.pinned)
+            if not set(like.pinned) <= set(self.pinned) <= set(whole):
+                parts -= _OF_GROUPS
             vars(self).update({name: value for name, value in vars(like).items() if name in parts})
 
     def task(self) -> Task:
@@ -101,13 +109,13 @@ class StudyParts:
 
     @cached_property
     def groups(self) -> ChannelGroups:
-        """The groups of what is pruned, less what patterns leave whole.
+        """The groups of what is pruned, less what patterns leave whole and what is pinned.
 
         Raises:
             UserError: Nothing can be pruned, a pattern matches nothing, or the network cannot be traced.
         """
         groups = self.every_group
-        left_out = select(groups.names, self.config.prune, self.config.keep)
+        left_out = self.left_out
         if left_out:
             groups = self._traced(new_network, self.examples(), left_out)
         if not groups.groups:
@@ -115,10 +123,18 @@ class StudyParts:
             raise UserError(f"nothing in {self.config.model} can be pruned: {reasons or 'it has no channel group'}")
         return groups
 
+    @property
+    def left_out(self) -> dict[str, UnprunedReason | str]:
+        """Groups that patterns leave whole, and those that are pinned -> the reason."""
+        names = self.every_group.names
+        chosen = select(names, self.config.prune, self.config.keep)
+        return {**{name: reason for name, reason in self.pinned.items() if name in names}, **chosen}
+
     @cached_property
     def left_whole(self) -> Mapping[str, str]:
         """Groups that the study leaves whole -> the reason."""
         reasons = {entry.module: entry.reason.text for entry in self.groups.unpruned}
+        reasons |= {name: str(reason) for name, reason in self.pinned.items()}
         kept = [name for name in self.every_group.names if name not in self.groups.names]
         return {name: reasons.get(name, Why.LEFT_WHOLE().text) for name in kept}
 

@@ -1,4 +1,4 @@
-"""Whether the network that was cut is the one that was planned, and what it costs, counted on the network itself."""
+"""The check of a cut network: it is the one that was planned, and its costs are counted on the network itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,10 +14,11 @@ from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...evaluators.cost.counters import count_cost
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import cost_of, stored_cost
+from ...gan_models.cut_checks.call_record import first_difference
+from ...gan_models.cut_checks.comparison import compare
+from ...gan_models.cut_checks.precision import precision_of
 from ...gan_models.files.user_code import load_named
-from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.groups.surgery import copy_network
-from ...gan_models.pruning.gates import gated_call, plan_gates
+from ...gan_models.groups.surgery import copy_network, embedded
 from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.fake_quant import quantized_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
@@ -28,8 +28,6 @@ from ..setup.pruned_generators import examples
 
 PEAK = "peak_activation_bytes"
 ROUNDING = 1e-9  # relative: a cost that is summed in another order is the same cost
-# Relative difference of gated and cut outputs in float64: rounding alone is below 1e-12.
-SAME = 1e-6
 
 
 class CutMismatch(RuntimeError):
@@ -98,8 +96,7 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
     if proposal.cost in counted and counted[proposal.cost] > proposal.target * (1 + ROUNDING):
         above = f"{counted[proposal.cost]:.6g} is above the target {proposal.target:.6g}"
         raise CutMismatch(f"{proposal.cost} {above}")
-    if not pruned.steps:
-        _check_outputs(bench, pruned.model, pruned.plan)
+    _check_outputs(bench, pruned)
     record = CostCheck(dict(cost.uncounted), dict(cost.missed_by_thop), cost.counters_agree)
     return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
 
@@ -129,16 +126,24 @@ def _priced_otherwise(
     return measured
 
 
-def _check_outputs(bench: OpenedStudy, small: nn.Module, plan: ChannelPlan) -> None:
-    """A network that was only cut must give what the gated teacher gives."""
-    teacher = copy_network(bench.joined(bench.generators)).cpu().double().eval()
-    inputs = tuple(x.double() for x in examples(bench.config))
-    with torch.no_grad():
-        gated = gated_call(teacher, bench.groups, plan_gates(bench.groups, plan, inputs[0]), *inputs)
-        outputs = copy_network(small).cpu().double().eval()(*inputs)
-    for expected, output in zip(
-        *(made if isinstance(made, tuple) else (made,) for made in (gated, outputs)), strict=True
-    ):
-        difference = float((output - expected).abs().max())
-        if not difference <= SAME * max(1.0, float(expected.abs().max())):
-            raise CutMismatch(f"the cut network's output differs from the gated one's by {difference:.3g}")
+def _check_outputs(bench: OpenedStudy, pruned: Pruned) -> None:
+    """Compare the cut network with the gated one of the same weights.
+
+    Of a network that was only cut these are the teacher's. One that was trained since, its own, where they came from.
+    """
+    groups, plan, inputs = bench.groups, pruned.plan, examples(bench.config)
+    full = bench.joined(bench.generators)
+    if pruned.steps:
+        try:
+            full = embedded(copy_network(full).cpu(), copy_network(pruned.model).cpu(), groups, plan)
+        except ValueError as error:
+            raise CutMismatch(f"the network is not cut to its plan: {error}") from error
+    precision = precision_of(full, inputs)
+    exact = precision.network(full), precision.network(pruned.model)
+    seen = compare(*exact, groups, plan, precision.inputs(inputs), precision)
+    if not seen.same:
+        line = first_difference(*exact, groups, plan, precision.inputs(inputs), precision)
+        raise CutMismatch(
+            f"the cut network's output differs from the gated one's by {seen.difference:.3g} of the largest"
+            + (f", first at {line}" if line else "")
+        )

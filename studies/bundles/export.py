@@ -197,7 +197,8 @@ class _Exporter:
         self.study, self.outcome = study, outcome_of(study)
         self.folder = StudyFolder(Path(artifacts_root), study.name)
         look_in(self.folder.source)
-        self.parts = StudyParts(self.outcome.config)
+        resolved = self.outcome.resolved
+        self.parts = StudyParts(self.outcome.config, pinned=resolved.groups.whole if resolved else None)
         self._full: nn.Module | None = None
         self.data = StudyData(self.outcome, self.folder)
 

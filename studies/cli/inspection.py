@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rich.console import Console
@@ -12,10 +12,13 @@ from torch import nn
 
 from ...gan_models.costs.catalog import COSTS
 from ...gan_models.costs.prices import Prices
+from ...gan_models.cut_checks.group_check import GroupCheck
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
+from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.unpruned_reasons import Why
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.pruning.catalog import method_sizes, method_spec
+from ...search.checks.plan_check import check_plans
 from ...spaces.budget import describe
 
 
@@ -46,6 +49,38 @@ def inspection(
         ],
         "modules": module_rows(network, groups),
         "layers": [{"module": name or "(the model)", **row} for name, row in layers.items()],
+    }
+
+
+def checked_plans(model: str, make: Callable[[], nn.Module], inputs: InputSpec, groups: ChannelGroups) -> GroupCheck:
+    """Check a network's groups as a search does before it trains anything.
+
+    Args:
+        model: Its name, for messages.
+        make: Builds it with values.
+        inputs: What it takes.
+        groups: Its groups.
+
+    Raises:
+        UserError: It does not run, or the cost of a plan is not what is predicted.
+    """
+    network = make()
+    return check_plans(model, network, inputs, groups, lambda pinned: find_groups(network, inputs.examples(), pinned))
+
+
+def check_json(checked: GroupCheck) -> dict[str, Any]:
+    """Return a check as plain JSON."""
+    precision = checked.precision
+    return {
+        "plans": len(checked.plans),
+        "difference": checked.difference,
+        "tolerance": precision.tolerance,
+        "dtype": str(precision.dtype).removeprefix("torch."),
+        "pinned": {
+            name: {"code": reason.code, "reason": reason.text, "change": reason.advice}
+            for name, reason in checked.pinned.items()
+        },
+        "text": checked.text,
     }
 
 
@@ -110,6 +145,10 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
             group["name"], str(group["channels"]), shown, f"{100 * group['macs_at_half'] / dense['macs']:.1f}%"
         )
     console.print(table)
+    if "check" in found:
+        console.print(f"checked: {found['check']['text']}; costs of all are as counted", highlight=False, markup=False)
+        for name, row in found["check"]["pinned"].items():
+            console.print(f"{name} is left whole: {row['reason']}", highlight=False, markup=False)
     whole = [row for row in found["modules"] if not row["prunable"]]
     if whole:
         kept = Table(

@@ -180,6 +180,9 @@ def inspect(
     channel_multiple: Annotated[int, typer.Option(help="Widths are multiples of this, or full.")] = 1,
     layers: Annotated[bool, typer.Option(help="Show every layer.")] = True,
     method: Annotated[str | None, typer.Option(help="Show this method's settings and what it takes here.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Cut it to random plans: outputs beside gates, costs beside a count.")
+    ] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
@@ -187,15 +190,20 @@ def inspect(
     from ...gan_models.groups.discovery import find_groups
     from ...gan_models.networks.catalog import build
     from ...search.setup.generator_checks import check_output
-    from .inspection import inspection, method_inspection, print_inspection, print_method
+    from .inspection import check_json, checked_plans, inspection, method_inspection, print_inspection, print_method
 
     inputs = opt.read_inputs(model, image_size, input_shape)
     network = build_for_shapes(lambda: build(model, read_arguments(model_args or ""), output))
     check_output(model, network, inputs)
-    groups = find_groups(network, inputs.examples())
+    groups, checked = find_groups(network, inputs.examples()), None
+    if check:
+        checked = checked_plans(model, lambda: build(model, read_arguments(model_args or ""), output), inputs, groups)
+        groups = checked.groups
     found = inspection(network, groups, model, inputs, channel_multiple)
     if method:
         found["method"] = method_inspection(method, network, groups)
+    if checked is not None:
+        found["check"] = check_json(checked)
     if as_json:
         _print(found)
     else:

@@ -113,7 +113,8 @@ def test_every_reason_has_a_text_and_advice(why: Why):
 def test_the_rules_give_every_reason():
     """No reason is in the table alone: some rule, pattern or command gives it."""
     folder = Path(str(files("ganprune.gan_models.groups")))
-    sources = [*folder.glob("*.py"), *folder.parents[1].glob("spaces/*.py"), *folder.parents[1].glob("s*/*/*.py")]
+    others = ("spaces/*.py", "s*/*/*.py", "gan_models/cut_checks/*.py")
+    sources = [*folder.glob("*.py"), *(path for pattern in others for path in folder.parents[1].glob(pattern))]
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     assert [why.name for why in Why if f"Why.{why.name}" not in text] == []
 
@@ -121,3 +122,33 @@ def test_the_rules_give_every_reason():
 def test_a_reason_can_be_in_a_callers_words():
     """Who leaves a group whole may say why; the code stays."""
     assert Why.LEFT_WHOLE.saying("too small") == UnprunedReason("left_whole", "too small", Why.LEFT_WHOLE.advice)
+
+
+PICKY = """
+from torch import nn
+
+class Picky(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Conv2d(8, 3, 3)
+    def forward(self, x):
+        y = self.b(self.a(x).relu())
+        return self.c(y.relu() * y.shape[1])
+"""
+
+
+def test_check_pins_what_breaks_and_names_the_line(tmp_path, monkeypatch, capsys):
+    """`inspect --check` leaves the group whole, says why in words and in JSON, and tells the arithmetic."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(PICKY)
+    asked = ["inspect", "--model", "net.py:Picky", "--input-shape", "3,32,32"]
+    assert call(monkeypatch, *asked, "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["groups"]) == 2
+    assert call(monkeypatch, *asked, "--check", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [group["name"] for group in found["groups"]] == ["a"]
+    assert found["check"]["pinned"]["b"]["code"] == "differs_when_cut"
+    assert "net.py:10" in found["check"]["pinned"]["b"]["reason"]
+    assert found["check"]["difference"] < found["check"]["tolerance"] == 1e-6
+    assert call(monkeypatch, *asked, "--check") == 0
+    assert "b is left whole: " in capsys.readouterr().out
