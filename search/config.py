@@ -19,6 +19,7 @@ from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
 from ..gan_models.networks.specs import InputSpec
+from ..gan_models.networks.value_ranges import ValueRanges, usual
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
 from ..gan_models.tasks.catalog import builtin_task, check_source
@@ -42,7 +43,7 @@ from .study_name import check_study_name
 BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = STEPS_UNSET
 # Fields of later versions: empty, they leave a study's fingerprint what it was.
-LATER = ("also_measure", "weights", "profiles", "output")
+LATER = ("also_measure", "weights", "profiles", "output", "value_range")
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
@@ -77,6 +78,7 @@ class StudyConfig(
         shape = () if stated is None else stated.text if stated.shape is None else stated.shape
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "output", str(self.output))
+        object.__setattr__(self, "value_range", ValueRanges.read(self.value_range).text)
         check_options(self)
         self._check_stopping()
         if not self.budgets:
@@ -193,11 +195,26 @@ class StudyConfig(
 
     @property
     def inputs(self) -> InputSpec:
-        """What the generator takes: as it was stated, or as the catalog says, at the study's image size.
+        """What the generator takes in the study, where each kind of input has one range of values.
 
         Raises:
-            UserError: A generator of neither.
+            UserError: It is neither in the catalog, nor is its input stated.
         """
+        return usual(self._stated_inputs)
+
+    @property
+    def own_inputs(self) -> InputSpec:
+        """What the generator takes in the code that it comes from: the same with its own ranges of values."""
+        return self.value_ranges.of_inputs(self._stated_inputs)
+
+    @property
+    def value_ranges(self) -> ValueRanges:
+        """The ranges of the generator's images in the code that it comes from."""
+        return ValueRanges.read(self.value_range)
+
+    @property
+    def _stated_inputs(self) -> InputSpec:
+        """Inputs as they were stated, or as the catalog says, at the study's image size."""
         if self.input_shape:
             return InputSpec.read(self.input_shape)
         if self.model not in NETWORKS:

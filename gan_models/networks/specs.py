@@ -107,7 +107,7 @@ class Input:
 
     @property
     def _range_text(self) -> str:
-        return "" if self.value_range == RANGES.get(self.kind) else f"@{_comma(map(_number, self.value_range or ()))}"
+        return "" if self.value_range == RANGES.get(self.kind) else f"@{range_text(self.value_range or ())}"
 
     def example(self, n: int, seed: int) -> Tensor:
         """Return a deterministic batch [n, *shape], drawn on the CPU.
@@ -353,6 +353,11 @@ def checked_range(bounds: Sequence[float]) -> tuple[float, float]:
             f"value range {_comma(bounds)} is not understood: give the least and the largest value, such as -1,1 or 0,1"
         )
     return float(bounds[0]), float(bounds[1])
+
+
+def range_text(bounds: Sequence[float]) -> str:
+    """Return a range as `checked_range` takes it, as text: `0,1`."""
+    return _comma(map(_number, bounds))
 
 
 def _comma(sizes: Iterable[object]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from ...evaluators.quality.collapse import HealthLimits
 from ...gan_models.data.spec import DIRECTIONS
 from ...gan_models.networks.specs import InputSpec
+from ...gan_models.networks.value_ranges import ValueRanges
 from ...gan_models.quantization.settings import SCHEMES, QuantSettings
 from ...gan_models.training.recipe import AMP_MODES, Recipe
 from ...spaces.budget import CONVENTIONS
@@ -57,6 +58,12 @@ class ModelOptions:
         "",
         read=str,
         default_text="the only one",
+    )
+    value_range: str | tuple[float, ...] = option(
+        "Least and largest value of the images that the generator takes and gives: 0,1 or 0,255; apart, 0,1:-1,1.",
+        "",
+        read=lambda text: ValueRanges.read(text).text,
+        default_text="-1,1",
     )
     teacher: str = option(
         "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE.", "", default_text="a new teacher is trained"

@@ -19,9 +19,8 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.tasks.task import Task
 from ...gan_models.training.loop import Networks, train
-from ..config import StudyConfig
 from ..records.teacher_artifact import TeacherArtifact
-from ..setup.pruned_generators import one_network
+from ..setup.pruned_generators import new_discriminators, one_network
 from ..setup.study_parts import StudyParts
 from ..setup.weight_files import files_by_network
 from .preparation import PreparedArtifact, Progress
@@ -56,7 +55,7 @@ def networks_in(parts: StudyParts, folder: Path) -> Teacher:
     """
     config, task = parts.config, parts.task()
     generators = {name: one_network(config) for name in task.generator_names}
-    discriminators = task.make_discriminators(config.seed)
+    discriminators = new_discriminators(config, task, parts.output)
     for kind, networks in (("generator", generators), ("discriminator", discriminators)):
         for name in task.generator_names:
             load_into(networks[name], folder / f"{kind}-{name}.safetensors")
@@ -92,7 +91,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
     if judges and not given:
         raise UserError("--teacher-discriminator needs --teacher: a new generator is trained with a new discriminator")
     data, test = parts.train_data, parts.test_data
-    networks = _networks(config, task, given, judges)
+    networks = _networks(parts, task, given, judges)
     seconds = 0.0
     if not judges:
         steps = config.teacher_steps
@@ -157,14 +156,14 @@ def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> N
     write_json(folder / TEACHER, {key: value for key, value in record.items() if key != "measurements"})
 
 
-def _networks(config: StudyConfig, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:
+def _networks(parts: StudyParts, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:
     """Networks with their weights, drawn from the study's seed or read from files."""
-    generators = {}
+    config, generators = parts.config, {}
     with torch.random.fork_rng(devices=[]):
         for i, name in enumerate(task.generator_names):
             torch.manual_seed(mixed(config.seed, 2, i))
             generators[name] = one_network(config)
-    discriminators = task.make_discriminators(config.seed)
+    discriminators = new_discriminators(config, task, parts.output)
     for name, path in given.items():
         load_into(generators[name], path)
     for name, path in judges.items():
@@ -184,7 +183,7 @@ class TeacherPreparation:
         config = study.config
         parts = [study.data_sha256, config.model_name, config.model_args, config.task, config.task_settings]
         parts += [config.seed, config.teacher_steps, config.teacher_recipe, bool(config.teacher)]
-        parts += [config.output] if config.output else []
+        parts += [said for said in (config.output, config.value_range) if said]  # nothing, as before they existed
         return json_sha256(to_json(parts))
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:

@@ -38,6 +38,7 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
     find_builder(config.model)  # raises if there is no such model
     inputs = config.inputs
     settings = TASKS.find(task).load().fit(config.task_settings, config.model, inputs, config.image_size)
+    config.value_ranges.check(inputs)
     output = output_of(config, inputs)
     size = output.size[0]
     if config.image_size and size != config.image_size:
@@ -65,7 +66,8 @@ def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
         raise UserError(
             f"{config.model} gives {given} from {inputs}: a generator must give one square image of {CHANNELS} channels"
         )
-    return OutputSpec.of_shape(shapes[0][1:], inputs, str(config.output))
+    output = OutputSpec.of_shape(shapes[0][1:], inputs, str(config.output))
+    return replace(output, value_range=config.value_ranges.given)
 
 
 def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:

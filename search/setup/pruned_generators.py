@@ -13,6 +13,8 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.catalog import build
 from ...gan_models.networks.generator_pair import GeneratorPair
+from ...gan_models.networks.specs import OutputSpec
+from ...gan_models.networks.value_ranges import judging_usual, with_usual_ranges
 from ...gan_models.tasks.task import Task, make_task
 from ..config import BOTH, StudyConfig
 
@@ -62,8 +64,26 @@ def joined(config: StudyConfig, generators: Mapping[str, nn.Module]) -> nn.Modul
 
 
 def one_network(config: StudyConfig) -> nn.Module:
-    """Return one generator of the study, at full width with fresh weights."""
-    return build(config.model, config.model_args, str(config.output))
+    """Return one generator of the study, at full width with fresh weights; its images have the usual range."""
+    network = build(config.model, config.model_args, str(config.output))
+    return with_usual_ranges(network, config.own_inputs, config.value_ranges.given)
+
+
+def new_discriminators(config: StudyConfig, task: Task, output: OutputSpec) -> nn.ModuleDict:
+    """Return the teacher's discriminators with fresh weights.
+
+    One that the user brings was trained beside the generator: it is shown images in the generator's own range.
+
+    Args:
+        config: Resolved.
+        task: The study's.
+        output: What the generators give.
+    """
+    discriminators = task.make_discriminators(config.seed)
+    if config.teacher_discriminator:
+        for network in discriminators.values():
+            judging_usual(network, config.value_ranges, output)
+    return discriminators
 
 
 def new_network(config: StudyConfig) -> nn.Module:

@@ -19,6 +19,7 @@ from ...gan_models.files.kept_copies import located, look_in
 from ...gan_models.files.user_code import file_of
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import InputSpec
+from ...gan_models.networks.value_ranges import with_own_ranges
 from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
@@ -240,6 +241,8 @@ class _Exporter:
 
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
+        for network in (part.model, part.full):  # whoever runs a bundle's files has the images of the network's code
+            with_own_ranges(network)
         file = file_of(config.model)
         source = None if file is None else located(file)
         architecture = self._architecture(part, source)
@@ -274,7 +277,7 @@ class _Exporter:
         return Architecture(
             model=model,
             arguments=dict(config.model_args),
-            inputs=config.inputs,
+            inputs=config.own_inputs,
             task=config.task_name,
             network=part.name,
             plan=part.plan,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.errors import UserError
+from ...gan_models.networks.value_ranges import USUAL, own_values, translate
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.opened_study import OpenedStudy
 from ...search.trial.quantized import training_inputs
@@ -30,7 +31,7 @@ class StudyData:
         self._opened: OpenedStudy | str | None = None
 
     def calibration(self, name: str) -> Callable[[], Iterator[tuple[Tensor, ...]]]:
-        """Return what gives batches of a generator's training inputs, on the CPU.
+        """Return what gives batches of a generator's training inputs, on the CPU, as its own code takes them.
 
         When called it raises UserError if the data is not at hand.
         """
@@ -39,18 +40,27 @@ class StudyData:
             study = self._open()
             if isinstance(study, str):
                 raise UserError(f"ranges of activations are calibrated on the study's data, which is needed: {study}")
-            return training_inputs(study, name, study.config.seed, torch.device("cpu"))
+            batches = training_inputs(study, name, study.config.seed, torch.device("cpu"))
+            return (own_values(batch, study.config.own_inputs) for batch in batches)
 
         return inputs
 
     def measure(self, name: str) -> Callable[[Generate], list[Measurement]]:
-        """Return what gives the quality of a callable in a generator's place; nothing if the data is not at hand."""
+        """Return what gives the quality of a callable in a generator's place; nothing if the data is not at hand.
+
+        The callable takes and gives the values of the generator's own code.
+        """
 
         def measurements(generate: Generate) -> list[Measurement]:
             study = self._open()
             if isinstance(study, str):
                 return []
-            return study.quality.measure_calls(lambda *inputs: generate(*inputs).to(study.device), name, full=True)
+            inputs, given = study.config.own_inputs, study.config.value_ranges.given
+
+            def images(*values: Tensor) -> Tensor:
+                return translate(generate(*own_values(values, inputs)), given, USUAL).to(study.device)
+
+            return study.quality.measure_calls(images, name, full=True)
 
         return measurements
 

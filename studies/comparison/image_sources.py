@@ -23,6 +23,7 @@ from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.pictures.picture_reader import READING
+from ...gan_models.networks.value_ranges import with_usual_ranges
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import open_split
@@ -250,8 +251,10 @@ def check_eats(bundle: str, batches: InputBatches) -> None:
 
 
 def generator_of(source: str, device: torch.device, catalog_only: bool) -> nn.Module:
-    """A bundle's generator where it runs."""
-    return load_bundle(source, catalog_only).to(device)
+    """Return a bundle's generator where it runs; its images have the range that all data have."""
+    architecture = read_architecture(Path(source).expanduser())
+    network = load_bundle(source, catalog_only).to(device)
+    return with_usual_ranges(network, architecture.inputs, architecture.output_range)
 
 
 def device_of(name: str) -> torch.device:
