@@ -234,6 +234,11 @@ class StudyConfig(
         return _without_folder(self.model)
 
     @property
+    def data_name(self) -> str:
+        """The data, likewise: a built-in set, or the folder's own name."""
+        return self.data if self.data in BUILTIN else PurePath(self.data).name or self.data
+
+    @property
     def task_name(self) -> str:
         """The task, likewise."""
         return _without_folder(self.task)
@@ -269,7 +274,8 @@ class StudyConfig(
         data = {
             name: value for name, value in self.to_json().items() if name not in FREE and (value or name not in LATER)
         }
-        return json_sha256(data)[:16]
+        # A folder may be moved: what is in it is known by its hash.
+        return json_sha256(data | {"data": self.data if self.data in BUILTIN else ""})[:16]
 
 
 @cache

@@ -25,7 +25,7 @@ from ..search.config import StudyConfig
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
-from ..search.preparations.opened_study import OpenedStudy, open_study
+from ..search.preparations.opened_study import OpenedStudy, check_there, open_study
 from ..search.preparations.prepare import gather, make_teacher, prepare
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.records.events import Listener, SearchEnded, ignore
@@ -359,7 +359,9 @@ class Study:
             made = (store.folder.teacher / TEACHER_FILE).is_file()  # the weights it was given may be gone by now
             was = resolved_of(self.record)
             whole = None if was is None else was.groups.whole
-            resolved, parts = resolve(resumed(config, given), check_teacher=not made, pinned=whole)
+            wanted = resumed(config, given)
+            check_there(wanted)
+            resolved, parts = resolve(wanted, check_teacher=not made, pinned=whole)
             study = open_study(resolved, parts=parts)
             check_unchanged(store, study, accept_changes)
             for name, value in recorded(study.resolved).items():

@@ -13,8 +13,9 @@ from ..gan_models.files.plain_values import to_json
 from ..search.config import StudyConfig
 from ..search.configuration.flags import merge
 
-# None of these changes what a trial is. `hours` is of one run: without a new limit there is none.
-RESUMABLE = ("trials", "hours", "device", "data_workers")
+# None of these changes what a trial is. `hours` is of one run: without a new limit there is none. `data` is where the
+# same content lies now; a resume compares its hash.
+RESUMABLE = ("trials", "hours", "device", "data_workers", "data")
 
 
 def resumed(config: StudyConfig, given: Mapping[str, Any]) -> StudyConfig:

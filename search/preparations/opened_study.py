@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ...gan_models.costs.combined_budgets import Bound
+from ...gan_models.data.spec import BUILTIN, DataSpec
+from ...gan_models.files.errors import UserError
+from ..config import StudyConfig
 from ..records.prepared_artifact import Prepared
 from ..resolved_study import ResolvedStudy
 from ..setup.kept_files import with_own_files
@@ -37,6 +40,15 @@ class OpenedStudy(PreparedStudy):
         """Hash of the data's content, as the study was resolved with it."""
         return self.resolved.data.sha256
 
+    def data_spec(self) -> DataSpec:
+        """Return what the images are read from.
+
+        Raises:
+            UserError: It is not where it was.
+        """
+        check_there(self.config)
+        return super().data_spec()
+
     @cached_property
     def space(self) -> SearchSpace:
         """The study's groups with what prices their plans."""
@@ -62,6 +74,16 @@ class OpenedStudy(PreparedStudy):
         for name, profile in self.profiles.items():
             config = profile_source(name).kept(config, profile, folder)
         return OpenedStudy(replace(self.resolved, config=config), self.prepared, like=self)
+
+
+def check_there(config: StudyConfig) -> None:
+    """Raise UserError unless a study's data is where the record says."""
+    if config.data in BUILTIN or Path(config.data).expanduser().exists():
+        return
+    raise UserError(
+        f"the data of study {config.name!r} is gone: got no {config.data}; expected the folder that it was searched "
+        f"with. Try putting it back, or `ganprune resume {config.name} --data FOLDER`, which records where it lies now"
+    )
 
 
 _last: dict[tuple[str, ...], OpenedStudy] = {}

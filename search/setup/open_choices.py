@@ -36,7 +36,7 @@ def decided(config: StudyConfig, new: bool = True) -> tuple[StudyConfig, list[st
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
     config = with_references(config.checked(), lambda kind, name: name if kind == "model" else absolute(name))
-    config, notes = with_methods(config)
+    config, notes = with_methods(replace(config, data=_absolute(config.data)))
     config.check_methods(by_path=True)
     task = config.known_task() or detect_task(config.data)
     config, output = fitted(config, task)
@@ -95,6 +95,12 @@ def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:
             f"the task has the generators {', '.join(names)}. Try --prune-direction alone."
         )
     return replace(config, prune_network=config.direction)
+
+
+def _absolute(data: str) -> str:
+    """Return a folder's absolute path: workers start in other folders, and so do later commands."""
+    path = Path(data).expanduser()
+    return str(path.absolute()) if path.exists() else data
 
 
 def _vgg(weights: Path | None) -> str:

@@ -158,15 +158,19 @@ class StudyParts:
             found[name] = self._traced(one_network, example, left_out) if left_out else every
         return found
 
+    def data_spec(self) -> DataSpec:
+        """Return what the images are read from."""
+        return self.config.data_spec()
+
     @cached_property
     def train_data(self) -> ImageSet:
         """Training images."""
-        return open_split(self.config.data_spec(), "train", tell=False)
+        return open_split(self.data_spec(), "train", tell=False)
 
     @cached_property
     def test_data(self) -> ImageSet:
         """Test images."""
-        return open_split(self.config.data_spec(), "test", tell=False)
+        return open_split(self.data_spec(), "test", tell=False)
 
     def split(self, spec: DataSpec, name: str) -> ImageSet:
         """Return one split read as `spec` says; one that is open at this size is not opened again.
@@ -175,7 +179,7 @@ class StudyParts:
             spec: The study's data, with another `load_size` perhaps.
             name: `train` or `test`.
         """
-        own = self.config.data_spec()
+        own = self.data_spec()
         data = self.train_data if name == "train" else self.test_data
         same = name == "test" or (spec.load_size or spec.image_size) == (own.load_size or own.image_size)
         return data if same else open_split(spec, name, tell=False)
@@ -183,7 +187,7 @@ class StudyParts:
     @cached_property
     def data_sha256(self) -> str:
         """Hash of the data's content; reads every file."""
-        return fingerprint(self.config.data_spec())
+        return fingerprint(self.data_spec())
 
     @cached_property
     def encoder(self) -> Encoder:

@@ -60,7 +60,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "trial_seed": derived_seed(config.seed, trained, "trial"),
         "steps": {} if ended.steps is None else to_json(ended.steps),
         "seconds": dict(ended.seconds),
-        "data": config.data,
+        "data": config.data_name,  # not where it lay on somebody's disk
         "direction": config.direction,
         "image_size": config.image_size,
         **_counted(outcome),

@@ -34,7 +34,7 @@ RESUME_FLAGS = (
     *(
         replace(flag, help=f"{flag.help.partition(' [default')[0]} [default: {default}]")
         for flag in SEARCH_FLAGS
-        for name, default in (("trials", "the study's own"), ("hours", "no limit"))
+        for name, default in (("trials", "the study's own"), ("hours", "no limit"), ("data", "where it was"))
         if flag.name == name
     ),
     *(flag for section in (StudyPlace, RunOptions) for flag in flags_of("run", section)),

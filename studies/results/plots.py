@@ -151,7 +151,7 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) 
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))
     axes.set_xlabel(f"cost of one input: {title}, log scale")
     axes.set_ylabel(f"{outcome.metric}, lower is better")
-    heading = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data}{_sample_size(outcome)}"
+    heading = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data_name}{_sample_size(outcome)}"
     axes.set_title(heading if not narrow else "", fontsize=12)
     axes.grid(alpha=0.25, which="major")
     _shares_on_top(axes, outcome)

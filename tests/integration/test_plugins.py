@@ -93,7 +93,7 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
     """Network, task, method, metric, cost and format of the package serve every command; its task knows its folder."""
     budgets = ["--budget", "5.2kvalues", "--budget", "60%", "--also-measure", "edge_error"]
     assert call(monkeypatch, *searched(4, "geometric_median,uniform", *budgets)) == 0
-    assert call(monkeypatch, "resume", "s", "--trials", 5, "--executor", "local") == 0
+    assert call(monkeypatch, "resume", "s", "--trials", 5) == 0
     pruned = trials_of(monkeypatch, capsys)
     assert len(pruned) == 5
     assert {trial["method"] for trial in pruned} == {"geometric_median", "uniform"}

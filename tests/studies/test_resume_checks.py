@@ -56,7 +56,8 @@ def place(finished, tmp_path, monkeypatch):
 
 
 def resume(trials: int = 2, **options) -> Study:
-    return Study.open("s").resume(trials, run_options=LOCAL, **options)
+    """The data moved with the study, and is recorded at its old place."""
+    return Study.open("s").resume(trials, run_options=LOCAL, options={"data": "pairs"}, **options)
 
 
 def recorded(**values: str) -> None:

@@ -21,7 +21,7 @@ RECORDED = StudyConfig(
 
 def test_what_a_resume_may_change_changes():
     """Total, time limit, device and readers are taken; without a new time limit there is none."""
-    given = {"trials": 30, "hours": 2.0, "device": "cpu", "data_workers": 3}
+    given = {"trials": 30, "hours": 2.0, "device": "cpu", "data_workers": 3, "data": "builtin:shapes"}
     assert set(given) == set(RESUMABLE)
     found = resumed(RECORDED, given)
     assert [getattr(found, name) for name in given] == list(given.values())
@@ -52,7 +52,7 @@ def test_the_file_of_the_search_serves_its_resume():
         ({"task_settings": {"weight_l1": 1}}, "task_settings of study 's' cannot change"),
         ({"name": "t"}, "name of study 's' cannot change: got 't'; it has 's'"),
         ({"model": "resnet", "input_shape": ""}, "model of study 's' cannot change"),
-        ({"seed": 1}, "may change trials, hours, device, data_workers and where and how it runs"),
+        ({"seed": 1}, "may change trials, hours, device, data_workers, data and where and how it runs"),
     ],
 )
 def test_what_a_resume_may_not_change_is_named(given, says):
