@@ -202,6 +202,56 @@ def _two_paths(c: int, d: int, n: int) -> Made:
     return Part(run, p=_conv(c // 2, n), q=_conv(c // 2, n, 1)), 2 * n
 
 
+def _by_einsum(c: int, d: int, n: int) -> Made:
+    run = lambda p, x, y, z: torch.einsum("bchw,dc->bdhw", x, p.weight)  # noqa: E731
+    return Part(run, weight=nn.Parameter(torch.randn(n, c) / c)), n
+
+
+def _summed_weights(c: int, d: int, n: int) -> Made:
+    def run(p: Part, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        return F.conv2d(x, p.wide.weight + F.pad(p.point.weight, [1, 1, 1, 1]), p.wide.bias, padding=1)
+
+    return Part(run, wide=_conv(c, n), point=_conv(c, n, 1, bias=False)), n
+
+
+def _mixed_weights(c: int, d: int, n: int) -> Made:
+    def run(p: Part, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        share = p.route(x.mean((2, 3))).softmax(1)[..., None, None, None, None]
+        weight = share[:, 0] * p.one.weight + share[:, 1] * p.two.weight
+        made = F.conv2d(x.reshape(1, -1, *x.shape[2:]), weight.flatten(0, 1), padding=1, groups=len(x))
+        return made.reshape(len(x), -1, *x.shape[2:])
+
+    return Part(run, route=nn.Linear(c, 2), one=_conv(c, n), two=_conv(c, n)), n
+
+
+def _unfolded(c: int, d: int, n: int) -> Made:
+    def run(p: Part, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        made = p.layer(F.unfold(x, 3, padding=1).transpose(1, 2))
+        return made.transpose(1, 2).unflatten(2, x.shape[2:])
+
+    return Part(run, layer=nn.Linear(9 * c, n)), n
+
+
+def _memory(c: int, d: int, n: int) -> Made:
+    """One step of a convolutional LSTM."""
+
+    def run(p: Part, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        i, f, o, g = p.gates(torch.cat([x, torch.zeros_like(x)], 1)).chunk(4, 1)
+        return torch.sigmoid(o) * torch.tanh(torch.sigmoid(f) * x + torch.sigmoid(i) * torch.tanh(g))
+
+    return Part(run, gates=_conv(2 * c, 4 * c)), c
+
+
+def _mapped_style(c: int, d: int, n: int) -> Made:
+    """Scales from features of the second value, as SPADE has them."""
+
+    def run(p: Part, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+        shared = torch.relu(p.shared(_fit(y, x)))
+        return _moments(x) * (1 + p.gamma(shared)) + p.beta(shared)
+
+    return Part(run, shared=_conv(d, n), gamma=_conv(n, c), beta=_conv(n, c)), c
+
+
 def _shuffled(x: Tensor) -> Tensor:
     return x.unflatten(1, (2, x.shape[1] // 2)).transpose(1, 2).flatten(1, 2)
 
@@ -275,6 +325,21 @@ OPERATORS: dict[str, Build] = {
     "excitation by view": _squeeze(lambda x, s: x * s.view(len(x), -1, 1, 1)),
     "excitation by expand_as": _squeeze(lambda x, s: x * s[:, :, None, None].expand_as(x)),
     "style": _style,
+    "style of a map": _mapped_style,
+    "product by einsum": _by_einsum,
+    "sum of weights": _summed_weights,
+    "mixture of weights": _mixed_weights,
+    "unfold and linear": _unfolded,
+    "LSTM step": _memory,
+    "RMS norm": lambda c, d, n: (_last_axis(nn.RMSNorm(c)), c),
+    "pixel norm": _function(lambda x: x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)),
+    "softmax over channels": _function(lambda x: x.softmax(1)),
+    "excitation by the maximum": lambda c, d, n: (
+        Part(lambda p, x, y, z: x * torch.sigmoid(p.f(x.flatten(2).max(2)[0]))[..., None, None], f=nn.Linear(c, c)),
+        c,
+    ),
+    "even channels, odd channels": _function(lambda x: torch.cat([x[:, ::2], x[:, 1::2].tanh()], 1)),
+    "weight norm, transposed": _layer(lambda c, n: parametrizations.weight_norm(nn.ConvTranspose2d(c, n, 3, 1, 1))),
     "attention": _attention,
     "heads": _heads,
     "channel shuffle": _function(_shuffled),
@@ -286,7 +351,7 @@ OPERATORS: dict[str, Build] = {
     "larger": _function(lambda x: F.interpolate(x, size=(8, 8), mode="bilinear")),
     "padded and cropped": _function(lambda x: F.pad(x, (2, 2, 2, 2), mode="replicate")[..., 1:-3, 2:-2]),
 }
-PAIRWISE = ("sum", "gate", "maximum", "mean of a stack", "concatenation")  # the others take one value
+PAIRWISE = ("style of a map", "sum", "gate", "maximum", "mean of a stack", "concatenation")  # the others take one value
 MOST = 32  # channels of a value; an operator on more is preceded by a convolution to as few
 
 

@@ -29,6 +29,8 @@ WRONG: dict[str, str] = {
     "halves swapped": "the border of chunk moves",
     "channel shuffle": "halves are not tied",
     "unshuffle, conv, shuffle": "raises if it follows itself",
+    "even channels, odd channels": "halves are not tied",
+    "weight norm, transposed": "the norm is taken over channels that are cut",
     "unit vectors": "raises",
     "softmax over pixels": "raises",
     "excitation by expand_as": "raises",

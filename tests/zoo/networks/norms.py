@@ -16,6 +16,13 @@ class Norm32(nn.GroupNorm):
         return super().forward(x.float()).type(x.dtype)
 
 
+class PixelNorm(nn.Module):
+    """Vectors of unit length at each pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
 def _last(norm: nn.Module) -> Net:
     return Net(lambda m, x: m.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), norm=norm)
 
@@ -89,7 +96,7 @@ def _grn() -> Net:
 
 
 OWN = "a norm per channel goes with its channel"
-OVER = "its statistics are taken over channels, without a module that could leave dropped ones out: they stay"
+OVER = "its statistics are taken over channels; that dropped ones could be left out of them is not counted on"
 
 NORMS = [
     Entry("batch norm", lambda: around(nn.BatchNorm2d(8), nn.ReLU()), both, AB, OWN),
@@ -172,6 +179,21 @@ NORMS = [
     Entry(
         "pixel norm",
         lambda: around(lambda x: x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)),
+        second,
+        B,
+        OVER,
+    ),
+    Entry("pixel norm in a module", lambda: around(PixelNorm()), second, B, OVER),
+    Entry(
+        "pixel norm in a module called by name",
+        lambda: around(Net(lambda m, x: m.norm(x=x) + 0, norm=PixelNorm())),
+        second,
+        B,
+        OVER,
+    ),
+    Entry(
+        "unit vectors in a module with two inputs",
+        lambda: around(Net(lambda m, x: m.norm(x, x.mean((2, 3))), norm=Net(lambda m, x, _: F.normalize(x, dim=1)))),
         second,
         B,
         OVER,

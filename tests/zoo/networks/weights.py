@@ -180,7 +180,7 @@ WEIGHTS = [
         lambda: around(parametrizations.weight_norm(nn.ConvTranspose2d(8, 8, 3, padding=1))),
         lambda a, c: three(a, 8, c),
         AB,
-        "a length per input is taken over the outputs, which stay; inputs can go",
+        "a length per input is taken over the outputs, which are not counted on; inputs can go",
     ),
     Entry(
         "weight norm of a transposed convolution's outputs",
@@ -194,7 +194,7 @@ WEIGHTS = [
         lambda: around(parametrizations.weight_norm(conv(8, 8), dim=None)),
         lambda a, c: three(a, 8, c),
         AB,
-        "one length of all: outputs, which nothing masks, stay; inputs can go",
+        "one length of all: outputs are not counted on; inputs can go",
     ),
     Entry(
         "orthogonal weight",
