@@ -12,7 +12,7 @@ from ..gan_models.costs.catalog import stored_cost
 from ..gan_models.costs.combined_budgets import Bound, priced_with
 from ..gan_models.costs.cost_form import CostForm, CostModel
 from ..gan_models.files.errors import UserError
-from ..gan_models.groups.unpruned_reasons import UnprunedReason, Why
+from ..gan_models.tracing.unpruned_reasons import UnprunedReason, Why
 
 # A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
 # the same shape would be another point at every cost, and no sampler could learn it from one to the next.

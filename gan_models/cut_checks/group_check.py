@@ -13,8 +13,8 @@ from ..files.errors import UserError
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..groups.surgery import copy_network, cut
-from ..groups.unpruned_reasons import UnprunedReason, Why
 from ..networks.specs import InputSpec
+from ..tracing.unpruned_reasons import UnprunedReason, Why
 from .call_record import first_difference, line_of_error
 from .comparison import compare, outputs_of
 from .precision import Precision, first_line, precision_of

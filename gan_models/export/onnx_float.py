@@ -4,7 +4,6 @@ The exporter over `torch.export` is used: the older one over TorchScript is depr
 InstanceNorm through a training-mode operator and several times as many nodes.
 """
 
-import copy
 import io
 import logging
 import warnings
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
+from ..groups.surgery import copy_network
 from .exporter import ExportJob
 
 BATCH = "batch"
@@ -60,7 +60,7 @@ def _plain(x: Tensor) -> Tensor:
 
 
 def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: Any, optimize: bool) -> None:
-    exported = copy.deepcopy(job.model).cpu().float().eval()
+    exported = copy_network(job.model).cpu().float().eval()
     with written_beside(path) as beside:
         try:
             with _quiet():

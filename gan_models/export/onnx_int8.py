@@ -7,7 +7,6 @@ Runtime fuses these into integer convolutions. Our reconstruction.
 
 from __future__ import annotations
 
-import copy
 import platform
 import tempfile
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from torch import nn
 
 from ..files.atomic_files import write_json, written_beside
 from ..files.errors import UserError, WorkFailed
+from ..groups.surgery import copy_network
 from ..quantization.calibration import calibrate
 from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantized_layers, weight_scale
 from ..quantization.settings import LayerRanges, Quantization, QuantSettings, Range
@@ -99,7 +99,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     quantization, origin = job.quantization, TRAINED
     if quantization is None:
         check_exportable(job.settings)
-        model = copy.deepcopy(job.model).cpu().float().eval()
+        model = copy_network(job.model).cpu().float().eval()
         batches = [job.inputs] if job.calibration is None else job.calibration()
         quantization, origin = calibrate(model, job.settings, batches), CALIBRATED
     write_int8(replace(job, quantization=quantization), path)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..costs.cost_form import CostForm
+from ..tracing.unpruned_reasons import UnprunedReason
 from .plan import ChannelPlan
-from .unpruned_reasons import UnprunedReason
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,23 @@ class AxisChannels:
     parameter: str
     axis: int
     flat: np.ndarray
+
+
+@dataclass(frozen=True)
+class IslandChannels:
+    """A module that mixes channels without weights of its own, such as a norm that is spelled out.
+
+    Attributes:
+        module: Its name.
+        axis: Axis of its input and output that carries the channels.
+        flat: Channel of each position, as in `AxisChannels`.
+        parameters: (name inside the module, axis) of its tensors that go with them.
+    """
+
+    module: str
+    axis: int
+    flat: np.ndarray
+    parameters: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +102,8 @@ class ChannelGroups:
         norms: Norm modules with the channel of each position of their input (`flat`, as in AxisChannels).
         form: The cost form.
         layers: What the dense network costs, call by call.
+        masks: Axes that gates of zero must make zero, beside those of `gates`; other values do nothing there.
+        islands: Modules that a gated network runs on the kept channels alone.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -96,6 +115,8 @@ class ChannelGroups:
     form: CostForm
     layers: tuple[LayerCost, ...] = ()
     offsets: dict[str, int] = field(default_factory=dict)
+    masks: tuple[AxisChannels, ...] = ()
+    islands: tuple[IslandChannels, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -6,19 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from ..costs.cost_form import INT8, INT8_PER_CHANNEL, CostForm, Row
-from ..files.meta_device import run_for_shapes
 from ..quantization.fake_quant import channel_axis, quantized_layers
-from .channel_groups import AxisChannels, ChannelGroup, ChannelGroups, LayerCost, Unpruned, owner
-from .labels import Site
-from .plan import ChannelPlan
-from .rules import Walk
-from .surgery import cut
-from .trace import walk_graph
-from .unpruned_reasons import UnprunedReason, Why
+from ..tracing.calls import Walk
+from ..tracing.labels import Site
+from ..tracing.trace import walk_again, walk_graph
+from ..tracing.unpruned_reasons import UnprunedReason, Why
+from .channel_groups import AxisChannels, ChannelGroup, ChannelGroups, IslandChannels, LayerCost, Unpruned, owner
+from .cut_trace import CutTrace, channels_of
 
 
 def find_groups(
@@ -40,20 +37,38 @@ def find_groups(
         NotTraceable: The graph depends on data.
     """
     inputs = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
-    walk = walk_graph(model, inputs)
     whole = {
         name: reason if isinstance(reason, UnprunedReason) else Why.LEFT_WHOLE.saying(reason)
         for name, reason in (pinned or {}).items()
     }
+    walk = walk_graph(model, inputs)
+    groups = _cuttable(walk, model, inputs, whole)
+    flat = channels_of(walk, groups)
+    whole_choices = {key for key, ids in walk.choices.items() if not flat[ids].all()}
+    kinds = {key.partition(":")[0] for key in whole_choices}
+    for kind in sorted(kinds) + (["all"] if len(kinds) > 1 else []):
+        other_way = frozenset(key for key in whole_choices if kind == "all" or key.startswith(f"{kind}:"))
+        other = _cuttable(walk_again(walk, other_way), model, inputs, whole)
+        if other.form.cheapest() < groups.form.cheapest():
+            groups = other
+    return groups
+
+
+def _cuttable(
+    walk: Walk, model: nn.Module, inputs: tuple[Tensor, ...], whole: Mapping[str, UnprunedReason]
+) -> ChannelGroups:
+    """Return the groups of a walk, without those whose cut is not the gated network."""
+    walk.settle_splits()
+    walk.settle_products()
     groups = _assemble(walk, model, whole)
-    failing = _uncuttable(model, inputs, groups)
+    failing = CutTrace(model, inputs, groups, walk).failing() if groups.groups else {}
     return _assemble(walk, model, whole | failing) if failing else groups
 
 
 def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]) -> ChannelGroups:
     atom_of = walk.book.atoms()
     reasons = _reasons(walk, atom_of)
-    read = {int(a) for gate in walk.gates for a in atom_of[gate.site.ids]}
+    read = {int(a) for ids in (*(gate.site.ids for gate in walk.gates), *walk.reads) for a in np.unique(atom_of[ids])}
     signature: dict[int, list[tuple[int, int]]] = defaultdict(list)
     first: dict[int, tuple[int, int]] = {}
     for number, site in enumerate(walk.sites):
@@ -107,9 +122,17 @@ def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]
         return AxisChannels(site.parameter, site.axis, flat_of_atom[atom_of[site.ids]])
 
     axes = tuple(entry for entry in map(channels, walk.sites) if entry.flat.any())
-    gates = {(g.site.parameter, g.site.axis): (channels(g.site), g.binary) for g in walk.gates}
+    masks = {(s.parameter, s.axis): channels(s) for s in walk.masks}
+    gates: dict[tuple[str, int], tuple[AxisChannels, bool]] = {}
+    for gate in walk.gates:
+        key = (gate.site.parameter, gate.site.axis)
+        binary = gate.binary or key in masks or (key in gates and gates[key][1])
+        gates[key] = (channels(gate.site), binary)
     writes = {(s.parameter, s.axis): channels(s) for s in all_writes}
     norms = tuple((norm.module, flat_of_atom[atom_of[norm.ids]]) for norm in walk.norms)
+    islands = [
+        IslandChannels(one.module, one.axis, flat_of_atom[atom_of[one.ids]], one.parameters) for one in walk.islands
+    ]
     form = CostForm.from_rows({g.name: g.size for g in groups}, _rows(walk, model, flat_of_atom[atom_of]))
     return ChannelGroups(
         groups=tuple(groups),
@@ -118,6 +141,8 @@ def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]
         gates=tuple(entry for entry in gates.values() if entry[0].flat.any()),
         writes=tuple(entry for entry in writes.values() if entry.flat.any()),
         norms=tuple(entry for entry in norms if entry[1].any()),
+        islands=tuple(entry for entry in islands if entry.flat.any()),
+        masks=tuple(entry for key, entry in masks.items() if key not in gates and entry.flat.any()),
         form=form,
         layers=_layers(walk, flat_of_atom[atom_of]),
         offsets=offsets,
@@ -169,7 +194,7 @@ def _layers(walk: Walk, flat: np.ndarray) -> tuple[LayerCost, ...]:
     layers = []
     for work in walk.work:
         rows, columns, outputs = (None if ids is None else flat[ids] for ids in (work.rows, work.columns, work.output))
-        n = 1 if rows is None or columns is None else len(rows) * len(columns)
+        n = (1 if rows is None else len(rows)) * (1 if columns is None else len(columns))
         layers.append(
             LayerCost(
                 work.module,
@@ -224,24 +249,3 @@ def _unpruned(
     for module in [name for name in own if name not in {owner(used) for used in walk.used}]:
         result.setdefault(module, Why.NOT_CALLED())
     return tuple(Unpruned(module, reason) for module, reason in result.items())
-
-
-def _uncuttable(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups) -> dict[str, UnprunedReason]:
-    """Groups whose cut breaks the network's own code, found by cutting a copy that is run for its shapes."""
-    halves = {g.name: tuple(range(max(1, g.size // 2))) for g in groups.groups}
-
-    def failure(names: set[str]) -> str | None:
-        kept = {g.name: halves[g.name] if g.name in names else tuple(range(g.size)) for g in groups.groups}
-        try:
-            with torch.no_grad():
-                run_for_shapes(model, inputs, lambda copied, x: cut(copied, groups, ChannelPlan(kept))(*x))
-        except Exception as error:  # whatever the network's code raises is the reason we report
-            return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return None
-
-    if not groups.groups or failure(set(halves)) is None:
-        return {}
-    failing = {name: message for name in halves if (message := failure({name})) is not None}
-    if not failing:
-        failing = dict.fromkeys(halves, str(failure(set(halves))))
-    return {name: Why.FIXED_SIZE(message=message[:160]) for name, message in failing.items()}

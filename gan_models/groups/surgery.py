@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +124,7 @@ def _named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
 def _fit_weights(module: nn.Module) -> None:
     """Sets the sizes that a module of torch keeps beside its tensors to what its tensors have now."""
     if isinstance(module, nn.modules.conv._ConvNd):
-        rows, columns = module.weight.shape[:2]
+        rows, columns = _weight(module).shape[:2]
         n_in, n_out = (rows, columns) if module.transposed else (columns, rows)
         depthwise = module.groups > 1 and module.in_channels == module.groups
         if depthwise:
@@ -135,11 +135,17 @@ def _fit_weights(module: nn.Module) -> None:
         else:
             module.in_channels, module.out_channels = n_in * module.groups, n_out
     elif isinstance(module, nn.Linear):
-        module.out_features, module.in_features = module.weight.shape
+        module.out_features, module.in_features = _weight(module).shape
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.shape[0]
     elif isinstance(module, nn.Embedding):
         module.num_embeddings, module.embedding_dim = module.weight.shape
+
+
+def _weight(module: nn.Module) -> Tensor:
+    """Return a layer's weight; under torch's older norms, what it is computed from in each pass."""
+    own = module._parameters
+    return next((own[name] for name in ("weight_orig", "weight_v") if own.get(name) is not None), module.weight)
 
 
 def _fit_norm(module: nn.Module, n_channels: int) -> None:
@@ -147,6 +153,8 @@ def _fit_norm(module: nn.Module, n_channels: int) -> None:
     if isinstance(module, nn.modules.batchnorm._NormBase):
         module.num_features = n_channels
     elif isinstance(module, nn.GroupNorm):
+        if module.num_groups == module.num_channels:
+            module.num_groups = n_channels
         module.num_channels = n_channels
-    elif isinstance(module, nn.LayerNorm):
+    elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
         module.normalized_shape = (n_channels,)

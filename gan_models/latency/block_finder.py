@@ -13,9 +13,9 @@ from torch import Tensor, fx, nn
 
 from ..costs.cost_form import linear_in_widths
 from ..groups.channel_groups import ChannelGroups
-from ..groups.labels import Traced, align, varying
-from ..groups.rules import Walk
-from ..groups.trace import walk_graph
+from ..tracing.calls import Walk
+from ..tracing.labels import Traced, align, varying
+from ..tracing.trace import walk_graph
 from .blocks import (
     FIXED,
     WEIGHTED,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ..groups.channel_groups import AxisChannels, ChannelGroups
+from ..groups.channel_groups import AxisChannels, ChannelGroups, IslandChannels
 from ..groups.plan import ChannelPlan
 
 
@@ -61,6 +61,9 @@ def gated_tensors(groups: ChannelGroups, tensors: Mapping[str, Tensor], flat: Te
         tensor = scaled.get(entry.parameter, tensors[entry.parameter])
         gate = _spread(entry, OnOff.apply(flat) if binary else flat, tensor)
         scaled[entry.parameter] = tensor * gate
+    for entry in groups.masks:
+        tensor = scaled.get(entry.parameter, tensors[entry.parameter])
+        scaled[entry.parameter] = tensor * _spread(entry, OnOff.apply(flat), tensor)
     return scaled
 
 
@@ -97,13 +100,16 @@ def gated_call(
 
 @contextmanager
 def masked_norms(model: nn.Module, groups: ChannelGroups, flat: Tensor) -> Iterator[None]:
-    """While open, norms over several channels leave out those whose gate is zero."""
+    """While open, norms over several channels, of torch or spelled out, leave out those whose gate is zero."""
     handles = []
     for name, channels in groups.norms:
         module = model.get_submodule(name)
-        if isinstance(module, nn.GroupNorm | nn.LayerNorm):
+        if isinstance(module, nn.GroupNorm | nn.LayerNorm | nn.RMSNorm):
             mask = (flat[torch.from_numpy(channels).to(flat.device)] != 0).to(flat.dtype)
             handles.append(module.register_forward_hook(_masked_hook(mask)))
+    for island in groups.islands:
+        kept = (flat[torch.from_numpy(island.flat).to(flat.device)] != 0).nonzero().flatten()
+        handles.append(model.get_submodule(island.module).register_forward_hook(_island_hook(island, kept)))
     try:
         yield
     finally:
@@ -111,20 +117,46 @@ def masked_norms(model: nn.Module, groups: ChannelGroups, flat: Tensor) -> Itera
             handle.remove()
 
 
+def _island_hook(island: IslandChannels, kept: Tensor) -> Any:
+    """Return a hook that gives what the module gives for kept channels alone, and zeros for the others."""
+    running = False
+
+    def hook(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+        nonlocal running
+        if running:
+            return output
+        running = True
+        try:
+            own = dict(module.named_parameters()) | dict(module.named_buffers())
+            small = {name: own[name].index_select(axis, kept) for name, axis in island.parameters}
+            made = functional_call(module, small, (inputs[0].index_select(island.axis, kept),))
+        finally:
+            running = False
+        return torch.zeros_like(output).index_copy(island.axis, kept, made.to(output.dtype))
+
+    return hook
+
+
 def _masked_hook(mask_C: Tensor) -> Any:
-    def hook(module: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
+    def hook(module: nn.GroupNorm | nn.LayerNorm | nn.RMSNorm, inputs: tuple[Tensor], _: Tensor) -> Tensor:
         x = inputs[0]
         if isinstance(module, nn.GroupNorm):
             grouped = x.reshape(x.shape[0], module.num_groups, -1)
             mask = mask_C.reshape(1, -1, *[1] * (x.ndim - 2)).expand_as(x[:1]).reshape(1, module.num_groups, -1)
             normal = _normalize(grouped, mask, module.eps).reshape_as(x)
             shape = (1, -1, *[1] * (x.ndim - 2))
+        elif isinstance(module, nn.RMSNorm):
+            eps = torch.finfo(x.dtype).eps if module.eps is None else module.eps
+            mean = (x.square() * mask_C).sum(-1, keepdim=True) / mask_C.sum().clamp(min=1)
+            normal = x * torch.rsqrt(mean + eps)
+            shape = (-1,)
         else:
             normal = _normalize(x, mask_C, module.eps)
             shape = (-1,)
         if module.weight is not None:
             normal = normal * module.weight.reshape(shape)
-        return normal if module.bias is None else normal + module.bias.reshape(shape)
+        bias = getattr(module, "bias", None)
+        return normal if bias is None else normal + bias.reshape(shape)
 
     return hook
 

@@ -10,12 +10,12 @@ from torch import Tensor
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.files.user_code import one_line
-from ...gan_models.groups.trace import output_shapes
 from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
 from ...gan_models.networks.output_selection import size_text
 from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
+from ...gan_models.tracing.export import output_shapes
 from ..config import StudyConfig
 from .generator_checks import check_output
 from .kept_files import judge_settings

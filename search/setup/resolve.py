@@ -14,7 +14,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
-from ...gan_models.groups.unpruned_reasons import UnprunedReason
+from ...gan_models.tracing.unpruned_reasons import UnprunedReason
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..checks.plan_check import check_plans

@@ -23,10 +23,10 @@ from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
-from ...gan_models.groups.unpruned_reasons import UnprunedReason, Why
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
+from ...gan_models.tracing.unpruned_reasons import UnprunedReason, Why
 from ...gan_models.training.loop import best_device
 from ...spaces.widths import select
 from ..config import StudyConfig

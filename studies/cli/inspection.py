@@ -15,9 +15,9 @@ from ...gan_models.costs.prices import Prices
 from ...gan_models.cut_checks.group_check import GroupCheck
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
 from ...gan_models.groups.discovery import find_groups
-from ...gan_models.groups.unpruned_reasons import Why
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.pruning.catalog import method_sizes, method_spec
+from ...gan_models.tracing.unpruned_reasons import Why
 from ...search.checks.plan_check import check_plans
 from ...spaces.budget import describe
 

@@ -6,9 +6,9 @@ import torch
 from ganprune.gan_models.costs.combined_budgets import Bound
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.groups.unpruned_reasons import Why
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed
+from ganprune.gan_models.tracing.unpruned_reasons import Why
 from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace, ladder, select

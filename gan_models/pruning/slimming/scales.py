@@ -100,7 +100,7 @@ def _faded(scales: Tensor, knee: float) -> Tensor:
 
 def _exact(groups: ChannelGroups) -> ChannelGroups:
     """The groups with the consumers that a real value scales exactly; the others know kept and dropped alone."""
-    return ChannelGroups(**{**vars(groups), "gates": tuple(gate for gate in groups.gates if not gate[1])})
+    return ChannelGroups(**{**vars(groups), "gates": tuple(gate for gate in groups.gates if not gate[1]), "masks": ()})
 
 
 def norm_sites(model: nn.Module, groups: ChannelGroups, example: tuple[Tensor, ...]) -> dict[str, str]:

@@ -5,13 +5,14 @@ import copy
 import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.groups.trace import NotTraceable
-from ganprune.gan_models.groups.unpruned_reasons import Why
 from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.tracing.export import NotTraceable
+from ganprune.gan_models.tracing.unpruned_reasons import Why
 from torch import Tensor, nn
 
 from ..foreign import FOREIGN
 from ..network_cases import CASES
+from ..random_cuts import check_cut, lively
 
 
 def test_the_trunk_of_a_resnet_is_one_group_and_each_block_middle_its_own():
@@ -90,40 +91,49 @@ def test_a_size_fixed_in_code_is_pinned_and_named():
 
 
 class Sums(nn.Module):
-    """Adds its channels up, which no cut can leave unchanged."""
+    """Adds its channels up, or takes their mean, which no cut can leave unchanged."""
 
-    def __init__(self) -> None:
+    def __init__(self, how: str) -> None:
         super().__init__()
+        self.how = how
         self.a, self.b, self.c = nn.Conv2d(3, 8, 1), nn.Conv2d(3, 6, 1), nn.Conv2d(6, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        attention = self.a(x).sum(1, keepdim=True).sigmoid()
+        attention = getattr(self.a(x), self.how)(1, keepdim=True).sigmoid()
         return self.c(self.b(x) * attention)
 
 
-def test_a_sum_over_channels_keeps_them():
-    """Channels that are summed are left whole and the reason says so; what they multiply stays prunable."""
-    groups = find_groups(Sums(), torch.empty(1, 3, 8, 8))
+def test_a_mean_over_channels_keeps_them():
+    """Channels whose mean is taken are left whole and the reason says so; what they multiply stays prunable."""
+    groups = find_groups(Sums("mean"), torch.empty(1, 3, 8, 8))
     assert groups.names == ("b",)
-    assert {u.module: u.reason for u in groups.unpruned}["a"] == Why.REDUCED(call="sum in the model")
+    assert {u.module: u.reason for u in groups.unpruned}["a"] == Why.REDUCED(call="mean in the model")
+
+
+def test_a_sum_over_channels_that_a_layer_writes_lets_them_go():
+    """A channel whose weights and bias are zero adds nothing, so that the sum is that of the cut network."""
+    groups = find_groups(Sums("sum"), torch.empty(1, 3, 8, 8))
+    assert groups.names == ("a", "b")
+    assert {(entry.parameter, entry.axis) for entry in groups.masks} == {("a.weight", 0), ("a.bias", 0)}
+    check_cut(lively(Sums("sum")), (3, 8, 8), 1)
 
 
 class Unknown(nn.Module):
-    """Uses a call that has no rule (cumulative sum over channels)."""
+    """Uses a call that has no rule (the exponential of a matrix)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.a, self.b = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.b(self.a(x).cumsum(1))
+        return self.b(torch.linalg.matrix_exp(self.a(x)))
 
 
 def test_a_call_without_a_rule_keeps_its_channels():
     """What is not understood is reported with the call's name and left unpruned."""
     groups = find_groups(Unknown(), torch.empty(1, 3, 8, 8))
     assert groups.groups == ()
-    assert groups.unpruned[0].reason == Why.NO_RULE(call="cumsum in the model")
+    assert groups.unpruned[0].reason == Why.NO_RULE(call="linalg_matrix_exp in the model")
 
 
 class RawParameter(nn.Module):
@@ -167,12 +177,34 @@ def test_modules_that_are_not_called_are_said_to_be_that():
     assert [name for name, reason in reasons.items() if reason.code == Why.NOT_CALLED.code] == ["not_called"]
     assert list(reasons)[-1] == "not_called"
     assert reasons["flat"] == Why.SINGLE_CHANNEL()
-    assert reasons["odd"] == Why.PARAMETER_AXIS(name="mul", parameter="scale")
-    assert set(groups.names) == {"start", "called"}
+    assert set(groups.names) == {"start", "called", "odd"}
+
+
+class ThreeAxes(nn.Module):
+    """A parameter that meets channels of three layers, each on an axis of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.last = nn.Parameter(torch.randn(4, 5, 6)), nn.Linear(1, 3)
+        self.one, self.two, self.three = nn.Linear(3, 4), nn.Linear(3, 5), nn.Linear(3, 6)
+
+    def forward(self, z: Tensor) -> Tensor:
+        scale = self.table[None] * self.one(z)[:, :, None, None]
+        scale = scale * self.two(z)[:, None, :, None] * self.three(z)[:, None, None]
+        return self.last(scale.sum((1, 2, 3))[:, None])
+
+
+def test_a_parameter_carries_channels_on_two_axes_and_the_third_stays():
+    """A cost is a product of two numbers of channels at most; the layer on the third axis says which parameter it is."""
+    groups = find_groups(ThreeAxes(), torch.empty(1, 3))
+    assert set(groups.names) == {"one", "two"}
+    reasons = {entry.module: entry.reason for entry in groups.unpruned}
+    assert reasons["three"] == Why.PARAMETER_AXIS(name="mul", parameter="table")
+    check_cut(lively(ThreeAxes()), (3,), 1)
 
 
 class Seeded(nn.Module):
-    """A learned constant whose channels are summed, and a weight of the network's own."""
+    """A learned constant whose channels' mean is taken, and a weight of the network's own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +212,7 @@ class Seeded(nn.Module):
         self.kernel, self.last = nn.Parameter(torch.randn(8, 3, 1, 1)), nn.Conv2d(8, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = nn.functional.conv2d(self.norm(x) + self.seed["image"].sum(1, keepdim=True), self.kernel)
+        h = nn.functional.conv2d(self.norm(x) + self.seed["image"].mean(1, keepdim=True), self.kernel)
         return self.last(h)
 
 
@@ -189,5 +221,5 @@ def test_what_no_layer_writes_has_its_true_reason_and_every_group_has_a_name():
     groups = find_groups(Seeded(), torch.empty(1, 3, 4, 4))
     assert groups.sizes == {"kernel": 8}
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
-    assert reasons["seed"] == Why.REDUCED(call="sum in the model")
+    assert reasons["seed"] == Why.REDUCED(call="mean in the model")
     assert reasons["norm"] == Why.READS_INPUT()

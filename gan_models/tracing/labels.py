@@ -8,7 +8,7 @@ are the atoms of pruning. Our reconstruction of dependency discovery, at the lev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,13 +20,44 @@ from scipy.sparse.csgraph import connected_components
 from .unpruned_reasons import UnprunedReason, Why
 
 
+@dataclass(frozen=True, eq=False)
+class Zero:
+    """Channels at which a tensor is zero as soon as gates of zero scale some parameters.
+
+    Attributes:
+        label: The channels, as in `Traced.labels`; tied to the tensor's own label on the same axis.
+        gates: (parameter, axis) of each gate.
+        linear: The tensor scales with a gate of any value, which is one axis of one parameter.
+    """
+
+    label: np.ndarray
+    gates: frozenset[tuple[str, int]]
+    linear: bool = False
+
+
 @dataclass
 class Traced:
-    """A tensor of the traced graph: its shape, its labels and, where it is one, the parameter behind it."""
+    """A tensor of the traced graph.
+
+    Attributes:
+        shape: Its shape.
+        labels: Its channel labels.
+        parameter: The parameter that it is, up to layout and scale; None for everything else.
+        zeros: What is zero in it if channels are dropped.
+        uniform: Axes along which all its entries are equal, as `expand` makes them.
+    """
 
     shape: tuple[int, ...]
     labels: list[np.ndarray] = field(default_factory=list)
     parameter: str | None = None
+    zeros: list[Zero] = field(default_factory=list)
+    uniform: frozenset[int] = frozenset()
+
+    def zero_on(self, axis: int) -> Zero | None:
+        """Return what is zero at dropped channels of an axis, with as few gates as there are; None if nothing is."""
+        axis %= max(1, len(self.shape))
+        known = [zero for zero in self.zeros if zero.label.shape[axis] > 1]
+        return min(known, key=lambda zero: (not zero.linear, len(zero.gates)), default=None)
 
     def on_axis(self, axis: int) -> np.ndarray | None:
         """The label that varies along an axis, or None."""
@@ -53,6 +84,7 @@ class LabelBook:
         self._n = 0
         self._edges: list[tuple[np.ndarray, np.ndarray]] = []
         self.pins: list[tuple[np.ndarray, UnprunedReason]] = []
+        self.wanted: set[str] = set()  # parameters that met channels on an axis of theirs without labels
 
     def fresh(self, n: int) -> np.ndarray:
         """New labels [n], tied to nothing."""
@@ -87,6 +119,8 @@ class LabelBook:
         label = traced.on_axis(axis)
         if label is None:
             label = self.fresh_on(traced.shape, axis, reason)
+            if traced.parameter is not None and traced.shape[axis] > 1:
+                self.wanted.add(traced.parameter)
         moved = np.moveaxis(label, axis, 0).reshape(label.shape[axis], -1)
         if moved.shape[1] > 1:
             self.tie(moved[:, :1], moved)
@@ -126,11 +160,15 @@ def compress(ids: torch.Tensor) -> np.ndarray:
 
 
 def move(
-    label: np.ndarray, shape: Sequence[int], call: Callable[..., Any], arguments: Sequence[Any]
+    label: np.ndarray,
+    shape: Sequence[int],
+    call: Callable[..., Any],
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any] | None = None,
 ) -> list[np.ndarray]:
     """Runs a layout call on a label, as it would run on the tensor; one label per output."""
     expanded = torch.from_numpy(label).expand(*shape)
-    moved = call(expanded, *arguments)
+    moved = call(expanded, *arguments, **(keywords or {}))
     return [compress(one) for one in (moved if isinstance(moved, list | tuple) else [moved])]
 
 
@@ -169,14 +207,38 @@ def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...],
             if other.parameter is None:
                 book.pin(label, Why.BARE_AXIS(name=call))
             else:
+                book.wanted.add(other.parameter)
                 book.pin(label, Why.PARAMETER_AXIS(name=call, parameter=other.parameter))
-            kept.append(label)
+            if not _is_of_parameters(label, operands, len(shape)):
+                kept.append(label)  # else the axis is as bare as that of what the parameter met
         else:
             kept.append(book.coarse(label, bare))
     return kept
 
 
+def _is_of_parameters(label: np.ndarray, operands: Sequence[Traced], ndim: int) -> bool:
+    """Return whether parameters alone carry channels on a label's axes."""
+    axes = varying(label)
+    carriers = [one for one in operands if any(varying(align(own, ndim)) & axes for own in one.labels)]
+    return bool(carriers) and all(one.parameter is not None for one in carriers)
+
+
 def _is_bare(operand: Traced, axis: int, ndim: int) -> bool:
     """Whether a tensor that is broadcast to so many axes has entries along this one, but no labels."""
     axis -= ndim - len(operand.shape)
-    return axis >= 0 and operand.shape[axis] > 1 and operand.on_axis(axis) is None
+    if axis < 0 or operand.shape[axis] == 1 or axis in operand.uniform:
+        return False
+    return operand.on_axis(axis) is None
+
+
+def uniform_axes(operands: Sequence[Traced], shape: tuple[int, ...]) -> frozenset[int]:
+    """Return the axes of an elementwise result along which all entries are equal."""
+    return frozenset(
+        axis
+        for axis, size in enumerate(shape)
+        if size > 1 and all(_is_uniform(one, axis - len(shape) + len(one.shape)) for one in operands)
+    )
+
+
+def _is_uniform(operand: Traced, axis: int) -> bool:
+    return axis < 0 or operand.shape[axis] == 1 or axis in operand.uniform

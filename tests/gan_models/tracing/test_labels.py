@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from ganprune.gan_models.groups.labels import LabelBook, Traced, align, combine, compress, move, varying
+from ganprune.gan_models.tracing.labels import LabelBook, Traced, align, combine, compress, move, varying
 
 
 def channels(book: LabelBook, shape, axis=1) -> Traced:

@@ -68,6 +68,22 @@ class Why(Enum):
         "meets {call}, which has no channel rule",
         "use a call that works element by element or on the image's axes, or a layer of torch.nn",
     )
+    FIXED_BORDER = (
+        "{call} takes channels by a number in the code",
+        "take the border from the tensor's shape, such as x.shape[1] // 2",
+    )
+    NOT_FOLLOWED = (
+        "cannot be followed at {call}, kept whole",
+        "use a call that works element by element or on the image's axes, or a layer of torch.nn",
+    )
+    SHAPE_FACTOR = (
+        "{call} computes a number from its size",
+        "keep the number that the full width gives as an attribute, and use it in the place of the size",
+    )
+    ORDERED = (
+        "{call} compares or orders channels",
+        "compare along the image's axes, or let a convolution with one output decide",
+    )
     PICKS_CHANNEL = (
         "{call} picks a single channel",
         "slice a range of channels, or write that channel by a layer of its own",

@@ -1,0 +1,52 @@
+"""The exported graph of a network, and the shapes of its outputs."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, fx, nn
+
+from ..files.errors import UserError
+from ..files.meta_device import run_for_shapes
+from .trace_errors import other_inputs, silence, why_refused
+
+
+class NotTraceable(UserError):
+    """The network cannot be followed as a graph, so nothing of it may be pruned."""
+
+
+def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
+    """Return the graph of a network in eval mode; only shapes are computed.
+
+    Raises:
+        NotTraceable: Control flow that depends on data, a call that torch.export cannot follow, or another number of
+            inputs than its forward takes.
+    """
+    refused = f"{type(model).__name__} cannot be traced, so nothing of it was pruned"
+    if wrong := other_inputs(model, len(example_inputs)):
+        raise NotTraceable(f"{refused}: {wrong}")
+    try:
+        with warnings.catch_warnings(), torch.no_grad(), silence():
+            warnings.simplefilter("ignore")
+            return run_for_shapes(model, example_inputs, lambda copied, x: torch.export.export(copied, x, strict=False))
+    except Exception as error:
+        raise NotTraceable(refused + why_refused(error)) from error
+
+
+def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], ...]:
+    """Shapes of all that a network gives for these inputs, batch included; found without computing.
+
+    Raises:
+        NotTraceable: See `export`.
+    """
+    graph = export(model, example_inputs).graph
+    given = next(node for node in graph.nodes if node.op == "output").all_input_nodes
+    return tuple(shape for node in given for shape in shapes_of(node))
+
+
+def shapes_of(node: fx.Node) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of all tensors that a node gives."""
+    value = node.meta.get("val")
+    several = value if isinstance(value, list | tuple) else [value]
+    return tuple(tuple(int(n) for n in v.shape) for v in several if isinstance(v, Tensor))
