@@ -104,7 +104,8 @@ class CutTrace:
                 return _fixed(f"it takes another way with fewer channels, at {place}")
             if f"{_module(dense)}.".startswith(islands):
                 continue
-            if call_name(dense.target) not in _SIZED and _numbers(dense) != _numbers(small):
+            alone = _is_alone(dense)
+            if call_name(dense.target) not in _SIZED and _numbers(dense, alone) != _numbers(small, alone):
                 return Why.SHAPE_FACTOR(call=place)
             if not self._fits(self._walk.values[dense.name], shapes_of(small), mask):
                 return _fixed(f"{place} gives {[list(shape) for shape in shapes_of(small)][:2]}")
@@ -136,8 +137,20 @@ def _calls(graph: fx.Graph) -> list[fx.Node]:
     return [node for node in graph.nodes if node.op == "call_function" and shapes_of(node)]
 
 
-def _numbers(node: fx.Node) -> list[Any]:
-    """Return all plain numbers among a call's arguments, but the groups of a convolution."""
+def _is_alone(node: fx.Node) -> bool:
+    """Return whether a group norm has a group per channel."""
+    options = options_of(node.target, node.args, dict(node.kwargs)) if callable(node.target) else {}
+    given = shapes_of(node.args[0])[0] if node.args and isinstance(node.args[0], fx.Node) else ()
+    return "num_groups" in options and len(given) > 1 and options["num_groups"] == given[1]
+
+
+def _numbers(node: fx.Node, alone: bool) -> list[Any]:
+    """Return all plain numbers among a call's arguments, but the groups of a convolution.
+
+    Args:
+        node: The call.
+        alone: It is a group norm with a group per channel: their number goes with the channels.
+    """
     found: list[Any] = []
 
     def visit(value: Any) -> None:
@@ -150,10 +163,7 @@ def _numbers(node: fx.Node) -> list[Any]:
             found.append(value)
 
     options = options_of(node.target, node.args, dict(node.kwargs))
-    given = shapes_of(node.args[0])[0] if node.args and isinstance(node.args[0], fx.Node) else ()
-    if "num_groups" in options and options["num_groups"] == given[1]:
-        options["num_groups"] = "one per channel"
-    sized = ("groups",) if call_name(node.target) in _GROUPED else ()
+    sized = ("groups",) if call_name(node.target) in _GROUPED else ("num_groups",) if alone else ()
     visit([value for name, value in options.items() if name not in sized])
     return found
 

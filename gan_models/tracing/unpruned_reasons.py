@@ -125,10 +125,6 @@ class Why(Enum):
         "is a row axis of {call}",
         "permute so that channels are the last axis when the product is taken",
     )
-    TWO_ACTIVATIONS = (
-        "meets {call}, a product of two activations",
-        "make one factor a weight, or project by linear layers before and after",
-    )
     PICKED_ROWS = (
         "is a row that {call} picks by its number",
         MUST_STAY + "rows are picked by number; the table's columns can go",
@@ -149,7 +145,6 @@ class Why(Enum):
     BARE_WEIGHT = ("meets a weight's axis that carries no channels", "use the weight as it is, without moving its axes")
     BARE_BIAS = ("meets a bias that carries no channels", "use the bias as it is, without moving its axes")
     BARE_SLOPE = ("meets slopes that carry no channels", "use one slope, or one per channel that a layer made")
-    BARE_VECTOR = ("meets a vector that carries no channels", "let a layer make the vector")
     BARE_REDUCED = ("is reduced over more axes than the image's", "reduce over the image's axes alone")
 
     def __init__(self, text: str, advice: str) -> None:

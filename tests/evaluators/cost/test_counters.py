@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from ganprune.evaluators.cost.counters import CostCount, count_cost, count_macs
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.catalog import build
-from torch import nn
+from torch import Tensor, nn
 
 
 class OwnConv(nn.Conv2d):
@@ -146,3 +146,18 @@ def test_an_example_without_images_is_refused():
     """An empty batch gives one clear line."""
     with pytest.raises(ValueError, match="at least 1 image"):
         count_cost(nn.ReLU(), torch.zeros(0, 3))
+
+
+class Einsum(nn.Module):
+    """Queries and keys with one entry each, whose product torch computes element by element."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = torch.einsum("bdi,bdj->bij", x, x)
+        return nn.functional.scaled_dot_product_attention(scores, scores, scores)
+
+
+def test_einsum_over_one_entry_and_attention_are_counted():
+    """Six by six products of one entry; then scores of 6 x 6 x 6 and their product with values, on any device."""
+    cost = count_cost(Einsum(), torch.randn(1, 1, 6))
+    assert cost.macs == 6 * 6 + 2 * 6**3
+    assert cost.counters_agree

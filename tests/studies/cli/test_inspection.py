@@ -82,10 +82,10 @@ class Stubborn(nn.Module):
         self.last = nn.Conv2d(8, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel = self.makes(x.mean((1, 2, 3)).expand(4)).reshape(8, 8, 1, 1)
-        kept = self.summed(x).sum(1, keepdim=True) + self.ranked(x).cumsum(1) * self.soft(x).softmax(1)
-        kept = kept + self.fixed(x).reshape(-1, 8, 8, 8) + nn.functional.conv2d(self.computed(x), kernel)
-        return self.last(kept) + self.free(x).mean()
+        kernel = self.makes(x.mean((1, 2, 3)).expand(4)).reshape(8, 8, 1, 1).exp()
+        kept = self.summed(x).mean(1, keepdim=True) + self.ranked(x).cumsum(1) * self.soft(x).softmax(1)
+        dynamic = nn.functional.conv2d(self.computed(x).exp(), kernel)
+        return self.last(kept + self.fixed(x).reshape(-1, 8, 8, 8)) + self.free(x).mean() + dynamic.mean()
 
 
 def test_each_reason_comes_with_its_own_advice():
@@ -93,7 +93,7 @@ def test_each_reason_comes_with_its_own_advice():
     network = Stubborn()
     rows = {row["module"]: row for row in module_rows(network, find_groups(network, torch.empty(1, 3, 8, 8)))}
     assert (rows["summed"]["code"], rows["computed"]["code"]) == ("reduced", "computed_weight")
-    assert rows["summed"]["reason"] == "sum in the model reduces over channels"
+    assert rows["summed"]["reason"] == "mean in the model reduces over channels"
     assert "1x1 convolution" in rows["summed"]["change"]
     assert "a weight of its own" in rows["computed"]["change"]
     assert not any(row["prunable"] for row in rows.values())
