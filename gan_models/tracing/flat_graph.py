@@ -16,12 +16,13 @@ Env = dict[fx.Node, Any]
 _PLACE = ("nn_module_stack", "stack_trace")  # what says where in the user's code a call is made
 
 
-def flat_graph(module: fx.GraphModule, known: Collection[str]) -> fx.Graph:
+def flat_graph(module: fx.GraphModule, known: Collection[str], moves: Collection[str]) -> fx.Graph:
     """Return a graph in which each call is a known one, as far as torch can say what it is made of.
 
     Args:
         module: An exported network.
         known: Names of the ATen calls that are left as they are.
+        moves: Names of calls that only move elements: they are left out if nothing but a shape is read of them.
     """
     flat = fx.Graph()
     env: Env = {}
@@ -30,14 +31,10 @@ def flat_graph(module: fx.GraphModule, known: Collection[str]) -> fx.Graph:
     _copy(flat, module, env, known)
     output = next(node for node in module.graph.nodes if node.op == "output")
     flat.node_copy(output, env.__getitem__)
-    for node in reversed(list(flat.nodes)):  # what is made for the sake of its shape alone
-        if node.op == "call_function" and not node.users and not _changes_something(node):
+    for node in reversed(list(flat.nodes)):
+        if node.op == "call_function" and not node.users and call_name(node.target) in moves:
             flat.erase_node(node)
     return flat
-
-
-def _changes_something(node: fx.Node) -> bool:
-    return not isinstance(node.target, OpOverload) or node.target._schema.is_mutable
 
 
 def call_name(target: Any) -> str:

@@ -105,6 +105,9 @@ RULES: dict[str, Rule] = {
 }
 
 
+MOVES = frozenset(name for name, rule in RULES.items() if rule in (layout, index))
+
+
 def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
     """Everything the rules found on one trace, each call followed in the first way that its rule knows.
 
@@ -112,7 +115,7 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
         NotTraceable: See `export`.
     """
     program = export(model, example_inputs)
-    graph = flat_graph(program.graph_module, RULES)
+    graph = flat_graph(program.graph_module, RULES, MOVES)
     signature = program.graph_signature
     first_name = _first_names(model)
     named = {node: first_name[name] for node, name in _graph_inputs(signature)}
