@@ -143,9 +143,10 @@ def _fit_weights(module: nn.Module) -> None:
 
 
 def _weight(module: nn.Module) -> Tensor:
-    """Return a layer's weight; under torch's older norms, what it is computed from in each pass."""
-    own = module._parameters
-    return next((own[name] for name in ("weight_orig", "weight_v") if own.get(name) is not None), module.weight)
+    """Return a layer's weight; under hooks that compute it in each pass, what it is computed from."""
+    own = (module._parameters.get(name) for name in ("weight_orig", "weight_v"))
+    found = next((tensor for tensor in own if tensor is not None), None)
+    return module.weight if found is None else found
 
 
 def _fit_norm(module: nn.Module, n_channels: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
 
 from ..files.errors import UserError
 from ..files.meta_device import run_for_shapes
@@ -27,11 +29,20 @@ def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export
     if wrong := other_inputs(model, len(example_inputs)):
         raise NotTraceable(f"{refused}: {wrong}")
     try:
-        with warnings.catch_warnings(), torch.no_grad(), silence():
+        with warnings.catch_warnings(), torch.no_grad(), silence(), _DataAsDetached():
             warnings.simplefilter("ignore")
             return run_for_shapes(model, example_inputs, lambda copied, x: torch.export.export(copied, x, strict=False))
     except Exception as error:
         raise NotTraceable(refused + why_refused(error)) from error
+
+
+class _DataAsDetached(TorchFunctionMode):
+    """Gives `detach()` for `.data`, as hooks read it: what `.data` gives is not followed by torch.export."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func == torch.Tensor.data.__get__:  # type: ignore[attr-defined]
+            return args[0].detach()
+        return func(*args, **(kwargs or {}))
 
 
 def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], ...]:

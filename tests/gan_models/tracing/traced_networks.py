@@ -272,6 +272,24 @@ class FunctionalNorm(nn.Module):
         return F.group_norm(x, 2, self.weight, self.bias)
 
 
+class Gain:
+    """A hook that computes a weight in each pass, by a factor from `weight.data`; fixed, or from its size."""
+
+    def __init__(self, fixed: bool) -> None:
+        self.fixed = fixed
+
+    def __call__(self, module: nn.Module, _: Any) -> None:
+        size = 9 if self.fixed else module.weight_orig.data.size(1) * module.weight_orig.data[0][0].numel()
+        module.weight = module.weight_orig * math.sqrt(2 / size)
+
+    @classmethod
+    def on(cls, module: nn.Module, fixed: bool) -> nn.Module:
+        weight = module._parameters.pop("weight")
+        module.register_parameter("weight_orig", nn.Parameter(weight.data))
+        module.register_forward_pre_hook(cls(fixed))
+        return module
+
+
 def apart(net: Any, h: Tensor) -> Tensor:
     return net.norm(h)
 
@@ -313,6 +331,8 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Sizes]] = {
     "scale from the width": (lambda: Between(scaled_by_width, b=conv()), IMAGE, {"b": 8}),
     "scale from the weight": (lambda: Between(scaled_weight, b=conv()), IMAGE, {"b": 8}),
     "scale that is fixed": (lambda: Between(scaled_once, b=conv()), IMAGE, {"a": 8, "b": 8}),
+    "hook, scale from weight.data": (lambda: Between(layer, b=Gain.on(conv(), False)), IMAGE, {"b": 8}),
+    "hook, fixed scale": (lambda: Between(layer, b=Gain.on(conv(), True)), IMAGE, {"a": 8, "b": 8}),
     "einsum": (lambda: Between(einsum_layer, w=_one(8), b=conv()), IMAGE, {"a": 8, "w": 8}),
     "weight of unit length": (lambda: Between(unit_weight, b=conv()), IMAGE, {"a": 8, "b": 8}),
     "sum of weights": (lambda: Between(sum_of_weights, b=conv(), c=conv()), IMAGE, {"a": 8, "b": 8}),
