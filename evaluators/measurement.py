@@ -82,7 +82,10 @@ class Measurement:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Measurement:
-        """The measurement that `to_json` wrote; an unknown or missing key is a ValueError."""
+        """Return the measurement of a record; an unknown or missing key is a ValueError.
+
+        A value that is not there is null, or the text `nan` if the record is part of a larger value's JSON.
+        """
         known = {field.name for field in fields(cls)}
         if set(record) - known or not {"name", "value", "unit"} <= set(record):
             raise ValueError(
@@ -90,7 +93,7 @@ class Measurement:
                 f"got {', '.join(sorted(record)) or 'none'}"
             )
         values = dict(record)
-        values["value"] = math.nan if values["value"] is None else values["value"]
+        values["value"] = math.nan if values["value"] in (None, "nan") else values["value"]
         return cls(**values)
 
 

@@ -28,7 +28,7 @@ from ..search.execution.signals import HandedBack
 from ..search.preparations.opened_study import OpenedStudy, check_there, open_study
 from ..search.preparations.prepare import gather, make_teacher, prepare
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
-from ..search.records.events import Listener, SearchEnded, ignore
+from ..search.records.events import Listener, Noted, SearchEnded, ignore
 from ..search.records.ledger import TrialRecord
 from ..search.resolved_study import ResolvedStudy
 from ..search.setup.idle_options import Facts, idle_notes
@@ -192,6 +192,8 @@ def _search(
         on_event(ended)
         return ended
     store.set_attribute(TEACHER, to_json(teacher))
+    for note in teacher.notes:
+        on_event(Noted(note))
     store.set_attribute(PREPARED, to_json(prepared.artifacts))
     for name in ("teacher", "source"):
         store.folder.push(name)

@@ -19,7 +19,7 @@ from ..search.artifacts.study_folder import StudyFolder
 from ..search.preparations.catalog import PREPARATIONS
 from ..search.preparations.opened_study import OpenedStudy
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
-from ..search.preparations.teacher import renew_real
+from ..search.preparations.teacher import renew_real, unmeasured
 from ..search.records.prepared_artifact import MISSING, PreparedArtifact
 from ..search.setup.kept_files import sources
 from .database.store import Store
@@ -144,4 +144,4 @@ def _take_teacher(folder: StudyFolder) -> None:
         path.unlink()
         return
     files = {name: file_sha256(folder.teacher / name) for name in record["files"]}
-    write_json(path, {key: value for key, value in (record | {"files": files}).items() if key != "measurements"})
+    write_json(path, unmeasured(record | {"files": files}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from ...evaluators.measurement import Measurement
@@ -11,6 +11,7 @@ from ...gan_models.files.hashes import file_sha256
 from ...gan_models.pruning.catalog import method_spec
 from ..records.prepared_artifact import Prepared
 from ..records.teacher_artifact import TeacherArtifact
+from ..teacher_checks.value_range_check import value_range_note
 from .catalog import PREPARATIONS
 from .preparation import Progress
 from .prepared_study import PreparedStudy
@@ -76,6 +77,10 @@ def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None =
         measured = study.measure(study.joined(study.generators), full=True)
         record["measurements"] = [m.to_json() for m in measured]
         write_json(path, record)
+    if "inputs" not in record:  # as in studies of earlier versions
+        record["inputs"] = [m.to_json() for m in study.quality.measure_inputs()]
+        record["notes"] = list(_notes(study))
+        write_json(path, record)
     return TeacherArtifact(
         str(path.parent),
         file_sha256(path),
@@ -83,4 +88,18 @@ def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None =
         data=record["data"],
         seconds=record["seconds"],
         origin=record["origin"],
+        inputs=tuple(Measurement.from_json(m) for m in record["inputs"]),
+        notes=tuple(record["notes"]),
     )
+
+
+def _notes(study: PreparedStudy) -> Iterator[str]:
+    """Yield what a user should be told of a teacher, each line once."""
+    quality, config = study.quality, study.config
+    found = (
+        value_range_note(
+            config, quality.runner(study.generators[name]), quality.example(name), study.encoder, study.device
+        )
+        for name in study.names
+    )
+    yield from dict.fromkeys(note for note in found if note)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import Measurement
 from ...evaluators.quality.suite import measure_quality
 from ..setup.pruned_generators import mean_quality
 from ..setup.study_parts import StudyParts
+from ..teacher_checks.value_range_check import Example
 from .eval_images import TEST_VS_TEST, inputs_of_test, real_images
 
 RealFeatures = Mapping[str, Tensor | FeatureSample]
@@ -43,6 +45,34 @@ class StudyQuality:
         return mean_quality(
             {name: self.measure_calls(self.runner(model.get_submodule(name)), name, full=full) for name in names}
         )
+
+    def measure_inputs(self) -> list[Measurement]:
+        """Return the quality of the untouched inputs in the place of outputs, measured as a generator's at its end.
+
+        The first image among the inputs counts, resized to the output's size if that is another one.
+
+        Returns:
+            Measurements as `measure` gives them; none if the generators take no image that could be their output.
+        """
+        taken, output = self.parts.config.inputs, self.parts.output
+        place = next((i for i, one in enumerate(taken.inputs) if one.kind == "image"), None)
+        if place is None or taken.inputs[place].shape[0] not in (1, output.channels):
+            return []
+
+        def untouched(*inputs: Tensor) -> Tensor:
+            image = inputs[place].expand(-1, output.channels, -1, -1)
+            if image.shape[2:] == output.size:
+                return image
+            return interpolate(image, output.size, mode="bicubic", antialias=True).clamp(-1, 1)
+
+        found = {name: self.measure_calls(untouched, name, full=True) for name in self.parts.names}
+        return next(iter(found.values())) if len(found) == 1 else mean_quality(found)
+
+    def example(self, name: str) -> Example:
+        """Return a batch of what one generator takes from the test images, with the real images of the same batch."""
+        parts, task = self.parts, self.parts.task()
+        batch = next(inputs_of_test(task, parts.test_data, name, parts.config.n_eval))
+        return Example(task.inputs(batch, name), task.reference(batch, name), task.reals(batch, name))
 
     def runner(self, model: nn.Module) -> Callable[..., Tensor]:
         """Return one generator as it is measured: on the study's device, in eval mode or as upstream pix2pix tests."""

@@ -153,7 +153,12 @@ def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> N
     if not (folder / REAL).is_file() or not same_features(load_weights(folder / REAL), now):
         others()
     record |= {"data": parts.data_sha256, "files": record["files"] | {REAL: save_weights(now, folder / REAL)}}
-    write_json(folder / TEACHER, {key: value for key, value in record.items() if key != "measurements"})
+    write_json(folder / TEACHER, unmeasured(record))
+
+
+def unmeasured(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a teacher's record without what was measured: it is measured anew."""
+    return {key: value for key, value in record.items() if key not in ("measurements", "inputs", "notes")}
 
 
 def _networks(parts: StudyParts, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:

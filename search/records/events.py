@@ -10,6 +10,13 @@ EndReason = Literal["trials", "deadline", "failures", "quota", "interrupted", "e
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Something that a user should be told once, such as of the teacher."""
+
+    note: str
+
+
+@dataclass(frozen=True)
 class SearchStarted:
     """The search begins: the study's total of trials, and how many of them are finished (not failed) already."""
 
@@ -70,7 +77,7 @@ class SearchEnded:
     waiting: int
 
 
-Event = SearchStarted | TrialStarted | TrialReported | TrialFinished | TrialPutBack | SearchEnded
+Event = Noted | SearchStarted | TrialStarted | TrialReported | TrialFinished | TrialPutBack | SearchEnded
 Listener = Callable[[Event], None]
 
 

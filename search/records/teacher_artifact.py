@@ -19,6 +19,8 @@ class TeacherArtifact:
         data: Hash of the data's content.
         seconds: Seconds of its training.
         origin: How it was trained, or the user's weights by generator: `file` and `sha256`.
+        inputs: What the untouched inputs score in the place of outputs; empty if the generators take no images.
+        notes: What a user should be told of it.
         times: Seconds per step of a simulated study, by kind of network.
     """
 
@@ -28,4 +30,6 @@ class TeacherArtifact:
     data: str = ""
     seconds: float = 0.0
     origin: str | Mapping[str, Mapping[str, str]] = ""
+    inputs: tuple[Measurement, ...] = ()
+    notes: tuple[str, ...] = ()
     times: Mapping[str, float] = field(default_factory=dict)

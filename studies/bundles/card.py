@@ -145,6 +145,7 @@ class Card:
         parity: Difference measured when the network was built again.
         formats: Export format -> what is known of the file, or why there is none.
         notes: What a user must know besides.
+        input_measurements: The same for the untouched inputs; empty if the generator takes no images.
     """
 
     costs: Mapping[str, float]
@@ -156,6 +157,7 @@ class Card:
     parity: Parity
     formats: Mapping[str, FormatReport] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    input_measurements: tuple[Measurement, ...] = ()
 
     @property
     def files(self) -> dict[str, FormatReport]:

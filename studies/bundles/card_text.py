@@ -36,6 +36,7 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
             line=card.lineage,
             costs=[_cost_row(card, name) for name in card.costs],
             quality=quality,
+            untouched={m.name: m for m in card.input_measurements},
             dense={m.name: m for m in card.teacher_measurements},
             protocols=list(dict.fromkeys(m.protocol for m in quality if m.protocol)),
             inputs=inputs,

@@ -184,6 +184,7 @@ class _Part:
     whole: Mapping[str, str]
     measurements: tuple[Measurement, ...]
     teacher: tuple[Measurement, ...]
+    untouched: tuple[Measurement, ...]
     quantized: Quantization | None = None
 
 
@@ -211,13 +212,14 @@ class _Exporter:
         model, plan = trial_generator(config, self.folder, trial, full, groups)
         quantized = trial_quantizations(self.folder, trial)
         whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
+        untouched = self.outcome.inputs
         found = (*found, *self.outcome.finalists(trial.number))
         names = self.parts.names
         if len(names) == 1:
             (name,) = names
             return self._write(
                 trial,
-                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, quantized.get(name)),
+                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, untouched, quantized.get(name)),
                 out,
                 overwrite,
             )
@@ -233,6 +235,7 @@ class _Exporter:
                     {group: str(reason) for group, reason in own_entries(name, whole).items()},
                     own_measurements(found, name),
                     own_measurements(teacher, name),
+                    own_measurements(untouched, name),
                     quantized.get(name),
                 )
                 cards.append(self._write(trial, part, folder / name, False))
@@ -266,6 +269,7 @@ class _Exporter:
                 lineage=lineage(self.outcome, trial, source, part.name),
                 versions=versions(wanted.every, row_packages(self.outcome, trial)),
                 parity=parity,
+                input_measurements=part.untouched,
                 notes=notes(self.outcome, trial, source) + bits_notes(part.quantized),
             )
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ...gan_models.files.errors import WorkFailed
 from ...search.records.events import (
     Event,
+    Noted,
     SearchEnded,
     SearchStarted,
     TrialFinished,
@@ -77,7 +78,9 @@ class Display:
 
     def event(self, event: Event) -> None:
         """Something happened in the search."""
-        if isinstance(event, SearchStarted):
+        if isinstance(event, Noted):
+            self._say(f"note: {event.note}", always=True)
+        elif isinstance(event, SearchStarted):
             self._total, self._finished, self._already = event.total, event.finished, event.finished
             self._begun = time.monotonic()
             self._say(f"search: {event.finished} of {event.total} trials done", always=False)

@@ -42,6 +42,8 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     work.mkdir(parents=True, exist_ok=True)
     with Display(console, config.metric, 1.0).live() as display:
         artifact = make_teacher(PreparedStudy(config), work, display.teacher)
+    for note in artifact.notes:
+        console.print(f"note: {note}", highlight=False)
     lines = []
     for name in (read_json(work / FOLDER / TEACHER) or {})["files"]:
         kind, _, network = Path(name).stem.partition("-")

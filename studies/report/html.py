@@ -125,7 +125,7 @@ def facts_of(outcome: Outcome) -> list[Fact]:
     """Return the teacher, the best and the cheapest of the front, and what was gained over the ladder."""
     teacher = teacher_row(outcome)
     facts = [Fact("dense teacher", _number(teacher.quality), _cost(teacher))]
-    front = front_rows(outcome)[1:]
+    front = [row for row in front_rows(outcome) if row.trial is not None]
     for name, rows in (("best under the budget", front[-1:]), ("cheapest of the front", front[:1])):
         for row in rows:
             over = outcome.over_when_measured(row.trial) if row.trial is not None else ""
@@ -216,7 +216,7 @@ def _teacher(outcome: Outcome) -> TableView:
 
 
 def _protocols(outcome: Outcome) -> TableView:
-    measured: list[Measurement] = list(outcome.teacher)
+    measured: list[Measurement] = [*outcome.teacher, *outcome.inputs]
     for trial in outcome.study.trials:
         measured += (*measurements_of(trial), *outcome.finalists(trial.number))
     keys = dict.fromkeys((m.name, m.unit, m.protocol) for m in measured)

@@ -77,6 +77,8 @@ class Outcome:
         dense: Costs of the dense generator by name; empty if the record does not say them.
         teacher: The teacher's measurements, its quality first.
         resolved: The study as it was resolved; None for one of version 0.1.0.
+        inputs: What the untouched inputs score in the place of outputs, the quality first; empty if there are none.
+        teacher_notes: What was seen when the teacher was measured.
     """
 
     study: StudyRecord
@@ -86,6 +88,8 @@ class Outcome:
     dense: Mapping[str, float]
     teacher: tuple[Measurement, ...]
     resolved: ResolvedStudy | None = None
+    inputs: tuple[Measurement, ...] = ()
+    teacher_notes: tuple[str, ...] = ()
 
     @property
     def metric(self) -> str:
@@ -161,6 +165,39 @@ class Outcome:
             return [] if whole is None else [(f"{describe(whole, cost)} of both generators", whole)]
         return [(budget.text, budget.amount) for budget in self.budgets if budget.cost == cost]
 
+    def behind_input(self, trial: TrialRecord) -> bool:
+        """Return whether a trial's quality, measured at its end, is worse than that of the untouched inputs."""
+        quality, inputs = quality_of(trial), self.inputs[0] if self.inputs else None
+        if quality is None or inputs is None or trial.state != "COMPLETE" or quality.name != inputs.name:
+            return False
+        return quality.reason is None and inputs.reason is None and quality.value > inputs.value
+
+    @property
+    def doubts(self) -> list[str]:
+        """What speaks against the teacher: notes when it was measured, and what is better than it."""
+        said = list(self.teacher_notes)
+        if not self.teacher or (teacher := self.teacher[0]).reason is not None:
+            return said
+        named = [("the untouched input", self.inputs[0])] if self.inputs else []
+        best = min(self.scored, key=lambda trial: point(trial)[0], default=None)
+        if best is not None and (quality := quality_of(best)) is not None:
+            named.append((f"trial {best.number}", quality))
+        for name, other in named:
+            if other.name == teacher.name and other.reason is None and other.value < teacher.value:
+                near = other.high is not None and teacher.low is not None and other.high >= teacher.low
+                said.append(
+                    f"the teacher is worse than {name}: {teacher.name} {teacher.value:.4g} against {other.value:.4g}"
+                    f"{', whose intervals overlap' if near else ''}; {self._cure}"
+                )
+        return said
+
+    @property
+    def _cure(self) -> str:
+        """What to look at if the teacher is worse than it should be."""
+        if self.config.teacher:
+            return "check that weights, data, direction and --value-range are those that belong together"
+        return f"--teacher-steps {self.config.teacher_steps:,} may be too few"
+
     @property
     def costs(self) -> tuple[str, ...]:
         """Names of the costs that the budgets are in, each once."""
@@ -203,15 +240,17 @@ def outcome_of(study: StudyRecord) -> Outcome:
     resolved = resolved_of(study)
     config = StudyConfig.from_json(study.attributes[CONFIG]) if resolved is None else resolved.config
     limit = study.attributes.get(COST_LIMIT)
-    measured = (study.attributes.get(TEACHER) or {}).get("measurements", ())
+    teacher = study.attributes.get(TEACHER) or {}
     return Outcome(
         study=study,
         config=config,
         cost=config.stated_budgets.cost if resolved is None else resolved.cost,
         limit=None if limit is None else float(limit),
         dense=_dense(study, resolved),
-        teacher=tuple(Measurement.from_json(record) for record in measured),
+        teacher=tuple(Measurement.from_json(record) for record in teacher.get("measurements", ())),
         resolved=resolved,
+        inputs=tuple(Measurement.from_json(record) for record in teacher.get("inputs", ())),
+        teacher_notes=tuple(teacher.get("notes", ())),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -21,7 +21,8 @@ from ...spaces.budget import describe
 from .measurement_text import with_interval
 from .outcome import TEACHER, Outcome, cost_name, is_quality, measurements_of, named, quality_of
 
-DENSE_TEACHER = "dense teacher"
+DENSE_TEACHER, INPUT = "dense teacher", "input"
+BEHIND_INPUT = "worse than the input"
 ALWAYS = ("trial", "method")
 # Distances between features that stand beside the quality: in files and reports, and no columns of a screen.
 _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
@@ -29,10 +30,10 @@ _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|d
 
 @dataclass(frozen=True)
 class Row:
-    """One trial, or the dense teacher, as a line of a table.
+    """One trial, or the dense teacher or the untouched input beside it, as a line of a table.
 
     Attributes:
-        trial: Its number; None for the teacher.
+        trial: Its number; None for teacher and input.
         method: The pruning method.
         state: COMPLETE, PRUNED, FAIL, RUNNING, WAITING.
         front: Whether it is on the study's front.
@@ -105,16 +106,30 @@ def _keys(cost: str) -> tuple[str, str]:
 
 
 def front_rows(outcome: Outcome) -> tuple[Row, ...]:
-    """The dense teacher as reference, then the front by rising cost."""
-    return (teacher_row(outcome), *(_row(outcome, trial, True) for trial in outcome.front))
+    """Return the dense teacher and the input as references, then the front by rising cost."""
+    return (*reference_rows(outcome), *(_row(outcome, trial, True) for trial in outcome.front))
 
 
 def trial_rows(outcome: Outcome) -> tuple[Row, ...]:
-    """The dense teacher as reference, then all trials by rising cost; those without a cost last."""
+    """Return teacher and input as references, then all trials by rising cost; those without a cost last."""
     front = {trial.number for trial in outcome.front}
     rows = [_row(outcome, trial, trial.number in front) for trial in outcome.study.trials]
     rows.sort(key=lambda row: (row.cost is None, row.cost or 0.0, row.trial))
-    return (teacher_row(outcome), *rows)
+    return (*reference_rows(outcome), *rows)
+
+
+def reference_rows(outcome: Outcome) -> tuple[Row, ...]:
+    """Return the dense teacher, and under it what the untouched inputs score; without image inputs there is no row."""
+    teacher = teacher_row(outcome)
+    if not outcome.inputs:
+        return (teacher,)
+    quality = outcome.inputs[0]
+    untouched = replace(
+        teacher, method=INPUT, cost=None, share=None, params=None, seconds=None, costs={},
+        metric=quality.name, quality=_value(quality), low=quality.low, high=quality.high,
+        metrics=_metrics(outcome.inputs, outcome),
+    )  # fmt: skip
+    return teacher, untouched
 
 
 def teacher_row(outcome: Outcome) -> Row:
@@ -199,6 +214,7 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     ]
     parts += trial.violated
     parts += [over] if over else []
+    parts += [BEHIND_INPUT] * outcome.behind_input(trial)
     if trial.outcome is not None and trial.outcome.same_as is not None:
         parts.append(f"same network as trial {trial.outcome.same_as}")
     return "; ".join(parts)
@@ -405,8 +421,9 @@ def hypervolume_line(outcome: Outcome) -> str:
 
 
 def remarks(outcome: Outcome) -> list[str]:
-    """Return the lines under a table: a note if nothing is real, the hypervolume, how well rungs foretold the end."""
+    """Return the lines under a table: notes on study and teacher, the hypervolume, how well rungs foretold the end."""
     rungs = "; ".join(found.line() for found in agreements(outcome.study.trials))
     said = [outcome.note] if outcome.note else []
+    said += [f"note: {doubt}" for doubt in outcome.doubts]
     said.append(hypervolume_line(outcome))
     return said + ([f"rank correlation of rungs with the end: {rungs}"] if rungs else [])

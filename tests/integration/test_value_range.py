@@ -66,10 +66,16 @@ def teacher_of(study: str) -> dict[str, float]:
     return {m["name"].partition("[")[0]: m["value"] for m in record["measurements"]}
 
 
-def test_a_perfect_network_of_the_unit_range_is_perfect_with_the_option(monkeypatch):
-    """Its distance and mean difference are 0 in its range, and far from it in [-1, 1]."""
+def test_a_perfect_network_of_the_unit_range_is_perfect_with_the_option(monkeypatch, capsys):
+    """Its distance and mean difference are 0 in its range; in [-1, 1] they are not, and notes say why."""
     assert call(monkeypatch, *SEARCH, "--value-range", "0,1", "--study", "unit") == 0
+    assert "teacher contradicts" not in capsys.readouterr().out
     assert call(monkeypatch, *SEARCH, "--study", "usual") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note: the teacher contradicts the value range -1,1" in said
+    assert "with --value-range 0,1; is that the range of its code?" in said
+    assert "note: the teacher is worse than the untouched input" in said
+    assert "COMPLETE: worse than the input" in said
     unit, usual = teacher_of("unit"), teacher_of("usual")
     assert unit["fd"] == pytest.approx(0, abs=1e-6)
     assert unit["l1"] < 1e-6
@@ -97,6 +103,7 @@ def test_bundles_and_files_have_the_networks_own_range(monkeypatch, capsys):
     card = Path("bundle/card.md").read_text()
     assert "(input in [0, 1])" in card
     assert "3x16x16 in [0, 1]" in card
+    assert "| measurement | pruned | dense teacher | untouched input |\n|---|---|---|---|\n| fd[shapes" in card
     x = torch.rand(2, 3, 16, 16)
     with torch.no_grad():
         assert abs(load_bundle("bundle")(x) - x).max() < 0.05  # the cut network is not quite the identity

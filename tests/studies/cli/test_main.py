@@ -52,7 +52,8 @@ def test_a_search_is_launched_resumed_and_exported(place, monkeypatch, capsys):
     assert "hypervolume" in out
     assert call(monkeypatch, "resume", "s", "--trials", 5, "--executor", "local", "--json") == 0
     front = json.loads(capsys.readouterr().out)
-    assert {row["state"] for row in front["front"][1:]} == {"COMPLETE"}
+    assert [row["method"] for row in front["front"][:2]] == ["dense teacher", "input"]
+    assert {row["state"] for row in front["front"][2:]} == {"COMPLETE"}
 
     assert call(monkeypatch, "show", "s", "--json") == 0
     trials = json.loads(capsys.readouterr().out)["trials"]
@@ -380,5 +381,5 @@ def test_a_search_whose_trials_fail_exits_1_with_their_reasons(place, monkeypatc
         patched.setattr(training, "run", run)
         assert "front of search" in failed("search", *SHAPES, "--trials", 4)
         front = json.loads(failed("resume", "search", "--executor", "local", "--json"))["front"]
-        assert [row["trial"] for row in front] == [None, 0]
+        assert [row["trial"] for row in front] == [None, None, 0]  # teacher, input, trial
     assert call(monkeypatch, "resume", "search", "--executor", "local", "--trials", 12) == 0
