@@ -177,7 +177,7 @@ def _same_constants(dense: Mapping[str, Any], small: Mapping[str, Any]) -> bool:
         if isinstance(value, Tensor) and isinstance(other, Tensor):
             if value.is_meta or other.is_meta:
                 continue
-            if value.numel() == 1 and (other.numel() != 1 or not torch.equal(value.reshape(()), other.reshape(()))):
+            if value.shape == other.shape and not torch.equal(value, other):
                 return False
     return True
 
