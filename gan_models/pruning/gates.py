@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_map
 
 from ..groups.channel_groups import AxisChannels, ChannelGroups, IslandChannels
 from ..groups.plan import ChannelPlan
@@ -109,7 +110,8 @@ def masked_norms(model: nn.Module, groups: ChannelGroups, flat: Tensor) -> Itera
             handles.append(module.register_forward_hook(_masked_hook(mask)))
     for island in groups.islands:
         kept = (flat[torch.from_numpy(island.flat).to(flat.device)] != 0).nonzero().flatten()
-        handles.append(model.get_submodule(island.module).register_forward_hook(_island_hook(island, kept)))
+        hook = _island_hook(island, kept)
+        handles.append(model.get_submodule(island.module).register_forward_hook(hook, with_kwargs=True))
     try:
         yield
     finally:
@@ -121,15 +123,21 @@ def _island_hook(island: IslandChannels, kept: Tensor) -> Any:
     """Return a hook that gives what the module gives for kept channels alone, and zeros for the others."""
     running = False
 
-    def hook(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
+    def hook(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Tensor) -> Tensor:
         nonlocal running
         if running:
             return output
+
+        def small(value: Any) -> Any:
+            # The one input that the module uses has the output's shape; what it takes beside that is not used.
+            same = isinstance(value, Tensor) and value.shape == output.shape
+            return value.index_select(island.axis, kept) if same else value
+
         running = True
         try:
             own = dict(module.named_parameters()) | dict(module.named_buffers())
-            small = {name: own[name].index_select(axis, kept) for name, axis in island.parameters}
-            made = functional_call(module, small, (inputs[0].index_select(island.axis, kept),))
+            tensors = {name: own[name].index_select(axis, kept) for name, axis in island.parameters}
+            made = functional_call(module, tensors, tree_map(small, inputs), tree_map(small, named))
         finally:
             running = False
         return torch.zeros_like(output).index_copy(island.axis, kept, made.to(output.dtype))

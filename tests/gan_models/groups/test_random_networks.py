@@ -21,20 +21,7 @@ from ..random_operators import LATENT, OPERATORS, RandomNetwork, Step
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 LEAST_PRUNABLE = 0.6  # of the MACs of all examples together
 # Operators that are cut wrongly today, and what happens. An empty table is the aim.
-WRONG: dict[str, str] = {
-    "equalized conv": "a factor from the weight's size changes with it",
-    "conv without autocast": "what is inside of the region is not counted",
-    "half instance norm": "the border of chunk moves",
-    "two paths": "the border of slices moves",
-    "halves swapped": "the border of chunk moves",
-    "channel shuffle": "halves are not tied",
-    "unshuffle, conv, shuffle": "raises if it follows itself",
-    "even channels, odd channels": "halves are not tied",
-    "weight norm, transposed": "the norm is taken over channels that are cut",
-    "unit vectors": "raises",
-    "softmax over pixels": "raises",
-    "excitation by expand_as": "raises",
-}
+WRONG: dict[str, str] = {}
 
 STEPS = st.builds(
     Step,
