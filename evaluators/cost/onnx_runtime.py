@@ -69,7 +69,7 @@ def _session(path: str | Path, threads: int, optimized: Path | None = None) -> A
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
+    options.log_severity_level = 4  # errors are raised
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     if optimized is not None:
         options.optimized_model_filepath = str(optimized)

@@ -26,7 +26,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
     {
         "onnx": Exporter(
             f"{_HERE}.onnx_float:write", "generator.onnx", "onnxruntime", "ONNX", needs=_ONNX_PACKAGES,
-            written="always",
+            free_size=True, written="always",
         ),
         INT8: Exporter(
             f"{_HERE}.onnx_int8:write", "generator-int8.onnx", "onnxruntime", "ONNX in 8 bits", needs=_ONNX_PACKAGES,

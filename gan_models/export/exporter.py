@@ -31,6 +31,8 @@ class ExportJob:
         settings: How a network trained in float32 is quantized by formats of fewer bits.
         calibration: Gives batches of training inputs, to calibrate such formats with; None: `inputs` will do.
         output: Name of the output in the file.
+        strides: Per input, the numbers that its height and width may be any multiples of; 0: they are those of
+            `inputs`. Empty: all are.
     """
 
     model: nn.Module
@@ -41,6 +43,7 @@ class ExportJob:
     settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
     output: str = OUTPUT
+    strides: tuple[int, ...] = ()
 
 
 class FileRunner(Protocol):
@@ -99,6 +102,7 @@ class Exporter:
             beside `tolerance`.
         companions: Names of other files that `writer` lays beside its own.
         free_batch: Whether the file takes batches of any size; else one example at a time.
+        free_size: Whether `writer` can leave height and width of pictures free, if the network allows it.
         written: `always`, for trials trained in fewer bits (`if quantized`), or only if it is `asked` for.
     """
 
@@ -112,6 +116,7 @@ class Exporter:
     examiner: str | Examine | None = None
     companions: tuple[str, ...] = ()
     free_batch: bool = True
+    free_size: bool = False
     written: Literal["always", "if quantized", "asked"] = "asked"
 
     def write(self, job: ExportJob, path: Path) -> tuple[str, ...]:

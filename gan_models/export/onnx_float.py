@@ -22,6 +22,7 @@ from ..groups.surgery import copy_network
 from .exporter import ExportJob
 
 BATCH = "batch"
+MAX_STRIDES = 2**15  # of a side, in strides
 
 
 class NotWritable(WorkFailed):
@@ -51,7 +52,16 @@ def write_onnx(job: ExportJob, path: str | Path, optimize: bool = True) -> None:
         # back to ways that trace less faithfully.
         examples = tuple(x if len(x) > 1 else torch.cat([x, x]) for x in examples)
         free = {0: torch.export.Dim(BATCH)}
-    _export(job, examples, Path(path), free and (free,) * len(examples), optimize)
+    _export(job, examples, Path(path), free and _free_sizes(free, job.strides or (0,) * len(examples)), optimize)
+
+
+def _free_sizes(batch: dict[int, Any], strides: tuple[int, ...]) -> tuple[dict[int, Any], ...]:
+    """Return the free sizes of each input: its batch, and height and width if it has a stride."""
+    sides = {axis: torch.export.Dim(name, min=2, max=MAX_STRIDES) for axis, name in ((2, "height"), (3, "width"))}
+    return tuple(
+        {**batch, **{axis: stride * side if stride > 1 else side for axis, side in sides.items()}} if stride else batch
+        for stride in strides
+    )
 
 
 def _plain(x: Tensor) -> Tensor:
@@ -78,6 +88,8 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                 )
             content = onnx.load(beside)
             without_origin(content)
+            if any(job.strides):
+                _without_expressions(content.graph)
             onnx.save(content, beside)
         except Exception as error:  # the exporter raises many kinds
             cause = error.__cause__ or error
@@ -86,6 +98,15 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                 f"{type(job.model).__name__} cannot be written as ONNX: {type(cause).__name__}: "
                 f"{lines[0] if lines else 'no reason given'}"
             ) from error
+
+
+def _without_expressions(graph: onnx.GraphProto) -> None:
+    """Take out sizes that are long expressions of the input's: of inner values, and of outputs if they divide."""
+    graph.ClearField("value_info")
+    for output in graph.output:
+        for axis, size in enumerate(output.type.tensor_type.shape.dim):
+            if "/" in size.dim_param:
+                size.dim_param = f"{output.name}_{axis}"
 
 
 def without_origin(message: Any) -> None:

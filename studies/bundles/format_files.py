@@ -23,6 +23,7 @@ from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.networks.specs import OUTPUT, InputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
+from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
 
 BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
@@ -120,7 +121,9 @@ def write_formats(
             wanted.quantization, wanted.settings, wanted.calibration, output,
         )  # fmt: skip
         try:
-            notes = exporter.write(job, folder / exporter.filename)
+            notes = _written_of_any_size(exporter, job, folder, inputs)
+            if notes is None:
+                notes = exporter.write(job, folder / exporter.filename)
             reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes)
         except _FileDiffers:
             raise
@@ -131,6 +134,38 @@ def write_formats(
                 (folder / file).unlink(missing_ok=True)
             reports[_shown(name)] = FormatReport(exporter.title, absent=" ".join(str(error).split()))
     return _measured(folder, inputs, reports, {_shown(name): EXPORTERS.find(name) for name in wanted.every}, wanted)
+
+
+def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, inputs: InputSpec) -> tuple[str, ...] | None:
+    """Write a file whose pictures may have any size that the network runs at.
+
+    Returns:
+        The file's notes; None if the network has a fixed size, the format cannot say another one, or the file does not
+        give the network's outputs at another size. It is then to be written at the trained size.
+    """
+    if not (exporter.free_size and exporter.free_batch and exporter.runtime and inputs.pixels):
+        return None
+
+    def network(*tensors: Tensor) -> Tensor:
+        return outputs_of(job.model, *tensors)
+
+    rule = find_size_rule(network, inputs)
+    if rule.fixed or any(side % rule.stride for side in inputs.pixels):
+        return None
+    strides = tuple(rule.stride if follows(one, inputs) else 0 for one in inputs.inputs)
+    # Never traced with one stride a side: torch.export takes a 1 for a constant.
+    examples = sized(inputs, *(max(side, 2 * rule.stride) for side in inputs.pixels)).examples(2)
+    path = folder / exporter.filename
+    try:
+        notes = exporter.write(replace(job, inputs=examples, strides=strides), path)
+        other = sized(inputs, *(n * rule.stride + side for n, side in zip((1, 3), inputs.pixels, strict=True)))
+        expected, found = network(*other.examples(1)), FileGenerator(exporter, path)(*other.examples(1))
+    except RuntimeError:  # the network's form at free sizes is beyond the format
+        return None
+    allowed = None if exporter.tolerance is None else exporter.tolerance * max(1.0, float(expected.abs().max()))
+    if found.shape != expected.shape or (allowed and not float((found - expected).abs().max()) <= allowed):
+        return None
+    return (*notes, f"takes heights and widths that are multiples of {rule.stride}")
 
 
 def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, report: FormatReport) -> str:

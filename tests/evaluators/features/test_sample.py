@@ -9,7 +9,7 @@ from ganprune.evaluators.features import cache as feature_cache
 from ganprune.evaluators.features.cache import cached_sample, sample_from, sample_tensors
 from ganprune.evaluators.features.catalog import load_encoder
 from ganprune.evaluators.features.encoders import feature_batches
-from ganprune.evaluators.features.image_folders import content_of, folder_batches, image_files
+from ganprune.evaluators.features.image_folders import content_of, folder_batches, image_files, readable_files
 from ganprune.evaluators.features.sample import LARGE_GROUPS, SampleCollector, sample_of
 from ganprune.evaluators.features.statistics import merged
 from ganprune.evaluators.quality.distances import details_of, frechet_measurement
@@ -158,6 +158,43 @@ class Counting:
 
     def to(self, device):
         return self
+
+
+def test_what_is_left_out_of_a_folder_is_told_by_reason(folder):
+    """Unreadable images by name; other files, AppleDouble's and folders of images by number."""
+    images = [path.name for path in image_files(folder)]
+    (folder / "7.tif").write_bytes(b"broken")
+    Image.fromarray(np.full((8, 8), 7000, np.float32)).save(folder / "8.TIF")
+    (folder / "notes.txt").touch()
+    (folder / "._0.png").touch()
+    (folder / "below").mkdir()
+    (folder / "below" / "9.png").touch()
+    with pytest.warns(UserWarning, match="left out") as told:
+        assert [path.name for path in readable_files(folder)] == images
+    first, second = (str(warning.message) for warning in told)
+    assert f"left out 2 of {len(images) + 2} images" in first
+    assert "7.tif: not an image" in first
+    assert "8.TIF: floating-point values from 7000 to 7000" in first
+    assert "1 folders of images, 1 hidden or of the system, 1 of no image format (.txt)" in second
+
+
+def test_folders_of_eight_and_sixteen_bits_have_the_same_features(tmp_path):
+    """The same pictures in 8 bits, 16 bits and floating point are at a distance of nearly nothing."""
+    random = np.random.default_rng(0)
+    encoder, features = load_encoder("shapes"), []
+    y, x = np.mgrid[:32, :32] / 31
+    for kind in ("eight", "sixteen", "float"):
+        (tmp_path / kind).mkdir()
+    for i in range(20):
+        picture = np.exp(-((x - random.random()) ** 2 + (y - random.random()) ** 2) / 0.1)
+        Image.fromarray((picture * 255).round().astype(np.uint8)).save(tmp_path / "eight" / f"{i:02}.png")
+        Image.fromarray((picture * 65535).astype(np.uint16)).save(tmp_path / "sixteen" / f"{i:02}.png")
+        Image.fromarray(picture.astype(np.float32)).save(tmp_path / "float" / f"{i:02}.tif")
+    for kind in ("eight", "sixteen", "float"):
+        batches = feature_batches(folder_batches(image_files(tmp_path / kind)), encoder)
+        features.append(torch.cat(list(batches)).double())
+    apart = frechet_distance(features[0], features[0].flip(1))
+    assert max(frechet_distance(features[0], other) for other in features[1:]) < 1e-3 * apart
 
 
 def test_features_are_kept_by_content(folder, tmp_path, monkeypatch):

@@ -409,6 +409,24 @@ def test_run_translates_a_folder(bundle, tmp_path):
     )
 
 
+def test_run_keeps_the_size_of_each_picture_in_every_runtime(bundle, tmp_path):
+    """Network and ONNX file run at the picture's own size, give the same, and the file says which sizes it takes."""
+    random = np.random.default_rng(1)
+    (tmp_path / "in").mkdir()
+    for name, size in (("a", (16, 16)), ("b", (25, 41)), ("c", (70, 18))):
+        Image.fromarray(random.integers(0, 255, (*size, 3), dtype=np.uint8)).save(tmp_path / "in" / f"{name}.png")
+    notes = read_card(bundle).formats["onnx"].notes
+    assert "takes heights and widths that are multiples of 4" in notes
+    found = []
+    for format in ("", "onnx"):
+        done = run_bundle(bundle, tmp_path / "in", tmp_path / f"out{format}", device="cpu", format=format)
+        assert done.notes == ()
+        found.append([np.asarray(Image.open(done.folder / name), dtype=int) for name in done.written])
+    assert [image.shape[:2] for image in found[0]] == [(16, 16), (25, 41), (70, 18)]
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1)
+
+
 def test_run_takes_half_of_an_aligned_picture(bundle, tmp_path):
     """With half=A or B, the left or right half of an A|B picture is the input."""
     (tmp_path / "in").mkdir()
