@@ -6,7 +6,8 @@ the network's border, so that nobody else asks for the range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -172,11 +173,28 @@ def with_usual_ranges(network: nn.Module, inputs: InputSpec, given: Bounds) -> n
 
 
 def with_own_ranges(network: nn.Module) -> nn.Module:
-    """Undo `with_usual_ranges`: the same network takes and gives the ranges of the code that it comes from."""
-    for hooks in (network._forward_pre_hooks, network._forward_hooks):
-        for key in [key for key, hook in hooks.items() if isinstance(hook, TakesUsual | GivesUsual)]:
-            del hooks[key]
+    """Undo `with_usual_ranges` of a network and all inside: it takes and gives the ranges of its own code again."""
+    for hooks, key in _hooks_of(network):
+        del hooks[key]
     return network
+
+
+@contextmanager
+def in_own_ranges(network: nn.Module) -> Iterator[nn.Module]:
+    """Undo `with_usual_ranges` while open, as for counting and timing what will be exported."""
+    undone = [(hooks, key, hooks[key]) for hooks, key in _hooks_of(network)]
+    with_own_ranges(network)
+    try:
+        yield network
+    finally:
+        for hooks, key, hook in undone:
+            hooks[key] = hook
+
+
+def _hooks_of(network: nn.Module) -> list[tuple[dict[int, Any], int]]:
+    """Return the tables that hold our hooks, with the hooks' keys."""
+    tables = [table for m in network.modules() for table in (m._forward_pre_hooks, m._forward_hooks)]
+    return [(t, key) for t in tables for key in list(t) if isinstance(t[key], TakesUsual | GivesUsual)]
 
 
 def judging_usual(discriminator: nn.Module, ranges: ValueRanges, output: OutputSpec) -> nn.Module:

@@ -19,6 +19,7 @@ from ...gan_models.cut_checks.comparison import compare
 from ...gan_models.cut_checks.precision import precision_of
 from ...gan_models.files.user_code import load_named
 from ...gan_models.groups.surgery import copy_network, embedded
+from ...gan_models.networks.value_ranges import in_own_ranges
 from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.fake_quant import quantized_bytes
 from ...gan_models.quantization.settings import FULL_BITS, QuantSettings
@@ -57,7 +58,9 @@ def cost_as_stored(cost: str, quantized: QuantSettings | None) -> str:
 def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
     """The peak activation memory of one image."""
     how = "largest sum of live tensors in an eager forward pass of one image, weights not counted"
-    return Measurement(PEAK, float(peak_activation_bytes(model, inputs)), "bytes", protocol=how)
+    with in_own_ranges(model):
+        peak = float(peak_activation_bytes(model, inputs))
+    return Measurement(PEAK, peak, "bytes", protocol=how)
 
 
 def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutCheck:

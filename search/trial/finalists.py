@@ -18,6 +18,7 @@ from ...gan_models.files.kept_copies import look_in
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
+from ...gan_models.networks.value_ranges import with_own_ranges
 from ..artifacts.remote import SOURCE
 from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import Artifact
@@ -99,7 +100,7 @@ def _generator(opened: OpenedStudy, folder: Path, artifact: Artifact) -> nn.Modu
     plan = ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
     small = cut(opened.full_network().eval(), opened.groups, plan)
     load_into(small, folder / artifact.path)
-    return small
+    return with_own_ranges(small)  # as it is exported
 
 
 def _inputs(opened: OpenedStudy, batch: int) -> tuple[torch.Tensor, ...]:

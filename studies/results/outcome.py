@@ -187,7 +187,7 @@ class Outcome:
                 near = other.high is not None and teacher.low is not None and other.high >= teacher.low
                 said.append(
                     f"the teacher is worse than {name}: {teacher.name} {teacher.value:.4g} against {other.value:.4g}"
-                    f"{', whose intervals overlap' if near else ''}; {self._cure}"
+                    f"{', whose intervals overlap' if near else f'; {self._cure}'}"
                 )
         return said
 

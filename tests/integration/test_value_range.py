@@ -104,6 +104,9 @@ def test_bundles_and_files_have_the_networks_own_range(monkeypatch, capsys):
     assert "(input in [0, 1])" in card
     assert "3x16x16 in [0, 1]" in card
     assert "| measurement | pruned | dense teacher | untouched input |\n|---|---|---|---|\n| fd[shapes" in card
+    costs = json.loads(Path("bundle/card.json").read_text())
+    measured = {m["name"]: m["value"] for m in costs["measurements"]}
+    assert costs["costs"]["peak_activation_bytes"] == measured["peak_activation_bytes"]
     x = torch.rand(2, 3, 16, 16)
     with torch.no_grad():
         assert abs(load_bundle("bundle")(x) - x).max() < 0.05  # the cut network is not quite the identity
@@ -122,6 +125,24 @@ def test_bundles_and_files_have_the_networks_own_range(monkeypatch, capsys):
     distance = json.loads(capsys.readouterr().out)["measurements"][0]["value"]
     trial = read_study("sqlite:///ganprune.db", "search").trials[0]
     assert distance == pytest.approx(trial.quality, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--image-size", 16, "--data", "builtin:stripes"],
+        ["--model", "sngan_32", "--model-args", "ngf=8", "--data", "builtin:shapes", "--task", "unconditional"],
+    ],
+    ids=["unpaired", "unconditional"],
+)
+def test_every_task_takes_the_option(task, monkeypatch):
+    """A new teacher of another range is trained, pruned, exported and verified; the file has that range."""
+    ranges = ["--value-range", "0,255", "--budget", "60%", "--trials", 1]
+    assert call(monkeypatch, "search", *task, *QUICK[:-1], "uniform", *ranges) == 0
+    assert read_study("sqlite:///ganprune.db", "search").trials[0].state == "COMPLETE"
+    assert call(monkeypatch, "export", "search", "--trial", 0, "--out", "bundle") == 0
+    assert call(monkeypatch, "verify", "bundle") == 0
+    assert read_architecture(Path("bundle")).output_range == (0, 255)
 
 
 def test_a_discriminator_of_the_users_is_shown_the_generators_range(monkeypatch, identity):

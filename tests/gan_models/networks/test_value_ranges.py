@@ -13,6 +13,7 @@ from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.networks.value_ranges import (
     USUAL,
     ValueRanges,
+    in_own_ranges,
     judging_usual,
     own_values,
     translate,
@@ -108,6 +109,16 @@ def test_groups_costs_and_cuts_are_those_of_the_network_alone():
         own = with_own_ranges(copy.deepcopy(small))
         assert torch.allclose(translate(own(translate(x, USUAL, (0, 255))), (0, 255), USUAL), small(x), atol=1e-12)
     assert list(small.state_dict()) == list(plain.state_dict())
+
+
+def test_for_a_while_a_network_is_in_its_own_ranges():
+    """While it is counted or timed it has no hooks, as it is exported; afterwards it has them again."""
+    inner = wrapped("0,1:0,255")
+    pair, x = nn.ModuleDict({"G": inner}), IMAGE.examples(2)[0].double()
+    before = inner(x)
+    with in_own_ranges(pair):
+        assert torch.equal(inner(x), network()(x))
+    assert torch.equal(inner(x), before)
 
 
 def test_the_usual_ranges_leave_a_network_as_it_is():
