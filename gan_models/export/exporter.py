@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from ..files.errors import UserError
 from ..files.packages import Package, check_installed
 from ..files.user_code import load_named
 from ..quantization.settings import Quantization, QuantSettings
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 INPUT, OUTPUT = "input", "output"
+
+
+class NoForm(UserError):
+    """A network that has no form in a format: its bundle is written without that file, and says why."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class Exporter:
         """Write the file; return lines for the card.
 
         Raises:
+            NoForm: The network has no form in this format.
             PackageMissing: Something that it needs is not installed.
             UserError: The network's quantization has no form in this format, or data to calibrate with is missing.
             RuntimeError: The network cannot be written in this format.

@@ -21,12 +21,12 @@ from onnxscript.optimizer import fold_constants
 from torch import nn
 
 from ..files.atomic_files import write_json, written_beside
-from ..files.errors import UserError, WorkFailed
+from ..files.errors import UserError
 from ..groups.surgery import copy_network
 from ..quantization.calibration import calibrate
 from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantized_layers, weight_scale
 from ..quantization.settings import LayerRanges, Quantization, QuantSettings, Range
-from .exporter import ExportJob
+from .exporter import ExportJob, NoForm
 from .onnx_float import without_origin, write_onnx
 from .onnx_graph import QuantizedGraph
 
@@ -93,9 +93,12 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         The origin of the ranges.
 
     Raises:
+        NoForm: There is nothing to quantize, or a layer cannot be found in the file.
         UserError: The settings cannot be computed on integers, or there is no data to calibrate with.
-        RuntimeError: The network cannot be written as ONNX, or its layers cannot be found in the file.
+        RuntimeError: The network cannot be written as ONNX.
     """
+    if not quantized_layers(job.model):
+        raise NoForm("the network has no convolution or linear layer of torch.nn, so there is nothing to quantize")
     quantization, origin = job.quantization, TRAINED
     if quantization is None:
         check_exportable(job.settings)
@@ -120,8 +123,9 @@ def write_int8(job: ExportJob, path: str | Path, unsigned: bool | None = None) -
             where this CPU saturates and the settings do not avoid it by a reduced range.
 
     Raises:
+        NoForm: A layer cannot be found in the file.
         UserError: The settings cannot be computed on integers.
-        RuntimeError: The network cannot be written as ONNX, or its layers cannot be found in the file.
+        RuntimeError: The network cannot be written as ONNX.
     """
     assert job.quantization is not None
     check_exportable(job.quantization.settings)
@@ -172,7 +176,10 @@ def _quantize_layer(
     bias = module._parameters.get("bias")
     nodes = graph.consumers(f"{name}.weight")
     if not nodes or any(node.op_type not in _MAPPED for node in nodes):
-        raise WorkFailed(f"layer {name} cannot be found in the ONNX graph, so no int8 file can be made")
+        raise NoForm(
+            f"layer {name} ({type(module).__name__}) has no node of its own in the ONNX graph, so it cannot be put on "
+            "a grid there"
+        )
     input_scale, _ = _grid(ranges.input, settings)
     scale = weight_scale(weight, settings, axis)
     if bias is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +20,8 @@ from ...spaces.widths import select
 from ..checks.plan_check import check_plans
 from ..config import StudyConfig
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
+from ..strategy.method_shares import untried
+from ..strategy.proposals import ladder_size
 from .compatibility import check_discriminators
 from .defaults import within_memory
 from .generator_checks import check_generator
@@ -30,6 +32,7 @@ from .study_parts import FindProfile, StudyParts
 from .weight_files import check_weights
 
 MIN_EVAL_IMAGES = 50  # below, even the order of two generators is mostly chance
+MOST_TRIALS_TRIED = 1000  # a number of trials that is enough for all methods is looked for below this
 MIN_COMPARED = 2  # a covariance needs two images
 
 
@@ -57,7 +60,7 @@ def resolve(
         UserError: What was given, what is allowed, and what to do, in one line.
         NotTraceable: The network cannot be followed.
     """
-    open_methods = not config.methods
+    open_methods, own_ladder = not config.methods, config.ladder
     config, notes, output = decided(config, new=check_teacher or sharing is not None)
     parts = StudyParts(config, find_profile, output=output, pinned=pinned)
     images = {"train": len(parts.train_data), "test": len(parts.test_data)}
@@ -96,11 +99,31 @@ def resolve(
         output=parts.output,
         bits=bits,
     )
-    highest = SearchSpace.of(study, parts).proposals().highest
+    proposals = SearchSpace.of(study, parts).proposals()
+    highest = proposals.highest
     if highest < study.limit:
         left = f"plans within {' and '.join(texts[1:])} cost at most {describe(highest, study.cost)} of the {texts[0]}"
         notes.append(f"{left}: targets are drawn up to that")
+    if sharing is not None:
+        notes += _untried_notes(config, [method for method, _ in proposals.ladder()], own_ladder)
     return replace(study, highest=highest, notes=tuple(notes)), parts
+
+
+def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) -> list[str]:
+    """Return a note if there are too few trials for every method; `ladder` is the method of each of its plans."""
+    left = untried(config.methods, ladder, config.shares, config.trials)
+    if not left:
+        return []
+
+    def all_tried(trials: int) -> bool:
+        plans = own_ladder or ladder_size(trials, config.methods)
+        return not untried(config.methods, [ladder[i % len(ladder)] for i in range(plans)], config.shares, trials)
+
+    enough = next(filter(all_tried, range(config.trials + 1, MOST_TRIALS_TRIED)), None)
+    cure = "name fewer methods" if enough is None else f"give --trials {enough}, or name fewer methods"
+    plans = min(len(ladder), config.trials)
+    uniform = f"{plans} of them are the ladder's, of {' and '.join(dict.fromkeys(ladder))}"
+    return [f"{config.trials} trials are too few to try {' and '.join(left)}: {uniform}; {cure}"]
 
 
 def _broken_groups(parts: StudyParts) -> tuple[dict[str, UnprunedReason | str], list[str]]:

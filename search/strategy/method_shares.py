@@ -72,6 +72,34 @@ def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str
     return {method: share / sum(shares.values()) for method, share in shares.items()}
 
 
+def untried(methods: Sequence[str], ladder: Sequence[str], given: Mapping[str, float], trials: int) -> list[str]:
+    """Return the methods that get none of a study's first trials, though they have a share.
+
+    Args:
+        methods: The methods, in the user's order.
+        ladder: The method of each plan of the ladder.
+        given: The user's shares.
+        trials: Trials of the study, those of the ladder included.
+    """
+    made, chosen = list(ladder[:trials]), dict.fromkeys(methods, 0)
+    shares = fixed_shares(methods, given) if given else {}
+    for _ in range(trials - len(made)):
+        if given:
+            method = _furthest_behind(shares, chosen)
+        elif 0 not in (counts := {method: made.count(method) for method in methods}).values():
+            break
+        else:
+            method = min(methods, key=counts.__getitem__)
+        chosen[method] += 1
+        made.append(method)
+    return [method for method in methods if method not in made and shares.get(method, 1.0) > 0]
+
+
+def _furthest_behind(shares: Mapping[str, float], counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    return max(shares, key=lambda method: shares[method] * (total + 1) - counts[method])
+
+
 def choose_method(
     records: Sequence[TrialRecord], methods: Sequence[str], given: Mapping[str, float], draw: float
 ) -> str:
@@ -89,10 +117,8 @@ def choose_method(
         then one drawn by what the front would lose without it.
     """
     counts = {method: len(sampled(records, method)) for method in methods}
-    total = sum(counts.values())
     if given:
-        shares = fixed_shares(methods, given)
-        return max(methods, key=lambda method: shares[method] * (total + 1) - counts[method])
+        return _furthest_behind(fixed_shares(methods, given), counts)
     floor = min(FLOOR, 1 / len(methods))
     tried = {method: sum(record.new.method == method for record in records) for method in methods}
     newest = min(methods, key=lambda method: tried[method])

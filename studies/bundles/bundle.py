@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ...gan_models.checkpoints.checkpoint import load_into, save_weights
+from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError, WorkFailed
@@ -20,6 +20,7 @@ from ...gan_models.files.plain_values import from_json
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.surgery import cut
 from ...gan_models.networks.catalog import NETWORKS, build
+from ...gan_models.networks.specs import InputSpec
 from .architecture import (
     ARCHITECTURE,
     FORMAT,
@@ -36,9 +37,15 @@ from .first_cards import first_card
 from .format_files import BATCHES, WantedFormats, batches_of, outputs_of, write_formats
 
 WEIGHTS, CARD, CARD_TEXT, MANIFEST = "generator.safetensors", "card.json", "card.md", "manifest.json"
+# Inputs by name and the output, of one example: files are checked with these if the network's code may not run.
+STORED, STORED_OUTPUT = "example.safetensors", "the output"
 REQUIRED = (WEIGHTS, ARCHITECTURE, CARD, CARD_TEXT)
 # Of outputs in [-1, 1]: rounding of float32 through some tens of layers stays ten times below.
 TOLERANCE = 1e-4
+
+
+class UntrustedCode(BundleError):
+    """A bundle whose generator is not in the catalog, if no foreign code may run."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def write_bundle(
                 f"the exported files do not give the generator's outputs: difference {parity.reload:.3g} in PyTorch, "
                 f"allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
             )
+        save_weights(_stored_example(model, architecture.inputs), folder / STORED)
         formats = write_formats(folder, model, architecture.inputs, wanted, architecture.output_name)
         card = replace(card_of(parity), formats=formats)
         write_json(folder / CARD, card)
@@ -98,6 +106,28 @@ def write_bundle(
         files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
         write_json(folder / MANIFEST, Manifest(FORMAT, files))
     return card
+
+
+def _stored_example(model: nn.Module, inputs: InputSpec) -> dict[str, Tensor]:
+    """Return one example of each input by name, and what the network gives for them."""
+    example = inputs.examples(1)
+    given = {name: x.contiguous() for name, x in zip(inputs.names, example, strict=True)}
+    return {**given, STORED_OUTPUT: outputs_of(model, *example).contiguous()}
+
+
+def stored_example(folder: Path, inputs: InputSpec) -> tuple[tuple[Tensor, ...], Tensor | None]:
+    """Return a bundle's stored inputs with the network's output; other inputs and None if it is of an earlier version.
+
+    Raises:
+        BundleError: The file does not hold what the network takes.
+    """
+    if STORED not in read_manifest(folder).files:
+        return inputs.examples(1), None
+    stored = load_weights(folder / STORED)
+    missing = [name for name in (*inputs.names, STORED_OUTPUT) if name not in stored]
+    if missing:
+        raise BundleError(f"{folder / STORED} lacks {', '.join(missing)}; export the bundle again")
+    return tuple(stored[name] for name in inputs.names), stored[STORED_OUTPUT]
 
 
 def measure_parity(model: nn.Module, reloaded: nn.Module, architecture: Architecture) -> Parity:
@@ -129,9 +159,9 @@ def load_bundle(path: str | Path, catalog_only: bool = False) -> nn.Module:
 
 
 def check_code(folder: Path, architecture: Architecture, catalog_only: bool) -> None:
-    """Raise BundleError if only generators of the catalog are allowed, and this one would run its own code."""
+    """Raise UntrustedCode if only generators of the catalog are allowed, and this one would run its own code."""
     if catalog_only and architecture.model not in NETWORKS.own:
-        raise BundleError(
+        raise UntrustedCode(
             f"{folder} holds {architecture.model}, which is not in the catalog and would run its own code"
         )
 

@@ -18,7 +18,7 @@ from ...evaluators.cost.catalog import RUNTIMES
 from ...evaluators.cost.runtime import FileOpener, Runtime, Session
 from ...evaluators.measurement import Measurement
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default_formats
-from ...gan_models.export.exporter import Exporter, ExportJob, Findings
+from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.networks.specs import OUTPUT, InputSpec
@@ -57,6 +57,11 @@ class WantedFormats:
     def asked(self) -> tuple[str, ...]:
         """Formats that somebody named: an export without them fails."""
         return (*(self.names or ()), *((INT8,) if self.int8 else ()))
+
+    @property
+    def only(self) -> str:
+        """The one format that is to be written at all; empty if there are several."""
+        return self.every[0] if self.names is not None and len(self.every) == 1 else ""
 
     @property
     def every(self) -> tuple[str, ...]:
@@ -107,10 +112,12 @@ def write_formats(
         output: Name of the output in the files.
 
     Returns:
-        Format -> what is known of it; a format that nobody asked for and that cannot be written says why.
+        Format -> what is known of it. One that has no form for this network says why, and so does one that nobody
+        asked for and that cannot be written.
 
     Raises:
-        UserError: A format that was asked for has no form for this network, or needs data that is not at hand.
+        UserError: The only format that was asked for has no form for this network, or one needs data that is not at
+            hand.
         RuntimeError: A format that was asked for cannot be written, or a file does not give the network's outputs.
     """
     reports: dict[str, FormatReport] = {}
@@ -127,8 +134,8 @@ def write_formats(
             reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes)
         except _FileDiffers:
             raise
-        except RuntimeError as error:
-            if name in wanted.asked:
+        except (NoForm, RuntimeError) as error:
+            if name == wanted.only or (name in wanted.asked and not isinstance(error, NoForm)):
                 raise
             for file in (exporter.filename, *exporter.companions):
                 (folder / file).unlink(missing_ok=True)

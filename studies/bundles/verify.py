@@ -13,10 +13,20 @@ from torch import nn
 from ...evaluators.cost.counters import count_macs
 from ...gan_models.costs.catalog import COSTS, added_counts
 from ...gan_models.export.catalog import EXPORTERS, default_formats
-from .architecture import ARCHITECTURE, BundleError
-from .bundle import MANIFEST, check_files, load_bundle, read_architecture, read_card
+from ...gan_models.files.user_code import is_path
+from .architecture import ARCHITECTURE, Architecture, BundleError
+from .bundle import (
+    MANIFEST,
+    UntrustedCode,
+    check_code,
+    check_files,
+    load_bundle,
+    read_architecture,
+    read_card,
+    stored_example,
+)
 from .card import FormatReport
-from .format_files import check_format, outputs_of
+from .format_files import FileGenerator, check_format, outputs_of
 
 
 @dataclass(frozen=True)
@@ -25,13 +35,20 @@ class Check:
 
     Attributes:
         name: What.
-        passed: Whether it is as it should be.
+        passed: Whether it is as it should be, or could not be looked at without code that must not run.
         detail: What was seen, one line.
+        skipped: Whether it was not looked at, because the network's own code must not run.
     """
 
     name: str
     passed: bool
     detail: str
+    skipped: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The result in four letters."""
+        return "skip" if self.skipped else "ok  " if self.passed else "FAIL"
 
 
 def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
@@ -39,7 +56,8 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
 
     Args:
         path: The bundle's folder.
-        catalog_only: As for `load_bundle`.
+        catalog_only: Run nobody's code: of a generator that is not in ganprune's catalog the exported files alone are
+            run, on the example that is stored in the bundle.
 
     Returns:
         files, reload, costs, outputs, then one check per format on the card, in this order. What cannot be looked at
@@ -51,11 +69,9 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
     folder = Path(path).expanduser()
     if not (folder / MANIFEST).is_file():
         check_files(folder)  # raises: says what a bundle is
+    if catalog_only and (foreign := _foreign(folder)):
+        return _without_code(folder, foreign)
     loaded: dict[str, nn.Module] = {}
-
-    def files() -> str:
-        check_files(folder)
-        return "every file has the sha256 of the manifest"
 
     def reload() -> str:
         loaded["model"] = load_bundle(folder, catalog_only)
@@ -63,7 +79,7 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
 
     checks: list[Check] = []
     planned = [
-        ("files", files, ""),
+        ("files", lambda: _hashed(folder), ""),
         ("reload", reload, "files"),
         ("costs", lambda: _costs(folder, loaded["model"]), "reload"),
         ("outputs", lambda: _finite(folder, loaded["model"]), "reload"),
@@ -75,6 +91,73 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
         failed = next((check.name for check in checks if check.name == needs and not check.passed), None)
         checks.append(Check(name, False, f"not looked at: {failed} failed") if failed else _check(name, look))
     return checks
+
+
+def _hashed(folder: Path) -> str:
+    check_files(folder)
+    return "every file has the sha256 of the manifest"
+
+
+def _foreign(folder: Path) -> str:
+    """Return why a bundle's network must not be built without trust; empty if it is in the catalog."""
+    try:
+        check_code(folder, read_architecture(check_files(folder)), catalog_only=True)
+    except UntrustedCode as error:
+        return str(error)
+    except BundleError:
+        return ""  # the checks themselves say what is wrong
+    return ""
+
+
+def _without_code(folder: Path, foreign: str) -> list[Check]:
+    """Check what needs no code of the bundle: hashes, and exported files by the stored example."""
+    checks = [_check("files", lambda: _hashed(folder))]
+    checks.append(Check("reload", True, f"not looked at: {foreign}", True))
+    checks += [Check(name, True, "not looked at: reload was not", True) for name in ("costs", "outputs")]
+    for name, report in _formats(folder).items():
+        if is_path(name):
+            checks.append(Check(name, True, f"not looked at: {name} is code that came with the bundle", True))
+        else:
+            checks.append(_check(name, partial(check_alone, folder, read_architecture(folder), name, report)))
+    return checks
+
+
+def check_alone(folder: Path, architecture: Architecture, name: str, report: FormatReport) -> str:
+    """Run a bundle's file on the stored example, without its network; return the result as one line.
+
+    Args:
+        folder: The bundle.
+        architecture: What the network takes and gives.
+        name: The format.
+        report: What its card says.
+
+    Raises:
+        UserError, RuntimeError: The file cannot be run, or does not give the stored output.
+    """
+    if report.absent:
+        return report.line()
+    exporter = EXPORTERS.find(name)
+    if not exporter.runtime:
+        return f"{report.file}: not run, no runtime here runs it"
+    inputs, expected = stored_example(folder, architecture.inputs)
+    found = FileGenerator(exporter, folder / report.file)(*inputs)
+    if not bool(found.isfinite().all()):
+        raise BundleError(f"{report.file} gives outputs that are not finite")
+    declared = architecture.output.shape if architecture.output else None if expected is None else expected.shape[1:]
+    if declared is not None and tuple(found.shape[1:]) != tuple(declared):
+        raise BundleError(f"{report.file} gives {tuple(found.shape[1:])}; expected {tuple(declared)}")
+    shown = f"{report.file} in {report.runtime}: finite, {tuple(found.shape[1:])}"
+    if expected is None:
+        return f"{shown}; this bundle is of an earlier version and holds no output to compare with"
+    difference = float((found - expected).abs().max())
+    if report.allowed is None:
+        return f"{shown}; differs by {difference:.3g} from the stored output of the network in 32 bits"
+    if not difference <= report.allowed:
+        raise BundleError(
+            f"{report.file} does not give the output that is stored with the bundle: difference {difference:.3g}, "
+            f"allowed {report.allowed:.3g}"
+        )
+    return f"{shown}; differs by {difference:.3g} from the stored output, allowed {report.allowed:.3g}"
 
 
 def _check(name: str, look: Callable[[], str]) -> Check:

@@ -170,7 +170,7 @@ def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -
         print(json.dumps(to_json(checks), indent=1))
     else:
         for check in checks:
-            print(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+            print(f"{check.mark} {check.name}: {check.detail}")
     if not all(check.passed for check in checks):
         raise typer.Exit(1)
 
