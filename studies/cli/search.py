@@ -41,8 +41,8 @@ RESUME_FLAGS = (
 )
 # What changes a teacher beside the data.
 _TEACHER_FIELDS = {
-    "model", "model_args", "input_shape", "output", "seed", "device", "metric", "inception_weights", "weights",
-    "teacher_recipe", "task_settings", "teacher_steps", "health",
+    "model", "model_args", "input_shape", "output", "value_range", "seed", "device", "metric", "inception_weights",
+    "weights", "teacher_recipe", "task_settings", "teacher_steps", "health",
 }  # fmt: skip
 
 

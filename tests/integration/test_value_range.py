@@ -174,6 +174,8 @@ def test_the_option_is_one_value_in_toml_python_and_the_record(monkeypatch):
     assert StudyConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
     assert StudyConfig(**base, value_range="-1,1") == StudyConfig(**base)
     assert "value_range" in config.to_json()
+    train = ["train", *DATA[:-2], "--steps", 2, "--batch-size", 2, "--metric", "shapes", "--out", "new.safetensors"]
+    assert call(monkeypatch, *train, "--value-range", "0,1") == 0
     assert config.fingerprint() != StudyConfig(**base).fingerprint()
 
 
