@@ -4,7 +4,8 @@ import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
-from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.groups.surgery import cut, embedded
+from ganprune.gan_models.networks.specs import InputSpec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -71,3 +72,21 @@ def test_tied_weights_stay_tied():
     small = cut(model, groups, random_plan(groups, 1))
     assert small.a.weight is small.b.weight
     check_cut(lively(Tied()), (3, 4, 4), 1)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_embedding_is_the_inverse_of_a_cut(name):
+    """A cut network's weights, put back where they came from and cut again, are the same to the last bit."""
+    factory, inputs = CASES[name]
+    model = lively(factory()).float()
+    groups = find_groups(model, InputSpec.read(inputs).examples())
+    plan = random_plan(groups, 3)
+    small = cut(model, groups, plan)
+    with torch.no_grad():
+        for parameter in small.parameters():
+            parameter.add_(1)
+    again = cut(embedded(model, small, groups, plan), groups, plan)
+    expected = small.state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in again.state_dict().items())
+    with pytest.raises(ValueError, match="the plan gives it"):
+        embedded(model, small, groups, groups.full_plan())
