@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from ..files.atomic_files import written_beside
 from ..files.errors import UserError
 from ..files.hashes import file_sha256
-from .foreign_files import foreign_kind
+from .foreign_files import damaged_record, foreign_kind
 from .state_dicts import first, fitting, located
 
 PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
@@ -83,12 +83,16 @@ def _content(path: Path) -> Any:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
     if what := foreign_kind(path):
         raise CheckpointError(f"checkpoint {path} is {what}")
-    if path.suffix == ".safetensors" or head[8:] == b"{":  # a length of 8 bytes, then JSON
+    zipped = head.startswith(b"PK")
+    if head[8:] == b"{" or (path.suffix == ".safetensors" and not zipped):  # a length of 8 bytes, then JSON
         return _load_safetensors(path)
+    if zipped and (record := damaged_record(path)):  # torch.load does not look at checksums
+        raise CheckpointError(f"{_damaged(path)}: the checksum of {record} is wrong. Try to copy or download it again.")
     try:
-        with warnings.catch_warnings():
+        # A stream: given a path, PyTorch goes by its suffix.
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on pickle protocols; what matters is said below
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if head[:2] in PICKLE_HEADS or "GLOBAL" in str(error):

@@ -33,10 +33,41 @@ def foreign_kind(path: Path) -> str:
     """
     with path.open("rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if path.name.endswith(".index.json"):
+        return "the index of a checkpoint in several files: join them into one .safetensors, and give that"
     for start, what in _STARTS:
         if head.startswith(start):
             return what
-    return _archive(path) if head.startswith(b"pk") else ""
+    if head[4:8] == b"tfl3":
+        return f"a TensorFlow Lite model, not a state dict: {_STATE_DICT}"
+    if path.suffix.lower() == ".onnx":
+        return f"an ONNX model, not a state dict: {_STATE_DICT}"
+    if not path.stat().st_size:
+        return "empty (0 bytes): the copy or download failed, repeat it"
+    if head.startswith(b"pk"):
+        return _archive(path)
+    return "a tar archive: unpack it, and give the file inside" if _is_tar(path) else ""
+
+
+def _is_tar(path: Path) -> bool:
+    """Return whether a file is a tar archive of today's form; tarfile's own test takes files of zeros for one."""
+    with path.open("rb") as file:
+        file.seek(257)
+        return file.read(5) == b"ustar"
+
+
+def damaged_record(path: Path) -> str:
+    """Return the first part of a zip archive whose bytes do not have its checksum; empty if there is none.
+
+    PyTorch writes zeros in the place of checksums if it is told not to compute any: those are not compared.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if not any(record.CRC for record in archive.infolist()):
+                return ""
+            return archive.testzip() or ""
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        return ""  # the reader says so
 
 
 def _archive(path: Path) -> str:

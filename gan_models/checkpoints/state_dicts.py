@@ -25,9 +25,9 @@ def located(source: str | Path) -> tuple[Path, str]:
     """A checkpoint's file, and the key that was chosen in it: `FILE` or `FILE::key` (empty: none was)."""
     text = str(source)
     if CHOICE not in text or Path(text).is_file():
-        return Path(text), ""
+        return Path(text).expanduser(), ""
     path, _, key = text.rpartition(CHOICE)
-    return Path(path), key
+    return Path(path).expanduser(), key
 
 
 def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
@@ -54,10 +54,13 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     if not tensors:
         other = [str(name) for name in content]
         raise UserError(f"is not a state dict: {f'{first(other)} is no tensor' if other else 'it is empty'}")
+    wanted = model.state_dict()
+    key = _whole_key(key, tensors)
     within = {name: value for name, value in tensors.items() if not key or name.startswith(f"{key}.")}
     if not within:
-        raise UserError(f"holds no state dict under {key!r}; there are {first(_holders(content), 12)}")
-    wanted = model.state_dict()
+        there = [place.removesuffix(".") for place in _places(tensors, wanted) if place]
+        there += [name for name in _holders(content) if not any(f"{place}.".startswith(f"{name}.") for place in there)]
+        raise UserError(f"holds no state dict under {key!r}; there are {first(there, 12)}")
     holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
     fits: dict[tuple[str, str], dict[str, Tensor]] = {}
     found: dict[tuple[str, str], dict[str, Tensor]] = {}  # where names of the network itself were looked for
@@ -69,6 +72,16 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         fits = {place: given for place, given in here.items() if not _faults(wanted, _modern(model, wanted, given))}
         if fits:
             break
+    if fits:  # a copy of a network may lie inside it, as averages do: alone it fits, and without the copy the rest does
+        inner = {place for _, place in fits if place}
+        for place, given in here.items():
+            rest = {name: t for name, t in given.items() if not f"{place[1]}{name}".startswith(tuple(inner))}
+            if place not in fits and not place[0] and inner and not _faults(wanted, _modern(model, wanted, rest)):
+                raise UserError(
+                    f"holds the network's tensors twice, under {place[1].removesuffix('.') or 'their own names'!r} and "
+                    f"inside that under {first(sorted(name.removesuffix('.') for name in inner))!r}; expected one "
+                    "state dict. Try to save one of them alone"
+                )
     if len(fits) > 1:
         names = [place.removesuffix(".") for _, place in fits]
         raise UserError(f"holds several state dicts that fit the network: choose one, FILE{CHOICE}{first(names, 12)}")
@@ -111,9 +124,29 @@ def _of_optimizer(content: Mapping[Any, Any]) -> bool:
     return "param_groups" in content
 
 
+def _whole_key(key: str, names: Iterable[str]) -> str:
+    """Return the dotted key that a user means: the given one, or the only one that ends with it."""
+    key = key.rstrip(".")
+    names = list(names)
+    if not key or any(name.startswith(f"{key}.") for name in names):
+        return key
+    ending = {f"{name.partition(f'.{key}.')[0]}.{key}" for name in names if f".{key}." in name}
+    return ending.pop() if len(ending) == 1 else key
+
+
 def _check_values(model: nn.Module, given: Mapping[str, Tensor]) -> None:
     """Refuse weights that diverged or were quantized; a buffer may hold infinities if the network's own does."""
     own = {name: tensor for name, tensor in model.state_dict().items() if name in given and tensor.is_floating_point()}
+    unstored = [name for name in given if given[name].is_meta]
+    if unstored:
+        raise UserError(
+            f"holds no values for {len(unstored)} tensors ({first(unstored)}), which lay on the meta device: save the "
+            "network after its weights were loaded"
+        )
+    odd = [f"{name} (complex)" for name in own if given[name].is_complex()]
+    odd += [f"{name} (sparse)" for name in own if given[name].layout != torch.strided]
+    if odd:
+        raise UserError(f"holds {len(odd)} tensors that the network has real and dense ({first(odd)}): convert them")
     integers = [f"{name} ({str(given[name].dtype).removeprefix('torch.')})" for name in own if _whole(given[name])]
     if integers:
         raise UserError(
@@ -122,13 +155,18 @@ def _check_values(model: nn.Module, given: Mapping[str, Tensor]) -> None:
         )
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     broken = {
-        name: int((~torch.isfinite(given[name])).sum())
+        name: int((~torch.isfinite(_computable(given[name]))).sum())
         for name, tensor in own.items()
         if name in parameters or (not tensor.is_meta and bool(torch.isfinite(tensor).all()))
     }
     shown = [f"{n} of {given[name].numel()} in {name}" for name, n in broken.items() if n]
     if shown:
         raise UserError(f"holds values that are not finite ({first(shown)}): give a checkpoint from before it diverged")
+
+
+def _computable(tensor: Tensor) -> Tensor:
+    """Return a tensor in a type that PyTorch computes with: floats of 8 bits are only stored."""
+    return tensor.float() if tensor.element_size() == 1 else tensor
 
 
 def _whole(tensor: Tensor) -> bool:

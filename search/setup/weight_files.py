@@ -27,6 +27,9 @@ def named_files(text: str, names: tuple[str, ...]) -> dict[str, Path]:
     parts = list(re.finditer(rf"(?:^|,)\s*({'|'.join(map(re.escape, names))})=", text))
     if located(text)[0].is_file() or not parts or parts[0].start() != 0:
         return {"": Path(text)}
+    twice = [name for name in names if sum(part[1] == name for part in parts) > 1]
+    if twice:
+        raise UserError(f"weights {text!r} name {twice[0]} more than once; expected one file each. Try one")
     ends = [part.start() for part in parts[1:]] + [len(text)]
     return {part[1]: Path(text[part.end() : end].strip()) for part, end in zip(parts, ends, strict=True)}
 

@@ -214,7 +214,8 @@ def test_damaged_files(tmp_path, suffix):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 3], whole[:-40], b"", b"hello, this is text"):
         path.write_bytes(damaged)
-        assert "it is damaged, cut short, or not a" in refused(load_weights, path)
+        reason = "it is damaged, cut short, or not a" if damaged else "is empty (0 bytes)"
+        assert reason in refused(load_weights, path)
 
 
 def test_missing_and_unknown_files(tmp_path):

@@ -1,6 +1,7 @@
 """Files that are no checkpoints are named as what they are, and weights that cannot be used as such."""
 
 import json
+import tarfile
 import zipfile
 
 import numpy as np
@@ -27,6 +28,11 @@ def _zipped(path, names):
             archive.writestr(name, "x")
 
 
+def _tarred(path):
+    with tarfile.open(path, "w") as archive:
+        archive.add(__file__)
+
+
 FILES = {
     "TorchScript": lambda path: torch.jit.script(nn.Conv2d(3, 4, 3)).save(str(path)),
     "Git LFS pointer": lambda path: path.write_text(
@@ -39,6 +45,9 @@ FILES = {
     "NumPy archive": lambda path: np.savez(path.open("wb"), a=np.zeros(3)),
     "zip archive of 2 files": lambda path: _zipped(path, ["G/weights.pth", "README"]),
     "gzip": lambda path: path.write_bytes(b"\x1f\x8b\x08" + bytes(20)),
+    "TensorFlow Lite": lambda path: path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(64)),
+    "tar archive": _tarred,
+    r"empty \(0 bytes\)": lambda path: path.touch(),
     "PNG image": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20)),
 }
 
@@ -96,3 +105,74 @@ def test_a_buffer_may_hold_the_infinities_that_the_network_gives_it(tmp_path):
 
     torch.save(Masked().state_dict(), tmp_path / "g.pth")
     load_into(Masked(), tmp_path / "g.pth")
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "reason"),
+    [
+        (lambda weight: torch.complex(weight, weight), r"net\.0\.weight \(complex\)"),
+        (lambda weight: weight.to_sparse(), r"net\.0\.weight \(sparse\)"),
+        (lambda weight: weight.to("meta"), r"no values for 1 tensors \(net\.0\.weight\)"),
+    ],
+    ids=["complex", "sparse", "meta"],
+)
+def test_tensors_that_a_network_cannot_hold_are_refused(tmp_path, spoiled, reason):
+    """Imaginary parts are not dropped, and no tensor without dense values ends as a traceback."""
+    state = Wrapped().state_dict()
+    state["net.0.weight"] = spoiled(state["net.0.weight"])
+    torch.save(state, tmp_path / "g.pth")
+    with pytest.raises(CheckpointError, match=reason):
+        load_into(Wrapped(), tmp_path / "g.pth")
+
+
+@pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e5m2, torch.bfloat16, torch.float16, torch.float64])
+def test_floating_point_of_any_width_loads(tmp_path, kind):
+    """The network has the values that the file's type holds."""
+    state = {n: t.to(kind) if t.is_floating_point() else t for n, t in Wrapped().state_dict().items()}
+    torch.save(state, tmp_path / "g.pth")
+    network = Wrapped()
+    load_into(network, tmp_path / "g.pth")
+    assert torch.equal(network.net[0].weight, state["net.0.weight"].float())
+
+
+def test_a_file_with_changed_bytes_is_refused(tmp_path):
+    """A torch.save file whose tensors do not have their checksum is damaged, although PyTorch would read it."""
+    path = tmp_path / "g.pth"
+    state = Wrapped().state_dict()
+    torch.save(state, path)
+    content = bytearray(path.read_bytes())
+    start = content.index(state["net.0.weight"].numpy().tobytes())
+    content[start : start + 4] = b"\0\0\0\0"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"checksum of g/data/\d is wrong"):
+        load_into(Wrapped(), path)
+
+
+def test_a_file_that_was_written_without_checksums_loads(tmp_path):
+    """PyTorch can be told to compute none."""
+    weights = Wrapped().state_dict()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(weights, tmp_path / "g.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    network = Wrapped()
+    load_into(network, tmp_path / "g.pth")
+    assert torch.equal(network.net[0].weight, weights["net.0.weight"])
+
+
+def test_a_pickled_state_dict_may_be_called_safetensors(tmp_path):
+    """A file is read by its content, in both directions."""
+    weights = Wrapped().state_dict()
+    torch.save(weights, tmp_path / "g.safetensors")
+    network = Wrapped()
+    load_into(network, tmp_path / "g.safetensors")
+    assert torch.equal(network.net[0].weight, weights["net.0.weight"])
+
+
+def test_a_path_may_begin_with_the_home_folder(tmp_path, monkeypatch):
+    """No shell expands it in a TOML file, or behind a comma."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    torch.save({"g": Wrapped().state_dict()}, tmp_path / "g.pth")
+    load_into(Wrapped(), "~/g.pth")
+    load_into(Wrapped(), "~/g.pth::g")

@@ -71,3 +71,21 @@ def test_a_key_stands_behind_two_colons_unless_the_file_has_them_in_its_name(tmp
     odd = tmp_path / "a::b"
     odd.write_bytes(b"")
     assert located(odd) == (odd, "")
+
+
+def test_a_key_may_leave_out_what_stands_before_it():
+    """`G_BA` chooses `state_dict.G_BA`; an unknown key is told those that hold the network's tensors."""
+    own = weights()
+    other = {f"G_AB.{name}": value + 100 for name, value in own.items()}
+    content = {"state_dict": other | {f"G_BA.{name}": value for name, value in own.items()}}
+    for key in ("G_BA", "state_dict.G_BA", "G_BA."):
+        assert torch.equal(fitting(NETWORK, content, key)["0.weight"], own["0.weight"])
+    with pytest.raises(UserError, match=r"'G_C'; there are state_dict\.G_AB, state_dict\.G_BA"):
+        fitting(NETWORK, content, "G_C")
+
+
+def test_a_network_beside_its_own_copy_is_not_chosen_in_silence():
+    """Tensors under their own names, and an average of them under a prefix: neither is taken unasked."""
+    own = weights()
+    with pytest.raises(UserError, match=r"twice, .* 'ema'"):
+        fitting(NETWORK, own | {f"ema.{name}": value + 100 for name, value in own.items()})

@@ -88,3 +88,9 @@ def test_the_one_generator_that_is_named_is_the_one_that_is_pruned(tmp_path):
     check_weights(config)
     assert config.prune_network == "BtoA"
     assert any("BtoA is distilled" in note for note in notes)
+
+
+def test_a_generator_has_one_file():
+    """The second of two files of one generator does not replace the first in silence."""
+    with pytest.raises(UserError, match="AtoB more than once"):
+        named_files("AtoB=1.pth,BtoA=2.pth,AtoB=3.pth", ("AtoB", "BtoA"))
