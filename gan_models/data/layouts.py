@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ..files.errors import UserError
+from ..files.hashes import file_sha256
 from ..files.pictures.picture_reader import picture_size
-from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture
+from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture, may_be_held_out
 from .spec import BUILTIN
 
 OUTSIDE, NO_DOMAIN, HELD_OUT_TOO = "outside the folders of the splits", "of no domain", "held out under another name"
@@ -53,9 +54,7 @@ class SplitFolder:
         Raises:
             LayoutError: No such folder, or no picture for this split in it.
         """
-        found = self._placed(split, domain)
-        if split == "train":
-            found = [picture for picture in found if picture.real not in self._held_out]
+        found = self._trained(domain) if split == "train" else self._placed(split, domain)
         if found:
             return [picture.path for picture in found]
         for name in (split, *([] if split == "train" else HELD_OUT)):
@@ -66,6 +65,44 @@ class SplitFolder:
             where = self.root / domain if (self.root / domain).is_dir() else self.root
             raise LayoutError(f"data folder {where} holds {len(pictures)} images, too few for a {split} split")
         raise LayoutError(f"data folder {self.root} has no {split}{domain}/")
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of training files: folders that may be a test's, and copies of held-out files."""
+        trained = {domain: self._trained(domain) for domain in self.domains}
+        folders = {name for found in trained.values() for picture in found for name in picture.folders}
+        notes = []
+        if names := sorted(filter(may_be_held_out, folders)):
+            notes.append(
+                f"trained on too: pictures in {', '.join(names[:5])}{', ...' * (len(names) > 5)}, whose names may say "
+                "another split, but differ from those beside them. If they are held out, call the folder test"
+            )
+        copies = [pair for domain in self.domains for pair in self._copies(trained[domain], domain)]
+        if copies:
+            one, other = (path.relative_to(self.root) for path in copies[0])
+            notes.append(
+                f"{len(copies)} training files are copies of held-out ones ({one} of {other}): quality on them says "
+                "too much. Remove one of each"
+            )
+        return tuple(notes)
+
+    def _trained(self, domain: str) -> list[PlacedPicture]:
+        return [picture for picture in self._placed("train", domain) if picture.real not in self._held_out]
+
+    def _copies(self, trained: Sequence[PlacedPicture], domain: str) -> list[tuple[Path, Path]]:
+        """Return (training file, held-out file) of equal bytes; only files of equal size are read."""
+        held_out = {picture.path for split in HELD_OUT for picture in self._placed(split, domain)}
+        by_size: dict[int, list[Path]] = {}
+        for path in sorted(held_out):
+            by_size.setdefault(path.stat().st_size, []).append(path)
+        by_size.pop(0, None)
+        copies = []
+        for path in (picture.path for picture in trained):
+            for other in by_size.get(path.stat().st_size, ()):
+                if _sha256(path) == _sha256(other):
+                    copies.append((path, other))
+                    break
+        return copies
 
     @cached_property
     def left_out(self) -> Counter[str]:
@@ -136,14 +173,29 @@ def has_domains(root: Path) -> bool:
     Folders A and B beside a C are classes, of letters perhaps.
     """
     tree = PictureTree(root)
-    letters = {name for picture in tree.pictures for name in picture.folders if len(name) == 1 and name.isalpha()}
-    return letters <= set(DOMAINS) and all(tree.of_domain(domain) for domain in DOMAINS)
+    beside: dict[tuple[str, ...], set[str]] = {}  # folders of one letter, by the folder that they lie in
+    for picture in tree.pictures:
+        for depth, name in enumerate(picture.folders):
+            if len(name) == 1 and name.isalpha():
+                beside.setdefault(picture.folders[:depth], set()).add(name)
+    classes = any(letters & set(DOMAINS) and not letters <= set(DOMAINS) for letters in beside.values())
+    return not classes and all(tree.of_domain(domain) for domain in DOMAINS)
 
 
 def first_is_wide(files: Sequence[Path]) -> bool:
     """Return whether the first readable image is wider than high, as A|B side by side is."""
     size = next(filter(None, map(picture_size, files)), None)
     return size is not None and size[0] > size[1]
+
+
+def _sha256(path: Path) -> str:
+    """Return a file's hash, computed once as long as it does not change."""
+    return _remembered_sha256(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(1 << 17)
+def _remembered_sha256(path: Path, _changed: int) -> str:
+    return file_sha256(path)
 
 
 def _is_held_out(path: Path, seed: int) -> bool:

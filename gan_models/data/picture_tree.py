@@ -22,6 +22,13 @@ SPLIT_WORDS: Mapping[str, str] = {
     "val": "val", "valid": "val", "validation": "val", "eval": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
+# Further words, which are whole names: `trn`, `holdout`; in other names they say too little.
+_WHOLE_NAMES: Mapping[str, str] = {
+    "trn": "train", "evaluation": "val", "tst": "test", "holdout": "test", "heldout": "test", "hold-out": "test",
+    "hold_out": "test", "held-out": "test", "held_out": "test",
+}  # fmt: skip
+# What names of folders say beside a split's word: `test_set`, `Testing Images`, `valset`.
+_CONTENTS = "sets?|data|dataset|split|images?|imgs?|pictures?|photos?|pics"
 HELD_OUT = ("test", "val")  # a folder that says two splits is of the one that comes first here
 DOMAINS = ("A", "B")
 HIDDEN, BROKEN, LOOP, TWICE = "hidden or of the system", "broken link", "link to a folder above it", "linked twice"
@@ -36,7 +43,7 @@ class PlacedPicture:
 
     Attributes:
         path: Below the tree's root, as it is reached.
-        real: The same without links.
+        real: The same without links; of a file with several names (hard links), one name for all.
         split: "train", "val" or "test"; empty if no folder says one.
         folders: Names of the folders from the root down to it.
     """
@@ -76,6 +83,7 @@ class PictureTree:
         self.left_out: Counter[str] = Counter()
         self._domains: dict[str, list[PlacedPicture]] = {}
         self._seen: set[tuple[str, str, frozenset[str]]] = set()
+        self._names: dict[tuple[int, int], str] = {}  # of files with several, by device and inode
         real = os.path.realpath(root)
         found = list(self._below(_Place(root, real, (), (), frozenset({real}))))
         self.pictures: list[PlacedPicture] = sorted(found, key=lambda picture: picture.path)
@@ -116,8 +124,13 @@ class PictureTree:
                 continue
             elif (reason := _fault(entry)) is not None:
                 self.left_out[reason] += reason != HIDDEN or is_picture_name(entry.name)
-            elif self._is_new(real, place):
+            elif self._is_new(real := self._one_name(entry, real), place):
                 yield PlacedPicture(place.folder / entry.name, real, place.split, place.names)
+
+    def _one_name(self, entry: os.DirEntry[str], real: str) -> str:
+        """Return the name of a file without links; the first one met, if the file has several."""
+        found = entry.stat()
+        return self._names.setdefault((found.st_dev, found.st_ino), real) if found.st_nlink > 1 else real
 
     def _is_new(self, real: str, place: _Place) -> bool:
         """Return whether a file or folder was not met as part of the same split and domains; count it if it was."""
@@ -162,13 +175,16 @@ def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] =
     """Return the split that a folder's name says; empty if it says none.
 
     Args:
-        name: `train`, `trainA`, `A_train`, `train2017`; or, if a sibling differs from it in the split's word alone, any
-            name with such a word: `DIV2K_train_HR` beside `DIV2K_valid_HR`.
+        name: `train`, `trainA`, `A_train`, `train2017`, `test_set`, `Testing Images`, `holdout`; or, if a sibling
+            differs from it in the split's word alone, any name with such a word: `DIV2K_train_HR` beside
+            `DIV2K_valid_HR`.
         siblings: Names of the folders beside it.
         domains: What may stand beside the word.
     """
-    beside = "|".join([*map(re.escape, domains), r"\d+"])
-    pattern = rf"({_WORDS})(?:[ _.-]?(?:{beside}))?|(?:{beside})[ _.-]?({_WORDS})"
+    if name.lower() in _WHOLE_NAMES:
+        return _WHOLE_NAMES[name.lower()]
+    beside = "|".join([*map(re.escape, domains), r"\d+", _CONTENTS])
+    pattern = rf"({_WORDS})s?(?:[ _.-]?(?:{beside}))?|(?:{beside})[ _.-]?({_WORDS})s?"
     if form := re.fullmatch(pattern, name, re.IGNORECASE):
         return SPLIT_WORDS[(form[1] or form[2]).lower()]
     rest, split = _without_word(name)
@@ -183,6 +199,11 @@ def says_domain(name: str, domain: str) -> bool:
         return True
     word = re.escape(domain)
     return re.fullmatch(rf"(?:{_WORDS}|domain)[ _.-]?{word}|{word}[ _.-]?(?:{_WORDS})", name, re.IGNORECASE) is not None
+
+
+def may_be_held_out(name: str) -> bool:
+    """Return whether a folder's name has a word of a test or validation, which says no split: `ffhq_test`."""
+    return _without_word(name)[1] in HELD_OUT
 
 
 def _without_word(name: str) -> tuple[str, str]:

@@ -119,7 +119,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict, halves=True)
         pairs = FilePictures(good, size, halves=True, swapped=swapped)
-        return ImageSet(spec, {"pairs": pairs}, cls.item, bad, folder.left_out, _portrait_notes(good))
+        return ImageSet(spec, {"pairs": pairs}, cls.item, bad, folder.left_out, [*folder.notes, *_portrait_notes(good)])
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -117,7 +117,7 @@ class UnconditionalTask(SingleGenerator):
             return ImageSet(spec, {"target": cifar_pictures(root, split, size)}, cls.item)
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict)
-        return ImageSet(spec, {"target": FilePictures(good, size)}, cls.item, bad, folder.left_out)
+        return ImageSet(spec, {"target": FilePictures(good, size)}, cls.item, bad, folder.left_out, folder.notes)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

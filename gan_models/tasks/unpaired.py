@@ -131,7 +131,7 @@ class UnpairedTask(ImageTranslation):
             good, bad = good_files(files, spec.strict)
             sources[domain] = FilePictures(good, size)
             skipped += bad
-        return ImageSet(spec, sources, cls.item, skipped, folder.left_out)
+        return ImageSet(spec, sources, cls.item, skipped, folder.left_out, folder.notes)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -53,17 +53,19 @@ def read_arguments(texts: str | Iterable[str], example: str = "ngf=16,n_blocks=3
         example: What such a text looks like, for messages.
 
     Raises:
-        UserError: A part has no `=`, or a bracket or quote is not closed.
+        UserError: A part has no `=`, one text gives a name two values, or a bracket or quote is not closed.
     """
     values: dict[str, Any] = {}
     for text in [texts] if isinstance(texts, str) else texts:
-        for part in split_outside(text):
-            if not part.strip():
-                continue
-            name, equals, value = part.partition("=")
-            if not equals or not name.strip():
+        here: dict[str, Any] = {}
+        for part in filter(str.strip, split_outside(text)):
+            name, equals, value = (piece.strip() for piece in part.partition("="))
+            if not equals or not name:
                 raise UserError(f"{part!r} is not NAME=VALUE; write for example {example}")
-            values[name.strip()] = _value(value.strip())
+            if name in here and here[name] != _value(value):
+                raise UserError(f"{text!r} gives {name} two values: got {here[name]!r} and {value}; expected one")
+            here[name] = _value(value)
+        values |= here
     return values
 
 
@@ -106,13 +108,19 @@ def _value(text: str) -> Any:
 
 
 def read_nested(texts: str | Iterable[str]) -> dict[str, Any]:
-    """Return the values of `weight_l1=50,discriminator.ndf=16`, a table below each dot. Raises as `read_arguments`."""
+    """Return the values of `weight_l1=50,discriminator.ndf=16`, a table below each dot.
+
+    Raises:
+        UserError: As `read_arguments`, or a name is both a value and a table.
+    """
     values: dict[str, Any] = {}
     for name, value in read_arguments(texts, "weight_l1=50,discriminator.ndf=16").items():
         *path, last = name.split(".")
-        table = values
+        table: Any = values
         for part in path:
-            table = table.setdefault(part, {})
+            table = table.setdefault(part, {}) if isinstance(table, dict) else table
+        if not isinstance(table, dict) or isinstance(table.get(last), dict):
+            raise UserError(f"{name}={value} is beside another value of its name or table; expected one. Try either")
         table[last] = value
     return values
 

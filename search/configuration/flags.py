@@ -97,7 +97,8 @@ def read_toml(path: Path, tables: Tables, flags: Iterable[Flag]) -> Values:
             table, and the options with similar names.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows begin a file with a byte-order mark.
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read the configuration {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -7,7 +7,17 @@ from pathlib import Path
 
 # Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
 _NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
-_SYSTEM_NAMES = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r")
+_SYSTEM_NAMES = (
+    "__macosx",
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "@eadir",
+    "icon\r",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+)
 
 
 @cache
@@ -27,4 +37,4 @@ def is_picture_name(name: str) -> bool:
 
 def is_hidden(name: str) -> bool:
     """Return whether a name is a hidden file's (AppleDouble's `._x.jpg` among them), or one of the system's."""
-    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+    return name.startswith((".", "~$")) or name.lower() in _SYSTEM_NAMES

@@ -101,7 +101,7 @@ def read_picture(path: str | Path) -> Picture:
     except PictureError:
         raise
     except Exception as error:  # Pillow's readers raise many kinds
-        raise PictureError(_reason(error)) from error
+        raise PictureError(_reason(error, path)) from error
 
 
 def picture_fault(path: str | Path, halves: bool = False) -> str | None:
@@ -122,7 +122,7 @@ def picture_fault(path: str | Path, halves: bool = False) -> str | None:
             elif file.mode in _DEEP or file.format != "JPEG" or not _ends_with_mark(Path(path)):
                 _read(file)
     except Exception as error:  # as in `read_picture`
-        return _reason(error)
+        return _reason(error, path)
     return halves_fault(width, height) if halves else None
 
 
@@ -277,9 +277,17 @@ def _ends_with_mark(path: Path) -> bool:
         return file.read(2) == b"\xff\xd9"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: str | Path) -> str:
     from PIL import UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
+        with Path(path).open("rb") as file:
+            head = file.read(64).lstrip().lower()
+        if not head:
+            return "an empty file"
+        if head.startswith(b"version https://git-lfs"):
+            return "a Git LFS pointer, not the image itself; fetch it with `git lfs pull`"
+        if head.startswith((b"<!doctype", b"<html")):
+            return "an HTML page, not an image; download it again"
         return "not an image, or of a kind that Pillow cannot read"
     return " ".join(str(error).split()) or type(error).__name__

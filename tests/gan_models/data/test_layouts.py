@@ -247,3 +247,54 @@ class TestTasks:
         first, again = data[0]["target"], data[0]["target"]
         assert torch.equal(first, again)
         assert torch.allclose(first[0], torch.from_numpy(ramp).float() * 2 - 1, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("trainset", "testset"), ("Trains", "Tests"), ("images", "test_set"), ("photos", "Testing Images"),
+     ("trn", "tst"), ("images", "holdout"), ("train", "held-out"), ("train_faces", "test_imgs")],
+)  # fmt: skip
+def test_further_names_of_splits_are_honored(train, test, tmp_path):
+    """However a folder says that it is held out, it is the test, and nothing of it is trained on."""
+    tree(tmp_path, *(f"{train}/{i}.png" for i in range(30)), *(f"{test}/{i}.png" for i in range(5)))
+    assert found(tmp_path, "train") == {f"{train}/{i}.png" for i in range(30)}
+    assert found(tmp_path, "test") == {f"{test}/{i}.png" for i in range(5)}
+
+
+def test_hard_links_are_one_file(tmp_path):
+    """A file that is also called something else in the test folder is not trained on."""
+    tree(tmp_path, *(f"train/{i}.png" for i in range(4)), "test/9.png")
+    (tmp_path / "test" / "same.png").hardlink_to(tmp_path / "train" / "0.png")
+    folder = SplitFolder(tmp_path, 0)
+    assert [path.name for path in folder.files("train")] == ["1.png", "2.png", "3.png"]
+    assert folder.left_out == {"held out under another name": 1}
+
+
+def test_folders_that_may_be_held_out_and_copies_are_told(tmp_path):
+    """A name with a test's word that is trained on, and a training file of a test file's bytes, are named."""
+    tree(tmp_path, *(f"{folder}/{i}.png" for folder in ("celeba_train", "ffhq_test") for i in range(20)))
+    (note,) = SplitFolder(tmp_path, 0).notes
+    assert "ffhq_test" in note
+    assert "celeba_train" not in note
+    tree(tmp_path / "two", "train/1.png", "train/2.png", "test/1.png")
+    assert SplitFolder(tmp_path / "two", 0).notes == ()
+    for name in ("train/2.png", "test/1.png"):
+        (tmp_path / "two" / name).write_bytes(b"the same")
+    (note,) = SplitFolder(tmp_path / "two", 0).notes
+    assert "1 training files are copies" in note
+    assert "train/2.png of test/1.png" in note
+
+
+def test_a_folder_of_one_letter_elsewhere_is_no_class(tmp_path):
+    """Classes of letters stand beside A and B; `trainA/x` leaves the pictures unpaired."""
+    tree(tmp_path / "x", "horse/trainA/x/0.png", "horse/trainB/0.png")
+    tree(tmp_path / "c", "A/0.png", "B/0.png", "C/0.png")
+    assert has_domains(tmp_path / "x")
+    assert not has_domains(tmp_path / "c")
+
+
+def test_what_systems_leave_behind_is_no_picture(tmp_path):
+    """The recycle bin and lock files of office programs are not trained on."""
+    tree(tmp_path, "train/0.png", "train/~$0.png", "train/$RECYCLE.BIN/1.png", "System Volume Information/2.png",
+         "lost+found/3.png", "test/0.png")  # fmt: skip
+    assert found(tmp_path, "train") == {"train/0.png"}

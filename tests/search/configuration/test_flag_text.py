@@ -93,3 +93,18 @@ PLAIN = st.recursive(
 def test_any_json_survives(values):
     """What is written as JSON is read as the same values, beside others."""
     assert read_arguments(",".join(f"{name}={json.dumps(value)}" for name, value in values.items())) == values
+
+
+@pytest.mark.parametrize("read", [read_arguments, read_nested])
+def test_one_text_gives_a_name_one_value(read):
+    """The second of two values does not win in silence; the same one twice does no harm."""
+    with pytest.raises(UserError, match="width two values: got 6 and 8"):
+        read("width=6,norm=batch,width=8")
+    assert read("width=6,width=6") == {"width": 6}
+
+
+@pytest.mark.parametrize("text", ["judge=1,judge.ndf=2", "judge.ndf=2,judge=1", "judge.ndf=1,judge.ndf.x=2"])
+def test_a_name_is_a_value_or_a_table(text):
+    """Both in one text are refused, in either order."""
+    with pytest.raises(UserError, match="judge"):
+        read_nested(text)

@@ -184,3 +184,14 @@ def test_halves_are_two_pictures_of_one_size(tmp_path):
     assert picture_fault(tmp_path / "portrait.png", halves=True) is None
     Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "square.png")
     assert "100x50 of two 50x50" in picture_fault(tmp_path / "square.png", halves=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "empty file"), (b"version https://git-lfs.github.com/spec/v1", "Git LFS"), (b"\n<!DOCTYPE html>", "HTML")],
+)
+def test_what_is_no_picture_is_named(content, reason, tmp_path):
+    """Pointers, pages and empty files under a picture's name are left out as what they are."""
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    assert reason in (picture_fault(path) or "")
