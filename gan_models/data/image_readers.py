@@ -16,9 +16,17 @@ import torch
 from torch import Tensor
 
 from ..files.errors import UserError, WorkFailed
-from ..files.pictures.picture_reader import PictureError, picture_fault, picture_size, read_picture, resized
+from ..files.pictures.picture_reader import (
+    PictureError,
+    picture_doubt,
+    picture_fault,
+    picture_size,
+    read_picture,
+    resized,
+)
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
+_SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files with several pictures
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
@@ -133,6 +141,19 @@ def good_files(paths: list[Path], strict: bool, halves: bool = False) -> tuple[l
     if bad and not good:
         raise UserError(f"none of {len(paths)} images can be read: {some_of(bad)}")
     return good, bad
+
+
+def doubts_of(files: Sequence[Path]) -> list[str]:
+    """Return a note for each kind of file that may not be meant as it is read, with the first file.
+
+    Files that may hold several pictures are all looked at. Of the others' first 50, all of one kind make a note.
+    """
+    several = [path for path in files if path.suffix.lower() in _SEVERAL]
+    doubts = {path: doubt for path in [*several, *files[:50]] if (doubt := picture_doubt(path))}
+    firsts: dict[str, list[Path]] = {}
+    for path, doubt in doubts.items():
+        firsts.setdefault(doubt, []).append(path)
+    return [f"{len(paths)} image files hold {doubt} ({paths[0].name})" for doubt, paths in firsts.items()]
 
 
 def some_of(lines: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..data.builtin_sets import DRAWING, PAINTING, shapes
 from ..data.dataset import ImageSet, read_size
-from ..data.image_readers import FilePictures, good_files
+from ..data.image_readers import FilePictures, doubts_of, good_files
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec
@@ -119,7 +119,14 @@ class PairedTask(ImageTranslation, SingleGenerator):
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict, halves=True)
         pairs = FilePictures(good, size, halves=True, swapped=swapped)
-        return ImageSet(spec, {"pairs": pairs}, cls.item, bad, folder.left_out, [*folder.notes, *_portrait_notes(good)])
+        return ImageSet(
+            spec,
+            {"pairs": pairs},
+            cls.item,
+            bad,
+            folder.left_out,
+            [*folder.notes, *doubts_of(good), *_portrait_notes(good)],
+        )
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

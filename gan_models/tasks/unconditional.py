@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..data.builtin_sets import PAINTING, shapes
 from ..data.dataset import ImageSet, read_size
-from ..data.image_readers import FilePictures, cifar_pictures, good_files
+from ..data.image_readers import FilePictures, cifar_pictures, doubts_of, good_files
 from ..data.layouts import SplitFolder, is_cifar
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
@@ -117,7 +117,14 @@ class UnconditionalTask(SingleGenerator):
             return ImageSet(spec, {"target": cifar_pictures(root, split, size)}, cls.item)
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict)
-        return ImageSet(spec, {"target": FilePictures(good, size)}, cls.item, bad, folder.left_out, folder.notes)
+        return ImageSet(
+            spec,
+            {"target": FilePictures(good, size)},
+            cls.item,
+            bad,
+            folder.left_out,
+            [*folder.notes, *doubts_of(good)],
+        )
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..data.builtin_sets import stripes
 from ..data.dataset import ImageSet, read_size
-from ..data.image_readers import FilePictures, good_files
+from ..data.image_readers import FilePictures, doubts_of, good_files
 from ..data.layouts import SplitFolder, existing, has_domains, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec
@@ -127,11 +127,13 @@ class UnpairedTask(ImageTranslation):
         if spec.source == STRIPES:
             return ImageSet(spec, {domain: stripes(spec, split, size, domain) for domain in DOMAINS}, cls.item)
         sources, skipped, folder = {}, [], cls.folder(spec)
+        notes = list(folder.notes)
         for domain, files in [(domain, folder.files(split, domain)) for domain in DOMAINS]:
             good, bad = good_files(files, spec.strict)
             sources[domain] = FilePictures(good, size)
             skipped += bad
-        return ImageSet(spec, sources, cls.item, skipped, folder.left_out, folder.notes)
+            notes += doubts_of(good)
+        return ImageSet(spec, sources, cls.item, skipped, folder.left_out, notes)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

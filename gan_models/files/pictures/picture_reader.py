@@ -8,6 +8,7 @@ Shapes: H x W pixels; C channels, 1 (gray), 3 (RGB) or 4 (RGB and alpha).
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,6 +149,24 @@ def picture_size(path: str | Path) -> tuple[int, int] | None:
         return None
 
 
+def picture_doubt(path: str | Path) -> str | None:
+    """Return what is read of a file although it may not be meant; None if there is no doubt.
+
+    Several pictures in a file, of which the first is read; or more than 8 bits of which only the lowest part is used,
+    as of 12 bits that are stored in 16: these look black.
+    """
+    try:
+        with _opened(path) as file:
+            if getattr(file, "is_animated", False):
+                return "several pictures in a file: the first is read"
+            if file.mode not in _DEEP or file.mode == "F":
+                return None
+            brightest = float(_deep(file).max())
+    except Exception:  # as in `read_picture`; `picture_fault` has the reason
+        return None
+    return "less than a tenth of their bits' range: nearly black" if 0 < brightest < 25.5 else None
+
+
 def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     """Return pixels (H, W, C) of 0 .. 255 resampled with Pillow's bicubic filter, in their own precision."""
     image = _pillow()
@@ -182,7 +201,15 @@ def _upright_size(file: Image.Image) -> tuple[int, int]:
     """Return width and height from the header; `getexif` would decode a PNG to find them, and a TIFF is upright."""
     exif = _pillow().Exif()
     exif.load(file.info.get("exif") or b"")
-    return (file.size[1], file.size[0]) if exif.get(_ORIENTATION) in _TURNED else file.size
+    orientation = exif.get(_ORIENTATION) or _xmp_orientation(file.info.get("xmp"))
+    return (file.size[1], file.size[0]) if orientation in _TURNED else file.size
+
+
+def _xmp_orientation(packet: bytes | str | None) -> int | None:
+    """Return the orientation that XMP says, as Pillow reads it if EXIF says none."""
+    text = packet.decode("utf-8", "ignore") if isinstance(packet, bytes) else packet or ""
+    said = re.search(r'tiff:Orientation(?:="|>)([1-8])', text)
+    return int(said[1]) if said else None
 
 
 def _read(file: Image.Image) -> Picture:

@@ -6,7 +6,9 @@ from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
+from ganprune.gan_models.data.image_readers import doubts_of
 from ganprune.gan_models.data.layouts import LayoutError, SplitFolder, has_domains
 from ganprune.gan_models.data.picture_tree import SPLIT_WORDS, split_said
 from ganprune.gan_models.data.spec import DataSpec
@@ -298,3 +300,16 @@ def test_what_systems_leave_behind_is_no_picture(tmp_path):
     tree(tmp_path, "train/0.png", "train/~$0.png", "train/$RECYCLE.BIN/1.png", "System Volume Information/2.png",
          "lost+found/3.png", "test/0.png")  # fmt: skip
     assert found(tmp_path, "train") == {"train/0.png"}
+
+
+def test_files_that_may_not_be_meant_as_they_are_read_are_told(tmp_path):
+    """12 bits stored in 16 look black, and of an animation the first picture is read: a note names one of each."""
+    dark, bright = np.full((8, 8), 4095, np.uint16), np.full((8, 8), 40000, np.uint16)
+    Image.fromarray(dark).save(tmp_path / "dark.png")
+    Image.fromarray(bright).save(tmp_path / "bright.png")
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    notes = doubts_of(sorted(tmp_path.iterdir()))
+    assert len(notes) == 2
+    assert any("nearly black (dark.png)" in note for note in notes)
+    assert any("several pictures" in note and "moving.gif" in note for note in notes)

@@ -195,3 +195,12 @@ def test_what_is_no_picture_is_named(content, reason, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     assert reason in (picture_fault(path) or "")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_an_orientation_of_xmp_turns_size_and_pixels_alike(suffix, tmp_path):
+    """The size that a layout is told by is that of the picture that is read."""
+    Image.new("RGB", (16, 8)).save(tmp_path / f"a.{suffix}", xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        b'xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>')  # fmt: skip
+    assert picture_size(tmp_path / f"a.{suffix}") == read_picture(tmp_path / f"a.{suffix}").size == (8, 16)
