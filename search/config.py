@@ -81,6 +81,8 @@ class StudyConfig(
         object.__setattr__(self, "value_range", ValueRanges.read(self.value_range).text)
         check_options(self)
         self._check_stopping()
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"the seed is not possible: got {self.seed}; expected 0 to {2**32 - 1}. Try 0")
         if not self.budgets:
             raise UserError("no budget given; give one such as --budget 25%")
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 from ..data.builtin_sets import builtin_fingerprint
 from ..data.dataset import DataNote, ImageSet, files_fingerprint, notes_of
 from ..data.layouts import LayoutError, existing
+from ..data.picture_tree import PictureTree
 from ..data.spec import BUILTIN, SPLITS, DataSpec
 from ..files.errors import UserError
+from ..files.pictures.picture_names import is_picture_name
 from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_detection_order
 
 
@@ -24,7 +27,16 @@ def detect_task(source: str) -> str:
     for name, row in in_detection_order():
         if row.load().detect(root):
             return name
-    raise UserError(f"data folder {source} holds no images in a known layout; {expected_layouts()}")
+    if root.is_file():
+        raise UserError(f"data {source} is a file: got {_kind(root)}; {expected_layouts()}. Try to unpack it")
+    left_out = PictureTree(root).left_out
+    counts = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()) if n)
+    there = f" (left out: {counts})" if counts else ""
+    raise UserError(f"data folder {source} holds no images in a known layout{there}; {expected_layouts()}")
+
+
+def _kind(path: Path) -> str:
+    return "one image" if is_picture_name(path.name) else path.suffix or "no suffix"
 
 
 def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:

@@ -49,6 +49,8 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise UserError(f"{name}={getattr(self, name)} is too small; use 1 or more")
         check_weights(self, "lr", "distill_output", "distill_features")
+        if self.lr == 0:
+            raise UserError("a learning rate of 0 trains nothing: got lr=0; expected above 0. Try 0.0002")
         if self.lr_discriminator is not None:
             check_weights(self, "lr_discriminator")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):

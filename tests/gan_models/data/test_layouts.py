@@ -12,6 +12,7 @@ from ganprune.gan_models.data.image_readers import doubts_of
 from ganprune.gan_models.data.layouts import LayoutError, SplitFolder, has_domains
 from ganprune.gan_models.data.picture_tree import SPLIT_WORDS, split_said
 from ganprune.gan_models.data.spec import DataSpec
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
 from hypothesis import given, settings
@@ -313,3 +314,13 @@ def test_files_that_may_not_be_meant_as_they_are_read_are_told(tmp_path):
     assert len(notes) == 2
     assert any("nearly black (dark.png)" in note for note in notes)
     assert any("several pictures" in note and "moving.gif" in note for note in notes)
+
+
+def test_a_source_that_no_task_reads_is_named_as_what_it_is(tmp_path):
+    """A file is no folder, and a folder of other files says which they are."""
+    tree(tmp_path, "set.zip", "one.png", "data/0.heic", "data/1.heic")
+    for name, kind in (("set.zip", r"\.zip"), ("one.png", "one image")):
+        with pytest.raises(UserError, match=rf"is a file: got {kind}"):
+            detect_task(str(tmp_path / name))
+    with pytest.raises(UserError, match=r"2 of no image format \(\.heic\)"):
+        detect_task(str(tmp_path / "data"))

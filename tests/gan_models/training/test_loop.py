@@ -137,6 +137,7 @@ def test_wrong_calls_say_what_is_allowed():
     [
         ({"batch_size": 0}, "batch_size=0"),
         ({"lr": -1.0}, "lr=-1.0"),
+        ({"lr": 0}, "learning rate of 0"),
         ({"lr": float("nan")}, "lr=nan"),
         ({"betas": (0.5, 1.0)}, "betas"),
         ({"decay": 1.5}, "decay=1.5"),

@@ -287,3 +287,16 @@ def test_what_needs_no_torch_is_checked_before_torch_is_imported(wrong):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "2 []"
     assert done.stderr.startswith("error: ")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    """Editors on Windows write one; the first table is read all the same."""
+    (tmp_path / "c.toml").write_bytes(b"\xef\xbb\xbf[search]\ntrials = 7\n")
+    assert options_given(SEARCH_FLAGS, {}, tmp_path / "c.toml", None)["trials"] == 7
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_samplers_cannot_take_is_refused(seed):
+    """The range is told, not the sampler that would fail."""
+    with pytest.raises(UserError, match=f"seed is not possible: got {seed}; expected 0 to 4294967295"):
+        StudyConfig(**MINIMUM, seed=seed)
