@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def foreign_kind(path: Path) -> str:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if path.name.endswith(".index.json"):
         return "the index of a checkpoint in several files: join them into one .safetensors, and give that"
+    part = re.search(r"-(\d{4,})-of-(\d{4,})\.\w+$", path.name)
+    if part and int(part[2]) > 1:
+        return f"part {int(part[1])} of {int(part[2])} of a checkpoint: join them into one .safetensors, and give that"
     for start, what in _STARTS:
         if head.startswith(start):
             return what

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 from ..data.builtin_sets import builtin_fingerprint
 from ..data.dataset import DataNote, ImageSet, files_fingerprint, notes_of
@@ -28,15 +27,14 @@ def detect_task(source: str) -> str:
         if row.load().detect(root):
             return name
     if root.is_file():
-        raise UserError(f"data {source} is a file: got {_kind(root)}; {expected_layouts()}. Try to unpack it")
+        kind, cure = root.suffix or "no suffix", "to unpack it"
+        if is_picture_name(root.name):
+            kind, cure = "one image", "the folder that it lies in"
+        raise UserError(f"data {source} is a file: got {kind}; {expected_layouts()}. Try {cure}")
     left_out = PictureTree(root).left_out
     counts = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()) if n)
     there = f" (left out: {counts})" if counts else ""
     raise UserError(f"data folder {source} holds no images in a known layout{there}; {expected_layouts()}")
-
-
-def _kind(path: Path) -> str:
-    return "one image" if is_picture_name(path.name) else path.suffix or "no suffix"
 
 
 def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:

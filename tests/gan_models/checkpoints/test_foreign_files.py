@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.checkpoints.checkpoint import CheckpointError, load_into
+from safetensors.torch import save_file
 from torch import nn
 
 
@@ -61,6 +62,18 @@ def test_a_file_of_another_kind_is_named(tmp_path, kind, write, suffix):
     with pytest.raises(CheckpointError, match=kind) as refused:
         load_into(nn.Conv2d(3, 4, 3), path)
     assert "\n" not in str(refused.value)
+
+
+def test_a_part_of_a_checkpoint_and_its_index_are_named(tmp_path):
+    """A part does not fit by its names; the message says that there are others."""
+    part = tmp_path / "model-00001-of-00003.safetensors"
+    save_file({"weight": torch.zeros(4, 3, 3, 3)}, part)
+    with pytest.raises(CheckpointError, match="part 1 of 3 of a checkpoint"):
+        load_into(nn.Conv2d(3, 4, 3), part)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text("{}")
+    with pytest.raises(CheckpointError, match="index of a checkpoint in several files"):
+        load_into(nn.Conv2d(3, 4, 3), index)
 
 
 @pytest.mark.parametrize("prefix", ["", "net.", "module.", "generator.net."])
