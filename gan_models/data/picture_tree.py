@@ -69,6 +69,7 @@ class PictureTree:
     Args:
         root: The folder.
         domains: Names that folders may have beside a split's word: `trainA`.
+        repeats: Links to one file are pictures of their own, each by its name; folders are still walked once.
 
     Attributes:
         pictures: By path; each one once per split and domain.
@@ -76,8 +77,9 @@ class PictureTree:
         left_out: Reason -> how many files (or folders) were left out for it.
     """
 
-    def __init__(self, root: Path, domains: Iterable[str] = DOMAINS) -> None:
+    def __init__(self, root: Path, domains: Iterable[str] = DOMAINS, repeats: bool = False) -> None:
         self.root = root
+        self._repeats = repeats
         self.domains = tuple(dict.fromkeys([*DOMAINS, *filter(None, domains)]))
         self.said: list[tuple[str, tuple[str, ...]]] = []
         self.left_out: Counter[str] = Counter()
@@ -124,8 +126,9 @@ class PictureTree:
                 continue
             elif (reason := _fault(entry)) is not None:
                 self.left_out[reason] += reason != HIDDEN or is_picture_name(entry.name)
-            elif self._is_new(real := self._one_name(entry, real), place):
-                yield PlacedPicture(place.folder / entry.name, real, place.split, place.names)
+            elif self._repeats or self._is_new(real, place):
+                one = self._one_name(entry, real)
+                yield PlacedPicture(place.folder / entry.name, one, place.split, place.names)
 
     def _one_name(self, entry: os.DirEntry[str], real: str) -> str:
         """Return the name of a file without links; the first one met, if the file has several."""

@@ -374,5 +374,5 @@ def _images(folder: Path, out: Path) -> list[Path]:
     """Return the pictures below a folder that are no earlier outputs of this run."""
     if not folder.is_dir():
         return []
-    paths = [picture.path for picture in PictureTree(folder).pictures]
+    paths = [picture.path for picture in PictureTree(folder, repeats=True).pictures]
     return [path for path in paths if out.resolve() not in path.resolve().parents]

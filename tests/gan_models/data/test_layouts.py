@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ganprune.gan_models.data.image_readers import doubts_of
 from ganprune.gan_models.data.layouts import LayoutError, SplitFolder, has_domains
-from ganprune.gan_models.data.picture_tree import SPLIT_WORDS, split_said
+from ganprune.gan_models.data.picture_tree import SPLIT_WORDS, PictureTree, split_said
 from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.tasks.catalog import TASKS
@@ -324,3 +324,12 @@ def test_a_source_that_no_task_reads_is_named_as_what_it_is(tmp_path):
             detect_task(str(tmp_path / name))
     with pytest.raises(UserError, match=r"2 of no image format \(\.heic\)"):
         detect_task(str(tmp_path / "data"))
+
+
+def test_repeated_files_are_pictures_of_their_own_where_each_name_counts(tmp_path):
+    """Frames that are links to earlier frames all have an output; a hard link is a training picture as before."""
+    tree(tmp_path, "train/0.png", "test/9.png")
+    (tmp_path / "train" / "1.png").symlink_to("0.png")
+    (tmp_path / "train" / "2.png").hardlink_to(tmp_path / "train" / "0.png")
+    assert [p.path.name for p in PictureTree(tmp_path / "train", repeats=True).pictures] == ["0.png", "1.png", "2.png"]
+    assert found(tmp_path, "train") == {"train/0.png", "train/2.png"}

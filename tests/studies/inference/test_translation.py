@@ -298,3 +298,11 @@ def test_a_tile_that_changes_nothing_is_told(tmp_path):
     """No option is ignored in silence."""
     _, done = translated(tmp_path, Fixed(), TranslationOptions(tile=64), a=picture(16, 16))
     assert "--tile 64 changes nothing" in done.notes[0]
+
+
+def test_a_linked_picture_has_an_output_of_its_own(tmp_path):
+    """A frame that is a link to an earlier one is translated under its own name."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b.png").symlink_to("a.png")
+    found, _ = translated(tmp_path, strided(1), a=picture(8, 8))
+    assert np.array_equal(found["a"], found["b"])
