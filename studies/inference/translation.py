@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ...gan_models.data.image_readers import doubts_of
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.pictures.picture_reader import (
@@ -151,7 +152,8 @@ class Translation:
         self.notes: list[str] = []
         self.entries = self._entries()
         if not self.entries:
-            raise UserError(f"input {folder} holds no images; give a folder of images that Pillow reads")
+            there = f" ({self.notes[0]})" if self.notes else ""
+            raise UserError(f"input {folder} holds no images{there}; give a folder of images that Pillow reads")
 
     def run(self) -> Translated:
         """Translate all images.
@@ -199,7 +201,12 @@ class Translation:
     def _entries(self) -> list[_Entry]:
         """Return the files of each example: those of the folder, or one of each subfolder that is named as an input."""
         folders = [self.folder if len(self.pictured) == 1 else self.folder / one.name for one in self.pictured]
+        trees = [PictureTree(folder, repeats=True) for folder in folders if folder.is_dir()]
+        if left_out := sum((tree.left_out for tree in trees), Counter[str]()):
+            reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()))
+            self.notes.append(f"left out {left_out.total()} files below {self.folder}: {reasons}")
         found = [_images(folder, self.out) for folder in folders]
+        self.notes += doubts_of([path for files in found for path in files])
         for folder, files in zip(folders, found, strict=True):
             if not files and len(folders) > 1:
                 raise UserError(

@@ -306,3 +306,14 @@ def test_a_linked_picture_has_an_output_of_its_own(tmp_path):
     (tmp_path / "in" / "b.png").symlink_to("a.png")
     found, _ = translated(tmp_path, strided(1), a=picture(8, 8))
     assert np.array_equal(found["a"], found["b"])
+
+
+def test_what_is_not_translated_is_told(tmp_path):
+    """Files of formats that cannot be read, and pictures behind the first of a file, are in the notes."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b.heic").touch()
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "in" / "m.gif", save_all=True, append_images=frames[1:])
+    _, done = translated(tmp_path, strided(1), a=picture(8, 8))
+    assert any("1 of no image format (.heic)" in note for note in done.notes)
+    assert any("several pictures" in note and "m.gif" in note for note in done.notes)
