@@ -162,6 +162,7 @@ def _numbers(node: fx.Node, alone: bool) -> list[Any]:
         elif isinstance(value, bool | int | float):
             found.append(value)
 
+    assert callable(node.target)
     options = options_of(node.target, node.args, dict(node.kwargs))
     sized = ("groups",) if call_name(node.target) in _GROUPED else ("num_groups",) if alone else ()
     visit([value for name, value in options.items() if name not in sized])

@@ -62,7 +62,7 @@ def _cuttable(
     walk.settle_products()
     groups = _assemble(walk, model, whole)
     failing = CutTrace(model, inputs, groups, walk).failing() if groups.groups else {}
-    return _assemble(walk, model, whole | failing) if failing else groups
+    return _assemble(walk, model, {**whole, **failing}) if failing else groups
 
 
 def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]) -> ChannelGroups:

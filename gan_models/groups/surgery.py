@@ -146,7 +146,9 @@ def _weight(module: nn.Module) -> Tensor:
     """Return a layer's weight; under hooks that compute it in each pass, what it is computed from."""
     own = (module._parameters.get(name) for name in ("weight_orig", "weight_v"))
     found = next((tensor for tensor in own if tensor is not None), None)
-    return module.weight if found is None else found
+    weight = module.weight if found is None else found
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 def _fit_norm(module: nn.Module, n_channels: int) -> None:

@@ -80,11 +80,8 @@ def _zero(call: Call, operands: Sequence[Traced], label: np.ndarray, ndim: int) 
             if first is None or (len(zeros) > 1 and zeros[1] is not None):
                 return None  # 0 / 0
             zeros[1:] = [None] * (len(zeros) - 1)
-        best = min(
-            (number for number, zero in enumerate(zeros) if zero is not None),
-            key=lambda number: (not zeros[number].linear, len(zeros[number].gates)),
-        )
-        zero = zeros[best]
+        candidates = [(number, zero) for number, zero in enumerate(zeros) if zero is not None]
+        best, zero = min(candidates, key=lambda each: (not each[1].linear, len(each[1].gates)))
         others = [one for number, one in enumerate(operands) if number != best]
         fixed = all(one.parameter and not _same(one, zero) for one in others)
         return Zero(label, zero.gates, zero.linear and fixed)

@@ -125,7 +125,8 @@ def own_modules(walk: Walk) -> list[OwnModule]:
         if len(sources) != 1 or len(last) != 1:
             continue
         values = [node.meta.get("val") for node in (sources[0], last[0])]
-        if not all(isinstance(value, torch.Tensor) for value in values) or values[0].shape != values[1].shape:
+        shapes = [value.shape if isinstance(value, torch.Tensor) else None for value in values]
+        if None in shapes or shapes[0] != shapes[1]:
             continue
         parameters = tuple(sorted(walk.parameters[given.name] for given in read))
         if all(parameter.startswith(f"{name}.") for parameter in parameters):

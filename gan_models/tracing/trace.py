@@ -190,7 +190,7 @@ def _walked(before: Walk, other_way: frozenset[str], axes: dict[str, tuple[int, 
 def _value(walk: Walk, node: fx.Node) -> Any:
     """Return what is known of a node's output, or outputs."""
     values = walk.values
-    arguments = fx.map_arg(node.args, lambda n: values[n.name])
+    arguments: Any = fx.map_arg(node.args, lambda n: values[n.name])
     if node.target is operator.getitem:
         return arguments[0][arguments[1]]
     outputs = _call(walk, node, arguments, fx.map_arg(dict(node.kwargs), lambda n: values[n.name]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -18,8 +19,10 @@ from ...gan_models.networks.value_ranges import judging_usual, with_usual_ranges
 from ...gan_models.tasks.task import Task, make_task
 from ..config import BOTH, StudyConfig
 
+V = TypeVar("V")
 
-def own_entries(name: str, values: Mapping[str, object]) -> dict[str, object]:
+
+def own_entries(name: str, values: Mapping[str, V]) -> dict[str, V]:
     """Return the entries of one of several generators, without its name."""
     start = f"{name}."
     return {key.removeprefix(start): value for key, value in values.items() if key.startswith(start)}

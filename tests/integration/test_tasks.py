@@ -99,10 +99,11 @@ def test_a_cyclegan_is_pruned_both_ways(place, monkeypatch, capsys):
 
 
 def test_a_teacher_of_both_directions(place, monkeypatch, capsys):
-    """Upstream's two checkpoints are the teacher; every weight of both is taken over; one name missing is refused."""
+    """Upstream's two checkpoints are the teacher; every weight of both is taken over; another name is refused."""
     a, b = upstream(place / "latest_net_G_A.pth", 1), upstream(place / "latest_net_G_B.pth", 2)
     search = ["search", *STRIPES, "--budget", "40%", "--trials", 1, *QUICK]
-    assert "the task has AtoB, BtoA" in refused(monkeypatch, capsys, *search, "--teacher", f"AtoB={a}")
+    wrong = f"AtoB={a},B={b}"
+    assert "the task has AtoB, BtoA" in refused(monkeypatch, capsys, *search, "--teacher", wrong)
     assert call(monkeypatch, *search, "--teacher", f"AtoB={a},BtoA={b}") == 0
     for name, path in (("AtoB", a), ("BtoA", b)):
         kept = load_weights(place / "ganprune-artifacts" / "search" / "teacher" / f"generator-{name}.safetensors")
