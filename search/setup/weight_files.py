@@ -58,7 +58,8 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
         raise UserError(f"{option} names {', '.join(files)}; the task has {', '.join(names)}")
     for path in files.values():
         if not located(path)[0].is_file():
-            raise UserError(f"{option} {located(path)[0]} is not a file")
+            other = f"; the task has {', '.join(names)}: {form}" if "=" in str(path) else ""
+            raise UserError(f"{option} {located(path)[0]} is not a file{other}")
     return files
 
 
