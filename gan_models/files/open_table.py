@@ -141,6 +141,8 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         names = ", ".join(self)
         path = ", or your own as package.module:name or file.py:name" if self._by_path else ""
         advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
+        if name.endswith(".py"):
+            advice = f"A file's object is named behind a colon. Try {name}:NAME"
         return f"expected one of {names}{path}. {advice}"
 
 

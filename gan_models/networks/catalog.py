@@ -119,6 +119,8 @@ def find_builder(model: str) -> Callable[..., Any]:
         names = [*NETWORKS, *DISCRIMINATORS]
         near = difflib.get_close_matches(model, names, n=1)
         advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
+        if model.endswith(".py"):
+            advice = f"A file's object is named behind a colon. Try {model}:NAME"
         raise UserError(
             f"model {model!r} is not known: use one of {', '.join(names)}, or package.module:function, or "
             f"path/to/file.py:function. {advice}"

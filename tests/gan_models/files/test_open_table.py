@@ -7,6 +7,8 @@ import pytest
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.open_table import OpenTable
+from ganprune.gan_models.networks.catalog import find_builder
+from ganprune.gan_models.pruning.catalog import METHODS
 
 
 @dataclass(frozen=True)
@@ -102,3 +104,11 @@ def test_a_row_knows_its_package(package):
     assert things.package("nowhere.py:ROW") is None
     with pytest.raises(UserError, match=r"expected one of ours, known\. A name of another package needs that package"):
         things.find("zzz")
+
+
+def test_a_file_without_an_object_says_how_to_name_one():
+    """`own.py` alone is no row; the colon is shown, for models and for rows of tables."""
+    with pytest.raises(UserError, match=r"Try own\.py:NAME"):
+        find_builder("own.py")
+    with pytest.raises(UserError, match=r"Try own\.py:NAME"):
+        METHODS.find("own.py")
