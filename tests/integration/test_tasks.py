@@ -103,7 +103,7 @@ def test_a_teacher_of_both_directions(place, monkeypatch, capsys):
     a, b = upstream(place / "latest_net_G_A.pth", 1), upstream(place / "latest_net_G_B.pth", 2)
     search = ["search", *STRIPES, "--budget", "40%", "--trials", 1, *QUICK]
     wrong = f"AtoB={a},B={b}"
-    assert "the task has AtoB, BtoA" in refused(monkeypatch, capsys, *search, "--teacher", wrong)
+    assert "is not a file; the task has AtoB" in refused(monkeypatch, capsys, *search, "--teacher", wrong)
     assert call(monkeypatch, *search, "--teacher", f"AtoB={a},BtoA={b}") == 0
     for name, path in (("AtoB", a), ("BtoA", b)):
         kept = load_weights(place / "ganprune-artifacts" / "search" / "teacher" / f"generator-{name}.safetensors")
