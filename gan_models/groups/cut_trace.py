@@ -18,7 +18,7 @@ from torch import Tensor, fx, nn
 from ..files.meta_device import meta_copy
 from ..tracing.calls import Walk, options_of
 from ..tracing.export import NotTraceable, export, shapes_of
-from ..tracing.flat_graph import call_name, flat_graph
+from ..tracing.flat_graph import call_name, flat_graph, module_of
 from ..tracing.labels import Traced, align, varying
 from ..tracing.layout_rules import created, layout
 from ..tracing.trace import MOVES, RULES
@@ -102,7 +102,7 @@ class CutTrace:
             place = f"{call_name(dense.target)}{_line(dense)}"
             if dense.target != small.target:
                 return _fixed(f"it takes another way with fewer channels, at {place}")
-            if f"{_module(dense)}.".startswith(islands):
+            if f"{module_of(dense)}.".startswith(islands):
                 continue
             alone = _is_alone(dense)
             if call_name(dense.target) not in _SIZED and _numbers(dense, alone) != _numbers(small, alone):
@@ -183,17 +183,12 @@ def _same_constants(dense: Mapping[str, Any], small: Mapping[str, Any]) -> bool:
     return True
 
 
-def _module(node: fx.Node) -> str:
-    stack: list[Any] = list((node.meta.get("nn_module_stack") or {}).values())
-    return stack[-1][0] if stack else ""
-
-
 def _line(node: fx.Node) -> str:
     """Return the line of the network's own code that makes a call, as ` at FILE:LINE `code``."""
     places = re.findall(r'File "([^"]+)", line (\d+), in [^\n]+\n\s*([^\n]+)', node.meta.get("stack_trace") or "")
     own = [one for one in places if not Path(one[0]).is_relative_to(Path(torch.__file__).parent)]
     if not own:
-        return f" in {_module(node) or 'the model'}"
+        return f" in {module_of(node) or 'the model'}"
     file, line, code = own[-1]
     return f" at {Path(file).name}:{line} `{code.strip()}`"
 

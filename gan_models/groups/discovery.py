@@ -232,7 +232,8 @@ def _unpruned(
         atoms = atom_of[site.ids]
         if len(atoms) < 2 or flat[site.ids].any():
             continue
-        reason = next((reasons[a] for a in atoms.tolist() if a in reasons), Why.NO_READER())
+        spare = Why.ALL_TIED() if len(np.unique(atoms)) == 1 else Why.NO_READER()
+        reason = next((reasons[a] for a in atoms.tolist() if a in reasons), spare)
         result.setdefault(owner(site.parameter), reason)
     readers = {gate.site.parameter for gate in walk.gates}
     for site in walk.sites:  # the other axis of a weight that reads

@@ -47,6 +47,9 @@ def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module
         _fit_weights(new.get_submodule(name))
     for name, flat in groups.norms:
         _fit_norm(new.get_submodule(name), int(mask[flat].sum()))
+    for island in groups.islands:
+        for norm in layer_norms_of(new.get_submodule(island.module), len(island.flat)):
+            _fit_norm(norm, int(mask[island.flat].sum()))
     return new
 
 
@@ -149,6 +152,12 @@ def _weight(module: nn.Module) -> Tensor:
     weight = module.weight if found is None else found
     assert isinstance(weight, Tensor)
     return weight
+
+
+def layer_norms_of(module: nn.Module, n_channels: int) -> list[nn.LayerNorm | nn.RMSNorm]:
+    """Return the norms in a module (itself included) that keep this number of channels beside their tensors."""
+    norms = [one for one in module.modules() if isinstance(one, nn.LayerNorm | nn.RMSNorm)]
+    return [norm for norm in norms if tuple(norm.normalized_shape) == (n_channels,)]
 
 
 def _fit_norm(module: nn.Module, n_channels: int) -> None:

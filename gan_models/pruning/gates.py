@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_map
 
 from ..groups.channel_groups import AxisChannels, ChannelGroups, IslandChannels
 from ..groups.plan import ChannelPlan
+from ..groups.surgery import layer_norms_of
 
 
 class OnOff(torch.autograd.Function):
@@ -134,12 +135,17 @@ def _island_hook(island: IslandChannels, kept: Tensor) -> Any:
             return value.index_select(island.axis, kept) if same else value
 
         running = True
+        norms = layer_norms_of(module, len(island.flat))
+        for norm in norms:
+            norm.normalized_shape = (len(kept),)
         try:
             own = dict(module.named_parameters()) | dict(module.named_buffers())
             tensors = {name: own[name].index_select(axis, kept) for name, axis in island.parameters}
             made = functional_call(module, tensors, tree_map(small, inputs), tree_map(small, named))
         finally:
             running = False
+            for norm in norms:
+                norm.normalized_shape = (len(island.flat),)
         return torch.zeros_like(output).index_copy(island.axis, kept, made.to(output.dtype))
 
     return hook

@@ -205,6 +205,11 @@ class Walk:
         for part, length in zip(self._parts(), marks, strict=True):
             del part[length:]
 
+    def works_since(self, marks: tuple[int, ...]) -> bool:
+        """Return whether multiply-accumulates were recorded since `marks`."""
+        before = dict(zip(map(id, self._parts()), marks, strict=True))
+        return any(len(part) > before[id(part)] for part in (self.work, self.products))
+
     def _parts(self) -> tuple[list[Any], ...]:
         return (
             self.gates, self.masks, self.reads, self.writes, self.norms, self.islands, self.work, self.products,
@@ -255,6 +260,10 @@ class Call:
         return next((self.options[name] for name in names if name in self.options), default)
 
 
+class NoRule(Exception):
+    """A form of a call that its rule does not know: every channel that reaches it stays, and torch counts its work."""
+
+
 def options_of(target: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
     """Return every argument of a call by its name in the operator's schema; empty for what has no schema."""
     schema = getattr(target, "_schema", None)
@@ -302,8 +311,3 @@ def pinned(walk: Walk, call: Call, values: Any, reason: UnprunedReason) -> list[
         for label in traced.labels:
             walk.book.pin(label, reason)
     return [Traced(shape) for shape in call.shapes]
-
-
-def opaque(walk: Walk, call: Call) -> list[Traced]:
-    """A call without a rule: every channel that reaches it stays."""
-    return pinned(walk, call, (call.arguments, call.options), Why.NO_RULE(call=call.place))

@@ -13,7 +13,7 @@ from string import ascii_letters
 
 import numpy as np
 
-from .calls import Call, Gate, Walk, as_label, opaque, tensors
+from .calls import Call, Gate, NoRule, Walk, as_label, tensors
 from .labels import Traced, Zero, combine, uniform_axes, varying
 from .unpruned_reasons import Why
 from .weighted_rules import linear, produce
@@ -184,7 +184,7 @@ def einsum(walk: Walk, call: Call) -> list[Traced]:
         once = sorted(letter for letter in set(given) - set(".,") if given.count(letter) == 1)
         result = "".join([*dots, *once])
     if len(factors) > 2 or any(len(set(names)) < len(names) for names in (*whole, result)):
-        return opaque(walk, call)
+        raise NoRule
     summed = len(factors) == 2 and set(whole[0]) & set(whole[1]) - set(result)
     return [contract(walk, call, factors, whole, result, counts=bool(summed))]
 

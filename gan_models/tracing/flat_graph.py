@@ -42,6 +42,12 @@ def call_name(target: Any) -> str:
     return str(getattr(getattr(target, "overloadpacket", target), "__name__", target))
 
 
+def module_of(node: fx.Node) -> str:
+    """Return the name of the innermost module that makes a call; empty for the model itself."""
+    stack: list[Any] = list((node.meta.get("nn_module_stack") or {}).values())
+    return str(stack[-1][0]) if stack else ""
+
+
 def _copy(flat: fx.Graph, module: fx.GraphModule, env: Env, known: Collection[str]) -> Any:
     """Copy a module's calls to the end of a graph; return what the module gives, in the graph's nodes."""
     for node in module.graph.nodes:
@@ -105,7 +111,9 @@ def _region(module: fx.GraphModule, node: fx.Node) -> tuple[fx.GraphModule, list
 
 def _parts(node: fx.Node, known: Collection[str]) -> tuple[fx.GraphModule, list[Any]] | None:
     """Return what a call that is not known is made of; None if it is known, or torch cannot say."""
-    if node.op != "call_function" or not isinstance(node.target, OpOverload) or call_name(node.target) in known:
+    if node.op != "call_function" or not isinstance(node.target, OpOverload):
+        return None
+    if call_name(node.target) in known and not _is_of_many(node):
         return None
     target, operands = node.target, node.all_input_nodes
     values = [operand.meta.get("val") for operand in operands]
@@ -128,6 +136,11 @@ def _parts(node: fx.Node, known: Collection[str]) -> tuple[fx.GraphModule, list[
     if any(inner.op == "get_attr" for inner in part.graph.nodes):
         return None
     return part, operands
+
+
+def _is_of_many(node: fx.Node) -> bool:
+    """Return whether a call is an Einstein sum of more than two tensors: torch takes them two by two."""
+    return call_name(node.target) == "einsum" and len(node.all_input_nodes) > 2
 
 
 def _decompositions() -> dict[Any, Any]:

@@ -15,7 +15,7 @@ from math import gcd, prod
 import numpy as np
 import torch
 
-from .calls import Call, Walk, as_label, on_channels, opaque, pinned, tensors
+from .calls import Call, NoRule, Walk, as_label, on_channels, pinned, tensors
 from .labels import Traced, Zero, align, combine, move, uniform_axes, varying
 from .unpruned_reasons import Why
 
@@ -26,14 +26,14 @@ ZERO_STAYS = frozenset(
         "hardshrink", "neg", "neg_", "abs", "abs_", "square", "square_", "sin", "asin", "sinh", "atan", "tan", "sign",
         "erf", "expm1", "log1p", "round", "floor", "ceil", "trunc", "contiguous", "clone", "detach", "detach_", "alias",
         "to", "_to_copy", "type_as", "dropout", "dropout_", "feature_dropout", "alpha_dropout", "lift_fresh_copy",
-        "positive", "zeros_like",
+        "positive", "zeros_like", "_conj", "resolve_conj", "resolve_neg",
     )
 )  # fmt: skip # f(0) = 0
 LINEAR = frozenset(
     ("neg", "contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh_copy", "positive")
 )
 SCALED = frozenset(("mul", "mul_", "div", "div_", "multiply", "divide", "true_divide"))
-SUMMED = frozenset(["add", "add_", "sub", "sub_", "rsub", "maximum", "minimum", "fmax", "fmin", "hypot"])
+SUMMED = frozenset(["complex", "add", "add_", "sub", "sub_", "rsub", "maximum", "minimum", "fmax", "fmin", "hypot"])
 
 
 def elementwise(walk: Walk, call: Call) -> list[Traced]:
@@ -127,7 +127,7 @@ def layout(walk: Walk, call: Call) -> list[Traced]:
     """Any call that only moves elements: it is run on the labels."""
     source = call.arguments[0]
     if not isinstance(source, Traced):
-        return opaque(walk, call)
+        raise NoRule
     _tie_parts(walk, call, source)
     outputs = [Traced(shape) for shape in call.shapes]
     for label in source.labels:
@@ -236,6 +236,26 @@ def index(walk: Walk, call: Call) -> list[Traced]:
     return [output]
 
 
+def gather(walk: Walk, call: Call) -> list[Traced]:
+    """Entries picked, or put, by numbers along one axis, everywhere else at the same place: channels on it stay."""
+    source = call.arguments[0]
+    axis = int(call.option("dim")) % max(1, len(source.shape))
+    operands = tensors(call.arguments)
+    shape = tuple(1 if a == axis else n for a, n in enumerate(source.shape))
+    if any(tuple(1 if a == axis else n for a, n in enumerate(one.shape)) != shape for one in operands):
+        raise NoRule
+    for one in operands:
+        for label in one.labels:
+            if label.shape[axis] > 1:
+                walk.book.pin(label, Why.PICKS_CHANNEL(call=call.place))
+    plain = [
+        Traced(shape, [label for label in one.labels if label.shape[axis] == 1], uniform=one.uniform - {axis})
+        for one in operands
+    ]
+    labels = combine(walk.book, plain, shape, call.name)
+    return [Traced(call.shapes[0], labels, uniform=uniform_axes(plain, shape))]
+
+
 def cat(walk: Walk, call: Call) -> list[Traced]:
     """Concatenation: labels are concatenated along its axis and tied across the others."""
     parts: list[Traced] = [part for part in call.arguments[0] if len(part.shape) == len(call.shapes[0])]
@@ -315,7 +335,7 @@ def spatial(walk: Walk, call: Call) -> list[Traced]:
     digits = re.findall(r"(\d)d", call.name)
     axis = len(x.shape) - int(digits[0]) - 1 if digits else 1
     if axis < 0:
-        return opaque(walk, call)
+        raise NoRule
     places = call.option("indices") if call.name.startswith("max_unpool") else None
     if isinstance(places, Traced) and places.on_axis(axis) is not None:
         walk.book.tie(walk.book.along(x, axis, Why.NETWORK_INPUT()), walk.book.along(places, axis, Why.NETWORK_INPUT()))
@@ -355,3 +375,22 @@ def pad(walk: Walk, call: Call) -> list[Traced]:
 def created(walk: Walk, call: Call) -> list[Traced]:
     """A tensor of one number: all its axes follow whatever size the code asks for."""
     return [Traced(shape, uniform=all_axes(shape)) for shape in call.shapes]
+
+
+def as_pairs(walk: Walk, call: Call) -> list[Traced]:
+    """Complex numbers as pairs of real ones, on a new last axis."""
+    x = call.arguments[0]
+    labels = [label[..., None] for label in x.labels]
+    zeros = [Zero(zero.label[..., None], zero.gates, zero.linear) for zero in x.zeros]
+    return [Traced(call.shapes[0], labels, x.parameter, zeros, x.uniform)]
+
+
+def as_complex(walk: Walk, call: Call) -> list[Traced]:
+    """Pairs of real numbers as complex ones, without the last axis; channels on it stay."""
+    x, last = call.arguments[0], len(call.shapes[0])
+    for label in x.labels:
+        if label.shape[last] > 1:
+            walk.book.pin(label, Why.PICKS_CHANNEL(call=call.place))
+    labels = [label[..., 0] for label in x.labels if label.shape[last] == 1]
+    zeros = [Zero(z.label[..., 0], z.gates, z.linear) for z in x.zeros if z.label.shape[last] == 1]
+    return [Traced(call.shapes[0], labels, x.parameter, zeros, x.uniform - {last})]

@@ -9,8 +9,11 @@ import torch
 from torch import fx
 
 from .calls import Call, Island, Norm, Walk, on_channels, tensors
+from .flat_graph import call_name, module_of
 from .labels import Traced, Zero, varying
 from .unpruned_reasons import Why
+
+CASTS = frozenset(["to", "_to_copy", "type_as", "alias", "contiguous"])
 
 
 def _affine_zero(weight: Traced | None, bias: Traced | None) -> Zero | None:
@@ -41,8 +44,25 @@ def per_channel_norm(walk: Walk, call: Call) -> list[Traced]:
     return [on_channels(call.shapes[0], ids, 1, zero)]
 
 
+def _is_plain(walk: Walk, call: Call, kind: type[torch.nn.Module]) -> bool:
+    """Return whether a module of torch does this norm and nothing else; classes made of it may do more."""
+    module = walk.modules.get(call.module)
+    if not isinstance(module, kind):
+        return False
+    if any(call.option(name) != getattr(module, name) for name in ("eps", "num_groups") if name in call.options):
+        return False
+    if type(module).forward is kind.forward:
+        return True
+    assert walk.graph is not None
+    return all(
+        call_name(node.target) in (call.name, *CASTS)
+        for node in walk.graph.nodes
+        if node.op == "call_function" and module_of(node) == call.module
+    )
+
+
 def _masked(walk: Walk, call: Call, ids: np.ndarray, kind: type[torch.nn.Module]) -> None:
-    if isinstance(walk.modules.get(call.module), kind):
+    if _is_plain(walk, call, kind):
         walk.norms.append(Norm(call.module, ids))
     else:
         walk.book.pin(ids, Why.FUNCTIONAL_NORM(name=call.name, module=call.within, layer=kind.__name__))
@@ -154,6 +174,8 @@ def as_island(walk: Walk, module: OwnModule, marks: tuple[int, ...]) -> Traced |
     (axis,) = varying(label)
     own = np.unique(label)
     if not any(np.isin(ids, own).any() for ids, _ in walk.book.pins[marks[-1] :]):
+        return None
+    if walk.works_since(marks):  # its price would be forgotten as well
         return None
     tied = []
     for name in module.parameters:

@@ -116,3 +116,8 @@ def frequencies(walk: Walk, call: Call) -> list[Traced]:
     labels = [label for label in x.labels if not varying(label) & dims]
     zeros = [Zero(zero.label, zero.gates, zero.linear) for zero in x.zeros if not varying(zero.label) & dims]
     return [Traced(shape, list(labels), zeros=list(zeros)) for shape in call.shapes]
+
+
+def distances(walk: Walk, call: Call) -> list[Traced]:
+    """Distances of all pairs of rows: channels are summed over, and torch counts no work of it."""
+    return pinned(walk, call, call.arguments, Why.SUMMED(call=call.place))

@@ -11,14 +11,29 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .calls import Call, Walk, options_of, pinned
+from .calls import Call, NoRule, Walk, options_of, pinned
 from .contraction_rules import attention, einsum, linear_rows, matrix_product, vector_product
 from .export import export, shapes_of
-from .flat_graph import call_name, flat_graph
+from .flat_graph import call_name, flat_graph, module_of
 from .labels import LabelBook, Site, Traced, Zero
-from .layout_rules import ZERO_STAYS, cat, created, elementwise, glu, index, layout, pad, prelu, spatial, stack
+from .layout_rules import (
+    ZERO_STAYS,
+    as_complex,
+    as_pairs,
+    cat,
+    created,
+    elementwise,
+    gather,
+    glu,
+    index,
+    layout,
+    pad,
+    prelu,
+    spatial,
+    stack,
+)
 from .norm_rules import as_island, group_norm, layer_norm, own_modules, per_channel_norm
-from .reduction_rules import along_axis, counted, extreme, frequencies, reduction
+from .reduction_rules import along_axis, counted, distances, extreme, frequencies, reduction
 from .unpruned_reasons import UnprunedReason, Why
 from .weighted_rules import convolution, embedding, transposed_convolution, weight_norm
 
@@ -99,8 +114,12 @@ RULES: dict[str, Rule] = {
         "maximum minimum fmax fmin hypot lerp lerp_ addcmul addcdiv where lift_fresh_copy fill masked_fill copy_ copy "
         "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or isnan isinf isfinite "
         "nan_to_num round floor ceil trunc frac logit xlogy heaviside positive gt lt ge le eq ne zeros_like ones_like "
-        "full_like rand_like randn_like empty_like float_power",
+        "full_like rand_like randn_like empty_like float_power complex polar angle _conj resolve_conj resolve_neg",
     ),
+    **_named(gather, "gather scatter scatter_add"),
+    **_named(as_pairs, "view_as_real"),
+    **_named(as_complex, "view_as_complex"),
+    **_named(distances, "cdist _cdist_forward _euclidean_dist"),
     **_named(created, "zeros ones full new_zeros new_ones new_full empty new_empty"),
 }
 
@@ -253,8 +272,7 @@ def _pin_output(walk: Walk, value: Any) -> None:
 
 
 def _call(walk: Walk, node: fx.Node, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> list[Traced]:
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    module = stack[-1][0] if stack else ""
+    module = module_of(node)
     shapes = shapes_of(node)
     assert callable(node.target)
     options = options_of(node.target, arguments, keywords)
@@ -269,6 +287,9 @@ def _call(walk: Walk, node: fx.Node, arguments: tuple[Any, ...], keywords: dict[
     try:
         outputs = rule(walk, call)
         _check(outputs, shapes)
+    except NoRule:
+        walk.forget(marks)
+        return _not_followed(walk, node, call, Why.NO_RULE(call=call.place))
     except Exception:  # a rule that fails is a call that cannot be followed: never an end of the trace
         walk.forget(marks)
         return _not_followed(walk, node, call, Why.NOT_FOLLOWED(call=call.place))

@@ -42,6 +42,10 @@ class Why(Enum):
     NOT_CHOSEN = ("left out by --prune", "give --prune a pattern that matches it")
     CHOSEN_TO_STAY = ("kept by --keep {pattern!r}", "take the pattern out of --keep")
     LEFT_WHOLE = ("left whole by the study", "start a study with other --prune and --keep patterns")
+    ALL_TIED = (
+        "has channels that all go together",
+        "see what reads them: a slice at an odd place, a roll, or a sum of unlike parts ties each to the next",
+    )
     NO_READER = (
         "nothing with weights reads its channels",
         "put a convolution or linear layer after it, or leave the module out",

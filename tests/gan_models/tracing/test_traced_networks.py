@@ -41,3 +41,10 @@ def test_a_factor_from_a_size_is_named_by_its_line():
     (reason,) = [entry.reason for entry in find_groups(build(), torch.empty(1, *shape)).unpruned if entry.module == "a"]
     assert reason.code == "shape_factor"
     assert "traced_networks.py:" in reason.text
+
+
+def test_channels_that_all_go_together_are_named_as_such():
+    """A group of one is not prunable because its channels are tied to each other, though layers read them."""
+    build, shape, _ = NETWORKS["rolled channels"]
+    reasons = {entry.module: entry.reason for entry in find_groups(build(), torch.empty(1, *shape)).unpruned}
+    assert reasons["a"] == Why.ALL_TIED()

@@ -272,6 +272,36 @@ class FunctionalNorm(nn.Module):
         return F.group_norm(x, 2, self.weight, self.bias)
 
 
+class MovingNorm(nn.LayerNorm):
+    """A layer norm of torch that moves the image's channels itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        moved = x.permute(0, 2, 3, 1)
+        return F.layer_norm(moved, self.normalized_shape, self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+
+
+class AddedNorm(nn.GroupNorm):
+    """A group norm of torch that is added to its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(x)
+
+
+class OtherNorm(nn.GroupNorm):
+    """A group norm of torch with another epsilon than the one that it keeps."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.group_norm(x, self.num_groups, self.weight, self.bias, 0.1)
+
+
+class ChannelAttention(nn.Module):
+    """Attention between channels: it has no weights, and multiplies."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(2)
+        return x + (torch.bmm(flat, flat.mT).softmax(-1) @ flat).view_as(x)
+
+
 class Gain:
     """A hook that computes a weight in each pass, by a factor from `weight.data`; fixed, or from its size."""
 
@@ -288,6 +318,36 @@ class Gain:
         module.register_parameter("weight_orig", nn.Parameter(weight.data))
         module.register_forward_pre_hook(cls(fixed))
         return module
+
+
+def fourier_unit(net: Any, h: Tensor) -> Tensor:
+    waves = torch.fft.rfft2(h, norm="ortho")
+    pairs = torch.stack([waves.real, waves.imag], -1).permute(0, 1, 4, 2, 3).flatten(1, 2)
+    pairs = torch.relu(net.b(pairs)).unflatten(1, (-1, 2)).permute(0, 1, 3, 4, 2)
+    return torch.fft.irfft2(torch.complex(pairs[..., 0], pairs[..., 1]), h.shape[-2:], norm="ortho")
+
+
+def global_filter(net: Any, h: Tensor) -> Tensor:
+    return torch.fft.irfft2(torch.fft.rfft2(h) * torch.view_as_complex(net.w), h.shape[-2:])
+
+
+def three_factors(net: Any, h: Tensor) -> Tensor:
+    return torch.einsum("nchw,dc,d->ndhw", h, net.w, net.v) + net.b(h)
+
+
+def strongest_pixels(net: Any, h: Tensor) -> Tensor:
+    flat = h.flatten(2)
+    places = net.s(h).flatten(2).topk(5, -1)[1].expand(-1, h.shape[1], -1)
+    return flat.scatter(2, places, 2 * flat.gather(2, places)).view_as(h)
+
+
+def by_distances(net: Any, h: Tensor) -> Tensor:
+    tokens = net.b(h).flatten(2).mT
+    return (torch.cdist(tokens, tokens).neg().softmax(-1) @ h.flatten(2).mT).mT.reshape(h.shape)
+
+
+def rolled(net: Any, h: Tensor) -> Tensor:
+    return h + h.roll(1, 1)
 
 
 def apart(net: Any, h: Tensor) -> Tensor:
@@ -404,4 +464,23 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Sizes]] = {
     "pixel norm": (lambda: Between(apart, norm=PixelNorm()), IMAGE, {"a": 8}),
     "layer norm of an image": (lambda: Between(apart, norm=ImageLayerNorm()), IMAGE, {"a": 8}),
     "functional group norm": (lambda: Between(apart, norm=FunctionalNorm()), IMAGE, {"a": 4}),
+    "layer norm that moves channels": (lambda: Between(apart, norm=MovingNorm(WIDTH)), IMAGE, {"a": 8}),
+    "layer norm that moves channels, not affine": (
+        lambda: Between(apart, norm=MovingNorm(WIDTH, elementwise_affine=False)),
+        IMAGE,
+        {"a": 8},
+    ),
+    "group norm and its input": (lambda: Between(apart, norm=AddedNorm(2, WIDTH)), IMAGE, {"a": 4}),
+    "group norm of another epsilon": (lambda: Between(apart, norm=OtherNorm(2, WIDTH)), IMAGE, {"a": 4}),
+    "attention between channels": (lambda: Between(apart, norm=ChannelAttention()), IMAGE, {}),
+    "Fourier unit": (lambda: Between(fourier_unit, b=nn.Conv2d(16, 16, 1)), IMAGE, {"a": 8, "b": 8}),
+    "global filter": (lambda: Between(global_filter, w=nn.Parameter(torch.randn(8, 4, 3, 2))), IMAGE, {"a": 8}),
+    "einsum of three": (
+        lambda: Between(three_factors, w=_one(8), v=nn.Parameter(torch.randn(8)), b=conv()),
+        IMAGE,
+        {"a": 8, "w": 8},
+    ),
+    "gather and scatter": (lambda: Between(strongest_pixels, s=nn.Conv2d(8, 1, 1)), IMAGE, {"a": 8}),
+    "distances": (lambda: Between(by_distances, b=conv()), IMAGE, {"a": 8}),
+    "rolled channels": (lambda: Between(rolled), IMAGE, {}),
 }

@@ -114,6 +114,19 @@ def three_points(a: float, b: float, c: float) -> float:
 
 POINT = "a linear layer at each pixel is a convolution of one pixel"
 
+
+def _fourier_unit(m: Net, x: Tensor) -> Tensor:
+    waves = torch.fft.rfft2(x, norm="ortho")
+    pairs = torch.stack([waves.real, waves.imag], -1).permute(0, 1, 4, 2, 3).flatten(1, 2)
+    pairs = m.f(pairs).relu().unflatten(1, (-1, 2)).permute(0, 1, 3, 4, 2)
+    return torch.fft.irfft2(torch.complex(pairs[..., 0], pairs[..., 1]), x.shape[-2:], norm="ortho")
+
+
+def _channel_attention(x: Tensor) -> Tensor:
+    flat = x.flatten(2)
+    return x + (torch.bmm(flat, flat.mT).softmax(-1) @ flat).view(x.shape)
+
+
 LAYOUTS = [
     Entry("linear layer over the last axis", lambda: around(Net(_linear, f=nn.Linear(8, 8))), three_points, ALL, POINT),
     Entry("linear layer over tokens", lambda: around(Net(_tokens, f=nn.Linear(8, 8))), three_points, ALL, POINT),
@@ -217,5 +230,19 @@ LAYOUTS = [
         second,
         B,
         "the code holds the number eight",
+    ),
+    Entry(
+        "Fourier unit",
+        lambda: around(Net(_fourier_unit, f=nn.Conv2d(16, 16, 1))),
+        lambda a, b, c: S * 27 * a + 40 * 2 * a * 2 * b + S * (9 * b * c + 27 * c),
+        ALL,
+        "real and imaginary parts of a channel go together; 8 x 5 frequencies are multiplied",
+    ),
+    Entry(
+        "attention between channels",
+        lambda: around(_channel_attention),
+        lambda b: S * (27 * 8 + 2 * 8 * 8 + 9 * 8 * b + 27 * b),
+        B,
+        "its softmax is over channels, which stay; both products cost a channel times a channel per pixel",
     ),
 ]

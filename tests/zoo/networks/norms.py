@@ -98,6 +98,15 @@ def _grn() -> Net:
 OWN = "a norm per channel goes with its channel"
 OVER = "its statistics are taken over channels; that dropped ones could be left out of them is not counted on"
 
+
+class MovingNorm(nn.LayerNorm):
+    """Torch's layer norm, over the channels of an image."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        moved = x.permute(0, 2, 3, 1)
+        return F.layer_norm(moved, self.normalized_shape, self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+
+
 NORMS = [
     Entry("batch norm", lambda: around(nn.BatchNorm2d(8), nn.ReLU()), both, AB, OWN),
     Entry("batch norm without affine", lambda: around(nn.BatchNorm2d(8, affine=False)), both, AB, OWN),
@@ -265,5 +274,12 @@ NORMS = [
         lambda a: S * (27 * a + 49 * a + 2 * a * 32 + 27 * a),
         (8,),
         "the response norm takes a mean over hidden channels, which stay; the stream can go",
+    ),
+    Entry(
+        "layer norm that moves channels",
+        lambda: around(MovingNorm(8)),
+        both,
+        AB,
+        "a class made of torch's norm moves channels to the last axis; run on the kept ones it is the cut norm",
     ),
 ]
