@@ -263,7 +263,11 @@ def cat(walk: Walk, call: Call) -> list[Traced]:
     axis = call.option("dim", default=0) % len(shape)
     reason = Why.JOINS_CONSTANT(module=call.within)
     if any(part.on_axis(axis) is not None for part in parts):
-        ids = [walk.book.along(part, axis, reason) for part in parts]
+        ids = [
+            # Equal entries go with whatever reads them: a state of zeros has as many as the layer that made it wants.
+            walk.book.fresh(part.shape[axis]) if axis in part.uniform else walk.book.along(part, axis, reason)
+            for part in parts
+        ]
         own = as_label(np.concatenate(ids), len(shape), axis)
         others = [[label for label in part.labels if label.shape[axis] == 1] for part in parts]
         for label in (label for rest in others for label in rest):

@@ -272,6 +272,22 @@ class FunctionalNorm(nn.Module):
         return F.group_norm(x, 2, self.weight, self.bias)
 
 
+class Recurrent(nn.Module):
+    """A convolutional LSTM, whose first state is zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gates, self.image = conv(3 + WIDTH, 4 * WIDTH), conv(WIDTH, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = cell = x.new_zeros(x.shape[0], self.image.in_channels, *x.shape[2:])
+        for _ in range(2):
+            enter, keep, leave, new = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+            cell = torch.sigmoid(keep) * cell + torch.sigmoid(enter) * torch.tanh(new)
+            h = torch.sigmoid(leave) * torch.tanh(cell)
+        return self.image(h)
+
+
 class MovingNorm(nn.LayerNorm):
     """A layer norm of torch that moves the image's channels itself."""
 
@@ -483,4 +499,5 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Sizes]] = {
     "gather and scatter": (lambda: Between(strongest_pixels, s=nn.Conv2d(8, 1, 1)), IMAGE, {"a": 8}),
     "distances": (lambda: Between(by_distances, b=conv()), IMAGE, {"a": 8}),
     "rolled channels": (lambda: Between(rolled), IMAGE, {}),
+    "recurrent, from zeros": (Recurrent, IMAGE, {"gates": 8}),
 }
