@@ -99,7 +99,7 @@ RULES: dict[str, Rule] = {
         "view reshape _unsafe_view flatten unflatten permute transpose t numpy_T adjoint mT squeeze unsqueeze expand "
         "chunk split split_with_sizes unbind select slice narrow flip roll pixel_shuffle pixel_unshuffle "
         "channel_shuffle repeat repeat_interleave tile movedim moveaxis swapaxes swapdims expand_as view_as reshape_as "
-        "unsafe_chunk unsafe_split unsafe_split_with_sizes tensor_split rot90 ravel broadcast_to diagonal",
+        "unfold unsafe_chunk unsafe_split unsafe_split_with_sizes tensor_split rot90 ravel broadcast_to diagonal",
     ),
     **_named(
         elementwise,

@@ -362,6 +362,10 @@ def by_distances(net: Any, h: Tensor) -> Tensor:
     return (torch.cdist(tokens, tokens).neg().softmax(-1) @ h.flatten(2).mT).mT.reshape(h.shape)
 
 
+def windows(net: Any, h: Tensor) -> Tensor:
+    return h - h.unfold(2, 2, 2).unfold(3, 2, 2).mean((2, 3, 4, 5))[:, :, None, None]
+
+
 def rolled(net: Any, h: Tensor) -> Tensor:
     return h + h.roll(1, 1)
 
@@ -500,4 +504,5 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Sizes]] = {
     "distances": (lambda: Between(by_distances, b=conv()), IMAGE, {"a": 8}),
     "rolled channels": (lambda: Between(rolled), IMAGE, {}),
     "recurrent, from zeros": (Recurrent, IMAGE, {"gates": 8}),
+    "windows": (lambda: Between(windows), IMAGE, {"a": 8}),
 }
