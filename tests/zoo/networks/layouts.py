@@ -239,7 +239,7 @@ LAYOUTS = [
         "real and imaginary parts of a channel go together; 8 x 5 frequencies are multiplied",
     ),
     Entry(
-        "attention between channels",
+        "attention between channels without weights",
         lambda: around(_channel_attention),
         lambda b: S * (27 * 8 + 2 * 8 * 8 + 9 * 8 * b + 27 * b),
         B,
