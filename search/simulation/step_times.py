@@ -75,8 +75,8 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
     share = float(groups.form.predict(groups.form.widths(widths))) / groups.form.dense()
     plain = replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
 
-    def timed(recipe: Any, cut_to: ChannelPlan | None, distils: bool) -> float:
-        made = {name: one_network(config) for name in teacher}
+    def timed(recipe: Any, cut_to: ChannelPlan | None, distils: bool, trained: bool = True) -> float:
+        made = {name: one_network(config).requires_grad_(trained) for name in teacher}
         if cut_to is not None:
             made = {name: cut(model, groups, cut_to) for name, model in made.items()}
         networks = Networks(nn.ModuleDict(made), task.make_discriminators(config.seed))
@@ -101,7 +101,7 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
     try:
         distils = config.recipe.distils
         return StepTimes(
-            teacher=timed(plain, None, False),
+            teacher=timed(plain, None, False, trained=not config.teacher),  # a given one only gets a discriminator
             dense=timed(config.recipe, None, distils),
             small=timed(config.recipe, small, distils),
             share=share,

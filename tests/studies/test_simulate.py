@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from ganprune.gan_models.checkpoints.checkpoint import save_weights
+from ganprune.gan_models.networks.catalog import build
 from ganprune.search.simulation import step_times
 from ganprune.studies.api import Search, Study
 from ganprune.studies.database.reader import read_study
@@ -80,6 +82,18 @@ def test_it_is_neither_exported_nor_resumed(simulated, tmp_path):
         simulated.export(simulated.front()[0].number, tmp_path / "b")
     with pytest.raises(ValueError, match="simulated and is not resumed"):
         Study.open("sim", simulated.storage).resume(trials=20)
+
+
+def test_one_given_direction_is_timed_as_it_is_trained(tmp_path, monkeypatch, capsys):
+    """A given generator is frozen while its discriminator is trained, so its steps are timed without a teacher."""
+    monkeypatch.setattr(step_times, "TIMED", 2)
+    save_weights(build("resnet", {"ngf": 4, "n_blocks": 1}), tmp_path / "b.safetensors")
+    model = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--data", "builtin:stripes", "--budget", "60%"]
+    small = ["--image-size", 16, "--n-train", 8, "--n-test", 8, "--trials", 3, "--batch-size", 2, "--ndf", 4]
+    given = ["--teacher", str(tmp_path / "b.safetensors"), "--direction", "BtoA", "--simulate"]
+    storage = f"sqlite:///{tmp_path}/s.db"
+    assert call(monkeypatch, "search", "--study", "sim", *model, *small, *given, "--storage", storage) == 0
+    assert "BtoA is distilled" in "".join(capsys.readouterr())
 
 
 def test_steps_are_timed_where_no_seconds_are_given(tmp_path, monkeypatch, capsys):
