@@ -62,6 +62,7 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         there += [name for name in _holders(content) if not any(f"{place}.".startswith(f"{name}.") for place in there)]
         raise UserError(f"holds no state dict under {key!r}; there are {first(there, 12)}")
     holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
+    here: dict[tuple[str, str], dict[str, Tensor]] = {}
     fits: dict[tuple[str, str], dict[str, Tensor]] = {}
     found: dict[tuple[str, str], dict[str, Tensor]] = {}  # where names of the network itself were looked for
     for outer in _outer_prefixes(wanted):  # of a wrapper that the network has, and the checkpoint has not

@@ -111,13 +111,16 @@ def resolve(
 
 def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) -> list[str]:
     """Return a note if there are too few trials for every method; `ladder` is the method of each of its plans."""
-    left = untried(config.methods, ladder, config.shares, config.trials)
+    shares = {
+        name: share for name, share in config.shares.items() if name in config.methods
+    }  # others are refused later
+    left = untried(config.methods, ladder, shares, config.trials)
     if not left:
         return []
 
     def all_tried(trials: int) -> bool:
         plans = own_ladder or ladder_size(trials, config.methods)
-        return not untried(config.methods, [ladder[i % len(ladder)] for i in range(plans)], config.shares, trials)
+        return not untried(config.methods, [ladder[i % len(ladder)] for i in range(plans)], shares, trials)
 
     enough = next(filter(all_tried, range(config.trials + 1, MOST_TRIALS_TRIED)), None)
     cure = "name fewer methods" if enough is None else f"give --trials {enough}, or name fewer methods"
