@@ -14,8 +14,9 @@ from typing import Any
 
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..checkpoints.state_dicts import first
 from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
 from ..groups.surgery import copy_network
@@ -71,6 +72,11 @@ def _plain(x: Tensor) -> Tensor:
 
 def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: Any, optimize: bool) -> None:
     exported = copy_network(job.model).cpu().float().eval()
+    if assigned := _assigned(exported, examples):
+        raise NotWritable(
+            f"{type(job.model).__name__} cannot be written as ONNX: its forward assigns the data of {first(assigned)}. "
+            "Try to compute the value in forward, or by torch.nn.utils.parametrize"
+        )
     with written_beside(path) as beside:
         try:
             with _quiet():
@@ -98,6 +104,14 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                 f"{type(job.model).__name__} cannot be written as ONNX: {type(cause).__name__}: "
                 f"{lines[0] if lines else 'no reason given'}"
             ) from error
+
+
+def _assigned(network: nn.Module, examples: tuple[Tensor, ...]) -> list[str]:
+    """Return the parameters whose data a forward replaces: the exporter does not refuse them, it ends the process."""
+    before = {name: parameter.data_ptr() for name, parameter in network.named_parameters()}
+    with torch.no_grad():
+        network(*examples)
+    return [name for name, parameter in network.named_parameters() if parameter.data_ptr() != before[name]]
 
 
 def _without_expressions(graph: onnx.GraphProto) -> None:

@@ -9,7 +9,7 @@ import torch
 from ganprune.evaluators.cost.catalog import RUNTIMES
 from ganprune.evaluators.cost.runtime import RuntimeUnavailable
 from ganprune.gan_models.export.exporter import ExportJob
-from ganprune.gan_models.export.onnx_float import write_onnx
+from ganprune.gan_models.export.onnx_float import NotWritable, write_onnx
 from ganprune.gan_models.networks.catalog import build
 from torch import nn
 
@@ -110,3 +110,17 @@ def test_files_that_cannot_be_run(tmp_path):
     write(network, example_input((3, 16, 16)), path)
     with pytest.raises(RuntimeUnavailable, match=r"ONNX Runtime cannot run .*g\.onnx: "):
         difference(path, network, example_input((3, 32, 32)))
+
+
+def test_a_forward_that_assigns_weights_is_refused(tmp_path):
+    """The exporter would end the process; the parameter is named, and nothing is left on the disk."""
+
+    class Clamped(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.weight.data = self.weight.data.clamp(-0.1, 0.1)
+            return super().forward(x)
+
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), Clamped(4, 3, 3))
+    with pytest.raises(NotWritable, match=r"assigns the data of 1\.weight"):
+        write(network, torch.zeros(2, 3, 8, 8), tmp_path / "g.onnx")
+    assert list(tmp_path.iterdir()) == []
