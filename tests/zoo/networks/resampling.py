@@ -110,7 +110,6 @@ RESAMPLING = [
         half,
         AB,
         AXES,
-        onnx="ONNX Runtime resizes with antialiasing by other weights",
     ),
     Entry(
         "area and exact nearest",
@@ -132,7 +131,6 @@ RESAMPLING = [
         lambda a: S * 54 * a + 16 * 9 * a * a,
         (8,),
         "places belong to the channels that they came from",
-        onnx="ONNX Runtime numbers the places of an unpool otherwise",
     ),
     Entry(
         "pyramid pooling",
@@ -188,7 +186,6 @@ RESAMPLING = [
         both,
         AB,
         AXES + "; gains go with their channels",
-        onnx="ONNX has no inverse transform of real images",
     ),
     Entry(
         "sub-pixel output",
