@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from ..files.hashes import file_sha256
+from ..files.hashes import remembered_sha256
 from ..files.seeds import mixed
 from .image_readers import Pictures, some_of
 from .spec import DataSpec
@@ -127,7 +127,7 @@ def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(set(files)):
         name = path.name if path == root else path.relative_to(root).as_posix()
-        digest.update(f"{name}\0{file_sha256(path)}\n".encode())
+        digest.update(f"{name}\0{remembered_sha256(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from ..files.errors import UserError
-from ..files.hashes import file_sha256
+from ..files.hashes import remembered_sha256
 from ..files.pictures.picture_reader import picture_size
 from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture, may_be_held_out
 from .spec import BUILTIN
@@ -99,7 +99,7 @@ class SplitFolder:
         copies = []
         for path in (picture.path for picture in trained):
             for other in by_size.get(path.stat().st_size, ()):
-                if _sha256(path) == _sha256(other):
+                if remembered_sha256(path) == remembered_sha256(other):
                     copies.append((path, other))
                     break
         return copies
@@ -186,16 +186,6 @@ def first_is_wide(files: Sequence[Path]) -> bool:
     """Return whether the first readable image is wider than high, as A|B side by side is."""
     size = next(filter(None, map(picture_size, files)), None)
     return size is not None and size[0] > size[1]
-
-
-def _sha256(path: Path) -> str:
-    """Return a file's hash, computed once as long as it does not change."""
-    return _remembered_sha256(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(1 << 17)
-def _remembered_sha256(path: Path, _changed: int) -> str:
-    return file_sha256(path)
 
 
 def _is_held_out(path: Path, seed: int) -> bool:

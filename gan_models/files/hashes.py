@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,22 @@ def file_sha256(path: str | Path) -> str:
     """
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_sha256(path: str | Path) -> str:
+    """Return a file's sha256, hexadecimal, computed once per process while its size and time of change stay.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    known = Path(path).absolute()
+    status = known.stat()
+    return _remembered(known, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(1 << 17)  # images of a large set
+def _remembered(path: Path, _size: int, _changed: int) -> str:
+    return file_sha256(path)
 
 
 def text_sha256(text: str) -> str:
