@@ -4,6 +4,7 @@ The exporter over `torch.export` is used: the older one over TorchScript is depr
 InstanceNorm through a training-mode operator and several times as many nodes.
 """
 
+import contextlib
 import io
 import logging
 import warnings
@@ -109,7 +110,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
 def _assigned(network: nn.Module, examples: tuple[Tensor, ...]) -> list[str]:
     """Return the parameters whose data a forward replaces: the exporter does not refuse them, it ends the process."""
     before = {name: parameter.data_ptr() for name, parameter in network.named_parameters()}
-    with torch.no_grad():
+    with torch.no_grad(), contextlib.suppress(Exception):  # the exporter says better why a network cannot run
         network(*examples)
     return [name for name, parameter in network.named_parameters() if parameter.data_ptr() != before[name]]
 
