@@ -197,7 +197,7 @@ class StudyConfig(
 
     @property
     def inputs(self) -> InputSpec:
-        """What the generator takes in the study, where each kind of input has one range of values.
+        """The generator's inputs in the study, where each kind of input has one range of values.
 
         Raises:
             UserError: It is neither in the catalog, nor is its input stated.
@@ -206,7 +206,7 @@ class StudyConfig(
 
     @property
     def own_inputs(self) -> InputSpec:
-        """What the generator takes in the code that it comes from: the same with its own ranges of values."""
+        """The generator's inputs in its own code: the same, with its own ranges of values."""
         return self.value_ranges.of_inputs(self._stated_inputs)
 
     @property

@@ -123,7 +123,7 @@ def count_macs(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> dict[s
 
 @dataclass(frozen=True)
 class ModuleCost:
-    """What runs directly in one module, and its own parameters; those of its children are theirs.
+    """The cost of one module's own calls and parameters, without those of its children.
 
     Attributes:
         macs, macs_published: As in `CostCount`.

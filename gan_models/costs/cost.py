@@ -91,7 +91,7 @@ class Cost:
 
     @property
     def described(self) -> str:
-        """What it is in a sentence."""
+        """Return its name as it stands in a sentence."""
         return self.noun or self.name
 
     @property

@@ -68,7 +68,7 @@ class SplitFolder:
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of training files: folders that may be a test's, and copies of held-out files."""
+        """Notes on training files: folders that may be a test's, and copies of held-out files."""
         trained = {domain: self._trained(domain) for domain in self.domains}
         folders = {name for found in trained.values() for picture in found for name in picture.folders}
         notes = []

@@ -142,7 +142,7 @@ def channel_axis(module: nn.Module) -> int:
 
 
 def has_output_grid(module: nn.Module, settings: QuantSettings) -> bool:
-    """Whether a layer's output is quantized too: convolutions, which otherwise would not be integer ones."""
+    """Return whether a layer's output is quantized too, as a convolution's is: else it would not run on integers."""
     return settings.scheme == "signed" and isinstance(module, _CONVOLUTIONS)
 
 

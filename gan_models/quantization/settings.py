@@ -1,4 +1,4 @@
-"""How a network is quantized, and the ranges that it was quantized with: plain values, JSON both ways. No torch."""
+"""Settings of quantization, and the ranges of a quantized network, as plain values. Imports no torch."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from ..files.errors import UserError
 
 
 def generator_adversarial(mode: str, fake: Tensor) -> Tensor:
-    """What G minimizes, given D's raw scores of its outputs.
+    """Return the generator's adversarial loss, given the discriminator's raw scores of its outputs.
 
     vanilla: mean log(1 + e^-s); lsgan: mean (s - 1)^2; hinge: -mean s.
 
@@ -32,7 +32,7 @@ def generator_adversarial(mode: str, fake: Tensor) -> Tensor:
 
 
 def discriminator_adversarial(mode: str, real: Tensor, fake: Tensor) -> Tensor:
-    """What D minimizes, given its raw scores of real images and of G's outputs: the sum of both terms.
+    """Return the discriminator's loss, given its raw scores of real images and of outputs: the sum of both terms.
 
     vanilla: mean log(1 + e^-r) + mean log(1 + e^f); lsgan: mean (r - 1)^2 + mean f^2; hinge:
     mean max(0, 1 - r) + mean max(0, 1 + f). Upstream halves it for its PatchGANs; the tasks do so.

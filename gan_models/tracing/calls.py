@@ -74,7 +74,7 @@ class Work:
 
 @dataclass
 class Walk:
-    """What is known while walking the graph.
+    """The state of a walk over the graph.
 
     Attributes:
         book: Labels, their ties and pins.

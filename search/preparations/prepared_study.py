@@ -22,7 +22,7 @@ from .teacher import Teacher
 
 
 class PreparedStudy(StudyParts):
-    """What a configuration stands for, its teacher and its other preparations included.
+    """The live parts of a study, its teacher and its other preparations included.
 
     Args:
         config: With every open choice decided.

@@ -1,4 +1,4 @@
-"""What is prepared once per study, as its record and its trials' requests name it. No torch, no database."""
+"""Artifacts that are prepared once per study, as records and requests name them. No torch, no database."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from ..configuration.option import Condition, Option, options_of
 
 @dataclass(frozen=True)
 class Facts:
-    """What the conditions of options look at.
+    """The facts of a study that the conditions of options look at.
 
     Attributes:
         config: The configuration, decided.
@@ -51,40 +51,40 @@ class Facts:
 
     @property
     def builtin_data(self) -> bool:
-        """Whether the images are rendered, instead of read from files."""
+        """Return whether the images are rendered, instead of read from files."""
         return self.config.data in BUILTIN
 
     @property
     def cuda(self) -> bool:
-        """Whether trials run on a GPU of this machine, or where that is not known here."""
+        """Return whether trials run on a GPU of this machine, or where that is not known here."""
         elsewhere = self.run.executor == "ray" and self.run.ray_address != "local"
         return elsewhere or best_device(self.config.device).type == "cuda"
 
     @property
     def counts_macs(self) -> bool:
-        """Whether a budget depends on how MACs are counted."""
+        """Return whether a budget depends on how MACs are counted."""
         return any(each.cost.startswith("macs") for each in self.config.stated_budgets)
 
     @property
     def profiled(self) -> bool:
-        """Whether a budget's cost is predicted from a profile of a device."""
+        """Return whether a budget's cost is predicted from a profile of a device."""
         return any(not cost_of(each.cost).exact for each in self.config.stated_budgets)
 
     @property
     def trains_before(self) -> bool:
-        """Whether a teacher or its discriminator is trained before the search."""
+        """Return whether a teacher or its discriminator is trained before the search."""
         return not (self.config.teacher and self.config.teacher_discriminator)
 
     @property
     def reads_direction(self) -> bool:
-        """Whether the task has pairs, or a generator of the direction's name; another package's task is believed."""
+        """Return whether the task has pairs, or a generator of that direction; another package's task is believed."""
         config = self.config
         chosen = config.direction in self.task.generator_names and config.prune_network == config.direction
         return self.task.has_reference or chosen or config.task not in TASKS.own
 
     @property
     def mode_matters(self) -> bool:
-        """Whether the generator differs between train and eval mode; one of a user's own is believed to."""
+        """Return whether the generator differs between train and eval mode; one of a user's own is believed to."""
         if self.config.model not in NETWORKS.own:
             return True
         with torch.device("meta"):
@@ -94,19 +94,19 @@ class Facts:
 
     @property
     def reads_feature_maps(self) -> bool:
-        """Whether a method or a metric reads VGG-16's feature maps; those of others are believed to."""
+        """Return whether a method or a metric reads VGG-16's feature maps; those of others are believed to."""
         methods = self.config.methods
         return "slimming" in methods or any(name not in METHODS.own for name in methods) or "vgg" in self._measured_with
 
     @property
     def measures_all(self) -> bool:
-        """Whether every metric that was asked for has what it compares with."""
+        """Return whether every metric that was asked for has what it compares with."""
         rows = [METRICS.find(name) for name in self.config.also_measure]
         return self.task.has_reference or not any(row.needs_references for row in rows)
 
     @property
     def reads_weights(self) -> bool:
-        """Whether each weight file that was given is of the encoder, a metric or a method."""
+        """Return whether each weight file that was given is of the encoder, a metric or a method."""
         vgg = {"vgg"} if self.reads_feature_maps else set()
         return set(self.given.get("weights", ())) <= self._measured_with | vgg
 

@@ -1,4 +1,4 @@
-"""What a profiled cost is priced with: its profile, opened for one study, and the meter that measures it again.
+"""The profile that prices a cost, opened for one study, and the meter that measures it again.
 
 Importing this module imports no torch, so that another package's row of the costs needs none.
 """
@@ -29,7 +29,7 @@ class NoProfile(UserError):
 
 
 class Meter(ABC):
-    """What measures a cost of finished networks, one after the other, after the search."""
+    """A meter that measures a cost of finished networks, one after the other, after the search."""
 
     @property
     def batch(self) -> int:

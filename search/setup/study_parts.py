@@ -40,7 +40,7 @@ _OF_GROUPS = {"groups", "left_whole", "table", "own_groups", "profiles", "own_pr
 
 
 class StudyParts:
-    """What a configuration stands for, each part opened when it is first asked for, and once.
+    """The live parts of a configuration, each opened when it is first asked for, and once.
 
     Args:
         config: With every open choice decided.

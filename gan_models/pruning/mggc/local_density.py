@@ -1,4 +1,4 @@
-"""What keeps the density inside neighborhoods: an adversarial form, a kernel form, and the encoders of both.
+"""Losses that keep the density inside neighborhoods: an adversarial form, a kernel form, and the encoders of both.
 
 From the abstract: the pruned generator should match the original's density in each neighborhood of the learned
 manifold, in a manner resembling kernel density estimation, by adversarial training. The published formula is not
