@@ -14,6 +14,8 @@ from ganprune.evaluators.cost.catalog import RUNTIMES
 from ganprune.evaluators.features.catalog import ENCODERS
 from ganprune.evaluators.quality.catalog import METRICS
 from ganprune.gan_models.costs.catalog import COSTS
+from ganprune.gan_models.data.degradation.catalog import DEGRADATIONS
+from ganprune.gan_models.data.degradation.degradation import degraded
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.open_table import OpenTable
@@ -33,7 +35,9 @@ from .gan_models.random_cuts import check_cut, lively
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-TABLES = (NETWORKS, TASKS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, EXPORTERS, RUNTIMES, PREPARATIONS)
+TABLES = (
+    NETWORKS, TASKS, DEGRADATIONS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, EXPORTERS, RUNTIMES, PREPARATIONS,
+)  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
 
 
@@ -117,6 +121,13 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
     assert call(monkeypatch, "export", "s", "--trial", 1, "--formats", "archive", "--out", "bundle") == 0
     assert call(monkeypatch, "verify", "bundle") == 0
     assert "generator.pt2 in torch.export" in capsys.readouterr().out
+
+
+def test_the_degradation_of_the_page_makes_pictures_brighter(installed):
+    """By its row, with a setting of its own."""
+    fog = DEGRADATIONS.find("fog").build("fog", {"densest": 0.9})
+    black = np.zeros((8, 8, 3), np.uint8)
+    assert 0 < degraded(fog, black, 2, 1).max() <= 0.9 * 255
 
 
 class Digamma(nn.Conv2d):

@@ -17,6 +17,7 @@ from ...evaluators.cost.catalog import RUNTIMES
 from ...evaluators.features.catalog import ENCODERS
 from ...evaluators.quality.catalog import METRICS
 from ...gan_models.costs.catalog import COSTS
+from ...gan_models.data.degradation.catalog import DEGRADATIONS
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
@@ -29,7 +30,8 @@ from ...search.preparations.catalog import PREPARATIONS
 from ...search.samplers.catalog import SAMPLERS
 
 TABLES: tuple[OpenTable[Any], ...] = (
-    NETWORKS, DISCRIMINATORS, TASKS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, PREPARATIONS, EXPORTERS, RUNTIMES,
+    NETWORKS, DISCRIMINATORS, TASKS, DEGRADATIONS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, PREPARATIONS,
+    EXPORTERS, RUNTIMES,
 )  # fmt: skip
 PACKAGES = (
     "torch", "torchvision", "optuna", "ray", "numpy", "pandas", "sqlalchemy", "pytorch-fid", "thop", "safetensors",

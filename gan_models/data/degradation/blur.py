@@ -1,0 +1,91 @@
+"""Blur by Gaussian kernels, round or stretched; and the degradation that a deblurring network undoes.
+
+Shapes: H x W pixels, K x K kernels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...files.errors import UserError
+from .resizing import bicubic
+
+REACH = 3.0  # a kernel ends at so many standard deviations
+WIDEST = 20.0  # pixels; a kernel of 121 x 121
+
+
+def checked_range(name: str, bounds: tuple[float, ...], low: float, high: float) -> None:
+    """Raise UserError unless `bounds` are one or two rising numbers between `low` and `high`."""
+    if len(bounds) not in (1, 2) or list(bounds) != sorted(bounds) or not low <= bounds[0] <= bounds[-1] <= high:
+        raise UserError(
+            f"{name} is not possible: got {list(bounds)}; expected one number, or the least and the largest, "
+            f"from {low:g} to {high:g}"
+        )
+
+
+def as_range(value: float | tuple[float, ...]) -> tuple[float, ...]:
+    """Return a number or a range as a range."""
+    return (value,) if isinstance(value, int | float) else tuple(value)
+
+
+def drawn(bounds: float | tuple[float, ...], random: np.random.Generator) -> float:
+    """Return a number that is drawn evenly from a range; a range of one number is that number."""
+    bounds = as_range(bounds)
+    return float(random.uniform(bounds[0], bounds[-1]))
+
+
+def gaussian_kernel(sigma: float, across: float, angle: float) -> np.ndarray:
+    """Return a kernel (K, K) that sums to 1.
+
+    Args:
+        sigma: Standard deviation in pixels along the first axis of the ellipse.
+        across: Along the second one.
+        angle: Of the first axis, in radians.
+    """
+    reach = max(1, int(np.ceil(REACH * max(sigma, across))))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
+    along, aside = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    kernel = np.exp(-0.5 * ((along / max(sigma, 1e-3)) ** 2 + (aside / max(across, 1e-3)) ** 2))
+    return kernel / kernel.sum()
+
+
+def blurred(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """Return pixels (H, W, C) blurred by a kernel (K, K); at the borders the picture is reflected."""
+    from scipy.signal import fftconvolve  # here: most runs need no scipy
+
+    reach = len(kernel) // 2
+    padded = np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric")
+    return fftconvolve(padded, kernel[:, :, None], mode="valid", axes=(0, 1)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """A Gaussian blur before the picture is made smaller.
+
+    Args:
+        sigma: Standard deviation in pixels of the high side; a number, or the range that it is drawn from.
+        anisotropic: Share of pictures whose kernel is an ellipse of two such widths at any angle.
+
+    Raises:
+        UserError: A setting outside what is possible.
+    """
+
+    sigma: float | tuple[float, ...] = (1.0, 3.0)
+    anisotropic: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        checked_range("sigma of blur", as_range(self.sigma), 0, WIDEST)
+        checked_range("anisotropic", (self.anisotropic,), 0, 1)
+
+    def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
+        """Return the low side."""
+        return bicubic(blurred(pixels, drawn_kernel(self.sigma, self.anisotropic, random)), scale)
+
+
+def drawn_kernel(sigma: float | tuple[float, ...], anisotropic: float, random: np.random.Generator) -> np.ndarray:
+    """Return a Gaussian kernel of drawn widths; a share of them are ellipses at a drawn angle."""
+    first, second, angle = drawn(sigma, random), drawn(sigma, random), random.uniform(0, np.pi)
+    return gaussian_kernel(first, second if random.random() < anisotropic else first, angle)

@@ -1,0 +1,61 @@
+"""Noise: Gaussian, and the shot noise of a sensor; and the degradation that a denoising network undoes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .blur import as_range, checked_range, drawn
+from .degradation import WHITE
+from .resizing import bicubic
+
+
+def gaussian_noise(pixels: np.ndarray, sigma: float, gray: bool, random: np.random.Generator) -> np.ndarray:
+    """Return pixels (H, W, C) with normal noise.
+
+    Args:
+        pixels: Of 0 .. 255.
+        sigma: Standard deviation, of 255.
+        gray: All channels have the same noise.
+        random: Source of the noise.
+    """
+    shape = (*pixels.shape[:2], 1 if gray else pixels.shape[2])
+    return pixels + random.normal(0.0, sigma, shape).astype(np.float32)
+
+
+def shot_noise(pixels: np.ndarray, photons: float, gray: bool, random: np.random.Generator) -> np.ndarray:
+    """Return pixels (H, W, C) with Poisson noise.
+
+    Args:
+        pixels: Of 0 .. 255.
+        photons: Mean count of a white pixel; the fewer, the stronger is the noise.
+        gray: All channels have the same noise, that of their mean.
+        random: Source of the noise.
+    """
+    light = pixels.clip(0, WHITE)
+    light = light.mean(2, keepdims=True) if gray else light
+    counted = random.poisson(light * (photons / WHITE)) * (WHITE / photons)
+    return (pixels + (counted - light)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise after the picture is made smaller; clipped to 0 .. 255, as a file has it.
+
+    Args:
+        sigma: Standard deviation, of 255; a number, or the range that it is drawn from.
+
+    Raises:
+        UserError: A setting outside what is possible.
+    """
+
+    sigma: float | tuple[float, ...] = 25.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        checked_range("sigma of noise", as_range(self.sigma), 0, WHITE)
+
+    def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
+        """Return the low side."""
+        return gaussian_noise(bicubic(pixels, scale), drawn(self.sigma, random), False, random)

@@ -1,0 +1,100 @@
+"""A chain of what happens to photographs: blur, resizing, noise and JPEG, once or several times.
+
+The order and the kinds are those of Real-ESRGAN (Wang et al. 2021); its sinc filters are left out, and shot noise is
+given in photons. Ranges are ours, for small crops.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...files.errors import UserError
+from ...files.pictures.picture_reader import resized
+from .blur import WIDEST, blurred, checked_range, drawn, drawn_kernel
+from .degradation import WHITE
+from .noise import gaussian_noise, shot_noise
+
+MOST_ROUNDS = 4
+SMALLEST = 8  # pixels per side of what is between two steps
+
+
+def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Return pixels (H, W, 3) as a JPEG file of this quality (1 to 95) gives them back; rounded to 8 bits before."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels.clip(0, WHITE).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file), np.float32)
+
+
+@dataclass(frozen=True)
+class Real:
+    """Blur, resizing, noise and JPEG with strengths that are drawn for each picture.
+
+    Args:
+        rounds: How often the chain runs; Real-ESRGAN has 2.
+        sigma: Range of the blur's standard deviations, in pixels.
+        anisotropic: Share of elliptical kernels.
+        resize: Range of the factor of the resizing in between; the last resizing leads to the low side's size.
+        noise: Range of the Gaussian noise's standard deviation, of 255.
+        shot: Share of pictures with shot noise in the place of Gaussian noise.
+        photons: Range of a white pixel's mean count, for shot noise.
+        gray: Share of pictures whose noise is the same in all channels.
+        quality: Range of JPEG's quality.
+
+    Raises:
+        UserError: A setting outside what is possible.
+    """
+
+    rounds: int = 1
+    sigma: tuple[float, ...] = (0.2, 3.0)
+    anisotropic: float = 0.5
+    resize: tuple[float, ...] = (0.5, 1.5)
+    noise: tuple[float, ...] = (1.0, 25.0)
+    shot: float = 0.5
+    photons: tuple[float, ...] = (50.0, 1000.0)
+    gray: float = 0.4
+    quality: tuple[float, ...] = (30, 95)
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not 1 <= self.rounds <= MOST_ROUNDS:
+            raise UserError(f"rounds of degradation: got {self.rounds}; expected 1 to {MOST_ROUNDS}")
+        checked_range("sigma of blur", self.sigma, 0, WIDEST)
+        checked_range("resize", self.resize, 0.1, 4)
+        checked_range("noise", self.noise, 0, WHITE)
+        checked_range("photons", self.photons, 1, 1e6)
+        checked_range("quality of JPEG", self.quality, 1, 95)
+        for name in ("anisotropic", "shot", "gray"):
+            checked_range(name, (getattr(self, name),), 0, 1)
+
+    def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
+        """Return the low side."""
+        height, width = pixels.shape[0] // scale, pixels.shape[1] // scale
+        for left in reversed(range(self.rounds)):
+            pixels = blurred(pixels, drawn_kernel(self.sigma, self.anisotropic, random))
+            pixels = _resized(pixels, drawn(self.resize, random), random)
+            gray = bool(random.random() < self.gray)
+            if random.random() < self.shot:
+                photons = float(np.exp(drawn(tuple(np.log(self.photons)), random)))
+                pixels = shot_noise(pixels, photons, gray, random)
+            else:
+                pixels = gaussian_noise(pixels, drawn(self.noise, random), gray, random)
+            if left:
+                pixels = jpeg(pixels, round(drawn(self.quality, random)))
+        # A file that is shared is made smaller first, and then compressed.
+        return jpeg(resized(pixels.clip(0, WHITE), width, height), round(drawn(self.quality, random)))
+
+
+def _resized(pixels: np.ndarray, factor: float, random: np.random.Generator) -> np.ndarray:
+    """Return pixels (H, W, 3) resized by a factor, in one of three ways that is drawn."""
+    from PIL import Image
+
+    size = tuple(max(SMALLEST, round(factor * side)) for side in (pixels.shape[1], pixels.shape[0]))
+    ways = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
+    way = ways[int(random.integers(len(ways)))]
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+    return np.stack([np.asarray(Image.fromarray(plane).resize(size, way)) for plane in planes], 2)
