@@ -43,26 +43,50 @@ def find_groups(
     }
     walk = walk_graph(model, inputs)
     groups = _cuttable(walk, model, inputs, whole)
-    flat = channels_of(walk, groups)
-    whole_choices = {key for key, ids in walk.choices.items() if not flat[ids].all()}
-    kinds = {key.partition(":")[0] for key in whole_choices}
-    for kind in sorted(kinds) + (["all"] if len(kinds) > 1 else []):
-        other_way = frozenset(key for key in whole_choices if kind == "all" or key.startswith(f"{kind}:"))
-        other = _cuttable(walk_again(walk, other_way), model, inputs, whole)
-        if other.form.cheapest() < groups.form.cheapest():
-            groups = other
+    while (better := _other_way(walk, groups, model, inputs, whole)) is not None:
+        walk, groups = better
     return groups
+
+
+def _other_way(
+    walk: Walk,
+    groups: ChannelGroups,
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    whole: Mapping[str, UnprunedReason],
+) -> tuple[Walk, ChannelGroups] | None:
+    """Return the walk with more prunable work that follows some calls in their second way; None if there is none.
+
+    Calls whose channels are all prunable are left as they are. The others are tried kind by kind, then together.
+    """
+    flat = channels_of(walk, groups)
+    open_choices = {key for key, ids in walk.choices.items() if key not in walk.other_way and not flat[ids].all()}
+    kinds = sorted({key.partition(":")[0] for key in open_choices})
+    found, cheapest = None, groups.form.cheapest()
+    for chosen in [*([kind] for kind in kinds), *([kinds] if len(kinds) > 1 else [])]:
+        keys = frozenset(key for key in open_choices if key.partition(":")[0] in chosen)
+        other = walk_again(walk, walk.other_way | keys)
+        if _uncut(other, model, whole).form.cheapest() < cheapest:  # what the cut trace takes back is never more
+            better = _cuttable(other, model, inputs, whole)
+            if better.form.cheapest() < cheapest:
+                found, cheapest = (other, better), better.form.cheapest()
+    return found
 
 
 def _cuttable(
     walk: Walk, model: nn.Module, inputs: tuple[Tensor, ...], whole: Mapping[str, UnprunedReason]
 ) -> ChannelGroups:
     """Return the groups of a walk, without those whose cut is not the gated network."""
-    walk.settle_splits()
-    walk.settle_products()
-    groups = _assemble(walk, model, whole)
+    groups = _uncut(walk, model, whole)
     failing = CutTrace(model, inputs, groups, walk).failing() if groups.groups else {}
     return _assemble(walk, model, {**whole, **failing}) if failing else groups
+
+
+def _uncut(walk: Walk, model: nn.Module, whole: Mapping[str, UnprunedReason]) -> ChannelGroups:
+    """Return the groups of a walk, as its rules say."""
+    walk.settle_splits()
+    walk.settle_products()
+    return _assemble(walk, model, whole)
 
 
 def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]) -> ChannelGroups:

@@ -42,7 +42,7 @@ def contract(
             axes = varying(label)
             if len(axes) > 1:
                 batch = {axis for axis in axes if names[axis] in shared and names[axis] in result}
-                label = _one_axis(walk, call, factor, label, batch)
+                label = _one_axis(walk, factor, label, batch)
             for axis in varying(label):
                 found.setdefault(names[axis], []).append(label.ravel())
     ids: dict[str, np.ndarray] = {}
@@ -88,13 +88,10 @@ def contract(
     return output
 
 
-def _one_axis(walk: Walk, call: Call, factor: Traced, label: np.ndarray, batch: set[int]) -> np.ndarray:
-    """Return a label of several axes that depends on one alone: channels inside of heads, or heads as a whole."""
+def _one_axis(walk: Walk, factor: Traced, label: np.ndarray, batch: set[int]) -> np.ndarray:
+    """Return a label of several axes that depends on one alone: the same channels inside of each head."""
     axes = varying(label)
-    inside = axes - batch
-    if inside and batch & axes and walk.choose(f"heads:{call.key}", label.ravel()):
-        inside = batch & axes
-    kept = max(inside or axes, key=lambda axis: (factor.shape[axis], axis))
+    kept = max(axes - batch or axes, key=lambda axis: (factor.shape[axis], axis))
     return walk.book.coarse(label, axes - {kept})
 
 
@@ -192,13 +189,14 @@ def einsum(walk: Walk, call: Call) -> list[Traced]:
 def attention(walk: Walk, call: Call) -> list[Traced]:
     """Scaled dot-product attention: the values' channels pass, those of queries and keys are summed over."""
     q, k, v = call.arguments[:3]
+    if call.option("enable_gqa"):
+        k, v = (_with_heads(one, q.shape[-3]) for one in (k, v))
     heads = ascii_letters[: len(q.shape) - 2]
     mask = call.option("attn_mask")
     if mask is not None:
         for label in mask.labels:
             walk.book.pin(label, Why.NO_RULE(call=call.place))
-    by_heads = f"heads:{call.key}" in walk.other_way
-    if call.option("scale") is None and not by_heads:  # one by the square root of the channels' number
+    if call.option("scale") is None:  # one by the square root of the channels' number
         for traced in (q, k):
             label = traced.on_axis(-1)
             if label is not None:
@@ -211,6 +209,20 @@ def attention(walk: Walk, call: Call) -> list[Traced]:
     from_q = contract(walk, _shaped(call, scores_shape), (q, k), (heads + "XD", heads + "YD"), heads + "XY")
     weights = Traced(scores_shape, [label for label in from_q.labels if label.shape[-1] == 1])
     return [contract(walk, call, (weights, v), (heads + "XY", heads + "YE"), heads + "XE")]
+
+
+def _with_heads(traced: Traced, n_heads: int) -> Traced:
+    """Return keys or values [..., heads, length, channels], each head repeated for the queries that share it."""
+    axis = len(traced.shape) - 3
+    times = n_heads // traced.shape[axis]
+
+    def repeated(label: np.ndarray) -> np.ndarray:
+        return np.repeat(label, times, axis) if label.shape[axis] > 1 else label
+
+    shape = (*traced.shape[:axis], n_heads, *traced.shape[axis + 1 :])
+    zeros = [replace(zero, label=repeated(zero.label)) for zero in traced.zeros]
+    uniform = traced.uniform | ({axis} if traced.shape[axis] == 1 else set())
+    return Traced(shape, [repeated(label) for label in traced.labels], zeros=zeros, uniform=frozenset(uniform))
 
 
 def _shaped(call: Call, shape: tuple[int, ...]) -> Call:

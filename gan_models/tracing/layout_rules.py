@@ -130,9 +130,12 @@ def layout(walk: Walk, call: Call) -> list[Traced]:
         raise NoRule
     _tie_parts(walk, call, source)
     outputs = [Traced(shape) for shape in call.shapes]
+    by_heads = _by_heads(walk, call, source)
     for label in source.labels:
         for output, ids in zip(outputs, _moved(label, source, call), strict=True):
             if varying(ids):
+                if by_heads and len(varying(ids)) > len(varying(label)):
+                    ids = walk.book.coarse(ids, {max(varying(ids))})
                 output.labels.append(ids)
                 if len(varying(ids)) > len(varying(label)):
                     walk.splits.append((ids, len(output.shape) - 3 if call.name == "pixel_shuffle" else None))
@@ -141,12 +144,31 @@ def layout(walk: Walk, call: Call) -> list[Traced]:
     for zero in source.zeros:
         for output, ids in zip(outputs, _moved(zero.label, source, call), strict=True):
             if varying(ids):
+                if by_heads and len(varying(ids)) > len(varying(zero.label)):
+                    ids = ids.take([0], max(varying(ids)))
                 output.zeros.append(Zero(ids, zero.gates, zero.linear))
     if source.uniform or call.name.startswith(("expand", "repeat", "broadcast")):
         _spread(call, source, outputs)
     if len(outputs) == 1:
         outputs[0].parameter = source.parameter
     return outputs
+
+
+def _by_heads(walk: Walk, call: Call, source: Traced) -> bool:
+    """Return whether an axis that a call makes several axes of keeps its parts whole: heads, with all that they hold.
+
+    In the first way the channels inside of the parts stay apart: the same ones of each part may go. That fails where
+    a number is computed from the size of a part, or the code fixes it; then whole parts may still go.
+    """
+    if call.name == "pixel_shuffle":
+        return False
+    split = [
+        ids.ravel()
+        for label in source.labels
+        for ids in _moved(label, source, call)
+        if len(varying(ids)) > len(varying(label))
+    ]
+    return bool(split) and walk.choose(f"heads:{call.key}", np.concatenate(split))
 
 
 def _moved(label: np.ndarray, source: Traced, call: Call) -> list[np.ndarray]:
@@ -390,11 +412,13 @@ def as_pairs(walk: Walk, call: Call) -> list[Traced]:
 
 
 def as_complex(walk: Walk, call: Call) -> list[Traced]:
-    """Pairs of real numbers as complex ones, without the last axis; channels on it stay."""
+    """Pairs of real numbers as complex ones, without the last axis: both of a pair go, or stay."""
     x, last = call.arguments[0], len(call.shapes[0])
+    labels = []
     for label in x.labels:
-        if label.shape[last] > 1:
+        if varying(label) <= {last}:
             walk.book.pin(label, Why.PICKS_CHANNEL(call=call.place))
-    labels = [label[..., 0] for label in x.labels if label.shape[last] == 1]
-    zeros = [Zero(z.label[..., 0], z.gates, z.linear) for z in x.zeros if z.label.shape[last] == 1]
+        else:
+            labels.append(walk.book.coarse(label, {last})[..., 0])
+    zeros = [Zero(z.label[..., 0], z.gates, z.linear) for z in x.zeros if not varying(z.label) <= {last}]
     return [Traced(call.shapes[0], labels, x.parameter, zeros, x.uniform - {last})]

@@ -180,6 +180,15 @@ def heads(net: Any, h: Tensor) -> Tensor:
     return h + net.o(out.transpose(2, 3).reshape(n, -1, height, width))
 
 
+def border_then_heads(net: Any, h: Tensor) -> Tensor:
+    """A border that the code fixes beside heads that are whole: each call is followed in a way of its own."""
+    n, _, height, width = h.shape
+    h = torch.cat([h[:, :3], torch.relu(h[:, 3:])], 1)
+    q, k, v = (layer(h).view(n, -1, 4, height * width).transpose(2, 3) for layer in (net.q, net.k, net.v))
+    out = F.scaled_dot_product_attention(q, k, v)
+    return net.o(out.transpose(2, 3).reshape(n, -1, height, width))
+
+
 def joint_heads(net: Any, h: Tensor) -> Tensor:
     n, _, height, width = h.shape
     qkv = net.qkv(h).reshape(n, 3, 2, -1, height * width)
@@ -468,6 +477,14 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Sizes]] = {
         ),
         IMAGE,
         {"a": 8, "q": 3, "v": 4},
+    ),
+    "heads beside a fixed border": (
+        lambda: Between(
+            border_then_heads,
+            **_attention(q=nn.Conv2d(8, 8, 1), k=nn.Conv2d(8, 8, 1), v=nn.Conv2d(8, 8, 1), o=nn.Conv2d(8, 8, 1)),
+        ),
+        IMAGE,
+        {"a": 5, "q": 2, "o": 8},
     ),
     "heads of one projection": (
         lambda: Between(joint_heads, **_attention(qkv=nn.Conv2d(8, 24, 1), o=nn.Conv2d(8, 8, 1))),

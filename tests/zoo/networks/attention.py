@@ -102,6 +102,58 @@ def _rotary(m: Net, x: Tensor) -> Tensor:
     return _end(m, x, F.scaled_dot_product_attention(*turned, v))
 
 
+def _turned_as_complex(m: Net, x: Tensor, *head: int) -> Tensor:
+    """Queries and keys turned as complex numbers: pairs of neighbors times numbers of length one."""
+    _, q, k, v = _heads(m, x, *head)
+    turns = torch.view_as_complex(m.turns)
+    pairs = (torch.view_as_complex(one.reshape(*one.shape[:-1], -1, 2)) for one in (q, k))
+    q, k = (torch.view_as_real(one * turns).flatten(3) for one in pairs)
+    return _end(m, x, F.scaled_dot_product_attention(q, k, v, scale=0.5))
+
+
+def _half_turned(x: Tensor) -> Tensor:
+    half = x.shape[-1] // 2
+    return torch.cat([-x[..., half:], x[..., :half]], -1)
+
+
+def _turned_by_halves(m: Net, x: Tensor) -> Tensor:
+    """Queries and keys turned before heads become an axis of the batch, as language models do."""
+    t = _tokens(x)
+    q, k, v = (one(t).unflatten(2, (-1, 4)) for one in (m.q, m.k, m.v))
+    q, k = (one * m.cos[:, None] + _half_turned(one) * m.sin[:, None] for one in (q, k))
+    q, k, v = (one.transpose(1, 2) for one in (q, k, v))
+    return _end(m, x, F.scaled_dot_product_attention(q, k, v))
+
+
+def _turned_by_pairs(m: Net, x: Tensor) -> Tensor:
+    """Queries and keys turned in pairs of neighbors, inside of four heads with a stored scale."""
+    _, q, k, v = _heads(m, x, 4, -1)
+    turned = []
+    for one in (q, k):
+        even, odd = one[..., ::2], one[..., 1::2]
+        pairs = [even * m.cos - odd * m.sin, even * m.sin + odd * m.cos]
+        turned.append(torch.stack(pairs, -1).flatten(-2))
+    return _end(m, x, F.scaled_dot_product_attention(*turned, v, scale=0.5))
+
+
+def _divided_by_root(m: Net, x: Tensor) -> Tensor:
+    """Scores divided by the root of a head's size, read from the tensor."""
+    _, q, k, v = _heads(m, x)
+    return _end(m, x, (q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5).softmax(-1) @ v)
+
+
+def _shared_by_hand(m: Net, x: Tensor) -> Tensor:
+    """Two heads of keys and values for four of queries, each repeated."""
+    _, q, k, v = _heads(m, x)
+    k, v = (one.repeat_interleave(2, 1) for one in (k, v))
+    return _end(m, x, (q @ k.transpose(-2, -1) * 0.5).softmax(-1) @ v)
+
+
+def _shared(m: Net, x: Tensor) -> Tensor:
+    _, q, k, v = _heads(m, x)
+    return _end(m, x, F.scaled_dot_product_attention(q, k, v, enable_gqa=True))
+
+
 def _projected(run: object, **more: object) -> Net:
     return Net(run, q=nn.Linear(8, 16), k=nn.Linear(8, 16), v=nn.Linear(8, 16), out=nn.Linear(16, 8), **more)
 
@@ -183,6 +235,20 @@ def _by_heads(a: float, h: float) -> float:
     return ENDS * a + L * 4 * a * 4 * h + h * 2 * L * L * 4
 
 
+def _by_shared_heads(a: float, h: float) -> float:
+    """Whole heads of keys and values go, each with the two heads of queries that it serves."""
+    return ENDS * a + L * (2 * a * 8 * h + 2 * a * 4 * h) + 2 * h * 2 * L * L * 4
+
+
+def _shared_heads(run: object) -> nn.Module:
+    return Attended(Net(run, q=nn.Linear(8, 16), k=nn.Linear(8, 8), v=nn.Linear(8, 8), out=nn.Linear(16, 8)))
+
+
+def _in_pairs(a: float, p: float, v: float) -> float:
+    """Pairs of channels go, the same of every head; values are free."""
+    return ENDS * a + L * (2 * a * 8 * p + 2 * a * 4 * v) + 4 * L * L * (2 * p + v)
+
+
 HEADS = "heads of a fixed size go as wholes; the stream is free"
 
 ATTENTION = [
@@ -222,6 +288,53 @@ ATTENTION = [
         _by_heads,
         (8, 4),
         HEADS,
+    ),
+    Entry(
+        "heads turned as complex numbers",
+        lambda: Attended(_projected(_turned_as_complex, turns=torch.rand(L, 2, 2))),
+        _by_heads,
+        (8, 4),
+        HEADS,
+    ),
+    Entry(
+        "heads turned by halves",
+        lambda: Attended(_projected(_turned_by_halves, cos=torch.rand(L, 4), sin=torch.rand(L, 4))),
+        _by_heads,
+        (8, 4),
+        HEADS,
+    ),
+    Entry(
+        "inside of heads turned by pairs",
+        lambda: Attended(_projected(_turned_by_pairs, cos=torch.rand(L, 2), sin=torch.rand(L, 2))),
+        _in_pairs,
+        (8, 2, 4),
+        "both channels of a pair go, of queries and keys; values are free",
+    ),
+    Entry(
+        "inside of heads turned as complex numbers",
+        lambda: Attended(
+            _projected(lambda m, x: _turned_as_complex(m, x, 4, -1), turns=torch.rand(L, 2, 2)),
+        ),
+        _in_pairs,
+        (8, 2, 4),
+        "a complex number is a pair of channels, of queries and keys; values are free",
+    ),
+    Entry(
+        "heads with a scale from their size", lambda: Attended(_projected(_divided_by_root)), _by_heads, (8, 4), HEADS
+    ),
+    Entry(
+        "heads of queries that share keys",
+        lambda: _shared_heads(_shared),
+        _by_shared_heads,
+        (8, 2),
+        "a head of keys and values goes with the heads of queries that it serves",
+    ),
+    Entry(
+        "heads of queries that share repeated keys",
+        lambda: _shared_heads(_shared_by_hand),
+        _by_shared_heads,
+        (8, 2),
+        "a head of keys and values goes with the heads of queries that it serves",
     ),
     Entry(
         "inside of heads, default scale",
