@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-# name, or name[what,key=value,...]: macs, l1, fid[inception,n=500], precision[shapes,n=500,k=5]
-_NAME = re.compile(r"[a-z][a-z0-9_]*(\[[^\[\],=]+(,[^\[\],=]+=[^\[\],=]+)*\])?")
+# name, or name[what,key=value,...], or name[key=value,...]: macs, fid[inception,n=500], psnr[border=4]
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\[[^\[\],=]+(=[^\[\],=]+)?(,[^\[\],=]+=[^\[\],=]+)*\])?")
 
 
 @dataclass(frozen=True)

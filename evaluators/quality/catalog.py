@@ -1,13 +1,14 @@
 """Metrics by name, in the order in which they are reported. Imports no torch.
 
-The first row is a study's quality. The others stand beside it in every trial that they apply to; rows of other
-packages, and a user's own classes, are measured if a study asks for them.
+The first row is a study's quality. The others stand beside it in every trial that they apply to, but for those on
+request. These, rows of other packages, and a user's own classes, are measured if a study asks for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...gan_models.files.open_table import OpenTable
 from .metric import MeasuredMetric, MetricSpec, RealSide, spec_of
@@ -30,6 +31,7 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
             needs_references=True,
             cheap=True,
             note="peak signal-to-noise ratio to the reference, in dB",
+            takes=("border",),
         ),
         "ssim": MetricSpec(
             ".reference_based:SSIM",
@@ -37,6 +39,25 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
             needs_references=True,
             cheap=True,
             note="structural similarity to the reference",
+            takes=("border",),
+        ),
+        "psnr_y": MetricSpec(
+            ".reference_based:psnr_y",
+            lower_is_better=False,
+            needs_references=True,
+            cheap=True,
+            note="psnr of the luma (Y of BT.601), as tables of super-resolution have it",
+            takes=("border",),
+            on_request=True,
+        ),
+        "ssim_y": MetricSpec(
+            ".reference_based:ssim_y",
+            lower_is_better=False,
+            needs_references=True,
+            cheap=True,
+            note="ssim of the luma, likewise",
+            takes=("border",),
+            on_request=True,
         ),
         "feature_distance": MetricSpec(
             ".distances:FeatureDistance",
@@ -65,16 +86,23 @@ class MetricSet:
     """The metrics of a study, the quality first; what they prepare for its real images is kept between passes.
 
     Args:
-        also: Names of rows of other packages, or classes by path, to be measured besides ours.
+        also: Names of rows on request or of other packages, or classes by path, to be measured besides the usual ones.
         weights: Paths of weight files by name.
+        of_task: What the task says of its comparisons: `border`.
 
     Raises:
         UserError: A name that is not known, or a metric whose weights are not given.
     """
 
-    def __init__(self, also: Sequence[str] = (), weights: Mapping[str, Path] | None = None) -> None:
-        rows = {name: METRICS.find(name) for name in dict.fromkeys([*METRICS.own, *also])}
-        self.metrics = tuple(MeasuredMetric(name, row, row.build(name, weights)) for name, row in rows.items())
+    def __init__(
+        self,
+        also: Sequence[str] = (),
+        weights: Mapping[str, Path] | None = None,
+        of_task: Mapping[str, Any] | None = None,
+    ) -> None:
+        usual = [name for name, row in METRICS.own.items() if not row.on_request or name in also]
+        rows = {name: METRICS.find(name) for name in dict.fromkeys([*usual, *also])}
+        self.metrics = tuple(MeasuredMetric(name, row, row.build(name, weights, of_task)) for name, row in rows.items())
         self._prepared: dict[str, RealSide] = {}
 
     def prepared(self, real: RealSide, *, references: bool, full: bool) -> tuple[MeasuredMetric, ...]:

@@ -98,6 +98,9 @@ class MetricSpec:
         cheap: It is measured at rungs, too.
         weights: Names of the weight files that it needs, such as `vgg`.
         note: What it measures, in a line.
+        takes: Names of what it is told of the task beside weights: `border`, the pixels at each side of an image that
+            the task's comparisons leave out.
+        on_request: It is measured only if a study asks for it.
     """
 
     make: str | Callable[..., Metric]
@@ -107,17 +110,22 @@ class MetricSpec:
     cheap: bool = False
     weights: tuple[str, ...] = ()
     note: str = ""
+    takes: tuple[str, ...] = ()
+    on_request: bool = False
 
     def __post_init__(self) -> None:
         if self.reads not in READS:
             raise UserError(f"a metric reads unknown input: got {self.reads!r}; expected one of {', '.join(READS)}")
 
-    def build(self, name: str, weights: Mapping[str, Path] | None = None) -> Metric:
+    def build(
+        self, name: str, weights: Mapping[str, Path] | None = None, of_task: Mapping[str, Any] | None = None
+    ) -> Metric:
         """Return a metric that has seen nothing.
 
         Args:
             name: The row's name, for messages.
             weights: Paths of weight files by name; more than it needs are allowed.
+            of_task: What the task says, by name; more than it takes is allowed.
 
         Raises:
             UserError: A weight file is not given.
@@ -130,7 +138,8 @@ class MetricSpec:
                 f"Try --weights {missing[0]}=FILE."
             )
         make = load_named(self.make, "metric", __package__)
-        return make(**{key: given[key] for key in self.weights})
+        told = {key: value for key, value in (of_task or {}).items() if key in self.takes}
+        return make(**{key: given[key] for key in self.weights}, **told)
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,7 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
             f"metric {reference!r} is no metric: got {type(found).__name__} without {', '.join(missing) or 'a call'}; "
             f"expected a class with the methods {', '.join(needed)}"
         )
-    fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights")
+    fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights", "takes")
     said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
-    said["weights"] = tuple(said.get("weights", ()))
+    said |= {name: tuple(said.get(name, ())) for name in ("weights", "takes")}
     return MetricSpec(cast(Any, found), **said, note=(found.__doc__ or "").strip().partition("\n")[0])

@@ -73,24 +73,104 @@ class L1(MeanOverImages):
         return l1_of(outputs, references)
 
 
-class PSNR(MeanOverImages):
+class ComparedInside(MeanOverImages):
+    """A metric of pairs that leaves out a border of each image, and may compare luma in the place of colors.
+
+    Super-resolution is measured like this (Timofte et al. 2017): pixels at a border are guessed from half of their
+    surroundings. A metric of this kind also sets `kind`, and `least_side` if it needs more than one pixel.
+
+    Args:
+        border: Pixels that are left out at each side; part of the name unless it is 0.
+        luma: Compare the Y channel of ITU-R BT.601 (see `luma_of`); images of other than 1 or 3 channels are left out.
+    """
+
+    kind: str
+    least_side = 1
+
+    def __init__(self, border: int = 0, luma: bool = False) -> None:
+        super().__init__()
+        self.border, self.luma = border, luma
+        self.name = f"{self.kind}{'_y' * luma}{f'[border={border}]' * (border > 0)}"
+        self._reason = ""
+
+    def reset(self, full: bool) -> None:
+        """Forget the last pass."""
+        super().reset(full)
+        self._reason = ""
+
+    def update(self, outputs: Tensor, references: Tensor | None) -> None:
+        """Take in a batch, unless its images are too small or have no luma."""
+        if references is None:
+            return
+        _same_shape(outputs, references)
+        channels, *sides = outputs.shape[1:]
+        if min(sides) - 2 * self.border < self.least_side:
+            needed = self.least_side + 2 * self.border
+            self._reason = f"images of {min(sides)} pixels are too small: {self.name} needs {needed} a side"
+        elif self.luma and channels not in (1, 3):
+            self._reason = f"images of {channels} channels have no luma"
+        else:
+            super().update(*(self._inside(images) for images in (outputs, references)))
+
+    def compute(self) -> list[Measurement]:
+        """Return the mean over all images, absent with the reason if they could not be compared."""
+        if self._reason:
+            return [Measurement.absent(self.name, self.unit, self._reason)]
+        return super().compute()
+
+    def _inside(self, images: Tensor) -> Tensor:
+        n = self.border
+        images = images[..., n : images.shape[-2] - n, n : images.shape[-1] - n]
+        return luma_of(images) if self.luma else images
+
+
+class PSNR(ComparedInside):
     """The peak signal-to-noise ratio to the reference."""
 
-    name, unit = "psnr", "dB"
+    kind, unit = "psnr", "dB"
 
     def values(self, outputs: Tensor, references: Tensor) -> Tensor:
         """Return `psnr_of`."""
         return psnr_of(outputs, references)
 
 
-class SSIM(MeanOverImages):
+class SSIM(ComparedInside):
     """The structural similarity to the reference."""
 
-    name = "ssim"
+    kind = "ssim"
+    least_side = _WINDOW
 
     def values(self, outputs: Tensor, references: Tensor) -> Tensor:
         """Return `ssim_of`."""
         return ssim_of(outputs, references)
+
+
+def psnr_y(border: int = 0) -> PSNR:
+    """Return the PSNR of the luma, as tables of super-resolution have it."""
+    return PSNR(border, luma=True)
+
+
+def ssim_y(border: int = 0) -> SSIM:
+    """Return the SSIM of the luma, likewise."""
+    return SSIM(border, luma=True)
+
+
+def luma_of(images: Tensor) -> Tensor:
+    """Return the luma of images in [-1, 1] on the scale of their 8 bits: 0 .. 255 is [-1, 1].
+
+    Y of ITU-R BT.601 as MATLAB's `rgb2ycbcr` has it, 16 + 65.481 R + 128.553 G + 24.966 B for R, G, B of 0 .. 1: black
+    is 16 and white 235. Published numbers of PSNR take 255 as the peak all the same, and so does this.
+
+    Args:
+        images: (N, 3, H, W), or (N, 1, H, W) of gray.
+
+    Returns:
+        (N, 1, H, W), float64.
+    """
+    unit = (images.double().clamp(-1, 1) + 1) / 2
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=unit.dtype, device=unit.device)
+    luma = torch.einsum("c,nchw->nhw", weights, unit.expand(-1, 3, -1, -1))[:, None]
+    return (luma + 16) / 127.5 - 1
 
 
 def l1_of(outputs: Tensor, targets: Tensor) -> Tensor:

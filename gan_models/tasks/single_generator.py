@@ -21,6 +21,7 @@ class SingleGenerator:
     generator_names: tuple[str, ...] = ("G",)
     needs_teacher = False
     has_reference = False
+    border = 0
     real_key: ClassVar[str] = "target"
     source: ClassVar[str] = "target"  # of the `ImageSet`, whose entries are the batches' entries
 

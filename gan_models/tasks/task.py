@@ -43,6 +43,7 @@ class Task(Protocol):
         generator_names: The generators that are trained.
         needs_teacher: It cannot be trained without distillation from a teacher.
         has_reference: Each input has an image that it should become.
+        border: Pixels at each side of an output that comparisons with its reference leave out.
         adversarial: The adversarial loss, `vanilla`, `lsgan` or `hinge`.
     """
 
@@ -50,6 +51,11 @@ class Task(Protocol):
     generator_names: tuple[str, ...]
     needs_teacher: bool
     has_reference: bool
+
+    @property
+    def border(self) -> int:
+        """Pixels at each side that comparisons leave out; of a task without the attribute 0."""
+        ...
 
     @property
     def adversarial(self) -> str:

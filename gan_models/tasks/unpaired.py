@@ -76,6 +76,7 @@ class UnpairedTask(ImageTranslation):
 
     name = "unpaired"
     has_reference = False
+    border = 0
 
     def __init__(self, settings: UnpairedSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or UnpairedSettings()

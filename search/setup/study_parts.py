@@ -197,8 +197,8 @@ class StudyParts:
     @cached_property
     def metrics(self) -> dict[str, MetricSet]:
         """What is measured of each generator that is pruned; what they prepare is kept in the process."""
-        config = self.config
-        return {name: MetricSet(config.also_measure, config.weight_files) for name in self.names}
+        config, border = self.config, getattr(self.task(), "border", 0)
+        return {name: MetricSet(config.also_measure, config.weight_files, {"border": border}) for name in self.names}
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:

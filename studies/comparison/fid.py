@@ -166,7 +166,7 @@ def generator_measured(
         device=device,
         aligned=own and inputs.aligned,
         protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
-        metrics=options.metrics(inputs.paired, inputs.weights),
+        metrics=options.metrics(inputs.paired, inputs.weights, {"border": inputs.border}),
         real_images=inputs.real_images if own else images_of(b, options),
     )
 

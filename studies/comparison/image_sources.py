@@ -54,6 +54,7 @@ class Inputs:
         data: The data's source.
         real_images: Opens the real images themselves.
         weights: Weight files of the study's metrics by name.
+        border: Pixels at each side that comparisons with targets leave out.
     """
 
     batches: InputBatches
@@ -63,6 +64,7 @@ class Inputs:
     data: str
     real_images: Callable[[], Iterator[Tensor]] | None = None
     weights: Mapping[str, Path] = field(default_factory=dict)
+    border: int = 0
 
     @property
     def aligned(self) -> bool:
@@ -171,7 +173,9 @@ def bundle_inputs(
     batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
     real = RealImages(spec, network, name, limit, settings=settings)
     features = real.features(encoder, device)
-    return Inputs(batches, features, batches.make().has_reference, name, data, real.batches)
+    task = batches.make()
+    border = getattr(task, "border", 0)
+    return Inputs(batches, features, task.has_reference, name, data, real.batches, border=border)
 
 
 @dataclass(frozen=True)
@@ -233,6 +237,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         config.data,
         real_images(bench.quality.parts, name).batches,
         config.weight_files,
+        getattr(bench.task(), "border", 0),
     )
     return StudyTrials(bench, generators, inputs)
 

@@ -104,17 +104,20 @@ class MeasureOptions:
             )
         return study.encoder
 
-    def metrics(self, references: bool, known: Mapping[str, Path] | None = None) -> MetricSet:
+    def metrics(
+        self, references: bool, known: Mapping[str, Path] | None = None, of_task: Mapping[str, Any] | None = None
+    ) -> MetricSet:
         """Return our metrics and those that were asked for.
 
         Args:
             references: Whether each image has one that it is compared with.
             known: Weight files by name that stand for those that were not given.
+            of_task: What the task says of its comparisons.
 
         Raises:
             UserError: A metric whose weights are not given, or that needs references if there are none.
         """
-        metrics = MetricSet(self.also_measure, {**(known or {}), **self.weight_files})
+        metrics = MetricSet(self.also_measure, {**(known or {}), **self.weight_files}, of_task)
         for m in metrics.metrics:
             if m.row.needs_references and not references and m.name in self.also_measure:
                 raise UserError(

@@ -158,6 +158,23 @@ def test_own_class_by_path(study, tmp_path):
     assert [m.name for m in measured(study, near(study), metrics, full=False)][-1] != "edge_error"
 
 
+def test_what_is_on_request_is_measured_only_then(study):
+    """The luma's metrics do not stand in every table; asked for, they are named after the others of their kind."""
+    usual = [m.name for m in measured(study, near(study))]
+    assert "psnr_y" not in usual
+    asked = [m.name for m in measured(study, near(study), MetricSet(["psnr_y"]))]
+    assert sorted(asked) == sorted([*usual, "psnr_y"])
+
+
+def test_a_row_is_told_what_it_takes_of_the_task_alone(study):
+    """The border reaches PSNR and SSIM, and no other metric's name or value."""
+    usual, bordered = ({m.name: m.value for m in measured(study, near(study), MetricSet(of_task=of_task))}
+                       for of_task in ({}, {"border": 4, "other": 1}))  # fmt: skip
+    assert set(usual) - set(bordered) == {"psnr", "ssim"}
+    assert set(bordered) - set(usual) == {"psnr[border=4]", "ssim[border=4]"}
+    assert all(usual[name] == bordered[name] for name in set(usual) & set(bordered))
+
+
 def test_row_of_another_package(study, monkeypatch):
     """A row by an entry point of `ganprune.metrics` is measured by its name."""
 
