@@ -18,7 +18,7 @@ from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
-from ..gan_models.networks.specs import InputSpec
+from ..gan_models.networks.specs import InputSpec, range_text
 from ..gan_models.networks.value_ranges import ValueRanges, usual
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
@@ -78,7 +78,7 @@ class StudyConfig(
         shape = () if stated is None else stated.text if stated.shape is None else stated.shape
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "output", str(self.output))
-        object.__setattr__(self, "value_range", ValueRanges.read(self.value_range).text)
+        object.__setattr__(self, "value_range", self._range_text())
         check_options(self)
         self._check_stopping()
         if not 0 <= self.seed < 2**32:
@@ -224,6 +224,12 @@ class StudyConfig(
                 f"{self.model} is no generator: use one of {', '.join(NETWORKS)}, or one of your own with --input-shape"
             )
         return NETWORKS[self.model].spec.at_size(self.image_size)
+
+    def _range_text(self) -> str:
+        """Return the ranges of values as stated, or as the catalog says: a row's own are spelled out."""
+        own = NETWORKS[self.model].value_range if self.model in NETWORKS else ""
+        ranges = ValueRanges.read(self.value_range or own)
+        return ranges.text or (range_text(ranges.taken) if own else "")
 
     def _pixels(self) -> int:
         """Return the pixels per side of the generator's images as stated; 0 if it takes none or is not known."""

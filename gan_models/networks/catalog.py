@@ -15,6 +15,7 @@ from ..files.user_code import is_path, load_named
 from .output_selection import select_output
 from .specs import InputSpec
 from .user_builders import call_builder, load_builder, with_arguments
+from .value_ranges import ValueRanges
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +30,7 @@ class Network:
         inputs: What it takes, as `InputSpec.parse` reads it.
         arguments: Of the builder, in the place of its own defaults; a user may give others.
         fixed: Of the builder, not a user's to give.
+        value_range: Of its images in the code that it comes from, as `ValueRanges.read` takes it; empty: [-1, 1].
 
     Raises:
         UserError: A builder or inputs that nothing could use.
@@ -38,6 +40,7 @@ class Network:
     inputs: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    value_range: str = ""
 
     def __post_init__(self) -> None:
         """Check the row."""
@@ -45,6 +48,7 @@ class Network:
         if not module or not attribute:
             raise UserError(f"builder {self.builder!r} must read module:attribute")
         InputSpec.parse(self.inputs)
+        ValueRanges.read(self.value_range)
 
     @property
     def spec(self) -> InputSpec:
@@ -60,6 +64,8 @@ class Network:
         return with_arguments(builder, self.arguments, self.fixed) if self.arguments or self.fixed else builder
 
 
+_UPSCALERS = ".upscalers"
+
 NETWORKS: OpenTable[Network] = OpenTable(
     "generator",
     {
@@ -71,6 +77,10 @@ NETWORKS: OpenTable[Network] = OpenTable(
         "unet_256": Network(".unet:unet", "3,256,256", fixed={"num_downs": 8}),
         "unet_128": Network(".unet:unet", "3,128,128", fixed={"num_downs": 7}),
         "sngan_32": Network(".sngan:sngan_32", "latent:128"),
+        "srvgg_compact": Network(f"{_UPSCALERS}.srvgg_compact:srvgg_compact", "3,64,64", value_range="0,1"),
+        "rrdbnet": Network(f"{_UPSCALERS}.rrdbnet:rrdbnet", "3,64,64", value_range="0,1"),
+        "rrdbnet_6blocks": Network(f"{_UPSCALERS}.rrdbnet:rrdbnet", "3,64,64", {"num_block": 6}, value_range="0,1"),
+        "srresnet": Network(f"{_UPSCALERS}.srresnet:srresnet", "3,64,64", value_range="0,1"),
     },
     group="ganprune.networks",
     row_type=Network,

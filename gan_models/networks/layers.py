@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from ..files.errors import UserError
@@ -25,6 +26,17 @@ def check_flag(name: str, value: object) -> None:
     """Raise ValueError unless `value` is true or false."""
     if not isinstance(value, bool):
         raise UserError(f"{name}={value!r} must be true or false")
+
+
+def check_added(input_channels: object, output_channels: object) -> None:
+    """Raise UserError unless an image of the input's channels can be added to one of the output's."""
+    check_count("input_channels", input_channels)
+    check_count("output_channels", output_channels)
+    if input_channels not in (1, output_channels):
+        raise UserError(
+            f"the enlarged input is added to the output: got input_channels={input_channels} beside "
+            f"output_channels={output_channels}; expected input_channels={output_channels}, or 1"
+        )
 
 
 def norm2d(norm: str, channels: int, *, affine: bool = False) -> nn.Module:
@@ -70,5 +82,16 @@ def initialize_xavier(model: nn.Module, gain: float = 1.0) -> None:
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight, gain)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def initialize_scaled(model: nn.Module, scale: float = 0.1) -> None:
+    """Draw initial weights of deep networks without norm: Kaiming normal times `scale`, biases 0 (Wang et al. 2018)."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            with torch.no_grad():
+                module.weight.mul_(scale)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

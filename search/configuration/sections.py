@@ -63,7 +63,7 @@ class ModelOptions:
         "Least and largest value of the images that the generator takes and gives: 0,1 or 0,255; apart, 0,1:-1,1.",
         "",
         read=lambda text: ValueRanges.read(text).text,
-        default_text="-1,1",
+        default_text="-1,1, or what the catalog says of the network",
     )
     teacher: str = option(
         "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE.", "", default_text="a new teacher is trained"

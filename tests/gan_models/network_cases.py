@@ -24,6 +24,10 @@ SMALL = {
     "unet_256": {"ngf": 4},
     "unet_128": {"ngf": 4, "norm": "instance"},
     "sngan_32": {"ngf": 8},
+    "srvgg_compact": {"num_feat": 8, "num_conv": 2, "scale": 1},
+    "rrdbnet": {"num_feat": 4, "num_grow_ch": 4, "num_block": 1, "scale": 1},
+    "rrdbnet_6blocks": {"num_feat": 4, "num_grow_ch": 4, "num_block": 1},
+    "srresnet": {"num_feat": 4, "num_block": 2},
     "basic": {"ndf": 4},
     "n_layers": {"ndf": 4},
     "pixel": {"ndf": 4},
@@ -40,6 +44,10 @@ SHAPES |= {
     "basic": (3, 64, 64),
     "n_layers": (3, 64, 64),
     "pixel": (3, 32, 32),
+    "srvgg_compact": (3, 16, 16),
+    "rrdbnet": (3, 16, 16),
+    "rrdbnet_6blocks": (3, 8, 8),
+    "srresnet": (3, 8, 8),
 }
 
 

@@ -14,6 +14,7 @@ from .networks.resampling import RESAMPLING
 from .networks.skips import SKIPS
 from .networks.splits import SPLITS
 from .networks.structure import STRUCTURE
+from .networks.upscalers import UPSCALERS
 from .networks.weights import WEIGHTS
 
 FAMILIES: dict[str, list[Entry]] = {
@@ -29,5 +30,6 @@ FAMILIES: dict[str, list[Entry]] = {
     "layouts": LAYOUTS,
     "regions": REGIONS,
     "structure": STRUCTURE,
+    "upscalers": UPSCALERS,
 }
 ZOO: dict[str, Entry] = {entry.name: entry for entries in FAMILIES.values() for entry in entries}

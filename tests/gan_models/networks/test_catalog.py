@@ -19,7 +19,7 @@ from ganprune.gan_models.networks.catalog import (
 from ganprune.gan_models.networks.user_builders import named_arguments
 from torch import nn
 
-SMALL = {"ngf": 4, "ndf": 4}
+SMALL = {"ngf": 4, "ndf": 4, "num_feat": 4, "num_grow_ch": 4, "num_block": 2}
 HERE = Path(__file__).parents[1]
 ROW = None
 

@@ -1,0 +1,1 @@
+"""Generators of larger images: super-resolution and restoration, with published key names."""
