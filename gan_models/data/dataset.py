@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..files.hashes import remembered_sha256
 from ..files.seeds import mixed
-from .image_readers import Pictures, some_of
+from .image_readers import PartOf, Pictures, some_of
 from .spec import DataSpec
 
 
@@ -61,9 +61,28 @@ class ImageSet(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return max(len(pictures) for pictures in self._sources.values())
 
+    @property
+    def sources(self) -> Mapping[str, Pictures]:
+        """Where its images come from, by name."""
+        return self._sources
+
+    def part(self, entries: Mapping[str, Sequence[int]]) -> ImageSet:
+        """Return the set of some entries of each source, numbered anew.
+
+        Args:
+            entries: Source -> numbers of the entries.
+        """
+        sources = {name: PartOf(pictures, entries[name]) for name, pictures in self._sources.items()}
+        return ImageSet(self.spec, sources, self._item, self.skipped, self.left_out, self.notes)
+
     def count(self, source: str) -> int:
         """Return how many entries a source has: of unpaired data A and B may differ."""
         return len(self._sources[source])
+
+    def entry(self, source: str, index: int) -> int:
+        """Return the number of an entry in the whole source, for tasks that keep something beside it by number."""
+        pictures = self._sources[source]
+        return pictures.entries[index] if isinstance(pictures, PartOf) else index
 
     @property
     def total(self) -> int:

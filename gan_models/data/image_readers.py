@@ -6,6 +6,7 @@ bits.
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +32,11 @@ _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
 class Pictures(Protocol):
-    """A list of entries, each of one or two images of one size."""
+    """A list of entries, each of one or two images of one size.
+
+    Entries that are copies of each other are never on both sides of a split if they say what they hold: `files(index)`
+    gives an entry's files, or `digest(index)` the hash of its pixels.
+    """
 
     def __len__(self) -> int: ...
 
@@ -61,6 +66,10 @@ class FilePictures:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def files(self, index: int) -> tuple[Path, ...]:
+        """Return the files of one entry."""
+        return (self.paths[index],)
+
     def read(self, index: int) -> tuple[Tensor, ...]:
         """Return the images of one file. Raises WorkFailed, naming the file, if it cannot be read."""
         if index in self._remembered:
@@ -83,6 +92,7 @@ class ArrayPictures:
 
     def __init__(self, *images: Tensor) -> None:
         self.images = images
+        self._digests: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.images[0])
@@ -90,6 +100,13 @@ class ArrayPictures:
     def read(self, index: int) -> tuple[Tensor, ...]:
         """The images of one entry."""
         return tuple(images[index] for images in self.images)
+
+    def digest(self, index: int) -> str:
+        """Return the hash of one entry's pixels."""
+        if index not in self._digests:
+            pixels = b"".join(image.numpy().tobytes() for image in self.read(index))
+            self._digests[index] = hashlib.sha256(pixels).hexdigest()
+        return self._digests[index]
 
 
 class RenderedPictures:
@@ -105,6 +122,26 @@ class RenderedPictures:
     def read(self, index: int) -> tuple[Tensor, ...]:
         """The images of one entry."""
         return tuple(images[0] for images in self.render(range(index, index + 1)))
+
+
+class PartOf:
+    """Some entries of pictures, numbered anew.
+
+    Args:
+        whole: The pictures.
+        entries: Numbers of the entries.
+    """
+
+    def __init__(self, whole: Pictures, entries: Sequence[int]) -> None:
+        self.whole = whole
+        self.entries = tuple(entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def read(self, index: int) -> tuple[Tensor, ...]:
+        """Return the images of one entry."""
+        return self.whole.read(self.entries[index])
 
 
 def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, size: int, per_entry: int) -> Pictures:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..files.errors import UserError
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")  # as sets lie on the disk; what a study reads: `tasks.task_data.Splits`
 SHAPES, STRIPES = "builtin:shapes", "builtin:stripes"
 BUILTIN = (SHAPES, STRIPES)
 DIRECTIONS = ("AtoB", "BtoA")
@@ -29,6 +29,7 @@ class DataSpec:
         n_train: Size of a built-in training split.
         n_test: Size of a built-in validation or test split.
         strict: Fail on an image that cannot be read instead of leaving it out.
+        selects: Images to choose generators by are kept apart: the training split is without them.
 
     Raises:
         UserError: A field outside what is allowed.
@@ -44,6 +45,7 @@ class DataSpec:
     n_train: int = 2000
     n_test: int = 500
     strict: bool = False
+    selects: bool = False
 
     def __post_init__(self) -> None:
         """Check the fields."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import cached_property
 
 from ..data.builtin_sets import builtin_fingerprint
 from ..data.dataset import DataNote, ImageSet, files_fingerprint, notes_of
 from ..data.layouts import LayoutError, existing
 from ..data.picture_tree import PictureTree
-from ..data.spec import BUILTIN, SPLITS, DataSpec
+from ..data.selection import Entries, chosen, others, own_part
+from ..data.spec import BUILTIN, DataSpec
 from ..files.errors import UserError
 from ..files.pictures.picture_names import is_picture_name
 from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_detection_order
+
+READ_AS = ("train", "select", "test", "val")  # splits as a study reads them, and validation as it lies
 
 
 def detect_task(source: str) -> str:
@@ -37,29 +42,100 @@ def detect_task(source: str) -> str:
     raise UserError(f"data folder {source} holds no images in a known layout{there}; {expected_layouts()}")
 
 
-def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:
-    """Return one split of the data, as the task reads it.
+class Splits:
+    """The splits of one set as a study reads them, each opened once, when it is first asked for.
 
-    Training images are read at `spec.load_size`, others at `spec.image_size`. If a set has only one of validation and
-    test, it stands for both; a folder without a split holds out a tenth.
+    * `train`: what is trained on.
+    * `select`: what generators are chosen by, if the spec says that they are; no image of it is in another split.
+    * `test`: what is measured at the end. If a set has only one of validation and test, it is this.
+    * `val`: the validation images as they lie, or the test images if there are none.
+
+    Training images are read at `spec.load_size`, others at the size that is compared.
 
     Args:
         spec: Which data.
-        split: "train", "val" or "test".
+    """
+
+    def __init__(self, spec: DataSpec) -> None:
+        self.spec = spec
+        self._opened: dict[str, ImageSet] = {}
+
+    def open(self, name: str) -> ImageSet:
+        """Return one split.
+
+        Raises:
+            ValueError: Unknown split.
+            TooFewToSelect: The set has no validation images, and too few training images to spare some.
+            UserError: A source that is missing, empty or in another layout (the message shows the layouts); a bad image
+                with `spec.strict`. Without it bad images are named in `ImageSet.skipped`.
+        """
+        if name not in READ_AS:
+            raise ValueError(f"split {name!r} is unknown; use one of {', '.join(READ_AS)}")
+        if name not in self._opened:
+            if name == "select" and not self.spec.selects:
+                raise ValueError("no images are kept apart to choose by: the spec does not say `selects`")
+            self._opened[name] = (
+                self._select() if name == "select" else self._train() if name == "train" else self._whole(name)
+            )
+        return self._opened[name]
+
+    def _whole(self, name: str) -> ImageSet:
+        """Return a split of the set as it lies."""
+        check_source(self.spec.task, self.spec.source)
+        try:
+            found: ImageSet = TASKS.find(self.spec.task).load().open(self.spec, name)
+        except LayoutError as error:
+            raise _explained(error, self.spec) from error
+        return found
+
+    def _train(self) -> ImageSet:
+        apart = self._apart
+        return self._all_train if apart is None else others(self._all_train, apart)
+
+    def _select(self) -> ImageSet:
+        if self._own is not None:
+            return self._own
+        entries = self._apart or {}
+        same_size = self.spec.load_size in (None, self.spec.image_size)
+        whole = self._all_train if same_size else Splits(replace(self.spec, load_size=None))._all_train
+        return whole.part(entries)
+
+    @cached_property
+    def _all_train(self) -> ImageSet:
+        return self._whole("train")
+
+    @cached_property
+    def _own(self) -> ImageSet | None:
+        """The validation images of the set itself; None if it has none that are apart from the others."""
+        if self.spec.source in BUILTIN:
+            return self._whole("val")
+        try:
+            validation = self._whole("val")
+        except (ValueError, LookupError):  # of a task that knows two splits
+            return None
+        return own_part(validation, self._all_train, self.open("test"))
+
+    @cached_property
+    def _apart(self) -> Entries | None:
+        """Entries of the training images that are kept apart; None if no training images are."""
+        if not self.spec.selects or self._own is not None:
+            return None
+        return chosen(self._all_train, self.open("test"))
+
+
+def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:
+    """Return one split of the data, as the task reads it; see `Splits`, which opens each of several once.
+
+    Args:
+        spec: Which data.
+        split: "train", "select", "test" or "val".
         tell: Warn of what `notes_of` says of it; False if the caller tells it.
 
     Raises:
         ValueError: Unknown split.
-        UserError: A source that is missing, empty or in another layout (the message shows the layouts); a bad image
-            with `spec.strict`. Without it bad images are named in a `DataNote` and in `ImageSet.skipped`.
+        UserError: As `Splits.open`. Bad images are named in a `DataNote`, too.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
-    check_source(spec.task, spec.source)
-    try:
-        images: ImageSet = TASKS.find(spec.task).load().open(spec, split)
-    except LayoutError as error:
-        raise _explained(error, spec) from error
+    images = Splits(spec).open(split)
     for note in notes_of(images) if tell else ():
         warnings.warn(note, DataNote, stacklevel=2)
     return images
