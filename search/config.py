@@ -13,7 +13,7 @@ from ..evaluators.features.catalog import AUTO, ENCODERS
 from ..evaluators.quality.catalog import METRICS
 from ..gan_models.costs.catalog import cost_of
 from ..gan_models.data.spec import BUILTIN, DataSpec
-from ..gan_models.files.errors import UserError
+from ..gan_models.files.errors import Refusals, UserError
 from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.files.user_code import is_path
@@ -79,20 +79,16 @@ class StudyConfig(
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "output", str(self.output))
         object.__setattr__(self, "value_range", self._range_text())
-        check_options(self)
-        self._check_stopping()
-        if not 0 <= self.seed < 2**32:
-            raise UserError(f"the seed is not possible: got {self.seed}; expected 0 to {2**32 - 1}. Try 0")
-        if not self.budgets:
-            raise UserError("no budget given; give one such as --budget 25%")
-        if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
-            raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
-        if self.quantisation.bits != 8:
-            raise UserError(f"trials are quantized to 8 bits; got quantisation with bits={self.quantisation.bits}")
-        if len(set(self.methods)) != len(self.methods):
-            raise UserError(f"methods must be named once each; got {', '.join(self.methods)}")
-        if ":" in self.model and not self.input_shape:
-            raise UserError(f"model {self.model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
+        refusals = Refusals()
+        for check in (
+            lambda: check_options(self),
+            self._check_stopping,
+            self._check_seed,
+            self._check_bits,
+            self._check_names,
+        ):
+            refusals.passes(check)
+        refusals.end()
         if not self.image_size and (pixels := self._pixels()):
             object.__setattr__(self, "image_size", pixels)
         if self.task and self.image_size:
@@ -106,14 +102,17 @@ class StudyConfig(
         Raises:
             UserError: A name that is not known, or what its row does not allow.
         """
-        self._check_quality()
-        self._check_sampler()
-        _ = self.stated_budgets  # raises if one cannot be read
-        self.check_methods(by_path=False)
-        if self.model in NETWORKS and self.input_shape:
-            raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
-        if self.task:
-            check_source(self.task, self.data)
+        refusals = Refusals()
+        for check in (
+            self._check_quality,
+            self._check_sampler,
+            lambda: self.stated_budgets,  # raises if one cannot be read
+            lambda: self.check_methods(by_path=False),
+            self._check_input_shape,
+            lambda: check_source(self.task, self.data) if self.task else None,
+        ):
+            refusals.passes(check)
+        refusals.end()
         return self
 
     def check_methods(self, by_path: bool) -> None:
@@ -140,10 +139,32 @@ class StudyConfig(
             if name not in METRICS and not is_path(name):
                 METRICS.find(name)  # raises with the names there are
 
+    def _check_input_shape(self) -> None:
+        if self.model in NETWORKS and self.input_shape:
+            raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
+
     def _check_sampler(self) -> None:
         """Check the sampler's name; one by path is loaded by the search that asks it."""
         if self.sampler not in SAMPLERS.own and not is_path(self.sampler):
             SAMPLERS.find(self.sampler)  # raises with the names there are
+
+    def _check_seed(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"the seed is not possible: got {self.seed}; expected 0 to {2**32 - 1}. Try 0")
+
+    def _check_bits(self) -> None:
+        if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
+            raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
+        if self.quantisation.bits != 8:
+            raise UserError(f"trials are quantized to 8 bits; got quantisation with bits={self.quantisation.bits}")
+
+    def _check_names(self) -> None:
+        if not self.budgets:
+            raise UserError("no budget given; give one such as --budget 25%")
+        if len(set(self.methods)) != len(self.methods):
+            raise UserError(f"methods must be named once each; got {', '.join(self.methods)}")
+        if ":" in self.model and not self.input_shape:
+            raise UserError(f"model {self.model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
 
     def _check_stopping(self) -> None:
         if any(not 0 < share < 1 for share in self.rungs) or list(self.rungs) != sorted(set(self.rungs)):

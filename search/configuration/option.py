@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import Refusals, UserError
 
 _KEY = "ganprune.option"
 
@@ -110,15 +110,21 @@ def options_of(section: Any) -> Mapping[str, Option]:
 
 
 def check_options(section: Any) -> None:
-    """Raise UserError if a value of a section is none of its choices, or below its least number."""
+    """Raise UserError if values of a section are none of their choices, or below their least number."""
+    refusals = Refusals()
     for name, declared in options_of(section).items():
-        value = getattr(section, name)
-        if declared.choices is not None and value not in (allowed := declared.choices()):
-            names = [text for text in allowed if text]
-            listed = (" or " if len(names) == 2 else ", ").join(names)
-            raise UserError(f"{name} {value!r} is unknown; use {listed}{', or leave it out' if '' in allowed else ''}")
-        if declared.low is not None and value is not None and value != declared.unset and not value >= declared.low:
-            raise UserError(f"{name} is {value}; use {declared.low:g} or more")
+        with refusals.kept():
+            _check_option(name, declared, getattr(section, name))
+    refusals.end()
+
+
+def _check_option(name: str, declared: Option, value: Any) -> None:
+    if declared.choices is not None and value not in (allowed := declared.choices()):
+        names = [text for text in allowed if text]
+        listed = (" or " if len(names) == 2 else ", ").join(names)
+        raise UserError(f"{name} {value!r} is unknown; use {listed}{', or leave it out' if '' in allowed else ''}")
+    if declared.low is not None and value is not None and value != declared.unset and not value >= declared.low:
+        raise UserError(f"{name} is {value}; use {declared.low:g} or more")
 
 
 def check_given(sections: Iterable[Any], values: Mapping[str, Any]) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
 from ...evaluators.features.feature_maps import vgg_maps
 from ...evaluators.quality.catalog import MetricSet
-from ...gan_models.files.errors import UserError
+from ...gan_models.data.spec import BUILTIN
+from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.user_code import absolute
+from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
@@ -22,27 +24,52 @@ from .compatibility import fitted
 from .defaults import with_methods
 from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
-from .weight_files import named_files
+from .weight_files import check_there, named_files
 
 
-def decided(config: StudyConfig, new: bool = True) -> tuple[StudyConfig, list[str], OutputSpec]:
+def decided(
+    config: StudyConfig, new: bool = True, refusals: Refusals | None = None
+) -> tuple[StudyConfig, list[str], OutputSpec]:
     """Return the configuration with every open choice decided, what a user should be told, and what generators give.
 
     Args:
         config: As given, or as recorded.
         new: Complete the task's settings; False if the study has a teacher, which was made with those recorded.
+        refusals: Takes the mistakes that leave task and network known, so that more can be checked; the caller ends
+            them. None: they are raised here.
 
     Raises:
         UserError: The data's layout says no task, or Inception's weights are asked for and not there.
     """
-    config = with_references(config.checked(), lambda kind, name: name if kind == "model" else absolute(name))
-    config, notes = with_methods(replace(config, data=_absolute(config.data)))
-    config.check_methods(by_path=True)
-    task = config.known_task() or detect_task(config.data)
-    config, output = fitted(config, task)
+    seen, notes = refusals or Refusals(), list[str]()
+    seen.passes(config.checked)
+    with seen.kept():
+        config = with_references(config, lambda kind, name: name if kind == "model" else absolute(name))
+    config = replace(config, data=_absolute(config.data))
+    with seen.kept():
+        config, notes = with_methods(config)
+        config.check_methods(by_path=True)
     weights = {name: path.absolute() for name, path in config.weight_files.items()}
-    metric, found = choose_encoder(config.metric, weights)
-    MetricSet(config.also_measure, weights)  # raises with the cure
+    metric, found, vgg = config.metric, None, ""
+    with seen.kept():
+        metric, found = choose_encoder(config.metric, weights)
+    seen.passes(MetricSet, config.also_measure, weights)  # raises with the cure
+    with seen.kept():
+        vgg = _vgg(weights.get("vgg"))
+    there = seen.passes(_check_data, config.data)
+    try:
+        find_builder(config.model)  # raises if there is no such model
+        if not there:
+            seen.end()
+        task = config.known_task() or detect_task(config.data)
+        config, output = fitted(config, task)
+    except UserError as error:
+        seen.add(error)
+        seen.passes(check_there, config)
+        seen.end()
+        raise
+    if refusals is None:
+        seen.end()
     if config.metric == AUTO and metric != next(iter(ENCODERS)):
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
     inception = str(found.absolute()) if found and metric == "inception" else ""
@@ -71,7 +98,7 @@ def decided(config: StudyConfig, new: bool = True) -> tuple[StudyConfig, list[st
         task=task,
         metric=metric,
         inception_weights=inception,
-        vgg_weights=_vgg(weights.get("vgg")),
+        vgg_weights=vgg,
         weights={name: str(path) for name, path in weights.items() if name not in ("inception", "vgg")},
         task_settings=kind.complete(settings, config.image_size) if new else settings,
         ladder=config.ladder or ladder_size(config.trials, config.methods),
@@ -95,6 +122,12 @@ def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:
             f"the task has the generators {', '.join(names)}. Try --prune-direction alone."
         )
     return replace(config, prune_network=config.direction)
+
+
+def _check_data(data: str) -> None:
+    """Raise UserError if a folder of data is not there."""
+    if not data.startswith("builtin:") and not Path(data).expanduser().exists():
+        raise UserError(f"data {data!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
 
 
 def _absolute(data: str) -> str:

@@ -10,11 +10,12 @@ import torch
 from ...gan_models.costs.prices import Prices
 from ...gan_models.cut_checks.group_check import GroupCheck
 from ...gan_models.data.dataset import notes_of
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.tracing.unpruned_reasons import UnprunedReason
+from ...gan_models.training.loop import best_device
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..checks.plan_check import check_plans
@@ -60,24 +61,29 @@ def resolve(
         UserError: What was given, what is allowed, and what to do, in one line.
         NotTraceable: The network cannot be followed.
     """
-    open_methods, own_ladder = not config.methods, config.ladder
-    config, notes, output = decided(config, new=check_teacher or sharing is not None)
+    open_methods, own_ladder, refusals = not config.methods, config.ladder, Refusals()
+    refusals.passes(best_device, config.device)
+    config, notes, output = decided(config, new=check_teacher or sharing is not None, refusals=refusals)
     parts = StudyParts(config, find_profile, output=output, pinned=pinned)
-    images = {"train": len(parts.train_data), "test": len(parts.test_data)}
-    if check_teacher:
-        check_weights(config)
+    with refusals.kept():
+        images = {"train": len(parts.train_data), "test": len(parts.test_data)}
+        data_notes = [*notes_of(parts.train_data, parts.test_data), *_data_notes(config, images["test"])]
+    loads = not check_teacher or refusals.passes(check_weights, config)
     if sharing is not None:
-        check_generator(config)
-        check_discriminators(config, parts.output)
-        broken, left_whole = _broken_groups(parts)
-        parts, notes = StudyParts(config, find_profile, parts, pinned=broken), notes + left_whole
-    select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
-    priced = _priced(parts)
+        refusals.passes(check_discriminators, config, parts.output)
+        if not loads or refusals.passes(check_generator, config):
+            with refusals.kept():
+                broken, left_whole, checks = _broken_groups(parts)
+                parts, notes = StudyParts(config, find_profile, parts, pinned=broken), notes + left_whole
+                parts.checks = checks
+    with refusals.kept():
+        select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
+        priced = _priced(parts)
+    refusals.end()
     budgets, generators = priced.budgets, priced.generators
     for profile in parts.profiles.values():
         notes += profile.notes(config)
-    notes += notes_of(parts.train_data, parts.test_data)
-    notes += _data_notes(config, images["test"])
+    notes += data_notes
     notes += [each.budget.note for each in budgets if each.budget.note]
     if sharing is not None:
         config, left_out = within_memory(config, [part.groups for part in priced.parts], open_methods, sharing)
@@ -129,14 +135,16 @@ def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) 
     return [f"{config.trials} trials are too few to try {' and '.join(left)}: {uniform}; {cure}"]
 
 
-def _broken_groups(parts: StudyParts) -> tuple[dict[str, UnprunedReason | str], list[str]]:
+def _broken_groups(
+    parts: StudyParts,
+) -> tuple[dict[str, UnprunedReason | str], list[str], tuple[GroupCheck, ...]]:
     """Cut each generator that is pruned to random uneven plans, and find the groups that break.
 
     Args:
         parts: The study's, its groups found.
 
     Returns:
-        Groups that must be left whole -> the reason, and what a user should be told.
+        Groups that must be left whole -> the reason, what a user should be told, and the checks.
 
     Raises:
         UserError: A generator does not run, the cost of a plan is not what is predicted, or no group is left.
@@ -157,7 +165,7 @@ def _broken_groups(parts: StudyParts) -> tuple[dict[str, UnprunedReason | str], 
         if not found.groups.groups:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in found.pinned.items())
             raise UserError(f"nothing in {config.model} can be pruned: {reasons}")
-    return pinned, notes
+    return pinned, notes, tuple(checked.values())
 
 
 def _check_one(parts: StudyParts, start: str, groups: ChannelGroups) -> GroupCheck:

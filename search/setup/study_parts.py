@@ -16,6 +16,7 @@ from ...evaluators.quality.catalog import MetricSet
 from ...gan_models.costs.cost_form import CostModel
 from ...gan_models.costs.prices import Prices
 from ...gan_models.costs.summed_cost import SummedCost
+from ...gan_models.cut_checks.group_check import GroupCheck
 from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
@@ -48,6 +49,9 @@ class StudyParts:
         like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
         output: What each generator gives, if that is known.
         pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
+
+    Attributes:
+        checks: What came of cutting the study's generators to random plans; empty if that was not looked at.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class StudyParts:
         if output is not None:
             self.output = output
         self.find_profile = find_profile
+        self.checks: tuple[GroupCheck, ...] = () if like is None else like.checks
         if like is not None:
             parts = {name for name, value in vars(StudyParts).items() if isinstance(value, cached_property)}
             whole = vars(like).get("left_whole", like.pinned)

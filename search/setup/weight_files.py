@@ -63,6 +63,17 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
     return files
 
 
+def check_there(config: StudyConfig) -> None:
+    """Check that weight files are there, of a study whose task is not known.
+
+    Raises:
+        UserError: One of them is not.
+    """
+    for option, text in (("--teacher", config.teacher), ("--teacher-discriminator", config.teacher_discriminator)):
+        if text and "=" not in text and not located(text)[0].is_file():
+            raise UserError(f"{option} {located(text)[0]} is not a file")
+
+
 def check_weights(config: StudyConfig) -> None:
     """Load the given weights and drop them, so that a wrong file is refused before a study is made.
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.errors import UserError, UserErrors, WorkFailed, errors_of
 from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
 from . import options as opt
@@ -305,7 +305,7 @@ def _told_once() -> Iterator[None]:
 
 
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
-    """Return a call's exit code, after one line about its error: 2 the user's input, 1 anything else.
+    """Return a call's exit code, after one line about each error: 2 the user's input, 1 anything else.
 
     An error that names neither the user's input nor the surroundings is a fault of ganprune, and is told as one.
     """
@@ -318,6 +318,10 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
+        if isinstance(error, UserErrors):
+            for one in errors_of(error):
+                print(f"error: {' '.join(str(one).split())}", file=sys.stderr)
+            return 2
         text = " ".join(str(error).split())
         if not isinstance(error, UserError | WorkFailed) and not _of_surroundings(error):
             text = (
