@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 from ..evaluators.features.catalog import AUTO, ENCODERS
 from ..evaluators.quality.catalog import METRICS
@@ -27,7 +27,9 @@ from ..spaces.budget import Budget, Budgets
 from .configuration.option import check_options
 from .configuration.sections import (
     DISTILL,
+    SELECTION,
     STEPS_UNSET,
+    TEST,
     BudgetOptions,
     DataOptions,
     ModelOptions,
@@ -40,10 +42,11 @@ from .configuration.sections import (
 from .samplers.catalog import SAMPLERS
 from .study_name import check_study_name
 
+SHOWN = {"select": SELECTION, "test": TEST}  # split that is measured -> its name for people
 BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = STEPS_UNSET
 # Fields of later versions: empty, they leave a study's fingerprint what it was.
-LATER = ("also_measure", "weights", "profiles", "output", "value_range")
+LATER = ("also_measure", "weights", "profiles", "output", "value_range", "select_on")
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
@@ -187,7 +190,13 @@ class StudyConfig(
             n_train=self.n_train,
             n_test=self.n_test,
             strict=self.strict,
+            selects=self.scored_on == "select",
         )
+
+    @property
+    def scored_on(self) -> Literal["select", "test"]:
+        """The split that trials are compared on; a record without the option is of a study that knew the test alone."""
+        return "select" if self.select_on == SELECTION else "test"
 
     @property
     def stated_budgets(self) -> Budgets:

@@ -55,6 +55,7 @@ from .results.outcome import (
 from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
 from .run_options import DEFAULT_STORAGE, ProfileOptions, RunOptions, engine_settings
+from .tested_front import measure_on_test
 
 TRIAL = "ganprune.search.trial.trial:run"
 
@@ -210,13 +211,17 @@ def _search(
         on_event=on_event,
     )
     executor = options.make_executor()
-    with executor.ready() if study.resolved.measures_finalists else nullcontext():
+    selects = config.scored_on != "test"
+    with executor.ready() if selects or study.resolved.measures_finalists else nullcontext():
         ended = engine.run(executor, TRIAL)
         store.folder.pull(SHARED)
         if (by_now := gather(study, store.folder.path)) != prepared:
             store.set_attribute(PREPARED, to_json(by_now.artifacts))
-        if study.resolved.measures_finalists:
+        if selects or study.resolved.measures_finalists:
             store.folder.pull()
+        if selects:
+            measure_on_test(store, study.resolved, prepared, executor)
+        if study.resolved.measures_finalists:
             measure_front(store, study.resolved, prepared, executor, options.device_command)
     return ended
 

@@ -24,7 +24,7 @@ from ..search.records.prepared_artifact import MISSING, PreparedArtifact
 from ..search.setup.kept_files import sources
 from .database.store import Store
 from .results.accepted_changes import ACCEPTED, Change
-from .results.outcome import PREPARED, TEACHER
+from .results.outcome import PREPARED, TEACHER, TESTED
 
 MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
 
@@ -127,6 +127,9 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
         store.set_attribute(ACCEPTED, [*(store.attributes.get(ACCEPTED) or []), entry])
     if {"data", "metric"} & {change.name for change in changes}:
         renew_real(study, store.folder.teacher, store.set_aside)
+        store.set_attribute(TESTED, {})  # measured anew, like the features that it was measured with
+        prepared = store.attributes.get(PREPARED) or {}
+        store.set_attribute(PREPARED, {name: value for name, value in prepared.items() if name != "test_features"})
     if of_teacher:
         _take_teacher(store.folder)
     store.set_attribute(MADE_WITH, recorded | found)

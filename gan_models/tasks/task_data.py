@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from ..data.builtin_sets import builtin_fingerprint
 from ..data.dataset import DataNote, ImageSet, files_fingerprint, notes_of
@@ -100,6 +101,12 @@ class Splits:
         whole = self._all_train if same_size else Splits(replace(self.spec, load_size=None))._all_train
         return whole.part(entries)
 
+    def undivided(self) -> Splits:
+        """Return the splits of the same set with nothing kept apart to choose by; what is open stays open."""
+        found = Splits(replace(self.spec, selects=False))
+        found._opened |= {"train": self._all_train, "test": self.open("test")}
+        return found
+
     @cached_property
     def _all_train(self) -> ImageSet:
         return self._whole("train")
@@ -109,6 +116,8 @@ class Splits:
         """The validation images of the set itself; None if it has none that are apart from the others."""
         if self.spec.source in BUILTIN:
             return self._whole("val")
+        if self.spec.task in TASKS.own and not _has_validation(existing(self.spec.source)):
+            return None
         try:
             validation = self._whole("val")
         except (ValueError, LookupError):  # of a task that knows two splits
@@ -121,6 +130,12 @@ class Splits:
         if not self.spec.selects or self._own is not None:
             return None
         return chosen(self._all_train, self.open("test"))
+
+
+def _has_validation(root: Path) -> bool:
+    """Return whether a folder has validation images beside those of a test."""
+    said = {picture.split for picture in PictureTree(root).pictures} if root.is_dir() else set()
+    return {"val", "test"} <= said
 
 
 def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:

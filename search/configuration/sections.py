@@ -24,6 +24,7 @@ from .option import Condition, Shortcut, option
 
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 MODES = ("pareto", "target")
+SELECTION, TEST = "selection", "test"  # images that trials are compared on
 STEPS_UNSET = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 _BOTH_RECIPES = ("teacher_recipe",)
@@ -338,6 +339,12 @@ class QualityOptions:
     n_eval: int = option("Most images that quality is measured on; 0 for all.", 0, low=0)
     protocol: str = option(
         "Real images: test-vs-test, test-vs-train+test or test-vs-train.", "test-vs-test", choices=lambda: PROTOCOLS
+    )
+    select_on: str = option(
+        "Images that trials are compared on: selection, which are neither trained nor tested on, or test.",
+        "",
+        choices=lambda: (SELECTION, TEST, ""),
+        default_text=TEST,
     )
 
     @property

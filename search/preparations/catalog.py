@@ -14,6 +14,7 @@ PREPARATIONS: OpenTable[PreparationRow] = OpenTable(
         "latency_profile": PreparationRow("ganprune.search.latency.latency_preparation:LATENCY_PROFILE"),
         "teacher": PreparationRow(f"{_ROOM}.teacher:TEACHER_NETWORKS"),
         "reference_features": PreparationRow(f"{_ROOM}.reference_features:REFERENCE_FEATURES"),
+        "test_features": PreparationRow(f"{_ROOM}.reference_features:TEST_FEATURES"),
         "manifold": PreparationRow(f"{_ROOM}.manifold:MANIFOLD", lazy=True),
     },
     group="ganprune.preparations",

@@ -1,4 +1,4 @@
-"""Which images a quality is measured on: a study's test inputs, and the real images of its protocol.
+"""Which images a quality is measured on: inputs of a split, and the real images of the study's protocol.
 
 Shapes: M real images, d features.
 """
@@ -23,11 +23,12 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
+from ..config import SHOWN
 from ..setup.study_parts import StudyParts
 
 EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
 TEST_VS_TEST = "test-vs-test"
-# Protocol -> the splits that its real images come from.
+# Protocol -> the splits that its real images come from; `test` stands for the split that is measured.
 SPLITS = {TEST_VS_TEST: ("test",), "test-vs-train+test": ("train", "test"), "test-vs-train": ("train",)}
 
 
@@ -39,9 +40,10 @@ class RealImages:
         spec: The data.
         network: The generator whose outputs they are compared with.
         protocol: A name of `config.PROTOCOLS`.
-        limit: Most images of the test split; 0 for all. Training images are all taken.
+        limit: Most images of the split that is measured; 0 for all. Training images are all taken.
         open_split: Opens a split; of a study, the one that is open already.
         settings: Of the task.
+        split: The split that is measured, `test` or `select`.
     """
 
     spec: DataSpec
@@ -50,6 +52,7 @@ class RealImages:
     limit: int = 0
     open_split: Callable[[DataSpec, str], ImageSet] = open_split
     settings: Mapping[str, Any] = field(default_factory=dict)
+    split: str = "test"
 
     def features(
         self,
@@ -76,11 +79,13 @@ class RealImages:
                     look(batch)
                 yield batch.to(device)
 
-        how = {name: value for name, value in to_json(self.spec).items() if name not in ("source", "flip", "strict")}
+        unread = {"source", "flip", "strict"} | (set() if self.spec.selects else {"selects"})
+        how = {name: value for name, value in to_json(self.spec).items() if name not in unread}
         how["reading"] = READING
         # Real images of our own tasks are the same under all settings; those of others may not be.
         own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
-        reading = json.dumps([how, self.network, self.protocol, self.limit, *own], sort_keys=True)
+        said = protocol_of(self.protocol, self.split)
+        reading = json.dumps([how, self.network, said, self.limit, *own], sort_keys=True)
         sample = cached_sample(images, encoder, content or fingerprint(self.spec), reading, device)
         if look is not None and not opened:  # the features were known
             for batch in self.batches():
@@ -91,21 +96,28 @@ class RealImages:
         """The images (n, 3, H, W), each one once, not augmented."""
         # Training images are read like test images: at the size that is compared, without room for a crop.
         spec, task = replace(self.spec, load_size=None), make_task(self.spec.task, self.settings, self.spec.seed)
-        for split in SPLITS[self.protocol]:
-            data = self.open_split(spec, split)
-            count = _limited(task.n_reals(data, self.network), self.limit if split == "test" else 0)
+        for side in SPLITS[self.protocol]:
+            measured = side == "test"
+            data = self.open_split(spec, self.split if measured else side)
+            count = _limited(task.n_reals(data, self.network), self.limit if measured else 0)
             for batch in in_order(data, EVAL_BATCH, count):
                 yield task.reals(batch, self.network)
 
 
-def real_images(parts: StudyParts, name: str) -> RealImages:
-    """Return the real images that outputs of a study's generator are compared with."""
+def protocol_of(protocol: str, split: str) -> str:
+    """Return the name of a protocol on one split: `selection-vs-train` is `test-vs-train` on the selection split."""
+    return protocol.replace("test", SHOWN[split])
+
+
+def real_images(parts: StudyParts, name: str, split: str) -> RealImages:
+    """Return the real images that outputs of a study's generator for the inputs of a split are compared with."""
     config = parts.config
-    return RealImages(config.data_spec(), name, config.protocol, config.n_eval, parts.split, dict(config.task_settings))
+    spec, settings = config.data_spec(), dict(config.task_settings)
+    return RealImages(spec, name, config.protocol, config.n_eval, parts.split, settings, split)
 
 
-def inputs_of_test(task: Task, data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:
-    """Return batches of test entries in order, each input of this generator once, at most `limit` (0: all)."""
+def inputs_of(task: Task, data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:
+    """Return batches of a split's entries in order, each input of this generator once, at most `limit` (0: all)."""
     return in_order(data, EVAL_BATCH, _limited(task.n_inputs(data, network), limit))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.atomic_files import read_json, write_json
@@ -18,7 +19,7 @@ from .prepared_study import PreparedStudy
 from .reference_features import REAL
 from .teacher import FOLDER, TEACHER
 
-OF_TEACHER = ("teacher", "reference_features")  # what measuring a teacher needs
+OF_TEACHER = ("teacher", "reference_features", "test_features")  # what measuring a teacher needs
 
 
 def prepare(
@@ -81,16 +82,27 @@ def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None =
         record["inputs"] = [m.to_json() for m in study.quality.measure_inputs()]
         record["notes"] = list(_notes(study))
         write_json(path, record)
+    if "tested" not in record and study.config.scored_on != "test":
+        tested = study.test_quality
+        record["tested"] = [m.to_json() for m in tested.measure(study.joined(study.generators), full=True)]
+        record["tested_inputs"] = [m.to_json() for m in tested.measure_inputs()]
+        write_json(path, record)
     return TeacherArtifact(
         str(path.parent),
         file_sha256(path),
-        measurements=tuple(Measurement.from_json(m) for m in record["measurements"]),
+        measurements=_read(record, "measurements"),
         data=record["data"],
         seconds=record["seconds"],
         origin=record["origin"],
-        inputs=tuple(Measurement.from_json(m) for m in record["inputs"]),
+        inputs=_read(record, "inputs"),
+        tested=_read(record, "tested"),
+        tested_inputs=_read(record, "tested_inputs"),
         notes=tuple(record["notes"]),
     )
+
+
+def _read(record: Mapping[str, Any], key: str) -> tuple[Measurement, ...]:
+    return tuple(Measurement.from_json(m) for m in record.get(key, ()))
 
 
 def _notes(study: PreparedStudy) -> Iterator[str]:

@@ -12,6 +12,7 @@ from torch import nn
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.networks.specs import OutputSpec
+from ...gan_models.tasks.task_data import Splits
 from ..config import StudyConfig
 from ..records.prepared_artifact import Prepared, PreparedArtifact
 from ..setup.opened_profile import OpenedProfile, profile_source
@@ -30,6 +31,7 @@ class PreparedStudy(StudyParts):
         like: Parts that are open already; what was loaded from the same files is taken over.
         output: What each generator gives, if that is known.
         pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
+        splits: The images, if they are open already.
     """
 
     def __init__(
@@ -39,8 +41,9 @@ class PreparedStudy(StudyParts):
         like: StudyParts | None = None,
         output: OutputSpec | None = None,
         pinned: Mapping[str, str] | None = None,
+        splits: Splits | None = None,
     ) -> None:
-        super().__init__(config, like=like, output=output, pinned=pinned)
+        super().__init__(config, like=like, output=output, pinned=pinned, splits=splits)
         self.prepared = prepared or Prepared()
         self._loaded: dict[str, tuple[PreparedArtifact, Any]] = {}
         if isinstance(like, PreparedStudy) and like.prepared.folder == self.prepared.folder:
@@ -95,8 +98,15 @@ class PreparedStudy(StudyParts):
 
     @property
     def quality(self) -> StudyQuality:
-        """The measuring of outputs against the study's real images."""
-        return StudyQuality(self, self.load("reference_features"))
+        """The measuring of what trials are compared by."""
+        return StudyQuality(self, self.load("reference_features"), self.config.scored_on)
+
+    @property
+    def test_quality(self) -> StudyQuality:
+        """The measuring on the test split: the same, unless trials are compared on other images."""
+        if self.config.scored_on == "test":
+            return self.quality
+        return StudyQuality(self, self.load("test_features"), "test")
 
     def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
         """Return the quality of what is pruned; see `StudyQuality.measure`."""

@@ -1,4 +1,4 @@
-"""The quality of a study's generators: outputs for its test inputs, compared with its real images."""
+"""The quality of a study's generators: outputs for the inputs of a split, compared with its real images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch.nn.functional import interpolate
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import Measurement
 from ...evaluators.quality.suite import measure_quality
+from ...gan_models.data.dataset import ImageSet
 from ..setup.pruned_generators import mean_quality
 from ..setup.study_parts import StudyParts
 from ..teacher_checks.value_range_check import Example
-from .eval_images import TEST_VS_TEST, inputs_of_test, real_images
+from .eval_images import TEST_VS_TEST, inputs_of, protocol_of, real_images
 
 RealFeatures = Mapping[str, Tensor | FeatureSample]
 
@@ -27,13 +28,20 @@ class StudyQuality:
     Attributes:
         parts: The study's images and encoder.
         real_features: Of the protocol's real images [M, d], by the generator whose outputs they are compared with.
+        split: What is measured on: `test`, or `select`.
     """
 
     parts: StudyParts
     real_features: RealFeatures
+    split: str
+
+    @property
+    def data(self) -> ImageSet:
+        """The split's images."""
+        return self.parts.splits.open(self.split)
 
     def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
-        """Return the quality of what is pruned on the test images; the first one is the study's quality.
+        """Return the quality of what is pruned on the split's images; the first one is the study's quality.
 
         Args:
             model: As `StudyParts.joined` gives it; of several generators, quality is the mean of theirs.
@@ -69,9 +77,9 @@ class StudyQuality:
         return next(iter(found.values())) if len(found) == 1 else mean_quality(found)
 
     def example(self, name: str) -> Example:
-        """Return a batch of what one generator takes from the test images, with the real images of the same batch."""
+        """Return a batch of what one generator takes from the split, with the real images of the same batch."""
         parts, task = self.parts, self.parts.task()
-        batch = next(inputs_of_test(task, parts.test_data, name, parts.config.n_eval))
+        batch = next(inputs_of(task, self.data, name, parts.config.n_eval))
         return Example(task.inputs(batch, name), task.reference(batch, name), task.reals(batch, name))
 
     def runner(self, model: nn.Module) -> Callable[..., Tensor]:
@@ -91,7 +99,7 @@ class StudyQuality:
         parts, config, task = self.parts, self.parts.config, self.parts.task()
         batches = (
             (task.inputs(batch, name), task.reference(batch, name))
-            for batch in inputs_of_test(task, parts.test_data, name, config.n_eval)
+            for batch in inputs_of(task, self.data, name, config.n_eval)
         )
         return measure_quality(
             generate,
@@ -100,10 +108,10 @@ class StudyQuality:
             self.real_features[name],
             device=parts.device,
             aligned=config.protocol == TEST_VS_TEST,
-            protocol=config.protocol,
+            protocol=protocol_of(config.protocol, self.split),
             full=full,
             metrics=parts.metrics[name],
-            real_images=real_images(parts, name).batches,
+            real_images=real_images(parts, name, self.split).batches,
         )
 
 

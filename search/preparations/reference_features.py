@@ -1,9 +1,10 @@
-"""The features of the real images that a study's quality is measured against."""
+"""The features of the real images that a study's quality is measured against, of each split that is measured."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,34 +16,50 @@ from ...gan_models.checkpoints.checkpoint import load_weights, save_weights
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.hashes import json_sha256
 from ..setup.study_parts import StudyParts
-from .eval_images import real_images
+from .eval_images import protocol_of, real_images
 from .preparation import PreparedArtifact, Progress
 
-REAL = "real.safetensors"
+REAL, REAL_OF_TEST = "real.safetensors", "real-test.safetensors"
 FOLDER = "teacher"  # beside the teacher's files, as version 0.1.0 has it
 IDENTITY = "identity"  # in the file: sha256 of the images' pixels and of the encoder, uint8 [32]
 TOLERANCE = 1e-4  # relative to the largest feature: another number of threads adds in another order
 
 
+@dataclass(frozen=True)
 class ReferenceFeaturesPreparation:
-    """Real images in the encoder's features, by the generator whose outputs they are compared with."""
+    """Real images in the encoder's features, by the generator whose outputs they are compared with.
+
+    Attributes:
+        name: Its row in the table.
+        file: Its file.
+        of_test: Those of the test split, if trials are compared on another one; else those that trials are compared on.
+    """
+
+    name: str
+    file: str
+    of_test: bool = False
 
     def wanted(self, study: StudyParts) -> bool:
-        """Return True: every study measures quality."""
-        return True
+        """Return if the split is measured: what trials are compared on always is."""
+        return not self.of_test or study.config.scored_on != "test"
+
+    def split(self, study: StudyParts) -> str:
+        """Return the split that is measured."""
+        return "test" if self.of_test else study.config.scored_on
 
     def fingerprint(self, study: StudyParts) -> str:
         """Return a hash of the data, the encoder, and which images are compared."""
         config = study.config
-        parts = [study.data_sha256, study.encoder.name, study.encoder.sha256, config.protocol, config.n_eval]
-        return json_sha256([*parts, list(study.names)])
+        said = protocol_of(config.protocol, self.split(study))
+        parts = [study.data_sha256, study.encoder.name, study.encoder.sha256, said, config.n_eval]
+        return json_sha256([*parts, list(study.names), *(["selects"] if config.scored_on == "select" else [])])
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
         """Compute them, or take them from the cache by content."""
-        path = folder / FOLDER / REAL
+        path = folder / FOLDER / self.file
         if not path.is_file():
-            save_weights(computed(study), path)
-        return PreparedArtifact.of("reference_features", self.fingerprint(study), folder, [path])
+            save_weights(computed(study, self.split(study)), path)
+        return PreparedArtifact.of(self.name, self.fingerprint(study), folder, [path])
 
     def load(self, study: StudyParts, folder: Path, artifact: PreparedArtifact) -> dict[str, Tensor | FeatureSample]:
         """Return features by generator: all of them, or the sample's parts.
@@ -52,15 +69,20 @@ class ReferenceFeaturesPreparation:
         """
         if changed := artifact.changed(folder):
             raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
-        return by_generator(load_weights(folder / FOLDER / REAL), study.names)
+        return by_generator(load_weights(folder / FOLDER / self.file), study.names)
 
 
-def computed(study: StudyParts) -> dict[str, Tensor]:
-    """Return the features of the data and in the encoder that there are now, as named tensors, and their identity."""
+def computed(study: StudyParts, split: str = "test") -> dict[str, Tensor]:
+    """Return the features of the data and in the encoder that there are now, as named tensors, and their identity.
+
+    Args:
+        study: The study.
+        split: What is measured.
+    """
     tensors: dict[str, Tensor] = {}
     digest = hashlib.sha256(f"{study.encoder.name} {study.encoder.sha256} {study.encoder.preprocessing}".encode())
     for name in study.names:
-        images = real_images(study, name)
+        images = real_images(study, name, split)
         digest.update(f"{name}\n".encode())
         sample = images.features(
             study.encoder,
@@ -101,4 +123,5 @@ def same_features(before: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bo
     )
 
 
-REFERENCE_FEATURES = ReferenceFeaturesPreparation()
+REFERENCE_FEATURES = ReferenceFeaturesPreparation("reference_features", REAL)
+TEST_FEATURES = ReferenceFeaturesPreparation("test_features", REAL_OF_TEST, of_test=True)

@@ -24,9 +24,10 @@ from ..setup.pruned_generators import new_discriminators, one_network
 from ..setup.study_parts import StudyParts
 from ..setup.weight_files import files_by_network
 from .preparation import PreparedArtifact, Progress
-from .reference_features import REAL, computed, same_features
+from .reference_features import REAL, REAL_OF_TEST, computed, same_features
 
 TEACHER, FOLDER = "teacher.json", "teacher"
+MEASURED = ("measurements", "inputs", "tested", "tested_inputs", "notes")  # keys of the record that are made anew
 
 
 class TeacherChanged(WorkFailed):
@@ -90,7 +91,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
     judges = files_by_network(config.teacher_discriminator, names, "--teacher-discriminator")
     if judges and not given:
         raise UserError("--teacher-discriminator needs --teacher: a new generator is trained with a new discriminator")
-    data, test = parts.train_data, parts.test_data
+    data, held_out = parts.train_data, {parts.test_data, parts.scored_data}
     networks = _networks(parts, task, given, judges)
     seconds = 0.0
     if not judges:
@@ -131,7 +132,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
         "files": files,
         "origin": origin or f"trained for {config.teacher_steps} steps",
         "data": parts.data_sha256,
-        "skipped": len(data.skipped) + len(test.skipped),
+        "skipped": len({line for images in (data, *held_out) for line in images.skipped}),
         "seconds": seconds,
     }
 
@@ -149,7 +150,8 @@ def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> N
     if record is None:
         others()  # they are taken with the teacher
         return
-    now = computed(parts)
+    (folder / REAL_OF_TEST).unlink(missing_ok=True)  # taken anew when it is needed
+    now = computed(parts, parts.config.scored_on)
     if not (folder / REAL).is_file() or not same_features(load_weights(folder / REAL), now):
         others()
     record |= {"data": parts.data_sha256, "files": record["files"] | {REAL: save_weights(now, folder / REAL)}}
@@ -158,7 +160,7 @@ def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> N
 
 def unmeasured(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a teacher's record without what was measured: it is measured anew."""
-    return {key: value for key, value in record.items() if key not in ("measurements", "inputs", "notes")}
+    return {key: value for key, value in record.items() if key not in MEASURED}
 
 
 def _networks(parts: StudyParts, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:

@@ -20,6 +20,7 @@ class TeacherArtifact:
         seconds: Seconds of its training.
         origin: How it was trained, or the user's weights by generator: `file` and `sha256`.
         inputs: What the untouched inputs score in the place of outputs; empty if the generators take no images.
+        tested, tested_inputs: The same two on the test split, if trials are compared on another one; else empty.
         notes: What a user should be told of it.
         times: Seconds per step of a simulated study, by kind of network.
     """
@@ -31,5 +32,7 @@ class TeacherArtifact:
     seconds: float = 0.0
     origin: str | Mapping[str, Mapping[str, str]] = ""
     inputs: tuple[Measurement, ...] = ()
+    tested: tuple[Measurement, ...] = ()
+    tested_inputs: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
     times: Mapping[str, float] = field(default_factory=dict)

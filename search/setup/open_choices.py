@@ -8,6 +8,7 @@ from pathlib import Path
 from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
 from ...evaluators.features.feature_maps import vgg_maps
 from ...evaluators.quality.catalog import MetricSet
+from ...gan_models.data.selection import TooFewToSelect
 from ...gan_models.data.spec import BUILTIN
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.user_code import absolute
@@ -15,9 +16,9 @@ from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
-from ...gan_models.tasks.task_data import detect_task
+from ...gan_models.tasks.task_data import Splits, detect_task
 from ..config import StudyConfig
-from ..configuration.sections import DataOptions
+from ..configuration.sections import TEST, DataOptions
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
 from .compatibility import fitted
@@ -25,6 +26,8 @@ from .defaults import with_methods
 from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import check_there, named_files
+
+SELECT_ON = TEST  # what trials of a new study are compared on
 
 
 def decided(
@@ -105,6 +108,28 @@ def decided(
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes, output
+
+
+def with_selection(config: StudyConfig) -> tuple[StudyConfig, Splits, list[str]]:
+    """Return a new study with what its trials are compared on decided, its images, and what a user should be told.
+
+    A set from whose training images too few can be spared is compared on the test split.
+
+    Args:
+        config: With its task decided.
+
+    Raises:
+        UserError: The data cannot be read.
+    """
+    config = replace(config, select_on=config.select_on or SELECT_ON)
+    splits = Splits(config.data_spec())
+    try:
+        splits.open(config.scored_on)
+    except TooFewToSelect as few:
+        reason = str(few).partition(". Try")[0]
+        note = f"trials are compared on the test images, as by --select-on test: {reason}"
+        return replace(config, select_on=TEST), splits.undivided(), [note]
+    return config, splits, []
 
 
 def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:

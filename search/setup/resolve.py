@@ -19,14 +19,14 @@ from ...gan_models.training.loop import best_device
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..checks.plan_check import check_plans
-from ..config import StudyConfig
+from ..config import SHOWN, StudyConfig
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
 from ..strategy.method_shares import untried
 from ..strategy.proposals import ladder_size
 from .compatibility import check_discriminators
 from .defaults import within_memory
 from .generator_checks import check_generator
-from .open_choices import decided
+from .open_choices import decided, with_selection
 from .pruned_generators import one_network, own_entries
 from .search_space import SearchSpace
 from .study_parts import FindProfile, StudyParts
@@ -64,10 +64,17 @@ def resolve(
     open_methods, own_ladder, refusals = not config.methods, config.ladder, Refusals()
     refusals.passes(best_device, config.device)
     config, notes, output = decided(config, new=check_teacher or sharing is not None, refusals=refusals)
-    parts = StudyParts(config, find_profile, output=output, pinned=pinned)
+    splits = None
+    if sharing is not None:
+        with refusals.kept():
+            config, splits, told = with_selection(config)
+            notes += told
+    parts = StudyParts(config, find_profile, output=output, pinned=pinned, splits=splits)
     with refusals.kept():
-        images = {"train": len(parts.train_data), "test": len(parts.test_data)}
-        data_notes = [*notes_of(parts.train_data, parts.test_data), *_data_notes(config, images["test"])]
+        images = {name: len(parts.splits.open(name)) for name in dict.fromkeys(("train", config.scored_on, "test"))}
+        data_notes = notes_of(*map(parts.splits.open, images))
+        for name in dict.fromkeys((config.scored_on, "test")):
+            data_notes += _data_notes(config, name, images[name])
     loads = not check_teacher or refusals.passes(check_weights, config)
     if sharing is not None:
         refusals.passes(check_discriminators, config, parts.output)
@@ -269,13 +276,15 @@ def _within(config: StudyConfig, bits: int, part: _Part) -> bool:
     return all(cheapest[priced.budget.cost] <= priced.limit for priced in part.budgets)
 
 
-def _data_notes(config: StudyConfig, test_images: int) -> list[str]:
-    measured, builtin = min(test_images, config.n_eval or test_images), config.data.startswith("builtin:")
+def _data_notes(config: StudyConfig, split: str, images: int) -> list[str]:
+    measured, builtin, kind = min(images, config.n_eval or images), config.data.startswith("builtin:"), SHOWN[split]
     if measured < MIN_COMPARED:
         limited = 0 < config.n_eval < MIN_COMPARED
         cure = "a larger --n-eval" if limited else "a larger --n-test" if builtin else "a folder with more of them"
-        raise UserError(f"too few test images: got {measured}; a distance needs {MIN_COMPARED} or more. Try {cure}.")
+        raise UserError(f"too few {kind} images: got {measured}; a distance needs {MIN_COMPARED} or more. Try {cure}.")
     if measured >= MIN_EVAL_IMAGES:
         return []
-    cure = "--n-test" if builtin else "more test images"
-    return [f"quality is measured on {measured} test images, which says little: give {cure}, {MIN_EVAL_IMAGES} or more"]
+    cure = "--n-test" if builtin else f"more {kind} images"
+    return [
+        f"quality is measured on {measured} {kind} images, which says little: give {cure}, {MIN_EVAL_IMAGES} or more"
+    ]

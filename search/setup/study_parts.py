@@ -26,7 +26,7 @@ from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.task import Task, make_task
-from ...gan_models.tasks.task_data import fingerprint, open_split
+from ...gan_models.tasks.task_data import Splits, fingerprint, open_split
 from ...gan_models.tracing.unpruned_reasons import UnprunedReason, Why
 from ...gan_models.training.loop import best_device
 from ...spaces.widths import select
@@ -49,6 +49,7 @@ class StudyParts:
         like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
         output: What each generator gives, if that is known.
         pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
+        splits: The images, if they are open already.
 
     Attributes:
         checks: What came of cutting the study's generators to random plans; empty if that was not looked at.
@@ -61,11 +62,14 @@ class StudyParts:
         like: StudyParts | None = None,
         output: OutputSpec | None = None,
         pinned: Mapping[str, UnprunedReason | str] | None = None,
+        splits: Splits | None = None,
     ) -> None:
         self.config = config
         self.pinned = dict(pinned if pinned is not None else like.pinned if like is not None else {})
         if output is not None:
             self.output = output
+        if splits is not None:
+            self.splits = splits
         self.find_profile = find_profile
         self.checks: tuple[GroupCheck, ...] = () if like is None else like.checks
         if like is not None:
@@ -168,26 +172,35 @@ class StudyParts:
         return self.config.data_spec()
 
     @cached_property
+    def splits(self) -> Splits:
+        """The images, each split opened when it is first asked for."""
+        return Splits(self.data_spec())
+
+    @property
     def train_data(self) -> ImageSet:
         """Training images."""
-        return open_split(self.data_spec(), "train", tell=False)
+        return self.splits.open("train")
 
-    @cached_property
+    @property
     def test_data(self) -> ImageSet:
         """Test images."""
-        return open_split(self.data_spec(), "test", tell=False)
+        return self.splits.open("test")
+
+    @property
+    def scored_data(self) -> ImageSet:
+        """The images that trials are compared on."""
+        return self.splits.open(self.config.scored_on)
 
     def split(self, spec: DataSpec, name: str) -> ImageSet:
         """Return one split read as `spec` says; one that is open at this size is not opened again.
 
         Args:
             spec: The study's data, with another `load_size` perhaps.
-            name: `train` or `test`.
+            name: As `Splits.open`.
         """
         own = self.data_spec()
-        data = self.train_data if name == "train" else self.test_data
-        same = name == "test" or (spec.load_size or spec.image_size) == (own.load_size or own.image_size)
-        return data if same else open_split(spec, name, tell=False)
+        same = name != "train" or (spec.load_size or spec.image_size) == (own.load_size or own.image_size)
+        return self.splits.open(name) if same else open_split(spec, name, tell=False)
 
     @cached_property
     def data_sha256(self) -> str:

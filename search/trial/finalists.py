@@ -11,13 +11,9 @@ import torch
 from torch import nn
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.costs.catalog import cost_of
-from ...gan_models.files.atomic_files import read_json
 from ...gan_models.files.kept_copies import look_in
 from ...gan_models.files.plain_values import from_json
-from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.groups.surgery import cut
 from ...gan_models.networks.value_ranges import with_own_ranges
 from ..artifacts.remote import SOURCE
 from ..preparations.opened_study import OpenedStudy, open_study
@@ -25,6 +21,7 @@ from ..records.messages import Artifact
 from ..records.prepared_artifact import Prepared
 from ..resolved_study import ResolvedStudy
 from ..setup.opened_profile import Meter
+from .saved_network import saved_network
 
 MEASURE = "ganprune.search.trial.finalists:measure"
 
@@ -73,7 +70,7 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
         network: nn.Module | None = None
         reason = ""
         try:
-            network = _generator(opened, Path(request.folder), artifact)
+            network = with_own_ranges(saved_network(opened, Path(request.folder), artifact))  # as it is exported
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
         found[number] = tuple(
@@ -93,14 +90,6 @@ def _meters(opened: OpenedStudy, command: str) -> dict[str, Meter]:
         if cost_of(name).measured_after_search
     }
     return {name: meter for name, meter in found.items() if meter is not None}
-
-
-def _generator(opened: OpenedStudy, folder: Path, artifact: Artifact) -> nn.Module:
-    """Return a trial's generator with its weights."""
-    plan = ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
-    small = cut(opened.full_network().eval(), opened.groups, plan)
-    load_into(small, folder / artifact.path)
-    return with_own_ranges(small)  # as it is exported
 
 
 def _inputs(opened: OpenedStudy, batch: int) -> tuple[torch.Tensor, ...]:

@@ -60,7 +60,7 @@ class StudyData:
             def images(*values: Tensor) -> Tensor:
                 return translate(generate(*own_values(values, inputs)), given, USUAL).to(study.device)
 
-            return study.quality.measure_calls(images, name, full=True)
+            return study.test_quality.measure_calls(images, name, full=True)
 
         return measurements
 

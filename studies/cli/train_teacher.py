@@ -15,7 +15,7 @@ from ...search.config import StudyConfig
 from ...search.preparations.prepare import make_teacher
 from ...search.preparations.prepared_study import PreparedStudy
 from ...search.preparations.teacher import FOLDER, TEACHER
-from ...search.setup.open_choices import decided
+from ...search.setup.open_choices import decided, with_selection
 from .progress import Display
 
 
@@ -36,12 +36,13 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out} must end in .safetensors")
     config, notes, _ = decided(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
-    for note in notes:
+    config, splits, told = with_selection(config)
+    for note in (*notes, *told):
         console.print(f"note: {note}", highlight=False)
     work = out.with_suffix(".training")
     work.mkdir(parents=True, exist_ok=True)
     with Display(console, config.metric, 1.0).live() as display:
-        artifact = make_teacher(PreparedStudy(config), work, display.teacher)
+        artifact = make_teacher(PreparedStudy(config, splits=splits), work, display.teacher)
     for note in artifact.notes:
         console.print(f"note: {note}", highlight=False)
     lines = []

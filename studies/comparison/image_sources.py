@@ -30,7 +30,7 @@ from ...gan_models.tasks.task_data import open_split
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.configuration.sections import PROTOCOLS
-from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of_test, real_images
+from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of, real_images
 from ...search.preparations.opened_study import OpenedStudy
 from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
 from ..bundles.trial_weights import open_recorded, trial_generator
@@ -90,7 +90,7 @@ class InputBatches:
     def __call__(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor | None]]:
         """Yield the inputs (n, ...) and their reference (n, 3, H, W) or None, in order."""
         task = self.make()
-        for batch in inputs_of_test(task, self.images, self.network, self.limit):
+        for batch in inputs_of(task, self.images, self.network, self.limit):
             yield task.inputs(batch, self.network), task.reference(batch, self.network)
 
 
@@ -227,7 +227,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         generators[reference] = bench.quality.runner(model if len(bench.names) == 1 else model.get_submodule(name))
     config = bench.config
     batches = InputBatches(bench.test_data, config.task, config.task_settings, config.seed, name, config.n_eval)
-    features = bench.quality.real_features[name]
+    features = bench.test_quality.real_features[name]
     real = features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)
     inputs = Inputs(
         batches,
@@ -235,7 +235,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         bench.task().has_reference,
         config.protocol,
         config.data,
-        real_images(bench.quality.parts, name).batches,
+        real_images(bench, name, "test").batches,
         config.weight_files,
         getattr(bench.task(), "border", 0),
     )

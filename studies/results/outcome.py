@@ -12,7 +12,7 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
-from ...search.config import BOTH, StudyConfig
+from ...search.config import BOTH, SHOWN, StudyConfig
 from ...search.records.ledger import TrialRecord
 from ...search.resolved_study import ResolvedStudy
 from ...search.strategy import pareto
@@ -26,6 +26,7 @@ IMAGES = "ganprune.images"  # split -> images in it when the study was made
 DENSE = "ganprune.dense"  # costs of the dense generator by name
 PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
 FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
+TESTED = "ganprune.tested"  # trial number -> all that was measured of it on the test split, if it was not chosen by it
 SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
@@ -79,6 +80,7 @@ class Outcome:
         resolved: The study as it was resolved; None for one of version 0.1.0.
         inputs: What the untouched inputs score in the place of outputs, the quality first; empty if there are none.
         teacher_notes: What was seen when the teacher was measured.
+        teacher_tested, inputs_tested: `teacher` and `inputs` on the test split, if trials are chosen by other images.
     """
 
     study: StudyRecord
@@ -90,6 +92,18 @@ class Outcome:
     resolved: ResolvedStudy | None = None
     inputs: tuple[Measurement, ...] = ()
     teacher_notes: tuple[str, ...] = ()
+    teacher_tested: tuple[Measurement, ...] = ()
+    inputs_tested: tuple[Measurement, ...] = ()
+
+    @property
+    def selects(self) -> bool:
+        """True if trials are compared on other images than those of the test split."""
+        return self.config.scored_on != "test"
+
+    @property
+    def split(self) -> str:
+        """What trials are compared on: `selection` or `test`."""
+        return SHOWN[self.config.scored_on]
 
     @property
     def metric(self) -> str:
@@ -138,6 +152,11 @@ class Outcome:
         found = (self.study.attributes.get(FINALISTS) or {}).get(str(number)) or ()
         each = (found,) if isinstance(found, Mapping) else found  # version 0.1.0 knew one such cost
         return tuple(map(Measurement.from_json, each))
+
+    def tested(self, number: int) -> tuple[Measurement, ...]:
+        """Return all that was measured of a trial on the test split, if it was not chosen by it; the quality first."""
+        found = (self.study.attributes.get(TESTED) or {}).get(str(number)) or ()
+        return tuple(map(Measurement.from_json, found))
 
     def finalist(self, number: int, cost: str) -> Measurement | None:
         """Return one cost of a trial as it was measured after the search; None if it was not."""
@@ -251,6 +270,8 @@ def outcome_of(study: StudyRecord) -> Outcome:
         resolved=resolved,
         inputs=tuple(Measurement.from_json(record) for record in teacher.get("inputs", ())),
         teacher_notes=tuple(teacher.get("notes", ())),
+        teacher_tested=tuple(Measurement.from_json(record) for record in teacher.get("tested", ())),
+        inputs_tested=tuple(Measurement.from_json(record) for record in teacher.get("tested_inputs", ())),
     )
 
 

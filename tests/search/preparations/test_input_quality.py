@@ -7,7 +7,7 @@ import pytest
 import torch
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.search.config import StudyConfig
-from ganprune.search.preparations.eval_images import inputs_of_test
+from ganprune.search.preparations.eval_images import inputs_of
 from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.preparations.prepared_study import PreparedStudy
 
@@ -30,7 +30,7 @@ def value(measured, name):
 def test_an_input_is_compared_with_its_target(paired):
     """Its mean difference is that of inputs and targets, computed here; its name is that of the teacher's quality."""
     study, teacher = paired
-    images = list(inputs_of_test(study.task(), study.test_data, "G"))
+    images = list(inputs_of(study.task(), study.test_data, "G"))
     given, wanted = (torch.cat([batch[key] for batch in images]) for key in ("input", "target"))
     assert value(teacher.inputs, "l1") == pytest.approx(float((given - wanted).abs().mean()), abs=1e-6)
     assert [m.name for m in teacher.inputs] == [m.name for m in teacher.measurements]

@@ -42,7 +42,12 @@ def study():
     whole = opened_profile(profile, "resnet", ARGUMENTS, INPUTS).form.dense()
     options = SMALL | {"model_args": ARGUMENTS, "budgets": (f"{0.7 * whole:.6f}ms",)}
     needing = [name for name in METHODS if METHODS.find(name).preparations]
-    methods = {"methods": ("uniform", *needing), "prune_steps": 1, "also_measure": (f"{code}:Mine",)}
+    methods = {
+        "methods": ("uniform", *needing),
+        "prune_steps": 1,
+        "also_measure": (f"{code}:Mine",),
+        "select_on": "selection",
+    }
     return opened(StudyConfig(name="prepared", **options, **methods), find_profile=lambda config: profile)
 
 

@@ -1,0 +1,85 @@
+"""The distance between a quality on the images that trials are chosen by, and the same on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import hypot
+from statistics import mean
+
+from ...evaluators.measurement import Measurement
+from .outcome import Outcome, quality_of
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One quality on both splits, each measured by the same metric.
+
+    Attributes:
+        name: Of whom it is, for people.
+        selection: On the images that trials are chosen by.
+        test: On the test split.
+    """
+
+    name: str
+    selection: Measurement
+    test: Measurement
+
+    @property
+    def difference(self) -> float:
+        """Test less selection: above 0 the selection was optimistic, because lower is better."""
+        return self.test.value - self.selection.value
+
+    @property
+    def share(self) -> float:
+        """The difference as a share of the quality on the selection split."""
+        return self.difference / self.selection.value if self.selection.value else 0.0
+
+    @property
+    def intervals(self) -> float | None:
+        """The difference in units of the half interval of a difference; beyond 1 it is no chance of these images."""
+        halves = [(m.high - m.low) / 2 for m in (self.selection, self.test) if m.low is not None and m.high is not None]
+        whole = hypot(*halves)
+        return self.difference / whole if len(halves) == 2 and whole else None
+
+
+def gap_of(name: str, selection: Measurement | None, test: Sequence[Measurement]) -> Gap | None:
+    """Return the gap of two measurements; None unless both are there, of one metric."""
+    if selection is None or not test or selection.reason is not None or test[0].reason is not None:
+        return None
+    same = selection.name.partition(",n=")[0] == test[0].name.partition(",n=")[0]
+    return Gap(name, selection, test[0]) if same else None
+
+
+def front_gaps(outcome: Outcome) -> list[Gap]:
+    """Return the gap of each trial of the front that was measured on the test split, by rising cost."""
+    found = (
+        gap_of(f"trial {trial.number}", quality_of(trial), outcome.tested(trial.number)) for trial in outcome.front
+    )
+    return [gap for gap in found if gap is not None]
+
+
+def gap_line(outcome: Outcome) -> str:
+    """Return how far selection and test are apart over the front, in one line; empty if that is not known."""
+    gaps = front_gaps(outcome)
+    if not gaps:
+        return ""
+    n, first = len(gaps), gaps[0]
+    share = mean(gap.share for gap in gaps)
+    said = f"on the test split the front is {_amount(share)} on average ({n} trial{'s' * (n > 1)}"
+    known = [gap.intervals for gap in gaps if gap.intervals is not None]
+    if known:
+        beyond = sum(abs(value) > 1 for value in known)
+        said += f", mean {mean(known):+.1f} intervals, {beyond} beyond one"
+    said += ")"
+    teacher = gap_of("teacher", outcome.teacher[0] if outcome.teacher else None, outcome.teacher_tested)
+    if teacher is not None:
+        said += f"; the dense teacher, which was not chosen by it, {_amount(teacher.share)}"
+    if first.selection.n != first.test.n:
+        said += f"; n is {first.selection.n} and {first.test.n}, and distances depend on n"
+    return f"selection and test: {said}"
+
+
+def _amount(share: float) -> str:
+    """Return by how much a distance is larger or smaller on the test split."""
+    return f"{100 * abs(share):.1f} % {'worse' if share > 0 else 'better'}"

@@ -1,0 +1,34 @@
+"""The last step of a search that does not choose by the test split: its front, measured there once."""
+
+from __future__ import annotations
+
+from ..evaluators.measurement import Measurement
+from ..gan_models.files.plain_values import to_json
+from ..search.execution.executor import Executor
+from ..search.records.prepared_artifact import Prepared
+from ..search.resolved_study import ResolvedStudy
+from ..search.trial.tested import MEASURE, TestedRequest
+from .database.reader import StudyRecord
+from .database.store import Store
+from .results.outcome import TESTED, outcome_of
+
+
+def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, executor: Executor) -> None:
+    """Measure each trial of the front on the test split, unless it was; each is recorded before the next begins.
+
+    Args:
+        store: The study's record, opened to be written; its files are at hand.
+        study: The study, resolved.
+        prepared: What is prepared of it.
+        executor: Runs the measurement, with nothing of the search beside it.
+    """
+    outcome = outcome_of(StudyRecord(store.study, store.attributes, tuple(store.records())))
+    known = dict(store.attributes.get(TESTED) or {})
+    for trial in outcome.front:
+        artifact = trial.ended().artifact
+        before: list[Measurement] = list(outcome.tested(trial.number))
+        if artifact is None or not artifact.plan or (before and before[0].reason is None):
+            continue
+        request = TestedRequest(study, str(store.folder.path), artifact, outcome.metric, prepared)
+        known[str(trial.number)] = executor.alone(MEASURE, to_json(request))["measurements"]
+        store.set_attribute(TESTED, known)

@@ -1,0 +1,190 @@
+"""Trials are chosen by one split, and the front is measured on another one: once, recorded, on resume as well."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.plain_values import to_json
+from ganprune.search.config import StudyConfig
+from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.preparations.quality import StudyQuality
+from ganprune.search.trial.saved_network import run_quantized, saved_network
+from ganprune.search.trial.tested import measured_on_test
+from ganprune.studies.api import RunOptions, Search, Study
+from ganprune.studies.bundles.trial_weights import open_recorded
+from ganprune.studies.results.outcome import TESTED, outcome_of, quality_of
+from ganprune.studies.results.selection_gap import Gap, front_gaps, gap_line
+from PIL import Image
+
+from ..tiny_study import SMALL
+
+LOCAL = RunOptions("local")
+OPTIONS = {name: to_json(value) for name, value in SMALL.items() if name not in ("model", "data", "budgets")}
+OPTIONS |= {"methods": ("uniform", "magnitude"), "trials": 4, "rungs": (0.5,), "finetune_steps": 2, "reduction": 0}
+
+
+def searched(folder, **more) -> Study:
+    options = OPTIONS | {"select_on": "selection"} | more
+    return Search("resnet", "builtin:shapes", "60%", "s", options, f"sqlite:///{folder}/s.db", run_options=LOCAL).run()
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    return searched(tmp_path_factory.mktemp("selected"))
+
+
+def splits_said(measured) -> set[str]:
+    return {m.protocol.partition(";")[0] for m in measured if "-vs-" in m.protocol}
+
+
+def test_trials_and_rungs_are_measured_on_the_selection_split_and_the_front_on_the_test(study):
+    """Every number of a trial says selection, every one of the front once more says test; no other trial has any."""
+    outcome = outcome_of(study.record)
+    assert outcome.selects
+    front = {trial.number for trial in outcome.front}
+    for trial in study.trials:
+        assert splits_said(trial.ended().measurements) == {"selection-vs-selection"}
+        tested = outcome.tested(trial.number)
+        assert splits_said(tested) == ({"test-vs-test"} if trial.number in front else set())
+        assert len(tested) == sum("-vs-" in m.protocol for m in trial.ended().measurements) * (trial.number in front)
+    for own, other in ((outcome.teacher, outcome.teacher_tested), (outcome.inputs, outcome.inputs_tested)):
+        assert splits_said(own) == {"selection-vs-selection"}
+        assert splits_said(other) == {"test-vs-test"}
+        assert own[0].value != other[0].value
+
+
+@pytest.mark.parametrize("bits", [(32,), (8,)])
+def test_what_is_measured_again_is_the_trial_itself(bits, tmp_path):
+    """From its files a trial has, on the selection split, the quality that it ended with; on the test what is stored."""
+    study = searched(tmp_path, trials=2, bits=bits)
+    outcome = outcome_of(study.record)
+    opened = open_recorded(outcome, study.folder)
+    assert outcome.front
+    for trial in outcome.front:
+        artifact = trial.ended().artifact
+        network = saved_network(opened, study.folder.path, artifact)
+        run_quantized(opened, study.folder.path, artifact, network)
+        again = opened.measure(network, full=True)
+        assert [m.value for m in again] == [m.value for m in trial.ended().measurements[: len(again)]]
+        by_hand = measured_on_test(opened, study.folder.path, artifact)
+        assert [m.to_json() for m in by_hand] == [m.to_json() for m in outcome.tested(trial.number)]
+        assert isinstance(opened.test_quality, StudyQuality)
+        assert opened.test_quality.data is opened.test_data
+
+
+def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path, monkeypatch):
+    """Killed after the first trial of the front, a resume measures the others and no trial twice; then none."""
+    asked, alone = [], InProcessExecutor.alone
+
+    def counted(executor, function, given):
+        if len(asked) == 1 and kill:
+            raise KeyboardInterrupt
+        asked.append(given["artifact"]["path"])
+        return alone(executor, function, given)
+
+    monkeypatch.setattr(InProcessExecutor, "alone", counted)
+    kill = True
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path)
+    study, kill = Study.open("s", f"sqlite:///{tmp_path}/s.db"), False
+    first = study.record.attributes[TESTED]
+    assert len(first) == 1
+    study = study.resume(run_options=LOCAL)
+    front = {str(trial.number) for trial in study.front()}
+    assert len(front) > 1
+    assert set(study.record.attributes[TESTED]) == front
+    assert first.items() <= study.record.attributes[TESTED].items()
+    assert sorted(asked) == sorted(f"{number}/generator.safetensors" for number in front)
+    asked.clear()
+    study.resume(run_options=LOCAL)
+    assert asked == []
+
+
+def test_a_budget_of_hours_ends_with_a_tested_front(tmp_path, study):
+    """A search that runs out of time measures the front that it has."""
+    study = searched(tmp_path, trials=500, hours=3 / 3600)
+    assert len(study.trials) < 500
+    outcome = outcome_of(study.record)
+    assert all(outcome.tested(trial.number) for trial in outcome.front)
+
+
+def test_a_study_that_compares_on_the_test_measures_nothing_again(tmp_path):
+    """With --select-on test every number says test, and nothing is recorded beside it."""
+    study = searched(tmp_path, trials=2, select_on="test")
+    outcome = outcome_of(study.record)
+    assert not outcome.selects
+    assert all(splits_said(trial.ended().measurements) == {"test-vs-test"} for trial in study.trials)
+    assert TESTED not in study.record.attributes
+    assert (outcome.teacher_tested, outcome.inputs_tested) == ((), ())
+    assert gap_line(outcome) == ""
+
+
+def test_weights_that_are_not_those_of_the_record_are_named_and_measured_when_put_back(tmp_path, monkeypatch):
+    """A file that was changed gives a reason in the place of a number; put back, the next resume measures it."""
+    monkeypatch.setattr("ganprune.studies.api.measure_on_test", lambda *all: None)
+    study = searched(tmp_path, trials=2)
+    monkeypatch.undo()
+    number = study.front()[0].number
+    weights = study.folder.path / f"{number}/generator.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content + b"x")
+    (found, *others) = outcome_of(study.resume(run_options=LOCAL).record).tested(number)
+    assert f"{number}/generator.safetensors is not the file in the record" in found.reason
+    assert others == []
+    weights.write_bytes(content)
+    assert outcome_of(Study.resume(study, run_options=LOCAL).record).tested(number)[0].reason is None
+
+
+def test_too_few_training_images_are_compared_on_the_test_by_name(tmp_path):
+    """A folder that can spare none is resolved with the test split; the note names the count and the bound."""
+    for split in ("train", "test"):
+        (tmp_path / "pairs" / split).mkdir(parents=True)
+        for i in range(4):
+            pixels = np.random.default_rng(i).integers(0, 255, (16, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pairs" / split / f"{i}{split}.png")
+    options = {k: v for k, v in OPTIONS.items() if k not in ("n_train", "n_test")} | {"select_on": "selection"}
+    resolved = Search("resnet", str(tmp_path / "pairs"), "60%", "few", options, run_options=LOCAL).resolve()
+    assert resolved.config.select_on == "test"
+    assert dict(resolved.data.images) == {"train": 4, "test": 4}
+    assert any(
+        "compared on the test images" in note and "got 4; expected 100 or more" in note for note in resolved.notes
+    )
+
+
+def test_a_study_names_the_images_of_each_split(study):
+    """The record has the number of training, selection and test images."""
+    assert dict(outcome_of(study.record).resolved.data.images) == {"train": 8, "select": 8, "test": 8}
+
+
+def test_a_resume_may_name_what_trials_are_compared_on_and_not_change_it(study):
+    """The file of a search serves its resume; another split is refused by name."""
+    with pytest.raises(UserError, match="select_on of study 's' cannot change: got 'test'; it has 'selection'"):
+        study.resume(run_options=LOCAL, options={"select_on": "test"})
+    assert study.resume(run_options=LOCAL, options={"select_on": "selection"}).trials == study.trials
+
+
+def test_a_record_without_the_option_is_of_a_study_that_chose_by_the_test(study):
+    """Such a study reads as one that compares on the test, with the fingerprint that it had."""
+    before = StudyConfig.from_json({k: v for k, v in study.config.to_json().items() if k != "select_on"})
+    assert before.scored_on == "test"
+    assert not before.data_spec().selects
+    assert study.config.scored_on == "select"
+    assert study.config.data_spec().selects
+    assert replace(before, select_on="test").scored_on == "test"
+
+
+def test_the_gap_says_how_optimistic_the_selection_is(study):
+    """Difference, share and intervals of each trial follow from its two measurements; the line has their mean."""
+    outcome = outcome_of(study.record)
+    gaps = front_gaps(outcome)
+    assert len(gaps) == len(outcome.front)
+    for gap, trial in zip(gaps, outcome.front, strict=True):
+        selection, test = quality_of(trial), outcome.tested(trial.number)[0]
+        assert gap == Gap(f"trial {trial.number}", selection, test)
+        assert gap.difference == test.value - selection.value
+        assert gap.share == pytest.approx(test.value / selection.value - 1)
+    share = sum(gap.share for gap in gaps) / len(gaps)
+    line = gap_line(outcome)
+    assert f"{abs(100 * share):.1f} % {'worse' if share > 0 else 'better'} on average ({len(gaps)} trial" in line
+    assert "dense teacher, which was not chosen by it" in line
