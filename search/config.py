@@ -12,13 +12,14 @@ from typing import Any, Literal
 from ..evaluators.features.catalog import AUTO, ENCODERS
 from ..evaluators.quality.catalog import METRICS
 from ..gan_models.costs.catalog import cost_of
-from ..gan_models.data.spec import BUILTIN, DataSpec
+from ..gan_models.data.spec import BUILTIN, DataSpec, PictureForm
 from ..gan_models.files.errors import Refusals, UserError
 from ..gan_models.files.hashes import json_sha256
+from ..gan_models.files.pictures.image_size import image_size_of, read_image_size
 from ..gan_models.files.plain_values import from_json, to_json
 from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
-from ..gan_models.networks.specs import InputSpec, range_text
+from ..gan_models.networks.specs import InputSpec, OutputSpec, range_text
 from ..gan_models.networks.value_ranges import ValueRanges, usual
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
@@ -81,6 +82,8 @@ class StudyConfig(
         shape = () if stated is None else stated.text if stated.shape is None else stated.shape
         object.__setattr__(self, "input_shape", shape)
         object.__setattr__(self, "output", str(self.output))
+        if self.image_size:
+            object.__setattr__(self, "image_size", image_size_of(*read_image_size(self.image_size)))
         object.__setattr__(self, "value_range", self._range_text())
         refusals = Refusals()
         for check in (
@@ -92,10 +95,11 @@ class StudyConfig(
         ):
             refusals.passes(check)
         refusals.end()
-        if not self.image_size and (pixels := self._pixels()):
-            object.__setattr__(self, "image_size", pixels)
-        if self.task and self.image_size:
-            self.data_spec()
+        if not self.image_size and (size := self._stated_size()):
+            object.__setattr__(self, "image_size", image_size_of(*size))
+        if self.task and self.size:
+            images = InputSpec.of_shape((3, *self.size))
+            self._data_spec(self.task, images, PictureForm.of(images.inputs[0]))  # raises
 
     def checked(self) -> StudyConfig:
         """Return the configuration, every name checked against its table; needs no torch and no data.
@@ -177,12 +181,26 @@ class StudyConfig(
         if self.hours is not None and not self.hours > 0:
             raise UserError(f"hours must be above 0; got {self.hours}")
 
-    def data_spec(self, task: str = "") -> DataSpec:
-        """The data, for the study's task or the one that was detected."""
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of what the networks see; None if it is not decided."""
+        return read_image_size(self.image_size) if self.image_size else None
+
+    def data_spec(self, output: OutputSpec, task: str = "") -> DataSpec:
+        """Return the data, as the generators' inputs and output are.
+
+        Args:
+            output: What the generators give.
+            task: The task that was detected, if the study's is not decided.
+        """
+        return self._data_spec(task or self.task, self.inputs, PictureForm.of(output))
+
+    def _data_spec(self, task: str, inputs: InputSpec, output: PictureForm) -> DataSpec:
         return DataSpec(
             source=self.data,
-            task=task or self.task,
-            image_size=self.image_size,
+            task=task,
+            inputs=inputs,
+            output=output,
             direction=self.direction,
             load_size=self.load_size,
             flip=self.flip,
@@ -191,6 +209,7 @@ class StudyConfig(
             n_test=self.n_test,
             strict=self.strict,
             selects=self.scored_on == "select",
+            settings=dict(self.task_settings),
         )
 
     @property
@@ -253,7 +272,7 @@ class StudyConfig(
             raise UserError(
                 f"{self.model} is no generator: use one of {', '.join(NETWORKS)}, or one of your own with --input-shape"
             )
-        return NETWORKS[self.model].spec.at_size(self.image_size)
+        return NETWORKS[self.model].spec.at_size(self.size or 0)
 
     def _range_text(self) -> str:
         """Return the ranges of values as stated, or as the catalog says: a row's own are spelled out."""
@@ -261,10 +280,10 @@ class StudyConfig(
         ranges = ValueRanges.read(self.value_range or own)
         return ranges.text or (range_text(ranges.taken) if own else "")
 
-    def _pixels(self) -> int:
-        """Return the pixels per side of the generator's images as stated; 0 if it takes none or is not known."""
+    def _stated_size(self) -> tuple[int, int] | None:
+        """Return height and width of the generator's images as stated; None if it takes none or is not known."""
         known = self.input_shape or self.model in NETWORKS
-        return (self.inputs.pixels or (0,))[0] if known else 0
+        return self.inputs.pixels if known else None
 
     @property
     def model_name(self) -> str:

@@ -5,36 +5,39 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..files.hashes import json_sha256
-from .image_readers import Pictures, rendered
-from .spec import DataSpec
+from .image_readers import Pictures, in_form, rendered
+from .spec import DataSpec, PictureForm
 from .synthetic import render_shapes, render_stripes
 
 DRAWING, PAINTING = 0, 1
 _VERSION = 1  # raise when the built-in scenes change
 
 
-def shapes(spec: DataSpec, split: str, size: int, *parts: int) -> Pictures:
-    """Return entries of `builtin:shapes`.
+def shapes(spec: DataSpec, split: str, *parts: tuple[int, PictureForm]) -> Pictures:
+    """Return entries of `builtin:shapes`; a scene is drawn as a square, and resized if its form is none.
 
     Args:
         spec: Seed and counts.
         split: "train", "val" or "test".
-        size: Pixels per side.
-        parts: What an entry is, in order: `DRAWING`, `PAINTING`, or both.
+        parts: What an entry is, in order: `DRAWING` or `PAINTING`, and its form.
     """
+    forms = [form for _, form in parts]
+    sides = {max(form.size) for form in forms}
 
     def render(indices: range) -> tuple[Tensor, ...]:
-        scenes = render_shapes(spec.seed, split, indices, size)
-        return tuple(scenes[part] for part in parts)
+        scenes = {side: render_shapes(spec.seed, split, indices, side) for side in sides}
+        return tuple(in_form(scenes[max(form.size)][part], form) for part, form in parts)
 
-    return rendered(render, _count(spec, split), size, len(parts))
+    return rendered(render, _count(spec, split), forms)
 
 
-def stripes(spec: DataSpec, split: str, size: int, domain: str) -> Pictures:
+def stripes(spec: DataSpec, split: str, domain: str, form: PictureForm) -> Pictures:
     """Return images of `builtin:stripes`: of domain A plain shapes, of domain B striped ones; arguments as `shapes`."""
-    return rendered(
-        lambda indices: (render_stripes(spec.seed, split, domain, indices, size),), _count(spec, split), size, 1
-    )
+
+    def render(indices: range) -> tuple[Tensor, ...]:
+        return (in_form(render_stripes(spec.seed, split, domain, indices, max(form.size)), form),)
+
+    return rendered(render, _count(spec, split), [form])
 
 
 def builtin_fingerprint(spec: DataSpec) -> str:

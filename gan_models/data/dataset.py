@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from ..files.hashes import remembered_sha256
 from ..files.seeds import mixed
 from .image_readers import PartOf, Pictures, some_of
-from .spec import DataSpec
+from .spec import DataSpec, PictureForm
 
 
 class Draw(NamedTuple):
@@ -28,7 +29,7 @@ Item = Callable[["ImageSet", int, "int | None"], dict[str, Tensor]]
 
 
 class ImageSet(Dataset[dict[str, Tensor]]):
-    """Images of one split as float32 (3, H, W) in [-1, 1], H = W = `spec.image_size`.
+    """Images of one split as float32 (C, H, W) in [-1, 1], each in the form that its task asks for.
 
     What an item holds is the task's (`item`). An integer index gives the entry as it is (resized; the crop, if any,
     from the center); a `Draw` gives it augmented.
@@ -95,27 +96,58 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             raise IndexError(f"image {index} is not in 0 .. {len(self) - 1}")
         return self._item(self, index, number)
 
-    def read(self, source: str, index: int, number: int | None) -> tuple[Tensor, ...]:
+    def read(self, source: str, index: int, number: int | None, *forms: PictureForm) -> tuple[Tensor, ...]:
         """Return the images of one entry of a source, all cropped and mirrored alike.
+
+        Sizes of one entry may stand in a fixed ratio, as those of super-resolution do: crops then begin at the same
+        place of the scene.
 
         Args:
             source: Its name.
             index: The entry.
-            number: Decides crop and mirroring; None: neither.
-        """
-        return tuple(self._prepared(image, number) for image in self._sources[source].read(index))
+            number: Decides crop and mirroring; None: the middle, not mirrored.
+            forms: Of each image: the size that it is cropped to. Without any, the spec's output is the form of all.
 
-    def _prepared(self, image: Tensor, number: int | None) -> Tensor:
-        size, room = self.spec.image_size, image.shape[-1] - self.spec.image_size
-        top = left = room // 2
-        if number is not None:
-            if room:
-                top, left = mixed(number, 2) % (room + 1), mixed(number, 3) % (room + 1)
-            if self.spec.flip and mixed(number, 4) % 2:
-                image = image.flip(-1)
-        cropped = image[:, top : top + size, left : left + size]
+        Returns:
+            Float32 (C, H, W) in [-1, 1] each.
+
+        Raises:
+            ValueError: An image is smaller than its form.
+        """
+        images = self._sources[source].read(index)
+        wanted = [form.size for form in forms or (self.spec.output,) * len(images)]
+        mirrored = number is not None and self.spec.flip and bool(mixed(number, 4) % 2)
+        if mirrored:
+            images = tuple(image.flip(-1) for image in images)
+        draws = (None, None) if number is None else (mixed(number, 2), mixed(number, 3))
+        tops, lefts = (
+            _starts([image.shape[axis] for image in images], [size[axis] for size in wanted], draw)
+            for axis, draw in zip((-2, -1), draws, strict=True)
+        )
         # A copy: an image of float32 is the one that is remembered.
-        return cropped.to(torch.float32, copy=True).div_(127.5).sub_(1.0).contiguous()
+        return tuple(
+            image[:, top : top + height, left : left + width]
+            .to(torch.float32, copy=True).div_(127.5).sub_(1.0).contiguous()
+            for image, top, left, (height, width) in zip(images, tops, lefts, wanted, strict=True)
+        )  # fmt: skip
+
+
+def _starts(lengths: Sequence[int], wanted: Sequence[int], number: int | None) -> list[int]:
+    """Return where crops of an entry's images start along one axis, in pixels of each.
+
+    Args:
+        lengths: Of the images.
+        wanted: Of the crops. Starts stand in their ratio.
+        number: Decides the place; None: the middle.
+    """
+    ratio = math.gcd(*wanted)
+    steps = [length // ratio for length in wanted]
+    rooms = [(length - crop) // step for length, crop, step in zip(lengths, wanted, steps, strict=True)]
+    room = min(rooms)
+    if room < 0:
+        raise ValueError(f"images of {list(lengths)} pixels along an axis are smaller than {list(wanted)}")
+    start = room // 2 if number is None else number % (room + 1)
+    return [start * step for step in steps]
 
 
 class DataNote(UserWarning):
@@ -134,11 +166,6 @@ def notes_of(*splits: ImageSet) -> list[str]:
         parts = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
         notes.append(f"left out {sum(counts.values())} files below {splits[0].spec.source}: {parts}")
     return notes
-
-
-def read_size(spec: DataSpec, split: str) -> int:
-    """Return the pixels per side that images are read at: training images at `spec.load_size`, if there is one."""
-    return (spec.load_size or spec.image_size) if split == "train" else spec.image_size
 
 
 def files_fingerprint(root: Path, files: Iterable[Path]) -> str:

@@ -1,12 +1,13 @@
 """Single images of files, arrays and the built-in generator, behind one small interface.
 
-Images are (3, S, S) of 0 .. 255 with S = the size they were asked for: uint8, or float32 of files with more than 8
-bits.
+Images are (C, H, W) of 0 .. 255 in the form that they were asked for: uint8, or float32 of files with more than 8 bits
+and of colors that need it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,13 +19,14 @@ from torch import Tensor
 
 from ..files.errors import UserError, WorkFailed
 from ..files.pictures.picture_reader import (
+    Picture,
     PictureError,
     picture_doubt,
     picture_fault,
     picture_size,
     read_picture,
-    resized,
 )
+from .spec import PictureForm
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
 _SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files with several pictures
@@ -32,7 +34,7 @@ _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
 class Pictures(Protocol):
-    """A list of entries, each of one or two images of one size.
+    """A list of entries, each of one or more images.
 
     Entries that are copies of each other are never on both sides of a split if they say what they hold: `files(index)`
     gives an entry's files, or `digest(index)` the hash of its pixels.
@@ -41,23 +43,23 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """Return the images of one entry, each (3, S, S) of 0 .. 255, uint8 or float32."""
+        """Return the images of one entry, each (C, H, W) of 0 .. 255, uint8 or float32."""
         ...
 
 
 class FilePictures:
-    """Image files, resized to S x S with bicubic interpolation as upstream does; decoded ones are remembered.
+    """Image files, resized with bicubic interpolation as upstream does; decoded ones are remembered.
 
     Args:
         paths: The files, good ones only (see `good_files`).
-        size: S.
+        forms: Of the images of each file, in order. Several of one whole picture all show that picture.
         halves: Each file is two images side by side.
         swapped: The right half comes first.
     """
 
-    def __init__(self, paths: list[Path], size: int, halves: bool = False, swapped: bool = False) -> None:
+    def __init__(self, paths: Sequence[Path], *forms: PictureForm, halves: bool = False, swapped: bool = False) -> None:
         self.paths = paths
-        self.size = size
+        self.forms = forms
         self.halves = halves
         self.swapped = swapped
         self._remembered: dict[int, tuple[Tensor, ...]] = {}
@@ -77,10 +79,11 @@ class FilePictures:
         path = self.paths[index]
         try:
             picture = read_picture(path)
-            parts = picture.halves() if self.halves else (picture,)
+            parts = picture.halves() if self.halves else (picture,) * len(self.forms)
+            parts = parts[::-1] if self.swapped else parts
+            images = tuple(_to_tensor(part, form) for part, form in zip(parts, self.forms, strict=True))
         except PictureError as error:
             raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
-        images = tuple(_to_tensor(part.pixels, self.size) for part in (parts[::-1] if self.swapped else parts))
         self._room_bytes -= sum(image.nbytes for image in images)
         if self._room_bytes >= 0:
             self._remembered[index] = images
@@ -88,7 +91,7 @@ class FilePictures:
 
 
 class ArrayPictures:
-    """Images that lie in memory: one uint8 tensor (N, 3, S, S) for each image of an entry."""
+    """Images that lie in memory: one tensor (N, C, H, W) for each image of an entry."""
 
     def __init__(self, *images: Tensor) -> None:
         self.images = images
@@ -144,9 +147,15 @@ class PartOf:
         return self.whole.read(self.entries[index])
 
 
-def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, size: int, per_entry: int) -> Pictures:
-    """Rendered images: all at once (which is quicker) where they fit in memory, else one by one."""
-    if count * per_entry * 3 * size * size <= MEMORY_LIMIT_BYTES:
+def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, forms: Sequence[PictureForm]) -> Pictures:
+    """Return rendered images: all at once (which is quicker) if they fit in memory, else one by one.
+
+    Args:
+        render: Gives the images of a range of entries.
+        count: Number of entries.
+        forms: Of an entry's images.
+    """
+    if count * sum(math.prod(form.shape) for form in forms) <= MEMORY_LIMIT_BYTES:
         return ArrayPictures(*render(range(count)))
     return RenderedPictures(render, count)
 
@@ -198,17 +207,26 @@ def some_of(lines: Sequence[str]) -> str:
     return "; ".join(lines[:5]) + ("; ..." if len(lines) > 5 else "")
 
 
-def _to_tensor(pixels: np.ndarray, size: int) -> Tensor:
-    return torch.from_numpy(resized(pixels, size, size).transpose(2, 0, 1).copy())
+def _to_tensor(picture: Picture, form: PictureForm) -> Tensor:
+    return torch.from_numpy(picture.formed(form.color, form.width, form.height).transpose(2, 0, 1).copy())
 
 
-def cifar_pictures(source: Path, split: str, size: int) -> Pictures:
+def in_form(images: Tensor, form: PictureForm) -> Tensor:
+    """Return RGB images (N, 3, H, W) of 0 .. 255, uint8, in a form: resized, and in its color."""
+    if images.shape[1:] == form.shape and form.color == "rgb":
+        return images
+    pictures = (Picture(image.permute(1, 2, 0).contiguous().numpy()) for image in images)
+    formed = [_to_tensor(picture, form) for picture in pictures]
+    return torch.stack(formed) if formed else torch.empty(0, *form.shape)
+
+
+def cifar_pictures(source: Path, split: str, form: PictureForm) -> Pictures:
     """CIFAR-10 from its binary version: 50,000 training images, or the 10,000 test images (also for "val").
 
     Args:
         source: `cifar-10-binary.tar.gz`, or the folder extracted from it.
         split: "train", "val" or "test".
-        size: S; other than 32 the images are resized.
+        form: What the images of 32 x 32 are read as.
 
     Raises:
         ValueError: a file is missing or is no CIFAR-10 binary batch (the Python version is pickled: refused).
@@ -221,14 +239,7 @@ def cifar_pictures(source: Path, split: str, size: int) -> Pictures:
         records = np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_RECORD)
         blocks.append(records[:, 1:].reshape(-1, 3, 32, 32))
     images = torch.from_numpy(np.concatenate(blocks))
-    if size == 32:
-        return ArrayPictures(images)
-
-    def at_size(indices: range) -> tuple[Tensor, ...]:
-        pictures = (images[i].permute(1, 2, 0).contiguous().numpy() for i in indices)
-        return (torch.stack([_to_tensor(picture, size) for picture in pictures]),)
-
-    return rendered(at_size, len(images), size, 1)
+    return rendered(lambda indices: (in_form(images[indices.start : indices.stop], form),), len(images), [form])
 
 
 def _cifar_bytes(source: Path, names: list[str]) -> list[bytes]:

@@ -89,9 +89,9 @@ NETWORKS: OpenTable[Network] = OpenTable(
 DISCRIMINATORS: OpenTable[Network] = OpenTable(
     "discriminator",
     {
-        "basic": Network(".patchgan:basic", "3,256,256"),
-        "n_layers": Network(".patchgan:n_layers", "3,256,256"),
-        "pixel": Network(".patchgan:pixel", "3,256,256"),
+        "basic": Network(".discriminators.patchgan:basic", "3,256,256"),
+        "n_layers": Network(".discriminators.patchgan:n_layers", "3,256,256"),
+        "pixel": Network(".discriminators.patchgan:pixel", "3,256,256"),
         "sngan": Network(".sngan:sngan_discriminator", "3,32,32"),
     },
     group="ganprune.discriminators",

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..files.errors import UserError
+from ..files.pictures.colors import CHANNELS, Color, color_of
 from ..files.plain_values import from_json
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ class Input:
         shape: Sizes of one example, as `SIZES` names them.
         classes: Of a label: how many there are.
         value_range: Of an image, audio or mask: the least and the largest value. None: as `RANGES` says.
+        color: Of an image: the color that its channels stand for. Empty: the usual one of their number.
 
     Raises:
-        UserError: Sizes or a range that the kind does not have, or a name that is none.
+        UserError: Sizes, a range or a color that the kind does not have, or a name that is none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Input:
     shape: tuple[int, ...]
     classes: int = 0
     value_range: tuple[float, float] | None = None
+    color: Color | Literal[""] = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -77,6 +80,10 @@ class Input:
             raise UserError(f"input {self.name} is a {self.kind}; only {', '.join(RANGES)} have a range of values")
         bounds = RANGES.get(self.kind) if self.value_range is None else checked_range(self.value_range)
         object.__setattr__(self, "value_range", bounds)
+        if self.color and self.kind != "image":
+            raise UserError(f"input {self.name} is a {self.kind}; only an image has a color, got {self.color}")
+        if self.kind == "image":
+            object.__setattr__(self, "color", checked_color(self.color, self.shape[0], f"input {self.name}"))
 
     @property
     def drawn(self) -> bool:
@@ -97,12 +104,13 @@ class Input:
     def text(self) -> str:
         """The form that `InputSpec.parse` reads, without the name."""
         sizes = (self.classes, *self.shape) if self.kind == "label" else self.shape
-        return f"{self.kind}:{_comma(sizes)}{self._range_text}"
+        usual = self.kind != "image" or self.color == color_of(self.shape[0])
+        return f"{self.kind if usual else self.color}:{_comma(sizes)}{self._range_text}"
 
     @property
     def plain(self) -> bool:
-        """True for an image of the usual range, or a latent of one size: earlier versions stored these by shape."""
-        image = self.kind == "image" and self.value_range == RANGES["image"]
+        """True for an image of usual range and color, or a latent of one size: earlier versions stored the shape."""
+        image = self.kind == "image" and self.value_range == RANGES["image"] and self.color == color_of(self.shape[0])
         return self.name == ONLY and (image or (self.kind == "latent" and len(self.shape) == 1))
 
     @property
@@ -154,7 +162,8 @@ class InputSpec:
         """Return the inputs that a text of the command line names.
 
         Inputs are separated by semicolons. Each one is `[NAME=][KIND:]SIZES[@LEAST,LARGEST]`; without a kind, three
-        sizes are an image. The least and the largest value are those of `RANGES` if they are not given.
+        sizes are an image, whose color may stand in the place of the kind: `lightness:1,64,64`. The least and the
+        largest value are those of `RANGES` if they are not given.
         An input that is alone is called `input`; of several, those without a name are called by their kind.
 
         Args:
@@ -177,8 +186,8 @@ class InputSpec:
             tuple(
                 Input(name, kind, sizes[1:], sizes[0], bounds)
                 if kind == "label"
-                else Input(name, kind, sizes, value_range=bounds)
-                for name, (_, kind, sizes, bounds) in zip(names, given, strict=True)
+                else Input(name, kind, sizes, value_range=bounds, color=color)
+                for name, (_, kind, sizes, bounds, color) in zip(names, given, strict=True)
             )
         )
 
@@ -250,13 +259,18 @@ class InputSpec:
         pictured = (*self.of_kind("image"), *self.of_kind("mask"))
         return (pictured[0].shape[1], pictured[0].shape[2]) if pictured else None
 
-    def at_size(self, pixels: int) -> InputSpec:
-        """Return the same inputs with images and masks of so many pixels per side; 0 leaves them as they are."""
+    def at_size(self, pixels: int | Sequence[int]) -> InputSpec:
+        """Return the same inputs with images, masks and label maps of a size.
+
+        Args:
+            pixels: Per side, or height and width; 0 or nothing leaves them as they are.
+        """
         if not pixels:
             return self
+        size = (pixels, pixels) if isinstance(pixels, int) else tuple(pixels)
         return InputSpec(
             tuple(
-                replace(one, shape=(*one.shape[:-2], pixels, pixels)) if one.pictured or one.is_map else one
+                replace(one, shape=(*one.shape[:-2], *size)) if one.pictured or one.is_map else one
                 for one in self.inputs
             )
         )
@@ -290,22 +304,28 @@ class OutputSpec:
         value_range: The least and the largest value that stand for black and white.
         selected: Name or index of this output among those that the network returns; empty: it is the only one.
         scale: Pixels of this output per pixel of the first image among the inputs, as numerator and denominator in
-            lowest terms, such as (4, 1); None without an image, or if the two sides differ.
+            lowest terms, such as (4, 1); of sides that differ first those of the height, then those of the width. None
+            without an image.
+        color: The color that the channels of an image stand for. Empty: the usual one of their number.
 
     Raises:
-        UserError: A size that is not positive, or a range that is none.
+        UserError: A size that is not positive, a range that is none, or a color of other channels.
     """
 
     channels: int
     size: tuple[int, ...]
     value_range: tuple[float, float] = RANGES["image"]
     selected: str = ""
-    scale: tuple[int, int] | None = None
+    scale: tuple[int, ...] | None = None
+    color: Color | Literal[""] = ""
 
     def __post_init__(self) -> None:
         if any(size < 1 for size in self.shape):
             raise UserError(f"output of {self.channels} channels and size {_comma(self.size)}: each must be positive")
         object.__setattr__(self, "value_range", checked_range(self.value_range))
+        object.__setattr__(self, "size", tuple(self.size))
+        if len(self.size) == 2:
+            object.__setattr__(self, "color", checked_color(self.color, self.channels, "an output"))
 
     @classmethod
     def of_shape(cls, shape: Sequence[int], inputs: InputSpec, selected: str = "") -> OutputSpec:
@@ -317,12 +337,18 @@ class OutputSpec:
             selected: Name or index of the output among several.
         """
         channels, *size = shape
-        ratios = set()
+        scale: tuple[int, ...] | None = None
         if inputs.of_kind("image") and len(size) == 2:
-            ratios = {Fraction(given, taken) for given, taken in zip(size, inputs.pixels or (), strict=True)}
-        ratio = ratios.pop() if len(ratios) == 1 else None
-        scale = None if ratio is None else (ratio.numerator, ratio.denominator)
+            high, wide = (Fraction(given, taken) for given, taken in zip(size, inputs.pixels or (), strict=True))
+            scale = (high.numerator, high.denominator)
+            scale = scale if high == wide else (*scale, wide.numerator, wide.denominator)
         return cls(channels, tuple(size), selected=selected, scale=scale)
+
+    @property
+    def scales(self) -> tuple[Fraction, Fraction]:
+        """Pixels of this output per pixel of the first image among the inputs, in height and width; 1 without one."""
+        parts = self.scale or (1, 1)
+        return Fraction(*parts[:2]), Fraction(*parts[-2:])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -337,7 +363,9 @@ class OutputSpec:
     def __str__(self) -> str:
         """Return the text for messages and cards: `3x256x256 in [0, 1], 4 times the input's size`."""
         low, high = map(_number, self.value_range)
-        times = "" if self.scale in (None, (1, 1)) else f", {Fraction(*self.scale or (1, 1))} times the input's size"
+        high, wide = self.scales
+        factor = f"{high}" if high == wide else f"{high} x {wide}"
+        times = "" if high == wide == 1 else f", {factor} times the input's size"
         named = f"{self.selected}: " if self.selected else ""
         return f"{named}{'x'.join(map(str, self.shape))} in [{low}, {high}]{times}"
 
@@ -353,6 +381,24 @@ def checked_range(bounds: Sequence[float]) -> tuple[float, float]:
             f"value range {_comma(bounds)} is not understood: give the least and the largest value, such as -1,1 or 0,1"
         )
     return float(bounds[0]), float(bounds[1])
+
+
+def checked_color(color: str, channels: int, what: str) -> Color:
+    """Return the color of an image, the usual one of its channels if none is named.
+
+    Args:
+        color: Its name, or nothing.
+        channels: Of the image.
+        what: The image, for messages.
+
+    Raises:
+        UserError: No color of this name has so many channels.
+    """
+    found = color or color_of(channels)
+    if found != "planes" and CHANNELS.get(found) != channels:
+        allowed = ", ".join(name for name, number in CHANNELS.items() if number == channels) or "planes"
+        raise UserError(f"{what} of {channels} channels has no color {found!r}; expected {allowed}")
+    return found  # type: ignore[return-value]
 
 
 def range_text(bounds: Sequence[float]) -> str:
@@ -377,15 +423,16 @@ def _names(kind: str) -> list[str]:
 
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 _FORM = re.compile(
-    rf"(?:([A-Za-z_]\w*)\s*=\s*)?(?:([a-z]+)\s*:)?\s*([\d\s,]+)(?:@\s*{_NUMBER}\s*,\s*{_NUMBER}\s*)?", re.ASCII
+    rf"(?:([A-Za-z_]\w*)\s*=\s*)?(?:([a-z_]+)\s*:)?\s*([\d\s,]+)(?:@\s*{_NUMBER}\s*,\s*{_NUMBER}\s*)?", re.ASCII
 )
 
 
-def _read(part: str, text: str) -> tuple[str, Any, tuple[int, ...], tuple[float, float] | None]:
-    """Return name (or nothing), kind, sizes and range (or none) of one input of a text."""
+def _read(part: str, text: str) -> tuple[str, Any, tuple[int, ...], tuple[float, float] | None, Any]:
+    """Return name (or nothing), kind, sizes, range (or none) and color (or nothing) of one input of a text."""
     form = _FORM.fullmatch(part)
     sizes = form[3].split(",") if form else []
     kind = (form[2] or "image") if form else ""
+    color, kind = (kind, "image") if kind in CHANNELS else ("", kind)
     lengths = [len(names.split(",")) for names in _names(kind)]
     if form is None or len(sizes) not in lengths or not all(re.fullmatch(r"\s*\d+\s*", s) for s in sizes):
         raise UserError(
@@ -393,4 +440,4 @@ def _read(part: str, text: str) -> tuple[str, Any, tuple[int, ...], tuple[float,
             f"of {', '.join(SIZES)}, several separated by semicolons; such as {EXAMPLES}"
         )
     bounds = None if form[4] is None else (float(form[4]), float(form[5]))
-    return form[1] or "", kind, tuple(int(size) for size in sizes), bounds
+    return form[1] or "", kind, tuple(int(size) for size in sizes), bounds, color

@@ -1,11 +1,14 @@
-"""Checks of a generator's inputs against what a task gives it; one line each, with what to change."""
+"""Checks of a generator's inputs and output against a task; one line each, with what to change."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from ..files.errors import UserError
 from ..networks.specs import Input, InputSpec
 
-CHANNELS = 3  # images are read as RGB
+USUAL_CHANNELS = 3  # settings that say no channels mean RGB
 
 
 def one_latent(task: str, model: str, inputs: InputSpec) -> Input:
@@ -22,11 +25,11 @@ def one_latent(task: str, model: str, inputs: InputSpec) -> Input:
     )
 
 
-def one_image(task: str, model: str, inputs: InputSpec, image_size: int) -> Input:
-    """Return the image of a generator that translates one, as it is read: square, RGB, of the study's size.
+def one_image(task: str, model: str, inputs: InputSpec) -> Input:
+    """Return the image of a generator that translates one.
 
     Raises:
-        UserError: It takes something else, other channels or another size.
+        UserError: It takes something else.
     """
     only = inputs.inputs[0]
     if len(inputs) > 1:
@@ -39,23 +42,37 @@ def one_image(task: str, model: str, inputs: InputSpec, image_size: int) -> Inpu
             f"the task {task} translates images, {model} starts from {_shown(inputs)}: give --task unconditional, or a "
             "generator of images"
         )
-    channels, height, width = only.shape
-    if channels != CHANNELS:
-        raise UserError(
-            f"{model} takes {channels} channels, images are read as RGB: give a generator of {CHANNELS} "
-            f"(--input-shape {CHANNELS},{height},{width})"
-        )
-    if (height, width) != (image_size, image_size):
-        raise UserError(
-            f"--input-shape {inputs.text} does not fit images of {image_size} pixels a side: "
-            "images are read as squares; give a square shape, and leave --image-size out or alike"
-        )
     return only
 
 
-def patch_layers(image_size: int) -> int:
-    """Return the strided layers of a PatchGAN that leave it a map to judge: upstream's 3 from 64 pixels on."""
-    return 3 if image_size >= 64 else 2 if image_size >= 32 else 1
+def with_channels(settings: Mapping[str, Any], model: str, **channels: int) -> dict[str, Any]:
+    """Return a task's settings with the channels of a generator's images.
+
+    Args:
+        settings: As the user gave them.
+        model: The generator, for messages.
+        **channels: Setting -> channels; the usual ones are not written, as in studies of earlier versions.
+
+    Raises:
+        UserError: The user's settings say others.
+    """
+    for name, number in channels.items():
+        if settings.get(name, number) != number:
+            raise UserError(
+                f"the task's setting {name} does not fit {model}: got {settings[name]}; expected {number}. Try leaving "
+                "it out."
+            )
+    others = {name: number for name, number in channels.items() if number != USUAL_CHANNELS}
+    return {**settings, **others}
+
+
+def patch_layers(side: int) -> int:
+    """Return the strided layers of a PatchGAN that leave it a map to judge: upstream's 3 from 64 pixels on.
+
+    Args:
+        side: Pixels of the shorter side of what it judges.
+    """
+    return 3 if side >= 64 else 2 if side >= 32 else 1
 
 
 def _shown(inputs: InputSpec) -> str:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..data.builtin_sets import DRAWING, PAINTING, shapes
-from ..data.dataset import ImageSet, read_size
+from ..data.dataset import ImageSet
 from ..data.image_readers import FilePictures, doubts_of, good_files
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec
 from ..files.pictures.picture_reader import picture_size
 from ..files.plain_values import JSON, from_json, to_json
+from ..networks.specs import InputSpec, OutputSpec
+from .generator_fit import one_image, with_channels
 from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
@@ -97,6 +100,12 @@ class PairedTask(ImageTranslation, SingleGenerator):
         return wide and not all(map(tree.of_domain, DOMAINS))
 
     @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
+        """Return the settings with the images' channels. Raises UserError unless the generator translates one image."""
+        taken = one_image(cls.name, model, inputs)
+        return with_channels(settings, model, input_channels=taken.shape[0], output_channels=output.channels)
+
+    @classmethod
     def folder(cls, spec: DataSpec) -> SplitFolder:
         """Return the folder with its splits. Raises LayoutError if it holds single pictures of two domains."""
         folder = SplitFolder(cls.root(spec), spec.seed, divides=False)
@@ -112,13 +121,13 @@ class PairedTask(ImageTranslation, SingleGenerator):
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return pairs: {"input", "target"}; the direction says which half is the input."""
-        size, swapped = read_size(spec, split), spec.direction == "BtoA"
+        forms, swapped = spec.loaded(split, spec.input, spec.output), spec.direction == "BtoA"
         if spec.source == SHAPES:
-            parts = (PAINTING, DRAWING) if swapped else (DRAWING, PAINTING)
-            return ImageSet(spec, {"pairs": shapes(spec, split, size, *parts)}, cls.item)
+            parts = zip((PAINTING, DRAWING) if swapped else (DRAWING, PAINTING), forms, strict=True)
+            return ImageSet(spec, {"pairs": shapes(spec, split, *parts)}, cls.item)
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict, halves=True)
-        pairs = FilePictures(good, size, halves=True, swapped=swapped)
+        pairs = FilePictures(good, *forms, halves=True, swapped=swapped)
         return ImageSet(
             spec,
             {"pairs": pairs},
@@ -131,7 +140,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
         """Return both halves of a picture, cropped and mirrored alike."""
-        first, second = images.read("pairs", index, number)
+        first, second = images.read("pairs", index, number, images.spec.input, images.spec.output)
         return {"input": first, "target": second}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:

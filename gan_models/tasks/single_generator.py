@@ -12,6 +12,7 @@ from torch import Tensor
 from ..data.dataset import ImageSet
 from ..data.layouts import existing
 from ..data.spec import SPLITS, DataSpec
+from ..networks.specs import OutputSpec
 from .task import Batch, Network
 
 
@@ -41,7 +42,7 @@ class SingleGenerator:
         return existing(spec.source)
 
     @classmethod
-    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+    def complete(cls, settings: Mapping[str, Any], output: OutputSpec) -> dict[str, Any]:
         """Return the settings as they are."""
         return dict(settings)
 

@@ -23,7 +23,7 @@ from ..files.errors import UserError
 from ..files.plain_values import JSON
 from ..files.seeds import mixed
 from ..networks.catalog import find_builder
-from ..networks.specs import InputSpec
+from ..networks.specs import InputSpec, OutputSpec
 from ..networks.user_builders import call_builder, needed, taken
 from .catalog import TASKS
 from .settings import DiscriminatorSettings
@@ -83,23 +83,23 @@ class Task(Protocol):
         ...
 
     @classmethod
-    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
-        """Return the settings for a generator with these inputs.
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
+        """Return the settings for a generator with these inputs and this output.
 
         Args:
             settings: As the user gave them.
             model: The generator, for messages.
             inputs: What it takes.
-            image_size: Pixels per side of the images; 0: not decided.
+            output: What it gives.
 
         Raises:
-            UserError: The task does not provide these inputs.
+            UserError: The task does not provide these inputs, or has no use for this output.
         """
         ...
 
     @classmethod
-    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
-        """Return the settings with what depends on the image size and was left open."""
+    def complete(cls, settings: Mapping[str, Any], output: OutputSpec) -> dict[str, Any]:
+        """Return the settings with what depends on the output's size and was left open."""
         ...
 
     @classmethod

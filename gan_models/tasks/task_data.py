@@ -97,7 +97,7 @@ class Splits:
         if self._own is not None:
             return self._own
         entries = self._apart or {}
-        same_size = self.spec.load_size in (None, self.spec.image_size)
+        same_size = self.spec.load_size in (None, self.spec.shorter_side)
         whole = self._all_train if same_size else Splits(replace(self.spec, load_size=None))._all_train
         return whole.part(entries)
 

@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from ..data.builtin_sets import PAINTING, shapes
-from ..data.dataset import ImageSet, read_size
+from ..data.dataset import ImageSet
 from ..data.image_readers import FilePictures, cifar_pictures, doubts_of, good_files
 from ..data.layouts import SplitFolder, is_cifar
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..networks.specs import InputSpec
-from .generator_fit import one_latent
+from ..networks.specs import InputSpec, OutputSpec
+from .generator_fit import one_latent, with_channels
 from .losses import discriminator_adversarial, generator_adversarial
 from .settings import DiscriminatorSettings, check_adversarial
 from .single_generator import SingleGenerator
@@ -109,17 +109,17 @@ class UnconditionalTask(SingleGenerator):
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return images: {"target"}."""
-        size = read_size(spec, split)
+        (form,) = spec.loaded(split, spec.output)
         if spec.source == SHAPES:
-            return ImageSet(spec, {"target": shapes(spec, split, size, PAINTING)}, cls.item)
+            return ImageSet(spec, {"target": shapes(spec, split, (PAINTING, form))}, cls.item)
         root = cls.root(spec)
         if is_cifar(root):
-            return ImageSet(spec, {"target": cifar_pictures(root, split, size)}, cls.item)
+            return ImageSet(spec, {"target": cifar_pictures(root, split, form)}, cls.item)
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict)
         return ImageSet(
             spec,
-            {"target": FilePictures(good, size)},
+            {"target": FilePictures(good, form)},
             cls.item,
             bad,
             folder.left_out,
@@ -133,17 +133,18 @@ class UnconditionalTask(SingleGenerator):
         return {"target": image}
 
     @classmethod
-    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
         """Return the settings with the generator's latent. Raises UserError for one that does not start from one."""
         length, *size = one_latent(cls.name, model, inputs).shape
         if settings.get("latent", length) != length:
             raise UserError(
                 f"{model} starts from a latent of {length}, the task's setting says {settings['latent']}: leave it out"
             )
+        settings = with_channels(settings, model, channels=output.channels)
         return {**settings, "latent": length, **({"latent_size": size} if size else {})}
 
     @classmethod
-    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+    def complete(cls, settings: Mapping[str, Any], output: OutputSpec) -> dict[str, Any]:
         """Return the settings with SNGAN's discriminator if some of its settings were given, but no other network."""
         judge = settings.get("discriminator")
         if not judge or "model" in judge:

@@ -11,14 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from ..data.builtin_sets import stripes
-from ..data.dataset import ImageSet, read_size
+from ..data.dataset import ImageSet
 from ..data.image_readers import FilePictures, doubts_of, good_files
 from ..data.layouts import SplitFolder, existing, has_domains, is_cifar
 from ..data.picture_tree import DOMAINS
-from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec
+from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec, PictureForm
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
+from ..networks.specs import InputSpec, OutputSpec
+from .generator_fit import one_image, with_channels
 from .image_pool import ImagePool
 from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
@@ -66,6 +68,13 @@ class UnpairedSettings:
             raise UserError(f"directions {self.directions} are not possible; use AtoB, BtoA or AtoB and BtoA")
 
 
+def _forms(spec: DataSpec) -> dict[str, PictureForm]:
+    """Return the form of each domain's images: they differ if one generator is trained alone, and its sides do."""
+    names = tuple(spec.settings.get("directions", DIRECTIONS))
+    start, end = ("B", "A") if names == ("BtoA",) else ("A", "B")
+    return {start: spec.input, end: spec.output}
+
+
 class UnpairedTask(ImageTranslation):
     """CycleGAN. Discriminator "AtoB" judges images of domain B, "BtoA" those of domain A.
 
@@ -106,6 +115,23 @@ class UnpairedTask(ImageTranslation):
         return not is_cifar(root) and root.is_dir() and has_domains(root)
 
     @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
+        """Return the settings with the channels of the images that are judged.
+
+        Raises:
+            UserError: The generator does not translate one image, or two of them cannot lead back to each other.
+        """
+        taken = one_image(cls.name, model, inputs)
+        names = tuple(settings.get("directions", DIRECTIONS))
+        if len(names) > 1 and taken.shape != output.shape:
+            given, made = ("x".join(map(str, shape)) for shape in (taken.shape, output.shape))
+            raise UserError(
+                f"the task {cls.name} leads from A to B and back: got {model} from {given} to {made}; expected images "
+                "of one shape. Try one trained generator alone (--teacher AtoB=FILE), which needs no way back."
+            )
+        return with_channels(settings, model, channels=output.channels)
+
+    @classmethod
     def folder(cls, spec: DataSpec) -> SplitFolder:
         """Return the folder with its splits and domains."""
         return SplitFolder(existing(spec.source), spec.seed, DOMAINS)
@@ -124,14 +150,15 @@ class UnpairedTask(ImageTranslation):
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return images of both domains: {"A", "B"}, of which there may be unequally many."""
-        size = read_size(spec, split)
+        forms = {domain: spec.loaded(split, form)[0] for domain, form in _forms(spec).items()}
         if spec.source == STRIPES:
-            return ImageSet(spec, {domain: stripes(spec, split, size, domain) for domain in DOMAINS}, cls.item)
+            pictures = {domain: stripes(spec, split, domain, form) for domain, form in forms.items()}
+            return ImageSet(spec, pictures, cls.item)
         sources, skipped, folder = {}, [], cls.folder(spec)
         notes = list(folder.notes)
         for domain, files in [(domain, folder.files(split, domain)) for domain in DOMAINS]:
             good, bad = good_files(files, spec.strict)
-            sources[domain] = FilePictures(good, size)
+            sources[domain] = FilePictures(good, forms[domain])
             skipped += bad
             notes += doubts_of(good)
         return ImageSet(spec, sources, cls.item, skipped, folder.left_out, notes)
@@ -143,8 +170,9 @@ class UnpairedTask(ImageTranslation):
         As upstream: A in order, B at random, so that no fixed pairs form.
         """
         number_b = None if number is None else mixed(number, 1)
-        (a,) = images.read("A", index % images.count("A"), number)
-        (b,) = images.read("B", (index if number_b is None else number_b) % images.count("B"), number_b)
+        forms = _forms(images.spec)
+        (a,) = images.read("A", index % images.count("A"), number, forms["A"])
+        (b,) = images.read("B", (index if number_b is None else number_b) % images.count("B"), number_b, forms["B"])
         return {"A": a, "B": b}
 
     @classmethod

@@ -123,7 +123,8 @@ def _check_option(name: str, declared: Option, value: Any) -> None:
         names = [text for text in allowed if text]
         listed = (" or " if len(names) == 2 else ", ").join(names)
         raise UserError(f"{name} {value!r} is unknown; use {listed}{', or leave it out' if '' in allowed else ''}")
-    if declared.low is not None and value is not None and value != declared.unset and not value >= declared.low:
+    number = isinstance(value, int | float)
+    if declared.low is not None and number and value != declared.unset and not value >= declared.low:
         raise UserError(f"{name} is {value}; use {declared.low:g} or more")
 
 

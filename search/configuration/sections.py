@@ -127,11 +127,17 @@ class DataOptions:
             "the task has no pairs, and no generator of that direction is pruned alone",
         ),
     )
-    image_size: int = option(
-        "Pixels per side of what the networks see.", 0, low=8, unset=0, default_text="the generator's own"
+    image_size: str | int = option(
+        "Size of what the networks see: pixels per side, or HEIGHTxWIDTH, such as 256x512.",
+        0,
+        low=8,
+        unset=0,
+        default_text="the generator's own",
     )
     load_size: int | None = option(
-        "Pixels that training images are resized to before the random crop.", None, default_text="no crop"
+        "Pixels of the shorter side that training images are resized to before the random crop.",
+        None,
+        default_text="no crop",
     )
     flip: bool = option("Mirror training images at random.", True)
     strict: bool = option("Fail on an image that cannot be read.", False, acts_if=_FILES)

@@ -28,6 +28,8 @@ from ..setup.study_parts import StudyParts
 
 EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
 TEST_VS_TEST = "test-vs-test"
+# Fields of the data that decide what real images are, beside their files.
+_READ_AS = ("task", "output", "direction", "seed", "n_train", "n_test")
 # Protocol -> the splits that its real images come from; `test` stands for the split that is measured.
 SPLITS = {TEST_VS_TEST: ("test",), "test-vs-train+test": ("train", "test"), "test-vs-train": ("train",)}
 
@@ -79,8 +81,8 @@ class RealImages:
                     look(batch)
                 yield batch.to(device)
 
-        unread = {"source", "flip", "strict"} | (set() if self.spec.selects else {"selects"})
-        how = {name: value for name, value in to_json(self.spec).items() if name not in unread}
+        how = {name: value for name, value in to_json(self.spec).items() if name in _READ_AS}
+        how |= {"selects": True} if self.spec.selects else {}
         how["reading"] = READING
         # Real images of our own tasks are the same under all settings; those of others may not be.
         own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
@@ -112,7 +114,7 @@ def protocol_of(protocol: str, split: str) -> str:
 def real_images(parts: StudyParts, name: str, split: str) -> RealImages:
     """Return the real images that outputs of a study's generator for the inputs of a split are compared with."""
     config = parts.config
-    spec, settings = config.data_spec(), dict(config.task_settings)
+    spec, settings = parts.data_spec(), dict(config.task_settings)
     return RealImages(spec, name, config.protocol, config.n_eval, parts.split, settings, split)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.meta_device import build_for_shapes
+from ...gan_models.files.pictures.image_size import image_size_of
 from ...gan_models.files.user_code import one_line
 from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
 from ...gan_models.networks.output_selection import size_text
@@ -37,10 +38,20 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
     """
     find_builder(config.model)  # raises if there is no such model
     inputs = config.inputs
-    settings = TASKS.find(task).load().fit(config.task_settings, config.model, inputs, config.image_size)
     config.value_ranges.check(inputs)
     output = output_of(config, inputs)
-    size = output.size[0]
+    settings = TASKS.find(task).load().fit(config.task_settings, config.model, inputs, output)
+    for channels, *sides in (one.shape for one in inputs.of_kind("image")):
+        if channels != CHANNELS:
+            raise UserError(
+                f"{config.model} takes {channels} channels, images are read as RGB: give a generator of {CHANNELS}"
+            )
+        if len({config.image_size, *sides}) > 1:
+            raise UserError(
+                f"--input-shape {inputs.text} does not fit images of {config.image_size} pixels a side: "
+                "images are read as squares; give a square shape, and leave --image-size out or alike"
+            )
+    size = image_size_of(*output.size)
     if config.image_size and size != config.image_size:
         cure = "a generator that keeps the size" if inputs.pixels else f"--image-size {size}"
         raise UserError(

@@ -103,26 +103,27 @@ def decided(
         inception_weights=inception,
         vgg_weights=vgg,
         weights={name: str(path) for name, path in weights.items() if name not in ("inception", "vgg")},
-        task_settings=kind.complete(settings, config.image_size) if new else settings,
+        task_settings=kind.complete(settings, output) if new else settings,
         ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes, output
 
 
-def with_selection(config: StudyConfig) -> tuple[StudyConfig, Splits, list[str]]:
+def with_selection(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, Splits, list[str]]:
     """Return a new study with what its trials are compared on decided, its images, and what a user should be told.
 
     A set from whose training images too few can be spared is compared on the test split.
 
     Args:
         config: With its task decided.
+        output: What the generators give.
 
     Raises:
         UserError: The data cannot be read.
     """
     config = replace(config, select_on=config.select_on or SELECT_ON)
-    splits = Splits(config.data_spec())
+    splits = Splits(config.data_spec(output))
     try:
         splits.open(config.scored_on)
     except TooFewToSelect as few:

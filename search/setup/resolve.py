@@ -67,7 +67,7 @@ def resolve(
     splits = None
     if sharing is not None:
         with refusals.kept():
-            config, splits, told = with_selection(config)
+            config, splits, told = with_selection(config, output)
             notes += told
     parts = StudyParts(config, find_profile, output=output, pinned=pinned, splits=splits)
     with refusals.kept():

@@ -169,7 +169,7 @@ class StudyParts:
 
     def data_spec(self) -> DataSpec:
         """Return what the images are read from."""
-        return self.config.data_spec()
+        return self.config.data_spec(self.output)
 
     @cached_property
     def splits(self) -> Splits:
@@ -199,7 +199,7 @@ class StudyParts:
             name: As `Splits.open`.
         """
         own = self.data_spec()
-        same = name != "train" or (spec.load_size or spec.image_size) == (own.load_size or own.image_size)
+        same = name != "train" or (spec.load_size or own.shorter_side) == (own.load_size or own.shorter_side)
         return self.splits.open(name) if same else open_split(spec, name, tell=False)
 
     @cached_property

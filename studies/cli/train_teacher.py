@@ -35,8 +35,9 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     """
     if out.suffix != ".safetensors":
         raise UserError(f"--out {out} must end in .safetensors")
-    config, notes, _ = decided(StudyConfig.from_json({**options, "name": "teacher", "budgets": ["100%"], "trials": 1}))
-    config, splits, told = with_selection(config)
+    given = {**options, "name": "teacher", "budgets": ["100%"], "trials": 1}
+    config, notes, output = decided(StudyConfig.from_json(given))
+    config, splits, told = with_selection(config, output)
     for note in (*notes, *told):
         console.print(f"note: {note}", highlight=False)
     work = out.with_suffix(".training")

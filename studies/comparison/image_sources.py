@@ -20,10 +20,12 @@ from ...evaluators.features.image_folders import content_of, folder_batches, rea
 from ...evaluators.features.sample import FeatureSample
 from ...evaluators.features.statistics import FeatureStatistics
 from ...gan_models.data.dataset import ImageSet
-from ...gan_models.data.spec import DataSpec
+from ...gan_models.data.spec import DataSpec, PictureForm
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.pictures.image_size import read_image_size
 from ...gan_models.files.pictures.picture_reader import READING
-from ...gan_models.networks.value_ranges import with_usual_ranges
+from ...gan_models.networks.specs import OutputSpec
+from ...gan_models.networks.value_ranges import usual, with_usual_ranges
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import open_split
@@ -157,18 +159,22 @@ def bundle_inputs(
     if name not in PROTOCOLS:
         raise UserError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
     # Built-in data are drawn from a seed and in numbers: those of the study give its own test images again.
+    size = inputs.pixels or read_image_size(line["image_size"])
+    output = architecture.output or OutputSpec(3, size)  # earlier versions gave images of the inputs' size alone
+    # Bundles of earlier versions do not say the task's settings: they take its defaults.
+    settings = kind.fit(dict(line.get("task_settings", {})), architecture.model, inputs, output)
     spec = DataSpec(
         source=data,
         task=architecture.task,
-        image_size=inputs.pixels[0] if inputs.pixels else int(line["image_size"]),
+        inputs=usual(inputs),
+        output=PictureForm.of(output),
         direction=direction or str(line.get("direction", "AtoB")),
         seed=int(line.get("seed", 0)),
         n_train=int(line.get("n_train", DataSpec.n_train)),
         n_test=int(line.get("n_test", DataSpec.n_test)),
+        settings=settings,
     )
     limit = n_eval or int(line.get("n_eval", 0))
-    # Bundles of earlier versions do not say the task's settings: they take its defaults.
-    settings = kind.fit(dict(line.get("task_settings", {})), architecture.model, inputs, spec.image_size)
     network = architecture.network
     batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
     real = RealImages(spec, network, name, limit, settings=settings)

@@ -18,13 +18,13 @@ from torch import Tensor
 from ...gan_models.data.image_readers import doubts_of
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.pictures.colors import color_of
 from ...gan_models.files.pictures.picture_reader import (
     Picture,
     PictureError,
     picture_fault,
     picture_size,
     read_picture,
-    resized,
 )
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from .output_pictures import to_picture, with_alpha
@@ -367,11 +367,11 @@ def input_tensor(
         placement: Its place in the input; None: resized to the input's own height and width.
         size: Width and height that the placement is for, to which the picture is resized first.
     """
-    pixels = picture.channels(taken.shape[0])
+    color = taken.color or color_of(taken.shape[0])
     if placement is None:
-        pixels = resized(pixels, taken.shape[2], taken.shape[1])
+        pixels = picture.formed(color, taken.shape[2], taken.shape[1])
     else:
-        pixels = placement.apply(resized(pixels, *(size or picture.size)))
+        pixels = placement.apply(picture.formed(color, *(size or picture.size)))
     low, high = taken.value_range or RANGES["image"]
     values = torch.from_numpy(np.array(pixels.transpose(2, 0, 1), dtype=np.float32))
     return values.div_(255 / (high - low)).add_(low)

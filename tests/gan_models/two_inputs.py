@@ -81,12 +81,12 @@ class StyledTask(SingleGenerator):
         return PairedTask.open(spec, split)
 
     @classmethod
-    def fit(cls, settings, model, inputs, image_size):
+    def fit(cls, settings, model, inputs, output):
         return {**settings, "style": inputs.of_kind("latent")[0].shape[0]}
 
     @classmethod
-    def complete(cls, settings, image_size):
-        return PairedTask.complete(settings, image_size)
+    def complete(cls, settings, output):
+        return PairedTask.complete(settings, output)
 
     def make_discriminators(self, seed):
         return build_discriminators(self.generator_names, self.settings.discriminator, 6, seed)

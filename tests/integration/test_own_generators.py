@@ -102,7 +102,7 @@ def test_a_generator_from_a_package(place, monkeypatch):
 
 REFUSED = {
     "twice the size": (f"{IMAGES}:srresnet", "3,32,32", "paired", "gives images of 64 pixels a side from 3x32x32"),
-    "no square": (f"{IMAGES}:johnson", "3,32,64", "paired", "does not fit images of 32 pixels a side"),
+    "no square": (f"{IMAGES}:johnson", "3,32,64", "paired", "one square image of 3 channels"),
     "gray": (f"{IMAGES}:johnson", "1,32,32", "paired", "takes 1 channels, images are read as RGB"),
     "latent, paired": (f"{LATENTS}:dcgan", "latent:24", "paired", "starts from a latent of 24: give --task uncond"),
     "image, unconditional": (f"{IMAGES}:johnson", "3,32,32", "unconditional", "give a generator of latents"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
+from ganprune.gan_models.networks.specs import OutputSpec
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.preparations.quality import StudyQuality
@@ -168,9 +169,10 @@ def test_a_record_without_the_option_is_of_a_study_that_chose_by_the_test(study)
     """Such a study reads as one that compares on the test, with the fingerprint that it had."""
     before = StudyConfig.from_json({k: v for k, v in study.config.to_json().items() if k != "select_on"})
     assert before.scored_on == "test"
-    assert not before.data_spec().selects
+    output = OutputSpec(3, before.size)
+    assert not before.data_spec(output).selects
     assert study.config.scored_on == "select"
-    assert study.config.data_spec().selects
+    assert study.config.data_spec(output).selects
     assert replace(before, select_on="test").scored_on == "test"
 
 

@@ -3,7 +3,7 @@
 Pillow converts files of more than 8 bits by clipping them to 0 .. 255; here they keep their precision, as float32.
 What has no known black and white is a `PictureError` with the reason. Imports Pillow only when something is read.
 
-Shapes: H x W pixels; C channels, 1 (gray), 3 (RGB) or 4 (RGB and alpha).
+Shapes: H x W pixels; C channels of a color, see `colors`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from .colors import CHANNELS, OF_LAB, scaled_lab
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -70,19 +72,30 @@ class Picture:
             raise PictureError(reason)
         return self.cropped(0, 0, width // 2, height), self.cropped(width // 2, 0, width // 2, height)
 
-    def channels(self, n: int) -> np.ndarray:
-        """Return its pixels as (H, W, n): gray, RGB, or RGB and alpha (255 if it has none).
+    def formed(self, color: str, width: int, height: int) -> np.ndarray:
+        """Return its pixels resized and in a color, (height, width, C) of 0 .. 255, uint8 or float32.
+
+        Args:
+            color: See `colors`; what is transparent is 0 in alpha, and 255 is opaque.
+            width: In pixels.
+            height: In pixels.
 
         Raises:
-            ValueError: Another number.
+            PictureError: No picture has this color.
         """
-        if n == 3:
+        if color in OF_LAB:
+            return scaled_lab(resized(self.pixels, width, height), color)
+        return resized(self._in_color(color), width, height)
+
+    def _in_color(self, color: str) -> np.ndarray:
+        if color == "rgb":
             return self.pixels
-        if n == 4:
+        if color in ("gray_alpha", "rgba"):
             alpha = np.full(self.pixels.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
-            return np.concatenate([self.pixels, alpha[:, :, None].astype(self.pixels.dtype)], 2)
-        if n != 1:
-            raise ValueError(f"a picture has 1, 3 or 4 channels; got {n}")
+            shown = self.pixels if color == "rgba" else self._in_color("gray")
+            return np.concatenate([shown, alpha[:, :, None].astype(shown.dtype)], 2)
+        if color != "gray":
+            raise PictureError(f"pictures are not read as {color}; expected {', '.join(CHANNELS)}")
         if self.gray:
             return self.pixels[:, :, :1]
         if self.pixels.dtype == np.uint8:

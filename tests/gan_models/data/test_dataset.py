@@ -3,12 +3,13 @@
 import pytest
 import torch
 from ganprune.gan_models.data.dataset import batches, in_order
-from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.tasks.task_data import open_split
+
+from ...data_specs import square
 
 
 class TestBatches:
-    spec = DataSpec("builtin:shapes", "paired", 16, n_train=7, n_test=5, load_size=18)
+    spec = square("builtin:shapes", "paired", 16, n_train=7, n_test=5, load_size=18)
 
     def test_a_batch_is_a_function_of_seed_and_step(self):
         """Starting at step 4 gives what an uninterrupted run sees from step 4 on, augmentation included."""

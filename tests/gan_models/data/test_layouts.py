@@ -11,13 +11,14 @@ import pytest
 from ganprune.gan_models.data.image_readers import doubts_of
 from ganprune.gan_models.data.layouts import LayoutError, SplitFolder, has_domains
 from ganprune.gan_models.data.picture_tree import SPLIT_WORDS, PictureTree, split_said
-from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+from ...data_specs import square
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -215,7 +216,7 @@ class TestTasks:
                 pair(tmp_path / split / f"{i}.png", 40, 50)
         assert detect_task(str(tmp_path)) == "unconditional"
         with pytest.warns(UserWarning, match="40x50 are read as A|B side by side, 20x50 each"):
-            data = open_split(DataSpec(str(tmp_path), "paired", 16), "train")
+            data = open_split(square(tmp_path, "paired", 16), "train")
         assert len(data) == 3
 
     def test_one_portrait_among_landscape_pairs_is_left_out(self, tmp_path):
@@ -224,14 +225,14 @@ class TestTasks:
             pair(tmp_path / "train" / f"{i}.png", 40, 20)
         pair(tmp_path / "train" / "odd.png", 30, 40)
         with pytest.warns(UserWarning, match=r"odd\.png: 30x40 is too narrow"):
-            assert len(open_split(DataSpec(str(tmp_path), "paired", 16), "train")) == 3
+            assert len(open_split(square(tmp_path, "paired", 16), "train")) == 3
 
     @pytest.mark.parametrize("task", ["unpaired", "unconditional"])
     def test_the_fingerprint_is_of_all_files_of_the_splits(self, task, tmp_path):
         """A picture that is added in a subfolder changes it."""
         for folder in ("trainA", "trainB", "testA", "testB"):
             pair(tmp_path / folder / "0.png", 8, 8)
-        spec = DataSpec(str(tmp_path), task, 16)
+        spec = square(tmp_path, task, 16)
         before = fingerprint(spec)
         pair(tmp_path / "trainA" / "day" / "1.png", 8, 8)
         assert fingerprint(spec) != before
@@ -246,7 +247,7 @@ class TestTasks:
         for split in ("train", "test"):
             (tmp_path / split).mkdir()
             Image.fromarray((ramp * 65535).astype(np.uint16)).save(tmp_path / split / "0.png")
-        data = open_split(DataSpec(str(tmp_path), "unconditional", 16), "train")
+        data = open_split(square(tmp_path, "unconditional", 16), "train")
         first, again = data[0]["target"], data[0]["target"]
         assert torch.equal(first, again)
         assert torch.allclose(first[0], torch.from_numpy(ramp).float() * 2 - 1, atol=1e-3)

@@ -14,12 +14,14 @@ from ganprune.gan_models.data.dataset import Draw, ImageSet
 from ganprune.gan_models.data.image_readers import ArrayPictures, FilePictures, RenderedPictures
 from ganprune.gan_models.data.layouts import LayoutError
 from ganprune.gan_models.data.selection import LEAST, SHARE, TooFewToSelect, chosen, others
-from ganprune.gan_models.data.spec import DataSpec
+from ganprune.gan_models.data.spec import DataSpec, PictureForm
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.tasks.task_data import Splits, fingerprint, open_split
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+from ...data_specs import square
 
 SIDES = {"paired": (4, 2), "unpaired": (3, 3), "unconditional": (3, 3)}
 
@@ -41,7 +43,7 @@ def write(folder: Path, count: int, first: int = 0, size: tuple[int, int] = (3, 
 
 
 def spec_of(root: Path, task: str, **more) -> DataSpec:
-    return DataSpec(str(root), task, 16, selects=True, **more)
+    return square(root, task, 16, selects=True, **more)
 
 
 def files_of(images: ImageSet) -> list[Path]:
@@ -89,7 +91,7 @@ def test_train_select_and_test_have_no_image_in_common(folders, links, task, see
             assume(False)
         assert not contents(select) & (contents(train) | contents(test))
         assert all(select.count(name) >= 2 for name in select.sources)
-        old = Splits(DataSpec(str(root), task, 16, seed=seed))
+        old = Splits(square(root, task, 16, seed=seed))
         assert set(files_of(train)) <= set(files_of(old.open("train")))
         assert files_of(old.open("test")) == files_of(test)
         assert fingerprint(splits.spec) == fingerprint(old.spec)
@@ -158,7 +160,7 @@ def test_sources_of_equal_length_keep_the_same_entries_apart():
     def numbers(shift: int) -> RenderedPictures:
         return RenderedPictures(lambda which: (torch.full((1, 3, 16, 16), which[0] + shift),), 140)
 
-    spec = DataSpec("somewhere", "paired", 16, selects=True)
+    spec = square("somewhere", "paired", 16, selects=True)
     item = lambda images, index, number: {  # noqa: E731
         name: images.read(name, index, number)[0] for name in ("one", "other")
     } | {"entry": torch.tensor(images.entry("one", index))}  # fmt: skip
@@ -177,7 +179,7 @@ def test_sources_of_equal_length_keep_the_same_entries_apart():
 def test_equal_pixels_in_memory_stay_together():
     """Sets without files are told apart by their pixels."""
     images = torch.arange(130, dtype=torch.uint8).repeat(2)[:, None, None, None].expand(-1, 3, 16, 16).contiguous()
-    spec = DataSpec("somewhere", "unconditional", 16, selects=True)
+    spec = square("somewhere", "unconditional", 16, selects=True)
     train = ImageSet(spec, {"target": ArrayPictures(images)}, lambda images, i, n: {})
     test = ImageSet(spec, {"target": ArrayPictures(images[:60])}, lambda images, i, n: {})
     entries = set(chosen(train, test)["target"])
@@ -193,7 +195,7 @@ def test_images_to_select_by_are_read_like_test_images(tmp_path):
     splits = Splits(spec_of(tmp_path, "unconditional", load_size=24))
     select, train = splits.open("select"), splits.open("train")
     path = files_of(select)[0]
-    plain = FilePictures([path], 16).read(0)[0].float() / 127.5 - 1
+    plain = FilePictures([path], PictureForm(3, 16, 16)).read(0)[0].float() / 127.5 - 1
     assert torch.equal(select[0]["target"], plain)
     assert not torch.equal(train[Draw(0, 1)]["target"], train[Draw(0, 2)]["target"])
 
@@ -201,14 +203,14 @@ def test_images_to_select_by_are_read_like_test_images(tmp_path):
 @pytest.mark.parametrize(("source", "task"), [("builtin:shapes", "paired"), ("builtin:stripes", "unpaired")])
 def test_built_in_sets_have_a_rendering_of_their_own_to_select_by(source, task):
     """As many images as the test has, other ones, and the training is as it was."""
-    spec = DataSpec(source, task, 16, n_train=5, n_test=4, selects=True)
+    spec = square(source, task, 16, n_train=5, n_test=4, selects=True)
     splits = Splits(spec)
     names = ("train", "select", "test")
     items = {name: [splits.open(name)[i] for i in range(len(splits.open(name)))] for name in names}
     assert [len(items[name]) for name in names] == [5, 4, 4]
     drawn = [image.numpy().tobytes() for name in names for item in items[name] for image in item.values()]
     assert len(set(drawn)) == len(drawn)
-    whole = open_split(DataSpec(source, task, 16, n_train=5, n_test=4), "train")
+    whole = open_split(square(source, task, 16, n_train=5, n_test=4), "train")
     assert all(torch.equal(a, b) for i, item in enumerate(items["train"]) for a, b in zip(
         item.values(), whole[i].values(), strict=True))  # fmt: skip
 
@@ -216,4 +218,4 @@ def test_built_in_sets_have_a_rendering_of_their_own_to_select_by(source, task):
 def test_without_selection_there_is_no_such_split():
     """A spec that says nothing has no split to select by, and all training images."""
     with pytest.raises(ValueError, match="selects"):
-        open_split(DataSpec("builtin:shapes", "paired", 16, n_train=5, n_test=4), "select")
+        open_split(square("builtin:shapes", "paired", 16, n_train=5, n_test=4), "select")

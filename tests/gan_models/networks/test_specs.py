@@ -148,14 +148,14 @@ def test_a_range_that_is_none_is_refused(bounds):
         ((3, 256, 256), "3,64,64", (4, 1)),
         ((3, 32, 32), "mask:1,8,8;3,64,64", (1, 2)),
         ((3, 96, 96), "3,64,64", (3, 2)),
-        ((3, 64, 128), "3,64,64", None),
+        ((3, 64, 128), "3,64,64", (1, 1, 2, 1)),
         ((3, 32, 32), "latent:128", None),
         ((1, 16000), "audio:1,4000", None),
         ((10,), "3,64,64", None),
     ],
 )
 def test_an_output_has_its_scale_beside_the_first_image(shape, inputs, scale):
-    """Pixels per pixel of the first image, in lowest terms; none if the sides differ or no image is taken."""
+    """Pixels per pixel of the first image, in lowest terms; for both sides if they differ; none without an image."""
     spec = OutputSpec.of_shape(shape, InputSpec.parse(inputs))
     assert (spec.shape, spec.scale, spec.value_range, spec.selected) == (shape, scale, (-1, 1), "")
 

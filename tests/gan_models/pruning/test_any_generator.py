@@ -4,10 +4,9 @@ from contextlib import suppress
 
 import pytest
 import torch
-from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
 from ganprune.gan_models.tasks.catalog import TASKS
@@ -16,6 +15,7 @@ from ganprune.gan_models.tasks.task_data import open_split
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.setup.defaults import METHODS
 
+from ...data_specs import square
 from ..network_cases import CASES
 from ..training.small import task_named
 from .jobs import proposal
@@ -34,11 +34,12 @@ def task_and_data(inputs: InputSpec):
         data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
         return task_named("paired" if image else "unconditional", **settings), data
     side = inputs.pixels[0]
+    output = OutputSpec(3, (side, side))
     for name, row in TASKS.items():
         with suppress(UserError):
             kind = row.load()
-            task = make_task(name, kind.complete(kind.fit({}, "model", inputs, side), side))
-            return task, open_split(DataSpec(row.builtin[0], name, side, n_train=4), "train")
+            task = make_task(name, kind.complete(kind.fit({}, "model", inputs, output), output))
+            return task, open_split(square(row.builtin[0], name, side, n_train=4), "train")
     raise AssertionError(f"no task of the table gives {inputs}")
 
 

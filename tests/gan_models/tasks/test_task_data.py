@@ -15,6 +15,8 @@ from ganprune.gan_models.tasks.catalog import check_source
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
 from PIL import Image
 
+from ...data_specs import square
+
 
 def picture(value, width=20, height=20):
     """A noisy picture whose red channel's mean is about `value`."""
@@ -41,7 +43,7 @@ def aligned(root, splits=("train", "test"), count=4):
 
 
 def spec_of(root, task, **more):
-    return DataSpec(str(root), task, more.pop("image_size", 16), **more)
+    return square(root, task, more.pop("size", 16), **more)
 
 
 class TestLayouts:
@@ -61,7 +63,7 @@ class TestLayouts:
     def test_pixels_are_those_of_the_file(self, tmp_path):
         """At the file's own size nothing is resampled: value v becomes v / 127.5 - 1."""
         root = aligned(tmp_path)
-        item = open_split(spec_of(root, "paired", image_size=20), "test")[1]
+        item = open_split(spec_of(root, "paired", size=20), "test")[1]
         pixels = torch.from_numpy(np.array(Image.open(root / "test" / "01.png"))).permute(2, 0, 1)
         assert torch.allclose(item["input"], pixels[:, :, :20] / 127.5 - 1)
         assert torch.allclose(item["target"], pixels[:, :, 20:] / 127.5 - 1)
@@ -98,15 +100,15 @@ class TestLayouts:
 
     def test_builtin_sets_serve_their_tasks(self):
         """shapes is paired or unconditional, stripes unpaired; sizes are as asked."""
-        shapes = open_split(DataSpec("builtin:shapes", "paired", 16, n_train=5, n_test=3), "train")
+        shapes = open_split(square("builtin:shapes", "paired", 16, n_train=5, n_test=3), "train")
         assert len(shapes) == 5
-        single = open_split(DataSpec("builtin:shapes", "unconditional", 16, n_train=5, n_test=3), "test")
+        single = open_split(square("builtin:shapes", "unconditional", 16, n_train=5, n_test=3), "test")
         assert len(single) == 3
-        stripes = open_split(DataSpec("builtin:stripes", "unpaired", 16, n_train=5, n_test=3), "train")
+        stripes = open_split(square("builtin:stripes", "unpaired", 16, n_train=5, n_test=3), "train")
         assert set(stripes[0]) == {"A", "B"}
         assert torch.equal(
             single[0]["target"],
-            open_split(DataSpec("builtin:shapes", "paired", 16, n_test=3), "test")[0]["target"],
+            open_split(square("builtin:shapes", "paired", 16, n_test=3), "test")[0]["target"],
         )
         assert detect_task("builtin:shapes") == "paired"
         assert detect_task("builtin:stripes") == "unpaired"
@@ -162,7 +164,7 @@ class TestErrors:
         [
             ({"source": "builtin:cats"}, "builtin:shapes"),
             ({"direction": "AB"}, "AtoB or BtoA"),
-            ({"image_size": 2}, "image size 2"),
+            ({"size": 2}, "image size 2"),
             ({"load_size": 10}, "load size 10"),
             ({"n_train": 0}, "n_train=0"),
         ],
@@ -170,7 +172,7 @@ class TestErrors:
     def test_a_wrong_spec_says_what_is_allowed(self, fields, message):
         """Each field is checked when the spec is made."""
         with pytest.raises(ValueError, match=message):
-            DataSpec(**({"source": "builtin:shapes", "task": "paired", "image_size": 64} | fields))
+            square(**({"source": "builtin:shapes", "task": "paired", "size": 64} | fields))
 
     def test_a_source_that_the_task_cannot_read_says_which_task_can(self):
         """Known without opening anything: the built-in set's tasks, and the names of all tasks."""
@@ -181,7 +183,7 @@ class TestErrors:
 
     def test_the_spec_survives_json(self):
         """to_json and from_json are inverse; an unknown field is refused."""
-        spec = DataSpec("builtin:shapes", "paired", 64, load_size=72, seed=4)
+        spec = square("builtin:shapes", "paired", 64, load_size=72, seed=4)
         assert from_json(DataSpec, to_json(spec)) == spec
         with pytest.raises(ValueError, match="color is not a known field"):
             from_json(DataSpec, to_json(spec) | {"color": 1})
@@ -205,8 +207,8 @@ class TestCifar:
             tar.add(folder, arcname=folder.name)
         for source in (folder, tmp_path, archive):
             assert detect_task(str(source)) == "unconditional"
-            train = open_split(spec_of(source, "unconditional", image_size=32), "train")
-            test = open_split(spec_of(source, "unconditional", image_size=32), "test")
+            train = open_split(spec_of(source, "unconditional", size=32), "train")
+            test = open_split(spec_of(source, "unconditional", size=32), "test")
             assert (len(train), len(test)) == (15, 3)
             assert torch.allclose(train[3]["target"][0], torch.tensor(200 / 127.5 - 1))
             assert torch.allclose(train[3]["target"][1:], torch.tensor(1 / 127.5 - 1))
@@ -219,14 +221,14 @@ class TestCifar:
             info.size = 4
             tar.addfile(info, io.BytesIO(b"abcd"))
         with pytest.raises(ValueError, match="binary"):
-            open_split(spec_of(archive, "unconditional", image_size=32), "train")
+            open_split(spec_of(archive, "unconditional", size=32), "train")
 
     def test_a_cut_batch_is_refused(self, folder):
         """A file that is no whole number of records is named."""
         path = folder / "data_batch_3.bin"
         path.write_bytes(path.read_bytes()[:-1])
         with pytest.raises(ValueError, match=r"data_batch_3\.bin"):
-            open_split(spec_of(folder, "unconditional", image_size=32), "train")
+            open_split(spec_of(folder, "unconditional", size=32), "train")
 
 
 class TestFingerprint:
@@ -234,7 +236,7 @@ class TestFingerprint:
         """The direction does not change it; one byte of one file does, and so does a file's name."""
         root = aligned(tmp_path)
         first = fingerprint(spec_of(root, "paired"))
-        assert fingerprint(spec_of(root, "paired", direction="BtoA", image_size=32)) == first
+        assert fingerprint(spec_of(root, "paired", direction="BtoA", size=32)) == first
         (root / "test" / "03.png").rename(root / "test" / "33.png")
         renamed = fingerprint(spec_of(root, "paired"))
         picture(99, 40).save(root / "train" / "02.png")
@@ -242,7 +244,7 @@ class TestFingerprint:
 
     def test_builtin_sets_differ_by_seed_and_count(self):
         """A built-in set's fingerprint follows what decides its content."""
-        specs = [DataSpec("builtin:shapes", "paired", 64, seed=s, n_train=n) for s in (0, 1) for n in (10, 20)]
+        specs = [square("builtin:shapes", "paired", 64, seed=s, n_train=n) for s in (0, 1) for n in (10, 20)]
         assert len({fingerprint(spec) for spec in specs}) == 4
 
 
@@ -252,7 +254,7 @@ class TestAugmentation:
         (tmp_path / "train").mkdir()
         left = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
         Image.fromarray(np.concatenate([left, 255 - left], 1)).save(tmp_path / "train" / "a.png")
-        data = open_split(spec_of(tmp_path, "paired", image_size=20, load_size=24), "train")
+        data = open_split(spec_of(tmp_path, "paired", size=20, load_size=24), "train")
         seen = set()
         for number in range(600):
             item = data[Draw(0, number * 7919)]
@@ -262,7 +264,7 @@ class TestAugmentation:
 
     def test_flip_off_and_test_split_are_plain(self, tmp_path):
         """Without flip and crop a draw is the plain entry; an integer index never augments."""
-        spec = DataSpec("builtin:shapes", "paired", 16, flip=False, n_train=2)
+        spec = square("builtin:shapes", "paired", 16, flip=False, n_train=2)
         data = open_split(spec, "train")
         assert all(torch.equal(data[Draw(1, n)]["input"], data[1]["input"]) for n in range(8))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ganprune.gan_models.data.dataset import batches
 from ganprune.gan_models.files.errors import UserError
-from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task import make_task
 from torch.func import functional_call
@@ -194,7 +194,7 @@ def test_latents_have_the_place_that_the_generator_takes():
     batch = {"target": torch.zeros(2, 3, 8, 8), "step": torch.tensor(0)}
     shapes = {}
     for text in ("latent:7,1,1", "latent:7"):
-        settings = kind.fit({}, "mine", InputSpec.parse(text), 8)
+        settings = kind.fit({}, "mine", InputSpec.parse(text), OutputSpec(3, (8, 8)))
         (latents,) = make_task("unconditional", settings, 1).inputs(batch, "G")
         shapes[text] = tuple(latents.shape)
     assert shapes == {"latent:7,1,1": (2, 7, 1, 1), "latent:7": (2, 7)}

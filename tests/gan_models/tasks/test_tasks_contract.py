@@ -10,15 +10,18 @@ from ganprune.gan_models.data.spec import BUILTIN, SPLITS, DataSpec
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import NETWORKS
-from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.tasks.catalog import TASKS, TaskSpec, builtin_task
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
 from PIL import Image
 
+from ...data_specs import square
+
 OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
 NAMES = [*TASKS, OWN]
 SIZE = 16
+OUTPUT = OutputSpec(3, (SIZE, SIZE))
 GIVEN = {"unconditional": "latent:6", OWN: "photo=3,16,16;style=latent:5"}
 
 
@@ -28,18 +31,18 @@ def fitting(name: str) -> InputSpec:
         return InputSpec.parse(GIVEN[name])
     for row in NETWORKS.values():
         with suppress(UserError):
-            TASKS.find(name).load().fit({}, "model", inputs := row.spec.at_size(SIZE), SIZE)
+            TASKS.find(name).load().fit({}, "model", inputs := row.spec.at_size(SIZE), OUTPUT)
             return inputs
     raise AssertionError(f"no network of the table fits the task {name}")
 
 
 def spec_of(name: str) -> DataSpec:
-    return DataSpec(TASKS.find(name).builtin[0], name, SIZE, n_train=6, n_test=4)
+    return square(TASKS.find(name).builtin[0], name, SIZE, n_train=6, n_test=4)
 
 
 def task_of(name: str, inputs: InputSpec):
     kind = TASKS.find(name).load()
-    return make_task(name, kind.complete(kind.fit({}, "model", inputs, SIZE), SIZE), seed=3)
+    return make_task(name, kind.complete(kind.fit({}, "model", inputs, OUTPUT), OUTPUT), seed=3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -110,7 +113,7 @@ class TestEveryTask:
         if name == OWN:
             pytest.skip("a user's own task checks what it likes")
         with pytest.raises(UserError, match="mine") as caught:
-            TASKS.find(name).load().fit({}, "mine", InputSpec.parse("audio:1,100;label:3"), SIZE)
+            TASKS.find(name).load().fit({}, "mine", InputSpec.parse("audio:1,100;label:3"), OUTPUT)
         assert "\n" not in str(caught.value)
 
     def test_splits_are_disjoint_and_the_content_has_a_fingerprint(self, name):
@@ -123,7 +126,7 @@ class TestEveryTask:
             for split in SPLITS
         ]  # fmt: skip
         assert len(set().union(*seen)) == sum(map(len, seen))
-        small = DataSpec(spec_of(name).source, name, 2 * SIZE, n_train=6, n_test=4, flip=False)
+        small = square(spec_of(name).source, name, 2 * SIZE, n_train=6, n_test=4, flip=False)
         assert fingerprint(spec_of(name)) == fingerprint(small)
 
 

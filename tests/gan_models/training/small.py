@@ -2,12 +2,13 @@
 
 import torch
 from ganprune.gan_models.data.dataset import batches
-from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.tasks.task_data import open_split
 from ganprune.gan_models.training.loop import Networks
 from torch import nn
+
+from ...data_specs import square
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
 SETTINGS = {
@@ -74,7 +75,7 @@ def task_named(name, **settings):
 
 def data_for(name, count=10, size=8):
     if name not in SETTINGS:
-        return open_split(DataSpec(TASKS[name].builtin[0], name, size, flip=False, n_train=count), "train")
+        return open_split(square(TASKS[name].builtin[0], name, size, flip=False, n_train=count), "train")
     random = torch.Generator().manual_seed(5)
     keys = {"paired": ("input", "target"), "unpaired": ("A", "B"), "unconditional": ("target",)}[name]
     return [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]

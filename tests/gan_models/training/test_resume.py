@@ -4,11 +4,11 @@ import dataclasses
 import json
 
 import pytest
-from ganprune.gan_models.data.spec import DataSpec
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.tasks.task_data import open_split
 from ganprune.gan_models.training.loop import Recipe, train
 
+from ...data_specs import square
 from .small import data_for, networks_for, same, task_named, teachers_for, weights
 
 RECIPE = Recipe(batch_size=3, lr=2e-3)
@@ -73,7 +73,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(case, stop, tmp_path):
 
 def test_a_run_over_augmented_images_resumes_bit_for_bit(tmp_path):
     """Random crops and flips of real datasets are part of what a resume repeats; workers change nothing."""
-    data = open_split(DataSpec("builtin:shapes", "paired", 8, n_train=10, load_size=11), "train")
+    data = open_split(square("builtin:shapes", "paired", 8, n_train=10, load_size=11), "train")
 
     def run(folder=None, on_step=None, workers=0):
         task = task_named("paired")

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 from ganprune.gan_models.data.builtin_sets import DRAWING, PAINTING, shapes
-from ganprune.gan_models.data.dataset import ImageSet, read_size
+from ganprune.gan_models.data.dataset import ImageSet
 from ganprune.gan_models.data.image_readers import FilePictures, Pictures, good_files
 from ganprune.gan_models.data.layouts import LayoutError, split_files
 from ganprune.gan_models.data.spec import SHAPES, SPLITS, DataSpec
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import from_json, to_json
-from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.tasks.catalog import TaskSpec
 from ganprune.gan_models.tasks.generator_fit import patch_layers
 from ganprune.gan_models.tasks.losses import discriminator_adversarial, generator_adversarial, l1
@@ -111,15 +111,15 @@ class InpaintingTask(SingleGenerator):
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return photos with holes; in the built-in set a hole is where the drawing of the scene is white."""
-        size = read_size(spec, split)
+        (form,) = spec.loaded(split, spec.output)
         if spec.source == SHAPES:
-            return ImageSet(spec, {cls.source: shapes(spec, split, size, PAINTING, DRAWING)}, cls.item)
+            return ImageSet(spec, {cls.source: shapes(spec, split, (PAINTING, form), (DRAWING, form))}, cls.item)
         files = cls._files_of(spec, split)
         (good, bad), (good_masks, bad_masks) = (
             good_files(list(paths), spec.strict) for paths in zip(*files, strict=True)
         )
         left = [(photo, mask) for photo, mask in files if photo in set(good) and mask in set(good_masks)]
-        photos, masks = (FilePictures(list(paths), size) for paths in zip(*left, strict=True))
+        photos, masks = (FilePictures(paths, form) for paths in zip(*left, strict=True))
         return ImageSet(spec, {cls.source: MaskedPictures(photos, masks)}, cls.item, (*bad, *bad_masks))
 
     @classmethod
@@ -130,10 +130,10 @@ class InpaintingTask(SingleGenerator):
         return {"photo": target * (1 - mask), "mask": mask, "target": target}
 
     @classmethod
-    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, image_size: int) -> dict[str, Any]:
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
         """Return the settings. Raises UserError unless the generator takes an RGB image and a mask, in this order."""
         shapes = [(one.kind, one.shape) for one in inputs.inputs]
-        size = image_size or (inputs.pixels or (0, 0))[0]
+        size = output.size[0]
         if shapes != [("image", (3, size, size)), ("mask", (1, size, size))]:
             raise UserError(
                 f"the task {cls.name} gives a photo and a mask, {model} takes {inputs}: give a generator of "
@@ -142,9 +142,9 @@ class InpaintingTask(SingleGenerator):
         return dict(settings)
 
     @classmethod
-    def complete(cls, settings: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+    def complete(cls, settings: Mapping[str, Any], output: OutputSpec) -> dict[str, Any]:
         """Return the settings with a PatchGAN that fits the image size."""
-        judge = {"ndf": 16, "n_layers": patch_layers(image_size)} | dict(settings.get("discriminator", {}))
+        judge = {"ndf": 16, "n_layers": patch_layers(min(output.size))} | dict(settings.get("discriminator", {}))
         return {**settings, "discriminator": judge}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:

@@ -2,8 +2,9 @@
 
 import torch
 from ganprune.evaluators.features.catalog import load_encoder
-from ganprune.gan_models.data.spec import DataSpec
 from ganprune.search.preparations.eval_images import RealImages
+
+from ...data_specs import square
 
 TASK = """
 from ganprune.gan_models.tasks.paired import PairedTask
@@ -24,7 +25,7 @@ class Scaled(PairedTask):
 def test_real_images_follow_the_settings_of_their_task(tmp_path):
     """Of a task whose real images depend on a setting, images and kept features are those of the setting given."""
     (tmp_path / "own.py").write_text(TASK)
-    spec = DataSpec(source="builtin:shapes", task=f"{tmp_path}/own.py:Scaled", image_size=16, n_train=4, n_test=4)
+    spec = square("builtin:shapes", f"{tmp_path}/own.py:Scaled", n_train=4, n_test=4)
     plain, half = RealImages(spec, "G"), RealImages(spec, "G", settings={"scale": 0.5})
     assert torch.equal(torch.cat(list(half.batches())), 0.5 * torch.cat(list(plain.batches())))
     encoder = load_encoder("shapes")

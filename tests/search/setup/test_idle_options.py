@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.networks.specs import OutputSpec
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.search.config import StudyConfig
@@ -82,7 +83,7 @@ def facts(besides: dict, flag: str = "", value: object = None) -> Facts:
     own = {name for section in SECTIONS.values() for name in options_of(section)}
     study = {name: item for name, item in everything.items() if name in own and name != "latency_profile"}
     config = StudyConfig.from_json({"name": "s", "task": "paired", **SMALL, **study})
-    settings = TASKS.find(config.task).load().complete(config.task_settings, config.image_size)
+    settings = TASKS.find(config.task).load().complete(config.task_settings, OutputSpec(3, config.size))
     return Facts(replace(config, task_settings=settings), config.bits or (32,), run, everything)
 
 

@@ -214,7 +214,7 @@ def test_unpaired_images_are_measured_once_each(tmp_path):
     quality = bench.measure(bench.joined(bench.generators), full=False)[0]
     assert quality.name == "fd[shapes,n=5]"
     assert "n_real=16" in quality.protocol
-    spec = plan.config.data_spec()
+    spec = plan.config.data_spec(plan.resolved.output)
     images = torch.cat(list(RealImages(spec, "BtoA", "test-vs-train+test").batches()))
     assert len(images) == 9
     assert len(torch.unique(images, dim=0)) == 9

@@ -141,7 +141,7 @@ def test_alpha_is_kept_beside_the_colors(tmp_path):
     found = read_picture(tmp_path / "p.png")
     assert np.array_equal(found.alpha, np.where(EIGHT > 128, 255, 0))
     assert found.pixels[0, 0].tolist() == [10, 20, 30]
-    assert found.channels(4).shape == (16, 24, 4)
+    assert found.formed("rgba", *found.size).shape == (16, 24, 4)
 
 
 def test_channels_of_a_gray_picture_are_its_values(tmp_path):
@@ -149,9 +149,10 @@ def test_channels_of_a_gray_picture_are_its_values(tmp_path):
     PLAIN.save(tmp_path / "gray.png")
     color = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     Image.fromarray(color).save(tmp_path / "color.png")
-    assert np.array_equal(read_picture(tmp_path / "gray.png").channels(1)[:, :, 0], EIGHT)
+    assert np.array_equal(read_picture(tmp_path / "gray.png").formed("gray", 24, 16)[:, :, 0], EIGHT)
     assert np.array_equal(
-        read_picture(tmp_path / "color.png").channels(1)[:, :, 0], np.asarray(Image.fromarray(color).convert("L"))
+        read_picture(tmp_path / "color.png").formed("gray", 24, 16)[:, :, 0],
+        np.asarray(Image.fromarray(color).convert("L")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from .layers import NORMS, check_choice, check_count, initialize_normal, needs_bias, norm2d
+from ..layers import NORMS, check_choice, check_count, initialize_normal, needs_bias, norm2d
 
 WIDEST = 8  # in units of ndf
 

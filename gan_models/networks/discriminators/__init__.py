@@ -1,0 +1,1 @@
+"""Discriminators: networks that judge what a generator makes."""

@@ -1,0 +1,10 @@
+"""Data of tests: square images of one size, unless a test says otherwise."""
+
+from ganprune.gan_models.data.spec import DataSpec, PictureForm
+from ganprune.gan_models.networks.specs import InputSpec
+
+
+def square(source, task, size=16, channels=3, **more):
+    """Return the data of generators of square images; of latents if the task is unconditional."""
+    inputs = "latent:128" if task == "unconditional" else f"{channels},{size},{size}"
+    return DataSpec(str(source), task, InputSpec.parse(inputs), PictureForm(channels, size, size), **more)
