@@ -21,7 +21,7 @@ from ..tracing.export import NotTraceable, export, shapes_of
 from ..tracing.flat_graph import call_name, flat_graph, module_of
 from ..tracing.labels import Traced, align, varying
 from ..tracing.layout_rules import created, layout
-from ..tracing.trace import MOVES, RULES
+from ..tracing.trace import IDLE, RULES
 from ..tracing.unpruned_reasons import UnprunedReason, Why
 from .channel_groups import ChannelGroups
 from .plan import ChannelPlan
@@ -94,7 +94,7 @@ class CutTrace:
             return _fixed(_first_line(error.__cause__ or error))
         except Exception as error:  # whatever the network's code raises is the reason that is reported
             return _fixed(_first_line(error))
-        graph = flat_graph(program.graph_module, RULES, MOVES)
+        graph = flat_graph(program.graph_module, RULES, IDLE)
         assert self._walk.graph is not None
         dense_calls, calls = _calls(self._walk.graph), _calls(graph)
         islands = tuple(f"{island.module}." for island in self._walk.islands)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ..cuttable_layers.attention_by_heads import AttentionByHeads, part_heads_of
 from .channel_groups import ChannelGroups, owner
 from .plan import ChannelPlan
 
@@ -126,6 +127,7 @@ def _named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
 
 def _fit_weights(module: nn.Module) -> None:
     """Sets the sizes that a module of torch keeps beside its tensors to what its tensors have now."""
+    part_heads_of(module)
     if isinstance(module, nn.modules.conv._ConvNd):
         rows, columns = _weight(module).shape[:2]
         n_in, n_out = (rows, columns) if module.transposed else (columns, rows)
@@ -139,6 +141,8 @@ def _fit_weights(module: nn.Module) -> None:
             module.in_channels, module.out_channels = n_in * module.groups, n_out
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = _weight(module).shape
+    elif isinstance(module, AttentionByHeads):
+        module.fit()
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.shape[0]
     elif isinstance(module, nn.Embedding):

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.utils.hooks import RemovableHandle
 
 from .settings import LayerRanges, QuantSettings
@@ -124,12 +125,14 @@ def quantized_layers(model: nn.Module) -> dict[str, nn.Module]:
     """Modules that are quantized, by name: convolutions and linears whose weight is a parameter of their own.
 
     A subclass that computes something else, and a weight that is computed (spectral norm, other
-    parametrizations), stay float: what is stored would not be what is quantized. So does one that two modules share.
+    parametrizations), stay float: what is stored would not be what is quantized. So does one that two modules share,
+    and the last layer of torch's multi-head attention, whose weight is read without a call of the layer.
     """
     uses = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
     found = {}
     for name, module in model.named_modules():
         plain = any(isinstance(module, kind) and type(module).forward is kind.forward for kind in _KINDS)
+        plain = plain and not isinstance(module, NonDynamicallyQuantizableLinear)
         weight = module._parameters.get("weight")
         if plain and isinstance(weight, nn.Parameter) and uses[id(weight)] == 1:
             found[name] = module

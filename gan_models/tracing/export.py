@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
+from ..cuttable_layers.attention_by_heads import part_heads
 from ..files.errors import UserError
 from ..files.meta_device import run_for_shapes
 from .trace_errors import other_inputs, silence, why_refused
@@ -31,9 +32,14 @@ def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export
     try:
         with warnings.catch_warnings(), torch.no_grad(), silence(), _DataAsDetached():
             warnings.simplefilter("ignore")
-            return run_for_shapes(model, example_inputs, lambda copied, x: torch.export.export(copied, x, strict=False))
+            return run_for_shapes(model, example_inputs, _exported)
     except Exception as error:
         raise NotTraceable(refused + why_refused(error)) from error
+
+
+def _exported(copied: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
+    """Return the graph of a copy, which may be changed."""
+    return torch.export.export(part_heads(copied), inputs, strict=False)
 
 
 class _DataAsDetached(TorchFunctionMode):

@@ -16,13 +16,13 @@ Env = dict[fx.Node, Any]
 _PLACE = ("nn_module_stack", "stack_trace")  # what says where in the user's code a call is made
 
 
-def flat_graph(module: fx.GraphModule, known: Collection[str], moves: Collection[str]) -> fx.Graph:
+def flat_graph(module: fx.GraphModule, known: Collection[str], idle: Collection[str]) -> fx.Graph:
     """Return a graph in which each call is a known one, as far as torch can say what it is made of.
 
     Args:
         module: An exported network.
         known: Names of the ATen calls that are left as they are.
-        moves: Names of calls that only move elements: they are left out if nothing but a shape is read of them.
+        idle: Names of calls that are left out if nobody uses what they give, but for its shape.
     """
     flat = fx.Graph()
     env: Env = {}
@@ -32,9 +32,14 @@ def flat_graph(module: fx.GraphModule, known: Collection[str], moves: Collection
     output = next(node for node in module.graph.nodes if node.op == "output")
     flat.node_copy(output, env.__getitem__)
     for node in reversed(list(flat.nodes)):
-        if node.op == "call_function" and not node.users and call_name(node.target) in moves:
+        if node.op == "call_function" and not node.users and call_name(node.target) in idle and _only_gives(node):
             flat.erase_node(node)
     return flat
+
+
+def _only_gives(node: fx.Node) -> bool:
+    """Return whether a call does nothing but give its outputs."""
+    return isinstance(node.target, OpOverload) and not node.target._schema.is_mutable
 
 
 def call_name(target: Any) -> str:

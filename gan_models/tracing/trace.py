@@ -124,7 +124,8 @@ RULES: dict[str, Rule] = {
 }
 
 
-MOVES = frozenset(name for name, rule in RULES.items() if rule in (layout, index))
+# Calls without multiply-accumulates: nothing happens to their channels if nobody uses what they give.
+IDLE = frozenset(name for name, rule in RULES.items() if rule in (layout, index, elementwise, reduction))
 
 
 def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
@@ -134,7 +135,7 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
         NotTraceable: See `export`.
     """
     program = export(model, example_inputs)
-    graph = flat_graph(program.graph_module, RULES, MOVES)
+    graph = flat_graph(program.graph_module, RULES, IDLE)
     signature = program.graph_signature
     first_name = _first_names(model)
     named = {node: first_name[name] for node, name in _graph_inputs(signature)}

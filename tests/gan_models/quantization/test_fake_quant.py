@@ -207,6 +207,12 @@ def test_computed_weights_stay_float():
     assert list(quantized_layers(model)) == ["1"]
 
 
+def test_the_last_layer_of_an_attention_stays_float():
+    """torch's attention reads its weight without calling it, so that nothing of it would be quantized."""
+    network = nn.Sequential(nn.Conv2d(3, 8, 1), nn.MultiheadAttention(8, 2))
+    assert list(quantized_layers(network)) == ["0"]
+
+
 def test_settings_are_json_both_ways():
     """Settings and ranges come back as they were, to the last bit; what is impossible is refused."""
     ranges = {"a": LayerRanges((-0.1, 1 / 3), (-1e-9, 2.0)), "b": LayerRanges((0.0, 1.0))}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..entry import B, Entry, Net, S, around, conv, second
+from ..entry import B, Entry, Net, S, around, both, conv, second
 
 L = 64  # tokens: the pixels
 ENDS = 2 * 27 * S  # MACs of first and last convolution per channel between them
@@ -161,6 +161,23 @@ def _projected(run: object, **more: object) -> Net:
 def _multihead(m: Net, x: Tensor) -> Tensor:
     t = _tokens(x)
     return x + _image(m.attention(t, t, t, need_weights=False)[0])
+
+
+def _sequence_first(m: Net, x: Tensor) -> Tensor:
+    t = x.flatten(2).permute(2, 0, 1)
+    return x + m.attention(t, t, t)[0].permute(1, 2, 0).unflatten(2, (8, 8))
+
+
+def _to_latent(m: Net, x: Tensor, z: Tensor) -> Tensor:
+    """Pixels attend to four words of six numbers each."""
+    x = m.first(x)
+    words = z.view(len(z), 4, 6)
+    return m.last(x + _image(m.attention(_tokens(x), words, words, need_weights=False)[0]))
+
+
+def _encoded(m: Net, x: Tensor) -> Tensor:
+    t = _tokens(x)
+    return _image(m.decoder(t, m.encoder(t)))
 
 
 def _window(m: Net, x: Tensor) -> Tensor:
@@ -353,18 +370,55 @@ ATTENTION = [
     Entry(
         "multi-head attention of torch.nn",
         lambda: around(Net(_multihead, attention=nn.MultiheadAttention(8, 2, batch_first=True))),
-        lambda b: second(b) + L * 4 * 8 * 8 + 2 * L * L * 8,
-        B,
-        "the module holds its sizes in one number, which is the stream's too: both stay",
+        lambda a, h, b: both(a, b) + L * 4 * a * 4 * h + h * 2 * L * L * 4,
+        (8, 2, 8),
+        HEADS,
     ),
     Entry(
         "transformer layer of torch.nn",
         lambda: Attended(
             Net(_transformer, layer=nn.TransformerEncoderLayer(8, 2, 32, batch_first=True, norm_first=True))
         ),
-        lambda h: ENDS * 8 + L * (4 * 8 * 8 + 2 * 8 * h) + 2 * L * L * 8,
-        (32,),
-        "the attention keeps the stream; the hidden channels of its MLP are free",
+        lambda a, h, m: ENDS * a + L * (4 * a * 4 * h + 2 * a * m) + h * 2 * L * L * 4,
+        (8, 2, 32),
+        "heads go as wholes; the stream and the hidden channels of the MLP are free",
+    ),
+    Entry(
+        "multi-head attention with its weights, sequence first",
+        lambda: Attended(Net(_sequence_first, attention=nn.MultiheadAttention(8, 4, bias=False))),
+        lambda a, h: ENDS * a + L * 4 * a * 2 * h + h * 2 * L * L * 2,
+        (8, 4),
+        HEADS,
+    ),
+    Entry(
+        "multi-head attention to a latent",
+        lambda: Net(
+            _to_latent,
+            first=conv(3, 8),
+            attention=nn.MultiheadAttention(8, 2, kdim=6, vdim=6, batch_first=True),
+            last=conv(8, 3),
+        ),
+        lambda a, h: ENDS * a + 2 * L * a * 4 * h + 2 * 4 * 6 * 4 * h + h * 2 * L * 4 * 4,
+        (8, 2),
+        HEADS,
+        inputs="image:3,8,8;latent:24",
+    ),
+    Entry(
+        "transformer encoder and decoder of torch.nn",
+        lambda: Attended(
+            Net(
+                _encoded,
+                encoder=nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2),
+                decoder=nn.TransformerDecoderLayer(8, 2, 16, batch_first=True),
+            )
+        ),
+        lambda a, *each: (
+            ENDS * a
+            + sum(L * 4 * a * 4 * h + h * 2 * L * L * 4 for h in each[:4])
+            + sum(L * 2 * a * m for m in each[4:])
+        ),
+        (8, 2, 2, 2, 2, 16, 16, 16),
+        "heads of four attentions and hidden channels of three MLPs; one stream",
     ),
     Entry(
         "windows",

@@ -1,0 +1,1 @@
+"""Tests of layers whose sizes follow from their weights."""
