@@ -17,10 +17,12 @@ from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.plain_values import from_json
+from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.surgery import cut
 from ...gan_models.networks.catalog import NETWORKS, build
 from ...gan_models.networks.specs import InputSpec
+from ...gan_models.tracing.unpruned_reasons import Why
 from .architecture import (
     ARCHITECTURE,
     FORMAT,
@@ -228,6 +230,14 @@ def read_card(folder: Path) -> Card:
         raise BundleError(f"{folder / CARD} cannot be read: {error}") from error
 
 
+def _groups_of(full: nn.Module, architecture: Architecture) -> ChannelGroups:
+    """Return the groups of a network at full width; those that the exporting version did not find yet stay whole."""
+    whole, examples = dict(architecture.whole), architecture.inputs.examples(1)
+    groups = find_groups(full, examples, whole)
+    new = {name: Why.LEFT_WHOLE() for name in groups.names if name not in architecture.sizes}
+    return find_groups(full, examples, {**whole, **new}) if new else groups
+
+
 def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
     """Build at full width, cut to the plan, load the weights."""
     model = f"{folder / SOURCE}:{architecture.source}" if architecture.source else architecture.model
@@ -235,7 +245,7 @@ def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
     try:
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             full = build(model, architecture.arguments, architecture.selected)
-        groups = find_groups(full, architecture.inputs.examples(1), dict(architecture.whole))
+        groups = _groups_of(full, architecture)
         if groups.sizes != dict(architecture.sizes):
             differing = sorted(set(groups.sizes.items()) ^ set(architecture.sizes.items()))
             raise BundleError(

@@ -343,6 +343,18 @@ def test_groups_left_whole_by_patterns_stay_whole(tmp_path):
     assert torch.equal(outputs(load_bundle(tmp_path / "b")), outputs(trial_model(study, 0)))
 
 
+def test_a_bundle_of_a_version_that_found_fewer_groups_loads(tmp_path):
+    """What that version could not prune yet stays whole, though this one could."""
+    name = next(iter(read_architecture(exported()).sizes))
+    study = make(StudyConfig(name="kept", keep=(name,), **SMALL), [("magnitude", 0.6, "tpe", "run")])
+    export_trial(study.record, 0, study.root, tmp_path / "b")
+    data = json.loads((tmp_path / "b" / "architecture.json").read_text())
+    assert list(data.pop("whole")) == [name]
+    (tmp_path / "b" / "architecture.json").write_text(json.dumps(data | {"whole": {}}))
+    reseal(tmp_path / "b")
+    assert torch.equal(outputs(load_bundle(tmp_path / "b")), outputs(trial_model(study, 0)))
+
+
 def test_generator_from_a_file_of_latents(tmp_path):
     """A generator from a file travels with its source: it loads and samples after the file is gone."""
     source = tmp_path / "mine.py"
