@@ -146,6 +146,9 @@ class Card:
         formats: Export format -> what is known of the file, or why there is none.
         notes: What a user must know besides.
         input_measurements: The same for the untouched inputs; empty if the generator takes no images.
+        split: What these were measured on, and the trial was chosen by: `selection` or `test`.
+        tested: Everything measured of the trial on the test split, if it was not chosen by it; else empty.
+        teacher_tested, input_tested: The same for the dense generator and the untouched inputs.
     """
 
     costs: Mapping[str, float]
@@ -158,6 +161,10 @@ class Card:
     formats: Mapping[str, FormatReport] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     input_measurements: tuple[Measurement, ...] = ()
+    split: str = "test"
+    tested: tuple[Measurement, ...] = ()
+    teacher_tested: tuple[Measurement, ...] = ()
+    input_tested: tuple[Measurement, ...] = ()
 
     @property
     def files(self) -> dict[str, FormatReport]:

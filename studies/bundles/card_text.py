@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...evaluators.cost.catalog import RUNTIMES
+from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.networks.specs import RANGES, InputSpec, OutputSpec
@@ -17,6 +19,26 @@ from ..results.measurement_text import with_interval
 from .card import Card
 
 TEMPLATE = "card.md.jinja"
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Qualities on one split: of the generator, the dense one and the untouched inputs."""
+
+    name: str
+    quality: Sequence[Measurement]
+    dense_all: Sequence[Measurement]
+    untouched_all: Sequence[Measurement]
+
+    @property
+    def dense(self) -> dict[str, Measurement]:
+        """The dense generator's, by name."""
+        return {m.name: m for m in self.dense_all}
+
+    @property
+    def untouched(self) -> dict[str, Measurement]:
+        """The untouched inputs', by name."""
+        return {m.name: m for m in self.untouched_all}
 
 
 def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -> str:
@@ -28,6 +50,8 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
         output: What it gives; None if that is not known.
     """
     quality = [m for m in card.measurements if m.name not in card.costs]
+    splits = [_Split("test", card.tested, card.teacher_tested, card.input_tested)] if card.tested else []
+    splits.append(_Split(card.split, quality, card.teacher_measurements, card.input_measurements))
     return (
         _environment()
         .get_template(TEMPLATE)
@@ -35,10 +59,8 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
             card=card,
             line=card.lineage,
             costs=[_cost_row(card, name) for name in card.costs],
-            quality=quality,
-            untouched={m.name: m for m in card.input_measurements},
-            dense={m.name: m for m in card.teacher_measurements},
-            protocols=list(dict.fromkeys(m.protocol for m in quality if m.protocol)),
+            splits=splits,
+            protocols=list(dict.fromkeys(m.protocol for each in splits for m in each.quality if m.protocol)),
             inputs=inputs,
             ranges=", ".join(f"{one.name} in {_range(one.value_range)}" for one in inputs.inputs if one.value_range),
             given=f"It gives {output}." if output else f"Images that it gives are in {_range(RANGES['image'])}.",

@@ -173,6 +173,26 @@ def export_front(
 
 
 @dataclass(frozen=True)
+class _OnTest:
+    """What was measured on the test split, of a study that chose by other images; else empty.
+
+    Attributes:
+        pruned, teacher, untouched: Of the trial, the dense generator and the untouched inputs.
+        missing: Why the trial was not measured; empty if it was.
+    """
+
+    pruned: tuple[Measurement, ...] = ()
+    teacher: tuple[Measurement, ...] = ()
+    untouched: tuple[Measurement, ...] = ()
+    missing: str = ""
+
+    def of(self, name: str) -> _OnTest:
+        """Return one of two generators' own."""
+        own = (own_measurements(each, name) for each in (self.pruned, self.teacher, self.untouched))
+        return _OnTest(*own, missing=self.missing)
+
+
+@dataclass(frozen=True)
 class _Part:
     """What goes into one bundle: a generator, its plan and groups at full width, and what was measured of it."""
 
@@ -185,6 +205,7 @@ class _Part:
     measurements: tuple[Measurement, ...]
     teacher: tuple[Measurement, ...]
     untouched: tuple[Measurement, ...]
+    tested: _OnTest
     quantized: Quantization | None = None
 
 
@@ -214,12 +235,14 @@ class _Exporter:
         whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
         untouched = self.outcome.inputs
         found = (*found, *self.outcome.finalists(trial.number))
-        names = self.parts.names
+        names, tested = self.parts.names, self._on_test(trial)
         if len(names) == 1:
             (name,) = names
             return self._write(
                 trial,
-                _Part(name, model, full, plan, groups.sizes, whole, found, teacher, untouched, quantized.get(name)),
+                _Part(
+                    name, model, full, plan, groups.sizes, whole, found, teacher, untouched, tested, quantized.get(name)
+                ),
                 out,
                 overwrite,
             )
@@ -236,11 +259,23 @@ class _Exporter:
                     own_measurements(found, name),
                     own_measurements(teacher, name),
                     own_measurements(untouched, name),
+                    tested.of(name),
                     quantized.get(name),
                 )
                 cards.append(self._write(trial, part, folder / name, False))
             write_json(folder / FRONT, {"study": self.study.name, "bundles": list(names)})
         return max(cards, key=lambda card: card.worst)
+
+    def _on_test(self, trial: TrialRecord) -> _OnTest:
+        """Return what is known on the test split; a trial that was not measured there is measured now."""
+        outcome = self.outcome
+        if not outcome.selects:
+            return _OnTest()
+        pruned = outcome.tested(trial.number)
+        if not pruned or pruned[0].reason is not None:
+            pruned = self.data.on_test(trial)
+        missing = pruned[0].reason or ""
+        return _OnTest(() if missing else pruned, outcome.teacher_tested, outcome.inputs_tested, missing)
 
     def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
         config = self.outcome.config
@@ -260,6 +295,10 @@ class _Exporter:
             measure=self.data.measure(part.name),
         )
 
+        said = notes(self.outcome, trial, source)
+        if part.tested.missing:
+            said += (f"its quality was not measured on the test split: {part.tested.missing}",)
+
         def card_of(parity: Parity) -> Card:
             return Card(
                 costs=counted,
@@ -270,7 +309,11 @@ class _Exporter:
                 versions=versions(wanted.every, row_packages(self.outcome, trial)),
                 parity=parity,
                 input_measurements=part.untouched,
-                notes=notes(self.outcome, trial, source) + bits_notes(part.quantized),
+                notes=(*said, *bits_notes(part.quantized)),
+                split=self.outcome.split,
+                tested=part.tested.pruned,
+                teacher_tested=part.tested.teacher,
+                input_tested=part.tested.untouched,
             )
 
         return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)

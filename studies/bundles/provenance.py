@@ -20,6 +20,7 @@ from ...gan_models.networks.catalog import NETWORKS
 from ...gan_models.pruning.catalog import METHODS
 from ...gan_models.quantization.settings import FULL_BITS, Quantization
 from ...gan_models.tasks.catalog import TASKS
+from ...search.configuration.sections import SELECTION
 from ...search.records.ledger import TrialRecord
 from ..results.accepted_changes import accepted_changes
 from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
@@ -66,6 +67,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         **_counted(outcome),
         "n_eval": config.n_eval,
         "protocol": config.protocol,
+        "select_on": outcome.split,
         "data_sha256": (outcome.study.attributes.get(TEACHER) or {}).get("data", ""),
         "teacher": (outcome.study.attributes.get(TEACHER) or {}).get("origin", ""),
         "configuration": config.fingerprint(),
@@ -79,7 +81,8 @@ def _counted(outcome: Outcome) -> dict[str, int | str]:
     config = outcome.config
     drawn = {"train": config.n_train, "test": config.n_test} if config.data.startswith("builtin:") else {}
     known = outcome.study.attributes.get(IMAGES) or drawn
-    return {f"n_{split}": known.get(split, "not recorded") for split in ("train", "test")}
+    chosen_by = {f"n_{SELECTION}": known["select"]} if "select" in known else {}
+    return {f"n_{split}": known.get(split, "not recorded") for split in ("train", "test")} | chosen_by
 
 
 def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[str, ...]:

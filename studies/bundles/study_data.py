@@ -12,7 +12,9 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.networks.value_ranges import USUAL, own_values, translate
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.opened_study import OpenedStudy
+from ...search.records.ledger import TrialRecord
 from ...search.trial.quantized import training_inputs
+from ...search.trial.tested import measured_on_test
 from ..results.outcome import Outcome
 from .format_files import Generate
 from .trial_weights import open_recorded
@@ -63,6 +65,16 @@ class StudyData:
             return study.test_quality.measure_calls(images, name, full=True)
 
         return measurements
+
+    def on_test(self, trial: TrialRecord) -> tuple[Measurement, ...]:
+        """Return what is measured of a trial on the test split, the quality first; absent with the reason if not."""
+        study, artifact = self._open(), trial.ended().artifact
+        try:
+            if isinstance(study, str) or artifact is None:
+                raise UserError(str(study))
+            return tuple(measured_on_test(study, self.folder.path, artifact))
+        except (ValueError, RuntimeError, OSError) as error:
+            return (Measurement.absent(self.outcome.metric, "1", " ".join(str(error).split())[:300]),)
 
     def _open(self) -> OpenedStudy | str:
         """Return the study's live part, or why it is not at hand."""

@@ -32,6 +32,7 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
     """The front as a table with its hypervolume, or as JSON on standard output."""
     from ...search.strategy.early_stopping import agreements
     from ..results.outcome import outcome_of
+    from ..results.selection_gap import gap_json
     from ..results.tables import front_rows, remarks, rich_table, rows_json
 
     outcome = outcome_of(study)
@@ -40,6 +41,9 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
         volume = outcome.hypervolume()
         found = {"study": study.name, "front": rows_json(rows), "hypervolume": volume.to_json() if volume else None}
         found["rank_correlation"] = [asdict(rung) for rung in agreements(study.trials)]
+        found["selected_on"] = outcome.split
+        if (gap := gap_json(outcome)) is not None:
+            found["selection_gap"] = gap
         if outcome.note:
             found["simulated"] = outcome.note
         print(json.dumps(found, indent=1, allow_nan=False))

@@ -57,6 +57,8 @@ def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool =
         config=outcome.config,
         cost=outcome.cost,
         metric=outcome.metric,
+        split=outcome.split,
+        selects=outcome.selects,
         counts=", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "no trial yet",
         facts=facts_of(outcome),
         plot=_plot(outcome),
@@ -129,7 +131,8 @@ def facts_of(outcome: Outcome) -> list[Fact]:
     for name, rows in (("best under the budget", front[-1:]), ("cheapest of the front", front[:1])):
         for row in rows:
             over = outcome.over_when_measured(row.trial) if row.trial is not None else ""
-            text = f"trial {row.trial}, {row.method}: {_cost(row)}" + (f"; {over}" if over else "")
+            test = "" if row.gap is None else f"; {_number(row.gap.test.value)} on the test split"
+            text = f"trial {row.trial}, {row.method}: {_cost(row)}{test}" + (f"; {over}" if over else "")
             facts.append(Fact(name, _number(row.quality), text))
     volume = outcome.hypervolume()
     if volume is not None:
@@ -210,15 +213,17 @@ def _origin(outcome: Outcome) -> str:
 
 
 def _teacher(outcome: Outcome) -> TableView:
-    lines = [("", (m.name, m.unit, with_interval(m, 5))) for m in outcome.teacher]
-    lines += [("", (name, outcome.unit_of(name), f"{value:.12g}")) for name, value in outcome.dense.items()]
-    return _table(("measurement", "unit", "value"), lines)
+    tested = {m.name: with_interval(m, 5) for m in outcome.teacher_tested}
+    lines = [("", (m.name, m.unit, with_interval(m, 5), tested.pop(m.name, ""))) for m in outcome.teacher]
+    lines += [("", (m.name, m.unit, "", tested[m.name])) for m in outcome.teacher_tested if m.name in tested]
+    lines += [("", (name, outcome.unit_of(name), f"{value:.12g}", "")) for name, value in outcome.dense.items()]
+    return _table(("measurement", "unit", "value", "on the test split"), lines)
 
 
 def _protocols(outcome: Outcome) -> TableView:
-    measured: list[Measurement] = [*outcome.teacher, *outcome.inputs]
+    measured: list[Measurement] = [*outcome.teacher, *outcome.inputs, *outcome.teacher_tested, *outcome.inputs_tested]
     for trial in outcome.study.trials:
-        measured += (*measurements_of(trial), *outcome.finalists(trial.number))
+        measured += (*measurements_of(trial), *outcome.finalists(trial.number), *outcome.tested(trial.number))
     keys = dict.fromkeys((m.name, m.unit, m.protocol) for m in measured)
     return _table(("measurement", "unit", "protocol"), [("", key) for key in keys])
 

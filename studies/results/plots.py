@@ -18,6 +18,7 @@ from ...gan_models.files.errors import UserError
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.pareto import non_dominated
 from .outcome import Outcome, point, quality_of
+from .selection_gap import front_gaps, trial_gap
 
 # Okabe and Ito's palette: told apart by people who see colors differently.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -29,7 +30,8 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
     """Quality against cost of every complete trial, as PNG.
 
     Methods have colors and markers; the front is a line of steps, the uniform ladder is ringed and its own front
-    dashed, intervals are 90 %. The dense teacher and the budget are references.
+    dashed, intervals are 90 %. The dense teacher and the budget are references. The front on the test split, if it
+    was not chosen by it, is a row of crosses.
 
     Args:
         outcome: The study.
@@ -46,6 +48,7 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
     axes = figure.add_subplot()
     _draw_trials(axes, outcome, done)
     _draw_front(axes, outcome)
+    _draw_tested(axes, outcome)
     _draw_references(axes, outcome)
     _label(axes, outcome, done, narrow)
     # outside: whatever its place inside, it would hide trials of some study
@@ -124,6 +127,17 @@ def _draw_front(axes: Axes, outcome: Outcome) -> None:
         axes.annotate(f"{trial.number}", (cost, quality), xytext=(6, 5), textcoords="offset points", fontsize=8)
 
 
+def _draw_tested(axes: Axes, outcome: Outcome) -> None:
+    """Draw the front's qualities on the test split, each joined with that by which it was chosen."""
+    gaps = [(trial, gap) for trial in outcome.front if (gap := trial_gap(outcome, trial)) is not None]
+    for trial, gap in gaps:
+        _, cost = point(trial)
+        axes.vlines(cost, *sorted((gap.selection.value, gap.test.value)), color="black", ls=":", lw=1, zorder=5)
+        axes.scatter(cost, gap.test.value, marker="x", s=34, color="black", lw=1.1, zorder=5)
+    if gaps:
+        axes.scatter([], [], marker="x", color="black", s=34, label="the front on the test split")
+
+
 def _draw_references(axes: Axes, outcome: Outcome) -> None:
     if outcome.limit is not None:
         axes.axvline(outcome.limit, color="firebrick", ls="--", lw=1, label=f"budget {outcome.config.budgets[0]}")
@@ -139,6 +153,7 @@ def _draw_references(axes: Axes, outcome: Outcome) -> None:
 
 def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) -> None:
     values = [point(trial)[0] for trial in done] + [m.value for m in outcome.teacher[:1] if m.reason is None]
+    values += [gap.test.value for gap in front_gaps(outcome)]
     axes.set_xscale("log")
     if min(values) > 0 and max(values) / min(values) > WIDE:
         axes.set_yscale("log")
@@ -150,7 +165,8 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) 
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))
     axes.set_xlabel(f"cost of one input: {title}, log scale")
-    axes.set_ylabel(f"{outcome.metric}, lower is better")
+    split = f" on the {outcome.split} split" if outcome.selects else ""
+    axes.set_ylabel(f"{outcome.metric}{split}, lower is better")
     heading = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data_name}{_sample_size(outcome)}"
     axes.set_title(heading if not narrow else "", fontsize=12)
     axes.grid(alpha=0.25, which="major")

@@ -8,7 +8,8 @@ from math import hypot
 from statistics import mean
 
 from ...evaluators.measurement import Measurement
-from .outcome import Outcome, quality_of
+from ...search.records.ledger import TrialRecord
+from .outcome import Outcome, measurements_of
 
 
 @dataclass(frozen=True)
@@ -43,27 +44,41 @@ class Gap:
         return self.difference / whole if len(halves) == 2 and whole else None
 
 
-def gap_of(name: str, selection: Measurement | None, test: Sequence[Measurement]) -> Gap | None:
-    """Return the gap of two measurements; None unless both are there, of one metric."""
-    if selection is None or not test or selection.reason is not None or test[0].reason is not None:
+def gap_of(name: str, selection: Sequence[Measurement], test: Sequence[Measurement]) -> Gap | None:
+    """Return the gap of two lists of measurements, the quality first; None unless both are there, of one metric."""
+    if not selection or not test or selection[0].reason is not None or test[0].reason is not None:
         return None
-    same = selection.name.partition(",n=")[0] == test[0].name.partition(",n=")[0]
-    return Gap(name, selection, test[0]) if same else None
+    same = selection[0].name.partition(",n=")[0] == test[0].name.partition(",n=")[0]
+    return Gap(name, selection[0], test[0]) if same else None
+
+
+def trial_gap(outcome: Outcome, trial: TrialRecord) -> Gap | None:
+    """Return the gap of a trial; None if it was not measured on the test split."""
+    return gap_of(f"trial {trial.number}", measurements_of(trial), outcome.tested(trial.number))
+
+
+def teacher_gap(outcome: Outcome) -> Gap | None:
+    """Return the gap of the dense teacher, which nobody chose by the selection split."""
+    return gap_of("dense teacher", outcome.teacher, outcome.teacher_tested)
+
+
+def input_gap(outcome: Outcome) -> Gap | None:
+    """Return the gap of the untouched inputs."""
+    return gap_of("input", outcome.inputs, outcome.inputs_tested)
 
 
 def front_gaps(outcome: Outcome) -> list[Gap]:
     """Return the gap of each trial of the front that was measured on the test split, by rising cost."""
-    found = (
-        gap_of(f"trial {trial.number}", quality_of(trial), outcome.tested(trial.number)) for trial in outcome.front
-    )
+    found = (trial_gap(outcome, trial) for trial in outcome.front)
     return [gap for gap in found if gap is not None]
 
 
 def gap_line(outcome: Outcome) -> str:
-    """Return how far selection and test are apart over the front, in one line; empty if that is not known."""
+    """Return how far selection and test are apart over the front; empty if trials are compared on the test."""
     gaps = front_gaps(outcome)
     if not gaps:
-        return ""
+        waiting = outcome.selects and outcome.front and not outcome.note
+        return "selection and test: the front is not measured on the test split yet; a resume does" if waiting else ""
     n, first = len(gaps), gaps[0]
     share = mean(gap.share for gap in gaps)
     said = f"on the test split the front is {_amount(share)} on average ({n} trial{'s' * (n > 1)}"
@@ -72,12 +87,23 @@ def gap_line(outcome: Outcome) -> str:
         beyond = sum(abs(value) > 1 for value in known)
         said += f", mean {mean(known):+.1f} intervals, {beyond} beyond one"
     said += ")"
-    teacher = gap_of("teacher", outcome.teacher[0] if outcome.teacher else None, outcome.teacher_tested)
+    teacher = teacher_gap(outcome)
     if teacher is not None:
         said += f"; the dense teacher, which was not chosen by it, {_amount(teacher.share)}"
     if first.selection.n != first.test.n:
         said += f"; n is {first.selection.n} and {first.test.n}, and distances depend on n"
     return f"selection and test: {said}"
+
+
+def gap_json(outcome: Outcome) -> dict[str, float] | None:
+    """Return what the line says, as JSON; None if it is not known."""
+    gaps, teacher = front_gaps(outcome), teacher_gap(outcome)
+    if not gaps:
+        return None
+    found = {"trials": len(gaps), "mean_share": mean(gap.share for gap in gaps)}
+    known = [gap.intervals for gap in gaps if gap.intervals is not None]
+    found |= {"mean_intervals": mean(known)} if known else {}
+    return found | ({"teacher_share": teacher.share} if teacher is not None else {})
 
 
 def _amount(share: float) -> str:

@@ -20,6 +20,7 @@ from ...search.strategy.early_stopping import agreements
 from ...spaces.budget import describe
 from .measurement_text import with_interval
 from .outcome import TEACHER, Outcome, cost_name, is_quality, measurements_of, named, quality_of
+from .selection_gap import Gap, gap_line, input_gap, teacher_gap, trial_gap
 
 DENSE_TEACHER, INPUT = "dense teacher", "input"
 BEHIND_INPUT = "worse than the input"
@@ -44,6 +45,8 @@ class Row:
         metric: The name of the quality, as it was measured.
         quality: Lower is better; at a trial's last rung where it did not end.
         low, high: 90 % interval of the quality.
+        split: What it was measured on, `selection` or `test`.
+        gap: The same on the test split, and how far it is from this; None if it was not measured there as well.
         params: Parameters.
         bits: Of weights and activations: 8, or 32 for float32.
         target: The cost that was aimed at.
@@ -68,6 +71,8 @@ class Row:
     quality: float | None
     low: float | None
     high: float | None
+    split: str
+    gap: Gap | None
     params: float | None
     bits: int
     target: float | None
@@ -88,15 +93,23 @@ class Row:
         values |= {_keys(name)[0]: _value(m) for name, m in self.costs.items()}
         values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
         values |= {name: getattr(self, name) for name in _FIELDS}
+        values["split"] = self.split
+        if (gap := self.gap) is not None:
+            test = gap.test
+            values |= {"test_quality": test.value, "test_low": test.low, "test_high": test.high, "test_n": test.n}
+            values |= {"gap": gap.difference, "gap_intervals": gap.intervals}
         return {key: values.get(key) for key in dict.fromkeys([*_FIXED, *keys])}
 
 
-_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in ("costs", "measured", "metrics")]
+_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in ("costs", "measured", "metrics", "split", "gap")]
 # Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
 _FIXED = [*_FIELDS]
 _FIXED.insert(_FIXED.index("params"), "l1")
 _PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
 _FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
+
+
+_FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
 
 
 def _keys(cost: str) -> tuple[str, str]:
@@ -126,7 +139,7 @@ def reference_rows(outcome: Outcome) -> tuple[Row, ...]:
     quality = outcome.inputs[0]
     untouched = replace(
         teacher, method=INPUT, cost=None, share=None, params=None, seconds=None, costs={},
-        metric=quality.name, quality=_value(quality), low=quality.low, high=quality.high,
+        metric=quality.name, quality=_value(quality), low=quality.low, high=quality.high, gap=input_gap(outcome),
         metrics=_metrics(outcome.inputs, outcome),
     )  # fmt: skip
     return teacher, untouched
@@ -150,6 +163,8 @@ def teacher_row(outcome: Outcome) -> Row:
         quality=_value(quality),
         low=quality.low if quality else None,
         high=quality.high if quality else None,
+        split=outcome.split,
+        gap=teacher_gap(outcome),
         params=outcome.dense.get("params"),
         bits=FULL_BITS,
         target=None,
@@ -182,6 +197,8 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         quality=trial.quality,
         low=quality.low if quality else None,
         high=quality.high if quality else None,
+        split=outcome.split,
+        gap=trial_gap(outcome, trial),
         params=_value(named(measured, "params")),
         bits=bits_of(trial),
         target=trial.new.target,
@@ -212,6 +229,9 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
         for finalist in outcome.finalists(trial.number)
         if finalist.reason is not None
     ]
+    parts += [
+        f"not measured on the test split: {m.reason}" for m in outcome.tested(trial.number) if m.reason is not None
+    ][:1]
     parts += trial.violated
     parts += [over] if over else []
     parts += [BEHIND_INPUT] * outcome.behind_input(trial)
@@ -320,7 +340,12 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         Column("method", lambda row: row.method, words=True),
         Column(outcome.cost, costs(lambda row: row.cost), spare=True),
         Column("of dense", lambda row: "" if row.share is None else f"{100 * row.share:.1f} %"),
-        Column(f"{outcome.metric} [90 %]", lambda row: _quality_cell(row, outcome.metric)),
+        Column(
+            f"{f'{outcome.split} ' * outcome.selects}{outcome.metric} [90 %]",
+            lambda row: _quality_cell(row, outcome.metric),
+        ),
+        Column("test [90 %]", lambda row: _tested_cell(row)),
+        Column("gap (intervals)", lambda row: _gap_cell(row)),
         *(Column(_with_unit(name, units[name]), metric(name), metric=True) for name in names if name not in details),
         Column(
             "params",
@@ -366,6 +391,21 @@ def _quality_cell(row: Row, metric: str) -> str:
         return ""
     other = "" if row.metric == metric else f" {row.metric}"
     return with_interval(Measurement(row.metric, row.quality, "1", row.low, row.high)) + other
+
+
+def _tested_cell(row: Row) -> str:
+    """Return the quality on the test split; its name, too, if it is another one, such as of more images."""
+    if row.gap is None:
+        return ""
+    test = row.gap.test
+    return with_interval(test) + (f" {test.name}" if test.name != row.gap.selection.name else "")
+
+
+def _gap_cell(row: Row) -> str:
+    if row.gap is None:
+        return ""
+    intervals = row.gap.intervals
+    return f"{row.gap.difference:+.3g}" + ("" if intervals is None else f" ({intervals:+.1f})")
 
 
 def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "", room: int | None = None) -> Table:
@@ -426,4 +466,5 @@ def remarks(outcome: Outcome) -> list[str]:
     said = [outcome.note] if outcome.note else []
     said += [f"note: {doubt}" for doubt in outcome.doubts]
     said.append(hypervolume_line(outcome))
+    said += [line] if (line := gap_line(outcome)) else []
     return said + ([f"rank correlation of rungs with the end: {rungs}"] if rungs else [])

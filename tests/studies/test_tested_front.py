@@ -7,15 +7,21 @@ import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.networks.specs import OutputSpec
+from ganprune.gan_models.tasks.task_data import Splits
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import InProcessExecutor
+from ganprune.search.preparations import opened_study
 from ganprune.search.preparations.quality import StudyQuality
 from ganprune.search.trial.saved_network import run_quantized, saved_network
 from ganprune.search.trial.tested import measured_on_test
 from ganprune.studies.api import RunOptions, Search, Study
+from ganprune.studies.bundles.bundle import read_card
 from ganprune.studies.bundles.trial_weights import open_recorded
+from ganprune.studies.report.html import report_html
 from ganprune.studies.results.outcome import TESTED, outcome_of, quality_of
+from ganprune.studies.results.plots import plot_front
 from ganprune.studies.results.selection_gap import Gap, front_gaps, gap_line
+from ganprune.studies.results.tables import columns, csv_text, front_rows, remarks, trial_rows
 from PIL import Image
 
 from ..tiny_study import SMALL
@@ -174,6 +180,79 @@ def test_a_record_without_the_option_is_of_a_study_that_chose_by_the_test(study)
     assert study.config.scored_on == "select"
     assert study.config.data_spec(output).selects
     assert replace(before, select_on="test").scored_on == "test"
+
+
+def test_tables_files_plot_and_report_name_both_splits(study, tmp_path):
+    """Screen, JSON, CSV and the page have the quality on each split, its gap, and what each is called."""
+    outcome = outcome_of(study.record)
+    rows = front_rows(outcome)
+    assert {row.method for row in rows[:2]} == {"dense teacher", "input"}
+    heads = [column.head for column in columns(rows, outcome)]
+    assert heads[heads.index("test [90 %]") - 1] == "selection fd[shapes,n=8] [90 %]"
+    assert heads[heads.index("test [90 %]") + 1] == "gap (intervals)"
+    for row, test in zip(rows, [outcome.teacher_tested, outcome.inputs_tested, *map(
+        outcome.tested, [trial.number for trial in outcome.front])], strict=True):  # fmt: skip
+        found = row.to_json()
+        assert found["split"] == "selection"
+        assert (found["test_quality"], found["test_low"], found["test_n"]) == (test[0].value, test[0].low, 8)
+        assert found["gap"] == found["test_quality"] - found["quality"]
+        cells = {column.head: column.cell(row) for column in columns(rows, outcome)}
+        assert cells["test [90 %]"].startswith(f"{test[0].value:.4g}")
+        assert cells["gap (intervals)"].startswith(f"{found['gap']:+.3g}")
+    assert "test_quality" in csv_text(rows).splitlines()[0].split(",")
+    off = next(row for row in trial_rows(outcome) if row.trial is not None and not row.front)
+    assert (off.gap, off.to_json()["test_quality"]) == (None, None)
+    page = report_html(study.record, study.artifacts, pictures=False)
+    assert gap_line(outcome) in remarks(outcome)
+    for said in (
+        "selection fd[shapes,n=8]",
+        "test-vs-test",
+        "selection-vs-selection",
+        "on the test split",
+        "compared on",
+    ):
+        assert said in page
+    assert plot_front(outcome) != plot_front(replace(outcome, study=replace(
+        outcome.study, attributes={k: v for k, v in outcome.study.attributes.items() if k != TESTED})))  # fmt: skip
+
+
+def test_a_study_that_chose_by_the_test_has_the_columns_that_it_had(tmp_path):
+    """Nothing is called selection, and no column is added."""
+    outcome = outcome_of(searched(tmp_path, trials=2, select_on="test").record)
+    heads = [column.head for column in columns(front_rows(outcome), outcome)]
+    assert "fd[shapes,n=8] [90 %]" in heads
+    assert not {"test [90 %]", "gap (intervals)"} & set(heads)
+    assert {row.to_json()["split"] for row in front_rows(outcome)} == {"test"}
+
+
+def test_a_bundle_has_both_qualities_by_name(study, tmp_path):
+    """One of the front has what was recorded; any other trial is measured on the test when it is exported."""
+    outcome = outcome_of(study.record)
+    front = {trial.number for trial in outcome.front}
+    for trial in outcome.scored:
+        card = study.export(trial.number, tmp_path / str(trial.number))
+        assert card.split == "selection"
+        assert card.lineage["select_on"] == "selection"
+        assert card.lineage["n_selection"] == 8
+        assert splits_said(card.measurements) == {"selection-vs-selection"}
+        assert splits_said(card.tested) == splits_said(card.teacher_tested) == {"test-vs-test"}
+        if trial.number in front:
+            assert card.tested == outcome.tested(trial.number)
+        text = (tmp_path / str(trial.number) / "card.md").read_text()
+        assert text.index("## Quality on the test split") < text.index("## Quality on the selection split")
+        assert text.count(f"| {card.tested[0].name} (1) |") == 2
+        assert read_card(tmp_path / str(trial.number)) == card
+    assert {trial.number for trial in outcome.scored} - front
+
+
+def test_a_bundle_whose_images_are_gone_says_why_it_was_not_tested(study, tmp_path, monkeypatch):
+    """Without the data there is no number but a note with the reason; the export is made."""
+    monkeypatch.setattr(Splits, "open", lambda splits, name: (_ for _ in ()).throw(UserError("the images are gone")))
+    record = replace(study.record, attributes={k: v for k, v in study.record.attributes.items() if k != TESTED})
+    opened_study._last.clear()
+    card = replace(study, record=record).export(study.front()[0].number, tmp_path / "bundle")
+    assert card.tested == ()
+    assert any("not measured on the test split: the images are gone" in note for note in card.notes)
 
 
 def test_the_gap_says_how_optimistic_the_selection_is(study):
