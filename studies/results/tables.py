@@ -107,8 +107,6 @@ _FIXED = [*_FIELDS]
 _FIXED.insert(_FIXED.index("params"), "l1")
 _PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
 _FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
-
-
 _FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
 
 
