@@ -17,8 +17,8 @@ from torch import Tensor, fx, nn
 
 from ..files.meta_device import meta_copy
 from ..tracing.calls import Walk, options_of
-from ..tracing.export import NotTraceable, export, shapes_of
-from ..tracing.flat_graph import call_name, flat_graph, module_of
+from ..tracing.graph.export import NotTraceable, export, shapes_of
+from ..tracing.graph.flat_graph import call_name, flat_graph, module_of
 from ..tracing.labels import Traced, align, varying
 from ..tracing.layout_rules import created, layout
 from ..tracing.trace import IDLE, RULES

@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 from .calls import Call, Island, Norm, Walk, on_channels, tensors
-from .flat_graph import call_name, module_of
+from .graph.flat_graph import call_name, module_of
 from .labels import Traced, Zero, varying
 from .unpruned_reasons import Why
 

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .calls import Call, NoRule, Walk, options_of, pinned
 from .contraction_rules import attention, einsum, linear_rows, matrix_product, vector_product
-from .export import export, shapes_of
-from .flat_graph import call_name, flat_graph, module_of
+from .graph.export import export, shapes_of
+from .graph.flat_graph import call_name, flat_graph, module_of
 from .labels import LabelBook, Site, Traced, Zero
 from .layout_rules import (
     ZERO_STAYS,

@@ -16,7 +16,7 @@ from ...gan_models.networks.output_selection import size_text
 from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task
-from ...gan_models.tracing.export import output_shapes
+from ...gan_models.tracing.graph.export import output_shapes
 from ..config import StudyConfig
 from .generator_checks import check_output
 from .kept_files import judge_settings

@@ -21,7 +21,7 @@ from ...groups.channel_groups import ChannelGroups
 from ...groups.discovery import find_groups
 from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
-from ...tracing.export import NotTraceable
+from ...tracing.graph.export import NotTraceable
 from ...training.recipe import TrainRecord
 from ..method import PruneJob, Target, TrainingContext
 from ..ranking import Scores, channel_costs, cost_of, l1_scores, plan_within_target

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.tracing.export import NotTraceable
+from ganprune.gan_models.tracing.graph.export import NotTraceable
 from ganprune.gan_models.tracing.unpruned_reasons import Why
 from torch import Tensor, nn
 

@@ -9,7 +9,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
-from ganprune.gan_models.tracing.export import output_shapes
+from ganprune.gan_models.tracing.graph.export import output_shapes
 from ganprune.studies.bundles.architecture import SOURCE, Architecture
 from ganprune.studies.bundles.bundle import load_bundle, read_architecture, write_bundle
 from ganprune.studies.bundles.card import Card

@@ -72,7 +72,7 @@ def why_refused(error: Exception) -> str:
 
 def _frames(error: Exception) -> list[tuple[str, str, str]]:
     """File, line and code of the calls that led to an error, without those of torch and of this program."""
-    own = (Path(torch.__file__).parent, Path(__file__).parents[1], Path(inspect.__file__).parent / "contextlib.py")
+    own = (Path(torch.__file__).parent, Path(__file__).parents[2], Path(inspect.__file__).parent / "contextlib.py")
     return [
         (frame.filename, str(frame.lineno), frame.line or "")
         for frame in traceback.extract_tb(error.__traceback__)

@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.tracing.export import NotTraceable
+from ganprune.gan_models.tracing.graph.export import NotTraceable
 from torch import Tensor, nn
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
-from ..cuttable_layers.attention_by_heads import part_heads
-from ..files.errors import UserError
-from ..files.meta_device import run_for_shapes
+from ...cuttable_layers.attention_by_heads import part_heads
+from ...files.errors import UserError
+from ...files.meta_device import run_for_shapes
 from .trace_errors import other_inputs, silence, why_refused
 
 
