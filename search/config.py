@@ -23,7 +23,7 @@ from ..gan_models.networks.specs import InputSpec, OutputSpec, range_text
 from ..gan_models.networks.value_ranges import ValueRanges, usual
 from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
-from ..gan_models.tasks.catalog import builtin_task, check_source
+from ..gan_models.tasks.catalog import builtin_task, check_asked, check_source
 from ..spaces.budget import Budget, Budgets
 from .configuration.option import check_options
 from .configuration.sections import (
@@ -117,6 +117,7 @@ class StudyConfig(
             lambda: self.check_methods(by_path=False),
             self._check_input_shape,
             lambda: check_source(self.task, self.data) if self.task else None,
+            lambda: check_asked(self.task, self.task_settings),
         ):
             refusals.passes(check)
         refusals.end()

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from ganprune.gan_models.networks.catalog import build
 from ganprune.studies.cli.main import app
 from PIL import Image
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent
@@ -93,14 +95,16 @@ def run_commands(text: str, folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the commands run: a folder of pairs, one of CycleGAN's layout, and the README's own generator."""
+    """Where the commands run: folders of pairs, photos and CycleGAN's layout, weights, the README's own generator."""
     root, rng = tmp_path_factory.mktemp("readme"), np.random.default_rng(0)
     sizes = {f"pairs/{split}": (16, 32, 3) for split in ("train", "val", "test")}
+    sizes |= {f"photos/{split}": (64, 72, 3) for split in ("train", "test")}
     sizes |= {f"horse2zebra/{split}": (16, 16, 3) for split in ("trainA", "trainB", "testA", "testB")}
     for name, size in sizes.items():
         (root / name).mkdir(parents=True)
         for i in range(4):
             Image.fromarray(rng.integers(0, 255, size, dtype=np.uint8)).save(root / name / f"{i}.png")
+    save_file(build("srvgg_compact").state_dict(), root / "realesr-animevideov3-x4.safetensors")
     own = next(block for block in blocks("python") if block.startswith("# own.py"))
     (root / "own.py").write_text(own)
     (root / "search.toml").write_text(blocks("toml", PAGES["configuration.md"])[0])

@@ -197,10 +197,15 @@ def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] =
 
 @lru_cache(1 << 16)
 def says_domain(name: str, domain: str) -> bool:
-    """Return whether a folder's name says a domain: `A`, `trainA`, `A_test`, `domainA`."""
+    """Return whether a folder's name says a domain: `A`, `trainA`, `A_test`, `domainA`.
+
+    A domain of several letters may be any of a name's words, in any case: `hr` in `DIV2K_train_HR`.
+    """
     if name == domain:
         return True
     word = re.escape(domain)
+    if len(domain) > 1 and re.search(rf"(?<![a-z]){word}(?![a-z])", name, re.IGNORECASE):
+        return True
     return re.fullmatch(rf"(?:{_WORDS}|domain)[ _.-]?{word}|{word}[ _.-]?(?:{_WORDS})", name, re.IGNORECASE) is not None
 
 

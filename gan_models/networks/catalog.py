@@ -93,6 +93,7 @@ DISCRIMINATORS: OpenTable[Network] = OpenTable(
         "n_layers": Network(".discriminators.patchgan:n_layers", "3,256,256"),
         "pixel": Network(".discriminators.patchgan:pixel", "3,256,256"),
         "sngan": Network(".sngan:sngan_discriminator", "3,32,32"),
+        "unet_spectral": Network(".discriminators.unet_spectral:unet_spectral", "3,256,256"),
     },
     group="ganprune.discriminators",
     row_type=Network,

@@ -6,7 +6,7 @@ named by path, `package.module:Name` or `file.py:Name`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class TaskSpec:
         builtin: The built-in sets that it can read.
         note: One line for tables.
         catch_all: A folder of any other task has its layout, too; it is offered one that no other task knows.
+        particular: Its layout is a particular kind of other tasks'; it is offered a folder before them.
+        asked_by: Settings that ask for the task: data that lie as another task of ours reads them are read by this one.
     """
 
     implementation: str
@@ -33,6 +35,8 @@ class TaskSpec:
     builtin: tuple[str, ...] = ()
     note: str = ""
     catch_all: bool = False
+    particular: bool = False
+    asked_by: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """Return the class, a `task.Task`; this imports torch."""
@@ -50,7 +54,12 @@ def _adopted(reference: str, found: Any) -> TaskSpec:
     return TaskSpec(reference, str(getattr(found, "layout", "its own layout")), BUILTIN)
 
 
-# The order in which a folder is offered to the tasks: the most particular layout comes first; see `in_detection_order`.
+_LOW_HIGH = "lr/ hr/ of each split, or single images"
+_RESTORATION = ".restoration.super_resolution"
+_AT_ONE = "super_resolution at scale 1"
+_MADE_BY = ("scale", "degrade", "degradation")
+
+# The order in which a built-in set, or a folder, is offered to the tasks; see `in_detection_order`.
 TASKS: OpenTable[TaskSpec] = OpenTable(
     "task",
     {
@@ -67,6 +76,17 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             "SNGAN",
             catch_all=True,
         ),
+        "super_resolution": TaskSpec(
+            f"{_RESTORATION}:SuperResolutionTask",
+            _LOW_HIGH,
+            (SHAPES,),
+            "Real-ESRGAN",
+            particular=True,
+            asked_by=_MADE_BY,
+        ),
+        "denoise": TaskSpec(f"{_RESTORATION}:DenoiseTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
+        "deblur": TaskSpec(f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
+        "colorize": TaskSpec(f"{_RESTORATION}:ColorizeTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
     },
     group="ganprune.tasks",
     row_type=TaskSpec,
@@ -77,16 +97,47 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
 def in_detection_order() -> Iterator[tuple[str, TaskSpec]]:
     """Yield the tasks in the order in which a folder is offered to them.
 
-    Ours come first, then other packages', each imported when its turn comes, and last what reads any folder of images.
-    A package that cannot be loaded is passed over with a warning: it may have nothing to do with this folder.
+    Particular layouts come first, then ours, then other packages', each imported when its turn comes, and last what
+    reads any folder of images. A package that cannot be loaded is passed over with a warning: it may have nothing to do
+    with this folder.
     """
     last: list[tuple[str, TaskSpec]] = []
+    yield from ((name, row) for name, row in TASKS.own.items() if row.particular)
     for name, row in TASKS.usable():
+        if row.particular and name in TASKS.own:
+            continue
         if row.catch_all:
             last.append((name, row))
         else:
             yield name, row
     yield from last
+
+
+def asked_task(settings: Mapping[str, Any], found: str) -> str:
+    """Return the task that the settings ask for, if the one that the data's layout says is another one of ours.
+
+    Args:
+        settings: Of the task, as a user gave them.
+        found: The task that the data's layout says.
+    """
+    asked = next((name for name, row in TASKS.own.items() if set(row.asked_by) & set(settings)), found)
+    same = found not in TASKS.own or set(TASKS.own[found].asked_by) & set(settings)
+    return found if same else asked
+
+
+def check_asked(task: str, settings: Mapping[str, Any]) -> None:
+    """Raise UserError if settings were given to a task of ours that are of others alone."""
+    if task not in TASKS.own:
+        return
+    others = {
+        name: row.asked_by for name, row in TASKS.own.items() if not set(row.asked_by) <= {*TASKS.own[task].asked_by}
+    }
+    if wrong := [key for key in settings if any(key in keys for keys in others.values())]:
+        names = [name for name, keys in others.items() if wrong[0] in keys]
+        raise UserError(
+            f"{wrong[0]} is a setting of {', '.join(names)}: got the task {task}; leave it out, or give "
+            f"--task {names[0]}"
+        )
 
 
 def builtin_task(source: str) -> str:
@@ -116,7 +167,10 @@ def check_source(task: str, source: str) -> None:
 def expected_layouts(task: str = "") -> str:
     """Return how data must lie on disk, for messages: of our own tasks, and of the one that is asked for."""
     rows = TASKS.own | ({task: TASKS.find(task)} if task else {})
-    return "expected " + ", or ".join(f"{row.layout} ({name})" for name, row in rows.items())
+    names: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        names.setdefault(row.layout, []).append(name)
+    return "expected " + ", or ".join(f"{layout} ({', '.join(tasks)})" for layout, tasks in names.items())
 
 
 def _serving(source: str) -> Iterator[str]:

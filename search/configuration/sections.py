@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.quality.collapse import HealthLimits
+from ...gan_models.data.degradation.catalog import DEGRADATIONS
 from ...gan_models.data.spec import DIRECTIONS
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.networks.value_ranges import ValueRanges
@@ -114,7 +115,8 @@ class DataOptions:
 
     data: str = option("builtin:shapes, builtin:stripes, or a folder of images.")
     task: str = option(
-        "paired, unpaired, unconditional, another package's, or package.module:Class, path/to/file.py:Class.",
+        "paired, unpaired, unconditional, super_resolution, denoise, deblur, colorize, another package's, or "
+        "package.module:Class, path/to/file.py:Class.",
         "",
         default_text="what the data's layout says",
     )
@@ -138,6 +140,7 @@ class DataOptions:
         "Pixels of the shorter side that training images are resized to before the random crop.",
         None,
         default_text="no crop",
+        acts_if=Condition(lambda f: f.resizes, "the task cuts crops from images at their own size"),
     )
     flip: bool = option("Mirror training images at random.", True)
     strict: bool = option("Fail on an image that cannot be read.", False, acts_if=_FILES)
@@ -271,6 +274,20 @@ class TrainingOptions:
         shortcuts=(
             Shortcut("--adversarial", "adversarial", str, "vanilla, lsgan or hinge.", "the task's own"),
             Shortcut(
+                "--scale",
+                "scale",
+                int,
+                "Super-resolution: pixels of the output per pixel of the input.",
+                "the generator's",
+            ),
+            Shortcut(
+                "--degrade",
+                "degrade",
+                str,
+                f"How inputs are made of single images: {', '.join(DEGRADATIONS.own)}.",
+                "bicubic; noise, blur, gray of denoise, deblur, colorize",
+            ),
+            Shortcut(
                 "--ndf",
                 "discriminator.ndf",
                 int,
@@ -335,11 +352,12 @@ class QualityOptions:
         ),
     )
     vgg_weights: str = option(
-        "Path of torchvision's VGG-16 weights (slimming).",
+        "Path of torchvision's VGG-16 weights (slimming, and the loss of super_resolution).",
         "",
         default_text="the bundled encoder",
         acts_if=Condition(
-            lambda f: f.reads_feature_maps, "neither a method nor a metric of this study reads VGG-16's features"
+            lambda f: f.reads_feature_maps,
+            "neither the task nor a method nor a metric of this study reads VGG-16's features",
         ),
     )
     n_eval: int = option("Most images that quality is measured on; 0 for all.", 0, low=0)

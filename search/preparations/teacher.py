@@ -94,7 +94,8 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
     data, held_out = parts.train_data, {parts.test_data, parts.scored_data}
     networks = _networks(parts, task, given, judges)
     seconds = 0.0
-    if not judges:
+    # A discriminator with no part in the loss is not warmed up.
+    if not judges and not (given and not getattr(task, "has_judge", True)):
         steps = config.teacher_steps
         if steps < 1:
             what = "discriminator, or give --teacher-discriminator" if given else "teacher, or give --teacher"

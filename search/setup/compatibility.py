@@ -40,7 +40,10 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
     inputs = config.inputs
     config.value_ranges.check(inputs)
     output = output_of(config, inputs)
-    settings = TASKS.find(task).load().fit(config.task_settings, config.model, inputs, output)
+    kind = TASKS.find(task).load()
+    settings = kind.fit(config.task_settings, config.model, inputs, output)
+    if inputs.pixels and not getattr(kind, "resizes", True):  # it enlarges as the generator does
+        return replace(config, image_size=image_size_of(*inputs.pixels), task_settings=settings), output
     for channels, *sides in (one.shape for one in inputs.of_kind("image")):
         if channels != CHANNELS:
             raise UserError(

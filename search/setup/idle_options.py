@@ -73,7 +73,8 @@ class Facts:
     @property
     def trains_before(self) -> bool:
         """Return whether a teacher or its discriminator is trained before the search."""
-        return not (self.config.teacher and self.config.teacher_discriminator)
+        judged = bool(self.config.teacher_discriminator) or not getattr(self.task, "has_judge", True)
+        return not (self.config.teacher and judged)
 
     @property
     def reads_direction(self) -> bool:
@@ -81,6 +82,11 @@ class Facts:
         config = self.config
         chosen = config.direction in self.task.generator_names and config.prune_network == config.direction
         return self.task.has_reference or chosen or config.task not in TASKS.own
+
+    @property
+    def resizes(self) -> bool:
+        """Return whether the task resizes images; one of another package is believed to."""
+        return getattr(self.task, "resizes", True)
 
     @property
     def mode_matters(self) -> bool:
@@ -94,8 +100,10 @@ class Facts:
 
     @property
     def reads_feature_maps(self) -> bool:
-        """Return whether a method or a metric reads VGG-16's feature maps; those of others are believed to."""
+        """Return whether a method, a metric or the task reads VGG-16's maps; others' methods are believed to."""
         methods = self.config.methods
+        if getattr(self.task, "reads_feature_maps", False):
+            return True
         return "slimming" in methods or any(name not in METHODS.own for name in methods) or "vgg" in self._measured_with
 
     @property

@@ -14,7 +14,7 @@ from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.user_code import absolute
 from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
-from ...gan_models.tasks.catalog import TASKS
+from ...gan_models.tasks.catalog import TASKS, asked_task
 from ...gan_models.tasks.task import make_task
 from ...gan_models.tasks.task_data import Splits, detect_task
 from ..config import StudyConfig
@@ -64,7 +64,7 @@ def decided(
         find_builder(config.model)  # raises if there is no such model
         if not there:
             seen.end()
-        task = config.known_task() or detect_task(config.data)
+        task = config.task or asked_task(config.task_settings, config.known_task() or detect_task(config.data))
         config, output = fitted(config, task)
     except UserError as error:
         seen.add(error)
@@ -77,7 +77,8 @@ def decided(
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
     inception = str(found.absolute()) if found and metric == "inception" else ""
     settings = dict(config.task_settings)
-    kind, names = TASKS.find(task).load(), make_task(task, settings, config.seed).generator_names
+    kind, own_task = TASKS.find(task).load(), make_task(task, settings, config.seed)
+    names = own_task.generator_names
     config = _in_direction(config, names)
     given = list(named_files(config.teacher, names))
     if len(names) > 1 and len(given) == 1:
@@ -91,7 +92,7 @@ def decided(
             if not config.recipe.distils:
                 raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
             notes.append(f"one generator given: {only} is distilled, without cycle")
-    if config.teacher and not config.teacher_discriminator:
+    if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
             f"{config.teacher_steps:,} steps (--teacher-steps)"

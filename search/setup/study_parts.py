@@ -81,7 +81,14 @@ class StudyParts:
 
     def task(self) -> Task:
         """Return a fresh task: it may hold an image pool, so no two runs share one."""
-        return make_task(self.config.task, self.config.task_settings, self.config.seed)
+        task = make_task(self.config.task, self.config.task_settings, self.config.seed)
+        if getattr(task, "reads_feature_maps", False):
+            task.feature_maps = self._maps_of  # pyright: ignore[reportAttributeAccessIssue]
+        return task
+
+    def _maps_of(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps of images on their device; the network is loaded when it is first needed."""
+        return self.feature_maps.to(images.device)(images)
 
     def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
         """Return those of all generators that are pruned, as one network."""
@@ -220,7 +227,7 @@ class StudyParts:
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:
-        """The network for distances between images in pruning."""
+        """The network for distances between images in training."""
         return load_feature_maps(self.config.weight_files.get("vgg"))
 
     @cached_property

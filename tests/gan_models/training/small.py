@@ -11,11 +11,12 @@ from torch import nn
 from ...data_specs import square
 
 PATCH = {"model": "n_layers", "ndf": 4, "n_layers": 1}
+RESTORED = ("super_resolution", "denoise", "deblur", "colorize")
 SETTINGS = {
     "paired": {"discriminator": PATCH},
     "unpaired": {"discriminator": PATCH, "pool": 5},
     "unconditional": {"latent": 6, "discriminator": {"model": "sngan", "ndf": 4}},
-}
+} | {name: {"discriminator": PATCH} for name in RESTORED}
 
 
 class Translator(nn.Module):
@@ -60,7 +61,8 @@ class Decoder(nn.Module):
 
 def networks_for(task, seed=0, width=4):
     torch.manual_seed(seed)
-    kind = {"unconditional": Decoder, "paired": Translator, "unpaired": Translator}.get(task.name, Combiner)
+    kinds = {"unconditional": Decoder} | dict.fromkeys(("paired", "unpaired", *RESTORED), Translator)
+    kind = kinds.get(task.name, Combiner)
     generators = nn.ModuleDict({name: kind(width) for name in task.generator_names})
     if kind is Combiner:
         task.generate(generators, next(batches(data_for(task.name), 1, 0)))  # the layers take their shapes
@@ -77,7 +79,7 @@ def data_for(name, count=10, size=8):
     if name not in SETTINGS:
         return open_split(square(TASKS[name].builtin[0], name, size, flip=False, n_train=count), "train")
     random = torch.Generator().manual_seed(5)
-    keys = {"paired": ("input", "target"), "unpaired": ("A", "B"), "unconditional": ("target",)}[name]
+    keys = {"unpaired": ("A", "B"), "unconditional": ("target",)}.get(name, ("input", "target"))
     return [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
 
 

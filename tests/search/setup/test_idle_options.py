@@ -40,6 +40,7 @@ CASES: dict[str, tuple[dict, object, dict]] = {
     "teacher_train_mode": ({}, True, {"model": "unet_128", "model_args": {"ngf": 8}, "image_size": 128}),
     "convention": ({"budgets": ["20kparams"]}, "published", {}),
     "direction": (LATENTS, "BtoA", {}),
+    "load_size": ({"task": "denoise"}, 32, {}),
     "strict": ({}, True, FOLDER),
     "n_train": (FOLDER, 8, {}),
     "n_test": (FOLDER, 8, {}),

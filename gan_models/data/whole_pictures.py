@@ -1,0 +1,64 @@
+"""Pictures at their own size, in RGB: what crops are taken from where nothing is resized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..files.errors import WorkFailed
+from ..files.pictures.picture_reader import Picture, PictureError, read_picture
+from .image_readers import MEMORY_LIMIT_BYTES
+
+
+class WholePictures:
+    """Entries of one or two files, or of the halves of one; decoded ones are remembered.
+
+    Args:
+        entries: The files of each entry: one, or the low and the high side.
+        scale: Pixels of the last image of an entry per pixel of the first. What the high side has beyond a multiple of
+            the low side is cut off at its right and at its lower end.
+        halves: Each file is two images side by side.
+        swapped: The right half comes first.
+    """
+
+    def __init__(
+        self, entries: Sequence[tuple[Path, ...]], scale: int = 1, halves: bool = False, swapped: bool = False
+    ) -> None:
+        self.entries = list(entries)
+        self.scale, self.halves, self.swapped = scale, halves, swapped
+        self._remembered: dict[int, tuple[Tensor, ...]] = {}
+        self._room_bytes = MEMORY_LIMIT_BYTES
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """Return the files of one entry."""
+        return self.entries[index]
+
+    def read(self, index: int) -> tuple[Tensor, ...]:
+        """Return the images of one entry, each (3, H, W) of 0 .. 255 at its own size: uint8 or float32.
+
+        Raises:
+            WorkFailed: A file cannot be read; it is named.
+        """
+        if index in self._remembered:
+            return self._remembered[index]
+        pictures: list[Picture] = []
+        for path in self.entries[index]:
+            try:
+                picture = read_picture(path)
+                pictures += picture.halves()[:: -1 if self.swapped else 1] if self.halves else [picture]
+            except PictureError as error:
+                raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+        if len(pictures) > 1:
+            width, height = pictures[0].size
+            pictures[-1] = pictures[-1].cropped(0, 0, self.scale * width, self.scale * height)
+        images = tuple(torch.from_numpy(picture.pixels.transpose(2, 0, 1).copy()) for picture in pictures)
+        self._room_bytes -= sum(image.nbytes for image in images)
+        if self._room_bytes >= 0:
+            self._remembered[index] = images
+        return images
