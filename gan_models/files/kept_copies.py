@@ -5,14 +5,15 @@ A copy's name ends in a hash of its content, so it may be looked for in the fold
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from .atomic_files import write_file
 from .errors import UserError
-from .hashes import file_sha256
+from .projects.project import INDEX, copied_files, neighbors_folder, read_project
 
 SOURCE = "source"  # in a study's folder: copies of the user's files
 _folders: list[Path] = []  # the last one named comes first
+_bundles: set[Path] = set()
 
 
 def look_in(folder: str | Path) -> None:
@@ -35,8 +36,18 @@ def located(path: str | Path) -> Path:
     return next((folder / given.name for folder in _folders if (folder / given.name).is_file()), given)
 
 
+def holds_copies(folder: str | Path) -> None:
+    """Note that files in a folder are copies, which are not looked for elsewhere: a bundle."""
+    _bundles.add(Path(folder).absolute())
+
+
+def is_copy(path: str | Path) -> bool:
+    """Return if a file is a copy, or lies beside one: nothing else around it is its neighbor."""
+    return not _bundles.union(_folders).isdisjoint(Path(path).absolute().parents)
+
+
 def keep(path: str | Path, folder: Path, kind: str) -> str:
-    """Copy a file to a study's folder of copies, and return the copy's name.
+    """Copy a file, with the neighbors that it imports, to a study's folder of copies, and return the copy's name.
 
     Args:
         path: The file; one that is a copy already is not copied again.
@@ -52,8 +63,42 @@ def keep(path: str | Path, folder: Path, kind: str) -> str:
         raise UserError(f"{kind} file is missing: got {path}; expected a Python file. Try its absolute path.")
     if source.absolute().parent == folder.absolute():
         return source.name
-    name = f"{source.stem}-{file_sha256(source)[:8]}{source.suffix}"
+    project = read_project(source, is_copy(source))
+    name = f"{source.stem}-{project.sha256[:8]}{source.suffix}"
     if not (folder / name).is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, folder / name)
+        copy_with_neighbors(source, folder / name)
     return name
+
+
+def copy_with_neighbors(source: Path, target: Path) -> list[Path]:
+    """Copy a file of Python; its neighbors go to a folder of the copy's name beside it.
+
+    Args:
+        source: The file.
+        target: The copy; it is written last.
+
+    Returns:
+        All files that were written.
+    """
+    project = read_project(source, is_copy(source))
+    folder = neighbors_folder(target)
+    contents = {folder / project.place(name): project.sources[name] for name in project.files}
+    if project.files:
+        contents[folder / INDEX] = project.index().encode()
+    contents[target] = project.sources[project.main]
+    for path, content in contents.items():
+        write_file(path, content)
+    return list(contents)
+
+
+def with_neighbors(path: Path) -> list[Path]:
+    """Return a file and all that is copied with it: those of the index of a copy, or the neighbors that it imports."""
+    project = read_project(path, is_copy(path))
+    if project.is_copy:
+        return [path, *copied_files(path)]
+    return [path, *project.files.values()]
+
+
+def code_sha256(path: Path) -> str:
+    """Return the hash of a file of Python; with neighbors, of all their contents and names."""
+    return read_project(path, is_copy(path)).sha256

@@ -5,17 +5,16 @@ A file is run when it is loaded, as any Python file is: name only files that you
 
 from __future__ import annotations
 
-import hashlib
 import re
-import sys
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import UserError
-from .kept_copies import located
+from .kept_copies import is_copy, located
+from .projects.project import Project, TooLarge, read_project
+from .projects.project_modules import circle, failing_file, load_project, package_of
 
 _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
@@ -108,7 +107,13 @@ def first_line(found: Any) -> str:
 def one_line(error: Exception) -> str:
     """Return an error of somebody's code as one line, with its type unless it is a plain ValueError."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+    text = text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+    if isinstance(error, FileNotFoundError) and isinstance(error.filename, str) and is_copy(Path(error.filename)):
+        text += (
+            "; only code is copied into studies and bundles, not the files that it reads: give such a file's absolute "
+            "path as an argument, or write its values into the code"
+        )
+    return text
 
 
 def _import(reference: str, name: str, kind: str) -> ModuleType:
@@ -129,30 +134,56 @@ def _load_file(path: Path, kind: str) -> ModuleType:
     """Return the file as a module whose name depends on its place and content: two files never share one."""
     subject = "generator file" if kind == "model" else f"{kind} file"
     try:
-        source = path.read_bytes()
+        project = read_project(path, is_copy(path))
     except OSError as error:
-        raise UserError(f"{subject} {path} cannot be read: {error.strerror or error}") from error
-    digest = hashlib.sha256(f"{path.resolve()}\0".encode() + source).hexdigest()[:16]
-    name = f"ganprune_user_code_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
-        raise UserError(f"{subject} {path} cannot be loaded as Python")
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look a class's module up here
+        raise UserError(f"{subject} {error.filename or path} cannot be read: {error.strerror or error}") from error
+    except TooLarge as error:
+        raise UserError(f"{subject} {error}") from error
     try:
-        exec(compile(source, str(path.resolve()), "exec"), module.__dict__)  # the very bytes that were hashed
-    except ModuleNotFoundError as error:
-        del sys.modules[name]
-        raise UserError(
-            f"{subject} {path} imports {error.name!r}, which is not installed: the file must stand "
-            "alone or import installed packages only"
-        ) from error
+        return load_project(project)
     except Exception as error:  # somebody else's code may raise anything
-        del sys.modules[name]
-        raise UserError(f"{subject} {path} cannot be loaded: {one_line(error)}") from error
-    return module
+        raise UserError(_refusal(subject, project, error)) from error
+
+
+def _refusal(subject: str, project: Project, error: Exception) -> str:
+    """Return what is wrong with a file that could not be loaded, on one line."""
+    file, line = failing_file(project, error)
+    where = f"{subject} {project.path}" if file == project.path else f"{subject} {project.path}: its neighbor {file}"
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        return f"{where} imports {_missing(project, error.name)}"
+    if circle(error):
+        return (
+            f"{where}, line {line}, imports a file that is still being loaded: {_said(project, error)}; expected no "
+            "files that import each other while they are loaded. Try importing inside of the function that needs it"
+        )
+    return f"{where} cannot be loaded: {_said(project, error)}"
+
+
+def _missing(project: Project, name: str) -> str:
+    """Return what is to be read after "imports" of a module that is not there."""
+    package = package_of(project)
+    local = name.startswith(f"{package}.")  # a relative import, or one of a neighbor's own parts
+    name = name.removeprefix(f"{package}.")
+    install = f"pip install {name.partition('.')[0]}"
+    if project.is_copy:
+        return (
+            f"{name!r}, which is not installed, and not among the files that were copied with it; expected an "
+            f"installed package. Try {install}"
+        )
+    file = f"{name.replace('.', '/')}.py"
+    if local:
+        place = ", ".join(map(str, project.searched[:1])) or project.path.parent
+        return f"{name!r}, which is not there: looked for {file} in {place}; expected a file. Try putting it there"
+    places = ", ".join(map(str, project.searched)) or "no folder, because it lies in an installed package"
+    return (
+        f"{name!r}, which is not installed, and not beside it: looked for {file} in {places}; expected an installed "
+        f"package, or a file there. Try {install}"
+    )
+
+
+def _said(project: Project, error: Exception) -> str:
+    """Return an error of a project's code as one line, with modules under the names that their files use."""
+    return one_line(error).replace(f"{package_of(project)}.", "")
 
 
 def _attribute(reference: str, module: ModuleType) -> Any:

@@ -106,7 +106,7 @@ def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({}), outpu
     Args:
         model: a name of `NETWORKS` or `DISCRIMINATORS`, `package.module:function`, or
             `path/to/file.py:function`. A file is run when it is loaded, as any Python file is: name only
-            files that you trust. It must stand alone (no imports of files beside it).
+            files that you trust. It may import its neighbors in the project that it lies in.
         arguments: keyword arguments of the builder.
         output: name or index of the output that counts, of a network that returns several; from then on it returns
             this one alone.

@@ -222,6 +222,10 @@ def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
     if request.prepared.folder:
         RemoteFolder(f"{url}/teacher").pull(cache / "teacher", without=("checkpoint",))
         changed["prepared"] = replace(request.prepared, folder=str(cache))
+    for artifact in request.prepared.artifacts.values():
+        for name in artifact.changed(cache):
+            if name.startswith(f"{SOURCE}/"):  # of the same size as the study's, or it would be pulled anyway
+                (cache / name).unlink(missing_ok=True)
     RemoteFolder(f"{url}/{SOURCE}").pull(cache / SOURCE)
     look_in(cache / SOURCE)
     return changed

@@ -7,17 +7,22 @@ from pathlib import Path
 from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.hashes import json_sha256
 from ...gan_models.files.kept_copies import SOURCE, look_in
-from ..setup.kept_files import own_files, sources, with_own_files
+from ..setup.kept_files import own_files, references, sources, with_own_files
 from ..setup.study_parts import StudyParts
 from .preparation import PreparedArtifact, Progress
 
+NAME = "own_code"  # in the table of preparations
+
 
 class OwnCodePreparation:
-    """The files of generator, task, methods, metrics, encoder and sampler, if they are named by path."""
+    """The files of generator, task, methods, metrics, encoder and sampler, if they are named by path.
+
+    Each file comes with what it imports from its own project. Objects of packages are known by their source's hash.
+    """
 
     def wanted(self, study: StudyParts) -> bool:
-        """Return if the study names such a file."""
-        return bool(own_files(study.config))
+        """Return if the study names such a file, or an object of a package."""
+        return any(True for _ in references(study.config))
 
     def fingerprint(self, study: StudyParts) -> str:
         """Return a hash of the names of all objects and their sources' hashes."""
@@ -32,11 +37,17 @@ class OwnCodePreparation:
         """Return the folder of the copies, where names are looked for from now on.
 
         Raises:
-            WorkFailed: A file is missing, or not the one of the artifact.
+            WorkFailed: A file is missing, or not the one of the artifact; or a package here has another source.
         """
         if changed := artifact.changed(folder):
             raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
         look_in(folder / SOURCE)
+        if self.fingerprint(study) != artifact.fingerprint:
+            names = ", ".join(name for _, name in references(study.config))
+            raise WorkFailed(
+                f"the code here is not what this study was made with: got another source of one of {names}; expected "
+                "the driver's. Try installing the same version of its package on this machine"
+            )
         return folder / SOURCE
 
 

@@ -1,5 +1,7 @@
 """Users' own code that a configuration names: each file is copied to the study, and named by its copy from then on.
 
+What a file imports from its own project is copied with it.
+
 A copy is named without its folder, so that a study may be moved and its workers find it in a folder of their own.
 """
 
@@ -12,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ...gan_models.files.hashes import file_sha256
-from ...gan_models.files.kept_copies import keep, located
+from ...gan_models.files.kept_copies import code_sha256, keep, located, with_neighbors
 from ...gan_models.files.user_code import file_of, is_path, load_object
+from ...gan_models.networks.catalog import build
 from ..config import StudyConfig
 
 _ONE = {"model": "model", "task": "task", "metric": "encoder", "sampler": "sampler"}  # field -> kind of object
@@ -68,20 +71,27 @@ def with_own_files(config: StudyConfig, folder: Path) -> StudyConfig:
     """Copy every file of a user's own code to the study's folder; return the configuration that names the copies.
 
     Raises:
-        UserError: There is no such file.
+        UserError: There is no such file, or its copy cannot be used alone.
     """
+    from ...gan_models.files.meta_device import build_for_shapes  # imports torch
 
     def kept(kind: str, name: str) -> str:
         path = file_of(name)
-        return name if path is None else f"{keep(path, folder, kind)}:{name.rpartition(':')[2]}"
+        if path is None:
+            return name
+        copied = f"{keep(path, folder, kind)}:{name.rpartition(':')[2]}"
+        load_object(copied, kind)  # a copy that cannot be loaded is refused now, not by each trial
+        if kind == "model":
+            build_for_shapes(lambda: build(copied, config.model_args))
+        return copied
 
     return with_references(config, kept)
 
 
 def own_files(config: StudyConfig) -> list[Path]:
-    """Return the files of a user's own code, each one once."""
-    named = [file_of(name) for _, name in references(config)]
-    return list(dict.fromkeys(located(path) for path in named if path is not None))
+    """Return the files of a user's own code with those that they import from their projects, each one once."""
+    named = [located(path) for _, name in references(config) if (path := file_of(name)) is not None]
+    return list(dict.fromkeys(each for path in named for each in (with_neighbors(path) if path.is_file() else [path])))
 
 
 def sources(config: StudyConfig) -> list[str]:
@@ -89,9 +99,12 @@ def sources(config: StudyConfig) -> list[str]:
     found = []
     for kind, name in references(config):
         path = file_of(name)
-        file = _source_file(load_object(name, kind)) if path is None else located(path)
-        if file is not None:
-            found.append(f"{name.rpartition(':')[2]} {file_sha256(file)[:12]}")
+        file = _source_file(load_object(name, kind)) if path is None else None
+        digest = file_sha256(file) if file is not None else ""
+        if path is not None:
+            digest = code_sha256(located(path))
+        if digest:
+            found.append(f"{name.rpartition(':')[2]} {digest[:12]}")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..preparations.opened_study import open_study
+from ..preparations.own_code import NAME as OWN_CODE
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest
 from .cut_check import check_cut
 from .fine_tuning import FineTuning
@@ -68,7 +69,10 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOu
     """
     if request.study is None:
         raise ValueError(f"trial {request.number} cannot be run: its request holds no study")
-    work = TrialWork(open_study(request.study, request.prepared), request, report)
+    study = open_study(request.study, request.prepared)
+    if OWN_CODE in request.prepared.artifacts:
+        study.load(OWN_CODE)  # raises if a worker has other code than its driver
+    work = TrialWork(study, request, report)
     for name, stage in STAGES.items():
         stage(work)
         work.clock.lap(name)

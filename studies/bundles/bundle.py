@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -16,7 +15,10 @@ from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.kept_copies import copy_with_neighbors, holds_copies
 from ...gan_models.files.plain_values import from_json
+from ...gan_models.files.projects.project import copied_files, neighbors_folder
+from ...gan_models.files.user_code import one_line
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.surgery import cut
@@ -79,7 +81,8 @@ def write_bundle(
         architecture: How to build the network again.
         model: The pruned network with its weights.
         card_of: Makes the card, without its formats, once the difference after reloading is known.
-        source: The file that defines a generator from outside the catalog; copied into the bundle.
+        source: The file that defines a generator from outside the catalog; copied into the bundle, with what it
+            imports from its own project.
         overwrite: Whether a bundle that is there is replaced.
         wanted: The export formats; None: those that are written by default.
 
@@ -92,7 +95,7 @@ def write_bundle(
     with fresh_folder(out, MANIFEST, overwrite) as folder:
         save_weights(model.cpu(), folder / WEIGHTS)
         if source is not None:
-            shutil.copyfile(source, folder / SOURCE)
+            copy_with_neighbors(source, folder / SOURCE)
         write_json(folder / ARCHITECTURE, architecture_json(architecture))
         parity = measure_parity(model, _rebuild(folder, architecture), architecture)
         if not parity.passed:
@@ -105,7 +108,8 @@ def write_bundle(
         card = replace(card_of(parity), formats=formats)
         write_json(folder / CARD, card)
         (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs, architecture.output), encoding="utf-8")
-        files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
+        every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in every}
         write_json(folder / MANIFEST, Manifest(FORMAT, files))
     return card
 
@@ -180,13 +184,20 @@ def check_files(path: str | Path) -> Path:
     if missing:
         raise BundleError(f"{folder} is incomplete: the manifest lacks {', '.join(missing)}; export it again")
     for name, digest in files.items():
-        if PurePosixPath(name).name != name:
+        if not _inside(name):
             raise BundleError(f"{folder}: the manifest names {name!r}, which is outside the bundle")
         if not (folder / name).is_file():
             raise BundleError(f"{folder} is incomplete: {name} is missing; export it again")
         if file_sha256(folder / name) != digest:
             raise BundleError(f"{folder} is damaged: {name} is not the file that was exported; export it again")
     return folder
+
+
+def _inside(name: str) -> bool:
+    """Return if a manifest's name is that of a file of the bundle, or of one in the folder of its code's neighbors."""
+    path = PurePosixPath(name)
+    beside = path.parts[:1] == (neighbors_folder(Path(SOURCE)).name,) and ".." not in path.parts
+    return path.as_posix() == name and (len(path.parts) == 1 or beside) and name not in ("", ".", "..")
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -214,8 +225,13 @@ def read_architecture(folder: Path) -> Architecture:
     architecture = architecture_of(data)
     # Only what the manifest vouches for is run, not a file that somebody laid beside.
     sealed = architecture.source is not None and (folder / MANIFEST).is_file()
-    if sealed and SOURCE not in read_manifest(folder).files:
-        raise BundleError(f"{folder} is incomplete: the manifest lacks {SOURCE}; export it again")
+    if sealed:
+        vouched = read_manifest(folder).files
+        if SOURCE not in vouched:
+            raise BundleError(f"{folder} is incomplete: the manifest lacks {SOURCE}; export it again")
+        beside = [path.relative_to(folder).as_posix() for path in _neighbors(folder)]
+        if strange := [name for name in beside if name not in vouched]:
+            raise BundleError(f"{folder}: the manifest lacks {strange[0]}, which {SOURCE} imports; export it again")
     return architecture
 
 
@@ -238,10 +254,21 @@ def _groups_of(full: nn.Module, architecture: Architecture) -> ChannelGroups:
     return find_groups(full, examples, {**whole, **new}) if new else groups
 
 
+def _neighbors(folder: Path) -> list[Path]:
+    """Return the files that are copied with the bundle's code. Raises BundleError."""
+    try:
+        return copied_files(folder / SOURCE)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(
+            f"{folder}: the files beside {SOURCE} are incomplete: {one_line(error)}; export it again"
+        ) from error
+
+
 def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
     """Build at full width, cut to the plan, load the weights."""
     model = f"{folder / SOURCE}:{architecture.source}" if architecture.source else architecture.model
     plan = architecture.plan
+    holds_copies(folder)
     try:
         with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
             full = build(model, architecture.arguments, architecture.selected)

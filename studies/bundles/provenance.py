@@ -12,6 +12,7 @@ from ...evaluators.features.catalog import ENCODERS
 from ...evaluators.quality.catalog import METRICS
 from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.files.kept_copies import with_neighbors
 from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package
 from ...gan_models.files.plain_values import to_json
@@ -101,7 +102,9 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
             "the bundle's files run in eval mode and may score differently"
         )
     if source is not None:
-        lines.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name} in this bundle")
+        beside = sum(path.suffix == ".py" for path in with_neighbors(source)) - 1
+        with_them = f" with the {beside} files that it imports" if beside else ""
+        lines.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name}{with_them} in this bundle")
     elif package := NETWORKS.package(outcome.config.model):
         lines.append(f"loading the PyTorch network needs the package {package.name}; files of other runtimes do not")
     elif ":" in outcome.config.model:

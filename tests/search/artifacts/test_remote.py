@@ -1,5 +1,6 @@
 """Artifacts behind an fsspec URL: commits last, nothing half there, an attempt goes on from what was copied back."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ganprune.search.engine.checkpoint_cleanup import clean
 from ganprune.search.execution.worker import perform
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.messages import TrialRequest
-from ganprune.search.records.prepared_artifact import Prepared
+from ganprune.search.records.prepared_artifact import Prepared, PreparedArtifact
 
 
 @pytest.fixture
@@ -134,6 +135,18 @@ def test_what_trials_make_for_all_is_gathered_from_every_machine(url, tmp_path, 
         "one.safetensors": b"1",
         "two.safetensors": b"2",
     }
+
+
+def test_another_file_of_the_same_size_on_a_worker_is_replaced(url):
+    """What an earlier study of the name left of the user's code is not run: its sha256 is not the record's."""
+    source, name = cache_of(url) / "s" / "source", "mine-1a2b3c4d/layers.py"
+    for place, content in ((source, b"N = 1"), (Path(url.removeprefix("file://")) / "s" / "source", b"N = 2")):
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_bytes(content)
+    digest = hashlib.sha256(b"N = 2").hexdigest()
+    artifact = PreparedArtifact("own_code", "", {f"source/{name}": digest})
+    with at_hand(replace(request(url), prepared=Prepared("/d", {"own_code": artifact}))):
+        assert (source / name).read_bytes() == b"N = 2"
 
 
 def test_a_shared_file_whose_trial_died_is_sent_by_the_next_trial(url, tmp_path):

@@ -49,3 +49,16 @@ def test_the_fingerprint_follows_the_content_and_not_the_place(study, tmp_path):
     assert OWN_CODE.fingerprint(elsewhere) == before
     moved.write_text("def draw(seed): return 1\n")
     assert OWN_CODE.fingerprint(elsewhere) != before
+
+
+def test_a_package_with_another_source_is_refused(tmp_path, monkeypatch):
+    """A worker whose installed package differs from the driver's is told so, by the object's name."""
+    (tmp_path / "drawing_package.py").write_text("def draw(seed): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    study = SimpleNamespace(config=StudyConfig(name="o", **SMALL, sampler="drawing_package:draw"))
+    artifact = OWN_CODE.make(study, tmp_path / "study")
+    assert (artifact.files, OWN_CODE.wanted(study)) == ({}, True)
+    OWN_CODE.load(study, tmp_path / "study", artifact)
+    (tmp_path / "drawing_package.py").write_text("def draw(seed): return 1\n")
+    with pytest.raises(WorkFailed, match=r"another source of one of drawing_package:draw"):
+        OWN_CODE.load(study, tmp_path / "study", artifact)
