@@ -22,6 +22,7 @@ from ..config import StudyConfig
 _ONE = {"model": "model", "task": "task", "metric": "encoder", "sampler": "sampler"}  # field -> kind of object
 _SEVERAL = {"methods": "method", "also_measure": "metric"}
 _JUDGE = "discriminator"  # of the task's settings: a table whose `model` is the discriminator's name
+_DEGRADE, _DEGRADATION = "degrade", "degradation"  # of the task's settings: a degradation's name; its kind
 
 
 def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
@@ -33,6 +34,8 @@ def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
         yield from ((kind, name) for name in getattr(config, field) if is_path(name))
     if is_path(name := judge_settings(config).get("model", "")):
         yield _JUDGE, name
+    if is_path(name := degradation_of(config)):
+        yield _DEGRADATION, name
 
 
 def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> StudyConfig:
@@ -58,6 +61,9 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
     if is_path(name := judge_settings(config).get("model", "")):
         judge = {**judge_settings(config), "model": changed(_JUDGE, name)}
         values["task_settings"] = {**config.task_settings, _JUDGE: judge}
+    if is_path(name := degradation_of(config)):
+        settings = values.get("task_settings", config.task_settings)
+        values["task_settings"] = {**settings, _DEGRADE: changed(_DEGRADATION, name)}
     return replace(config, **values)
 
 
@@ -65,6 +71,12 @@ def judge_settings(config: StudyConfig) -> Mapping[str, Any]:
     """Return the settings of the discriminator; empty if the task's settings have none of that form."""
     judge = config.task_settings.get(_JUDGE)
     return judge if isinstance(judge, Mapping) and isinstance(judge.get("model", ""), str) else {}
+
+
+def degradation_of(config: StudyConfig) -> str:
+    """Return the name of the degradation that makes inputs; empty if none is named."""
+    name = config.task_settings.get(_DEGRADE)
+    return name if isinstance(name, str) else ""
 
 
 def with_own_files(config: StudyConfig, folder: Path) -> StudyConfig:

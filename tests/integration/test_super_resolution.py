@@ -114,6 +114,14 @@ def test_inputs_are_made_on_the_fly_and_the_study_says_how(monkeypatch, capsys):
     assert "psnr[border=2]" in capsys.readouterr().out
 
 
+def test_a_degradation_of_ones_own_is_kept_with_the_study(monkeypatch):
+    """A resume works when the file is gone, on the copy."""
+    Path("fog.py").write_text("def fog(pixels, scale, random):\n    return 0.5 * pixels[::scale, ::scale] + 99\n")
+    assert call(monkeypatch, *SEARCH, "--data", "singles", "--degrade", "fog.py:fog", "--study", "s") == 0
+    Path("fog.py").unlink()
+    assert call(monkeypatch, "resume", "s", "--trials", 2, "--executor", "local") == 0
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

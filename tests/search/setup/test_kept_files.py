@@ -1,5 +1,6 @@
 """Users' own code that a configuration names: copied, and named by the copies."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_the_copies_serve_when_the_originals_are_gone(config, tmp_path):
     assert [path.parent for path in own_files(kept)] == [tmp_path / "source"] * 2
     with pytest.raises(UserError, match=r"sampler file is missing|method file is missing"):
         with_own_files(config, tmp_path / "other")
+
+
+def test_a_degradation_is_copied_with_its_file(config, tmp_path):
+    """It stands in the task's settings; the others of these stay."""
+    (tmp_path / "fog.py").write_text("def fog(pixels, scale, random): return pixels\n")
+    fog = replace(config, task_settings={"degrade": f"{tmp_path / 'fog.py'}:fog", "weight_l1": 3})
+    kept = with_own_files(fog, tmp_path / "source")
+    assert kept.task_settings["degrade"].endswith(":fog")
+    assert (tmp_path / "source" / kept.task_settings["degrade"].partition(":")[0]).is_file()
+    assert kept.task_settings["weight_l1"] == 3
+    assert ("degradation", fog.task_settings["degrade"]) in list(references(fog))
+    assert with_own_files(replace(config, task_settings={"degrade": "noise"}), tmp_path / "source").task_settings == {
+        "degrade": "noise"
+    }
 
 
 def test_kinds_go_with_the_names(config):
