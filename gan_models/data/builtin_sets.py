@@ -7,7 +7,7 @@ from torch import Tensor
 from ..files.hashes import json_sha256
 from .image_readers import Pictures, in_form, rendered
 from .spec import DataSpec, PictureForm
-from .synthetic import render_shapes, render_stripes
+from .synthetic import render_shapes, render_stripes, shape_classes
 
 DRAWING, PAINTING = 0, 1
 _VERSION = 1  # raise when the built-in scenes change
@@ -29,6 +29,11 @@ def shapes(spec: DataSpec, split: str, *parts: tuple[int, PictureForm]) -> Pictu
         return tuple(in_form(scenes[max(form.size)][part], form) for part, form in parts)
 
     return rendered(render, _count(spec, split), forms)
+
+
+def shape_labels(spec: DataSpec, split: str) -> list[int]:
+    """Return the label of each entry of `builtin:shapes`: the kind of its largest shape, one of `SHAPE_KINDS`."""
+    return [int(kind) for kind in shape_classes(spec.seed, split, range(_count(spec, split)))]
 
 
 def stripes(spec: DataSpec, split: str, domain: str, form: PictureForm) -> Pictures:

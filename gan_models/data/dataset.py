@@ -109,12 +109,13 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             forms: Of each image: the size that it is cropped to. Without any, the spec's output is the form of all.
 
         Returns:
-            Float32 (C, H, W) in [-1, 1] each.
+            Float32 (C, H, W) in [-1, 1] each; then labels, if the source has them, as they are.
 
         Raises:
             ValueError: An image is smaller than its form.
         """
-        images = self._sources[source].read(index)
+        parts = self._sources[source].read(index)
+        images = tuple(part for part in parts if part.dim() > 2)  # labels, which come last, have nothing to crop
         wanted = [form.size for form in forms or (self.spec.output,) * len(images)]
         mirrored = number is not None and self.spec.flip and bool(mixed(number, 4) % 2)
         if mirrored:
@@ -125,11 +126,12 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             for axis, draw in zip((-2, -1), draws, strict=True)
         )
         # A copy: an image of float32 is the one that is remembered.
-        return tuple(
+        cropped = tuple(
             image[:, top : top + height, left : left + width]
             .to(torch.float32, copy=True).div_(127.5).sub_(1.0).contiguous()
             for image, top, left, (height, width) in zip(images, tops, lefts, wanted, strict=True)
         )  # fmt: skip
+        return (*cropped, *parts[len(images) :])
 
 
 def _starts(lengths: Sequence[int], wanted: Sequence[int], number: int | None) -> list[int]:

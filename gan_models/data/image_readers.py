@@ -112,6 +112,24 @@ class ArrayPictures:
         return self._digests[index]
 
 
+class LabelledPictures:
+    """Images, each with the label of its class (int64, shape ()) as the last part of its entry."""
+
+    def __init__(self, pictures: Pictures, labels: Sequence[int]) -> None:
+        self.pictures = pictures
+        self.labels = torch.tensor(labels, dtype=torch.int64)
+        for name in ("files", "digest"):  # whichever says what an entry holds
+            if hasattr(pictures, name):
+                setattr(self, name, getattr(pictures, name))
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def read(self, index: int) -> tuple[Tensor, ...]:
+        """Return the images of one entry and its label."""
+        return (*self.pictures.read(index), self.labels[index])
+
+
 class RenderedPictures:
     """Images made when they are asked for, by a function of a range; for sets too big for memory."""
 
@@ -231,15 +249,25 @@ def cifar_pictures(source: Path, split: str, form: PictureForm) -> Pictures:
     Raises:
         ValueError: a file is missing or is no CIFAR-10 binary batch (the Python version is pickled: refused).
     """
+    records = _cifar_records(source, split)
+    images = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32))
+    return rendered(lambda indices: (in_form(images[indices.start : indices.stop], form),), len(images), [form])
+
+
+def cifar_labels(source: Path, split: str) -> list[int]:
+    """Return the label, 0 to 9, of each image of `cifar_pictures`; arguments and errors are the same."""
+    return _cifar_records(source, split)[:, 0].tolist()
+
+
+def _cifar_records(source: Path, split: str) -> np.ndarray:
+    """Return the records of a split (N, 3073): a byte of label, then the image."""
     names = [f"data_batch_{i}.bin" for i in range(1, 6)] if split == "train" else ["test_batch.bin"]
     blocks = []
     for name, data in zip(names, _cifar_bytes(source, names), strict=True):
         if not data or len(data) % _CIFAR_RECORD:
             raise UserError(f"{name} in {source} is no CIFAR-10 binary batch: {len(data)} bytes")
-        records = np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_RECORD)
-        blocks.append(records[:, 1:].reshape(-1, 3, 32, 32))
-    images = torch.from_numpy(np.concatenate(blocks))
-    return rendered(lambda indices: (in_form(images[indices.start : indices.stop], form),), len(images), [form])
+        blocks.append(np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_RECORD))
+    return np.concatenate(blocks)
 
 
 def _cifar_bytes(source: Path, names: list[str]) -> list[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -70,6 +70,7 @@ class PictureTree:
         root: The folder.
         domains: Names that folders may have beside a split's word: `trainA`.
         repeats: Links to one file are pictures of their own, each by its name; folders are still walked once.
+        wanted: Which files are taken, by name; pictures by default.
 
     Attributes:
         pictures: By path; each one once per split and domain.
@@ -77,8 +78,15 @@ class PictureTree:
         left_out: Reason -> how many files (or folders) were left out for it.
     """
 
-    def __init__(self, root: Path, domains: Iterable[str] = DOMAINS, repeats: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        domains: Iterable[str] = DOMAINS,
+        repeats: bool = False,
+        wanted: Callable[[str], bool] = is_picture_name,
+    ) -> None:
         self.root = root
+        self._wanted = wanted
         self._repeats = repeats
         self.domains = tuple(dict.fromkeys([*DOMAINS, *filter(None, domains)]))
         self.said: list[tuple[str, tuple[str, ...]]] = []
@@ -124,7 +132,7 @@ class PictureTree:
                     yield from self._below(lower)
             elif _is_folder(entry):
                 continue
-            elif (reason := _fault(entry)) is not None:
+            elif (reason := _fault(entry, self._wanted)) is not None:
                 self.left_out[reason] += reason != HIDDEN or is_picture_name(entry.name)
             elif self._repeats or self._is_new(real, place):
                 one = self._one_name(entry, real)
@@ -229,10 +237,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _fault(entry: os.DirEntry[str]) -> str | None:
+def _fault(entry: os.DirEntry[str], wanted: Callable[[str], bool]) -> str | None:
     if is_hidden(entry.name):
         return HIDDEN
-    if not is_picture_name(entry.name):
+    if not wanted(entry.name):
         return f"of no image format ({Path(entry.name).suffix.lower() or 'no suffix'})"
     try:
         return None if entry.is_file() else BROKEN

@@ -24,6 +24,7 @@ from .spec import SPLITS
 
 _SHAPES_PER_SCENE = 3
 _SLOTS_PER_SHAPE = 8
+SHAPE_KINDS = ("disc", "triangle", "square", "star")
 # Kinds: disc, triangle, square, star. A shape is the region inside a folded polyline: `corners` outer points
 # at radius 1 and as many inner points at radius `waist`; a regular n-gon has waist cos(pi / n).
 _CORNERS = np.array([24.0, 3.0, 4.0, 5.0], np.float32)
@@ -230,6 +231,19 @@ def render_shapes(seed: int, split: str, indices: Sequence[int], image_size: int
         drawings.append(_bytes(_draw(scenes, image_size)))
         paintings.append(_bytes(_paint(scenes, image_size)))
     return _joined(drawings, image_size), _joined(paintings, image_size)
+
+
+def shape_classes(seed: int, split: str, indices: Sequence[int]) -> np.ndarray:
+    """Return the kind of the largest shape of scenes of `builtin:shapes`, int64 (N,): disc, triangle, square or star.
+
+    Args:
+        seed: the set's seed.
+        split: as for `render_shapes`.
+        indices: which images (N).
+    """
+    scenes = _scenes(_key(seed, split, 0), np.asarray(list(indices), dtype=np.int64))
+    largest = scenes.radius.argmax(1)
+    return scenes.kind[np.arange(len(largest)), largest]
 
 
 def render_stripes(seed: int, split: str, domain: str, indices: Sequence[int], image_size: int) -> torch.Tensor:

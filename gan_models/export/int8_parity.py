@@ -148,7 +148,7 @@ def _seen(
     wanted = [f"{name}.{side}_int" for name in names for side in ("input", "output")]
     n_outputs = len(file.graph.output)
     file.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in wanted)
-    arrays = tuple(x.detach().cpu().float().numpy() for x in inputs)
+    arrays = tuple((x.float() if x.is_floating_point() else x).detach().cpu().numpy() for x in inputs)
     with tempfile.TemporaryDirectory() as folder:
         onnx.save(file, Path(folder) / "seen.onnx")
         values = run(Path(folder) / "seen.onnx")(*arrays)

@@ -94,10 +94,17 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                     optimize=optimize,
                 )
             content = onnx.load(beside)
+            if dynamic and not all(x.type.tensor_type.shape.dim[0].dim_param for x in content.graph.input):
+                raise NotWritable(
+                    f"{type(job.model).__name__} cannot be written as ONNX: its forward fixes the size of a batch. "
+                    "Try x.shape[0] in the place of len(x)"
+                )
             without_origin(content)
             if any(job.strides):
                 _without_expressions(content.graph)
             onnx.save(content, beside)
+        except NotWritable:
+            raise
         except Exception as error:  # the exporter raises many kinds
             cause = error.__cause__ or error
             lines = [line.strip() for line in str(cause).splitlines() if line.strip()]

@@ -94,6 +94,7 @@ DISCRIMINATORS: OpenTable[Network] = OpenTable(
         "pixel": Network(".discriminators.patchgan:pixel", "3,256,256"),
         "sngan": Network(".sngan:sngan_discriminator", "3,32,32"),
         "unet_spectral": Network(".discriminators.unet_spectral:unet_spectral", "3,256,256"),
+        "projection": Network(".sngan:projection_discriminator", "3,32,32;label:10"),
     },
     group="ganprune.discriminators",
     row_type=Network,

@@ -1,4 +1,6 @@
-"""SNGAN's ResNet generator and discriminator for 32x32 images (Miyato et al. 2018, appendix).
+"""SNGAN's ResNet generator and discriminators for 32x32 images (Miyato et al. 2018, appendix).
+
+The discriminator of images and labels is the projection discriminator (Miyato and Koyama 2018).
 
 Spectral norm uses `torch.nn.utils.parametrizations`, not the older hook of the same name: `deepcopy`
 works after a backward pass, the weight is a registered tensor so that `torch.export` traces it on the
@@ -117,6 +119,26 @@ class SnganDiscriminator(nn.Module):
         return self.linear(F.relu(self.blocks(x)).sum((2, 3)))
 
 
+class ProjectionDiscriminator(SnganDiscriminator):
+    """Image (N, input_channels, H, W) and label (N,) to one unbounded score an image, (N, 1).
+
+    The score is SNGAN's plus the inner product of the features with a vector of the label's class, spectrally normed.
+    """
+
+    def __init__(self, classes: int, ndf: int = 128, input_channels: int = 3):
+        super().__init__(ndf, input_channels)
+        check_count("classes", classes)
+        self.embedding = nn.Embedding(classes, ndf)
+        nn.init.xavier_uniform_(self.embedding.weight)
+        spectral_norm(self.embedding)
+
+    def forward(self, x: Tensor, label: Tensor) -> Tensor:  # type: ignore[override]  # of two inputs
+        """Score images (N, input_channels, H, W) of classes (N,)."""
+        of_class = self.embedding(label)  # before the features are read: the last layer that reads them is `linear`
+        features = F.relu(self.blocks(x)).sum((2, 3))
+        return self.linear(features) + (of_class * features).sum(1, keepdim=True)
+
+
 def sngan_32(
     ngf: int = 256, latent: int = 128, output_channels: int = 3, upsample_shortcut_first: bool = True
 ) -> nn.Module:
@@ -146,3 +168,17 @@ def sngan_discriminator(ndf: int = 128, input_channels: int = 3) -> nn.Module:
         ValueError: an argument is out of its range.
     """
     return SnganDiscriminator(ndf, input_channels)
+
+
+def projection_discriminator(classes: int = 10, ndf: int = 128, input_channels: int = 3) -> nn.Module:
+    """SNGAN's discriminator with a projection of the label, called with images and labels.
+
+    Args:
+        classes: how many classes there are.
+        ndf: channels of every block.
+        input_channels: channels of the image.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+    return ProjectionDiscriminator(classes, ndf, input_channels)

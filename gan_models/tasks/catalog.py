@@ -6,7 +6,7 @@ named by path, `package.module:Name` or `file.py:Name`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ class TaskSpec:
         catch_all: A folder of any other task has its layout, too; it is offered one that no other task knows.
         particular: Its layout is a particular kind of other tasks'; it is offered a folder before them.
         asked_by: Settings that ask for the task: data that lie as another task of ours reads them are read by this one.
+        kinds: Kinds of inputs that a generator must have for this task to be chosen by the data's layout; empty: any.
     """
 
     implementation: str
@@ -37,6 +38,7 @@ class TaskSpec:
     catch_all: bool = False
     particular: bool = False
     asked_by: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """Return the class, a `task.Task`; this imports torch."""
@@ -67,7 +69,18 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             ".unpaired:UnpairedTask", "trainA/ trainB/ testA/ testB/ or A/ B/", (STRIPES,), "CycleGAN"
         ),
         "paired": TaskSpec(
-            ".paired:PairedTask", "train/ and test/ (or val/) with A|B side by side", (SHAPES,), "pix2pix"
+            ".paired:PairedTask",
+            "train/ and test/ (or val/) with A|B side by side, or with a folder per input and target/",
+            (SHAPES,),
+            "pix2pix",
+        ),
+        "class_conditional": TaskSpec(
+            ".conditional.class_conditional:ClassConditionalTask",
+            "folders of classes such as cat/ dog/, or CIFAR-10's binary archive",
+            (SHAPES,),
+            "projection discriminator",
+            catch_all=True,
+            kinds=("latent", "label"),
         ),
         "unconditional": TaskSpec(
             ".unconditional:UnconditionalTask",
@@ -94,17 +107,20 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
 )
 
 
-def in_detection_order() -> Iterator[tuple[str, TaskSpec]]:
+def in_detection_order(kinds: Collection[str] = ()) -> Iterator[tuple[str, TaskSpec]]:
     """Yield the tasks in the order in which a folder is offered to them.
 
     Particular layouts come first, then ours, then other packages', each imported when its turn comes, and last what
     reads any folder of images. A package that cannot be loaded is passed over with a warning: it may have nothing to do
     with this folder.
+
+    Args:
+        kinds: Of the generator's inputs; tasks that are for other kinds alone are passed over.
     """
     last: list[tuple[str, TaskSpec]] = []
     yield from ((name, row) for name, row in TASKS.own.items() if row.particular)
     for name, row in TASKS.usable():
-        if row.particular and name in TASKS.own:
+        if (row.particular and name in TASKS.own) or not set(row.kinds) <= set(kinds):
             continue
         if row.catch_all:
             last.append((name, row))

@@ -11,17 +11,33 @@ from ..networks.specs import Input, InputSpec
 USUAL_CHANNELS = 3  # settings that say no channels mean RGB
 
 
-def one_latent(task: str, model: str, inputs: InputSpec) -> Input:
-    """Return the latent of a generator that starts from one.
+def only_latents(task: str, model: str, inputs: InputSpec) -> tuple[Input, ...]:
+    """Return the latents of a generator that starts from one or several.
 
     Raises:
         UserError: It takes something else.
     """
-    if len(inputs) == 1 and inputs.inputs[0].kind == "latent":
-        return inputs.inputs[0]
+    latents = inputs.of_kind("latent")
+    if len(latents) == len(inputs):
+        return latents
+    cure = "give a generator of latents (--input-shape latent:N), or --task and data that give it what it takes"
+    if latents and {one.kind for one in inputs.inputs} == {"latent", "label"}:
+        cure = "give --task class_conditional, whose data are folders of classes"
+    raise UserError(f"the task {task} draws images from latents, {model} takes {_shown(inputs)}: {cure}")
+
+
+def latents_and_label(task: str, model: str, inputs: InputSpec) -> Input:
+    """Return the class label of a generator that starts from latents and one label.
+
+    Raises:
+        UserError: It takes something else.
+    """
+    latents, labels = inputs.of_kind("latent"), [one for one in inputs.of_kind("label") if not one.is_map]
+    if latents and len(labels) == 1 and len(latents) + 1 == len(inputs):
+        return labels[0]
     raise UserError(
-        f"the task {task} draws images from latents, {model} takes {_shown(inputs)}: give a generator of latents "
-        "(--input-shape latent:N), or --task and data that give it what it takes"
+        f"the task {task} draws images from latents and the label of a class, {model} takes {_shown(inputs)}: give a "
+        "generator of both (--input-shape 'latent:N;label:CLASSES'), or --task and data that give it what it takes"
     )
 
 

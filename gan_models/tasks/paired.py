@@ -13,11 +13,15 @@ from torch import Tensor, nn
 from ..data.builtin_sets import DRAWING, PAINTING, shapes
 from ..data.dataset import ImageSet
 from ..data.image_readers import FilePictures, doubts_of, good_files
+from ..data.inputs.entry_inputs import EntryInputs
+from ..data.inputs.role_folders import TARGET, RoleFolders, has_targets
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec
+from ..files.errors import UserError
 from ..files.pictures.picture_reader import picture_size
 from ..files.plain_values import JSON, from_json, to_json
+from ..files.seeds import mixed
 from ..networks.specs import InputSpec, OutputSpec
 from .generator_fit import one_image, with_channels
 from .image_translation import ImageTranslation
@@ -36,6 +40,8 @@ class PairedSettings:
         weight_l1: weight of the mean absolute difference to the target (upstream: 100).
         input_channels: channels of the input image.
         output_channels: channels of the target image.
+        inputs: what a generator of other inputs than one image takes, as `InputSpec.parse` reads it; empty: one image.
+        soft_masks: masks may have values between 0 and 1.
         discriminator: the network that judges (input, output) pairs.
 
     Raises:
@@ -46,11 +52,18 @@ class PairedSettings:
     weight_l1: float = 100.0
     input_channels: int = 3
     output_channels: int = 3
+    inputs: str = ""
+    soft_masks: bool = False
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
 
     def __post_init__(self) -> None:
         check_adversarial(self.adversarial)
         check_weights(self, "weight_l1")
+
+    @property
+    def entries(self) -> EntryInputs | None:
+        """What an entry's files give, of a generator that takes something else than one image."""
+        return EntryInputs(InputSpec.parse(self.inputs)) if self.inputs else None
 
 
 def _portrait_notes(files: Sequence[Path]) -> list[str]:
@@ -66,15 +79,16 @@ class PairedTask(ImageTranslation, SingleGenerator):
     """pix2pix: G(input) near the target, and hard for D to tell from it given the input.
 
     Loss of G: adv(D(input, G(input))) + weight_l1 * |G(input) - target|; of D: half the sum of its two terms.
-    Batches: {"input" (N, C, H, W), "target" (N, C', H, W)}.
+    Batches: {"input" (N, C, H, W), "target" (N, C', H, W)}; of several inputs each by its name in the place of "input".
     """
 
     name = "paired"
     has_reference = True
     source = "pairs"
 
-    def __init__(self, settings: PairedSettings | None = None) -> None:
+    def __init__(self, settings: PairedSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or PairedSettings()
+        self.seed = seed
 
     @property
     def adversarial(self) -> str:
@@ -83,25 +97,37 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> PairedTask:
-        """The task with these settings; `seed` is not used, the task draws nothing."""
-        return cls(from_json(PairedSettings, settings, "task_settings"))
+        """The task with these settings; `seed` is that of latents beside images."""
+        return cls(from_json(PairedSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON."""
-        return to_json(self.settings)
+        """The settings as JSON; of one image as earlier versions wrote them."""
+        settings = to_json(self.settings)
+        return {name: value for name, value in settings.items() if value or name not in ("inputs", "soft_masks")}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether there is a training split of pictures that are wider than high."""
+        """Return whether there are targets and inputs by name, or training pictures that are wider than high."""
         if is_cifar(root) or not root.is_dir():
             return False
+        if has_targets(root):
+            return True
         tree = SplitFolder(root, 0).tree
         wide = first_is_wide([picture.path for picture in tree.pictures if picture.split == "train"])
         return wide and not all(map(tree.of_domain, DOMAINS))
 
     @classmethod
     def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
-        """Return the settings with the images' channels. Raises UserError unless the generator translates one image."""
+        """Return the settings with the images' channels and the inputs, if these are others than one image.
+
+        Raises:
+            UserError: The generator starts from latents alone.
+        """
+        if inputs.of_kind("image") != inputs.inputs[:1] or len(inputs) > 1:
+            if all(one.drawn for one in inputs.inputs):
+                one_image(cls.name, model, inputs)  # raises
+            EntryInputs(inputs)  # raises for names that entries have already
+            return {**with_channels(settings, model, output_channels=output.channels), "inputs": inputs.text}
         taken = one_image(cls.name, model, inputs)
         return with_channels(settings, model, input_channels=taken.shape[0], output_channels=output.channels)
 
@@ -114,24 +140,48 @@ class PairedTask(ImageTranslation, SingleGenerator):
         return folder
 
     @classmethod
+    def roles(cls, spec: DataSpec) -> RoleFolders | None:
+        """Return the folders of inputs and targets by name; None of pictures A|B.
+
+        Raises:
+            LayoutError: An input has no folder, or they are pictures A|B and there is more than one image to read.
+        """
+        root, inputs = cls.root(spec), EntryInputs(spec.inputs)
+        if root.is_dir() and has_targets(root):
+            return RoleFolders(SplitFolder(root, spec.seed, (TARGET,)), spec.inputs)
+        if inputs.from_pairs:
+            return None
+        folders = ", ".join(f"train/{name}/" for name in (*inputs.read_names, TARGET))
+        raise LayoutError(f"data {root} has no folder of targets: expected {folders}, files of one name")
+
+    @classmethod
     def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
-        """Return the pictures A|B of one split."""
-        return cls.folder(spec).files(split)
+        """Return the files of one split: pictures A|B, or those of all inputs and the targets."""
+        roles = cls.roles(spec)
+        if roles is None:
+            return cls.folder(spec).files(split)
+        return [path for entry in roles.entries(split) for path in entry.values()]
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
-        """Return pairs: {"input", "target"}; the direction says which half is the input."""
+        """Return pairs: {"input", "target"}; the direction says which half of A|B is the input."""
+        entries = EntryInputs(spec.inputs)
+        item = cls.item if len(spec.inputs) == 1 and entries.from_pairs else entries.item
+        if spec.source == SHAPES and not entries.from_pairs:
+            raise UserError(f"{SHAPES} has pairs of images: got a generator of {spec.inputs}. Try a folder of its own")
+        if spec.source != SHAPES and (roles := cls.roles(spec)) is not None:
+            return entries.open(spec, roles, split, bool(spec.settings.get("soft_masks", False)))
         forms, swapped = spec.loaded(split, spec.input, spec.output), spec.direction == "BtoA"
         if spec.source == SHAPES:
             parts = zip((PAINTING, DRAWING) if swapped else (DRAWING, PAINTING), forms, strict=True)
-            return ImageSet(spec, {"pairs": shapes(spec, split, *parts)}, cls.item)
+            return ImageSet(spec, {"pairs": shapes(spec, split, *parts)}, item)
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict, halves=True)
         pairs = FilePictures(good, *forms, halves=True, swapped=swapped)
         return ImageSet(
             spec,
             {"pairs": pairs},
-            cls.item,
+            item,
             bad,
             folder.left_out,
             [*folder.notes, *doubts_of(good), *_portrait_notes(good)],
@@ -145,16 +195,30 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator, "G", of input and output channels together."""
-        channels = self.settings.input_channels + self.settings.output_channels
-        return build_discriminators(self.generator_names, self.settings.discriminator, channels, seed)
+        entries, settings = self.settings.entries, self.settings
+        channels = settings.input_channels if entries is None else entries.judged_channels
+        return build_discriminators(
+            self.generator_names, settings.discriminator, channels + settings.output_channels, seed
+        )
 
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
-        """Return the input image."""
-        return (batch["input"],)
+        """Return the input image, or all inputs in the generator's order; latents follow from the batch's step."""
+        entries = self.settings.entries
+        if entries is None:
+            return (batch["input"],)
+        return entries.of_batch(batch, lambda step: mixed(self.seed, 30, step))
+
+    def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        """Return each input that is a picture, and the target."""
+        entries = self.settings.entries
+        if entries is None:
+            return super().columns(batch, name)
+        return {**entries.columns(self.inputs(batch, name)), "target": batch["target"]}
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
-        """Return input and image, one after the other on the channels."""
-        return torch.cat((*inputs, images), dim=1)
+        """Return inputs that are pictures and the images, one after the other on the channels."""
+        entries = self.settings.entries
+        return torch.cat((*inputs, images), dim=1) if entries is None else entries.judged(inputs, images)
 
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
@@ -162,7 +226,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
         """Terms "adversarial" and "l1", and G's output."""
         outputs = self.generate(generators, batch)
         fake = outputs["G"]
-        scores = discriminators["G"](torch.cat((batch["input"], fake), dim=1))
+        scores = discriminators["G"](self.judged(self.inputs(batch, "G"), fake))
         terms = {
             "adversarial": generator_adversarial(self.settings.adversarial, scores),
             "l1": self.settings.weight_l1 * l1(fake, batch["target"]),
@@ -173,7 +237,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
         self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
     ) -> Tensor:
         """Half of D's real and fake terms on (input, target) and (input, output)."""
-        judge = discriminators["G"]
-        real = judge(torch.cat((batch["input"], batch["target"]), dim=1))
-        fake = judge(torch.cat((batch["input"], outputs["G"].detach().to(batch["input"].dtype)), dim=1))
+        judge, inputs, target = discriminators["G"], self.inputs(batch, "G"), batch["target"]
+        real = judge(self.judged(inputs, target))
+        fake = judge(self.judged(inputs, outputs["G"].detach().to(target.dtype)))
         return 0.5 * discriminator_adversarial(self.settings.adversarial, real, fake)

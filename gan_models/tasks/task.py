@@ -139,8 +139,11 @@ class Task(Protocol):
         """Return each generator's output for its `inputs`, by generator name."""
         ...
 
-    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
-        """What a discriminator is shown of images that a generator made of `inputs`."""
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """What a discriminator is shown of images that a generator made of `inputs`; several tensors if it takes them.
+
+        `shown` gives either as the discriminator's arguments.
+        """
         ...
 
     def generator_losses(
@@ -175,6 +178,12 @@ class Task(Protocol):
         ...
 
 
+def shown(task: Task, inputs: tuple[Tensor, ...], images: Tensor) -> tuple[Tensor, ...]:
+    """Return the arguments of a discriminator for images that a generator made of `inputs`, as `Task.judged` says."""
+    judged = task.judged(inputs, images)
+    return judged if isinstance(judged, tuple) else (judged,)
+
+
 def make_task(name: str, settings: Mapping[str, JSON] | None = None, seed: int = 0) -> Task:
     """Return a task by name, with its settings as JSON values.
 
@@ -190,23 +199,26 @@ def make_task(name: str, settings: Mapping[str, JSON] | None = None, seed: int =
 
 
 def build_discriminators(
-    names: tuple[str, ...], settings: DiscriminatorSettings, input_channels: int, seed: int
+    names: tuple[str, ...], settings: DiscriminatorSettings, input_channels: int, seed: int, classes: int = 0
 ) -> nn.ModuleDict:
     """Return one new discriminator per name; torch's global random numbers stay as they are.
 
-    A builder is given those of `ndf`, `norm`, `n_layers` and `input_channels` that its signature takes.
+    A builder is given those of `ndf`, `norm`, `n_layers`, `input_channels` and `classes` that its signature takes.
+    A sigmoid that is a network's last module is taken off: the losses take raw scores.
 
     Args:
         names: Of the generators that are judged.
         settings: The discriminator, of the catalog or a user's own.
         input_channels: Channels of what it is shown.
         seed: The weights are drawn from it.
+        classes: Of the labels that it is shown beside images; 0: it is shown none.
 
     Raises:
         UserError: There is no such builder, it needs another argument, or it refuses one.
     """
     builder = find_builder(settings.model)
     ours = {name: getattr(settings, name) for name in ("ndf", "norm", "n_layers")} | {"input_channels": input_channels}
+    ours |= {"classes": classes} if classes else {}
     arguments = taken(builder, ours)
     if lacking := needed(builder, arguments):
         raise UserError(
@@ -217,8 +229,21 @@ def build_discriminators(
     with torch.random.fork_rng(devices=[]):
         for i, name in enumerate(names):
             torch.default_generator.manual_seed(mixed(seed, 10, i))
-            networks[name] = call_builder(f"discriminator {settings.model}", builder, arguments)
+            networks[name] = raw_scores(call_builder(f"discriminator {settings.model}", builder, arguments))
     return nn.ModuleDict(networks)
+
+
+def raw_scores(network: nn.Module) -> nn.Module:
+    """Return a discriminator whose last module, if it is a sigmoid, passes the raw scores on; weights keep their names.
+
+    Args:
+        network: It is changed in place.
+    """
+    leaves = [(name, module) for name, module in network.named_modules() if not [*module.children()]]
+    name, last = leaves[-1]
+    if name and isinstance(last, nn.Sigmoid):
+        network.set_submodule(name, nn.Identity())
+    return network
 
 
 def check_names(given: Mapping[str, object], wanted: tuple[str, ...], what: str) -> None:

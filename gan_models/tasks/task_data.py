@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +21,12 @@ from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_det
 READ_AS = ("train", "select", "test", "val")  # splits as a study reads them, and validation as it lies
 
 
-def detect_task(source: str) -> str:
+def detect_task(source: str, kinds: Collection[str] = ()) -> str:
     """Return the first task whose layout a data source has.
+
+    Args:
+        source: A folder, an archive or a built-in set.
+        kinds: Of the generator's inputs, if they are known: tasks of other kinds alone are passed over.
 
     Raises:
         UserError: No such source, or a folder in no task's layout.
@@ -29,7 +34,7 @@ def detect_task(source: str) -> str:
     if source.startswith("builtin:"):
         return builtin_task(source)
     root = existing(source)
-    for name, row in in_detection_order():
+    for name, row in in_detection_order(kinds):
         if row.load().detect(root):
             return name
     if root.is_file():

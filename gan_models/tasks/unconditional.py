@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ..data.builtin_sets import PAINTING, shapes
 from ..data.dataset import ImageSet
 from ..data.image_readers import FilePictures, cifar_pictures, doubts_of, good_files
+from ..data.inputs.latents import draw_latents
 from ..data.layouts import SplitFolder, is_cifar
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..networks.specs import InputSpec, OutputSpec
-from .generator_fit import one_latent, with_channels
+from ..networks.specs import ONLY, Input, InputSpec, OutputSpec
+from .generator_fit import only_latents, with_channels
 from .losses import discriminator_adversarial, generator_adversarial
 from .settings import DiscriminatorSettings, check_adversarial
 from .single_generator import SingleGenerator
-from .task import Batch, Network, build_discriminators
+from .task import Batch, Network, build_discriminators, shown
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class UnconditionalSettings:
         adversarial: "hinge" (SNGAN), "vanilla" or "lsgan".
         latent: length of the latent vector.
         latent_size: height and width of latents that have a place, such as DCGAN's (1, 1); empty: vectors.
+        inputs: what a generator of several latents takes, as `InputSpec.parse` reads it; empty: the one latent above.
         channels: channels of the images.
         discriminator: the network that judges images (SNGAN's by default).
 
@@ -44,6 +45,7 @@ class UnconditionalSettings:
     adversarial: str = "hinge"
     latent: int = 128
     latent_size: tuple[int, ...] = ()
+    inputs: str = ""
     channels: int = 3
     discriminator: DiscriminatorSettings = field(default_factory=lambda: DiscriminatorSettings(model="sngan", ndf=128))
 
@@ -53,6 +55,12 @@ class UnconditionalSettings:
             raise UserError(f"latent={self.latent} is no length; use 1 or more")
         if len(self.latent_size) not in (0, 2) or any(size < 1 for size in self.latent_size):
             raise UserError(f"latent_size={list(self.latent_size)} is no height and width; leave it out for vectors")
+
+    @property
+    def spec(self) -> InputSpec:
+        """What the generator takes."""
+        latent = Input(ONLY, "latent", (self.latent, *self.latent_size))
+        return InputSpec.parse(self.inputs) if self.inputs else InputSpec((latent,))
 
 
 class UnconditionalTask(SingleGenerator):
@@ -79,9 +87,9 @@ class UnconditionalTask(SingleGenerator):
         return cls(from_json(UnconditionalSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON; of vectors as earlier versions wrote them."""
+        """The settings as JSON; of one vector as earlier versions wrote them."""
         settings = to_json(self.settings)
-        return settings if self.settings.latent_size else {k: v for k, v in settings.items() if k != "latent_size"}
+        return {name: value for name, value in settings.items() if value or name not in ("latent_size", "inputs")}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
@@ -135,7 +143,10 @@ class UnconditionalTask(SingleGenerator):
     @classmethod
     def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
         """Return the settings with the generator's latent. Raises UserError for one that does not start from one."""
-        length, *size = one_latent(cls.name, model, inputs).shape
+        latents = only_latents(cls.name, model, inputs)
+        if len(latents) > 1:
+            return {**with_channels(settings, model, channels=output.channels), "inputs": inputs.text}
+        length, *size = latents[0].shape
         if settings.get("latent", length) != length:
             raise UserError(
                 f"{model} starts from a latent of {length}, the task's setting says {settings['latent']}: leave it out"
@@ -157,30 +168,39 @@ class UnconditionalTask(SingleGenerator):
         return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)
 
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
-        """Return latents (N, latent) or (N, latent, H, W) of this batch's step, as many as there are images.
+        """Return latents of this batch's step, as many as there are images, in the generator's order.
 
         Raises:
             KeyError: the batch does not say its step.
         """
         if "step" not in batch:
-            raise KeyError('a batch of the unconditional task needs "step", which `batches` puts there')
-        target = batch["target"]
-        random = torch.Generator().manual_seed(mixed(self.seed, 30, int(batch["step"])))
-        shape = (len(target), self.settings.latent, *self.settings.latent_size)
-        return (torch.randn(shape, generator=random).to(target.device),)
+            raise KeyError(f'a batch of the {self.name} task needs "step", which `batches` puts there')
+        target, spec = batch["target"], self.settings.spec
+        values = {**self.read(batch), **draw_latents(spec, len(target), mixed(self.seed, 30, int(batch["step"])))}
+        return tuple(values[name].to(target.device) for name in spec.names)
+
+    def read(self, batch: Batch) -> dict[str, Tensor]:
+        """Return inputs that are not drawn, by name: none."""
+        return {}
+
+    def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
+        """Return nothing: a latent is no picture, whatever its shape."""
+        return {}
 
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The term "adversarial", and G's images."""
         outputs = self.generate(generators, batch)
-        loss = generator_adversarial(self.settings.adversarial, discriminators["G"](outputs["G"]))
+        judged = shown(self, self.inputs(batch, "G"), outputs["G"])
+        loss = generator_adversarial(self.settings.adversarial, discriminators["G"](*judged))
         return {"adversarial": loss}, outputs
 
     def discriminator_loss(
         self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
     ) -> Tensor:
         """D's real and fake terms, not halved (as published for the hinge)."""
-        real = discriminators["G"](batch["target"])
-        fake = discriminators["G"](outputs["G"].detach().to(batch["target"].dtype))
+        target, inputs = batch["target"], self.inputs(batch, "G")
+        real = discriminators["G"](*shown(self, inputs, target))
+        fake = discriminators["G"](*shown(self, inputs, outputs["G"].detach().to(target.dtype)))
         return discriminator_adversarial(self.settings.adversarial, real, fake)

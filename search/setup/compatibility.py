@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.meta_device import build_for_shapes
@@ -15,7 +17,7 @@ from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
 from ...gan_models.networks.output_selection import size_text
 from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
-from ...gan_models.tasks.task import make_task
+from ...gan_models.tasks.task import make_task, shown
 from ...gan_models.tracing.graph.export import output_shapes
 from ..config import StudyConfig
 from .generator_checks import check_output
@@ -98,15 +100,34 @@ def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:
     if not model or model in DISCRIMINATORS.own:
         return
     task = make_task(config.task, config.task_settings, config.seed)
-    shown = task.judged(config.inputs.examples(2), torch.zeros(2, output.channels, *output.size))
+    judged = shown(task, config.inputs.examples(2), torch.zeros(2, output.channels, *output.size))
     for network in task.make_discriminators(config.seed).values():
+        last = _LastCall()
         try:
-            with torch.no_grad():
-                scores = network(shown)
+            with torch.no_grad(), last:
+                scores = network(*judged)
         except Exception as error:  # somebody else's code may raise anything
+            what = " and ".join(size_text(tuple(x.shape[1:])) or "a label" for x in judged)
             raise UserError(
-                f"discriminator {model} does not take what it is shown, {size_text(tuple(shown.shape[1:]))}: "
+                f"discriminator {model} does not take what it is shown, {what}: "
                 f"{one_line(error)}; its builder is told the channels if it has an argument input_channels"
             ) from error
         if not isinstance(scores, Tensor):
             raise UserError(f"discriminator {model} gives a {type(scores).__name__}; expected one tensor of scores")
+        if last.name == "sigmoid" and task.adversarial != "lsgan":
+            raise UserError(
+                f"discriminator {model} gives probabilities, but the loss {task.adversarial} takes raw scores: got a "
+                "sigmoid at its end. Try its forward without it."
+            )
+
+
+class _LastCall(TorchDispatchMode):
+    """The name of the last operator that computed something."""
+
+    name = ""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            self.name = func.overloadpacket.__name__
+        return given

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ from ...gan_models.tasks.task import make_task
 from ..config import StudyConfig
 from .pruned_generators import one_network
 from .weight_files import files_by_network
+
+MOST_ORDERED = 4  # inputs, up to which every order is tried
 
 
 def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str, ...]:
@@ -43,7 +47,12 @@ def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str
         given = run_for_shapes(network, inputs.examples(2), run)
     except UserError:
         raise
-    except Exception:  # a network of anybody's: it may raise anything
+    except Exception as error:  # a network of anybody's: it may raise anything
+        if (taken := _other_order(network, inputs, run)) is not None:
+            raise UserError(
+                f"the generator {model} takes its inputs in another order: got {inputs.text}; expected {taken.text}. "
+                f"Try --input-shape '{taken.text}'"
+            ) from error
         return tuple(seen.names)
     if not isinstance(given, Tensor):
         outputs = dict(named_outputs(given))
@@ -86,6 +95,19 @@ def check_generator(config: StudyConfig) -> None:
         f"the generator {config.model} is random in eval mode ({', '.join(random)}; {shown}), so no cut of it can be "
         "compared with it: keep its noise in a buffer, and use dropout only where self.training"
     )
+
+
+def _other_order(network: nn.Module, inputs: InputSpec, run: Callable[..., Any]) -> InputSpec | None:
+    """Return the order of inputs in which a network runs; None if it runs in none, or there are many inputs."""
+    if not 1 < len(inputs) <= MOST_ORDERED:
+        return None
+    for order in list(permutations(inputs.inputs))[1:]:
+        try:
+            run_for_shapes(network, InputSpec(order).examples(2), run)
+        except Exception:  # as above
+            continue
+        return InputSpec(order)
+    return None
 
 
 class _RandomCalls(TorchDispatchMode):

@@ -64,7 +64,8 @@ def decided(
         find_builder(config.model)  # raises if there is no such model
         if not there:
             seen.end()
-        task = config.task or asked_task(config.task_settings, config.known_task() or detect_task(config.data))
+        found = config.known_task() or detect_task(config.data, {one.kind for one in config.inputs.inputs})
+        task = config.task or asked_task(config.task_settings, found)
         config, output = fitted(config, task)
     except UserError as error:
         seen.add(error)

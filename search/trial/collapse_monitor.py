@@ -106,6 +106,6 @@ class _Listening:
         self.network = network
         self.scores: list[Tensor] = []
 
-    def __call__(self, images: Tensor) -> Tensor:
-        self.scores.append(self.network(images))
+    def __call__(self, *judged: Tensor) -> Tensor:
+        self.scores.append(self.network(*judged))
         return self.scores[-1]

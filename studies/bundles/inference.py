@@ -18,6 +18,7 @@ from ..inference.translation import (
     Translated,
     Translation,
     TranslationOptions,
+    check_label,
     drawn_inputs,
 )
 from .architecture import Architecture, BundleError
@@ -38,6 +39,7 @@ def run_bundle(
     format: str = "",
     fit: Fit = "",
     tile: int = 0,
+    label: int | None = None,
 ) -> Translated:
     """Run the generator of a bundle and write PNGs.
 
@@ -56,18 +58,20 @@ def run_bundle(
         fit: How images of other sizes are brought to the trained one: `crop`, `pad` or `stretch`. Empty: each image
             runs at its own size, padded to the generator's stride; `stretch` if the generator has a fixed size.
         tile: Side of the tiles that larger images are computed in; 0: tiles only if memory asks for them.
+        label: The class of all images, of a generator that takes one; None: each class in turn.
 
     Raises:
         BundleError: The bundle is damaged, or has no file of the format.
         UserError: No images, a wrong option, or outputs that are no images.
     """
-    options = TranslationOptions(batch_size, half, fit, tile, seed)
+    options = TranslationOptions(batch_size, half, fit, tile, seed, label)
     if n < 1:
         raise UserError(f"number of samples is not possible: got {n}; expected 1 or more")
     architecture, out = read_architecture(Path(path).expanduser()), Path(out_dir).expanduser()
     check_code(Path(path), architecture, catalog_only)
     inputs = architecture.inputs
     _check_kinds(inputs)
+    check_label(inputs, label)
     if inputs.pixels is None and input_dir is not None:
         raise UserError("this generator starts from latents: leave out --input, say how many with --samples")
     if inputs.pixels is not None and input_dir is None:
@@ -76,7 +80,7 @@ def run_bundle(
         raise UserError("this generator starts from latents: leave out --half, --fit and --tile, which are for images")
     opened = _file_of(path, format, architecture) if format else _network_of(path, architecture, catalog_only, device)
     if input_dir is None:
-        return _sample(opened, out, batch_size, n, seed)
+        return _sample(opened, out, batch_size, n, seed, label)
     return Translation(opened, Path(input_dir).expanduser(), out, options).run()
 
 
@@ -117,10 +121,12 @@ def _file_of(path: str | Path, name: str, architecture: Architecture) -> OpenedG
     return OpenedGenerator(generate, architecture.inputs, architecture.output_range, title=files[name].file)
 
 
-def _sample(opened: OpenedGenerator, out: Path, batch_size: int, n: int, seed: int) -> Translated:
-    drawn = drawn_inputs(opened.inputs, n, seed)
+def _sample(opened: OpenedGenerator, out: Path, batch_size: int, n: int, seed: int, label: int | None) -> Translated:
+    drawn = drawn_inputs(opened.inputs, n, seed, label)
     out.mkdir(parents=True, exist_ok=True)
-    names = [f"sample-{seed}-{i:05d}.png" for i in range(n)]
+    classes = [drawn[one.name].tolist() for one in opened.inputs.of_kind("label")]
+    of_class = ["".join(f"-class{labels[i]}" for labels in classes) for i in range(n)]
+    names = [f"sample-{seed}-{i:05d}{of_class[i]}.png" for i in range(n)]
     for start in range(0, n, batch_size):
         images = opened.generate(*(drawn[name][start : start + batch_size] for name in opened.inputs.names))
         for name, image in zip(names[start:], images, strict=False):

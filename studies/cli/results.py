@@ -186,6 +186,9 @@ def run(
     half: Annotated[str, typer.Option(help="A or B: images are aligned pairs A|B, take this half.")] = "",
     samples: Annotated[int, typer.Option(help="Images to draw, for a generator of latents.")] = 16,
     seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
+    label: Annotated[
+        int | None, typer.Option(help="Class of all images, for a generator of classes; default: each in turn.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images at once.")] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     format: Annotated[str, typer.Option(help="Run the bundle's file of this format; default: in PyTorch.")] = "",
@@ -212,7 +215,7 @@ def run(
         raise UserError(f"--int8 is --format {INT8}: got --format {format} too; give one of them")
     chosen = INT8 if int8 else format
     done = run_bundle(
-        bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, chosen, fits[fit], tile
+        bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, chosen, fits[fit], tile, label
     )
     for note in done.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...gan_models.data.image_readers import doubts_of
+from ...gan_models.data.inputs.latents import draw_latents
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.pictures.colors import color_of
@@ -67,6 +68,7 @@ class TranslationOptions:
         fit: Empty: each image at its own size. `crop`, `pad` or `stretch`: at the trained size.
         tile: Side of the tiles that larger images are computed in; 0: tiles only if memory asks for them.
         seed: Of latents that are drawn beside images.
+        label: The class of all images, of a generator that takes one; None: each class in turn.
 
     Raises:
         UserError: A value outside what is allowed.
@@ -77,6 +79,7 @@ class TranslationOptions:
     fit: Fit = ""
     tile: int = 0
     seed: int = 0
+    label: int | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -162,7 +165,7 @@ class Translation:
             UserError: No image can be read, or the outputs are no images.
             WorkFailed: The memory is too small.
         """
-        drawn = drawn_inputs(self.generator.inputs, len(self.entries), self.options.seed)
+        drawn = drawn_inputs(self.generator.inputs, len(self.entries), self.options.seed, self.options.label)
         placements = self._placements()
         self.out.mkdir(parents=True, exist_ok=True)
         by_size: dict[tuple[int, int], list[_Entry]] = defaultdict(list)
@@ -338,13 +341,32 @@ class Translation:
         with_alpha(picture, alpha).save(path)
 
 
-def drawn_inputs(inputs: InputSpec, n: int, seed: int) -> dict[str, Tensor]:
-    """Return n examples of each latent and label, by input: normally distributed, or each class in turn."""
-    random = torch.Generator().manual_seed(seed)
-    return {
-        one.name: torch.randn(n, *one.shape, generator=random) if one.drawn else torch.arange(n) % one.classes
-        for one in inputs.of_kind(*DRAWN)
+def drawn_inputs(inputs: InputSpec, n: int, seed: int, label: int | None = None) -> dict[str, Tensor]:
+    """Return n examples of each latent and label, by input: normally distributed, or each class in turn.
+
+    Args:
+        inputs: Of the generator.
+        n: Examples.
+        seed: Of the latents.
+        label: The class of all examples.
+    """
+    classes = [one for one in inputs.of_kind("label") if not one.is_map]
+    labels = {
+        one.name: torch.arange(n) % one.classes if label is None else torch.full((n,), label, dtype=torch.int64)
+        for one in classes
     }
+    return {**draw_latents(inputs, n, seed), **labels}
+
+
+def check_label(inputs: InputSpec, label: int | None) -> None:
+    """Raise UserError for a label that a generator does not have."""
+    classes = [one.classes for one in inputs.of_kind("label") if not one.is_map]
+    if label is None:
+        return
+    if not classes:
+        raise UserError(f"--label {label} is for generators of classes: this one takes {inputs}; leave it out")
+    if not 0 <= label < min(classes):
+        raise UserError(f"--label is not a class of this generator: got {label}; expected 0 to {min(classes) - 1}")
 
 
 def taken_half(picture: Picture, half: Half) -> Picture:

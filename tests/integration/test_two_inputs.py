@@ -63,11 +63,21 @@ def test_a_generator_of_two_inputs_is_pruned_by_every_method_exported_verified_a
     assert "give their folder with --input" in refused(monkeypatch, capsys, "run", "bundle", "--out", "c")
 
 
-def test_tasks_of_one_input_refuse_a_generator_of_two(place, monkeypatch, capsys):
-    """One line before anything is trained, with the way out."""
-    given = ["--model", "own.py:styled", "--data", "builtin:shapes", "--budget", "50%", "--study", "s", *QUICK]
+def test_tasks_that_lack_an_input_refuse_a_generator_of_two(place, monkeypatch, capsys):
+    """One line before anything is trained, with the way out: unpaired images have no styles, shapes have no masks."""
+    given = ["--model", "own.py:styled", "--budget", "50%", "--study", "s", *QUICK]
     shape = ["--input-shape", "photo=3,16,16;style=latent:4"]
-    assert "--task file.py:Name" in refused(monkeypatch, capsys, "search", *given, *shape)
+    line = refused(monkeypatch, capsys, "search", *given, *shape, "--data", "builtin:stripes")
+    assert "--task file.py:Name" in line
+    shape = ["--input-shape", "photo=3,16,16;style=vector:4"]
+    line = refused(monkeypatch, capsys, "search", *given, *shape, "--data", "builtin:shapes")
+    assert "builtin:shapes has pairs of images" in line
     assert "say what each input is" in refused(
-        monkeypatch, capsys, "search", *given, "--input-shape", "3,16,16", "--task", "paired"
+        monkeypatch, capsys, "search", *given, "--data", "builtin:shapes", "--input-shape", "3,16,16"
     )
+
+
+def test_a_latent_beside_the_image_of_a_pair_is_drawn_by_the_task_itself(place, monkeypatch):
+    """No task of one's own is needed: the paired task draws a style per example."""
+    given = ["--model", "own.py:styled", "--input-shape", "photo=3,16,16;style=latent:4", "--budget", "50%"]
+    assert call(monkeypatch, "search", *given, "--data", "builtin:shapes", "--study", "s", "--trials", 1, *QUICK) == 0

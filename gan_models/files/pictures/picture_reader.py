@@ -118,6 +118,21 @@ def read_picture(path: str | Path) -> Picture:
         raise PictureError(_reason(error, path)) from error
 
 
+def read_indices(path: str | Path) -> np.ndarray | None:
+    """Return the class numbers (H, W) that a picture holds: a palette's indices, or values of gray; None for colors.
+
+    Raises:
+        PictureError: It is no picture, or is damaged.
+    """
+    try:
+        with _opened(path) as file:
+            if file.mode not in ("P", "1", "L", "I", "I;16", "I;16B", "I;16L", "I;16N"):
+                return None
+            return _turned(np.asarray(file).astype(np.int64), file.getexif().get(_ORIENTATION))
+    except Exception as error:  # as in `read_picture`
+        raise PictureError(_reason(error, path)) from error
+
+
 def picture_fault(path: str | Path, halves: bool = False) -> str | None:
     """Return why a file cannot be read; None if it can.
 

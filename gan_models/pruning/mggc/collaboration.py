@@ -21,7 +21,7 @@ from ...files.plain_values import JSON
 from ...files.seeds import mixed
 from ...groups.channel_groups import ChannelGroups
 from ...tasks.losses import discriminator_adversarial, generator_adversarial, l1
-from ...tasks.task import Batch, Task
+from ...tasks.task import Batch, Task, shown
 from ...training.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from ..differentiable_cost import SoftCost, log_ratio, log_shortfall
 from ..gates import gated_call
@@ -230,19 +230,19 @@ class Collaboration:
         with torch.no_grad():
             real = stage.teacher(*inputs)
             if self.settings.condition == "centre":
-                shown = stage.teacher(*stage.samples.inputs(manifold.entries[centers].tolist()))
-                shown = shown.repeat_interleave(n_drawn, 0)
-                condition = (shown, *inputs[1:]) if shown.shape == inputs[0].shape else inputs
+                images = stage.teacher(*stage.samples.inputs(manifold.entries[centers].tolist()))
+                images = images.repeat_interleave(n_drawn, 0)
+                condition = (images, *inputs[1:]) if images.shape == inputs[0].shape else inputs
         widths = torch.tensor([manifold.bandwidth(c, k) for c in centers])
         return real, inputs, manifold.features[centers].to(self.device), widths.to(self.device), condition
 
     def _scores(
         self, judge_gates: Mapping[str, Tensor] | None, condition: tuple[Tensor, ...], images: Tensor
     ) -> Tensor:
-        shown = self.stage.task.judged(condition, images)
+        given = shown(self.stage.task, condition, images)
         if judge_gates is None or self.discriminator is None:
-            return self.stage.judge(shown)
-        return gated_call(self.stage.judge, self.discriminator.player.groups, judge_gates, shown)
+            return self.stage.judge(*given)
+        return gated_call(self.stage.judge, self.discriminator.player.groups, judge_gates, *given)
 
     def _heard(self, summary: Tensor) -> Tensor | None:
         return summary.detach() if self.talks else None

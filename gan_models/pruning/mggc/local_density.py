@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...files.errors import UserError
-from ...tasks.task import Task
+from ...tasks.task import Task, shown
 from .manifold import Encode, unit
 
 
@@ -83,9 +83,14 @@ def discriminator_features(task: Task, judge: nn.Module) -> Encode:
 
     def encode(inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
         read: list[Tensor] = []
-        handles = [module.register_forward_pre_hook(lambda _, given: read.append(given[0])) for module in weighted]
+
+        def note(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+            if given[0].is_floating_point():  # an embedding reads labels
+                read.append(given[0])
+
+        handles = [module.register_forward_pre_hook(note) for module in weighted]
         try:
-            judge(task.judged(inputs, images))
+            judge(*shown(task, inputs, images))
         finally:
             for handle in handles:
                 handle.remove()

@@ -21,6 +21,7 @@ from ...groups.channel_groups import ChannelGroups
 from ...groups.discovery import find_groups
 from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
+from ...tasks.task import shown
 from ...tracing.graph.export import NotTraceable
 from ...training.recipe import TrainRecord
 from ..method import PruneJob, Target, TrainingContext
@@ -144,10 +145,10 @@ def _discriminator_player(job: PruneJob, training: TrainingContext, stage: Stage
         return None, "left whole: prune_discriminator is off"
     with torch.no_grad():
         inputs = stage.samples.inputs([0])
-        shown = training.task.judged(inputs, stage.teacher(*inputs)).cpu()
+        judged = tuple(x.cpu() for x in shown(training.task, inputs, stage.teacher(*inputs)))
     judge = training.discriminators[job.name]
     try:
-        groups = find_groups(copy_network(judge).cpu(), shown)
+        groups = find_groups(copy_network(judge).cpu(), judged)
     except NotTraceable as error:
         return None, f"left whole: {str(error).splitlines()[0]}"
     if not groups.groups:

@@ -19,16 +19,26 @@ def test_a_patchgan_is_as_deep_as_the_images_allow(kind, pixels, layers):
     assert settings == {"discriminator": {"ndf": 8}, "adversarial": "hinge"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+PAIRED, UNPAIRED = KINDS
+
+
 @pytest.mark.parametrize(
-    ("inputs", "why"),
+    ("kind", "inputs", "why"),
     [
-        ("latent:8", "translates images, mine starts from a latent"),
-        ("image:3,16,16;mask:1,16,16", "gives a generator one image, mine takes"),
+        (PAIRED, "latent:8", "translates images, mine starts from a latent"),
+        (UNPAIRED, "latent:8", "translates images, mine starts from a latent"),
+        (UNPAIRED, "image:3,16,16;mask:1,16,16", "gives a generator one image, mine takes"),
+        (PAIRED, "target=3,16,16;mask:1,16,16", "an input is called target"),
     ],
 )
-def test_a_generator_of_anything_but_one_image_is_refused(kind, inputs, why):
-    """The task or the generator is named, with what it takes."""
+def test_a_generator_that_a_task_does_not_feed_is_refused(kind, inputs, why):
+    """The task or the generator is named, with what it takes; one image is recorded as in earlier versions."""
     with pytest.raises(UserError, match=why):
         kind.fit({}, "mine", InputSpec.parse(inputs), OutputSpec(3, (16, 16)))
     assert kind.fit({"pool": 3}, "mine", InputSpec.parse("image:3,16,16"), OutputSpec(3, (16, 16))) == {"pool": 3}
+
+
+def test_pairs_of_several_inputs_are_recorded_with_their_names():
+    """What the task reads of an entry follows from the generator's inputs; latents are drawn beside them."""
+    given = PAIRED.fit({}, "mine", InputSpec.parse("photo=3,16,16;mask:1,16,16;latent:4"), OutputSpec(1, (16, 16)))
+    assert given == {"inputs": "photo=image:3,16,16;mask=mask:1,16,16;latent=latent:4", "output_channels": 1}

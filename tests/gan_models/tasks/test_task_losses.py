@@ -37,7 +37,7 @@ class TestEveryTask:
         seen = []
 
         class Judge(torch.nn.Module):
-            def forward(self, x):
+            def forward(self, x, label=None):
                 seen.append(x[:, -3:])
                 return x.mean((1, 2, 3))
 
@@ -113,7 +113,7 @@ class TestEveryTask:
 
 def test_an_unknown_task_names_the_known_ones():
     """A wrong name is one line with the choices."""
-    with pytest.raises(ValueError, match="unpaired, paired, unconditional"):
+    with pytest.raises(ValueError, match="unpaired, paired, class_conditional, unconditional"):
         make_task("triple")
 
 

@@ -13,6 +13,7 @@ from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.tasks.catalog import TASKS, TaskSpec, builtin_task
 from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.task import shown as arguments_of
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
 from PIL import Image
 
@@ -22,7 +23,7 @@ OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
 NAMES = [*TASKS, OWN]
 SIZE = 16
 OUTPUT = OutputSpec(3, (SIZE, SIZE))
-GIVEN = {"unconditional": "latent:6", OWN: "photo=3,16,16;style=latent:5"}
+GIVEN = {"unconditional": "latent:6", "class_conditional": "latent:6;label:4", OWN: "photo=3,16,16;style=latent:5"}
 SETTINGS = {"super_resolution": {"degrade": "noise"}}  # at one size nothing but noise or blur is left to restore
 
 
@@ -79,7 +80,7 @@ class TestEveryTask:
                 self.scale = torch.nn.Parameter(torch.full((1,), 0.5))
 
             def forward(self, *inputs):
-                shift = sum(x.mean() for x in inputs if x.dim() < 4)
+                shift = sum(x.float().mean() for x in inputs if x.dim() < 4)
                 first = inputs[0] if inputs[0].dim() == 4 else torch.ones(len(inputs[0]), 3, SIZE, SIZE)
                 return torch.tanh(self.scale * first + shift)
 
@@ -94,8 +95,8 @@ class TestEveryTask:
         loss.backward()
         assert bool(torch.isfinite(loss))
         for generator in task.generator_names:
-            shown = task.judged(task.inputs(batch, generator), outputs[generator])
-            assert bool(torch.isfinite(judges[generator](shown)).all())
+            shown = arguments_of(task, task.inputs(batch, generator), outputs[generator])
+            assert bool(torch.isfinite(judges[generator](*shown)).all())
 
     def test_each_input_and_each_real_image_of_a_split_is_counted(self, name):
         """Measuring in order sees as many different real images as the task says."""
@@ -113,9 +114,16 @@ class TestEveryTask:
         """Audio is what no task of these provides; the message names the model."""
         if name == OWN:
             pytest.skip("a user's own task checks what it likes")
-        with pytest.raises(UserError, match="mine") as caught:
-            TASKS.find(name).load().fit({}, "mine", InputSpec.parse("audio:1,100;label:3"), OUTPUT)
-        assert "\n" not in str(caught.value)
+        kind, refused = TASKS.find(name).load(), []
+        for text in ("audio:1,100;label:3", "latent:8"):
+            with suppress(UserError):
+                kind.fit({}, "mine", InputSpec.parse(text), OUTPUT)
+                continue
+            with pytest.raises(UserError, match="mine") as caught:
+                kind.fit({}, "mine", InputSpec.parse(text), OUTPUT)
+            refused.append(str(caught.value))
+        assert refused
+        assert not any("\n" in message for message in refused)
 
     def test_splits_are_disjoint_and_the_content_has_a_fingerprint(self, name):
         """No image of one split is in another; the fingerprint does not depend on how images are read."""

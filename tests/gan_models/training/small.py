@@ -16,6 +16,7 @@ SETTINGS = {
     "paired": {"discriminator": PATCH},
     "unpaired": {"discriminator": PATCH, "pool": 5},
     "unconditional": {"latent": 6, "discriminator": {"model": "sngan", "ndf": 4}},
+    "class_conditional": {"inputs": "latent:6;label:3", "discriminator": {"model": "projection", "ndf": 4}},
 } | {name: {"discriminator": PATCH} for name in RESTORED}
 
 
@@ -59,9 +60,22 @@ class Decoder(nn.Module):
         return torch.tanh(self.last(torch.relu(self.norm(self.linear(z).view(len(z), -1, 8, 8)))))
 
 
+class ClassDecoder(Decoder):
+    """A network of a latent and a label."""
+
+    def __init__(self, width=4):
+        super().__init__(width)
+        self.embedding = nn.Embedding(3, 6)
+
+    def forward(self, z, label):
+        return super().forward(z + self.embedding(label))
+
+
 def networks_for(task, seed=0, width=4):
     torch.manual_seed(seed)
-    kinds = {"unconditional": Decoder} | dict.fromkeys(("paired", "unpaired", *RESTORED), Translator)
+    kinds = {"unconditional": Decoder, "class_conditional": ClassDecoder} | dict.fromkeys(
+        ("paired", "unpaired", *RESTORED), Translator
+    )
     kind = kinds.get(task.name, Combiner)
     generators = nn.ModuleDict({name: kind(width) for name in task.generator_names})
     if kind is Combiner:
@@ -79,8 +93,12 @@ def data_for(name, count=10, size=8):
     if name not in SETTINGS:
         return open_split(square(TASKS[name].builtin[0], name, size, flip=False, n_train=count), "train")
     random = torch.Generator().manual_seed(5)
-    keys = {"unpaired": ("A", "B"), "unconditional": ("target",)}.get(name, ("input", "target"))
-    return [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
+    keys = {"unpaired": ("A", "B"), "unconditional": ("target",), "class_conditional": ("target",)}
+    keys = keys.get(name, ("input", "target"))
+    entries = [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
+    if name == "class_conditional":
+        entries = [{**entry, "label": torch.tensor(i % 3)} for i, entry in enumerate(entries)]
+    return entries
 
 
 def weights(networks):

@@ -1,0 +1,53 @@
+"""Classes of pictures by the folders that they lie in, `cat/ dog/`, beside or below the folders of the splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from pathlib import Path
+
+from ...files.errors import UserError
+from ..picture_tree import PlacedPicture, split_said
+
+
+class ClassFolders:
+    """The classes of pictures, in the order of their names: the first one has the label 0.
+
+    A picture's class is the first folder on the way to it that says no split and is not above all pictures.
+
+    Args:
+        root: The data's folder, for messages.
+        pictures: All pictures of all splits, so that a class has one label everywhere.
+
+    Attributes:
+        names: Of the classes, by label.
+
+    Raises:
+        UserError: A picture lies in no class's folder, or there is one class alone.
+    """
+
+    def __init__(self, root: Path, pictures: Sequence[PlacedPicture]) -> None:
+        folders = {picture.path: [name for name in picture.folders if not split_said(name)] for picture in pictures}
+        shared = len([*takewhile(lambda names: len(set(names)) == 1, zip(*folders.values(), strict=False))])
+        loose = sorted(path for path, names in folders.items() if len(names) <= shared)
+        cure = "put each class into its own folder, such as cat/ and dog/"
+        if loose and len(loose) < len(folders):
+            raise UserError(f"image {loose[0]} lies in no class's folder: {cure}")
+        if loose or not folders:
+            raise UserError(f"data folder {root} has no folders of classes: {cure}")
+        self._class = {path: names[shared] for path, names in folders.items()}
+        self.names = tuple(sorted(set(self._class.values())))
+
+    def label(self, path: Path) -> int:
+        """Return the label of a picture."""
+        return self.names.index(self._class[path])
+
+    def mixed(self, paths: Iterable[Path]) -> list[Path]:
+        """Return pictures so that the classes take turns: the first n are of all classes."""
+        met: Counter[str] = Counter()
+        turns = []
+        for path in sorted(paths):
+            turns.append((met[self._class[path]], self._class[path], path))
+            met[self._class[path]] += 1
+        return [path for *_, path in sorted(turns)]

@@ -1,0 +1,177 @@
+"""What a paired generator takes of an entry with a file per input: images, masks, label maps, vectors, labels, sound.
+
+Shapes: N examples, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, one_hot
+
+from ...files.errors import UserError
+from ...files.pictures.picture_reader import picture_fault
+from ...networks.specs import ONLY, Input, InputSpec
+from ..dataset import ImageSet
+from ..image_readers import doubts_of, some_of
+from ..spec import DataSpec, PictureForm
+from .latents import draw_latents
+from .part_files import PictureParts, ValueParts
+from .role_folders import TARGET, RoleFolders
+
+PICTURES, VALUES = "pairs", "values"  # sources of the opened sets
+RESERVED = (TARGET, "step")  # what batches hold beside inputs
+_MIDDLE = 127.5  # of what 8 bits hold
+
+
+@dataclass(frozen=True)
+class EntryInputs:
+    """The inputs of a generator that are read from an entry's files, or drawn.
+
+    Attributes:
+        spec: The inputs, in the generator's order.
+
+    Raises:
+        UserError: An input is called as something else in a batch is.
+    """
+
+    spec: InputSpec
+
+    def __post_init__(self) -> None:
+        if taken := [name for name in self.spec.names if name in RESERVED]:
+            raise UserError(f"an input is called {taken[0]}, which entries have beside inputs. Try another name")
+
+    @property
+    def pictures(self) -> tuple[Input, ...]:
+        """Images, masks and label maps."""
+        return tuple(one for one in self.spec.inputs if one.pictured or one.is_map)
+
+    @property
+    def from_pairs(self) -> bool:
+        """True if one image is all that is read: files of A|B side by side have it, too."""
+        return not self.values and [one.kind for one in self.pictures] == ["image"]
+
+    @property
+    def values(self) -> tuple[Input, ...]:
+        """Vectors, sounds and labels of classes."""
+        return tuple(one for one in self.spec.inputs if not (one.pictured or one.is_map or one.drawn))
+
+    @property
+    def read_names(self) -> tuple[str, ...]:
+        """Names of the inputs that are read from files."""
+        return tuple(one.name for one in self.spec.inputs if not one.drawn)
+
+    @property
+    def judged_channels(self) -> int:
+        """Channels that a discriminator is shown of the inputs; a label map has one per class."""
+        return sum(one.classes if one.is_map else one.shape[0] for one in self.pictures)
+
+    def forms(self, spec: DataSpec) -> tuple[PictureForm, ...]:
+        """Return the forms of an entry's pictures, the target's last."""
+        return (*map(PictureForm.of, self.pictures), spec.output)
+
+    def open(self, spec: DataSpec, roles: RoleFolders, split: str, soft_masks: bool) -> ImageSet:
+        """Return one split; entries of which a picture cannot be read are left out.
+
+        Raises:
+            LayoutError: An input has no folder.
+            UserError: Files that do not belong together, a bad picture with `spec.strict`, or values that an input
+                does not have.
+        """
+        entries, bad = _good(roles.entries(split), spec.strict)
+        names = [*(one.name for one in self.pictures), TARGET]
+        files = [[entry[name] for name in names] for entry in entries]
+        forms = spec.loaded(split, *self.forms(spec))
+        pictures = PictureParts(files, [*self.pictures, None], forms, soft_masks)
+        pictures.check()
+        sources: dict[str, PictureParts | ValueParts] = {PICTURES: pictures}
+        if self.values:
+            given = ValueParts([[entry[one.name] for one in self.values] for entry in entries], self.values)
+            given.check()
+            sources[VALUES] = given
+        notes = [*roles.folder.notes, *doubts_of([path for paths in files for path in paths])]
+        return ImageSet(spec, sources, self.item, bad, roles.left_out, notes)
+
+    def item(self, images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
+        """Return one entry: each input and the target by name, pictures cropped and mirrored alike."""
+        *read, target = images.read(PICTURES, index, number, *self.forms(images.spec))
+        found = {self.key(one): _own_values(one, picture) for one, picture in zip(self.pictures, read, strict=True)}
+        if self.values:
+            given = images.sources[VALUES].read(index)
+            found |= {self.key(one): value for one, value in zip(self.values, given, strict=True)}
+        return {**found, TARGET: target}
+
+    def key(self, one: Input) -> str:
+        """Return the name of an input in a batch: its own, or `input` if it is alone."""
+        return one.name if len(self.spec) > 1 else ONLY
+
+    def of_batch(self, batch: Mapping[str, Tensor], seed: Callable[[int], int]) -> tuple[Tensor, ...]:
+        """Return what the generator takes; latents follow from the batch's step.
+
+        Args:
+            batch: With each input that has files.
+            seed: Of a step's latents.
+        """
+        target = batch[TARGET]
+        drawn = draw_latents(self.spec, len(target), seed(int(batch["step"]))) if self.spec.of_kind("latent") else {}
+        return tuple(
+            drawn[one.name].to(target.device) if one.drawn else batch[self.key(one)] for one in self.spec.inputs
+        )
+
+    def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
+        """Return the inputs that are pictures and the images, at the images' size, one after the other on channels."""
+        shown = []
+        for one, x in zip(self.spec.inputs, inputs, strict=True):
+            if one.is_map:
+                x = one_hot(x, one.classes).permute(0, 3, 1, 2).to(images.dtype)
+            if one in self.pictures:
+                same = x.shape[2:] == images.shape[2:]
+                shown.append((x if same else interpolate(x, images.shape[2:])).to(images.dtype))
+        return torch.cat((*shown, images), 1)
+
+    def columns(self, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """Return the inputs that are pictures by name, [N, C, H, W] in [-1, 1]; a label map has a color per class."""
+        shown = {}
+        for one, x in zip(self.spec.inputs, inputs, strict=True):
+            if one.is_map:
+                shown[one.name] = _class_colors(one.classes).to(x.device)[x].permute(0, 3, 1, 2)
+            elif one.kind == "mask":
+                shown[one.name] = x * 2 - 1
+            elif one.kind == "image":
+                shown[one.name] = x
+        return shown
+
+
+def _own_values(one: Input, picture: Tensor) -> Tensor:
+    """Return a picture (C, H, W) of [-1, 1] in the values of its input: a mask of [0, 1], or class numbers (H, W)."""
+    if one.is_map:
+        return ((picture[0].double() + 1) * _MIDDLE).round().long()
+    return (picture + 1) / 2 if one.kind == "mask" else picture
+
+
+def _class_colors(classes: int) -> Tensor:
+    """Return a color in [-1, 1] per class [classes, 3]: hues that lie far apart, the first class dark."""
+    hues = torch.arange(classes) * 0.618034 % 1
+    distance = (hues[:, None] * 6 - torch.tensor([3.0, 2.0, 4.0])).abs()
+    rgb = torch.stack([distance[:, 0] - 1, 2 - distance[:, 1], 2 - distance[:, 2]], 1).clamp(0, 1) * 2 - 1
+    rgb[0] = -0.8
+    return rgb
+
+
+def _good(entries: list[dict[str, Path]], strict: bool) -> tuple[list[dict[str, Path]], tuple[str, ...]]:
+    """Return the entries whose pictures can be read, and `path: reason` of each file that cannot."""
+    reasons: dict[Path, str] = {}
+    for path in {path for entry in entries for path in entry.values() if path.suffix.lower() not in (".npy", ".wav")}:
+        if (reason := picture_fault(path)) is not None:
+            reasons[path] = reason
+    bad = tuple(f"{path}: {reasons[path]}" for path in sorted(reasons))
+    if bad and strict:
+        raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
+    good = [entry for entry in entries if not reasons.keys() & set(entry.values())]
+    if not good:
+        raise UserError(f"none of {len(entries)} entries can be read: {some_of(bad)}")
+    return good, bad

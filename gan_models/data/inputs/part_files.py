@@ -1,0 +1,207 @@
+"""Files of one input, read as the input's kind: images, masks, label maps, labels, vectors and sound.
+
+Shapes: C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...files.errors import UserError, WorkFailed
+from ...files.pictures.picture_reader import Picture, PictureError, read_indices, read_picture
+from ...networks.specs import Input
+from ..spec import PictureForm
+
+MOST_CHECKED = 500  # files of an input whose values are looked at before anything is trained
+_WHITE_OF_16_BITS = 32768.0
+
+
+class PictureParts:
+    """Entries of one picture per part, of images, masks and label maps; decoded ones are not remembered.
+
+    Args:
+        entries: The files of each entry, one per part.
+        parts: What each is; None for the target, an image.
+        forms: The form that each is read in; masks and label maps take its size alone.
+        soft: Masks may have values between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Sequence[Path]],
+        parts: Sequence[Input | None],
+        forms: Sequence[PictureForm],
+        soft: bool = False,
+    ) -> None:
+        self.entries = [tuple(paths) for paths in entries]
+        self.parts, self.forms, self.soft = tuple(parts), tuple(forms), soft
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """Return the files of one entry."""
+        return self.entries[index]
+
+    def read(self, index: int) -> tuple[Tensor, ...]:
+        """Return the pictures of one entry: images and masks (C, H, W) of 0 .. 255, label maps (1, H, W) of labels.
+
+        Raises:
+            UserError: A mask or a label map with other values.
+            WorkFailed: A file cannot be read.
+        """
+        return tuple(self._part(*each) for each in zip(self.entries[index], self.parts, self.forms, strict=True))
+
+    def check(self) -> None:
+        """Look at masks and label maps, at most `MOST_CHECKED` of each, spread over all. Raises UserError as `read`."""
+        for part, form, column in zip(self.parts, self.forms, zip(*self.entries, strict=True), strict=True):
+            if part is not None and part.kind != "image":
+                for place in _spread(len(self)):
+                    self._part(column[place], part, form)
+
+    def _part(self, path: Path, part: Input | None, form: PictureForm) -> Tensor:
+        try:
+            if part is not None and part.is_map:
+                return label_map(path, part, form.height, form.width)
+            if part is not None and part.kind == "mask":
+                return mask(path, part, form.height, form.width, self.soft)
+            return _formed(read_picture(path), form)
+        except PictureError as error:
+            raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+
+
+class ValueParts:
+    """Entries of vectors, sounds and labels, one file per part.
+
+    Args:
+        entries: The files of each entry, one per part.
+        parts: What each is.
+    """
+
+    def __init__(self, entries: Sequence[Sequence[Path]], parts: Sequence[Input]) -> None:
+        self.entries = [tuple(paths) for paths in entries]
+        self.parts = tuple(parts)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """Return the files of one entry."""
+        return self.entries[index]
+
+    def read(self, index: int) -> tuple[Tensor, ...]:
+        """Return the values of one entry, each of its input's shape. Raises UserError for a file of another one."""
+        return tuple(values(path, part) for path, part in zip(self.entries[index], self.parts, strict=True))
+
+    def check(self) -> None:
+        """Read at most `MOST_CHECKED` entries, spread over all. Raises UserError as `read`."""
+        for place in _spread(len(self)):
+            self.read(place)
+
+
+def label_map(path: Path, part: Input, height: int, width: int) -> Tensor:
+    """Return a picture of class numbers (1, H, W), float32: palettes by index, gray by value; the nearest is taken.
+
+    Raises:
+        UserError: A class that the input does not have, or a picture of colors.
+        PictureError: It cannot be read.
+    """
+    indices = read_indices(path)
+    if indices is None:
+        raise UserError(
+            f"label map {path} holds colors, not class numbers: expected a palette or gray. Try PNG in mode P or L"
+        )
+    if (highest := int(indices.max())) >= part.classes:
+        raise UserError(
+            f"label map {path} holds class {highest}: expected 0 to {part.classes - 1} ({part.name}={part.text}). "
+            f"Try a generator of {highest + 1} classes, or other labels"
+        )
+    return torch.from_numpy(_nearest(indices, height, width).astype(np.float32))[None]
+
+
+def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -> Tensor:
+    """Return a mask (C, H, W) of 0 and 255, uint8; the nearest pixel is taken.
+
+    Raises:
+        UserError: Other values than black and white, unless soft ones are wanted.
+        PictureError: It cannot be read.
+    """
+    picture = read_picture(path)
+    pixels = picture.formed("gray" if part.shape[0] == 1 else "rgb", *picture.size)
+    grays = pixels[(pixels != 0) & (pixels != 255)]
+    if len(grays) and not soft:
+        raise UserError(
+            f"mask {path} holds other values than black and white: got {float(grays[0]):g} of 255 in "
+            f"{100 * len(grays) / pixels.size:.2g} % of its pixels; expected 0 and 255. Try PNG in the place of JPEG, "
+            "or --task-setting soft_masks=true"
+        )
+    if soft:
+        form = PictureForm(part.shape[0], height, width)
+        return _formed(Picture(np.repeat(pixels[:, :, :1], 3, 2), gray=True), form)
+    return torch.from_numpy(_nearest(pixels, height, width).transpose(2, 0, 1).copy())
+
+
+def values(path: Path, part: Input) -> Tensor:
+    """Return a vector, a sound or a label of a file: `.npy`, or `.wav` of 16 bits for sound.
+
+    Returns:
+        float32 of the input's shape; a longer sound is cut at its end. A label is int64 without axes.
+
+    Raises:
+        UserError: Another shape, or a label beyond the classes.
+        WorkFailed: It cannot be read.
+    """
+    try:
+        array = _sound(path) if path.suffix.lower() == ".wav" else np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, wave.Error) as error:
+        raise WorkFailed(f"file {path} cannot be read ({error}); repair or remove it") from error
+    if part.kind == "label":
+        label = int(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "iu" else -1
+        if not 0 <= label < part.classes:
+            raise UserError(
+                f"label {path} is not one of {part.name}: got {array.reshape(-1)[:1].tolist()} of shape {array.shape}; "
+                f"expected one whole number, 0 to {part.classes - 1}"
+            )
+        return torch.tensor(label)
+    if part.kind == "audio" and array.ndim == 2 and array.shape[1] > part.shape[1]:
+        array = array[:, : part.shape[1]]
+    if array.shape != part.shape or not np.isfinite(array).all():
+        raise UserError(
+            f"file {path} does not fit {part.name}: got {array.dtype} of shape {array.shape}; expected finite numbers "
+            f"of shape {part.shape} ({part.text})"
+        )
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def _formed(picture: Picture, form: PictureForm) -> Tensor:
+    """Return a picture as (C, H, W) of 0 .. 255 in a form."""
+    return torch.from_numpy(picture.formed(form.color, form.width, form.height).transpose(2, 0, 1).copy())
+
+
+def _sound(path: Path) -> np.ndarray:
+    """Return the samples of a WAV file (channels, samples) in [-1, 1]."""
+    with wave.open(str(path)) as file:
+        if file.getsampwidth() != 2:
+            raise ValueError(f"{8 * file.getsampwidth()} bits per sample; expected 16")
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
+    return samples.T / _WHITE_OF_16_BITS
+
+
+def _spread(n: int) -> list[int]:
+    """Return at most `MOST_CHECKED` numbers of n, spread over all."""
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_CHECKED)).round().astype(int)).tolist()
+
+
+def _nearest(plane: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a plane (h, w, ...) at another size, each pixel the one that its middle lies in."""
+    rows, columns = (
+        ((np.arange(wanted) + 0.5) * there / wanted).astype(int)
+        for wanted, there in ((height, plane.shape[0]), (width, plane.shape[1]))
+    )
+    return plane[rows][:, columns]

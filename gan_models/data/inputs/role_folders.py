@@ -1,0 +1,128 @@
+"""Entries of several files, one per role: `train/photo/ train/mask/ train/target/`, or `photo/train/`, by file name.
+
+A role is an input's name or `target`. Files of one entry have the same name below their role's folder, whatever their
+suffixes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ...files.errors import UserError
+from ...files.pictures.picture_names import is_picture_name
+from ...networks.specs import Input, InputSpec
+from ..layouts import LayoutError, SplitFolder
+from ..picture_tree import PictureTree, PlacedPicture, says_domain, split_said
+
+TARGET = "target"
+ARRAYS = (".npy", ".wav")  # suffixes of what is no picture
+NO_ROLE = "of no input and no target"
+_SHOWN = 5
+
+_Key = tuple[str, ...]
+
+
+class RoleFolders:
+    """A folder of entries with a file per role.
+
+    The targets' folders say which split an entry is of.
+
+    Args:
+        folder: Opened for the targets.
+        inputs: Of the generator, in its order.
+
+    Attributes:
+        roles: Input's name -> name of its folder: the input's own, or its kind if no other input has it.
+
+    Raises:
+        LayoutError: There are no targets, or an input has no folder.
+    """
+
+    def __init__(self, folder: SplitFolder, inputs: InputSpec) -> None:
+        self.folder, self.inputs = folder, inputs
+        read = [one for one in inputs.inputs if not one.drawn]
+        names = {name for one in read for name in (one.name, one.kind)}
+        self._tree = PictureTree(folder.root, (*sorted(names), TARGET), wanted=is_read)
+        self.roles = {one.name: self._role(one, read) for one in read}
+
+    def entries(self, split: str) -> list[dict[str, Path]]:
+        """Return the files of each entry of a split, by input's name and `target`, in the targets' order.
+
+        Raises:
+            LayoutError: No targets in this split.
+            UserError: An input lacks a file, or has one without target; the first five by name.
+        """
+        wanted = set(self.folder.files(split, TARGET))
+        targets = {
+            self._key(placed, TARGET): placed for placed in self.folder.tree.of_domain(TARGET) if placed.path in wanted
+        }
+        found = {name: self._files(role) for name, role in self.roles.items()}
+        splits = {key[0] for key in targets}
+        for name, files in found.items():
+            self._check(name, split, targets, {key: path for key, path in files.items() if key[0] in splits})
+        return [
+            {**{name: files[key] for name, files in found.items()}, TARGET: placed.path}
+            for key, placed in targets.items()
+        ]
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """Reason -> how many files below the folder are of no entry."""
+        roles = {*self.roles.values(), TARGET}
+        found = Counter(self._tree.left_out)
+        found[NO_ROLE] = sum(not any(map(placed.in_domain, roles)) for placed in self._tree.pictures)
+        return +found
+
+    def _files(self, role: str) -> dict[_Key, Path]:
+        """Return the files of a role by key."""
+        return {self._key(placed, role): placed.path for placed in self._tree.of_domain(role)}
+
+    def _check(self, name: str, split: str, targets: Mapping[_Key, PlacedPicture], files: Mapping[_Key, Path]) -> None:
+        """Raise UserError unless each target has a file of this input, and each file a target."""
+        lacking = [key for key in targets if key not in files]
+        # Without folders of splits, other splits' files lie beside these.
+        over = [] if "" in {key[0] for key in files} else [key for key in files if key not in targets]
+        if not (lacking or over):
+            return
+        parts = [f"{len(lacking)} targets have no {name} ({_stems(lacking)})"] * bool(lacking)
+        parts += [f"{len(over)} files of {name} have no target ({_stems(over)})"] * bool(over)
+        raise UserError(
+            f"files of {self.folder.root} do not belong together in {split}: {' and '.join(parts)}. Try the same name, "
+            f"apart from its suffix, for {name} and {TARGET}"
+        )
+
+    def _role(self, one: Input, read: Sequence[Input]) -> str:
+        """Return the folder of an input."""
+        alone = [other.kind for other in read].count(one.kind) == 1
+        for role in (one.name, *((one.kind,) if alone else ())):
+            if self._tree.of_domain(role):
+                return role
+        there = sorted({name for placed in self._tree.pictures for name in placed.folders if not split_said(name)})
+        raise LayoutError(
+            f"data folder {self.folder.root} has no images of {one.name} ({one.text}), such as "
+            f"train/{one.name}/; its folders are {', '.join(there[:12]) or 'none'}"
+        )
+
+    @staticmethod
+    def _key(placed: PlacedPicture, role: str) -> _Key:
+        """Return the split and the name of a file that its entry's other files have, too."""
+        kept = [name for name in placed.folders if not says_domain(name, role) and not split_said(name, (), (role,))]
+        return (placed.split, *kept, placed.path.stem)
+
+
+def has_targets(root: Path) -> bool:
+    """Return whether a folder holds targets, and pictures of another role beside them."""
+    tree = PictureTree(root, (TARGET,), wanted=is_read)
+    return 0 < len(tree.of_domain(TARGET)) < len(tree.pictures)
+
+
+def is_read(name: str) -> bool:
+    """Return whether a file's name says a picture, an array or a sound."""
+    return is_picture_name(name) or Path(name).suffix.lower() in ARRAYS
+
+
+def _stems(keys: Iterable[_Key]) -> str:
+    names = sorted("/".join(key[1:]) for key in keys)
+    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)

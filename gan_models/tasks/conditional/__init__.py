@@ -1,0 +1,1 @@
+"""Tasks whose generators are told a class: labels beside latents."""
