@@ -148,8 +148,15 @@ class StudyConfig(
                 METRICS.find(name)  # raises with the names there are
 
     def _check_input_shape(self) -> None:
-        if self.model in NETWORKS and self.input_shape:
-            raise UserError(f"--input-shape is for generators that are not in the catalog; {self.model} has its own")
+        if self.model not in NETWORKS or not self.input_shape:
+            return
+        own = NETWORKS[self.model].inputs_for(self.model_args)
+        stated = self.stated_inputs.at_size(own.pixels or 0)
+        if [(one.kind, one.shape) for one in stated.inputs] != [(one.kind, one.shape) for one in own.inputs]:
+            raise UserError(
+                f"--input-shape does not fit {self.model} of the catalog: got {self.stated_inputs.text}; expected "
+                f"{own.text} of any size. Try --image-size, or --model-args input_channels=1 for other channels"
+            )
 
     def _check_sampler(self) -> None:
         """Check the sampler's name; one by path is loaded by the search that asks it."""
@@ -252,12 +259,12 @@ class StudyConfig(
         Raises:
             UserError: It is neither in the catalog, nor is its input stated.
         """
-        return usual(self._stated_inputs)
+        return usual(self.stated_inputs)
 
     @property
     def own_inputs(self) -> InputSpec:
         """The generator's inputs in its own code: the same, with its own ranges of values."""
-        return self.value_ranges.of_inputs(self._stated_inputs)
+        return self.value_ranges.of_inputs(self.stated_inputs)
 
     @property
     def value_ranges(self) -> ValueRanges:
@@ -265,15 +272,15 @@ class StudyConfig(
         return ValueRanges.read(self.value_range)
 
     @property
-    def _stated_inputs(self) -> InputSpec:
-        """Inputs as they were stated, or as the catalog says, at the study's image size."""
+    def stated_inputs(self) -> InputSpec:
+        """Inputs as they were stated, or as the catalog says for the builder's arguments, at the study's image size."""
         if self.input_shape:
             return InputSpec.read(self.input_shape)
         if self.model not in NETWORKS:
             raise UserError(
                 f"{self.model} is no generator: use one of {', '.join(NETWORKS)}, or one of your own with --input-shape"
             )
-        return NETWORKS[self.model].spec.at_size(self.size or 0)
+        return NETWORKS[self.model].inputs_for(self.model_args).at_size(self.size or 0)
 
     def _range_text(self) -> str:
         """Return the ranges of values as stated, or as the catalog says: a row's own are spelled out."""

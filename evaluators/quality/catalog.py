@@ -23,7 +23,11 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
             note="Fréchet distance between features: FID in Inception's",
         ),
         "l1": MetricSpec(
-            ".reference_based:L1", needs_references=True, cheap=True, note="mean absolute difference to the reference"
+            ".reference_based:L1",
+            needs_references=True,
+            cheap=True,
+            note="mean absolute difference to the reference",
+            own_channels=True,
         ),
         "psnr": MetricSpec(
             ".reference_based:PSNR",
@@ -32,6 +36,7 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
             cheap=True,
             note="peak signal-to-noise ratio to the reference, in dB",
             takes=("border",),
+            own_channels=True,
         ),
         "ssim": MetricSpec(
             ".reference_based:SSIM",
@@ -40,6 +45,7 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
             cheap=True,
             note="structural similarity to the reference",
             takes=("border",),
+            own_channels=True,
         ),
         "psnr_y": MetricSpec(
             ".reference_based:psnr_y",

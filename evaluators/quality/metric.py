@@ -54,7 +54,8 @@ class Metric(Protocol):
 
     What `update` is given depends on the row's `reads`:
 
-    * `images`: each batch, (n, 3, H, W) in [-1, 1] on the device, and its references or None;
+    * `images`: each batch, (n, 3, H, W) in [-1, 1] on the device, and its references or None; with `own_channels`
+      (n, C, H, W), as the generator gives them;
     * `features`: the encoder's features of each batch, (n, d) on the CPU, and of its references or None;
     * `sample`: once, the features of all outputs as a `FeatureSample`, and None.
 
@@ -101,6 +102,11 @@ class MetricSpec:
         takes: Names of what it is told of the task beside weights: `border`, the pixels at each side of an image that
             the task's comparisons leave out.
         on_request: It is measured only if a study asks for it.
+        own_channels: Of a metric that reads images: it takes any channels, and is given them as the generator gives
+            them; others are given RGB.
+
+    Raises:
+        UserError: `reads` is unknown, or channels of what are no images.
     """
 
     make: str | Callable[..., Metric]
@@ -112,8 +118,11 @@ class MetricSpec:
     note: str = ""
     takes: tuple[str, ...] = ()
     on_request: bool = False
+    own_channels: bool = False
 
     def __post_init__(self) -> None:
+        if self.own_channels and self.reads != "images":
+            raise UserError(f"a metric of own_channels reads images: got {self.reads}; expected images")
         if self.reads not in READS:
             raise UserError(f"a metric reads unknown input: got {self.reads!r}; expected one of {', '.join(READS)}")
 
@@ -168,7 +177,7 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
             f"metric {reference!r} is no metric: got {type(found).__name__} without {', '.join(missing) or 'a call'}; "
             f"expected a class with the methods {', '.join(needed)}"
         )
-    fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights", "takes")
+    fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights", "takes", "own_channels")
     said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
     said |= {name: tuple(said.get(name, ())) for name in ("weights", "takes")}
     return MetricSpec(cast(Any, found), **said, note=(found.__doc__ or "").strip().partition("\n")[0])

@@ -25,6 +25,7 @@ from .metric import MeasuredMetric, RealSide
 Generate = Callable[..., Tensor]
 # What a generator takes, and the image that its output should be; None if the task knows none.
 Batch = tuple[tuple[Tensor, ...], Tensor | None]
+ToRGB = Callable[[Tensor, tuple[Tensor, ...]], Tensor]
 
 
 def measure_quality(
@@ -39,13 +40,14 @@ def measure_quality(
     full: bool = True,
     metrics: MetricSet | None = None,
     real_images: Callable[[], Iterable[Tensor]] | None = None,
+    rgb: ToRGB | None = None,
 ) -> list[Measurement]:
     """Measure a generator on data.
 
     Args:
-        generate: Inputs to images (n, 3, H, W) in [-1, 1]. An `nn.Module` runs in eval mode and gets its modes back;
+        generate: Inputs to images (n, C, H, W) in [-1, 1]. An `nn.Module` runs in eval mode and gets its modes back;
             any other callable is used as it is. It has to be on `device` already.
-        batches: The generator's inputs, each a tuple of tensors, with references (n, 3, H, W) or None.
+        batches: The generator's inputs, each a tuple of tensors, with references (n, C, H, W) or None.
         encoder: See `features.encoders.load_encoder`.
         real_features: Features (m, d) of the real images by the same encoder (`features.encoders.feature_batches`),
             a sample of them, or their statistics, with which there is no kernel distance and no coverage.
@@ -56,6 +58,8 @@ def measure_quality(
         full: Whether everything is measured, with intervals; else only what is cheap enough for a rung.
         metrics: The metrics; they keep what they prepared for these real images. None for ours alone.
         real_images: Opens the real images themselves, for metrics that read more than their features.
+        rgb: Images and the inputs that they belong to, to images (n, 3, H, W): what encoders take, and metrics that do
+            not say otherwise. None: images are RGB.
 
     Returns:
         The Fréchet distance first: it is a trial's quality, and lower is better. Then `l1`, `psnr`, `ssim` and
@@ -74,7 +78,7 @@ def measure_quality(
     aligned = aligned and references
     metrics = MetricSet() if metrics is None else metrics
     taken = metrics.prepared(RealSide(real_features, encoder, aligned, real_images), references=references, full=full)
-    one_pass = _Pass(taken, encoder, device, references)
+    one_pass = _Pass(taken, encoder, device, references, rgb or _unchanged)
     known = real_features if aligned and isinstance(real_features, Tensor) else None
     with _evaluating(generate):
         one_pass.run(generate, () if first is None else chain([first], batches), known, encode_references=full)
@@ -97,6 +101,7 @@ class _Pass:
     encoder: Encoder
     device: torch.device | str
     references: bool
+    rgb: ToRGB
     collector: SampleCollector = field(default_factory=SampleCollector)
     shape: tuple[int, ...] | None = None
     done: int = 0
@@ -126,24 +131,32 @@ class _Pass:
             self.collector.add(features)
             self.done += len(features)
 
-    def feed(self, reads: str, outputs: Any, references: Any) -> None:
-        """Give the metrics of one kind what they read."""
+    def feed(self, reads: str, outputs: Any, references: Any, *, own_channels: bool = False) -> None:
+        """Give the metrics of one kind what they read; of images those of the generator's channels, or of RGB."""
         for m in self.metrics:
-            if m.row.reads == reads:
+            if m.row.reads == reads and m.row.own_channels == own_channels:
                 m.metric.update(outputs, references)
 
     def _outputs(self, generate: Generate, batches: Iterable[Batch], waiting: list[Tensor | None]) -> Iterator[Tensor]:
         for inputs, reference in batches:
             if (reference is not None) != self.references:
                 raise ValueError("outputs cannot be compared with their references: some batches have none")
+            taken = tuple(x.to(self.device) for x in inputs)
             with torch.no_grad():
-                images = generate(*(x.to(self.device) for x in inputs)).float()
+                images = generate(*taken).float()
             check_finite(images, self.done, "generator's output")
             if self.shape is None:
                 self.shape = tuple(images.shape[1:])
-            waiting[0] = target = None if reference is None else reference.to(self.device)
-            self.feed("images", images, target)
-            yield images
+            target = None if reference is None else reference.to(self.device)
+            shown = self.rgb(images, taken)
+            waiting[0] = None if target is None else self.rgb(target, taken)
+            self.feed("images", images, target, own_channels=True)
+            self.feed("images", shown, waiting[0])
+            yield shown
+
+
+def _unchanged(images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    return images
 
 
 def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str) -> list[Measurement]:

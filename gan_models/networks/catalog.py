@@ -5,7 +5,7 @@ Importing this module imports no torch: a name maps to a "module:attribute" stri
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,19 @@ class Network:
     def spec(self) -> InputSpec:
         """Its inputs."""
         return InputSpec.parse(self.inputs)
+
+    def inputs_for(self, arguments: Mapping[str, Any]) -> InputSpec:
+        """Return its inputs if its builder is given these arguments: `input_channels` are those of its image."""
+        channels = arguments.get("input_channels", self.arguments.get("input_channels"))
+        if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
+            return self.spec
+        images = self.spec.of_kind("image")[:1]
+        return InputSpec(
+            tuple(
+                replace(one, shape=(channels, *one.shape[1:]), color="") if one in images else one
+                for one in self.spec.inputs
+            )
+        )
 
     def load(self) -> Callable[..., Any]:
         """Return the builder with the row's arguments; this imports torch."""

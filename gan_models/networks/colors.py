@@ -6,7 +6,7 @@ Shapes: N images of C channels, H x W; all values are of the usual range, [-1, 1
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..files.pictures.colors import (
     AB_LIMIT,
@@ -15,6 +15,7 @@ from ..files.pictures.colors import (
     LIGHTEST,
     LINE_SLOPE,
     LINE_START,
+    LUMA,
     OF_LAB,
     WHITE,
     XYZ_OF_RGB,
@@ -22,9 +23,40 @@ from ..files.pictures.colors import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 _MIDDLE = LIGHTEST / 2
+
+
+class TakesColor:
+    """An encoder of RGB images, or its maps, that takes images of another color; all else of it is its own.
+
+    Args:
+        encoder: Called with images [N, 3, H, W].
+        color: Of the images that this is called with.
+    """
+
+    def __init__(self, encoder: Any, color: Color | str) -> None:
+        self._encoder, self._color = encoder, color
+
+    def __call__(self, images: Tensor) -> Any:
+        """Return what the encoder makes of the images [N, C, H, W]."""
+        return self._encoder(to_rgb(images, self._color))
+
+    def to(self, device: torch.device | str) -> TakesColor:
+        """Return the same, moved."""
+        return TakesColor(self._encoder.to(device), self._color)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)  # as of a copy that has nothing yet
+        return getattr(self._encoder, name)
+
+
+def taking(encoder: Any, color: Color | str) -> Any:
+    """Return an encoder that takes images of a color; of RGB the encoder itself."""
+    return encoder if color in ("", "rgb") else TakesColor(encoder, color)
 
 
 def to_rgb(images: Tensor, color: Color | str, inputs: Sequence[Tensor] = ()) -> Tensor:
@@ -61,6 +93,29 @@ def to_rgb(images: Tensor, color: Color | str, inputs: Sequence[Tensor] = ()) ->
         return _rgb_of_lab(lightness[:, 0], a, b)
     shown, alpha = images[:, :-1], ((images[:, -1:] + 1) / 2).clamp(0, 1)
     return (shown * alpha + (1 - alpha)).expand(-1, 3, -1, -1)
+
+
+def in_color(images: Tensor, color: Color | str, wanted: Color | str) -> Tensor:
+    """Return images [N, C, H, W] in another color: RGB, gray by its luma (ITU-R 601-2), or the a*, b* of gray.
+
+    Args:
+        images: What is shown.
+        color: Theirs.
+        wanted: `rgb`, `gray`, `ab`, or the images' own.
+
+    Raises:
+        ValueError: Another color is wanted.
+    """
+    if wanted == color:
+        return images
+    if wanted == "ab":
+        return images.new_zeros(len(images), 2, *images.shape[2:])
+    shown = to_rgb(images, color)
+    if wanted == "rgb":
+        return shown
+    if wanted != "gray":
+        raise ValueError(f"images of {color} are not shown as {wanted}: expected rgb, gray or ab")
+    return (shown * shown.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
 
 
 def _lightness(images: Tensor, inputs: Sequence[Tensor]) -> Tensor:

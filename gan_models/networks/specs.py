@@ -329,7 +329,7 @@ class OutputSpec:
 
     @classmethod
     def of_shape(cls, shape: Sequence[int], inputs: InputSpec, selected: str = "") -> OutputSpec:
-        """Return the specification of an output that was seen.
+        """Return the specification of an output that was seen; two channels beside a lightness are a* and b*.
 
         Args:
             shape: Of one example (C, ...), without the batch.
@@ -342,7 +342,9 @@ class OutputSpec:
             high, wide = (Fraction(given, taken) for given, taken in zip(size, inputs.pixels or (), strict=True))
             scale = (high.numerator, high.denominator)
             scale = scale if high == wide else (*scale, wide.numerator, wide.denominator)
-        return cls(channels, tuple(size), selected=selected, scale=scale)
+        lightness = any(one.color == "lightness" for one in inputs.inputs)
+        color: Color | Literal[""] = "ab" if lightness and channels == CHANNELS["ab"] and len(size) == 2 else ""
+        return cls(channels, tuple(size), selected=selected, scale=scale, color=color)
 
     @property
     def scales(self) -> tuple[Fraction, Fraction]:

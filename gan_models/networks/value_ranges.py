@@ -104,6 +104,14 @@ def own_values(values: Sequence[Tensor], inputs: InputSpec) -> tuple[Tensor, ...
     )
 
 
+def usual_values(values: Sequence[Tensor], inputs: InputSpec) -> tuple[Tensor, ...]:
+    """Return inputs in the network's own ranges as those of the usual ones: the inverse of `own_values`."""
+    return tuple(
+        x if one.value_range is None else translate(x, one.value_range, RANGES[one.kind])
+        for x, one in zip(values, inputs.inputs, strict=True)
+    )
+
+
 @dataclass(frozen=True)
 class TakesUsual:
     """A hook before a network's call: gives it inputs in its own ranges. `inputs` has these."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from ..data.builtin_sets import DRAWING, PAINTING, shapes
 from ..data.dataset import ImageSet
@@ -19,6 +20,7 @@ from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
+from ..files.pictures.colors import OF_LAB
 from ..files.pictures.picture_reader import picture_size
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
@@ -73,6 +75,18 @@ def _portrait_notes(files: Sequence[Path]) -> list[str]:
         return []
     half = f"{width // 2}x{height}"
     return [f"pictures of {width}x{height} are read as A|B side by side, {half} each, as the task paired asks"]
+
+
+def _at_size_of(images: Tensor, x: Tensor) -> Tensor:
+    """Return x [N, C, H', W'] resized to the images' height and width."""
+    if x.shape[2:] == images.shape[2:]:
+        return x
+    return interpolate(x, images.shape[2:], mode="bilinear", antialias=True)
+
+
+def _one_picture(spec: DataSpec) -> bool:
+    """Return whether both sides of a pair are of one picture: its lightness, and the rest of its color."""
+    return (spec.input.color, spec.output.color) == OF_LAB
 
 
 class PairedTask(ImageTranslation, SingleGenerator):
@@ -134,8 +148,8 @@ class PairedTask(ImageTranslation, SingleGenerator):
     @classmethod
     def folder(cls, spec: DataSpec) -> SplitFolder:
         """Return the folder with its splits. Raises LayoutError if it holds single pictures of two domains."""
-        folder = SplitFolder(cls.root(spec), spec.seed, divides=False)
-        if all(map(folder.tree.of_domain, DOMAINS)):
+        folder = SplitFolder(cls.root(spec), spec.seed, divides=_one_picture(spec))
+        if not _one_picture(spec) and all(map(folder.tree.of_domain, DOMAINS)):
             raise LayoutError(f"data folder {folder.root} holds single pictures of domains A and B")
         return folder
 
@@ -164,7 +178,10 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
-        """Return pairs: {"input", "target"}; the direction says which half of A|B is the input."""
+        """Return pairs: {"input", "target"}; the direction says which half of A|B is the input.
+
+        A generator of a*, b* from the lightness has both of each whole picture.
+        """
         entries = EntryInputs(spec.inputs)
         item = cls.item if len(spec.inputs) == 1 and entries.from_pairs else entries.item
         if spec.source == SHAPES and not entries.from_pairs:
@@ -172,19 +189,21 @@ class PairedTask(ImageTranslation, SingleGenerator):
         if spec.source != SHAPES and (roles := cls.roles(spec)) is not None:
             return entries.open(spec, roles, split, bool(spec.settings.get("soft_masks", False)))
         forms, swapped = spec.loaded(split, spec.input, spec.output), spec.direction == "BtoA"
+        one = _one_picture(spec)
         if spec.source == SHAPES:
-            parts = zip((PAINTING, DRAWING) if swapped else (DRAWING, PAINTING), forms, strict=True)
+            sides = (PAINTING, PAINTING) if one else (PAINTING, DRAWING) if swapped else (DRAWING, PAINTING)
+            parts = zip(sides, forms, strict=True)
             return ImageSet(spec, {"pairs": shapes(spec, split, *parts)}, item)
         folder = cls.folder(spec)
-        good, bad = good_files(folder.files(split), spec.strict, halves=True)
-        pairs = FilePictures(good, *forms, halves=True, swapped=swapped)
+        good, bad = good_files(folder.files(split), spec.strict, halves=not one)
+        pairs = FilePictures(good, *forms, halves=not one, swapped=swapped and not one)
         return ImageSet(
             spec,
             {"pairs": pairs},
             item,
             bad,
             folder.left_out,
-            [*folder.notes, *doubts_of(good), *_portrait_notes(good)],
+            [*folder.notes, *doubts_of(good), *([] if one else _portrait_notes(good))],
         )
 
     @staticmethod
@@ -216,9 +235,14 @@ class PairedTask(ImageTranslation, SingleGenerator):
         return {**entries.columns(self.inputs(batch, name)), "target": batch["target"]}
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
-        """Return inputs that are pictures and the images, one after the other on the channels."""
+        """Return inputs that are pictures and the images, one after the other on the channels.
+
+        A single input of another size is resized.
+        """
         entries = self.settings.entries
-        return torch.cat((*inputs, images), dim=1) if entries is None else entries.judged(inputs, images)
+        if entries is not None:
+            return entries.judged(inputs, images)
+        return torch.cat((*(_at_size_of(images, x) for x in inputs), images), dim=1)
 
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch

@@ -18,8 +18,10 @@ from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.data.dataset import ImageSet, in_order
 from ...gan_models.data.spec import DataSpec
+from ...gan_models.files.pictures.colors import OF_LAB
 from ...gan_models.files.pictures.picture_reader import READING
 from ...gan_models.files.plain_values import to_json
+from ...gan_models.networks.colors import to_rgb
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
@@ -83,8 +85,10 @@ class RealImages:
 
         how = {name: value for name, value in to_json(self.spec).items() if name in _READ_AS}
         how |= {"selects": True} if self.spec.selects else {}
+        how |= {"inputs": self.spec.inputs.text} if self.spec.output.color in OF_LAB else {}
         how["reading"] = READING
-        own = [] if _reads_alike(self.spec.task) else [dict(self.settings)]
+        # Real images of our own tasks are the same under all settings; those of others may not be.
+        own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
         said = protocol_of(self.protocol, self.split)
         reading = json.dumps([how, self.network, said, self.limit, *own], sort_keys=True)
         sample = cached_sample(images, encoder, content or fingerprint(self.spec), reading, device)
@@ -94,25 +98,22 @@ class RealImages:
         return sample
 
     def batches(self) -> Iterator[Tensor]:
-        """The images (n, 3, H, W), each one once, not augmented."""
+        """Yield the images as RGB (n, 3, H, W), each one once, not augmented."""
         # Training images are read like test images: at the size that is compared, without room for a crop.
         spec, task = replace(self.spec, load_size=None), make_task(self.spec.task, self.settings, self.spec.seed)
+        color = self.spec.output.color
         for side in SPLITS[self.protocol]:
             measured = side == "test"
             data = self.open_split(spec, self.split if measured else side)
             count = _limited(task.n_reals(data, self.network), self.limit if measured else 0)
             for batch in in_order(data, EVAL_BATCH, count):
-                yield task.reals(batch, self.network)
+                inputs = task.inputs(batch, self.network) if color in OF_LAB else ()
+                yield to_rgb(task.reals(batch, self.network), color, inputs)
 
 
 def protocol_of(protocol: str, split: str) -> str:
     """Return the name of a protocol on one split: `selection-vs-train` is `test-vs-train` on the selection split."""
     return protocol.replace("test", SHOWN[split])
-
-
-def _reads_alike(task: str) -> bool:
-    """Return whether real images are the same under all settings of a task; those of other packages' may not be."""
-    return task in TASKS.own and not TASKS.own[task].asked_by
 
 
 def real_images(parts: StudyParts, name: str, split: str) -> RealImages:

@@ -75,7 +75,7 @@ def made(study: PreparedStudy, shared: Path, name: str, encoder: str) -> Manifol
         copy_network(network).to(device).eval().requires_grad_(False)
         for network in (study.generators[name], study.discriminators[name])
     )
-    _, encode = features_of(encoder, study.encoder, task, judge)
+    _, encode = features_of(encoder, study.output_encoder, task, judge)
     samples = Samples(task, name, data, device)
     content = f"{study.data_sha256}{json.dumps(to_json(data.spec), sort_keys=True)}"
     path = shared / f"manifold-{identity(teacher, samples, encode, content)}.safetensors"

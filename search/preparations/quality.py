@@ -13,6 +13,7 @@ from ...evaluators.features.sample import FeatureSample
 from ...evaluators.measurement import Measurement
 from ...evaluators.quality.suite import measure_quality
 from ...gan_models.data.dataset import ImageSet
+from ...gan_models.networks.colors import in_color
 from ..setup.pruned_generators import mean_quality
 from ..setup.study_parts import StudyParts
 from ..teacher_checks.value_range_check import Example
@@ -64,11 +65,14 @@ class StudyQuality:
         """
         taken, output = self.parts.config.inputs, self.parts.output
         place = next((i for i, one in enumerate(taken.inputs) if one.kind == "image"), None)
-        if place is None or taken.inputs[place].shape[0] not in (1, output.channels):
+        if place is None:
+            return []
+        color = taken.inputs[place].color
+        if color != output.color and output.color not in ("rgb", "gray", "ab"):
             return []
 
         def untouched(*inputs: Tensor) -> Tensor:
-            image = inputs[place].expand(-1, output.channels, -1, -1)
+            image = in_color(inputs[place], color, output.color)
             if image.shape[2:] == output.size:
                 return image
             return interpolate(image, output.size, mode="bicubic", antialias=True).clamp(-1, 1)
@@ -112,6 +116,7 @@ class StudyQuality:
             full=full,
             metrics=parts.metrics[name],
             real_images=real_images(parts, name, self.split).batches,
+            rgb=parts.rgb,
         )
 
 

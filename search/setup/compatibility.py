@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.meta_device import build_for_shapes
+from ...gan_models.files.pictures.colors import CHANNELS
 from ...gan_models.files.pictures.image_size import image_size_of
 from ...gan_models.files.user_code import one_line
 from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
@@ -24,7 +25,7 @@ from .generator_checks import check_output
 from .kept_files import judge_settings
 from .pruned_generators import one_network
 
-CHANNELS = 3  # images are read as RGB, and measured so
+MAX_CHANNELS = 4  # of a picture: RGB and alpha
 
 
 def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
@@ -39,48 +40,52 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
         NotTraceable: The generator cannot be followed.
     """
     find_builder(config.model)  # raises if there is no such model
+    config.value_ranges.check(config.inputs)
+    output = output_of(config, config.inputs)
+    config, output = _in_lab(config, output)
     inputs = config.inputs
-    config.value_ranges.check(inputs)
-    output = output_of(config, inputs)
-    kind = TASKS.find(task).load()
-    settings = kind.fit(config.task_settings, config.model, inputs, output)
-    if inputs.pixels and not getattr(kind, "resizes", True):  # it enlarges as the generator does
-        return replace(config, image_size=image_size_of(*inputs.pixels), task_settings=settings), output
-    for channels, *sides in (one.shape for one in inputs.of_kind("image")):
-        if channels != CHANNELS:
-            raise UserError(
-                f"{config.model} takes {channels} channels, images are read as RGB: give a generator of {CHANNELS}"
-            )
-        if len({config.image_size, *sides}) > 1:
-            raise UserError(
-                f"--input-shape {inputs.text} does not fit images of {config.image_size} pixels a side: "
-                "images are read as squares; give a square shape, and leave --image-size out or alike"
-            )
-    size = image_size_of(*output.size)
-    if config.image_size and size != config.image_size:
-        cure = "a generator that keeps the size" if inputs.pixels else f"--image-size {size}"
+    if wide := [one for one in inputs.of_kind("image") if one.shape[0] > MAX_CHANNELS]:
         raise UserError(
-            f"{config.model} gives images of {size} pixels a side from {inputs}, the data's have "
-            f"{config.image_size}: give {cure}"
+            f"{config.model} takes images of {wide[0].shape[0]} channels ({wide[0].name}): pictures have 1 (gray), 2 "
+            f"(gray and alpha), 3 (RGB) or {MAX_CHANNELS} (RGB and alpha). Try a task of your own that reads them, "
+            "--task file.py:Name"
+        )
+    settings = TASKS.find(task).load().fit(config.task_settings, config.model, inputs, output)
+    size = image_size_of(*(inputs.pixels or output.size))
+    if config.image_size and size != config.image_size:
+        stated = f"--input-shape {inputs.text}" if inputs.pixels else f"{config.model}, which gives {output}"
+        raise UserError(
+            f"--image-size {config.image_size} does not fit {stated}: got images of {size} pixels. Try leaving "
+            "--image-size out"
         )
     return replace(config, image_size=size, task_settings=settings), output
+
+
+def _in_lab(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, OutputSpec]:
+    """Return configuration and output with their colors: one channel in and two out are lightness and a*, b*."""
+    images = config.inputs.of_kind("image")
+    if output.channels != CHANNELS["ab"] or len(config.inputs) > 1 or not images or images[0].shape[0] != 1:
+        return config, output
+    inputs = InputSpec((replace(config.stated_inputs.inputs[0], color="lightness"),))
+    return replace(config, input_shape=inputs.text), replace(output, color="ab")
 
 
 def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
     """Return what the generator gives, by its traced graph; of several outputs the one that the configuration names.
 
     Raises:
-        UserError: There are several and none is named, or it is not one square image of three channels.
+        UserError: There are several and none is named, or it is not one image.
         NotTraceable: The generator cannot be followed.
     """
     model = build_for_shapes(lambda: one_network(config))
     check_output(config.model, model, inputs)
     shapes = output_shapes(model, inputs.examples())
     one = len(shapes) == 1 and len(shapes[0]) == 4
-    if not one or shapes[0][1] != CHANNELS or shapes[0][2] != shapes[0][3]:
+    if not one or not 1 <= shapes[0][1] <= MAX_CHANNELS:
         given = " and ".join(size_text(shape[1:]) for shape in shapes) or "nothing"
         raise UserError(
-            f"{config.model} gives {given} from {inputs}: a generator must give one square image of {CHANNELS} channels"
+            f"{config.model} gives {given} from {inputs}: a generator must give one image of 1 to {MAX_CHANNELS} "
+            "channels (gray, gray and alpha, RGB, RGB and alpha)"
         )
     output = OutputSpec.of_shape(shapes[0][1:], inputs, str(config.output))
     return replace(output, value_range=config.value_ranges.given)

@@ -81,7 +81,8 @@ class Facts:
         """Return whether the task has pairs, or a generator of that direction; another package's task is believed."""
         config = self.config
         chosen = config.direction in self.task.generator_names and config.prune_network == config.direction
-        return self.task.has_reference or chosen or config.task not in TASKS.own
+        one_picture = any(one.color == "lightness" for one in config.inputs.inputs)  # is both sides of a pair
+        return (self.task.has_reference and not one_picture) or chosen or config.task not in TASKS.own
 
     @property
     def resizes(self) -> bool:

@@ -66,6 +66,7 @@ def decided(
             seen.end()
         found = config.known_task() or detect_task(config.data, {one.kind for one in config.inputs.inputs})
         task = config.task or asked_task(config.task_settings, found)
+        config, told = _alone(config, task)
         config, output = fitted(config, task)
     except UserError as error:
         seen.add(error)
@@ -77,27 +78,14 @@ def decided(
     if config.metric == AUTO and metric != next(iter(ENCODERS)):
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
     inception = str(found.absolute()) if found and metric == "inception" else ""
-    settings = dict(config.task_settings)
-    kind, own_task = TASKS.find(task).load(), make_task(task, settings, config.seed)
-    names = own_task.generator_names
-    config = _in_direction(config, names)
-    given = list(named_files(config.teacher, names))
-    if len(names) > 1 and len(given) == 1:
-        only = given[0] or config.prune_network or names[0]
-        alone = kind.alone(settings, only)
-        if not alone.keys() <= settings.keys():  # else the user said which ones are trained
-            if only == BOTH:
-                files = ",".join(f"{name}=FILE" for name in names)
-                raise UserError(f"--prune-direction both needs both generators: --teacher {files}")
-            settings = alone
-            if not config.recipe.distils:
-                raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
-            notes.append(f"one generator given: {only} is distilled, without cycle")
+    notes += told
+    own_task = make_task(task, config.task_settings, config.seed)
     if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
             f"{config.teacher_steps:,} steps (--teacher-steps)"
         )
+    settings = dict(config.task_settings)
     resolved = replace(
         config,
         task=task,
@@ -105,7 +93,7 @@ def decided(
         inception_weights=inception,
         vgg_weights=vgg,
         weights={name: str(path) for name, path in weights.items() if name not in ("inception", "vgg")},
-        task_settings=kind.complete(settings, output) if new else settings,
+        task_settings=TASKS.find(task).load().complete(settings, output) if new else settings,
         ladder=config.ladder or ladder_size(config.trials, config.methods),
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
@@ -133,6 +121,30 @@ def with_selection(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig
         note = f"trials are compared on the test images, as by --select-on test: {reason}"
         return replace(config, select_on=TEST), splits.undivided(), [note]
     return config, splits, []
+
+
+def _alone(config: StudyConfig, task: str) -> tuple[StudyConfig, list[str]]:
+    """Return the configuration with the generator that is trained alone, if one of several was given; and a note.
+
+    Raises:
+        UserError: What was given contradicts it.
+    """
+    settings = dict(config.task_settings)
+    names = make_task(task, settings, config.seed).generator_names
+    config = _in_direction(config, names)
+    given = list(named_files(config.teacher, names))
+    if len(names) < 2 or len(given) != 1:
+        return config, []
+    only = given[0] or config.prune_network or names[0]
+    alone = TASKS.find(task).load().alone(settings, only)
+    if alone.keys() <= settings.keys():  # the user said which ones are trained
+        return config, []
+    if only == BOTH:
+        files = ",".join(f"{name}=FILE" for name in names)
+        raise UserError(f"--prune-direction both needs both generators: --teacher {files}")
+    if not config.recipe.distils:
+        raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
+    return replace(config, task_settings=alone), [f"one generator given: {only} is distilled, without cycle"]
 
 
 def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:

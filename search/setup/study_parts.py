@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +24,7 @@ from ...gan_models.files.meta_device import build_for_shapes
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.group_table import GroupTable
+from ...gan_models.networks.colors import taking, to_rgb
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import Splits, fingerprint, open_split
@@ -219,6 +220,20 @@ class StudyParts:
         """The network that the quality's features come from, on the study's device."""
         return load_encoder(*choose_encoder(self.config.metric, self.config.weight_files)).to(self.device)
 
+    def rgb(self, images: Tensor, inputs: Sequence[Tensor] = ()) -> Tensor:
+        """Return outputs or real images [n, C, H, W] of the generators as RGB [n, 3, H, W].
+
+        Args:
+            images: As the generators give them.
+            inputs: What they belong to.
+        """
+        return to_rgb(images, self.output.color or "rgb", inputs)
+
+    @property
+    def output_encoder(self) -> Encoder:
+        """The quality's encoder for images as the generators give them."""
+        return taking(self.encoder, self.output.color)
+
     @cached_property
     def metrics(self) -> dict[str, MetricSet]:
         """What is measured of each generator that is pruned; what they prepare is kept in the process."""
@@ -229,6 +244,11 @@ class StudyParts:
     def feature_maps(self) -> EncoderMaps:
         """The network for distances between images in training."""
         return load_feature_maps(self.config.weight_files.get("vgg"))
+
+    @property
+    def output_maps(self) -> EncoderMaps:
+        """The same network for images as the generators give them."""
+        return taking(self.feature_maps, self.output.color)
 
     @cached_property
     def profiles(self) -> Mapping[str, OpenedProfile]:

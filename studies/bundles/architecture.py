@@ -78,6 +78,11 @@ class Architecture:
         return self.output.value_range if self.output else RANGES["image"]
 
     @property
+    def output_color(self) -> str:
+        """The color that the output's channels stand for; empty: the usual one of their number."""
+        return self.output.color if self.output else ""
+
+    @property
     def input_shape(self) -> tuple[int, ...] | None:
         """The shape of a single image or latent; cards of version 0.1.0 print it. None for other inputs."""
         return self.inputs.shape

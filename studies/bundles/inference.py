@@ -93,7 +93,7 @@ def _check_kinds(inputs: InputSpec) -> None:
                 "as the bundle's card shows"
             )
         if one.pictured and one.shape[0] not in CHANNELS:
-            raise BundleError(f"the generator takes {one.shape[0]} channels; only 1 or 3 can be read from images")
+            raise BundleError(f"the generator takes {one.shape[0]} channels; only 1 to 4 can be read from images")
 
 
 def _network_of(path: str | Path, architecture: Architecture, catalog_only: bool, device_name: str) -> OpenedGenerator:
@@ -104,7 +104,7 @@ def _network_of(path: str | Path, architecture: Architecture, catalog_only: bool
     model = model.to(device)
     return OpenedGenerator(
         lambda *tensors: outputs_of(model, *(x.to(device) for x in tensors)),
-        inputs, architecture.output_range, device, pixel_bytes,
+        inputs, architecture.output_range, device, pixel_bytes, color=architecture.output_color,
     )  # fmt: skip
 
 
@@ -118,7 +118,8 @@ def _file_of(path: str | Path, name: str, architecture: Architecture) -> OpenedG
             f"--formats {','.join([*files, name])}"
         )
     generate = FileGenerator(EXPORTERS.find(name), folder / files[name].file)
-    return OpenedGenerator(generate, architecture.inputs, architecture.output_range, title=files[name].file)
+    title, color = files[name].file, architecture.output_color
+    return OpenedGenerator(generate, architecture.inputs, architecture.output_range, title=title, color=color)
 
 
 def _sample(opened: OpenedGenerator, out: Path, batch_size: int, n: int, seed: int, label: int | None) -> Translated:

@@ -35,7 +35,9 @@ class ProfilingOptions:
 
     model: str = option(opt.MODEL_HELP, "", default_text="required")
     model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
-    image_size: int = option("Pixels a side of what the networks see.", 0, low=0, default_text="the generator's own")
+    image_size: str | int = option(
+        "Size of what the networks see: pixels per side, or HEIGHTxWIDTH.", 0, default_text="the generator's own"
+    )
     input_shape: str = option(
         "What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64.",
         "",
@@ -104,7 +106,7 @@ def measured(options: ProfilingOptions, console: Console) -> tuple[LatencyProfil
     from ..database.latency_profiles import ProfileStore
 
     remote = options.device_command
-    inputs = opt.read_inputs(options.model, options.image_size, options.input_shape)
+    inputs = opt.read_inputs(options.model, options.model_args, options.image_size, options.input_shape)
     threads = cpus_allowed() if options.threads is None else options.threads
     limits = Limits(math.inf, math.inf, math.inf) if options.allow_busy else Limits()
     effort = Effort(warm_up=options.seconds / 4, seconds=options.seconds, limits=limits)

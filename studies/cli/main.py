@@ -192,7 +192,7 @@ def inspect(
     from ...search.setup.generator_checks import check_output
     from .inspection import check_json, checked_plans, inspection, method_inspection, print_inspection, print_method
 
-    inputs = opt.read_inputs(model, image_size, input_shape)
+    inputs = opt.read_inputs(model, read_arguments(model_args or ""), image_size, input_shape)
     network = build_for_shapes(lambda: build(model, read_arguments(model_args or ""), output))
     check_output(model, network, inputs)
     groups, checked = find_groups(network, inputs.examples()), None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.pictures.image_size import read_image_size
 from ..run_options import DEFAULT_STORAGE as DEFAULT_STORAGE  # every command's default
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 MODEL_HELP = "Catalog name, package.module:function, or path/to/file.py:function."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
 ModelArgs = Annotated[str | None, typer.Option(help="Arguments of the builder: ngf=16,n_blocks=3.")]
-ImageSize = Annotated[int | None, typer.Option(help="Pixels a side of what the networks see.")]
+ImageSize = Annotated[str | None, typer.Option(help="Size of what the networks see: pixels per side, or HEIGHTxWIDTH.")]
 InputShape = Annotated[
     str | None,
     typer.Option(help="What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64."),
@@ -37,8 +38,16 @@ OUTPUT_HELP = "Which output counts, of a generator that returns several: a name 
 Output = Annotated[str, typer.Option(help=OUTPUT_HELP)]
 
 
-def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> InputSpec:
+def read_inputs(
+    model: str, arguments: Mapping[str, Any], image_size: str | int | None, input_shape: str | None
+) -> InputSpec:
     """Return what a generator takes, from what was given or from the catalog.
+
+    Args:
+        model: The generator.
+        arguments: Of its builder.
+        image_size: As `read_image_size` takes it; nothing or 0: not given.
+        input_shape: As `InputSpec.parse` takes it.
 
     Raises:
         UserError: Both were given, or neither for a generator that is not in the catalog.
@@ -52,10 +61,11 @@ def read_inputs(model: str, image_size: int | None, input_shape: str | None) -> 
         )
     if input_shape:
         return InputSpec.parse(input_shape)
+    size = read_image_size(image_size) if image_size else ()
     if model in NETWORKS:
-        return NETWORKS[model].spec.at_size(image_size or 0)
-    if image_size:
-        return InputSpec.of_shape((3, image_size, image_size))
+        return NETWORKS[model].inputs_for(arguments).at_size(size)
+    if size:
+        return InputSpec.of_shape((3, *size))
     raise UserError(f"model {model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
 
 

@@ -168,6 +168,7 @@ def generator_measured(
         protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
         metrics=options.metrics(inputs.paired, inputs.weights, {"border": inputs.border}),
         real_images=inputs.real_images if own else images_of(b, options),
+        rgb=inputs.rgb,
     )
 
 
@@ -253,11 +254,12 @@ def output_features(generate: Generate, inputs: Inputs, encoder: Encoder, device
     def images() -> Iterator[Tensor]:
         done = 0
         for batch, _ in inputs.batches():
+            taken = tuple(x.to(device) for x in batch)
             with torch.no_grad():
-                made = generate(*(x.to(device) for x in batch)).float()
+                made = generate(*taken).float()
             check_finite(made, done, "generator's output")
             done += len(made)
-            yield made
+            yield inputs.rgb(made, taken)
 
     return sample_of(feature_batches(images(), encoder, device))
 

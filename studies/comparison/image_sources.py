@@ -24,6 +24,7 @@ from ...gan_models.data.spec import DataSpec, PictureForm
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.pictures.image_size import read_image_size
 from ...gan_models.files.pictures.picture_reader import READING
+from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.networks.value_ranges import usual, with_usual_ranges
 from ...gan_models.tasks.catalog import TASKS
@@ -56,6 +57,7 @@ class Inputs:
         data: The data's source.
         real_images: Opens the real images themselves.
         weights: Weight files of the study's metrics by name.
+        color: Of the generators' outputs.
         border: Pixels at each side that comparisons with targets leave out.
     """
 
@@ -67,6 +69,11 @@ class Inputs:
     real_images: Callable[[], Iterator[Tensor]] | None = None
     weights: Mapping[str, Path] = field(default_factory=dict)
     border: int = 0
+    color: str = "rgb"
+
+    def rgb(self, images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return outputs, or their references, as RGB (n, 3, H, W)."""
+        return to_rgb(images, self.color, inputs)
 
     @property
     def aligned(self) -> bool:
@@ -90,7 +97,7 @@ class InputBatches:
         return make_task(self.task, dict(self.settings), self.seed)
 
     def __call__(self) -> Iterator[tuple[tuple[Tensor, ...], Tensor | None]]:
-        """Yield the inputs (n, ...) and their reference (n, 3, H, W) or None, in order."""
+        """Yield the inputs (n, ...) and their reference (n, C, H, W) or None, in order."""
         task = self.make()
         for batch in inputs_of(task, self.images, self.network, self.limit):
             yield task.inputs(batch, self.network), task.reference(batch, self.network)
@@ -181,7 +188,9 @@ def bundle_inputs(
     features = real.features(encoder, device)
     task = batches.make()
     border = getattr(task, "border", 0)
-    return Inputs(batches, features, task.has_reference, name, data, real.batches, border=border)
+    return Inputs(
+        batches, features, task.has_reference, name, data, real.batches, border=border, color=output.color or "rgb"
+    )
 
 
 @dataclass(frozen=True)
@@ -244,6 +253,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         real_images(bench, name, "test").batches,
         config.weight_files,
         getattr(bench.task(), "border", 0),
+        bench.output.color or "rgb",
     )
     return StudyTrials(bench, generators, inputs)
 

@@ -61,16 +61,22 @@ class Placement:
         right = self.size[1] - self.inner.left - self.inner.width
         return np.pad(part, ((self.inner.top, below), (self.inner.left, right), (0, 0)), mode="reflect")
 
-    def back(self, output: Tensor, scale: Fraction) -> Tensor:
-        """Return the part of an output (C, H', W') that is the picture's, still at the input's resolution."""
-        top, left, height, width = (
-            ceil(scale * n) for n in (self.inner.top, self.inner.left, self.inner.height, self.inner.width)
-        )
+    def back(self, output: Tensor, high: Fraction, wide: Fraction | None = None) -> Tensor:
+        """Return the part of an output (C, H', W') that is the picture's, still at the input's resolution.
+
+        Args:
+            output: Of the generator.
+            high: The output's pixels per input pixel, in height.
+            wide: In width; None: as in height.
+        """
+        wide = high if wide is None else wide
+        top, height = (ceil(high * n) for n in (self.inner.top, self.inner.height))
+        left, width = (ceil(wide * n) for n in (self.inner.left, self.inner.width))
         return output[:, top : top + height, left : left + width]
 
-    def output_size(self, scale: Fraction) -> tuple[int, int]:
-        """Return width and height of the picture that is written."""
-        return ceil(scale * self.source.width), ceil(scale * self.source.height)
+    def output_size(self, high: Fraction, wide: Fraction | None = None) -> tuple[int, int]:
+        """Return width and height of the picture that is written; arguments as `back`."""
+        return ceil((high if wide is None else wide) * self.source.width), ceil(high * self.source.height)
 
 
 def at_own_size(height: int, width: int, rule: SizeRule) -> Placement:

@@ -19,7 +19,7 @@ from ...gan_models.data.image_readers import doubts_of
 from ...gan_models.data.inputs.latents import draw_latents
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.files.errors import UserError, WorkFailed
-from ...gan_models.files.pictures.colors import color_of
+from ...gan_models.files.pictures.colors import OF_LAB, color_of
 from ...gan_models.files.pictures.picture_reader import (
     Picture,
     PictureError,
@@ -27,7 +27,9 @@ from ...gan_models.files.pictures.picture_reader import (
     picture_size,
     read_picture,
 )
+from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
+from ...gan_models.networks.value_ranges import USUAL, translate, usual_values
 from .output_pictures import to_picture, with_alpha
 from .placements import FITS, Fit, Placement, at_own_size, fitted
 from .sizes import LARGEST_DENOMINATOR, Generate, SizeRule, find_size_rule, follows
@@ -48,6 +50,7 @@ class OpenedGenerator:
         device: Where it runs.
         pixel_bytes: Memory of its maps per pixel of the input; 0: not known.
         title: What it is, for notes.
+        color: Of its output; empty: the usual one of its channels.
     """
 
     generate: Generate
@@ -56,6 +59,19 @@ class OpenedGenerator:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     pixel_bytes: float = 0.0
     title: str = "the generator"
+    color: str = ""
+
+    def pictured(self, outputs: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+        """Return outputs [N, C, H, W] as pictures' channels, in the same range of values: of L*a*b* as RGB.
+
+        Args:
+            outputs: On the CPU.
+            inputs: What they were made of.
+        """
+        if self.color not in OF_LAB:
+            return outputs
+        usual = [x.cpu() for x in usual_values(inputs, self.inputs)]
+        return translate(to_rgb(translate(outputs, self.bounds, USUAL), self.color, usual), USUAL, self.bounds)
 
 
 @dataclass(frozen=True)
@@ -310,9 +326,9 @@ class Translation:
         """Return the outputs (N, C, H, W) on the CPU."""
         try:
             if not side:
-                return self.generator.generate(*inputs).detach().float().cpu()
+                return self.generator.pictured(self.generator.generate(*inputs).detach().float().cpu(), inputs)
             large = [follows(one, self.generator.inputs) for one in self.generator.inputs.inputs]
-            return in_tiles(self.generator.generate, inputs, large, self.rule, side)
+            return self.generator.pictured(in_tiles(self.generator.generate, inputs, large, self.rule, side), inputs)
         except (torch.OutOfMemoryError, MemoryError) as error:
             cure = max(SMALLEST, (side or max(size)) // 2)
             raise WorkFailed(
@@ -330,9 +346,12 @@ class Translation:
     def _write(self, entry: _Entry, placement: Placement, output: Tensor, alpha: np.ndarray | None) -> None:
         """Write one output (C, H, W): the part that is the picture's, at its size, with its transparency."""
         if output.dim() == 3:
-            scale = Fraction(output.shape[1], placement.size[0]).limit_denominator(LARGEST_DENOMINATOR)
-            picture = to_picture(placement.back(output, scale), self.generator.bounds)
-            size = placement.output_size(scale)
+            scales = [
+                Fraction(made, taken).limit_denominator(LARGEST_DENOMINATOR)
+                for made, taken in zip(output.shape[1:], placement.size, strict=True)
+            ]
+            picture = to_picture(placement.back(output, *scales), self.generator.bounds)
+            size = placement.output_size(*scales)
             picture = picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
         else:
             picture = to_picture(output)  # raises: says that it is no image

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from ...gan_models.data.dataset import in_order
 from ...gan_models.files.atomic_files import write_file
+from ...gan_models.files.pictures.colors import color_of
+from ...gan_models.networks.colors import to_rgb
 from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.eval_images import EVAL_BATCH
@@ -103,7 +105,8 @@ def draw_grid(columns: Sequence[Column]) -> bytes:
     """
     if not columns or len({len(column.images) for column in columns}) != 1 or not columns[0].images:
         raise ValueError("a grid needs columns of equally many pictures, at least one")
-    height, width = columns[0].images[0].shape[-2:]
+    sizes = [column.images[0].shape[-2:] for column in columns]
+    height, width = (max(sides) for sides in zip(*sizes, strict=True))
     factor = max(1, -(-TILE // max(height, width)))
     n, font = len(columns[0].images), ImageFont.load_default(13)
     texts = [line for column in columns for line in column.label.split("\n")]
@@ -142,14 +145,21 @@ def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...
         if places:
             picked.append(tuple(x[places] for x in task.inputs(batch, name)))
             for label, images in task.columns(batch, name).items():
-                shown.setdefault(label, []).extend(images[places])
+                shown.setdefault(label, []).extend(_shown(bench, images[places], picked[-1]))
     inputs = tuple(torch.cat(part) for part in zip(*picked, strict=True))
     suffix = "" if len(bench.names) == 1 else f" of {name}"
     return inputs, [Column(label + suffix, tuple(images)) for label, images in shown.items()]
 
 
 def _made(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu())
+    return tuple(_shown(bench, outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu(), inputs))
+
+
+def _shown(bench: OpenedStudy, images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
+    """Return pictures [n, 3, H, W] of the outputs' channels, or of an input's."""
+    if images.shape[1] == bench.output.channels:
+        return bench.rgb(images, inputs)
+    return to_rgb(images, color_of(images.shape[1]))
 
 
 def _teacher_label(outcome: Outcome) -> str:

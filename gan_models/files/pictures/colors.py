@@ -18,6 +18,7 @@ Color = Literal["gray", "gray_alpha", "rgb", "rgba", "lightness", "ab", "planes"
 CHANNELS: Mapping[str, int] = {"gray": 1, "gray_alpha": 2, "rgb": 3, "rgba": 4, "lightness": 1, "ab": 2}
 OF_LAB = ("lightness", "ab")
 LIGHTEST, AB_LIMIT = 100.0, 110.0  # L* of white; |a*| and |b*| that the ends of the range stand for
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow's conversion to "L"
 # Linear sRGB to CIE XYZ; the rows' sums are white.
 XYZ_OF_RGB = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]

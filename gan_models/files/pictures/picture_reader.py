@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .colors import CHANNELS, OF_LAB, scaled_lab
+from .colors import CHANNELS, LUMA, OF_LAB, scaled_lab
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,8 +29,6 @@ _DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _GRAY = ("1", "L", "LA", "La", *_DEEP)
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # tags of TIFF and EXIF
-# ITU-R 601-2, as Pillow's conversion to "L".
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class PictureError(ValueError):
@@ -100,7 +98,7 @@ class Picture:
             return self.pixels[:, :, :1]
         if self.pixels.dtype == np.uint8:
             return np.asarray(_pillow().fromarray(self.pixels).convert("L"))[:, :, None]
-        return (self.pixels @ _LUMA)[:, :, None]
+        return (self.pixels @ np.array(LUMA, np.float32))[:, :, None]
 
 
 def read_picture(path: str | Path) -> Picture:
