@@ -22,6 +22,7 @@ from ..gan_models.files.plain_values import to_json
 from ..search.artifacts.remote import SHARED, is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
+from ..search.configuration.recognized_teacher import with_recognized
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
@@ -74,7 +75,8 @@ class Search:
     """A search to be launched.
 
     Attributes:
-        model: Catalog name, `package.module:function` or `path.py:function`.
+        model: Catalog name, `package.module:function` or `path.py:function`; empty if a teacher
+            `spandrel:FILE` says it.
         data: `builtin:shapes`, or a folder.
         budget: One budget or several; the first is the cost objective.
         name: The study's name.
@@ -103,7 +105,7 @@ class Search:
         """The configuration as given, checked."""
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
         given = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
-        return StudyConfig.from_json({**self.options, **given}).checked()
+        return StudyConfig.from_json(with_recognized({**self.options, **given})).checked()
 
     def resolve(self) -> ResolvedStudy:
         """Return what would be searched, decided, checked and priced; trains and writes nothing.

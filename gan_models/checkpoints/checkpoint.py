@@ -24,7 +24,7 @@ from ..files.atomic_files import written_beside
 from ..files.errors import UserError
 from ..files.hashes import file_sha256
 from .foreign_files import damaged_record, foreign_kind
-from .state_dicts import first, fitting, located
+from .state_dicts import first, fitting, holders_of, located
 
 PICKLE_HEADS = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))  # zip of torch.save; pickles
 STATE_FILE = "state.json"
@@ -70,6 +70,24 @@ def load_into(model: nn.Module, path: str | Path) -> None:
     except ValueError as error:
         raise CheckpointError(f"checkpoint {file} {error}") from error
     model.load_state_dict(given, strict=True)
+
+
+def state_dicts_of(path: str | Path) -> dict[str, dict[str, Tensor]]:
+    """Return the state dicts in a checkpoint by the key that each one lies under; empty for one at the top.
+
+    Args:
+        path: A file as for `load_weights`; of `FILE::key` that key's alone.
+
+    Raises:
+        CheckpointError: As for `load_weights`, or there is none.
+    """
+    file, key = located(path)
+    content = _content(file)
+    found = holders_of(content) if isinstance(content, Mapping) else {}
+    found = {name: _without_prefix(tensors) for name, tensors in found.items() if not key or name == key}
+    if not found:
+        raise CheckpointError(f"checkpoint {path} holds no state dict: give a .safetensors or a .pth of one")
+    return found
 
 
 def _content(path: Path) -> Any:

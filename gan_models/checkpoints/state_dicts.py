@@ -98,6 +98,16 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     )
 
 
+def holders_of(content: Mapping[Any, Any], place: str = "") -> dict[str, dict[str, Tensor]]:
+    """Return the tensors of each mapping that holds tensors itself, by its dotted key; optimizers are looked past."""
+    own = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    found = {place: own} if own else {}
+    for name, value in content.items():
+        if isinstance(value, Mapping) and not _of_optimizer(value):
+            found |= holders_of(value, f"{place}.{name}" if place else str(name))
+    return found
+
+
 def first(names: Sequence[str], n: int = 3) -> str:
     """The first names, for a message."""
     shown = ", ".join(names[:n])

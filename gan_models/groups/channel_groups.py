@@ -59,6 +59,31 @@ class IslandChannels:
 
 
 @dataclass(frozen=True)
+class Rescaled:
+    """Rows of a parameter that a cut multiplies, so that a number which a call computes from a size stays what it was.
+
+    Attributes:
+        parameter: Its name.
+        size: Rows at full width: the length of its first axis.
+        rows: int64; positions on this axis.
+        flat: Channels whose share that stays is the number, as in `AxisChannels`.
+        power: The exponent of this share.
+    """
+
+    parameter: str
+    size: int
+    rows: np.ndarray
+    flat: np.ndarray
+    power: float
+
+    def factors(self, mask: np.ndarray) -> np.ndarray:
+        """Return what multiplies each row [size] under a mask of channels, as `ChannelGroups.mask` gives it."""
+        factors = np.ones(self.size)
+        factors[self.rows] = mask[self.flat].mean() ** self.power
+        return factors
+
+
+@dataclass(frozen=True)
 class Unpruned:
     """A module whose channels all stay, and why; or that is not called."""
 
@@ -104,6 +129,7 @@ class ChannelGroups:
         layers: What the dense network costs, call by call.
         masks: Axes that gates of zero must make zero, beside those of `gates`; other values do nothing there.
         islands: Modules that a gated network runs on the kept channels alone.
+        rescaled: What a cut multiplies.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -117,6 +143,7 @@ class ChannelGroups:
     offsets: dict[str, int] = field(default_factory=dict)
     masks: tuple[AxisChannels, ...] = ()
     islands: tuple[IslandChannels, ...] = ()
+    rescaled: tuple[Rescaled, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

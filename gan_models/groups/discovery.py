@@ -14,7 +14,16 @@ from ..tracing.calls import Walk
 from ..tracing.labels import Site
 from ..tracing.trace import walk_again, walk_graph
 from ..tracing.unpruned_reasons import UnprunedReason, Why
-from .channel_groups import AxisChannels, ChannelGroup, ChannelGroups, IslandChannels, LayerCost, Unpruned, owner
+from .channel_groups import (
+    AxisChannels,
+    ChannelGroup,
+    ChannelGroups,
+    IslandChannels,
+    LayerCost,
+    Rescaled,
+    Unpruned,
+    owner,
+)
 from .cut_trace import CutTrace, channels_of
 
 
@@ -157,6 +166,10 @@ def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]
     islands = [
         IslandChannels(one.module, one.axis, flat_of_atom[atom_of[one.ids]], one.parameters) for one in walk.islands
     ]
+    rescaled = [
+        Rescaled(one.parameter, walk.shapes[one.parameter][0], one.rows, flat_of_atom[atom_of[one.ids]], one.power)
+        for one in walk.rescales
+    ]
     form = CostForm.from_rows({g.name: g.size for g in groups}, _rows(walk, model, flat_of_atom[atom_of]))
     return ChannelGroups(
         groups=tuple(groups),
@@ -167,6 +180,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]
         norms=tuple(entry for entry in norms if entry[1].any()),
         islands=tuple(entry for entry in islands if entry.flat.any()),
         masks=tuple(entry for key, entry in masks.items() if key not in gates and entry.flat.any()),
+        rescaled=tuple(entry for entry in rescaled if entry.flat.any()),
         form=form,
         layers=_layers(walk, flat_of_atom[atom_of]),
         offsets=offsets,

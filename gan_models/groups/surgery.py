@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -35,9 +36,10 @@ def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module
         keep = mask[entry.flat]
         if not keep.all():
             index.setdefault(entry.parameter, {})[entry.axis] = torch.from_numpy(keep.nonzero()[0])
-    for name, axes in index.items():
-        tensor = _get(new, name)
-        sliced = tensor.detach()
+    factors = row_factors(groups, mask)
+    for name in dict.fromkeys((*index, *factors)):
+        axes, tensor = index.get(name, {}), _get(new, name)
+        sliced = _multiplied(tensor.detach(), factors.get(name))
         for axis, positions in axes.items():
             sliced = sliced.index_select(axis, positions.to(sliced.device))
         replacement = nn.Parameter(sliced, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else sliced
@@ -54,6 +56,28 @@ def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module
     return new
 
 
+def row_factors(groups: ChannelGroups, mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what a cut multiplies the rows of parameters by, at full width; parameters that keep theirs are left out.
+
+    Args:
+        groups: The network's.
+        mask: Of the plan, as `ChannelGroups.mask` gives it.
+    """
+    found: dict[str, np.ndarray] = {}
+    for entry in groups.rescaled:
+        factors = entry.factors(mask)
+        if (factors != 1).any():
+            found[entry.parameter] = found.get(entry.parameter, 1) * factors
+    return found
+
+
+def _multiplied(tensor: Tensor, factors: np.ndarray | None) -> Tensor:
+    """Return a tensor whose rows are multiplied by numbers, if there are any."""
+    if factors is None:
+        return tensor
+    return tensor * torch.from_numpy(factors).to(tensor).reshape(-1, *[1] * (tensor.ndim - 1))
+
+
 def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module:
     """Return a copy of a network that holds a cut network's weights where these came from: the inverse of `cut`.
 
@@ -67,6 +91,7 @@ def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: Cha
         ValueError: A tensor of `small` is missing, or has not the shape that the plan gives it.
     """
     mask = groups.mask(plan)
+    factors = row_factors(groups, mask)
     new, tensors = copy_network(full), dict(_named_tensors(small))
     positions: dict[str, dict[int, Tensor]] = {}
     for entry in groups.axes:
@@ -80,6 +105,8 @@ def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: Cha
         value, expected = tensors[name].detach(), [len(each) for each in index]
         if list(value.shape) != expected:
             raise ValueError(f"{name} of the cut network has shape {list(value.shape)}, the plan gives it {expected}")
+        if name in factors:
+            value = _multiplied(value, 1 / factors[name][index[0].numpy()])
         with torch.no_grad():
             if tensor.ndim:
                 tensor[torch.meshgrid(*index, indexing="ij")] = value.to(tensor)
@@ -173,4 +200,4 @@ def _fit_norm(module: nn.Module, n_channels: int) -> None:
             module.num_groups = n_channels
         module.num_channels = n_channels
     elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
-        module.normalized_shape = (n_channels,)
+        module.normalized_shape = (n_channels, *module.normalized_shape[1:])

@@ -160,13 +160,14 @@ def _masked_hook(mask_C: Tensor) -> Any:
             normal = _normalize(grouped, mask, module.eps).reshape_as(x)
             shape = (1, -1, *[1] * (x.ndim - 2))
         elif isinstance(module, nn.RMSNorm):
+            shape = module.normalized_shape  # of one axis; those behind it have size 1
+            x = x.flatten(-len(shape))
             eps = torch.finfo(x.dtype).eps if module.eps is None else module.eps
             mean = (x.square() * mask_C).sum(-1, keepdim=True) / mask_C.sum().clamp(min=1)
-            normal = x * torch.rsqrt(mean + eps)
-            shape = (-1,)
+            normal = (x * torch.rsqrt(mean + eps)).unflatten(-1, shape)
         else:
-            normal = _normalize(x, mask_C, module.eps)
-            shape = (-1,)
+            shape = module.normalized_shape
+            normal = _normalize(x.flatten(-len(shape)), mask_C, module.eps).unflatten(-1, shape)
         if module.weight is not None:
             normal = normal * module.weight.reshape(shape)
         bias = getattr(module, "bias", None)

@@ -27,7 +27,8 @@ class TaskSpec:
         note: One line for tables.
         catch_all: A folder of any other task has its layout, too; it is offered one that no other task knows.
         particular: Its layout is a particular kind of other tasks'; it is offered a folder before them.
-        asked_by: Settings that ask for the task: data that lie as another task of ours reads them are read by this one.
+        asked_by: Settings that say how its data are read, and so ask for the task: data that lie as another task of
+            ours reads them are read by this one.
         kinds: Kinds of inputs that a generator must have for this task to be chosen by the data's layout; empty: any.
     """
 

@@ -72,6 +72,23 @@ class Work:
     output: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Rescale:
+    """Rows of a parameter that a cut multiplies by a power of the share of some channels that stays.
+
+    Attributes:
+        parameter: Its name.
+        rows: int64; positions on its first axis.
+        ids: Labels of the channels.
+        power: The exponent.
+    """
+
+    parameter: str
+    rows: np.ndarray
+    ids: np.ndarray
+    power: float
+
+
 @dataclass
 class Walk:
     """The state of a walk over the graph.
@@ -88,6 +105,7 @@ class Walk:
         work: Multiply-accumulates.
         products: Calls whose multiply-accumulates are a product over any number of axes, the labels of these, and
             the number at full width.
+        rescales: What a cut multiplies by a number, so that one that a call computes from a size stays what it was.
         splits: Labels of one axis that a call made several axes of, and the axis that goes on to carry the channels,
             if that is known.
         modules: By name.
@@ -112,6 +130,7 @@ class Walk:
     islands: list[Island] = field(default_factory=list)
     work: list[Work] = field(default_factory=list)
     products: list[tuple[Call, list[np.ndarray], int]] = field(default_factory=list)
+    rescales: list[Rescale] = field(default_factory=list)
     splits: list[tuple[np.ndarray, int | None]] = field(default_factory=list)
     modules: dict[str, torch.nn.Module] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
@@ -213,7 +232,7 @@ class Walk:
     def _parts(self) -> tuple[list[Any], ...]:
         return (
             self.gates, self.masks, self.reads, self.writes, self.norms, self.islands, self.work, self.products,
-            self.splits, self.book.pins,
+            self.splits, self.rescales, self.book.pins,
         )  # fmt: skip
 
 

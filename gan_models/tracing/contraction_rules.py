@@ -12,9 +12,11 @@ from math import prod
 from string import ascii_letters
 
 import numpy as np
+from torch import fx
 
 from .calls import Call, Gate, NoRule, Walk, as_label, tensors
 from .labels import Traced, Zero, combine, uniform_axes, varying
+from .rescaling import rescaled
 from .unpruned_reasons import Why
 from .weighted_rules import linear, produce
 
@@ -196,11 +198,8 @@ def attention(walk: Walk, call: Call) -> list[Traced]:
     if mask is not None:
         for label in mask.labels:
             walk.book.pin(label, Why.NO_RULE(call=call.place))
-    if call.option("scale") is None:  # one by the square root of the channels' number
-        for traced in (q, k):
-            label = traced.on_axis(-1)
-            if label is not None:
-                walk.book.pin(label, Why.SHAPE_FACTOR(call=call.place))
+    if call.option("scale") is None:
+        _keep_scale(walk, call, q, k)
     for traced in (q, k, v):
         for label in traced.labels:
             if label.shape[-2] > 1:
@@ -209,6 +208,25 @@ def attention(walk: Walk, call: Call) -> list[Traced]:
     from_q = contract(walk, _shaped(call, scores_shape), (q, k), (heads + "XD", heads + "YD"), heads + "XY")
     weights = Traced(scores_shape, [label for label in from_q.labels if label.shape[-1] == 1])
     return [contract(walk, call, (weights, v), (heads + "XY", heads + "YE"), heads + "XE")]
+
+
+def _keep_scale(walk: Walk, call: Call, q: Traced, k: Traced) -> None:
+    """Let weights in front of queries or keys make up for a scale of one by the root of the channels' number.
+
+    Without such weights the channels stay.
+    """
+    labels = [label for label in (q.on_axis(-1), k.on_axis(-1)) if label is not None]
+    if not labels:
+        return
+    assert walk.graph is not None
+    node = next(node for node in walk.graph.nodes if node.name == call.key)
+    ids = np.moveaxis(labels[0], -1, 0).reshape(labels[0].shape[-1], -1)[:, 0]
+    for read in node.args[:2]:
+        if isinstance(read, fx.Node) and (found := rescaled(walk, node, read, ids, 0.5)):
+            walk.rescales += found
+            return
+    for label in labels:
+        walk.book.pin(label, Why.SHAPE_FACTOR(call=call.place))
 
 
 def _with_heads(traced: Traced, n_heads: int) -> Traced:

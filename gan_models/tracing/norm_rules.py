@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -86,17 +86,22 @@ def group_norm(walk: Walk, call: Call) -> list[Traced]:
 
 
 def layer_norm(walk: Walk, call: Call) -> list[Traced]:
-    """Layer or RMS norm whose last axis carries the channels."""
+    """Layer or RMS norm of one axis, which carries the channels; the axes behind it have size 1."""
     x, normalized = call.arguments[0], call.arguments[1]
     kind = torch.nn.RMSNorm if call.name == "rms_norm" else torch.nn.LayerNorm
     first = len(x.shape) - len(normalized)
-    output = Traced(call.shapes[0], list(x.labels))
-    inside = [label for label in x.labels if any(axis >= first for axis in varying(label))]
-    for label in inside:
-        if varying(label) != {len(x.shape) - 1} or len(normalized) > 1:
+    output, alone = Traced(call.shapes[0]), all(size == 1 for size in normalized[1:])
+    for label in x.labels:
+        inside = {axis for axis in varying(label) if axis >= first}
+        if inside and inside != varying(label):  # heads, each normalized by itself
+            label = walk.book.coarse(label, varying(label) - inside)
+        output.labels.append(label)
+        if not inside:
+            continue
+        if not alone:
             walk.book.pin(label, Why.NORM_OVER_MORE(module=call.module or "a layer norm"))
             continue
-        ids = walk.book.along(x, -1, Why.NETWORK_INPUT())
+        ids = walk.book.along(replace(x, labels=[label]), first, Why.NETWORK_INPUT())
         for parameter in tensors(call.arguments[2:]):
             walk.book.tie(ids, walk.book.along(parameter, 0, Why.BARE_NORM()))
         _masked(walk, call, ids, kind)

@@ -68,7 +68,9 @@ class ModelOptions:
         default_text="-1,1, or what the catalog says of the network",
     )
     teacher: str = option(
-        "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE.", "", default_text="a new teacher is trained"
+        "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE; spandrel:FILE says the model, too.",
+        "",
+        default_text="a new teacher is trained",
     )
     teacher_discriminator: str = option(
         "Weights of its discriminator.", "", default_text="trained beside the teacher, or warmed up against it"

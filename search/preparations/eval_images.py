@@ -87,8 +87,7 @@ class RealImages:
         how |= {"selects": True} if self.spec.selects else {}
         how |= {"inputs": self.spec.inputs.text} if self.spec.output.color in OF_LAB else {}
         how["reading"] = READING
-        # Real images of our own tasks are the same under all settings; those of others may not be.
-        own = [] if self.spec.task in TASKS.own else [dict(self.settings)]
+        own = [] if _reads_alike(self.spec.task) else [dict(self.settings)]
         said = protocol_of(self.protocol, self.split)
         reading = json.dumps([how, self.network, said, self.limit, *own], sort_keys=True)
         sample = cached_sample(images, encoder, content or fingerprint(self.spec), reading, device)
@@ -114,6 +113,11 @@ class RealImages:
 def protocol_of(protocol: str, split: str) -> str:
     """Return the name of a protocol on one split: `selection-vs-train` is `test-vs-train` on the selection split."""
     return protocol.replace("test", SHOWN[split])
+
+
+def _reads_alike(task: str) -> bool:
+    """Return whether real images are the same under all settings of a task; those of other packages' may not be."""
+    return task in TASKS.own and not TASKS.own[task].asked_by
 
 
 def real_images(parts: StudyParts, name: str, split: str) -> RealImages:

@@ -16,6 +16,7 @@ from ...gan_models.networks.catalog import NETWORKS
 from ...search.config import StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
 from ...search.configuration.option import check_given
+from ...search.configuration.recognized_teacher import with_recognized
 from ...search.configuration.sections import SECTIONS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
 from . import options as opt
@@ -83,7 +84,7 @@ def options_given(
     merge(values, read_flags(flags, given))
     merge(values, read_settings(settings or [], _tables(), SEARCH_FLAGS))
     check_given((*SECTIONS.values(), *_RUN), values)
-    return values
+    return with_recognized(values)
 
 
 def _tables() -> dict[str, tuple[type, ...]]:

@@ -92,9 +92,20 @@ def _sdpa_scaled(m: Net, x: Tensor) -> Tensor:
     return _end(m, x, F.scaled_dot_product_attention(q, k, v, scale=0.5))
 
 
-def _rotary(m: Net, x: Tensor) -> Tensor:
+def _joint_sdpa(m: Net, x: Tensor) -> Tensor:
+    t = _tokens(x)
+    q, k, v = m.qkv(t).reshape(len(t), L, 3, 4, -1).permute(2, 0, 3, 1, 4).unbind(0)
+    return _end(m, x, F.scaled_dot_product_attention(q, k, v))
+
+
+def _normalized(m: Net, x: Tensor) -> Tensor:
+    _, q, k, v = _heads(m, x, 4, -1)
+    return _end(m, x, F.scaled_dot_product_attention(m.norm_q(q), m.norm_k(k), v))
+
+
+def _rotary(m: Net, x: Tensor, head: int = -1, size: int = 4) -> Tensor:
     """Queries and keys turned by their position, pair by pair of a head's four channels."""
-    _, q, k, v = _heads(m, x)
+    _, q, k, v = _heads(m, x, head, size)
     turned = []
     for one in (q, k):
         first, rest = one.chunk(2, -1)
@@ -266,6 +277,11 @@ def _in_pairs(a: float, p: float, v: float) -> float:
     return ENDS * a + L * (2 * a * 8 * p + 2 * a * 4 * v) + 4 * L * L * (2 * p + v)
 
 
+def _inside(a: float, d: float, v: float) -> float:
+    """Channels of queries and keys go, the same of every head; values are free."""
+    return ENDS * a + L * (2 * a * 4 * d + 2 * a * 4 * v) + 4 * L * L * (d + v)
+
+
 HEADS = "heads of a fixed size go as wholes; the stream is free"
 
 ATTENTION = [
@@ -356,14 +372,37 @@ ATTENTION = [
     Entry(
         "inside of heads, default scale",
         lambda: Attended(_projected(_sdpa_within)),
-        lambda a, v: ENDS * a + L * (2 * a * 16 + 2 * a * 4 * v) + 4 * L * L * (4 + v),
+        _inside,
+        (8, 4, 4),
+        "queries and keys are tied, values are free; weights of queries make up for the scale, which follows their size",
+    ),
+    Entry(
+        "inside of heads of a joint projection, default scale",
+        lambda: Attended(Net(_joint_sdpa, qkv=nn.Linear(8, 48), out=nn.Linear(16, 8))),
+        lambda a, d: ENDS * a + L * (a * 12 * d + 4 * d * a) + 4 * 2 * L * L * d,
         (8, 4),
-        "the scale is computed from the size of a query, which stays; values are free",
+        "the same channels of every head, of query, key and value; the rows of queries make up for the scale",
+    ),
+    Entry(
+        "inside of heads turned by position, default scale",
+        lambda: Attended(
+            _projected(lambda m, x: _rotary(m, x, 4, -1), cos=torch.rand(L, 2), sin=torch.rand(L, 2)),
+        ),
+        _in_pairs,
+        (8, 2, 4),
+        "both channels of a pair go, of queries and keys; values are free",
+    ),
+    Entry(
+        "normalized queries and keys",
+        lambda: Attended(_projected(_normalized, norm_q=nn.LayerNorm(4), norm_k=nn.RMSNorm(4))),
+        _inside,
+        (8, 4, 4),
+        "norms of each head leave dropped channels out; their weights make up for the scale",
     ),
     Entry(
         "inside of heads, fixed scale",
         lambda: Attended(_projected(_sdpa_scaled)),
-        lambda a, d, v: ENDS * a + L * (2 * a * 4 * d + 2 * a * 4 * v) + 4 * L * L * (d + v),
+        _inside,
         (8, 4, 4),
         "queries and keys are tied, values are free",
     ),

@@ -67,6 +67,10 @@ def _standardised(m: Net, x: Tensor) -> Tensor:
     return F.conv2d(x, w, m.conv.bias, padding=1)
 
 
+def _context(m: Net, x: Tensor) -> Tensor:
+    return x + m.f(x.mean((2, 3), keepdim=True))
+
+
 def _convnext(m: Net, x: Tensor) -> Tensor:
     h = m.norm(m.depthwise(x).permute(0, 2, 3, 1))
     h = m.narrow(m.middle(F.gelu(m.widen(h))))
@@ -253,6 +257,17 @@ NORMS = [
     ),
     Entry(
         "local response norm", lambda: around(nn.LocalResponseNorm(3)), second, B, "it sums over neighbors' channels"
+    ),
+    Entry(
+        "layer norm of a context",
+        lambda: nn.Sequential(
+            conv(3, 8),
+            Net(_context, f=nn.Sequential(conv(8, 4, 1), nn.LayerNorm([4, 1, 1]), conv(4, 8, 1))),
+            conv(8, 3),
+        ),
+        lambda a, c: S * 27 * 2 * a + 2 * a * c,
+        (8, 4),
+        "the axes behind the channels have size 1, so that it is a norm over channels",
     ),
     Entry(
         "standardized weights",

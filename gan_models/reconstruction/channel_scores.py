@@ -1,0 +1,245 @@
+"""Scores of channels on calibration inputs: what is lost when one is removed, with or without compensation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..groups.channel_groups import ChannelGroups
+from .call_tape import tensors, weights_by_identity
+from .layer import WEIGHTED, Layer, NotRefitted, layer_of, layer_parts
+from .targets import output_shape, run
+from .weight_store import computed_once
+
+Scores = dict[str, NDArray[np.float64]]
+RIDGE = 1e-3  # relative to the mean square of a layer's inputs
+ROWS = 2000
+PROBES, BATCH = 4, 4
+
+
+@dataclass
+class _Reader:
+    """What a part of a layer reads of one group of channels; removals within the group concern nothing else.
+
+    Attributes:
+        group: The group.
+        inverse_GKK: Of the covariance of all that the part reads, restricted to the group's K inputs.
+        weights_GOK: The weights of these, all groups of the layer and of equal size.
+        channels: Channel of each of the K inputs in the group.
+        energy: Summed variance of the outputs of the whole layer, all parts.
+    """
+
+    group: str
+    inverse_GKK: Tensor
+    weights_GOK: Tensor
+    channels: NDArray[np.int64]
+    energy: float
+
+    def losses(self, positions: Tensor) -> Tensor:
+        """Return tr(W_R ([H^-1]_RR)^-1 W_R') for each row R of positions [C, R], summed over the layer's groups."""
+        blocks = self.inverse_GKK[:, positions[:, :, None], positions[:, None, :]].double()  # [G, C, R, R]
+        weights = self.weights_GOK[..., positions].movedim(2, 1).double()  # [G, C, O, R]
+        solved = torch.linalg.solve(blocks, weights.mT)
+        return (weights * solved.mT).sum((0, 2, 3)) / self.energy
+
+    def remove(self, positions: Tensor) -> None:
+        """Take inputs [R] out: the others' weights take over what they can of theirs."""
+        columns = self.inverse_GKK[..., positions].double()  # [G, K, R]
+        gone = torch.linalg.solve(columns[:, positions], columns.mT)  # [G, R, K]
+        self.weights_GOK -= self.weights_GOK[..., positions] @ gone.to(self.weights_GOK)
+        self.inverse_GKK -= (columns @ gone).to(self.inverse_GKK)
+
+
+def compensated_scores(
+    model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int = ROWS
+) -> Scores:
+    """Return what removing each channel costs its readers after their other weights have taken over what they can.
+
+    The loss of a reader is tr(W_R ([H^-1]_RR)^-1 W_R') over the variance of its outputs, H the covariance of its
+    inputs (ZipLM's structured score, from optimal brain surgeon). Channels of a group are removed one by one, the one
+    of the least loss first, and H^-1 and the weights are updated in between. A channel's score is the loss at its
+    removal, at least that of all removed before it: any number of highest scores is a step of that order. The removal
+    within groups of several readers is original to ganprune.
+
+    Args:
+        model: The dense network.
+        groups: Its groups.
+        inputs: Calibration inputs.
+        seed: Of sampled places, and of what the network draws itself.
+        rows: Places per layer, beside one per input.
+
+    Returns:
+        Group name -> float64 [size].
+    """
+    readers = _readers(model, groups, inputs, seed, rows)
+    scores: Scores = {}
+    for name, size in groups.sizes.items():
+        own = [reader for reader in readers if reader.group == name]
+        scores[name] = _order(own, size)
+    return scores
+
+
+def _order(readers: list[_Reader], size: int) -> NDArray[np.float64]:
+    """Return the score of each of a group's channels [size]; equal if nothing that is followed reads them."""
+    if not readers:
+        return np.ones(size)
+    positions = []
+    for reader in readers:
+        of_channel = [np.flatnonzero(reader.channels == channel) for channel in range(size)]
+        positions.append(torch.from_numpy(np.stack(of_channel)))
+    left = list(range(size))
+    scores, highest = np.zeros(size), 0.0
+    while len(left) > 1:
+        losses = sum(reader.losses(where[left]) for reader, where in zip(readers, positions, strict=True))
+        assert isinstance(losses, Tensor)
+        place = int(losses.argmin())
+        channel = left.pop(place)
+        highest = max(highest, float(losses[place]))
+        scores[channel] = highest
+        for reader, where in zip(readers, positions, strict=True):
+            reader.remove(where[channel])
+    scores[left[0]] = np.nextafter(highest, np.inf) if highest else 1.0
+    return scores
+
+
+def _readers(
+    model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int
+) -> list[_Reader]:
+    """Return every part of a layer that reads prunable channels, from one pass of the network."""
+    reading = {_as_read(entry.parameter): entry for entry, _ in groups.gates}
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.arange(len(inputs[0]))
+    found: list[_Reader] = []
+
+    def watch(number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if name in WEIGHTED:
+            try:
+                layer, x, weight, _ = layer_of(name, args, kwargs)
+            except NotRefitted:
+                return func(*args, **kwargs)
+            entry = reading.get(weights.get(id(weight), ""))
+            if entry is not None:
+                shape = output_shape(func, args, kwargs)
+                places = layer.positions(shape, images, rows + weight[0].numel(), generator)
+                found.extend(_parts_of(layer, layer.patches(x, places), weight, places, entry.flat, groups))
+        return func(*args, **kwargs)
+
+    was_training = model.training
+    model.eval()
+    try:
+        with computed_once(model):
+            weights = weights_by_identity(model)
+            run(model, inputs, watch, seed)
+    finally:
+        model.train(was_training)
+    return found
+
+
+def _as_read(parameter: str) -> str:
+    """Return the name under which a layer reads a parameter, without its parametrization."""
+    head, parametrized, tail = parameter.partition(".parametrizations.")
+    return f"{head}.{tail.partition('.')[0]}" if parametrized else parameter
+
+
+def _parts_of(
+    layer: Layer, read: Tensor, weight: Tensor, places: Tensor, flat: NDArray[np.int64], groups: ChannelGroups
+) -> list[_Reader]:
+    """Return what the parts of a layer read of each group.
+
+    Args:
+        layer: Its geometry.
+        read: What it reads, [P, C, T].
+        weight: Its weight.
+        places: Places of its output.
+        flat: Channels of the weight's reading axis, as in `AxisChannels`.
+        groups: Groups of the network.
+    """
+    nothing = read.new_zeros(len(read), layer.groups)
+    each = read.shape[1] // layer.groups
+    per_input = flat if len(flat) == each else flat[:each]
+    energy = 0.0
+    inverses = []
+    for taps, part in layer_parts(layer, read, nothing, weight, places):
+        centered = part.inputs_GPD.double()
+        centered = centered - centered.mean(1, keepdim=True)
+        covariance, own = centered.mT @ centered, part.weights_GOD.double()
+        energy += float(((own @ covariance) * own).sum())
+        damping = max(RIDGE * float(covariance.diagonal(dim1=-2, dim2=-1).mean()), 1e-12)
+        covariance.diagonal(dim1=-2, dim2=-1).add_(damping)
+        inverses.append(
+            (torch.cholesky_inverse(torch.linalg.cholesky(covariance)), own, np.repeat(per_input, len(taps)))
+        )
+    found = []
+    for inverse, own, channels in inverses:
+        for name, size in groups.sizes.items():
+            first = 1 + groups.offsets[name]
+            where = np.flatnonzero((channels >= first) & (channels < first + size))
+            if len(where):
+                index = torch.from_numpy(where).to(inverse.device)
+                block = inverse[:, index[:, None], index].to(weight.dtype)
+                found.append(
+                    _Reader(name, block, own[..., index].to(weight.dtype), channels[where] - first, max(energy, 1e-30))
+                )
+    return found
+
+
+def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> Scores:
+    """Return the squared change of the outputs when a channel is removed, to first order and without compensation.
+
+    It is the diagonal of the outputs' Gauss-Newton matrix in gates on what reads the channels, E (d<v, G(x)>/dg)^2
+    with v ~ N(0, 1) per output element (Hutchinson's estimator), the mean of `PROBES` v per batch of `BATCH` inputs.
+
+    Args:
+        model: The dense network.
+        groups: Its groups.
+        inputs: Calibration inputs.
+        seed: Of the probes, and of what the network draws itself.
+
+    Returns:
+        Group name -> float64 [size].
+    """
+    parameters = dict(model.named_parameters())
+    reading = [entry for entry, _ in groups.gates if entry.parameter in parameters]
+    names = list(dict.fromkeys(entry.parameter for entry in reading))
+    total = np.zeros(1 + sum(groups.sizes.values()))
+    was_training, wanted = model.training, {name: tensor.requires_grad for name, tensor in parameters.items()}
+    model.eval().requires_grad_(True)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            torch.default_generator.manual_seed(seed)
+            for begin in range(0, len(inputs[0]), BATCH):
+                outputs = tensors(model(*(x[begin : begin + BATCH] for x in inputs)))
+                for probe in range(PROBES):
+                    loss = sum((torch.randn_like(output) * output).sum() for output in outputs)
+                    assert isinstance(loss, Tensor)
+                    gradients = torch.autograd.grad(
+                        loss, [parameters[name] for name in names], retain_graph=probe < PROBES - 1, allow_unused=True
+                    )
+                    total += _squared(dict(zip(names, gradients, strict=True)), parameters, reading, len(total))
+    finally:
+        model.train(was_training)
+        for name, tensor in parameters.items():
+            tensor.requires_grad_(wanted[name])
+    return {
+        name: total[1 + groups.offsets[name] : 1 + groups.offsets[name] + size] for name, size in groups.sizes.items()
+    }
+
+
+def _squared(gradients: dict[str, Tensor | None], parameters: dict[str, Tensor], reading: list[Any], n: int) -> Any:
+    """Return the squared gradient of every channel's gate, [n]."""
+    gates = np.zeros(n)
+    for entry in reading:
+        gradient = gradients[entry.parameter]
+        if gradient is not None:
+            product = (gradient * parameters[entry.parameter]).detach()
+            axes = [axis for axis in range(product.ndim) if axis != entry.axis]
+            along = product.sum(axes) if axes else product
+            gates += np.bincount(entry.flat, weights=along.double().cpu().numpy(), minlength=n)
+    gates[0] = 0
+    return gates**2

@@ -1,0 +1,188 @@
+"""Least squares of one layer: the weights that make its outputs a teacher's, pulled to the weights that are there.
+
+W = W_S + (B - W_S A)(A + lambda I)^-1 with A = X'X, B = Y'X minimizes |Y - X W'|^2 + lambda |W - W_S|^2 (closed form of
+ridge regression; the pull to W_S is original to ganprune). A bias is a column of ones without a penalty. Everything is
+float64. With fewer rows than inputs, the same solution comes from the Gram matrix of the rows, X X'.
+
+Shapes: G groups that share nothing but the penalty, P rows, D inputs, O outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one part of a layer: all that read the same entries of its kernel.
+
+    An ordinary layer is one part. The outputs of a transposed convolution fall into one part per phase of its stride;
+    parts have the same bias and no other weight in common.
+
+    Attributes:
+        inputs_GPD: What the layer reads, row by row.
+        targets_GPO: What it should give.
+        weights_GOD: Its weights as they are.
+    """
+
+    inputs_GPD: Tensor
+    targets_GPO: Tensor
+    weights_GOD: Tensor
+
+    def double(self) -> Part:
+        """Return the same part in float64."""
+        return Part(self.inputs_GPD.double(), self.targets_GPO.double(), self.weights_GOD.double())
+
+    def residual(self, bias_GO: Tensor | None) -> Tensor:
+        """Return what the weights leave of the targets, [G, P, O]."""
+        given = self.inputs_GPD @ self.weights_GOD.mT
+        return self.targets_GPO - (given if bias_GO is None else given + bias_GO[:, None])
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Weights of every part, in order, and the bias that they share."""
+
+    weights_GOD: tuple[Tensor, ...]
+    bias_GO: Tensor | None
+
+
+class RidgeProblem:
+    """One layer's problem, of which solutions for several ridges are asked.
+
+    Args:
+        parts: Rows in float64.
+        bias_GO: The bias as it is; None: the layer has none, or it must stay.
+    """
+
+    def __init__(self, parts: Sequence[Part], bias_GO: Tensor | None) -> None:
+        self._parts, self._bias = parts, bias_GO
+        self._right: list[Tensor] = []  # [residual, 1], of the rows [G, P, O + 1] or of the inputs [G, D, O + 1]
+        self._sums: list[tuple[Tensor, Tensor]] = []  # of the residual [G, O] and of the inputs [G, D]
+        self._grams: list[Tensor] = []  # of inputs or of rows, whichever is smaller
+        trace, count = 0.0, 0
+        for part in parts:
+            inputs, residual = part.inputs_GPD, part.residual(bias_GO)
+            right = torch.cat([residual, torch.ones_like(residual[..., :1])], -1)
+            by_rows = _by_rows(part)
+            self._grams.append(inputs @ inputs.mT if by_rows else inputs.mT @ inputs)
+            self._right.append(right if by_rows else inputs.mT @ right)
+            self._sums.append((residual.sum(1), inputs.sum(1)))
+            trace += float(self._grams[-1].diagonal(dim1=-2, dim2=-1).sum())
+            count += inputs.shape[0] * inputs.shape[2]
+        self._scale = trace / max(count, 1)
+
+    def solve(self, ridge: float) -> Solution:
+        """Return the solution for a ridge relative to the mean of A's diagonal.
+
+        Raises:
+            torch.linalg.LinAlgError: The ridge is too small for inputs that depend on each other.
+        """
+        steps = [self._step(number, ridge * self._scale) for number in range(len(self._parts))]
+        change: Tensor | None = None
+        if self._bias is not None:
+            numerator = torch.zeros_like(self._bias)
+            denominator = torch.full_like(self._bias[..., :1], sum(part.inputs_GPD.shape[1] for part in self._parts))
+            for (residual, inputs), step in zip(self._sums, steps, strict=True):
+                projected = (step @ inputs[..., None])[..., 0]  # [G, O + 1]
+                numerator, denominator = numerator + residual - projected[..., :-1], denominator - projected[..., -1:]
+            change = numerator / denominator
+        weights = []
+        for part, step in zip(self._parts, steps, strict=True):
+            own = step[:, :-1]
+            if change is not None:
+                own = own - change[..., None] * step[:, -1:]
+            weights.append(part.weights_GOD + own)
+        return Solution(tuple(weights), None if self._bias is None or change is None else self._bias + change)
+
+    def _step(self, number: int, penalty: float) -> Tensor:
+        """Return [residual, 1]' X (X'X + penalty)^-1 of one part, [G, O + 1, D]."""
+        part, right, gram = self._parts[number], self._right[number], self._grams[number]
+        damped = gram + penalty * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+        lower = torch.linalg.cholesky(damped)
+        if _by_rows(part):
+            return torch.cholesky_solve(right, lower).mT @ part.inputs_GPD
+        return torch.cholesky_solve(right, lower).mT
+
+
+def _by_rows(part: Part) -> bool:
+    """Return whether a part has fewer rows than inputs."""
+    return part.inputs_GPD.shape[1] < part.inputs_GPD.shape[2]
+
+
+def squared_error(parts: Sequence[Part], solution: Solution) -> float:
+    """Return the sum of squared differences between targets and what a solution gives for the parts' inputs."""
+    solved = zip(parts, solution.weights_GOD, strict=True)
+    return sum(
+        float(Part(part.inputs_GPD, part.targets_GPO, weights).residual(solution.bias_GO).square().sum())
+        for part, weights in solved
+    )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The best solution found, with its errors on rows that it was not fitted to, relative to the targets' variance.
+
+    Attributes:
+        solution: None if the weights as they are were better than every solution.
+        ridge: Its ridge; 0 without a solution.
+        before, after: Error of the weights as they are, and of the solution.
+    """
+
+    solution: Solution | None
+    ridge: float
+    before: float
+    after: float
+
+
+def fit(
+    parts: Sequence[Part],
+    other: Sequence[Part],
+    bias_GO: Tensor | None,
+    fixed_GO: Tensor | None = None,
+    ridges: Sequence[float] = RIDGES,
+) -> Fit:
+    """Return the solution whose ridge serves rows best that it was not fitted to.
+
+    Args:
+        parts: Rows to fit to.
+        other: Rows of other inputs, part by part.
+        bias_GO: The bias to start from; None: none is fitted.
+        fixed_GO: A bias that stays as it is.
+        ridges: Candidates, relative to the mean of A's diagonal.
+    """
+    own = [_without(part.double(), fixed_GO) for part in parts]
+    unseen = [_without(part.double(), fixed_GO) for part in other]
+    bias = None if bias_GO is None else bias_GO.double()
+    total = max(_variation(unseen), 1e-300)
+    before = squared_error(unseen, Solution(tuple(part.weights_GOD for part in unseen), bias)) / total
+    best: Solution | None = None
+    chosen, after = 0.0, before
+    problem = RidgeProblem(own, bias)
+    for ridge in ridges:
+        try:
+            solution = problem.solve(ridge)
+        except torch.linalg.LinAlgError:
+            continue
+        error = squared_error(unseen, solution) / total
+        if error < after:
+            best, chosen, after = solution, ridge, error
+    return Fit(best, chosen, before, after)
+
+
+def _without(part: Part, fixed_GO: Tensor | None) -> Part:
+    if fixed_GO is None:
+        return part
+    return Part(part.inputs_GPD, part.targets_GPO - fixed_GO.double()[:, None], part.weights_GOD)
+
+
+def _variation(parts: Sequence[Part]) -> float:
+    """Return the squared distance of the targets from their means."""
+    targets = torch.cat([part.targets_GPO for part in parts], 1)
+    return float((targets - targets.mean(1, keepdim=True)).square().sum())

@@ -1,0 +1,148 @@
+"""Reconstruction of a cut network: its weights are refitted to its teacher's activations, without training."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from ..files.seeds import mixed
+from ..groups.channel_groups import ChannelGroups
+from ..groups.plan import ChannelPlan
+from .calibration import MEMORY
+from .call_tape import Tape, weights_by_identity
+from .least_squares import RIDGES
+from .record import Reconstruction
+from .refit import Refit
+from .refit_plan import Site, refit_plan
+from .targets import OtherCalls, Split, relative_error, run, teacher_targets
+from .weight_store import computed_once, weight_of, weights_of
+
+ROWS = 5000
+MOST_ROWS = 4  # times as many, for a small layer
+SUMS = 1_000_000_000  # multiplications of a layer's sums that are worth that
+FEWEST = 4  # two to fit to, one to choose ridges, one that nothing is fitted to
+
+
+@dataclass(frozen=True)
+class RefitOptions:
+    """What a reconstruction may take.
+
+    Attributes:
+        rows: Sampled places of each layer's output that it is fitted to; small layers get up to four times as many.
+        memory_bytes: Largest sum of live activations of one pass.
+        ridges: Candidates, relative to the mean square of a layer's inputs.
+    """
+
+    rows: int = ROWS
+    memory_bytes: int = MEMORY
+    ridges: tuple[float, ...] = RIDGES
+
+
+def reconstruct(
+    teacher: nn.Module,
+    student: nn.Module,
+    groups: ChannelGroups,
+    plan: ChannelPlan,
+    inputs: tuple[Tensor, ...],
+    seed: int,
+    options: RefitOptions = RefitOptions(),
+) -> Reconstruction:
+    """Refit a cut network in place; it stays as it is if that does not bring its outputs nearer to the teacher's.
+
+    Args:
+        teacher: The dense network.
+        student: The network that was cut from it; changed.
+        groups: Of the teacher.
+        plan: What was kept.
+        inputs: Calibration inputs without labels, one tensor per input of the network, batch axis first.
+        seed: Of sampled places, and of what the networks draw themselves.
+        options: Rows and memory.
+
+    Returns:
+        What was done.
+    """
+    started = time.perf_counter()
+    was_training = teacher.training, student.training
+    teacher.eval(), student.eval()
+    try:
+        with computed_once(teacher), computed_once(student):
+            done = _reconstructed(teacher, student, groups, plan, inputs, seed, options)
+    except OtherCalls as difference:
+        done = Reconstruction(False, f"the cut network makes other calls than its teacher: {difference}")
+    finally:
+        teacher.train(was_training[0]), student.train(was_training[1])
+    return replace(done, seconds=time.perf_counter() - started)
+
+
+def _reconstructed(
+    teacher: nn.Module,
+    student: nn.Module,
+    groups: ChannelGroups,
+    plan: ChannelPlan,
+    inputs: tuple[Tensor, ...],
+    seed: int,
+    options: RefitOptions,
+) -> Reconstruction:
+    if len(inputs[0]) < FEWEST:
+        return Reconstruction(False, f"it needs at least {FEWEST} inputs: got {len(inputs[0])}")
+    weights = weights_by_identity(teacher)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        tape = Tape(teacher, tuple(x[:1] for x in inputs))
+        refits = refit_plan(tape, teacher, weights, groups, plan)
+    each = tape.peak_bytes()
+    del tape
+    n = min(len(inputs[0]), int(options.memory_bytes // max(each, 1)))
+    note = ""
+    if n < FEWEST:
+        return Reconstruction(
+            False, f"one input takes {each} bytes of activations: {FEWEST} do not fit into {options.memory_bytes}"
+        )
+    if n < len(inputs[0]):
+        note = f"{n} of {len(inputs[0])} inputs: more do not fit into {options.memory_bytes} bytes of activations"
+        inputs = tuple(x[:n] for x in inputs)
+    split = split_of(n)
+    unseen = tuple(x[split.unseen.to(x.device)] for x in inputs)
+    rows = {site.weight: _rows(site, student, options.rows) for site in refits.sites}
+    targets = teacher_targets(teacher, inputs, refits, split, rows, mixed(seed, 1))
+    before = relative_error(run(student, unseen, lambda _n, _m, f, a, k: f(*a, **k), mixed(seed, 1)), targets.outputs)
+    plain = weights_of(student)
+    refit = Refit(student, refits, targets, split, options.ridges)
+    outputs = refit.run(inputs, mixed(seed, 1))
+    after = relative_error([output[split.unseen.to(output.device)] for output in outputs], targets.outputs)
+    kept = math.isfinite(after) and after < before
+    if not kept:
+        student.load_state_dict(plain)
+    cut_pass = refit.macs * len(split.unseen) // n
+    return Reconstruction(
+        kept,
+        "" if kept else "the plain cut's outputs are nearer to the teacher's on unseen inputs",
+        before,
+        after,
+        (*(refit.layers[site.weight] for site in refits.sites), *refits.left),
+        len(split.fitted),
+        len(split.held_out),
+        len(split.unseen),
+        note,
+        targets.macs + targets.macs // n,
+        refit.macs + cut_pass,
+    )
+
+
+def _rows(site: Site, student: nn.Module, fewest: int) -> int:
+    """Return how many places a weight is fitted to: more for a small one, whose sums cost little."""
+    layer, shape = site.layers[0], weight_of(student, site.weight).shape
+    columns = prod(shape[2:]) * (max(1, shape[0] // layer.groups) if layer.transposed else shape[1])
+    return max(fewest, min(MOST_ROWS * fewest, SUMS // columns**2))
+
+
+def split_of(n: int) -> Split:
+    """Return which of n inputs are fitted to, choose ridges, and are unseen: three quarters, an eighth, an eighth."""
+    other = max(1, n // 8)
+    order = torch.arange(n)
+    return Split(order[: n - 2 * other], order[n - 2 * other : n - other], order[n - other :])

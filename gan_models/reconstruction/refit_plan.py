@@ -1,0 +1,185 @@
+"""The weights that are refitted, at which calls, and to which of the teacher's activations; and the others, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..groups.channel_groups import ChannelGroups
+from ..groups.plan import ChannelPlan
+from .call_tape import Call, Tape, readers
+from .layer import WEIGHTED, Layer, NotRefitted, layer_of
+from .record import RefittedLayer
+from .residual_paths import ResidualPath, residual_path
+
+
+@dataclass(frozen=True)
+class Site:
+    """One weight that is refitted.
+
+    Attributes:
+        weight: Its name.
+        calls: The calls that read it; more than one if a module is called several times, or weights are tied.
+        layers: The geometry of each call.
+        bias: Name of the bias that is fitted with it; empty for none.
+        outputs: Positions of the teacher's output channels that the cut network has; None: all.
+        inputs: Positions of the teacher's input channels, likewise; known for weights of several calls.
+        path: From its output to a sum that it is fitted to; None: its output.
+    """
+
+    weight: str
+    calls: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    bias: str
+    outputs: Tensor | None
+    inputs: Tensor | None = None
+    path: ResidualPath | None = None
+
+
+@dataclass(frozen=True)
+class RefitPlan:
+    """All weights of a network.
+
+    Attributes:
+        sites: Those that are refitted, in the order of their first calls.
+        left: Those that are not, with the reason.
+        names: Names of all calls, by which another pass is known to be the same.
+        norms: Calls of norms with running statistics -> positions of the channels that the cut network has; None: all.
+    """
+
+    sites: tuple[Site, ...]
+    left: tuple[RefittedLayer, ...]
+    names: tuple[str, ...]
+    norms: Mapping[int, Tensor | None]
+
+
+def refit_plan(
+    tape: Tape, model: nn.Module, weights: Mapping[int, str], groups: ChannelGroups, plan: ChannelPlan
+) -> RefitPlan:
+    """Return what is refitted of a cut network.
+
+    Args:
+        tape: A pass of the teacher.
+        model: The teacher.
+        weights: Its parameters by identity.
+        groups: Its channel groups.
+        plan: What was kept of them.
+    """
+    reading = readers(tape.calls, weights)
+    axes = {(entry.parameter, entry.axis): groups.mask(plan)[entry.flat] for entry in groups.axes}
+    sites: list[Site] = []
+    left: list[RefittedLayer] = []
+    done: set[str] = set()
+    for number, call in enumerate(tape.calls):
+        if call.name not in WEIGHTED:
+            continue
+        name = _weight_of(call, weights)
+        if name in done:
+            continue
+        done.add(name)
+        try:
+            sites.append(_site(name, reading.get(name, [number]), tape, weights, axes, reading))
+        except NotRefitted as reason:
+            left.append(RefittedLayer(name, False, str(reason)))
+    left += [
+        RefittedLayer(name, False, f"it is read by {_readers(tape, numbers)}")
+        for name, numbers in reading.items()
+        if name not in done and _is_matrix(model, name) and not _is_bias(name, sites)
+    ]
+    return RefitPlan(tuple(sites), tuple(left), tuple(call.name for call in tape.calls), _norms(tape, model, axes))
+
+
+def _norms(tape: Tape, model: nn.Module, axes: Mapping[tuple[str, int], np.ndarray]) -> dict[int, Tensor | None]:
+    """Return the norms whose running statistics are buffers of the network and read by one call."""
+    buffers = {id(tensor): name for name, tensor in model.named_buffers()}
+    found: dict[int, Tensor | None] = {}
+    seen: list[str] = []
+    for number, call in enumerate(tape.calls):
+        mean = call.kwargs.get("running_mean", call.args[1] if len(call.args) > 1 else None)
+        if call.name == "batch_norm" and id(mean) in buffers:
+            name = buffers[id(mean)]
+            found[number] = _kept(name, 0, axes)
+            seen.append(name)
+    return {number: kept for (number, kept), name in zip(found.items(), seen, strict=True) if seen.count(name) == 1}
+
+
+def _weight_of(call: Call, weights: Mapping[int, str]) -> str:
+    """Return the name of a call's weight, or its module's if no parameter is the weight."""
+    weight = call.kwargs.get("weight", call.args[1] if len(call.args) > 1 else None)
+    return weights.get(id(weight), f"weight computed in {call.module or 'the model'}")
+
+
+def _site(
+    name: str,
+    numbers: list[int],
+    tape: Tape,
+    weights: Mapping[int, str],
+    axes: Mapping[tuple[str, int], np.ndarray],
+    reading: Mapping[str, list[int]],
+) -> Site:
+    """Return how one weight is refitted. Raises NotRefitted."""
+    if name not in reading:
+        raise NotRefitted("it is computed from other parameters in each pass")
+    calls = [tape.calls[number] for number in numbers]
+    others = [call for call in calls if call.name not in WEIGHTED or _weight_of(call, weights) != name]
+    if others:
+        raise NotRefitted(f"it is also read by {others[0].name}")
+    layers = []
+    for call in calls:
+        layer, _, weight, bias = layer_of(call.name, call.args, dict(call.kwargs))
+        layers.append(layer)
+    bias_name = "" if bias is None else weights.get(id(bias), "")
+    if bias_name and sorted(reading[bias_name]) != sorted(numbers):
+        bias_name = ""  # other calls read it too: it stays
+    first = layers[0]
+    if len(numbers) > 1 and (first.groups > 1 or any(layer.groups > 1 for layer in layers)):
+        raise NotRefitted(f"it has groups and is read by {len(numbers)} calls")
+    out_axis = 1 if first.transposed and first.groups == 1 else 0
+    outputs = _kept(name, out_axis, axes)
+    if first.transposed and first.groups > 1 and (own := _kept(name, 1, axes)) is not None:
+        each = weight.shape[1]
+        outputs = (torch.arange(first.groups)[:, None] * each + own).flatten()
+    elif first.transposed and first.groups > 1 and outputs is not None:  # depthwise: outputs go with the inputs
+        each = weight.shape[1]
+        outputs = (outputs[:, None] * each + torch.arange(each)).flatten()
+    inputs = _kept(name, 1 - out_axis, axes) if len(numbers) > 1 else None
+    path = residual_path(tape, numbers[0]) if len(numbers) == 1 else None
+    return Site(name, tuple(numbers), tuple(layers), bias_name, outputs, inputs, path)
+
+
+def _kept(name: str, axis: int, axes: Mapping[tuple[str, int], np.ndarray]) -> Tensor | None:
+    """Return the positions that stay of an axis; None if all do."""
+    module, _, leaf = name.rpartition(".")
+    parts = [f"{module}.parametrizations.{leaf}.{part}".lstrip(".") for part in ("original", "original1", "original0")]
+    for candidate in (name, *parts):
+        if (candidate, axis) in axes:
+            return torch.from_numpy(axes[candidate, axis].nonzero()[0])
+    return None
+
+
+def _readers(tape: Tape, numbers: list[int]) -> str:
+    return ", ".join(dict.fromkeys(tape.calls[number].name for number in numbers))
+
+
+def _is_matrix(model: nn.Module, name: str) -> bool:
+    try:
+        return model.get_parameter(name).ndim >= 2
+    except AttributeError:
+        return False
+
+
+def _is_bias(name: str, sites: list[Site]) -> bool:
+    return any(site.bias == name for site in sites)
+
+
+def pass_macs(layer: Layer, x: Tensor, weight: Tensor, output: Tensor) -> int:
+    """Return the multiply-accumulates of one call."""
+    if layer.transposed:
+        return x.numel() * (weight.numel() // weight.shape[0])
+    if not layer.kernel:
+        return output.numel() * weight.shape[1]
+    return output.numel() * (weight.numel() // weight.shape[0])

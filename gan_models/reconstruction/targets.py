@@ -1,0 +1,167 @@
+"""The pass of the teacher: what it gives at sampled places of every layer that is refitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .call_tape import Calls, tensors
+from .layer import WEIGHTED, layer_of
+from .refit_plan import RefitPlan, pass_macs
+
+
+class OtherCalls(Exception):
+    """A pass makes other calls than the one that was planned with."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Numbers of the inputs that layers are fitted to, that choose ridges, and that nothing is fitted to."""
+
+    fitted: Tensor
+    held_out: Tensor
+    unseen: Tensor
+
+
+@dataclass
+class Targets:
+    """What the teacher's pass leaves.
+
+    Attributes:
+        places: By call: places of its output on fitted and on held-out inputs.
+        values: By call: the teacher's activations there, [P, O], kept channels alone.
+        inputs: By call, for weights of several calls: what the teacher reads there, [P, C, T], kept channels alone.
+        statistics: By call of a norm with running statistics: mean and variance of what it reads, kept channels alone.
+        outputs: What the teacher gives for the unseen inputs.
+        macs: Multiply-accumulates of the pass.
+    """
+
+    places: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    values: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    inputs: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    statistics: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    outputs: list[Tensor] = field(default_factory=list)
+    macs: int = 0
+
+
+def run(model: nn.Module, inputs: tuple[Tensor, ...], watch: Any, seed: int) -> list[Tensor]:
+    """Return all that a network gives; what it draws itself is drawn from the seed.
+
+    Args:
+        model: The network.
+        inputs: Its inputs.
+        watch: See `Calls`.
+        seed: Of torch's generator during the pass.
+    """
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), Calls(watch):
+        torch.default_generator.manual_seed(seed)
+        return tensors(model(*inputs))
+
+
+def teacher_targets(
+    model: nn.Module, inputs: tuple[Tensor, ...], plan: RefitPlan, split: Split, rows: Mapping[str, int], seed: int
+) -> Targets:
+    """Return the teacher's activations at sampled places of every layer that is refitted.
+
+    Args:
+        model: The teacher.
+        inputs: All calibration inputs.
+        plan: What is refitted.
+        split: Of the inputs.
+        rows: Places on the fitted inputs, by weight.
+        seed: Of the places.
+
+    Raises:
+        OtherCalls: It makes other calls than `plan` says.
+    """
+    targets = Targets()
+    generator = torch.Generator().manual_seed(seed)
+    sites = {number: site for site in plan.sites for number in site.calls}
+    ends: dict[int, list[int]] = {}
+    for site in plan.sites:
+        for number in site.calls:
+            ends.setdefault(site.path.end if site.path else number, []).append(number)
+
+    def watch(number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        check_same(plan, number, name)
+        site = sites.get(number)
+        if site is not None:
+            layer, x, weight, _ = layer_of(name, args, kwargs)
+            each = max(1, rows[site.weight] // len(site.calls))
+            other = max(1, each * len(split.held_out) // len(split.fitted))
+            shape = output_shape(func, args, kwargs)
+            places = (
+                layer.positions(shape, split.fitted, each, generator),
+                layer.positions(shape, split.held_out, other, generator),
+            )
+            targets.places[number] = places
+            if len(site.calls) > 1:
+                of_kept = x if site.inputs is None else x.index_select(layer.channel_axis, site.inputs.to(x.device))
+                targets.inputs[number] = (layer.patches(of_kept, places[0]), layer.patches(of_kept, places[1]))
+        if number in plan.norms and (norm := norm_of(args, kwargs)) is not None:
+            mean, variance = statistics(norm[0][split.fitted.to(norm[0].device)])
+            channels = plan.norms[number]
+            targets.statistics[number] = (mean, variance) if channels is None else (mean[channels], variance[channels])
+        output = func(*args, **kwargs)
+        if name in WEIGHTED:
+            layer, x, weight, _ = layer_of(name, args, kwargs)
+            targets.macs += pass_macs(layer, x, weight, output)
+        for start in ends.get(number, []):
+            own = sites[start]
+            layer = own.layers[own.calls.index(start)]
+            first, second = (layer.at(output, places) for places in targets.places[start])
+            if own.outputs is not None:
+                kept = own.outputs.to(output.device)
+                first, second = first[:, kept], second[:, kept]
+            targets.values[start] = (first, second)
+        return output
+
+    outputs = run(model, inputs, watch, seed)
+    targets.outputs = [output[split.unseen.to(output.device)] for output in outputs]
+    return targets
+
+
+def output_shape(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[int, ...]:
+    """Return the shape of a call's output without computing it."""
+
+    def shape_only(value: Any) -> Any:
+        return torch.empty_like(value, device="meta") if isinstance(value, Tensor) else value
+
+    given = func(*map(shape_only, args), **{key: shape_only(value) for key, value in kwargs.items()})
+    return tuple(given.shape)
+
+
+def norm_of(args: Any, kwargs: Any) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Return input, running mean and running variance of a batch norm; None if it uses those of its input."""
+    given = (
+        dict(zip(("input", "running_mean", "running_var", "weight", "bias", "training"), args, strict=False)) | kwargs
+    )
+    mean, variance = given.get("running_mean"), given.get("running_var")
+    return None if given.get("training") or mean is None or variance is None else (given["input"], mean, variance)
+
+
+def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance [C] of every channel of [N, C, ...], in float64."""
+    over = [axis for axis in range(x.ndim) if axis != 1]
+    return x.double().mean(over), x.double().var(over)
+
+
+def check_same(plan: RefitPlan, number: int, name: str) -> None:
+    """Raise OtherCalls unless a call is the one that was planned with."""
+    if number >= len(plan.names) or plan.names[number] != name:
+        raise OtherCalls(f"call {number} is {name}")
+
+
+def relative_error(outputs: list[Tensor], expected: list[Tensor]) -> float:
+    """Return the squared error of a network's outputs over the variance of what is expected, mean over outputs."""
+    errors = []
+    for given, wanted in zip(outputs, expected, strict=True):
+        wanted = wanted.double()
+        others = [axis for axis in range(wanted.ndim) if axis != 1] if wanted.ndim > 1 else [0]
+        spread = (wanted - wanted.mean(others, keepdim=True)).square().sum()
+        errors.append(float((given.double() - wanted).square().sum() / spread.clamp_min(1e-300)))
+    return sum(errors) / max(1, len(errors))

@@ -1,0 +1,43 @@
+"""`--teacher spandrel:FILE`: network, arguments and inputs told by the weights. Imports torch when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...gan_models.files.errors import UserError
+
+PREFIX = "spandrel:"
+FILLED = ("model", "model_args")  # nothing of these may be given beside it
+
+
+def with_recognized(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with the model, its arguments, inputs and range of values that the weights say.
+
+    Args:
+        values: Options by name; `spandrel:FILE` as `teacher` or as `model`. Without it they are returned as they are.
+
+    Raises:
+        UserError: The network is named besides, or the file is not recognized.
+    """
+    named = {name: str(values.get(name) or "") for name in ("teacher", "model")}
+    files = {name: text.removeprefix(PREFIX) for name, text in named.items() if text.startswith(PREFIX)}
+    if not files:
+        return dict(values)
+    if len(set(files.values())) > 1 or (named["model"] and "model" not in files) or values.get("model_args"):
+        given = ", ".join(f"--{name.replace('_', '-')} {values[name]}" for name in FILLED if values.get(name))
+        raise UserError(
+            f"--teacher {named['teacher']} says the network and its arguments: got {given} too; expected one of them. "
+            f"Try --teacher {PREFIX}{next(iter(files.values()))} alone"
+        )
+    from ...gan_models.networks.upscalers.recognition import recognize
+
+    found = recognize(next(iter(files.values())))
+    told = {"model": found.model, "model_args": dict(found.arguments)}
+    if "teacher" in files:
+        told["teacher"] = found.teacher
+    if found.inputs:
+        told |= {name: value for name, value in (("input_shape", found.inputs),) if not values.get(name)}
+    if not values.get("value_range"):
+        told["value_range"] = found.value_range
+    return {**values, **told}

@@ -1,0 +1,261 @@
+"""Reconstruction of whole cut networks."""
+
+import pytest
+import torch
+from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.groups.channel_groups import ChannelGroups
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import copy_network, cut
+from ganprune.gan_models.reconstruction.reconstruction import RefitOptions, reconstruct
+from ganprune.gan_models.reconstruction.record import Reconstruction
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations
+
+from .networks import IMAGES, Concatenated, Latent, Plain, Residual
+
+
+def _network(kind: type[nn.Module], seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return kind().double().eval().requires_grad_(False)
+
+
+def _images(n: int, seed: int = 1, size: int = 12) -> Tensor:
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def _half(groups: ChannelGroups) -> ChannelPlan:
+    return ChannelPlan({name: tuple(range(size // 2)) for name, size in groups.sizes.items()})
+
+
+def _cut(model: nn.Module, x: Tensor) -> tuple[nn.Module, ChannelGroups, ChannelPlan]:
+    groups = find_groups(model, x[:1])
+    assert groups.groups
+    plan = _half(groups)
+    return cut(model, groups, plan), groups, plan
+
+
+def _error(model: nn.Module, teacher: nn.Module, x: Tensor) -> float:
+    expected = teacher(x)
+    return float((model(x) - expected).square().sum() / expected.square().sum())
+
+
+def _make_redundant(model: nn.Module, groups: ChannelGroups) -> None:
+    """Make each channel of a group's second half a positive multiple of one of its first half, at every writer."""
+    for entry in groups.writes:
+        tensor = model.get_parameter(entry.parameter)
+        for group, size in groups.sizes.items():
+            first = 1 + groups.offsets[group]
+            for channel in range(size // 2):
+                (kept,) = (entry.flat == first + channel).nonzero()
+                (gone,) = (entry.flat == first + channel + size // 2).nonzero()
+                values = tensor.movedim(entry.axis, 0)
+                for to, source in zip(gone, kept, strict=True):
+                    values[int(to)] = values[int(source)] * (0.5 + 0.25 * channel)
+
+
+@pytest.mark.parametrize("name", ["plain", "residual", "concatenated", "grouped"])
+def test_redundant_channels_are_removed_without_a_trace(name: str):
+    """A network whose removed channels are multiples of kept ones is what it was, also for inputs never seen."""
+    teacher, x = _network(IMAGES[name]), _images(16)
+    groups = find_groups(teacher, x[:1])
+    _make_redundant(teacher, groups)
+    for entry in groups.writes:  # biases go with the channels
+        bias = entry.parameter.replace("weight", "bias")
+        if bias in dict(teacher.named_parameters()) and bias != entry.parameter:
+            values = teacher.get_parameter(bias)
+            for group, size in groups.sizes.items():
+                first = 1 + groups.offsets[group]
+                for channel in range(size // 2):
+                    (kept,) = (entry.flat == first + channel).nonzero()
+                    (gone,) = (entry.flat == first + channel + size // 2).nonzero()
+                    for to, source in zip(gone, kept, strict=True):
+                        values[int(to)] = values[int(source)] * (0.5 + 0.25 * channel)
+    student, groups, plan = _cut(teacher, x)
+    fourth = _images(8, seed=2)
+    before = _error(student, teacher, fourth)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0, RefitOptions(ridges=(1e-12,)))
+    assert done.kept
+    assert before > 1e-3
+    assert _error(student, teacher, fourth) < 1e-12
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_refitted_network_is_nearer_to_its_teacher_on_a_fourth_set(name: str):
+    """Outputs for inputs that had no part in it are nearer to the teacher's than those of the plain cut."""
+    teacher, x, fourth = _network(IMAGES[name]), _images(32), _images(16, seed=2)
+    student, groups, plan = _cut(teacher, x)
+    before = _error(student, teacher, fourth)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert done.kept
+    assert _error(student, teacher, fourth) < 0.8 * before
+    assert done.before is not None
+    assert done.after is not None
+    assert done.after < done.before
+    assert {layer.name for layer in done.layers} == {n for n, p in teacher.named_parameters() if p.ndim > 1}
+
+
+def test_latents_and_running_statistics_are_refitted():
+    """A network of latents is refitted, and its norms give the mean and variance that the teacher's give."""
+    teacher = _network(Latent)
+    for norm in (teacher.norm, teacher.after):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+    z = torch.randn(64, 6, generator=torch.Generator().manual_seed(0)).double()
+    student, groups, plan = _cut(teacher, z)
+    before = _error(student, teacher, z)
+    done = reconstruct(teacher, student, groups, plan, (z,), 0)
+    assert done.kept
+    assert _error(student, teacher, z) < before
+
+    def normal(model: nn.Module) -> Tensor:
+        return model.norm(model.linear(z[: done.inputs]).unflatten(1, (-1, 2, 2)))
+
+    kept, own = normal(teacher)[:, :4], normal(student)
+    torch.testing.assert_close(own.mean((0, 2, 3)), kept.mean((0, 2, 3)), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(own.var((0, 2, 3)), kept.var((0, 2, 3)), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_network_is_never_worse_on_the_unseen_inputs(seed: int):
+    """Whatever is cut: either the error on unseen inputs falls, or the network is the plain cut, bit for bit."""
+    teacher, x = _network(Plain, seed), _images(4, seed=seed, size=4)
+    student, groups, plan = _cut(teacher, x)
+    plain = copy_network(student)
+    done = reconstruct(teacher, student, groups, plan, (x,), seed)
+    unseen = x[done.inputs + done.held_out :]
+    if done.kept:
+        assert _error(student, teacher, unseen) < _error(plain, teacher, unseen)
+    else:
+        assert done.why
+        for name, tensor in plain.state_dict().items():
+            assert torch.equal(student.state_dict()[name], tensor)
+
+
+def test_network_that_is_already_its_teacher_stays():
+    """Without a cut nothing is better than the weights that are there."""
+    teacher, x = _network(Plain), _images(8)
+    groups = find_groups(teacher, x[:1])
+    plan = groups.full_plan()
+    student = cut(teacher, groups, plan)
+    assert not reconstruct(teacher, student, groups, plan, (x,), 0).kept
+    assert torch.equal(student(x), teacher(x))
+
+
+def test_symmetric_fit_is_optimal_brain_surgeon_on_blocks():
+    """If a layer's inputs are the teacher's own, W_S + W_R A_RS A_SS^-1 of the centered inputs comes out."""
+    teacher, x = _network(Plain), _images(16, size=8)
+    groups = find_groups(teacher, x[:1])
+    plan = ChannelPlan({**groups.full_plan().kept, "first": (0, 1, 2, 4, 7)})
+    student = cut(teacher, groups, plan)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0, RefitOptions(rows=10**6, ridges=(1e-13,)))
+    assert done.kept
+    read = F.unfold(F.relu(teacher.first(x[: done.inputs])), 3, dilation=2, padding=2, stride=2)
+    rows = read.mT.reshape(-1, 8, 9)
+    kept, gone = rows[:, [0, 1, 2, 4, 7]].flatten(1), rows[:, [3, 5, 6]].flatten(1)
+    kept, gone = kept - kept.mean(0), gone - gone.mean(0)
+    weight = teacher.second.weight
+    moved = weight[:, [3, 5, 6]].flatten(1) @ (gone.T @ kept) @ torch.linalg.inv(kept.T @ kept)
+    expected = weight[:, [0, 1, 2, 4, 7]] + moved.view(8, 5, 3, 3)
+    torch.testing.assert_close(student.second.weight, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_two_runs_are_the_same_bit_for_bit():
+    """The same inputs and seed give the same weights and the same record, but for the seconds."""
+    teacher, x = _network(Concatenated), _images(12)
+    found = []
+    for _ in range(2):
+        student, groups, plan = _cut(teacher, x)
+        done = reconstruct(teacher, student, groups, plan, (x,), 5, RefitOptions(rows=200))
+        found.append((student.state_dict(), done))
+    (one, first), (two, second) = found
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert first.layers == second.layers
+    assert (first.before, first.after) == (second.before, second.after)
+
+
+def test_teacher_is_not_changed():
+    """The teacher has its weights, and its mode, afterwards."""
+    teacher, x = _network(Residual).train(), _images(8)
+    before = copy_network(teacher)
+    student, groups, plan = _cut(teacher, x)
+    reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert teacher.training
+    assert all(torch.equal(a, b) for a, b in zip(teacher.parameters(), before.parameters(), strict=True))
+
+
+def test_fewer_inputs_are_used_if_their_activations_do_not_fit():
+    """The record says how many inputs there was memory for; without memory for four the network stays."""
+    teacher, x = _network(Plain), _images(32)
+    student, groups, plan = _cut(teacher, x)
+    one = 8 * 12 * 12 * 8  # bytes of the first layer's output
+    done = reconstruct(teacher, student, groups, plan, (x,), 0, RefitOptions(memory_bytes=20 * one))
+    assert done.inputs + done.held_out + done.unseen < 20
+    assert "of 32 inputs" in done.note
+    student, *_ = _cut(teacher, x)
+    plain = copy_network(student)
+    refused = reconstruct(teacher, student, groups, plan, (x,), 0, RefitOptions(memory_bytes=one))
+    assert not refused.kept
+    assert str(one) in refused.why
+    assert torch.equal(student(x), plain(x))
+
+
+def test_weights_of_a_parametrization_are_written_if_it_can_hold_them():
+    """Weight norm holds any weight; spectral norm does not, and the record says so by name."""
+    teacher, x = _network(Plain), _images(24)
+    parametrizations.weight_norm(teacher.second)
+    parametrizations.spectral_norm(teacher.last)
+    teacher.requires_grad_(False).double().eval()
+    student, groups, plan = _cut(teacher, x)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    layers = {layer.name: layer for layer in done.layers}
+    assert done.kept
+    assert layers["second.weight"].kept
+    assert not layers["last.weight"].kept
+    assert "parametrization" in layers["last.weight"].why
+
+
+class _Computed(nn.Module):
+    """A weight that is scaled in each pass, and a table that is multiplied by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.weight = nn.Parameter(torch.randn(8, 8, 1, 1))
+        self.table = nn.Parameter(torch.randn(8, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.conv2d(F.relu(self.first(x)), self.weight * 0.5)
+        return (x.movedim(1, -1) @ self.table).movedim(-1, 1)
+
+
+def test_weights_that_cannot_be_refitted_are_named_with_the_reason():
+    """A weight that is computed, or that another call reads, stays as it was cut; the rest is refitted."""
+    teacher, x = _network(_Computed), _images(16)
+    student, groups, plan = _cut(teacher, x)
+    before = student.weight.clone()
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    reasons = {layer.name: layer.why for layer in done.layers if not layer.kept}
+    assert "computed" in reasons["weight computed in the model"]
+    assert "matmul" in reasons["table"]
+    assert torch.equal(student.weight, before)
+
+
+def test_too_few_inputs_leave_the_plain_cut():
+    """Three inputs cannot be split; the record says what is needed."""
+    teacher, x = _network(Plain), _images(3)
+    student, groups, plan = _cut(teacher, x)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert not done.kept
+    assert "4" in done.why
+    assert "3" in done.why
+
+
+def test_record_is_json_both_ways():
+    """What was done is a plain value."""
+    teacher, x = _network(Plain), _images(8)
+    student, groups, plan = _cut(teacher, x)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert from_json(Reconstruction, to_json(done)) == done
+    assert done.macs == done.teacher_macs + done.student_macs > 0
