@@ -1,4 +1,4 @@
-"""A generator, a method, a metric and a discriminator of one project whose files import their neighbors, the whole way."""
+"""A generator, a task, a method, a metric and a discriminator of one project whose files import their neighbors, the whole way."""
 
 import json
 import os
@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from ganprune.gan_models.checkpoints.checkpoint import load_into
 from ganprune.gan_models.files.hashes import file_sha256
+from ganprune.gan_models.networks.catalog import build
 from ganprune.studies.database.reader import read_study
 
 from ..command_line import QUICK
@@ -76,6 +79,15 @@ class Brightness(MeanOverImages):
     def values(self, outputs, references):
         return mean(outputs)
 """,
+    "tasks/mine.py": """
+from ganprune.gan_models.tasks.paired import PairedTask
+from .names import NAME
+
+class Mine(PairedTask):
+    "Pairs under another name."
+    name = NAME
+""",
+    "tasks/names.py": "NAME = 'mine'\n",
     "measures/layers.py": "def mean(images):\n    return images.mean(dim=(1, 2, 3))\n",
 }
 NAMED = [
@@ -99,7 +111,18 @@ def moved(tmp_path_factory) -> Path:
     for name, text in PROJECT.items():
         (place / "proj" / name).parent.mkdir(parents=True, exist_ok=True)
         (place / "proj" / name).write_text(text)
-    data = ["--data", "builtin:shapes", "--task", "paired", "--budget", "60%", "--trials", 1, "--study", "s"]
+    data = [
+        "--data",
+        "builtin:shapes",
+        "--task",
+        "proj/tasks/mine.py:Mine",
+        "--budget",
+        "60%",
+        "--trials",
+        1,
+        "--study",
+        "s",
+    ]
     done = ganprune(place, "search", *QUICK, *NAMED, *data)
     assert done.returncode == 0, done.stderr
     shutil.rmtree(place / "proj")
@@ -116,7 +139,7 @@ def test_the_record_names_every_file_that_was_copied(moved):
     }
     assert files == there
     assert sorted(Path(*Path(name).parts[2:]).as_posix() for name in files if name.count("/") > 1) == sorted([
-        *["modules.json"] * 4, "layers.py", "measures/layers.py", "models/__init__.py", "models/layers.py", "search/ranks.py", "sizes.py", "sizes.py",
+        *["modules.json"] * 5, "layers.py", "measures/layers.py", "models/__init__.py", "models/layers.py", "search/ranks.py", "sizes.py", "sizes.py", "tasks/names.py",
     ])  # fmt: skip
     assert all("proj/" not in name for name in study.attributes["ganprune.config"]["methods"])
 
@@ -166,3 +189,24 @@ def test_a_changed_neighbor_is_refused_by_name(moved, tmp_path):
     assert done.returncode == 2
     assert "ranks.py" in done.stderr
     assert "own_code" in done.stderr
+
+
+def test_weights_of_a_project_fit_with_and_without_its_prefixes(tmp_path):
+    """A network of a project that wraps its layers loads files that lack its prefix, or have another one."""
+    for name, text in PROJECT.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "models/wrapped.py").write_text(
+        "from torch import nn\nfrom .generator import generator\nclass Wrapped(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.net = generator()\n"
+        "    def forward(self, x):\n        return self.net(x)\n"
+    )
+    torch.manual_seed(0)
+    source = build(f"{tmp_path}/models/wrapped.py:Wrapped").state_dict()
+    for prefix in ("net.", "", "module.net.", "netG."):
+        torch.save({f"{prefix}{n.removeprefix('net.')}": x for n, x in source.items()}, tmp_path / "weights.pth")
+        for place in ("wrapped.py:Wrapped", "generator.py:generator"):
+            network = build(f"{tmp_path}/models/{place}")
+            load_into(network, tmp_path / "weights.pth")
+            loaded = {n.removeprefix("net."): x for n, x in network.state_dict().items()}
+            assert all(torch.equal(loaded[n.removeprefix("net.")], x) for n, x in source.items())

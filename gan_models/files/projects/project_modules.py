@@ -11,6 +11,7 @@ import hashlib
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
@@ -93,7 +94,7 @@ class _Finder:
         return spec
 
 
-class _Folder:
+class _Folder(Loader):
     """A package without code."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
