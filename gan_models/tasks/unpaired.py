@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class UnpairedSettings:
         directions: generators that are trained. With one alone there is no cycle and no identity: the terms
             are the adversarial one and, from the loop, distillation from the teacher.
         channels: channels of the images.
+        paired_test: test images of A and B of one name are pairs, so that outputs are compared with their own
+            references, too. Training stays unpaired.
         discriminator: the network that judges each domain's images.
 
     Raises:
@@ -57,6 +59,7 @@ class UnpairedSettings:
     pool: int = 50
     directions: tuple[str, ...] = DIRECTIONS
     channels: int = 3
+    paired_test: bool = False
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
 
     def __post_init__(self) -> None:
@@ -75,6 +78,36 @@ def _forms(spec: DataSpec) -> dict[str, PictureForm]:
     return {start: spec.input, end: spec.output}
 
 
+def _stem(path: Path) -> str:
+    return path.stem
+
+
+def _stems(paths: Iterable[Path]) -> set[str]:
+    return {path.stem for path in paths}
+
+
+def _are_pairs(files: Mapping[str, Sequence[Path]], folder: SplitFolder, split: str) -> bool:
+    """Return whether each image of A has one of its name in B; of validation images they need not.
+
+    Raises:
+        UserError: Test images that have none, the first five by name.
+    """
+    names = {domain: _stems(paths) for domain, paths in files.items()}
+    if all(len(names[domain]) == len(paths) for domain, paths in files.items()) and names["A"] == names["B"]:
+        return True
+    if split != "test":
+        return False
+    lacking = {domain: sorted(names[other] - names[domain]) for domain, other in (("A", "B"), ("B", "A"))}
+    parts = [
+        f"{domain} lacks {', '.join(each[:5])}{', ...' * (len(each) > 5)}" for domain, each in lacking.items() if each
+    ]
+    raise UserError(
+        f"test images of {folder.root} are no pairs: got {len(files['A'])} of A and {len(files['B'])} of B, "
+        f"{' and '.join(parts) or 'some of one name'}; expected the same names, each once. Try leaving out "
+        "--task-setting paired_test"
+    )
+
+
 class UnpairedTask(ImageTranslation):
     """CycleGAN. Discriminator "AtoB" judges images of domain B, "BtoA" those of domain A.
 
@@ -84,7 +117,6 @@ class UnpairedTask(ImageTranslation):
     """
 
     name = "unpaired"
-    has_reference = False
     border = 0
 
     def __init__(self, settings: UnpairedSettings | None = None, seed: int = 0) -> None:
@@ -94,6 +126,11 @@ class UnpairedTask(ImageTranslation):
         self._pools = {
             name: ImagePool(self.settings.pool, mixed(seed, 20, i)) for i, name in enumerate(self.generator_names)
         }
+
+    @property
+    def has_reference(self) -> bool:
+        """True if test images are pairs."""
+        return self.settings.paired_test
 
     @property
     def adversarial(self) -> str:
@@ -106,8 +143,9 @@ class UnpairedTask(ImageTranslation):
         return cls(from_json(UnpairedSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON."""
-        return to_json(self.settings)
+        """The settings as JSON; without pairs as earlier versions wrote them."""
+        settings = to_json(self.settings)
+        return {name: value for name, value in settings.items() if value or name != "paired_test"}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
@@ -149,19 +187,32 @@ class UnpairedTask(ImageTranslation):
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
-        """Return images of both domains: {"A", "B"}, of which there may be unequally many."""
+        """Return images of both domains: {"A", "B"}, of which there may be unequally many, or pairs of a test."""
+        pairs = bool(spec.settings.get("paired_test", False)) and split != "train"
         forms = {domain: spec.loaded(split, form)[0] for domain, form in _forms(spec).items()}
         if spec.source == STRIPES:
+            if pairs:
+                raise UserError(f"{STRIPES} has no pairs: leave out --task-setting paired_test")
             pictures = {domain: stripes(spec, split, domain, form) for domain, form in forms.items()}
             return ImageSet(spec, pictures, cls.item)
-        sources, skipped, folder = {}, [], cls.folder(spec)
-        notes = list(folder.notes)
-        for domain, files in [(domain, folder.files(split, domain)) for domain in DOMAINS]:
-            good, bad = good_files(files, spec.strict)
-            sources[domain] = FilePictures(good, forms[domain])
+        folder = cls.folder(spec)
+        files = {domain: folder.files(split, domain) for domain in DOMAINS}
+        notes, skipped, good = list(folder.notes), list[str](), dict[str, list[Path]]()
+        for domain, paths in files.items():
+            good[domain], bad = good_files(paths, spec.strict)
             skipped += bad
-            notes += doubts_of(good)
-        return ImageSet(spec, sources, cls.item, skipped, folder.left_out, notes)
+            notes += doubts_of(good[domain])
+        pairs = pairs and _are_pairs(files, folder, split)
+        if pairs:
+            both = _stems(good["A"]) & _stems(good["B"])
+            good = {domain: sorted((p for p in paths if p.stem in both), key=_stem) for domain, paths in good.items()}
+        elif split == "test" and len(files["A"]) > 1 and _stems(files["A"]) == _stems(files["B"]):
+            notes.append(
+                "test images of A and B have the same names: if they are pairs, --task-setting paired_test=true "
+                "compares outputs with them, too"
+            )
+        sources = {domain: FilePictures(paths, forms[domain]) for domain, paths in good.items()}
+        return ImageSet(spec, sources, cls.paired_item if pairs else cls.item, skipped, folder.left_out, notes)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
@@ -174,6 +225,11 @@ class UnpairedTask(ImageTranslation):
         (a,) = images.read("A", index % images.count("A"), number, forms["A"])
         (b,) = images.read("B", (index if number_b is None else number_b) % images.count("B"), number_b, forms["B"])
         return {"A": a, "B": b}
+
+    @classmethod
+    def paired_item(cls, images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
+        """Return both images of a pair, and that they are one."""
+        return {**cls.item(images, index, None), "paired": torch.tensor(True)}
 
     @classmethod
     def alone(cls, settings: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -197,16 +253,17 @@ class UnpairedTask(ImageTranslation):
         return (batch[_FROM[name]],)
 
     def reference(self, batch: Batch, name: str) -> Tensor | None:
-        """Return nothing: no image of the other domain belongs to an input."""
-        return None
+        """Return the other images of pairs; nothing for images that are none."""
+        return batch[_TO[name]] if "paired" in batch else None
 
     def reals(self, batch: Batch, name: str) -> Tensor:
         """Return images of the domain that the generator leads to."""
         return batch[_TO[name]]
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
-        """Return the input."""
-        return {"input": batch[_FROM[name]]}
+        """Return the input, and the reference if there is one."""
+        reference = self.reference(batch, name)
+        return {"input": batch[_FROM[name]], **({} if reference is None else {"target": reference})}
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
         """Each generator's translation."""
