@@ -1,4 +1,4 @@
-"""Runs of an exported generator: translations of a folder of images, or samples from latents."""
+"""Runs of an exported generator: translations of a folder of images or other inputs, or samples from latents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.training.loop import best_device
+from ..inference.entries import EntryRun, takes_entries
 from ..inference.output_pictures import CHANNELS, to_picture
 from ..inference.placements import Fit
 from ..inference.translation import (
@@ -45,8 +46,8 @@ def run_bundle(
 
     Args:
         path: The bundle.
-        input_dir: Images, at any depth; for a generator of several images or masks, a subfolder per input with files
-            of the same names; None for a generator of latents and labels alone.
+        input_dir: Images, at any depth; for a generator of several images, masks, label maps, vectors or sounds, a
+            subfolder per input with files of the same names; None for a generator of latents and classes alone.
         out_dir: Where PNGs of the same names and sizes (times the generator's scale) go; made if it does not exist.
         batch_size: Most images at once.
         device: auto, cpu, cuda.
@@ -72,26 +73,29 @@ def run_bundle(
     inputs = architecture.inputs
     _check_kinds(inputs)
     check_label(inputs, label)
-    if inputs.pixels is None and input_dir is not None:
+    entries = takes_entries(inputs)
+    if entries and input_dir is None:
+        names = ", ".join(f"{one.name}/" for one in inputs.inputs if one.is_map or one.kind not in DRAWN)
+        raise UserError(f"this generator takes {inputs}: give the folder of {names} with --input")
+    if entries and (half or fit or tile):
+        raise UserError(f"this generator runs at its own size ({inputs}): leave out --half, --fit and --tile")
+    if not entries and inputs.pixels is None and input_dir is not None:
         raise UserError("this generator starts from latents: leave out --input, say how many with --samples")
     if inputs.pixels is not None and input_dir is None:
         raise UserError("this generator translates images: give their folder with --input")
-    if inputs.pixels is None and (half or fit or tile):
+    if not entries and inputs.pixels is None and (half or fit or tile):
         raise UserError("this generator starts from latents: leave out --half, --fit and --tile, which are for images")
     opened = _file_of(path, format, architecture) if format else _network_of(path, architecture, catalog_only, device)
     if input_dir is None:
         return _sample(opened, out, batch_size, n, seed, label)
+    if entries:
+        return EntryRun(opened, Path(input_dir).expanduser(), out, batch_size, seed, label).run()
     return Translation(opened, Path(input_dir).expanduser(), out, options).run()
 
 
 def _check_kinds(inputs: InputSpec) -> None:
     """Raise BundleError for inputs that are neither read from images nor drawn."""
     for one in inputs.inputs:
-        if not (one.pictured or one.kind in DRAWN) or one.is_map:
-            raise BundleError(
-                f"the generator takes {one.kind}s ({one.name}), which cannot be read from images: call it in Python, "
-                "as the bundle's card shows"
-            )
         if one.pictured and one.shape[0] not in CHANNELS:
             raise BundleError(f"the generator takes {one.shape[0]} channels; only 1 to 4 can be read from images")
 

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from PIL import Image, ImageDraw
 
-from ..command_line import QUICK, call
+from ..command_line import QUICK, call, refused
 
 SOURCE = Path(__file__).parents[1] / "gan_models" / "own_inputs.py"
 N_TRAIN, N_TEST, SIDE = 8, 6, 16
@@ -82,6 +82,12 @@ CASES = {
         lambda n: {"photo": photo(n), "mask": hole(n), "target": photo(n)},
         inputs=("photo", "mask"),
     ),
+    "label map and vector": Case(
+        "semantic",
+        "labels=label:3,16,16;mood=vector:2",
+        lambda n: {"labels": classes(n), "mood": np.array([n % 3, 1.0]), "target": photo(n)},
+        inputs=("labels", "mood"),
+    ),
     "class and latent": Case("of_class", "latent:6;label:4", "builtin:shapes", ("--task", "class_conditional")),
     "deep convolutional": Case(
         "deep_generator",
@@ -133,3 +139,98 @@ def test_it_is_searched_exported_verified_and_run(name, place, monkeypatch, caps
     assert call(monkeypatch, "run", "b", *given, *case.extra, "--out", "made") == 0
     made = [Image.open(path) for path in sorted((place / "made").iterdir())]
     assert [(image.mode, image.size) for image in made] == [case.made] * (N_TEST if case.inputs else 5)
+
+
+def test_run_draws_images_of_one_class_or_of_each_in_turn(place, monkeypatch, capsys):
+    """Names say the class; the latents are those of the seed, so classes can be compared; others are refused."""
+    case = CASES["class and latent"]
+    assert call(monkeypatch, "search", *searched(case, place), "--trials", 1) == 0
+    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "", "--out", "b") == 0
+    assert call(monkeypatch, "run", "b", "--samples", 4, "--out", "each") == 0
+    assert sorted(path.name for path in (place / "each").iterdir()) == [
+        f"sample-0-0000{n}-class{n}.png" for n in range(4)
+    ]
+    assert call(monkeypatch, "run", "b", "--samples", 4, "--label", 2, "--out", "two") == 0
+    names = sorted(path.name for path in (place / "two").iterdir())
+    assert names == [f"sample-0-0000{n}-class2.png" for n in range(4)]
+    assert (place / "two" / names[2]).read_bytes() == (place / "each" / names[2]).read_bytes()
+    assert "got 4; expected 0 to 3" in refused(monkeypatch, capsys, "run", "b", "--label", 4, "--out", "x")
+
+
+def labelled_folders(root: Path, names) -> None:
+    """Folders of classes with four pictures each."""
+    for split in ("train", "test"):
+        for i, name in enumerate(names):
+            for n in range(4):
+                (root / split / name).mkdir(parents=True, exist_ok=True)
+                photo(10 * i + n).save(root / split / name / f"{split}{n}.png")
+
+
+def test_folders_of_classes_are_known_by_the_generators_label(place, monkeypatch, capsys):
+    """Without --task: the same folder is of classes for a generator that takes a label; the note says which is which."""
+    labelled_folders(place / "animals", ("cat", "dog", "emu"))
+    model = ["--model", "own_inputs.py:of_class", "--input-shape", "latent:6;label:4", "--data", "animals"]
+    model += ["--task-setting", "discriminator.model=own_inputs.py:judge", "--budget", "50%", "--select-on", "test"]
+    assert call(monkeypatch, "search", *model, *QUICK, "--trials", 1, "--study", "s") == 0
+    assert "labels of classes: 0 cat, 1 dog, 2 emu" in capsys.readouterr().err
+    settings = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db").user_attrs["ganprune.config"]
+    assert settings["task"] == "class_conditional"
+
+
+ROLES = "photo=3,16,16;mask:1,16,16"
+
+
+def without(role: str, *numbers: int):
+    """What makes entries of which some lack a role."""
+    whole = CASES["image and mask"].data
+    return lambda n: {name: x for name, x in whole(n).items() if name != role or (numbers and n not in numbers)}
+
+
+REFUSED = {
+    "a label beyond the classes": (
+        "semantic", "labels=label:2,16,16;mood=vector:2", CASES["label map and vector"].data,
+        ("0.png holds class 2: expected 0 to 1",),
+    ),
+    "a mask of other values": (
+        "masked", ROLES, lambda n: {**CASES["image and mask"].data(n), "mask": Image.new("L", (SIDE, SIDE), 90)},
+        ("holds other values than black and white: got 90 of 255", "soft_masks=true"),
+    ),
+    "a folder that is not there": ("masked", ROLES, without("mask"), ("has no images of mask (mask:1,16,16)",)),
+    "unequal counts": ("masked", ROLES, without("mask", 3, 5), ("2 targets have no mask (3, 5)",)),
+    "another order": (
+        "masked", "mask:1,16,16;photo=3,16,16", CASES["image and mask"].data,
+        ("in another order: got mask=mask:1,16,16;photo=image:3,16,16; expected photo=image:3,16,16;mask=mask:1,16,16",),
+    ),
+    "pairs for two inputs": (
+        "masked", ROLES, lambda n: {"": beside(photo(n), photo(n + 1))}, ("train/photo/, train/mask/, train/target/",)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_fit_is_refused_in_one_line(name, place, monkeypatch, capsys):
+    """Before anything is trained: the file, the value or the names are in the line."""
+    model, shape, data, said = REFUSED[name]
+    write(place / "data", data)
+    given = ["--model", f"own_inputs.py:{model}", "--input-shape", shape, "--data", "data", "--task", "paired"]
+    line = refused(monkeypatch, capsys, "search", *given, "--budget", "50%", "--study", "s", *QUICK)
+    assert all(part in line for part in said)
+
+
+def test_more_classes_than_the_generator_has_are_refused(place, monkeypatch, capsys):
+    """The first class without a label is named."""
+    labelled_folders(place / "animals", ("cat", "dog", "emu"))
+    model = ["--model", "own_inputs.py:of_class", "--model-args", "classes=2", "--input-shape", "latent:6;label:2"]
+    line = refused(
+        monkeypatch, capsys, "search", *model, "--data", "animals", "--budget", "50%", "--study", "s", *QUICK
+    )
+    assert "got 3, of which 'emu' would be label 2; expected 2 at most" in line
+
+
+def test_probabilities_are_refused_and_a_last_sigmoid_is_taken_off(place, monkeypatch, capsys):
+    """Losses take raw scores: a sigmoid in a forward is named, and one that is a module is left out."""
+    model = ["--model", "own_inputs.py:deep_generator", "--model-args", "nz=12,ngf=4", "--input-shape", "latent:12,1,1"]
+    model += ["--data", "builtin:shapes", "--task", "unconditional", "--budget", "50%", "--study", "s", *QUICK[:-4]]
+    wrong = ["--task-setting", "discriminator.model=own_inputs.py:probabilities"]
+    line = refused(monkeypatch, capsys, "search", *model, *wrong)
+    assert "gives probabilities, but the loss hinge takes raw scores" in line

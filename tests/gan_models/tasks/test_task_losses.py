@@ -8,7 +8,7 @@ from ganprune.gan_models.data.dataset import batches
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.tasks.catalog import TASKS
-from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.task import make_task, raw_scores
 from torch.func import functional_call
 
 from ..training.small import SETTINGS, data_for, networks_for, task_named
@@ -201,3 +201,36 @@ def test_latents_have_the_place_that_the_generator_takes():
     assert "latent_size" not in make_task("unconditional", {"latent": 7}).settings_json()
     with pytest.raises(UserError, match="latent_size"):
         make_task("unconditional", {"latent_size": [4]})
+
+
+def test_a_sigmoid_at_the_end_of_a_discriminator_is_taken_off():
+    """The scores are what it was given, and weights keep their names; another last layer stays."""
+    layers = [torch.nn.Conv2d(3, 1, 3), torch.nn.Sigmoid()]
+    network = raw_scores(torch.nn.Sequential(*layers))
+    images = torch.randn(2, 3, 4, 4)
+    assert torch.equal(network(images), layers[0](images))
+    assert list(network.state_dict()) == ["0.weight", "0.bias"]
+    assert isinstance(
+        raw_scores(torch.nn.Sequential(torch.nn.Sigmoid(), torch.nn.Conv2d(1, 1, 1)))[0], torch.nn.Sigmoid
+    )
+
+
+def test_the_discriminator_is_shown_the_label_of_each_image():
+    """Real and generated images come with the labels of the batch; a network of images alone is given these alone."""
+    batch = {"target": torch.randn(3, 3, 8, 8), "label": torch.tensor([2, 0, 1]), "step": torch.tensor(0)}
+    seen = []
+
+    def judge(*given):
+        seen.append(given)
+        return given[0].mean((1, 2, 3))
+
+    for alone in (False, True):
+        task = task_named("class_conditional", judges_labels=not alone)
+        outputs = task.generate(
+            {"G": lambda z, label: z.mean() + label[:, None, None, None].float().expand(3, 3, 8, 8)}, batch
+        )
+        seen.clear()
+        task.discriminator_loss(outputs, {"G": judge}, batch)
+        assert [len(given) for given in seen] == [2 - alone] * 2
+        if not alone:
+            assert all(torch.equal(given[1], batch["label"]) for given in seen)
