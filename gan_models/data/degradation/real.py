@@ -93,8 +93,8 @@ def _resized(pixels: np.ndarray, factor: float, random: np.random.Generator) -> 
     """Return pixels (H, W, 3) resized by a factor, in one of three ways that is drawn."""
     from PIL import Image
 
-    size = tuple(max(SMALLEST, round(factor * side)) for side in (pixels.shape[1], pixels.shape[0]))
+    width, height = (max(SMALLEST, round(factor * side)) for side in (pixels.shape[1], pixels.shape[0]))
     ways = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
     way = ways[int(random.integers(len(ways)))]
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
-    return np.stack([np.asarray(Image.fromarray(plane).resize(size, way)) for plane in planes], 2)
+    return np.stack([np.asarray(Image.fromarray(plane).resize((width, height), way)) for plane in planes], 2)

@@ -179,7 +179,7 @@ def _usable(found: _Found, spec: DataSpec, scale: int) -> tuple[list[tuple[Path,
     needed = _wide(found, spec.output.width), spec.output.height
     for entry in (entry for entry in found.entries if good >= set(entry)):
         sizes = [picture_size(path) for path in entry]
-        fault = size_fault(*sizes, scale) if len(sizes) == 2 else None
+        fault = size_fault(sizes[0], sizes[1], scale) if len(sizes) == 2 else None
         width, height = sizes[-1] or (0, 0)
         if fault is None and (width < needed[0] or height < needed[1]):
             sizes_too_small.append((width, height))
