@@ -57,7 +57,8 @@ def run_bundle(
         catalog_only: As for `load_bundle`.
         format: Run the bundle's file of this export format in its runtime, in the place of the PyTorch network.
         fit: How images of other sizes are brought to the trained one: `crop`, `pad` or `stretch`. Empty: each image
-            runs at its own size, padded to the generator's stride; `stretch` if the generator has a fixed size.
+            runs at its own size, padded to the generator's stride; if the generator has a fixed size, `stretch`, or
+            `tile` if it enlarges: at the image's own size in tiles of the trained one.
         tile: Side of the tiles that larger images are computed in; 0: tiles only if memory asks for them.
         label: The class of all images, of a generator that takes one; None: each class in turn.
 

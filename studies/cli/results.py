@@ -195,7 +195,10 @@ def run(
     int8: Annotated[bool, typer.Option("--int8", help=f"The same as --format {INT8}.")] = False,
     fit: Annotated[
         str,
-        typer.Option(help="crop, pad or stretch: run at the trained size; default: each image at its own if possible."),
+        typer.Option(
+            help="crop, pad or stretch: run at the trained size; tile: in tiles of that size; default: each image "
+            "at its own size if possible."
+        ),
     ] = "",
     tile: Annotated[int, typer.Option(help="Pixels a side of tiles for large images; 0: if memory asks for it.")] = 0,
     no_code: NoCode = False,
@@ -203,11 +206,11 @@ def run(
     """Translate images with an exported generator, or draw samples."""
     from ..bundles.inference import run_bundle
 
-    fits: dict[str, Literal["", "crop", "pad", "stretch"]] = {
-        "": "", "crop": "crop", "pad": "pad", "stretch": "stretch"
+    fits: dict[str, Literal["", "crop", "pad", "stretch", "tile"]] = {
+        "": "", "crop": "crop", "pad": "pad", "stretch": "stretch", "tile": "tile"
     }  # fmt: skip
     if fit not in fits:
-        raise UserError(f"--fit is unknown: got {fit!r}; expected crop, pad or stretch")
+        raise UserError(f"--fit is unknown: got {fit!r}; expected crop, pad, stretch or tile")
     halves: dict[str, Literal["", "A", "B"]] = {"": "", "A": "A", "B": "B"}
     if half not in halves:
         raise UserError(f"--half {half!r} is unknown; use A or B, or leave it out")

@@ -17,7 +17,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.pictures.picture_reader import resized
 from .sizes import SizeRule
 
-Fit = Literal["", "crop", "pad", "stretch"]
+Fit = Literal["", "crop", "pad", "stretch", "tile"]
 FITS = tuple(filter(None, get_args(Fit)))
 
 
@@ -86,6 +86,16 @@ def at_own_size(height: int, width: int, rule: SizeRule) -> Placement:
     return Placement(size, Box(0, 0, height, width), Box(top, left, height, width))
 
 
+def in_trained_tiles(height: int, width: int, rule: SizeRule) -> Placement:
+    """Return the placement of a picture that keeps its resolution and is computed in tiles of the trained size.
+
+    It is reflected at its lower and right end up to that size.
+    """
+    least, whole = rule.trained, rule.scale.denominator
+    size = (max(least[0], -(-height // whole) * whole), max(least[1], -(-width // whole) * whole))
+    return Placement(size, Box(0, 0, height, width), Box(0, 0, height, width))
+
+
 def fitted(height: int, width: int, size: tuple[int, int], fit: Fit) -> Placement:
     """Return the placement of a picture in an input of a given size.
 
@@ -110,4 +120,4 @@ def fitted(height: int, width: int, size: tuple[int, int], fit: Fit) -> Placemen
         ratio = max(Fraction(size[0], height), Fraction(size[1], width))
         taken = [min(n, max(1, round(side / ratio))) for side, n in zip(size, (height, width), strict=True)]
         return Placement(size, Box((height - taken[0]) // 2, (width - taken[1]) // 2, *taken), Box(0, 0, *size))
-    raise UserError(f"fit is unknown: got {fit!r}; expected {', '.join(FITS)}")
+    raise UserError(f"fit is unknown: got {fit!r}; expected crop, pad or stretch")

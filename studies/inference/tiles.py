@@ -37,25 +37,29 @@ def fitting_side(rule: SizeRule, size: tuple[int, int], pixel_bytes: float, free
     return tile_side(rule, side)
 
 
-def in_tiles(generate: Generate, inputs: Sequence[Tensor], large: Sequence[bool], rule: SizeRule, side: int) -> Tensor:
+def in_tiles(
+    generate: Generate, inputs: Sequence[Tensor], large: Sequence[bool], rule: SizeRule, side: int | tuple[int, int]
+) -> Tensor:
     """Return a generator's output, computed in tiles.
 
     Args:
         generate: The generator.
         inputs: A batch (N, ...) of each input.
         large: Which of the inputs are pictures (N, C, H, W) that are cut into tiles.
-        rule: Sizes that it runs at; H and W are such sizes.
-        side: Of a tile, in pixels.
+        rule: Sizes that it runs at; H and W are such sizes. If it runs at one alone, they are no smaller.
+        side: Of a tile, in pixels; or its height and width.
 
     Returns:
         The output (N, C', scale * H, scale * W). Tiles fade into each other over their overlap.
     """
     height, width = next(x.shape[2:] for x, cut in zip(inputs, large, strict=True) if cut)
-    sides = min(side, height), min(side, width)
+    wanted = (side, side) if isinstance(side, int) else side
+    sides = min(wanted[0], height), min(wanted[1], width)
+    stride = rule.stride or rule.scale.denominator
     total: Tensor | None = None
     weights = torch.zeros(())
-    for top in _starts(height, sides[0], rule.stride):
-        for left in _starts(width, sides[1], rule.stride):
+    for top in _starts(height, sides[0], stride):
+        for left in _starts(width, sides[1], stride):
             parts = [
                 x[:, :, top : top + sides[0], left : left + sides[1]] if cut else x
                 for x, cut in zip(inputs, large, strict=True)

@@ -31,7 +31,7 @@ from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from ...gan_models.networks.value_ranges import USUAL, translate, usual_values
 from .output_pictures import to_picture, with_alpha
-from .placements import FITS, Fit, Placement, at_own_size, fitted
+from .placements import FITS, Fit, Placement, at_own_size, fitted, in_trained_tiles
 from .sizes import LARGEST_DENOMINATOR, Generate, SizeRule, find_size_rule, follows
 from .tiles import SMALLEST, fitting_side, free_bytes, in_tiles, tile_side
 
@@ -81,7 +81,8 @@ class TranslationOptions:
     Attributes:
         batch_size: Most images at once.
         half: Of aligned pictures (A|B side by side): the half that is the input; empty takes the whole picture.
-        fit: Empty: each image at its own size. `crop`, `pad` or `stretch`: at the trained size.
+        fit: Empty: each image at its own size. `crop`, `pad` or `stretch`: at the trained size. `tile`: at its own
+            size, in tiles of the trained size.
         tile: Side of the tiles that larger images are computed in; 0: tiles only if memory asks for them.
         seed: Of latents that are drawn beside images.
         label: The class of all images, of a generator that takes one; None: each class in turn.
@@ -169,6 +170,7 @@ class Translation:
         self.pictured = generator.inputs.of_kind("image", "mask")
         self.skipped: list[str] = []
         self.notes: list[str] = []
+        self._trained_tiles = False
         self.entries = self._entries()
         if not self.entries:
             there = f" ({self.notes[0]})" if self.notes else ""
@@ -188,10 +190,11 @@ class Translation:
         for place, placement in placements.items():
             by_size[placement.size].append(self.entries[place])
         written: dict[int, str] = {}
-        in_parts: Counter[int] = Counter()  # side of tiles -> images
+        in_parts: Counter[tuple[int, int]] = Counter()  # height and width of tiles -> images
         for size, entries in by_size.items():
             side, count = self._parts(size)
-            in_parts[side] += len(entries) if side else 0
+            if side is not None:
+                in_parts[side] += len(entries)
             for start in range(0, len(entries), count):
                 read = dict(self._read(entries[start : start + count], placements))
                 if not read:
@@ -207,7 +210,7 @@ class Translation:
                 f"none of {len(self.entries)} images in {self.folder} can be read: {'; '.join(self.skipped[:3])}"
             )
         self.notes += [
-            f"{n} images are computed in tiles of {side}x{side}" for side, n in sorted(in_parts.items()) if n
+            f"{n} images are computed in tiles of {width}x{height}" for (height, width), n in sorted(in_parts.items())
         ]
         names = tuple(written[place] for place in sorted(written))
         return Translated(self.out, names, tuple(sorted(self.skipped)), tuple(self.notes))
@@ -273,36 +276,44 @@ class Translation:
         fit: Fit = self.options.fit
         others = [size for size in sizes.values() if size != trained]
         if not fit and others and self.rule.fixed:
-            fit = "stretch"
+            # Who enlarges wants detail: a picture that is made smaller first has lost it.
+            fit = "tile" if self.rule.scale > 1 else "stretch"
+            done = "computed in tiles of it" if fit == "tile" else "stretched to it and back"
             self.notes.append(
                 f"{self.generator.title} runs at {trained[1]}x{trained[0]} alone ({self.rule.reason}): {len(others)} "
-                "images of other sizes are stretched to it and back; choose with --fit crop, pad or stretch"
+                f"images of other sizes are {done}; choose with --fit crop, pad, stretch or tile"
             )
         if self.options.tile and not (others and not self.rule.fixed):
             self.notes.append(
                 f"--tile {self.options.tile} changes nothing: all images run at {trained[1]}x{trained[0]}"
             )
+        self._trained_tiles = fit == "tile" and bool(others)
+        if self._trained_tiles:
+            return {place: in_trained_tiles(*size, self.rule) for place, size in sizes.items()}
         if fit or not others:
-            return {place: fitted(*size, trained, fit or "stretch") for place, size in sizes.items()}
+            return {
+                place: fitted(*size, trained, "stretch" if fit in ("", "tile") else fit)
+                for place, size in sizes.items()
+            }
         return {
             place: fitted(*size, trained, "stretch") if size == trained else at_own_size(*size, self.rule)
             for place, size in sizes.items()
         }
 
-    def _parts(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return the side of tiles for inputs of a size (0: whole), and how many images are computed at once."""
+    def _parts(self, size: tuple[int, int]) -> tuple[tuple[int, int] | None, int]:
+        """Return height and width of tiles for inputs of a size (None: whole), and how many are computed at once."""
         count, trained = self.options.batch_size, self.generator.inputs.pixels
+        if size != trained and self._trained_tiles:
+            return trained, 1
         if size == trained or self.rule.fixed:
-            return 0, count
+            return None, count
         side = tile_side(self.rule, self.options.tile) if self.options.tile else 0
         if self.generator.pixel_bytes:
             free = free_bytes(self.generator.device)
             side = side or fitting_side(self.rule, size, self.generator.pixel_bytes, free)
             pixels = min(side, size[0]) * min(side, size[1]) if side else size[0] * size[1]
             count = max(1, min(count, int(free // (self.generator.pixel_bytes * pixels))))
-        if side and side >= max(size):
-            side = 0
-        return side, count
+        return ((side, side) if 0 < side < max(size) else None), count
 
     def _read(
         self, entries: Sequence[_Entry], placements: dict[int, Placement]
@@ -322,15 +333,15 @@ class Translation:
             alpha = None if first.alpha is None else placement.source.of(first.alpha)
             yield entry.place, (tensors, alpha)
 
-    def _outputs(self, inputs: tuple[Tensor, ...], size: tuple[int, int], side: int) -> Tensor:
+    def _outputs(self, inputs: tuple[Tensor, ...], size: tuple[int, int], side: tuple[int, int] | None) -> Tensor:
         """Return the outputs (N, C, H, W) on the CPU."""
         try:
-            if not side:
+            if side is None:
                 return self.generator.pictured(self.generator.generate(*inputs).detach().float().cpu(), inputs)
             large = [follows(one, self.generator.inputs) for one in self.generator.inputs.inputs]
             return self.generator.pictured(in_tiles(self.generator.generate, inputs, large, self.rule, side), inputs)
         except (torch.OutOfMemoryError, MemoryError) as error:
-            cure = max(SMALLEST, (side or max(size)) // 2)
+            cure = max(SMALLEST, max(side or size) // 2)
             raise WorkFailed(
                 f"images of {size[1]}x{size[0]} need more memory than there is; run with --tile {cure}, or with a "
                 "smaller --batch-size"

@@ -173,7 +173,7 @@ class TestFixedSizes:
         assert len(done.notes) == 1
         assert "16x16 alone" in done.notes[0]
         assert "2 images" in done.notes[0]
-        assert "--fit crop, pad or stretch" in done.notes[0]
+        assert "--fit crop, pad, stretch or tile" in done.notes[0]
 
     def test_pictures_of_the_trained_size_need_no_trial(self, tmp_path):
         """If all have it the network is called on them alone."""
@@ -213,6 +213,23 @@ class TestFixedSizes:
         assert placed.apply(np.zeros((*size, 1), np.uint8)).shape == (16, 24, 1)
         assert 0 <= placed.inner.top <= placed.inner.top + placed.inner.height <= 16
         assert 0 <= placed.inner.left <= placed.inner.left + placed.inner.width <= 24
+
+    def test_one_that_enlarges_runs_in_tiles_of_its_size(self, tmp_path):
+        """By default; nothing is lost, and a picture smaller than a tile comes back at its own size."""
+        network = nn.Sequential(Fixed(), nn.Upsample(scale_factor=2))
+        small, large = picture(7, 30), picture(50, 33)
+        found, done = translated(tmp_path, network, small=small, large=large)
+        for name, pixels in (("small", small), ("large", large)):
+            assert np.array_equal(found[name], pixels.repeat(2, 0).repeat(2, 1))
+        assert "2 images of other sizes are computed in tiles of it" in done.notes[0]
+        assert "2 images are computed in tiles of 16x16" in done.notes
+
+    def test_tiles_of_the_trained_size_may_be_asked_for(self, tmp_path):
+        """Of a translator of fixed size, and of one of any size."""
+        pixels = picture(50, 33)
+        for network in (Fixed(), nn.Identity()):
+            found, _ = translated(tmp_path, network, TranslationOptions(fit="tile"), a=pixels)
+            assert np.array_equal(found["a"], pixels)
 
 
 class TestTiles:
