@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +83,20 @@ def part_heads_of(module: nn.Module) -> None:
     if type(module) is nn.MultiheadAttention and module.bias_k is None and not module.add_zero_attn:
         module.__class__ = AttentionByHeads
         module._qkv_same_embed_dim = False  # what holds the module is not to pass its weights to a kernel of torch
+
+
+@contextmanager
+def heads_parted(*models: nn.Module) -> Iterator[None]:
+    """While open, networks and cuts of them make the same calls: the attentions of all of them are parted."""
+    whole = [one for model in models for one in model.modules() if type(one) is nn.MultiheadAttention]
+    flags = [one._qkv_same_embed_dim for one in whole]
+    for module in whole:
+        part_heads_of(module)
+    try:
+        yield
+    finally:
+        for module, flag in zip(whole, flags, strict=True):
+            module.__class__, module._qkv_same_embed_dim = nn.MultiheadAttention, flag
 
 
 def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -10,6 +10,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from ..cuttable_layers.attention_by_heads import heads_parted
 from ..files.seeds import mixed
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
@@ -70,7 +71,7 @@ def reconstruct(
     was_training = teacher.training, student.training
     teacher.eval(), student.eval()
     try:
-        with computed_once(teacher), computed_once(student):
+        with heads_parted(teacher, student), computed_once(teacher), computed_once(student):
             done = _reconstructed(teacher, student, groups, plan, inputs, seed, options)
     except OtherCalls as difference:
         done = Reconstruction(False, f"the cut network makes other calls than its teacher: {difference}")

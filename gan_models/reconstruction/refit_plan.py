@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
+from ..groups.surgery import row_factors
 from .call_tape import Call, Tape, readers
 from .layer import WEIGHTED, Layer, NotRefitted, layer_of
 from .record import RefittedLayer
@@ -29,6 +30,7 @@ class Site:
         outputs: Positions of the teacher's output channels that the cut network has; None: all.
         inputs: Positions of the teacher's input channels, likewise; known for weights of several calls.
         path: From its output to a sum that it is fitted to; None: its output.
+        factors: What a cut multiplies these output channels by; None: nothing.
     """
 
     weight: str
@@ -38,6 +40,7 @@ class Site:
     outputs: Tensor | None
     inputs: Tensor | None = None
     path: ResidualPath | None = None
+    factors: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,9 @@ def refit_plan(
         plan: What was kept of them.
     """
     reading = readers(tape.calls, weights)
-    axes = {(entry.parameter, entry.axis): groups.mask(plan)[entry.flat] for entry in groups.axes}
+    mask = groups.mask(plan)
+    axes = {(entry.parameter, entry.axis): mask[entry.flat] for entry in groups.axes}
+    factors = {name: torch.from_numpy(each) for name, each in row_factors(groups, mask).items()}
     sites: list[Site] = []
     left: list[RefittedLayer] = []
     done: set[str] = set()
@@ -82,7 +87,10 @@ def refit_plan(
             continue
         done.add(name)
         try:
-            sites.append(_site(name, reading.get(name, [number]), tape, weights, axes, reading))
+            site = _site(name, reading.get(name, [number]), tape, weights, axes, reading)
+            if (own := factors.get(name)) is not None:
+                site = replace(site, factors=own if site.outputs is None else own[site.outputs])
+            sites.append(site)
         except NotRefitted as reason:
             left.append(RefittedLayer(name, False, str(reason)))
     left += [

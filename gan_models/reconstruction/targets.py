@@ -117,6 +117,9 @@ def teacher_targets(
             if own.outputs is not None:
                 kept = own.outputs.to(output.device)
                 first, second = first[:, kept], second[:, kept]
+            if own.factors is not None:
+                factors = own.factors.to(first)
+                first, second = first * factors, second * factors
             targets.values[start] = (first, second)
         return output
 

@@ -104,3 +104,31 @@ IMAGES: dict[str, type[nn.Module]] = {
     "grouped": Grouped,
     "repeated": Repeated,
 }
+
+
+class Attended(nn.Module):
+    """Pixels attend to each other, by two heads whose size decides their scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 6, 1), nn.Conv2d(8, 3, 1)
+        self.q, self.k, self.v = (nn.Linear(6, 8) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.first(x).flatten(2).transpose(1, 2)
+        q, k, v = (one(tokens).unflatten(2, (2, -1)).transpose(1, 2) for one in (self.q, self.k, self.v))
+        out = F.scaled_dot_product_attention(q, k, v)
+        return self.last(out.transpose(2, 3).flatten(1, 2).unflatten(2, x.shape[2:]))
+
+
+class ByHeads(nn.Module):
+    """The same with torch's attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 3, 1)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.first(x).flatten(2).transpose(1, 2)
+        return self.last(self.attention(tokens, tokens, tokens)[0].transpose(1, 2).unflatten(2, x.shape[2:]))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
-from .networks import IMAGES, Concatenated, Latent, Plain, Residual
+from .networks import IMAGES, Attended, ByHeads, Concatenated, Latent, Plain, Residual
 
 
 def _network(kind: type[nn.Module], seed: int = 0) -> nn.Module:
@@ -259,3 +259,25 @@ def test_record_is_json_both_ways():
     done = reconstruct(teacher, student, groups, plan, (x,), 0)
     assert from_json(Reconstruction, to_json(done)) == done
     assert done.macs == done.teacher_macs + done.student_macs > 0
+
+
+def test_a_layer_is_refitted_to_what_a_cut_multiplied():
+    """Queries that make up for the scale of smaller heads have the teacher's activations times their factor as aim."""
+    teacher, x = _network(Attended), _images(16, size=6)
+    groups = find_groups(teacher, x[:1])
+    plan = ChannelPlan({name: range(size // 2 if name == "q" else size) for name, size in groups.sizes.items()})
+    small = cut(teacher, groups, plan)
+    done = reconstruct(teacher, small, groups, plan, (x,), 0)
+    (queries,) = [layer for layer in done.layers if layer.name == "q.weight"]
+    assert queries.before is not None
+    assert queries.before < 1e-20  # what was cut gives just that, to rounding in float64
+
+
+def test_torchs_attention_and_a_cut_of_it_make_the_same_calls():
+    """Layers in front of an attention whose heads were cut are refitted; the teacher is as it was."""
+    teacher, x = _network(ByHeads), _images(24, size=6)
+    small, groups, plan = _cut(teacher, x)
+    done = reconstruct(teacher, small, groups, plan, (x,), 0)
+    assert "other calls" not in done.why
+    assert done.before is not None
+    assert type(teacher.attention) is nn.MultiheadAttention
