@@ -71,22 +71,13 @@ class StudyConfig(
 
     def __post_init__(self) -> None:
         """Check what can be seen without any table of rows: a record is read where a row's package is not installed."""
-        check_study_name(self.name)
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name in _LISTS and isinstance(value, str):
-                raise UserError(f"{field.name} is a list, such as [{value!r}]; got {value!r}")
-            if field.name in _LISTS:
-                object.__setattr__(self, field.name, tuple(value))
-        stated = InputSpec.read(self.input_shape, "input_shape") if self.input_shape else None
-        shape = () if stated is None else stated.text if stated.shape is None else stated.shape
-        object.__setattr__(self, "input_shape", shape)
-        object.__setattr__(self, "output", str(self.output))
-        if self.image_size:
-            object.__setattr__(self, "image_size", image_size_of(*read_image_size(self.image_size)))
-        object.__setattr__(self, "value_range", self._range_text())
         refusals = Refusals()
         for check in (
+            lambda: check_study_name(self.name),
+            self._read_lists,
+            self._read_inputs,
+            self._read_image_size,
+            self._read_value_range,
             lambda: check_options(self),
             self._check_stopping,
             self._check_seed,
@@ -100,6 +91,26 @@ class StudyConfig(
         if self.task and self.size:
             images = InputSpec.of_shape((3, *self.size))
             self._data_spec(self.task, images, PictureForm.of(images.inputs[0]))  # raises
+
+    def _read_lists(self) -> None:
+        for name in _LISTS:
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise UserError(f"{name} is a list, such as [{value!r}]; got {value!r}")
+            object.__setattr__(self, name, tuple(value))
+
+    def _read_inputs(self) -> None:
+        stated = InputSpec.read(self.input_shape, "input_shape") if self.input_shape else None
+        shape = () if stated is None else stated.text if stated.shape is None else stated.shape
+        object.__setattr__(self, "input_shape", shape)
+        object.__setattr__(self, "output", str(self.output))
+
+    def _read_image_size(self) -> None:
+        if self.image_size:
+            object.__setattr__(self, "image_size", image_size_of(*read_image_size(self.image_size)))
+
+    def _read_value_range(self) -> None:
+        object.__setattr__(self, "value_range", self._range_text())
 
     def checked(self) -> StudyConfig:
         """Return the configuration, every name checked against its table; needs no torch and no data.

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..gan_models.files.errors import UserError
+from ..gan_models.files.errors import Refusals, UserError
 from ..gan_models.files.kept_copies import look_in
 from ..gan_models.files.plain_values import to_json
 from ..search.artifacts.remote import SHARED, is_url
@@ -26,6 +26,9 @@ from ..search.configuration.recognized_teacher import with_recognized
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
 from ..search.execution.signals import HandedBack
+from ..search.preflight.finding import Finding
+from ..search.preflight.launch import Launch
+from ..search.preflight.preflight import Preflight, examined, of_errors
 from ..search.preparations.opened_study import OpenedStudy, check_there, open_study
 from ..search.preparations.prepare import gather, make_teacher, prepare
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
@@ -39,8 +42,9 @@ from .bundles.export import best_under, export_front, export_trial
 from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
-from .database.store import Store
+from .database.store import Store, check_free
 from .finalist_costs import measure_front
+from .results.failed_trials import check_failures
 from .results.outcome import (
     CONFIG,
     DENSE,
@@ -58,6 +62,7 @@ from .resume_options import resumed
 from .run_options import DEFAULT_STORAGE, ProfileOptions, RunOptions, engine_settings
 from .tested_front import measure_on_test
 
+NEEDED = ("name", "model", "data", "budgets")  # of a configuration
 TRIAL = "ganprune.search.trial.trial:run"
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]
@@ -103,17 +108,68 @@ class Search:
 
     def config(self) -> StudyConfig:
         """The configuration as given, checked."""
+        return self._config().checked()
+
+    def _config(self) -> StudyConfig:
+        """Return the configuration as given; resolving checks it."""
+        return StudyConfig.from_json(with_recognized(self._given))
+
+    @property
+    def _given(self) -> dict[str, Any]:
+        """The values of a configuration that were given."""
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
-        given = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
-        return StudyConfig.from_json(with_recognized({**self.options, **given})).checked()
+        return {**self.options, "name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
+
+    def preflight(self, hours: bool = True) -> Preflight:
+        """Return all that can be said of the search before it starts; writes nothing, and takes no name.
+
+        What is opened for it stays open in this process: `run` goes on with it.
+
+        Args:
+            hours: Estimate the hours; that trains for some steps.
+
+        Raises:
+            WorkFailed: The database cannot be reached.
+        """
+        config, study, refusals = None, None, Refusals()
+        try:
+            config = self._config()
+        except UserError as error:
+            refusals.add(error)
+            config = self._readable()
+        with refusals.kept():
+            study = None if config is None else open_study(self._resolved(config))
+        refusals.passes(check_free, self.storage, self.name)
+        notes = study.resolved.notes if study is not None else ()
+        found = [*of_errors(refusals.errors), *(Finding("note", note) for note in notes)]
+        if config is None:
+            return examined(None, found)
+        config = study.config if study is not None else config
+        return examined(Launch(config, self.run_options.placement(), self.artifacts_root(), study), found, hours)
+
+    def _readable(self) -> StudyConfig | None:
+        """Return the configuration without the options that cannot be read: the others can be checked all the same."""
+        least = {name: self._given[name] for name in (*NEEDED, "input_shape") if name in self._given}
+        try:
+            found = StudyConfig.from_json(least)
+            for name, value in self.options.items():
+                with suppress(UserError):
+                    found = StudyConfig.from_json(least | {name: value})
+                    least[name] = value
+        except UserError:
+            return None
+        return found
 
     def resolve(self) -> ResolvedStudy:
         """Return what would be searched, decided, checked and priced; trains and writes nothing.
 
         What is opened for it stays open in this process: `run` goes on with it.
         """
+        return self._resolved(self._config())
+
+    def _resolved(self, config: StudyConfig) -> ResolvedStudy:
         profile = partial(find_profile, self.storage, self.latency_profile)
-        resolved, parts = resolve(self.config(), find_profile=profile, sharing=self.run_options.sharing)
+        resolved, parts = resolve(config, find_profile=profile, sharing=self.run_options.sharing)
         idle = self._idle_notes(resolved)
         return open_study(replace(resolved, notes=(*resolved.notes, *idle)), parts=parts).resolved
 
@@ -155,13 +211,15 @@ class Search:
         Args:
             on_event: Told what happens.
             on_teacher: Called with (step, steps, losses) while the teacher is trained.
-            resolved: What `resolve` gave; None resolves the study now.
+            resolved: What `resolve` or a preflight's `study` gave; None checks everything and resolves the study now.
 
         Raises:
-            ValueError: The configuration does not fit network or data, or a study of this name exists, or its files.
-            RuntimeError: The database cannot be used, or training failed.
+            UserError: The configuration does not fit network or data, or a study of this name exists, or its files.
+            EveryTrialFailed: No trial has a result.
+            WorkFailed: The database cannot be used, or training failed.
         """
-        study, root = open_study(resolved or self.resolve()), self.artifacts_root()
+        resolved = resolved or self.preflight(hours=False).study()
+        study, root = open_study(resolved), self.artifacts_root()
         source = StudyFolder.at(root, self.name).source
 
         def attributes() -> dict[str, Any]:
@@ -169,7 +227,9 @@ class Search:
 
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
             _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
-        return Study.open(self.name, self.storage, root, PATIENCE_S)
+        made = Study.open(self.name, self.storage, root, PATIENCE_S)
+        check_failures(made.record, made.folder.path)
+        return made
 
 
 def _search(
@@ -350,6 +410,7 @@ class Study:
         Raises:
             ValueError: An option that a resume may not change, a total below what is done already, or something changed
                 since the study was made.
+            EveryTrialFailed: No trial has a result.
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
         run_options = run_options or RunOptions()
@@ -376,4 +437,6 @@ class Study:
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
             _search(store, study, run_options, on_event, on_teacher)
-        return Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)
+        after = Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)
+        check_failures(after.record, after.folder.path)
+        return after

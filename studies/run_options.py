@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..search.engine.settings import EngineSettings
     from ..search.execution.executor import Executor
     from ..search.execution.ray_cluster import RayOptions
+    from ..search.preflight.launch import Placement
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
 SIZES = {
@@ -116,6 +117,18 @@ class RunOptions:
         from ..search.execution.ray_cluster import RayOptions
 
         return RayOptions(self.cpus_per_trial, self.gpus_per_trial, self.ray_address, insecure=self.insecure)
+
+    def placement(self) -> Placement:
+        """Return where trials run, for the checks before a search."""
+        from ..search.preflight.launch import Placement
+
+        return Placement(
+            here=self.executor != "ray" or self.ray_address == "local",
+            in_turn=self.executor != "ray",
+            cpus_per_trial=self.cpus_per_trial,
+            gpus_per_trial=self.gpus_per_trial,
+            most=self.max_concurrent,
+        )
 
     def at_once(self) -> int:
         """Trials that run at the same time on this machine, as far as its CPUs allow."""

@@ -9,12 +9,12 @@ numbers, so that the file and the database row stay readable to other programs.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import PurePath
 from typing import Any, TypeAlias, TypeVar, cast
 
-from .errors import UserError
+from .errors import Refusals, UserError, errors_of
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Value = TypeVar("Value")
@@ -71,7 +71,15 @@ def from_json(cls: type[Value], data: Any, where: str = "") -> Value:
     try:
         return _validator(cls).validate_python([data])[0]
     except ValidationError as error:
-        raise UserError(_one_line(cls, error, where)) from error
+        refusals = Refusals()
+        for complaint in _by_field(error):
+            for line in _lines(cls, complaint, where):
+                refusals.add(UserError(line))
+        try:
+            refusals.end()
+        except UserError as told:
+            raise told from error
+        raise
 
 
 @cache
@@ -121,17 +129,25 @@ def _number(value: Any, convert: Any) -> Any:
     return value if isinstance(value, int) else number
 
 
-def _one_line(cls: Any, error: Any, where: str) -> str:
-    """Return pydantic's first complaint as one line: what was given, and what is expected."""
-    first = error.errors(include_url=False)[0]
-    path = first["loc"][1:]  # the first part is the list around the class
+def _by_field(error: Any) -> Iterable[Any]:
+    """Return pydantic's first complaint about each field; it complains of every member of a union."""
+    complaints: dict[Any, Any] = {}
+    for each in error.errors(include_url=False):
+        complaints.setdefault(each["loc"][1:2], each)  # the first part is the list around the class
+    return complaints.values()
+
+
+def _lines(cls: Any, first: Any, where: str) -> list[str]:
+    """Return a complaint as lines: what was given, and what is expected; several if a class says several."""
+    path = first["loc"][1:]
     place = ": ".join(part for part in (where, ".".join(map(str, path))) if part) or getattr(cls, "__name__", str(cls))
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         fields = sorted(getattr(cls, "__dataclass_fields__", {})) if len(path) == 1 else []
-        return f"{place} is not a known field" + (f"; expected one of {', '.join(fields)}" if fields else "")
+        return [f"{place} is not a known field" + (f"; expected one of {', '.join(fields)}" if fields else "")]
     if first["type"].startswith("missing"):
-        return f"{place} is missing"
+        return [f"{place} is missing"]
     if first["type"] == "value_error":  # raised by a __post_init__, which says it all
-        message = str(first["ctx"]["error"])
-        return f"{where}: {message}" if where else message
-    return f"{place}: got {first['input']!r:.80}; expected {first['msg'].removeprefix('Input should be ')}"
+        raised = first["ctx"]["error"]
+        each = errors_of(raised) if isinstance(raised, UserError) else (raised,)
+        return [f"{where}: {one}" if where else str(one) for one in each]
+    return [f"{place}: got {first['input']!r:.80}; expected {first['msg'].removeprefix('Input should be ')}"]

@@ -53,9 +53,9 @@ def decided(
         config, notes = with_methods(config)
         config.check_methods(by_path=True)
     weights = {name: path.absolute() for name, path in config.weight_files.items()}
-    metric, found, vgg = config.metric, None, ""
+    metric, encoder_file, vgg = config.metric, None, ""
     with seen.kept():
-        metric, found = choose_encoder(config.metric, weights)
+        metric, encoder_file = choose_encoder(config.metric, weights)
     seen.passes(MetricSet, config.also_measure, weights)  # raises with the cure
     with seen.kept():
         vgg = _vgg(weights.get("vgg"))
@@ -77,7 +77,7 @@ def decided(
         seen.end()
     if config.metric == AUTO and metric != next(iter(ENCODERS)):
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
-    inception = str(found.absolute()) if found and metric == "inception" else ""
+    inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)
     if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):

@@ -63,7 +63,12 @@ def resolve(
     """
     open_methods, own_ladder, refusals = not config.methods, config.ladder, Refusals()
     refusals.passes(best_device, config.device)
-    config, notes, output = decided(config, new=check_teacher or sharing is not None, refusals=refusals)
+    try:
+        config, notes, output = decided(config, new=check_teacher or sharing is not None, refusals=refusals)
+    except UserError as error:
+        refusals.add(error)
+        refusals.end()
+        raise
     splits = None
     if sharing is not None:
         with refusals.kept():

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...gan_models.files.errors import UserError
 
 if TYPE_CHECKING:
+    import torch
+
+    from ...gan_models.groups.plan import ChannelPlan
+    from ...gan_models.training.recipe import Recipe
     from ..preparations.opened_study import OpenedStudy
 
-WARM, TIMED = 1, 4  # steps that are not, and that are timed
+TIMED = 4  # most steps that are timed, after one that is not
+ENOUGH_S = 1.0  # of steps that were timed: further ones would not say more
+SLOW_S = 1.5  # a step that would take longer is timed in a smaller batch, and so much longer is expected
+SMALL_BATCH = 2  # norms of batches need two images
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,9 @@ class StepTimes:
 
 
 def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
-    """Trains with fresh weights for a few steps, dense and small, as a search's trials would in this many threads.
+    """Trains with fresh weights for a few steps, dense and small, as a search would.
+
+    The teacher is trained in this process, with all its threads; trials in theirs, with as many as they are given.
 
     Args:
         study: The study.
@@ -56,55 +66,111 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
         ValueError: Data that cannot be read.
     """
     import torch
-    from torch import nn
 
-    from ...gan_models.groups.plan import ChannelPlan
-    from ...gan_models.groups.surgery import cut
-    from ...gan_models.training.loop import Networks, train
-    from ..setup.pruned_generators import one_network
-
-    config, before, task = study.config, torch.get_num_threads(), study.task()
-    data, device = study.train_data, study.device
-    teacher = {name: one_network(config) for name in task.generator_names}
-    for model in teacher.values():
-        model.to(device).eval().requires_grad_(False)
-    groups = next(iter(study.own_groups.values()), study.groups)
-    lowest = study.proposals().lowest / study.resolved.dense[study.resolved.cost]
-    widths = {name: max(1, round(size * lowest**0.5)) for name, size in groups.sizes.items()}
-    small = ChannelPlan({name: tuple(range(width)) for name, width in widths.items()})
-    share = float(groups.form.predict(groups.form.widths(widths))) / groups.form.dense()
+    config, before = study.config, torch.get_num_threads()
+    small, share = small_plan(study)
     plain = replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
-
-    def timed(recipe: Any, cut_to: ChannelPlan | None, distils: bool, trained: bool = True) -> float:
-        made = {name: one_network(config).requires_grad_(trained) for name in teacher}
-        if cut_to is not None:
-            made = {name: cut(model, groups, cut_to) for name, model in made.items()}
-        networks = Networks(nn.ModuleDict(made), task.make_discriminators(config.seed))
-        moments: list[float] = []
-        train(
-            study.task(),
-            networks,
-            data,
-            recipe,
-            steps=WARM + TIMED,
-            seed=config.seed,
-            device=device,
-            teacher=teacher if distils else None,
-            on_step=lambda step, losses: moments.append(time.perf_counter()),
-        )
-        # on CUDA only each tenth step is told: the whole run then, warm-up and all, would be all that is known
-        if len(moments) < WARM + TIMED:
-            raise UserError("steps are not told one by one on this device: give --seconds-per-step")
-        return (moments[-1] - moments[WARM - 1]) / TIMED
-
-    torch.set_num_threads(threads)
+    timing = _StepTiming(study)
     try:
+        # a given teacher only gets a discriminator
+        teacher = timing.seconds(plain, None, distils=False, trained=not config.teacher)
+        torch.set_num_threads(threads)
         distils = config.recipe.distils
         return StepTimes(
-            teacher=timed(plain, None, False, trained=not config.teacher),  # a given one only gets a discriminator
-            dense=timed(config.recipe, None, distils),
-            small=timed(config.recipe, small, distils),
+            teacher=teacher,
+            dense=timing.seconds(config.recipe, None, distils),
+            small=timing.seconds(config.recipe, small, distils),
             share=share,
         )
     finally:
         torch.set_num_threads(before)
+
+
+def small_plan(study: OpenedStudy) -> tuple[ChannelPlan, float]:
+    """Return about the smallest uniform plan of a generator that a search tries, and its share of the dense MACs."""
+    from ...gan_models.groups.plan import ChannelPlan
+
+    groups = next(iter(study.own_groups.values()), study.groups)
+    lowest = study.proposals().lowest / study.resolved.dense[study.resolved.cost]
+    widths = {name: max(1, round(size * lowest**0.5)) for name, size in groups.sizes.items()}
+    plan = ChannelPlan({name: tuple(range(width)) for name, width in widths.items()})
+    return plan, float(groups.form.predict(groups.form.widths(widths))) / groups.form.dense()
+
+
+class _StepTiming:
+    """Real training steps of a study's networks with fresh weights."""
+
+    def __init__(self, study: OpenedStudy) -> None:
+        from ..setup.pruned_generators import one_network
+
+        self.study, self.config, self.device = study, study.config, study.device
+        self.groups = next(iter(study.own_groups.values()), study.groups)
+        self.teacher = {name: one_network(self.config) for name in study.task().generator_names}
+        for model in self.teacher.values():
+            model.to(self.device).eval().requires_grad_(False)
+
+    def seconds(self, recipe: Recipe, cut_to: ChannelPlan | None, distils: bool, trained: bool = True) -> float:
+        """Return the seconds of one step, of all generators cut to a plan or dense.
+
+        Args:
+            recipe: How is trained.
+            cut_to: The plan; None: dense.
+            distils: Train with a teacher.
+            trained: Train the generators; else their discriminators alone.
+        """
+        batch_size = min(SMALL_BATCH, recipe.batch_size)
+        first = self._timed(replace(recipe, batch_size=batch_size), cut_to, distils, trained, most=1)
+        factor = recipe.batch_size / batch_size
+        if first * factor > SLOW_S:
+            return first * factor
+        return self._timed(recipe, cut_to, distils, trained, most=TIMED)
+
+    def _timed(self, recipe: Recipe, cut_to: ChannelPlan | None, distils: bool, trained: bool, most: int) -> float:
+        import torch
+        from torch import nn
+
+        from ...gan_models.data.dataset import batches
+        from ...gan_models.groups.surgery import cut
+        from ...gan_models.training.step import Networks, Trainer
+        from ..setup.pruned_generators import new_discriminators, one_network
+
+        task = self.study.task()
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            made = {name: one_network(self.config).requires_grad_(trained) for name in self.teacher}
+            if cut_to is not None:
+                made = {name: cut(model, self.groups, cut_to) for name, model in made.items()}
+            networks = Networks(nn.ModuleDict(made), new_discriminators(self.config, task, self.study.output))
+            source = batches(self.study.train_data, recipe.batch_size, self.config.seed)
+            try:
+                trainer = Trainer(
+                    task, networks, recipe, steps=TIMED + 1, seed=self.config.seed, device=self.device,
+                    teacher=self.teacher if distils else None, example=next(source),
+                )  # fmt: skip
+                return seconds_each(lambda step: trainer.step(step, lambda: next(source)), self.device, most)
+            finally:
+                source.close()
+
+
+def seconds_each(work: Callable[[int], object], device: torch.device, most: int, enough: float = ENOUGH_S) -> float:
+    """Return the median seconds of some work, after once that is not timed.
+
+    Args:
+        work: Called with 0, 1, 2, ...
+        device: Where it is done.
+        most: Times that it is timed.
+        enough: Seconds after which it is not done again.
+    """
+    import torch
+
+    def done() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    work(0)
+    taken: list[float] = []
+    while len(taken) < most and sum(taken) < enough:
+        before = done()
+        work(len(taken) + 1)
+        taken.append(done() - before)
+    return sorted(taken)[len(taken) // 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 import typer
 
 from ...gan_models.data.spec import BUILTIN
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.networks.catalog import NETWORKS
 from ...search.config import StudyConfig
@@ -23,6 +25,11 @@ from . import options as opt
 from .console import wide_console
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ...search.preflight.estimate import Estimate
+    from ...search.preflight.preflight import Preflight
+    from ...search.resolved_study import ResolvedStudy
     from ..api import Study
     from .progress import Display
 
@@ -115,6 +122,13 @@ def search(
         float | None,
         typer.Option(help="With --simulate: of one training step. [default: measured in a few steps]"),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, estimate the hours, and start nothing.")
+    ] = False,
+    ask_above: Annotated[
+        float, typer.Option(help="Ask before a search that is estimated to take more hours; in a terminal only.")
+    ] = 1.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: opt.Json = False,
 ) -> None:
     """Launch a search with a target budget."""
@@ -124,16 +138,21 @@ def search(
         if not values.get(name):
             raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml")
     values.setdefault("name", "search")
-    check_early(StudyConfig.from_json(values))  # before torch is imported
+    if not dry_run:
+        check_early(StudyConfig.from_json(values))  # before torch is imported; a dry run tells it with all the rest
     if seconds_per_step is not None and not simulate:
         raise UserError("--seconds-per-step is for --simulate; a search measures its trials itself")
     from ..api import Search
 
     model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
     wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
-    resolved = wanted.resolve()
-    for note in resolved.notes:
-        wide_console(stderr=True).print(f"note: {note}", highlight=False)
+    found = wanted.preflight(hours=not simulate)
+    if dry_run:
+        show_preflight(found, as_json)
+        return
+    resolved = told(found, wide_console(stderr=True))
+    if not simulate and found.estimate is not None:
+        ask(found.estimate, ask_above, yes)
     dense = resolved.dense[resolved.cost]
     if simulate:
         from ..simulate import estimate
@@ -142,10 +161,53 @@ def search(
         def dry(show: Display) -> Study:
             return dry_run(wanted, show.event, seconds_per_step, resolved)
 
-        found = shown_search("simulated", dense, dry, as_json)
-        wide_console(stderr=as_json).print(estimate(found.record, run_options).line(), highlight=False)
+        made = shown_search("simulated", dense, dry, as_json)
+        wide_console(stderr=as_json).print(estimate(made.record, run_options).line(), highlight=False)
         return
     shown_search(resolved.config.metric, dense, lambda show: wanted.run(show.event, show.teacher, resolved), as_json)
+
+
+def show_preflight(found: Preflight, as_json: bool) -> None:
+    """Print a preflight as a table, or as JSON.
+
+    Raises:
+        typer.Exit: Something is wrong; the exit code is 2.
+    """
+    if as_json:
+        print(json.dumps({"passes": found.passes, **found.to_json()}, indent=1, allow_nan=False))
+    else:
+        wide_console().print(str(found), highlight=False, soft_wrap=True)
+    if not found.passes:
+        raise typer.Exit(2)
+
+
+def told(found: Preflight, console: Console) -> ResolvedStudy:
+    """Print what a preflight warns of and notes, and the hours; return the study.
+
+    Raises:
+        UserError: Something is wrong; each mistake has a line of its own.
+    """
+    for kind in ("warning", "note"):
+        for finding in found.of_kind(kind):
+            console.print(f"{kind}: {finding.line}", highlight=False, soft_wrap=True)
+    resolved = found.study()
+    if found.estimate is not None:
+        console.print(f"estimate: {found.estimate.line}", highlight=False, soft_wrap=True)
+    return resolved
+
+
+def ask(estimate: Estimate, above: float, yes: bool) -> None:
+    """Ask before a long search if somebody can answer.
+
+    Raises:
+        typer.Exit: The answer is no; the exit code is 1.
+    """
+    if yes or estimate.hours <= above or not sys.stdin.isatty():
+        return
+    if not typer.confirm(
+        f"start a search of about {estimate.hours:.1f} h? (--yes, or --ask-above HOURS, asks no more)"
+    ):
+        raise typer.Exit(1)
 
 
 @opt.with_flags(RESUME_FLAGS)
@@ -235,12 +297,16 @@ def check_early(config: StudyConfig) -> None:
 
     The same is checked again with the networks and the data at hand, if it can be said better there.
     """
-    config.checked()
-    if ":" not in config.model and config.model not in NETWORKS:
-        known = ", ".join(NETWORKS)
-        raise UserError(
-            f"model {config.model!r} is not known: use one of {known}, or package.module:function, or "
-            "path/to/file.py:function"
-        )
-    if not config.data.startswith("builtin:") and not Path(config.data).expanduser().exists():
-        raise UserError(f"data {config.data!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+    refusals = Refusals()
+    refusals.passes(config.checked)
+    with refusals.kept():
+        if ":" not in config.model and config.model not in NETWORKS:
+            known = ", ".join(NETWORKS)
+            raise UserError(
+                f"model {config.model!r} is not known: use one of {known}, or package.module:function, or "
+                "path/to/file.py:function"
+            )
+    with refusals.kept():
+        if not config.data.startswith("builtin:") and not Path(config.data).expanduser().exists():
+            raise UserError(f"data {config.data!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+    refusals.end()

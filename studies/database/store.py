@@ -22,10 +22,11 @@ from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study
 from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, find_study, fixed_settings
-from .storage import open_storage, shown
+from .storage import WrongStorage, check_file, open_storage, parse_url, shown
 from .trial_rows import LOST, checked, outcome_attributes, record_of, report_attributes, template, within_budget
 
 OBJECTIVES = ("quality", "cost")
+DIRECTIONS = [StudyDirection.MINIMIZE] * len(OBJECTIVES)
 ID = "ganprune.id"  # also in the study's folder: its files are this study's and no other's
 
 
@@ -264,20 +265,11 @@ class Store:
 
 def _new_study(storage: RDBStorage, url: str, folder: StudyFolder) -> int:
     """A study without trials that has an id, and its folder to itself; one left half made by a crash is taken up."""
-    existing = {found.study_name: found for found in storage.get_all_studies()}.get(folder.study)
-    directions = [StudyDirection.MINIMIZE] * len(OBJECTIVES)
+    existing = _half_made(storage, url, folder.study)
     if existing is None:
-        study_id, attributes = storage.create_new_study(directions, folder.study), {}
+        study_id, attributes = storage.create_new_study(DIRECTIONS, folder.study), {}
     else:
         study_id, attributes = existing._study_id, existing.user_attrs
-        # the mark that is written last is missing, and nothing in it is anybody else's
-        half_made = SCHEMA not in attributes and not storage.get_all_trials(study_id)
-        ours = existing.directions == directions and all(key.startswith("ganprune.") for key in attributes)
-        if not (half_made and ours):
-            raise UserError(
-                f"study {folder.study!r} exists in {shown(url)}; `ganprune resume {folder.study}` goes on with it, "
-                f"`ganprune delete {folder.study}` removes it, --study names another"
-            )
     identity = attributes.get(ID) or uuid.uuid4().hex
     storage.set_study_user_attr(study_id, ID, identity)
     try:
@@ -287,6 +279,48 @@ def _new_study(storage: RDBStorage, url: str, folder: StudyFolder) -> int:
             storage.delete_study(study_id)
         raise
     return study_id
+
+
+def _half_made(storage: RDBStorage, url: str, study: str) -> Any:
+    """Return the study of this name that a crash left half made; None if there is none of the name.
+
+    Raises:
+        UserError: There is a whole one.
+    """
+    existing = {found.study_name: found for found in storage.get_all_studies()}.get(study)
+    if existing is None:
+        return None
+    # the mark that is written last is missing, and nothing in it is anybody else's
+    half_made = SCHEMA not in existing.user_attrs and not storage.get_all_trials(existing._study_id)
+    ours = existing.directions == DIRECTIONS and all(key.startswith("ganprune.") for key in existing.user_attrs)
+    if not (half_made and ours):
+        raise UserError(
+            f"study {study!r} exists in {shown(url)}; `ganprune resume {study}` goes on with it, "
+            f"`ganprune delete {study}` removes it, --study names another"
+        )
+    return existing
+
+
+def check_free(url: str, study: str) -> None:
+    """Check that a study can be made in a database, and change nothing.
+
+    Raises:
+        UserError: One of this name exists, or the URL is none for studies.
+        StorageError: The database cannot be reached.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        check_file(parsed, write=True)
+        if not Path(str(parsed.database)).exists():
+            return
+    try:
+        storage = open_storage(url, write=False)
+    except WrongStorage:  # there are no tables yet
+        return
+    try:
+        _half_made(storage, url, study)
+    finally:
+        storage.engine.dispose()
 
 
 def delete_study(url: str, study: str, artifacts: str | Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
-from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.errors import Refusals, UserError, UserErrors, errors_of
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +92,28 @@ def test_a_truth_value_or_a_text_is_no_number(wrong):
     """A field of type float takes numbers and the three texts of numbers that JSON lacks, nothing else."""
     with pytest.raises(UserError, match=r"cost: got .*; expected a valid number"):
         from_json(Outer, {"name": "a", "cost": wrong})
+
+
+@dataclass(frozen=True)
+class _Strict:
+    """Refuses two values of its own at once."""
+
+    a: int = 1
+    b: int = 1
+
+    def __post_init__(self) -> None:
+        refusals = Refusals()
+        for name in ("a", "b"):
+            if getattr(self, name) < 0:
+                refusals.add(UserError(f"{name} is below 0"))
+        refusals.end()
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    """Fields of wrong types have a line each, and so have a class's own mistakes."""
+    with pytest.raises(UserErrors) as typed:
+        from_json(_Strict, {"a": "x", "b": None})
+    assert [str(one).partition(":")[0] for one in errors_of(typed.value)] == ["a", "b"]
+    with pytest.raises(UserErrors) as own:
+        from_json(_Strict, {"a": -1, "b": -2}, "here")
+    assert [str(one) for one in errors_of(own.value)] == ["here: a is below 0", "here: b is below 0"]

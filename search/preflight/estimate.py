@@ -1,0 +1,293 @@
+"""The hours of a search before it starts: its steps and measurements, times what each takes here.
+
+Original to ganprune. Seconds of a step are on a line through the dense network and a small one, by exact MACs. The
+benchmark `benchmarks/estimated_hours.py` compares estimates with searches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import log
+
+from ...gan_models.files.meta_device import build_for_shapes, run_for_shapes
+from ...gan_models.pruning.catalog import method_spec
+from ...gan_models.training.loop import best_device
+from ..config import StudyConfig
+from ..preparations.opened_study import OpenedStudy
+from ..setup.pruned_generators import one_network
+from ..simulation.step_times import StepTimes
+from ..strategy.method_shares import fixed_shares
+from .launch import Placement
+from .timing import Timing
+
+CONTINUES = 0.78  # share of trials that go on at a rung where one in three should; of six simulated studies
+START_S = 4.0  # of one trial: its worker loads the teacher and cuts it
+START_ONCE_S = 15.0  # of the executor, and of what is written before and after
+ON_FRONT = 0.4  # share of the trials that end on the front, about: four of ten in the demo
+INTERVAL_S = 3.4e-9  # of one product of two features while intervals are computed, measured on one core
+LEAST_SAVED = 0.1  # of the hours; options that save less are not named
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The numbers that a search's hours follow from.
+
+    Attributes:
+        teacher_steps: Steps before the search, of the teacher or of its discriminator; 0: both are given.
+        trials: Trials.
+        pruning_trials: Those of methods that train before they cut.
+        prune_steps, finetune_steps: Steps of one trial; those of other methods spend all on fine-tuning.
+        rungs: Shares of the fine-tuning steps at which trials are measured.
+        stops: True if trials are stopped at rungs.
+        low, high: Lowest and highest target of a trial, as a share of the dense cost.
+        measured: Images that quality is measured on.
+        tested: Images that the front is measured on once more; 0: it is not.
+        reals: Real images that are compared with.
+        generators: Generators that are measured.
+        at_once: Trials that run at once.
+        hours: Time limit of the search; None: none.
+    """
+
+    teacher_steps: int
+    trials: int
+    pruning_trials: float
+    prune_steps: int
+    finetune_steps: int
+    rungs: tuple[float, ...]
+    stops: bool
+    low: float
+    high: float
+    measured: int
+    reals: int
+    tested: int = 0
+    generators: int = 1
+    at_once: int = 1
+    hours: float | None = None
+
+    @classmethod
+    def of(cls, study: OpenedStudy, placement: Placement) -> Workload:
+        """Return the work of a resolved study."""
+        config, resolved, proposals = study.config, study.resolved, study.proposals()
+        dense, images = resolved.dense[resolved.cost], resolved.data.images
+        measured, test = images[config.scored_on], images["test"]
+        return cls(
+            teacher_steps=0 if config.teacher and config.teacher_discriminator else config.teacher_steps,
+            trials=config.trials,
+            pruning_trials=_pruning_trials(config, [method for method, _ in proposals.ladder()]),
+            prune_steps=config.prune_steps,
+            finetune_steps=config.finetune_steps,
+            rungs=config.rungs,
+            stops=bool(config.reduction and config.rungs),
+            low=proposals.lowest / dense,
+            high=proposals.highest / dense,
+            measured=min(measured, config.n_eval or measured),
+            reals=sum(images.values()) if "train" in config.protocol else measured,
+            tested=0 if config.scored_on == "test" else min(test, config.n_eval or test),
+            generators=len(study.names),
+            at_once=placement.at_once(study.device),
+            hours=config.hours,
+        )
+
+    def continuing(self, rung: int) -> float:
+        """Return the share of trials that are trained beyond so many rungs."""
+        return CONTINUES**rung if self.stops else 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a search's time.
+
+    Attributes:
+        name: What is done.
+        hours: From its start to its end, parts of trials that run at once counted once.
+        detail: What it is counted from.
+    """
+
+    name: str
+    hours: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Shorter:
+    """An option that would shorten a search.
+
+    Attributes:
+        option: With its value, as it is written on the command line.
+        hours: What the search would take with it.
+    """
+
+    option: str
+    hours: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The time that a search takes here.
+
+    Attributes:
+        parts: What it is spent on.
+        shorter: Options that would shorten it, the best first.
+        at_once: Trials that run at once.
+        limit: The time limit in hours; None: none.
+    """
+
+    parts: tuple[Part, ...]
+    shorter: tuple[Shorter, ...] = ()
+    at_once: int = 1
+    limit: float | None = None
+
+    @property
+    def whole(self) -> float:
+        """Hours of all trials, without a time limit."""
+        return sum(part.hours for part in self.parts)
+
+    @property
+    def hours(self) -> float:
+        """Hours from start to end."""
+        return self.whole if self.limit is None else min(self.whole, self.limit)
+
+    @property
+    def line(self) -> str:
+        """The estimate on one line, with what would shorten it."""
+        parts = " + ".join(f"{part.name} {duration(part.hours)}" for part in self.parts)
+        limit = "" if self.limit is None or self.whole <= self.limit else f" of {duration(self.whole)} without --hours"
+        options = ", ".join(f"{each.option}: {duration(each.hours)}" for each in self.shorter)
+        return f"about {duration(self.hours)}{limit} = {parts}" + (f"; with {options}" if options else "")
+
+
+def duration(hours: float) -> str:
+    """Return hours in words: `40 s`, `12 min`, `14.5 h`."""
+    if hours * 3600 < 90:
+        return f"{hours * 3600:.0f} s"
+    return f"{hours * 60:.0f} min" if hours * 60 < 90 else f"{hours:.1f} h"
+
+
+def estimated(work: Workload, timing: Timing, shorter: tuple[Shorter, ...] = ()) -> Estimate:
+    """Return how long a search takes.
+
+    Args:
+        work: Its steps, trials and images.
+        timing: Seconds of each here.
+        shorter: Options that would shorten it.
+    """
+    return Estimate(tuple(_parts(work, timing)), shorter, work.at_once, work.hours)
+
+
+def options_that_shorten(
+    config: StudyConfig, work: Workload, timing: Timing, placement: Placement
+) -> tuple[Shorter, ...]:
+    """Return options that would shorten a search by a tenth or more, the best first.
+
+    Args:
+        config: Resolved.
+        work: What it does now.
+        timing: Seconds of each part.
+        placement: Where trials run.
+    """
+    whole = estimated(work, timing).whole
+    found = [
+        Shorter(option, estimated(other, own).whole)
+        for option, other, own in _candidates(config, work, timing, placement)
+    ]
+    found = [each for each in found if each.hours <= (1 - LEAST_SAVED) * whole]
+    return tuple(sorted(found, key=lambda each: each.hours)[:MOST_NAMED])
+
+
+def _candidates(
+    config: StudyConfig, work: Workload, timing: Timing, placement: Placement
+) -> Iterator[tuple[str, Workload, Timing]]:
+    """Yield an option with its value, the work with it, and the seconds with it."""
+    if config.trials > 4:
+        half, share = config.trials // 2, work.pruning_trials / work.trials
+        yield f"--trials {half}", replace(work, trials=half, pruning_trials=share * half), timing
+    steps = {"prune_steps": work.prune_steps // 4, "finetune_steps": work.finetune_steps // 4}
+    named = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in steps.items() if value)
+    if steps["finetune_steps"]:
+        yield named, replace(work, **steps), timing
+    if work.teacher_steps and not config.teacher:
+        yield "--teacher FILE --teacher-discriminator FILE", replace(work, teacher_steps=0), timing
+    if work.measured > 4 * 50:
+        few = replace(work, measured=work.measured // 4)
+        yield f"--n-eval {few.measured}", few, timing
+    if config.recipe.batch_size > 1:
+        half = config.recipe.batch_size // 2
+        yield (
+            f"--batch-size {half}",
+            work,
+            replace(timing, steps=_scaled(timing.steps, half / config.recipe.batch_size)),
+        )
+    if smaller := _half_size(config):
+        quarter = replace(timing, steps=_scaled(timing.steps, 0.25), image=timing.image / 4)
+        yield f"--image-size {smaller}", work, quarter
+    everything = replace(placement, most=None).at_once(best_device(config.device))
+    if everything > work.at_once:
+        yield f"--max-concurrent {everything}", replace(work, at_once=everything), timing
+
+
+def _half_size(config: StudyConfig) -> int:
+    """Return half the image size if the generator is in the catalog and runs at that; else 0."""
+    size = config.image_size
+    if not isinstance(size, int) or size % 2 or config.input_shape:
+        return 0
+    network = build_for_shapes(lambda: one_network(config))
+    try:
+        run_for_shapes(network, replace(config, image_size=size // 2).inputs.examples(2), lambda copy, x: copy(*x))
+    except Exception:  # a network may raise anything at a size that it is not made for
+        return 0
+    return size // 2
+
+
+def _parts(work: Workload, timing: Timing) -> Iterator[Part]:
+    """Yield the parts of a search's time."""
+    steps, trials, at_once = timing.steps, work.trials, work.at_once
+    mean = (work.high - work.low) / log(work.high / work.low) if work.high > work.low > 0 else work.high
+    student = steps.student_at(mean)
+    if work.teacher_steps:
+        name = "teacher"
+        yield Part(name, work.teacher_steps * steps.teacher / 3600, _each(work.teacher_steps, steps.teacher))
+    compared = work.generators * (work.reals + 2 * work.measured)
+    yield Part("real images, teacher measured", compared * timing.image / 3600, f"{compared:,} images")
+
+    def shared(name: str, count: float, seconds: float) -> Part:
+        return Part(name, count * seconds / at_once / 3600, f"{_each(count, seconds)}, {at_once} at once")
+
+    if work.pruning_trials:
+        yield shared("pruning", work.pruning_trials * work.prune_steps, steps.dense)
+    spare = (trials - work.pruning_trials) * work.prune_steps
+    ends = [*work.rungs, 1.0]
+    reached = sum(
+        (end - start) * work.continuing(i) for i, (start, end) in enumerate(zip([0.0, *ends], ends, strict=False))
+    )
+    yield shared("fine-tuning", spare + trials * work.finetune_steps * reached, student)
+    image = timing.image * student / steps.dense
+    images = work.generators * work.measured
+    rungs = sum(work.continuing(i) for i in range(len(work.rungs)))
+    ended = work.continuing(len(work.rungs))
+    details = INTERVAL_S * images * min(work.measured, 2 * timing.features) * timing.features
+    seconds = images * image * (rungs + ended) + ended * details
+    yield Part("measuring", trials * seconds / at_once / 3600, f"{trials * (rungs + ended):.0f} x {images:,} images")
+    if work.tested:
+        front, images = max(1, round(ON_FRONT * trials)), work.generators * work.tested
+        seconds = START_S + images * image
+        yield Part("front on test images", front * seconds / 3600, f"{front} x {images:,} images")
+    yield Part("starting", (START_ONCE_S + trials * START_S / at_once) / 3600, f"{trials} trials")
+
+
+def _each(count: float, seconds: float) -> str:
+    return f"{count:,.0f} steps of {seconds:.2g} s"
+
+
+def _scaled(steps: StepTimes, factor: float) -> StepTimes:
+    return replace(steps, teacher=steps.teacher * factor, dense=steps.dense * factor, small=steps.small * factor)
+
+
+def _pruning_trials(config: StudyConfig, ladder: list[str]) -> float:
+    """Return about how many trials are of methods that train before they cut: those after the ladder are shared."""
+    shares = fixed_shares(config.methods, config.shares) if config.shares else {}
+    trains = [name for name in config.methods if method_spec(name).trains]
+    first = ladder[: config.trials]
+    share = sum(shares.get(name, 1 / len(config.methods)) for name in trains)
+    return sum(name in trains for name in first) + (config.trials - len(first)) * share

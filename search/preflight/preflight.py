@@ -1,0 +1,104 @@
+"""The preflight of a search: all that is wrong, all that is noteworthy, and the hours, before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...gan_models.files.errors import Refusals, UserError, errors_of
+from ...gan_models.files.plain_values import to_json
+from ..resolved_study import ResolvedStudy
+from .checks import CHECKS, Check
+from .estimate import Estimate, Workload, estimated, options_that_shorten
+from .finding import Finding, Kind
+from .launch import Launch
+from .timing import time_work
+
+MARKS: dict[Kind, str] = {"error": "error", "warning": "warn ", "note": "note ", "passed": "ok   "}
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What can be said of a search before it starts. `str()` is the table that a user reads.
+
+    Attributes:
+        findings: Errors first, then warnings, notes, and what is in order.
+        estimate: The hours; None if an error leaves them unknown, or if they were not asked for.
+        resolved: The study; None if it cannot be resolved.
+    """
+
+    findings: tuple[Finding, ...]
+    estimate: Estimate | None = None
+    resolved: ResolvedStudy | None = None
+
+    def of_kind(self, kind: Kind) -> tuple[Finding, ...]:
+        """Return the findings of one kind."""
+        return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    @property
+    def passes(self) -> bool:
+        """True if nothing keeps the search from starting."""
+        return not self.of_kind("error")
+
+    def study(self) -> ResolvedStudy:
+        """Return the resolved study.
+
+        Raises:
+            UserError: There are errors; each has a line of its own.
+        """
+        refusals = Refusals()
+        for finding in self.of_kind("error"):
+            refusals.add(UserError(finding.line))
+        refusals.end()
+        assert self.resolved is not None  # without an error there is one
+        return self.resolved
+
+    def to_json(self) -> dict[str, Any]:
+        """Return findings and estimate as plain JSON; the study has a record of its own."""
+        estimate = self.estimate
+        hours = None if estimate is None else {**to_json(estimate), "hours": estimate.hours}
+        return {"findings": to_json(self.findings), "estimate": hours}
+
+    def __str__(self) -> str:
+        lines = [f"{MARKS[finding.kind]}  {finding.line}" for finding in self.findings]
+        if self.estimate is not None:
+            lines.append(f"hours  {self.estimate.line}")
+        return "\n".join(lines)
+
+
+def of_errors(errors: Iterable[UserError]) -> list[Finding]:
+    """Return mistakes that were raised as findings."""
+    return [Finding("error", str(one)) for error in errors for one in errors_of(error)]
+
+
+def examined(
+    launch: Launch | None, found: Iterable[Finding], hours: bool = True, checks: Iterable[Check] = CHECKS
+) -> Preflight:
+    """Return the preflight of a search: what was found already, and what the checks find.
+
+    Args:
+        launch: What the checks look at; None if the configuration itself cannot be read.
+        found: Findings of what was resolved, or of why it was not.
+        hours: Estimate the hours; that trains for some steps.
+        checks: The table.
+    """
+    findings = list(found)
+    for check in checks if launch is not None else ():
+        refusals = Refusals()
+        with refusals.kept():
+            findings += check(launch)
+        findings += of_errors(refusals.errors)
+    ordered = [finding for kind in MARKS for finding in dict.fromkeys(findings) if finding.kind == kind]
+    study = launch.study if launch is not None else None
+    wanted = hours and study is not None and all(finding.kind != "error" for finding in findings)
+    estimate = estimate_of(launch) if wanted and launch is not None else None
+    return Preflight(tuple(ordered), estimate, None if study is None else study.resolved)
+
+
+def estimate_of(launch: Launch) -> Estimate:
+    """Return the hours of a study that could be resolved, with what would shorten them."""
+    assert launch.study is not None
+    work, timing = Workload.of(launch.study, launch.placement), time_work(launch.study, launch.placement.cpus_per_trial)
+    config = launch.study.config
+    return estimated(work, timing, options_that_shorten(config, work, timing, launch.placement))

@@ -1,0 +1,60 @@
+"""Seconds of the work that a search is made of, measured here on a few images: training steps, and measuring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ...evaluators.quality.catalog import MetricSet
+from ...evaluators.quality.suite import measure_quality
+from ..preparations.opened_study import OpenedStudy
+from ..preparations.quality import StudyQuality
+from ..setup.pruned_generators import one_network
+from ..simulation.step_times import StepTimes, seconds_each, time_steps
+
+TIMED_IMAGES = 8  # of one batch of test images
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds on this machine, of the study's networks with fresh weights.
+
+    Attributes:
+        steps: Of training steps.
+        image: To make one image with the dense network and to measure it.
+        features: Numbers per image that quality is measured in; what is done with them grows with it.
+    """
+
+    steps: StepTimes
+    image: float
+    features: int
+
+
+def time_work(study: OpenedStudy, threads: int) -> Timing:
+    """Time training steps of a study, and the measuring of a few test images.
+
+    Args:
+        study: The study; nothing of it is kept.
+        threads: CPUs of one trial.
+    """
+    steps, before = time_steps(study, threads), torch.get_num_threads()
+    name, encoder = study.names[0], study.encoder
+    example = StudyQuality(study, {}, study.config.scored_on).example(name).first(TIMED_IMAGES, study.device)
+    count = len(example.reals)
+    batch = (tuple(x.cpu() for x in example.inputs), None if example.reference is None else example.reference.cpu())
+    real_ND = torch.randn(max(count, 2), encoder.dimension, generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng(devices=[]):
+        network = one_network(study.config).to(study.device).eval()
+
+    def measure(_: int) -> None:
+        measure_quality(
+            network, [batch], encoder, real_ND, device=study.device, aligned=False, full=False, metrics=MetricSet()
+        )
+
+    torch.set_num_threads(threads)
+    try:
+        seconds = seconds_each(measure, study.device, most=2)
+    finally:
+        torch.set_num_threads(before)
+    return Timing(steps, seconds / count, encoder.dimension)

@@ -1,0 +1,42 @@
+"""A study whose trials all failed: an error that says the commonest reason, and where the rest is to be read."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from pathlib import Path
+
+from ...gan_models.files.errors import WorkFailed
+from ...search.artifacts.study_folder import RESULT
+from ..database.reader import StudyRecord
+
+LONGEST_REASON = 300  # characters
+
+
+class EveryTrialFailed(WorkFailed):
+    """A search without any result: each of its trials failed."""
+
+
+def check_failures(record: StudyRecord, folder: Path) -> None:
+    """Check that not every trial of a study failed; one without a trial passes.
+
+    Args:
+        record: The study as it stands now.
+        folder: Its files.
+
+    Raises:
+        EveryTrialFailed: Each trial failed.
+    """
+    trials = record.trials
+    if not trials or any(trial.state != "FAIL" for trial in trials):
+        return
+    reasons = Counter(trial.stopped or "no reason on record" for trial in trials)
+    reason, count = reasons.most_common(1)[0]
+    first = next(trial.number for trial in trials if (trial.stopped or "no reason on record") == reason)
+    each = "" if count == len(trials) else f" ({count} of them)"
+    more = 2 * (len(trials) + 1)  # the engine allows for half as many failures as the study has trials
+    raise EveryTrialFailed(
+        f"every trial of study {record.name!r} failed: got {len(trials)} failures, the commonest reason{each}: "
+        f"{textwrap.shorten(reason, LONGEST_REASON)}; the traceback is in {folder / str(first) / RESULT}. Mend the "
+        f"cause, then try `ganprune resume {record.name} --trials {more}`"
+    )
