@@ -47,7 +47,16 @@ SHOWN = {"select": SELECTION, "test": TEST}  # split that is measured -> its nam
 BOTH = "both"  # generators are pruned, each under its own budget
 OPEN = STEPS_UNSET
 # Fields of later versions: empty, they leave a study's fingerprint what it was.
-LATER = ("also_measure", "weights", "profiles", "output", "value_range", "select_on")
+LATER = (
+    "also_measure",
+    "weights",
+    "profiles",
+    "output",
+    "value_range",
+    "select_on",
+    "calibration_images",
+    "calibration_memory",
+)
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 

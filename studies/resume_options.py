@@ -38,6 +38,8 @@ def resumed(config: StudyConfig, given: Mapping[str, Any]) -> StudyConfig:
             old, new = config.weight_files, {k: v for k, v in wanted.weight_files.items() if k in config.weight_files}
         if name == "select_on":  # empty in records of studies that knew the test split alone
             old, new = config.scored_on, wanted.scored_on
+        if name == "calibration_images":  # none in records of studies that knew the plain cut alone
+            old, new = old or 0, new or 0
         if name in RESUMABLE or _same(old, new) or (name == "metric" and new == AUTO):
             continue
         raise UserError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .settings import setting
 
@@ -23,7 +23,19 @@ def cost_exponent() -> Any:
 
 
 @dataclass(frozen=True)
-class MagnitudeSettings:
+class RankingSettings:
+    """Settings of methods that are given widths."""
+
+    ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = setting(
+        "auto",
+        searched=False,
+        note="channels stay by the norm of their weights (l1, l2), or by what is lost without them: after the others "
+        "have taken over what they can (schur), or before (gauss_newton); auto: schur with calibration inputs, else l1",
+    )
+
+
+@dataclass(frozen=True)
+class MagnitudeSettings(RankingSettings):
     """Settings of magnitude."""
 
     cost_exponent: float = cost_exponent()

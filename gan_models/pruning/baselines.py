@@ -6,11 +6,11 @@ import numpy as np
 
 from ..groups.surgery import cut
 from .method import Pruned, PruneJob
-from .ranking import channel_costs, cost_of, l1_scores, plan_within_target, strongest
+from .ranking import channel_costs, cost_of, plan_within_target, ranked, strongest
 
 
 class GivenWidths:
-    """Cuts each group to the width that the search space gave, keeping its strongest channels (L1 norm)."""
+    """Cuts each group to the width that the search space gave, keeping its strongest channels."""
 
     def prune(self, job: PruneJob) -> Pruned:
         """Cuts to `job.proposal.widths`.
@@ -23,7 +23,7 @@ class GivenWidths:
         cost = cost_of(job.groups.form, job.groups.form.widths(job.proposal.widths), job.target)
         if cost > job.target.value:
             raise ValueError(f"widths cost {cost:g} {job.target.cost}, above the target {job.target.value:g}")
-        plan = strongest(job.proposal.widths, l1_scores(job.model, job.groups))
+        plan = strongest(job.proposal.widths, ranked(job))
         return Pruned(cut(job.model, job.groups, plan), plan)
 
 
@@ -44,7 +44,7 @@ class Magnitude:
         exponent = job.proposal.settings.cost_exponent
         scores = {
             name: score / np.maximum(cost, 1e-12) ** exponent
-            for (name, score), cost in zip(l1_scores(job.model, job.groups).items(), per_channel, strict=True)
+            for (name, score), cost in zip(ranked(job).items(), per_channel, strict=True)
         }
         plan = plan_within_target(form, scores, job.target)
         return Pruned(cut(job.model, job.groups, plan), plan)

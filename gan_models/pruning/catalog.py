@@ -2,7 +2,7 @@
 
 A row of another package comes by the entry-point group `ganprune.methods` and is a `MethodSpec`. A user's own method
 is named by path, `package.module:name` or `file.py:name`: a class (or an object) with `prune(job)` and, unless it has
-none, `settings`, its settings class. It may say `widths` ("given" or "learned", the default), `trains` and
+none, `settings`, its settings class. It may say `widths` ("given" or "learned", the default), `trains`, `refits` and
 `preparations`.
 """
 
@@ -43,26 +43,40 @@ def _adopt(reference: str, found: Any) -> MethodSpec:
         settings_of(settings)
     except UserError as error:
         raise UserError(f"method {reference!r}: {error}") from error
-    trains, preparations = bool(getattr(found, "trains", False)), tuple(getattr(found, "preparations", ()))
-    return MethodSpec(reference, widths, settings, trains=trains, preparations=preparations, note=first_line(found))
+    return MethodSpec(
+        reference,
+        widths,
+        settings,
+        trains=bool(getattr(found, "trains", False)),
+        preparations=tuple(getattr(found, "preparations", ())),
+        refits=bool(getattr(found, "refits", False)),
+        note=first_line(found),
+    )
 
 
 METHODS: OpenTable[MethodSpec] = OpenTable(
     "method",
     {
         "uniform": MethodSpec(
-            ".baselines:Uniform", "given", note="the same share of every group, strongest channels stay"
+            ".baselines:Uniform",
+            "given",
+            ".baseline_settings:RankingSettings",
+            refits=True,
+            note="the same share of every group, strongest channels stay",
         ),
         "widths": MethodSpec(
             ".baselines:GivenWidths",
             "given",
+            ".baseline_settings:RankingSettings",
             searches_ratios=True,
+            refits=True,
             note="one share per group from the search space, strongest channels stay",
         ),
         "magnitude": MethodSpec(
             ".baselines:Magnitude",
             "learned",
             ".baseline_settings:MagnitudeSettings",
+            refits=True,
             note="global ranking of all channels by L1 norm per MAC",
         ),
         "coronet": MethodSpec(

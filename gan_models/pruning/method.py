@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..groups.channel_groups import ChannelGroups
     from ..groups.plan import ChannelPlan
     from ..quantization.settings import QuantSettings
+    from ..reconstruction.calibration import Calibration
+    from ..reconstruction.record import Reconstruction
     from ..tasks.task import Task
     from ..training.recipe import Recipe
     from .proposal import Proposal
@@ -41,6 +43,7 @@ class MethodSpec:
         sizes: "module:function" of what it holds in memory beside the networks, (model, groups) -> rows of plain
             values; empty if that is nothing.
         preparations: Names of what it is given by `PruneJob.prepared`: made once per study, shared by its trials.
+        refits: True if what it cut is then refitted to the teacher's activations on calibration inputs.
         note: One line for tables.
     """
 
@@ -51,6 +54,7 @@ class MethodSpec:
     trains: bool = False
     sizes: str = ""
     preparations: tuple[str, ...] = ()
+    refits: bool = False
     note: str = ""
 
     @property
@@ -171,6 +175,7 @@ class PruneJob:
         seed: Of everything the method draws.
         training: What is needed to train; None for methods that do not.
         prepared: Loads a preparation of the study by name, at most once per process; None outside a study.
+        calibration: Inputs to rank channels with; None without any.
     """
 
     model: nn.Module
@@ -181,6 +186,7 @@ class PruneJob:
     seed: int
     training: TrainingContext | None = None
     prepared: Callable[[str], Any] | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,7 @@ class Pruned:
         discriminators: Discriminators to go on with, where the method changed them.
         record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
         quantized: How fine-tuning and measuring quantize the generator; None leaves that to the trial.
+        reconstructions: What refitting did, by generator; set by the trial.
     """
 
     model: nn.Module
@@ -202,6 +209,7 @@ class Pruned:
     discriminators: nn.ModuleDict | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     quantized: QuantSettings | None = None
+    reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
 
 
 class Method(Protocol):

@@ -11,11 +11,40 @@ from torch import nn
 
 from ..costs.channel_swap import exchanged
 from ..costs.cost_form import CostForm, InfeasibleBudget
+from ..files.errors import UserError
 from ..groups.channel_groups import AxisChannels, ChannelGroups
 from ..groups.plan import ChannelPlan
-from .method import Target
+from ..reconstruction.channel_scores import compensated_scores, probed_scores
+from .method import PruneJob, Target
 
 Scores = Mapping[str, NDArray[np.float64]]
+
+
+def ranked(job: PruneJob) -> Scores:
+    """Return the scores of every group's channels by which a method keeps them, as its setting `ranking` says.
+
+    Args:
+        job: With settings that have `ranking`; `auto` is `schur` if the job has calibration inputs, else `l1`.
+
+    Returns:
+        Group name -> float64 [size], mean 1 in each group: groups are compared by how uneven their channels are.
+
+    Raises:
+        UserError: A ranking that needs calibration inputs, without any.
+    """
+    kind = getattr(job.proposal.settings, "ranking", "auto")
+    if kind == "auto":
+        kind = "l1" if job.calibration is None else "schur"
+    if kind in ("l1", "l2"):
+        return (l1_scores if kind == "l1" else l2_scores)(job.model, job.groups)
+    if job.calibration is None:
+        raise UserError(f"ranking {kind} needs inputs: got no calibration images. Try --calibration-images 64")
+    known = job.calibration.scores
+    if kind not in known:
+        scores = compensated_scores if kind == "schur" else probed_scores
+        found = scores(job.model, job.groups, job.calibration.fitting(job.model), job.calibration.seed)
+        known[kind] = l1_scores(job.model, job.groups) | {name: _to_mean_one(score) for name, score in found.items()}
+    return known[kind]
 
 
 def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:
@@ -28,25 +57,43 @@ def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.f
     Returns:
         Group name -> float64 [size], mean 1 in each group.
     """
+    return _norm_scores(model, groups, 1, relative=True)
+
+
+def l2_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:
+    """Return the importance of every channel by the squared L2 norm of all weights that write and read it.
+
+    The group norm of DepGraph (Fang et al. 2023) without its scales of norms: squares are added up as they are, so
+    that strong layers decide.
+
+    Returns:
+        Group name -> float64 [size], mean 1 in each group.
+    """
+    return _norm_scores(model, groups, 2, relative=False)
+
+
+def _norm_scores(model: nn.Module, groups: ChannelGroups, power: int, relative: bool) -> dict[str, NDArray[np.float64]]:
     tensors = dict(model.named_parameters())
     sites = [*groups.writes, *(gate for gate, _ in groups.gates)]
     total = np.zeros(1 + sum(groups.sizes.values()))
     for site in sites:
         if site.parameter in tensors:
-            total += _relative_norms(site, tensors[site.parameter], len(total))
+            total += _norms(site, tensors[site.parameter], len(total), power, relative)
     return {
         name: _to_mean_one(total[1 + groups.offsets[name] : 1 + groups.offsets[name] + size])
         for name, size in groups.sizes.items()
     }
 
 
-def _relative_norms(site: AxisChannels, tensor: torch.Tensor, n: int) -> NDArray[np.float64]:
+def _norms(site: AxisChannels, tensor: torch.Tensor, n: int, power: int, relative: bool) -> NDArray[np.float64]:
+    """Return the summed powers of a tensor's entries by channel [n], over their mean if they are relative."""
     if tensor.ndim < 2:
         return np.zeros(n)
     axes = [axis for axis in range(tensor.ndim) if axis != site.axis]
-    norms = tensor.detach().abs().sum(axes).double().cpu().numpy()
-    relative = norms / max(norms.mean(), 1e-30)
-    summed = np.bincount(site.flat, weights=relative, minlength=n).astype(np.float64)
+    norms = tensor.detach().abs().pow(power).sum(axes).double().cpu().numpy()
+    if relative:
+        norms = norms / max(norms.mean(), 1e-30)
+    summed = np.bincount(site.flat, weights=norms, minlength=n).astype(np.float64)
     summed[0] = 0.0
     return summed
 

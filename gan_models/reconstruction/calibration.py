@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .call_tape import Tape
+from .weight_store import computed_once
 
 MEMORY = 2_000_000_000  # bytes
+Scores = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -19,13 +25,27 @@ class Calibration:
         read: Returns them, one tensor per input of the generator, batch axis first; called at most once.
         seed: Of the places that are sampled.
         memory_bytes: Largest sum of live activations of one pass.
+        scores: Scores of the teacher's channels that were made with them, by ranking; they are the same in every trial.
     """
 
     read: Callable[[], tuple[Tensor, ...]]
     seed: int
     memory_bytes: int = MEMORY
+    scores: dict[str, Scores] = field(default_factory=dict, compare=False)
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """The inputs."""
         return self.read()
+
+    def fitting(self, model: nn.Module) -> tuple[Tensor, ...]:
+        """Return as many inputs as a network's pass has memory for, one at least."""
+        was_training = model.training
+        model.eval()
+        try:
+            with computed_once(model):
+                each = Tape(model, tuple(x[:1] for x in self.inputs)).peak_bytes()
+        finally:
+            model.train(was_training)
+        n = max(1, self.memory_bytes // max(1, each))
+        return tuple(x[:n] for x in self.inputs)

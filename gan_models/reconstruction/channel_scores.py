@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..cuttable_layers.attention_by_heads import heads_parted
 from ..groups.channel_groups import ChannelGroups
 from .call_tape import tensors, weights_by_identity
 from .layer import WEIGHTED, Layer, NotRefitted, layer_of, layer_parts
@@ -75,20 +76,18 @@ def compensated_scores(
         rows: Places per layer, beside one per input.
 
     Returns:
-        Group name -> float64 [size].
+        Group name -> float64 [size]; a group that no convolution and no linear layer reads is left out.
     """
     readers = _readers(model, groups, inputs, seed, rows)
     scores: Scores = {}
     for name, size in groups.sizes.items():
-        own = [reader for reader in readers if reader.group == name]
-        scores[name] = _order(own, size)
+        if own := [reader for reader in readers if reader.group == name]:
+            scores[name] = _order(own, size)
     return scores
 
 
 def _order(readers: list[_Reader], size: int) -> NDArray[np.float64]:
-    """Return the score of each of a group's channels [size]; equal if nothing that is followed reads them."""
-    if not readers:
-        return np.ones(size)
+    """Return the score of each of a group's channels [size]."""
     positions = []
     for reader in readers:
         of_channel = [np.flatnonzero(reader.channels == channel) for channel in range(size)]
@@ -133,7 +132,7 @@ def _readers(
     was_training = model.training
     model.eval()
     try:
-        with computed_once(model):
+        with heads_parted(model), computed_once(model):
             weights = weights_by_identity(model)
             run(model, inputs, watch, seed)
     finally:

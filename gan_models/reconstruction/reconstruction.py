@@ -26,6 +26,8 @@ from .weight_store import computed_once, weight_of, weights_of
 ROWS = 5000
 MOST_ROWS = 4  # times as many, for a small layer
 SUMS = 1_000_000_000  # multiplications of a layer's sums that are worth that
+IMAGE_AXES = 4  # N, C, H, W
+LEAST_PIXELS = 16  # per side of what is left of an image
 FEWEST = 4  # two to fit to, one to choose ridges, one that nothing is fitted to
 
 
@@ -68,13 +70,17 @@ def reconstruct(
         What was done.
     """
     started = time.perf_counter()
-    was_training = teacher.training, student.training
+    was_training, plain = (teacher.training, student.training), weights_of(student)
     teacher.eval(), student.eval()
     try:
         with heads_parted(teacher, student), computed_once(teacher), computed_once(student):
             done = _reconstructed(teacher, student, groups, plan, inputs, seed, options)
     except OtherCalls as difference:
+        student.load_state_dict(plain)
         done = Reconstruction(False, f"the cut network makes other calls than its teacher: {difference}")
+    except Exception as error:  # a user's network may raise anything where it is watched
+        student.load_state_dict(plain)
+        done = Reconstruction(False, f"it cannot be watched while it runs: {type(error).__name__}: {error}"[:300])
     finally:
         teacher.train(was_training[0]), student.train(was_training[1])
     return replace(done, seconds=time.perf_counter() - started)
@@ -92,21 +98,12 @@ def _reconstructed(
     if len(inputs[0]) < FEWEST:
         return Reconstruction(False, f"it needs at least {FEWEST} inputs: got {len(inputs[0])}")
     weights = weights_by_identity(teacher)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        tape = Tape(teacher, tuple(x[:1] for x in inputs))
-        refits = refit_plan(tape, teacher, weights, groups, plan)
-    each = tape.peak_bytes()
+    inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
+    if tape is None:
+        return Reconstruction(False, note)
+    refits = refit_plan(tape, teacher, weights, groups, plan)
     del tape
-    n = min(len(inputs[0]), int(options.memory_bytes // max(each, 1)))
-    note = ""
-    if n < FEWEST:
-        return Reconstruction(
-            False, f"one input takes {each} bytes of activations: {FEWEST} do not fit into {options.memory_bytes}"
-        )
-    if n < len(inputs[0]):
-        note = f"{n} of {len(inputs[0])} inputs: more do not fit into {options.memory_bytes} bytes of activations"
-        inputs = tuple(x[:n] for x in inputs)
+    n = len(inputs[0])
     split = split_of(n)
     unseen = tuple(x[split.unseen.to(x.device)] for x in inputs)
     rows = {site.weight: _rows(site, student, options.rows) for site in refits.sites}
@@ -133,6 +130,50 @@ def _reconstructed(
         targets.macs + targets.macs // n,
         refit.macs + cut_pass,
     )
+
+
+def _within_memory(
+    teacher: nn.Module, inputs: tuple[Tensor, ...], memory_bytes: int, seed: int
+) -> tuple[tuple[Tensor, ...], Tape | None, str]:
+    """Return inputs whose activations fit, a pass of one of them, and how they differ from what was given.
+
+    Fewer inputs are taken, and where four are too many the middle of images. Without a pass nothing fits, and the text
+    is the reason.
+    """
+    given, cropped = len(inputs[0]), ""
+    while True:
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            tape = Tape(teacher, tuple(x[:1] for x in inputs))
+        each = tape.peak_bytes()
+        n = min(given, int(memory_bytes // max(each, 1)))
+        if n >= FEWEST:
+            break
+        pixels = [tuple(x.shape[2:]) for x in inputs if x.ndim == IMAGE_AXES]
+        smaller = tuple(_middle(x) if x.ndim == IMAGE_AXES else x for x in inputs)
+        if not pixels or min(map(min, pixels)) < 2 * LEAST_PIXELS or not _runs(teacher, smaller):
+            return inputs, None, f"one input takes {each} bytes of activations: {FEWEST} do not fit into {memory_bytes}"
+        inputs = smaller
+        cropped = f", cut to their middle {'x'.join(str(size // 2) for size in pixels[0])}"
+    if n < given or cropped:
+        note = f"{n} of {given} inputs{cropped}: more do not fit into {memory_bytes} bytes of activations"
+        return tuple(x[:n] for x in inputs), tape, note
+    return inputs, tape, ""
+
+
+def _middle(x: Tensor) -> Tensor:
+    height, width = x.shape[2:]
+    return x[:, :, height // 4 : height // 4 + height // 2, width // 4 : width // 4 + width // 2]
+
+
+def _runs(model: nn.Module, inputs: tuple[Tensor, ...]) -> bool:
+    """Return whether a network takes images of this size."""
+    try:
+        with torch.no_grad():
+            model(*(x[:1] for x in inputs))
+    except Exception:  # a user's network may raise anything
+        return False
+    return True
 
 
 def _rows(site: Site, student: nn.Module, fewest: int) -> int:

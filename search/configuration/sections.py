@@ -26,6 +26,7 @@ from .option import Condition, Shortcut, option
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 MODES = ("pareto", "target")
 SELECTION, TEST = "selection", "test"  # images that trials are compared on
+CALIBRATION_IMAGES = 64  # of a new study; records of studies that knew the plain cut alone have none
 STEPS_UNSET = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
 _BOTH_RECIPES = ("teacher_recipe",)
@@ -34,6 +35,9 @@ _FILES = Condition(lambda f: not f.builtin_data, "the images are built in, and n
 _BUILT_IN = Condition(lambda f: f.builtin_data, "all images of a folder are used; it is for built-in data")
 _TRAINED_BEFORE = Condition(
     lambda f: f.trains_before, "teacher and discriminator are both given, and nothing is trained before the search"
+)
+_CALIBRATES = Condition(
+    lambda f: f.calibrates, "no method of this study cuts without training, so that its cut could be refitted"
 )
 _IN_8_BITS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 8 or 32,8")
 
@@ -215,6 +219,20 @@ class TrainingOptions:
     )
     finetune_steps: int = option(
         "Training steps after pruning.", STEPS_UNSET, low=1, unset=STEPS_UNSET, default_text="the rest of 4000"
+    )
+    calibration_images: int | None = option(
+        "Training inputs, without labels, that channels are ranked and cut networks refitted with; 0: a plain cut.",
+        None,
+        low=0,
+        default_text=str(CALIBRATION_IMAGES),
+        acts_if=_CALIBRATES,
+    )
+    calibration_memory: float | None = option(
+        "Most gigabytes of activations at once while a cut network is refitted; fewer inputs are used above that.",
+        None,
+        low=0.001,
+        default_text="2",
+        acts_if=_CALIBRATES,
     )
     recipe: Recipe = option(
         "How trials are trained.",

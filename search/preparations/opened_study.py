@@ -9,6 +9,7 @@ from pathlib import Path
 from ...gan_models.costs.combined_budgets import Bound
 from ...gan_models.data.spec import BUILTIN, DataSpec
 from ...gan_models.files.errors import UserError
+from ...gan_models.reconstruction.calibration import Calibration
 from ..config import StudyConfig
 from ..records.prepared_artifact import Prepared
 from ..resolved_study import ResolvedStudy
@@ -34,6 +35,7 @@ class OpenedStudy(PreparedStudy):
     ) -> None:
         super().__init__(resolved.config, prepared, like, resolved.output, resolved.groups.whole)
         self.resolved = resolved
+        self.calibrations: dict[str, Calibration] = {}  # by generator, made by the first trial that asks
 
     @property
     def data_sha256(self) -> str:  # type: ignore[override]  # no file is read again for what is resolved

@@ -8,6 +8,7 @@ from ...evaluators.measurement import Measurement
 from ...evaluators.quality.collapse import Health
 from ...gan_models.pruning.proposal import Proposal
 from ...gan_models.quantization.settings import QuantSettings
+from ...gan_models.reconstruction.record import Reconstruction
 from ...spaces.methods import stored_settings
 from ..resolved_study import ResolvedStudy
 from .prepared_artifact import Prepared
@@ -172,6 +173,7 @@ class TrialOutcome:
         health: Looks at its networks while they trained.
         cost_check: The independent count of the cut network.
         method_record: The method's own record, plain JSON: read by the method's author, shown in no table.
+        reconstructions: What refitting the cut network did, by generator; empty if nothing was refitted.
         same_as: Number of the trial whose result this is, because both are the same network; None for its own.
         traceback: The end of the traceback of a trial that failed.
 
@@ -197,6 +199,7 @@ class TrialOutcome:
     health: tuple[Health, ...] = ()
     cost_check: CostCheck | None = None
     method_record: Mapping[str, Any] = field(default_factory=dict)
+    reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
     same_as: int | None = None
     traceback: str = ""
 

@@ -66,6 +66,11 @@ class Facts:
         return any(each.cost.startswith("macs") for each in self.config.stated_budgets)
 
     @property
+    def calibrates(self) -> bool:
+        """Return whether a method ranks or refits with calibration inputs; one by another hand is believed to."""
+        return any(name not in METHODS.own or METHODS.find(name).refits for name in self.config.methods)
+
+    @property
     def profiled(self) -> bool:
         """Return whether a budget's cost is predicted from a profile of a device."""
         return any(not cost_of(each.cost).exact for each in self.config.stated_budgets)

@@ -18,7 +18,7 @@ from ...gan_models.tasks.catalog import TASKS, asked_task
 from ...gan_models.tasks.task import make_task
 from ...gan_models.tasks.task_data import Splits, detect_task
 from ..config import StudyConfig
-from ..configuration.sections import TEST, DataOptions
+from ..configuration.sections import CALIBRATION_IMAGES, TEST, DataOptions
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
 from .compatibility import fitted
@@ -98,6 +98,13 @@ def decided(
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes, output
+
+
+def with_calibration(config: StudyConfig) -> StudyConfig:
+    """Return a new study with its number of calibration inputs decided."""
+    if config.calibration_images is not None:
+        return config
+    return replace(config, calibration_images=CALIBRATION_IMAGES)
 
 
 def with_selection(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, Splits, list[str]]:

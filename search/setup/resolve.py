@@ -26,7 +26,7 @@ from ..strategy.proposals import ladder_size
 from .compatibility import check_discriminators
 from .defaults import within_memory
 from .generator_checks import check_generator
-from .open_choices import decided, with_selection
+from .open_choices import decided, with_calibration, with_selection
 from .pruned_generators import one_network, own_entries
 from .search_space import SearchSpace
 from .study_parts import FindProfile, StudyParts
@@ -71,6 +71,7 @@ def resolve(
         raise
     splits = None
     if sharing is not None:
+        config = with_calibration(config)
         with refusals.kept():
             config, splits, told = with_selection(config, output)
             notes += told

@@ -132,11 +132,12 @@ def _priced_otherwise(
 def _check_outputs(bench: OpenedStudy, pruned: Pruned) -> None:
     """Compare the cut network with the gated one of the same weights.
 
-    Of a network that was only cut these are the teacher's. One that was trained since, its own, where they came from.
+    Of a network that was only cut these are the teacher's. One that was trained or refitted since, its own, where they
+    came from.
     """
     groups, plan, inputs = bench.groups, pruned.plan, examples(bench.config)
     full = bench.joined(bench.generators)
-    if pruned.steps:
+    if pruned.steps or any(done.kept for done in pruned.reconstructions.values()):
         try:
             full = embedded(copy_network(full).cpu(), copy_network(pruned.model).cpu(), groups, plan)
         except ValueError as error:

@@ -60,6 +60,7 @@ def measure(work: TrialWork) -> TrialOutcome:
         health=work.health,
         cost_check=work.checked.record,
         method_record=to_json(work.pruned.record),
+        reconstructions=dict(work.pruned.reconstructions),
     )
 
 

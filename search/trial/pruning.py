@@ -10,13 +10,14 @@ from torch import nn
 from ...gan_models.costs.prices import Prices
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.pruning.catalog import make_method
+from ...gan_models.pruning.catalog import make_method, method_spec
 from ...gan_models.pruning.method import Pruned, PruneJob, TrainingContext
 from ...gan_models.pruning.ranking import cost_of
 from ...gan_models.quantization.settings import FULL_BITS
 from ..preparations.opened_study import OpenedStudy
 from ..records.messages import TrialRequest
 from ..setup.search_space import target_of
+from .calibration import calibration_of, refitted
 from .cut_check import ROUNDING, CutMismatch, cost_as_stored
 
 
@@ -60,6 +61,7 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
         steps=sum(found.steps for found in done.values()),
         discriminators=discriminators,
         quantized=next(iter(done.values())).quantized,
+        reconstructions={name: each for found in done.values() for name, each in found.reconstructions.items()},
         record={name: dict(found.record) for name, found in done.items()},
     )
 
@@ -100,6 +102,9 @@ def _prune_one(
             quantized=quantized,
         ),
         prepared=bench.load,
+        calibration=calibration_of(bench, name),
     )
     pruned = make_method(proposal.method).prune(job)
+    if job.calibration is not None and method_spec(proposal.method).refits:
+        pruned = replace(pruned, reconstructions={name: refitted(job, pruned, job.calibration)})
     return pruned if pruned.quantized else replace(pruned, quantized=quantized)

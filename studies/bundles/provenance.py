@@ -20,6 +20,7 @@ from ...gan_models.files.seeds import derived_seed
 from ...gan_models.networks.catalog import NETWORKS
 from ...gan_models.pruning.catalog import METHODS
 from ...gan_models.quantization.settings import FULL_BITS, Quantization
+from ...gan_models.reconstruction.record import Reconstruction
 from ...gan_models.tasks.catalog import TASKS
 from ...search.configuration.sections import SELECTION
 from ...search.records.ledger import TrialRecord
@@ -96,6 +97,7 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
     if counted is not None and counted.uncounted:
         calls = ", ".join(f"{name} x {n}" for name, n in counted.uncounted.items())
         lines.append(f"operators that ran and are in no MACs count: {calls}")
+    lines += [refit_line(name, done) for name, done in trial.ended().reconstructions.items()]
     if outcome.config.teacher_train_mode:
         lines.append(
             "quality was measured in train mode (dropout and batch statistics, as upstream pix2pix tests); "
@@ -111,6 +113,18 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
         module = outcome.config.model.partition(":")[0]
         lines.append(f"loading the PyTorch network needs the package of {module}; files of other runtimes do not")
     return tuple(lines)
+
+
+def refit_line(name: str, done: Reconstruction) -> str:
+    """Return what refitting a cut generator did, as one line."""
+    n = done.inputs + done.held_out + done.unseen
+    if not done.kept:
+        return f"{name} was cut and not refitted: {done.why}"
+    return (
+        f"{name} was refitted to its teacher after the cut, {done.refitted} of {len(done.layers)} weights in closed "
+        f"form on {n} training inputs: error of its outputs on {done.unseen} of them that nothing was fitted to "
+        f"{done.before:.3g}, then {done.after:.3g}, relative to their variance"
+    )
 
 
 def bits_notes(quantization: Quantization | None) -> tuple[str, ...]:

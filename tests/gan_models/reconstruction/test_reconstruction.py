@@ -201,6 +201,40 @@ def test_fewer_inputs_are_used_if_their_activations_do_not_fit():
     assert torch.equal(student(x), plain(x))
 
 
+def test_middle_of_images_is_used_if_four_whole_ones_do_not_fit():
+    """Where four inputs are too large their middle is taken, if the network runs at that size, and the record says so."""
+    teacher, x = _network(Plain), _images(8, size=32)
+    student, groups, plan = _cut(teacher, x)
+    one = 8 * 32 * 32 * 8
+    done = reconstruct(teacher, student, groups, plan, (x,), 0, RefitOptions(memory_bytes=4 * one))
+    assert done.kept
+    assert "16x16" in done.note
+
+
+class _Moody(nn.Module):
+    """A network that refuses batches of more than one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > 1:
+            raise KeyError("one at a time")
+        return self.last(F.relu(self.first(x)))
+
+
+def test_network_that_fails_when_watched_stays_the_plain_cut():
+    """What its code raises is the reason in the record; the weights are as they were cut."""
+    teacher, x = _network(_Moody), _images(8)
+    student, groups, plan = _cut(teacher, x)
+    before = copy_network(student)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert not done.kept
+    assert "one at a time" in done.why
+    assert torch.equal(student(x[:1]), before(x[:1]))
+
+
 def test_weights_of_a_parametrization_are_written_if_it_can_hold_them():
     """Weight norm holds any weight; spectral norm does not, and the record says so by name."""
     teacher, x = _network(Plain), _images(24)

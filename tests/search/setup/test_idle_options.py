@@ -49,6 +49,8 @@ CASES: dict[str, tuple[dict, object, dict]] = {
     "deterministic_batch": ({}, 3, {"deterministic": True}),
     "reduction": ({"rungs": []}, 3, {}),
     "teacher_steps": (JUDGED, 3, {}),
+    "calibration_images": ({"methods": ["mggc"], "prune_steps": 2}, 32, MINE),
+    "calibration_memory": ({"methods": ["mggc"], "prune_steps": 2}, 1.5, MINE),
     "amp": ({"device": "cpu"}, "bf16", {"ray_address": "head:6379"}),
     "ndf": ({"task_settings": {"discriminator": {"model": "judge.py:judge"}}}, 4, {}),
     "n_layers": (LATENTS, 2, {}),

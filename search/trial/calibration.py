@@ -1,0 +1,65 @@
+"""Calibration inputs of a study's generators, and the refit of a generator that was cut."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...gan_models.data.dataset import batches
+from ...gan_models.files.seeds import mixed
+from ...gan_models.pruning.method import Pruned, PruneJob
+from ...gan_models.reconstruction.calibration import MEMORY, Calibration
+from ...gan_models.reconstruction.reconstruction import RefitOptions, reconstruct
+from ...gan_models.reconstruction.record import Reconstruction
+from ..preparations.opened_study import OpenedStudy
+
+BATCH = 16
+GIGABYTE = 1_000_000_000
+
+
+def calibration_of(bench: OpenedStudy, name: str) -> Calibration | None:
+    """Return the calibration inputs of a generator, the same in every trial; None if the study has none.
+
+    They are training inputs: never those that trials are compared on, nor test inputs.
+
+    Args:
+        bench: The study.
+        name: The generator.
+    """
+    config = bench.config
+    if not config.calibration_images:
+        return None
+    if name in bench.calibrations:
+        return bench.calibrations[name]
+    memory = MEMORY if config.calibration_memory is None else round(config.calibration_memory * GIGABYTE)
+    bench.calibrations[name] = Calibration(lambda: _inputs(bench, name), mixed(config.seed, 61), memory)
+    return bench.calibrations[name]
+
+
+def _inputs(bench: OpenedStudy, name: str) -> tuple[Tensor, ...]:
+    config, task = bench.config, bench.task()
+    wanted = min(config.calibration_images or 0, task.n_inputs(bench.train_data, name))
+    source, drawn, n = (
+        batches(bench.train_data, min(BATCH, wanted), mixed(config.seed, 62)),
+        list[tuple[Tensor, ...]](),
+        0,
+    )
+    try:
+        while n < wanted:
+            drawn.append(task.inputs(next(source), name))
+            n += len(drawn[-1][0])
+    finally:
+        source.close()
+    return tuple(torch.cat(parts)[:wanted].cpu() for parts in zip(*drawn, strict=True))
+
+
+def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconstruction:
+    """Refit what a method cut to its teacher's activations; the cut network is changed in place.
+
+    Args:
+        job: The method's job.
+        pruned: What it returned.
+        calibration: The inputs.
+    """
+    options = RefitOptions(memory_bytes=calibration.memory_bytes)
+    return reconstruct(job.model, pruned.model, job.groups, pruned.plan, calibration.inputs, calibration.seed, options)
