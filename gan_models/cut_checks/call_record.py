@@ -20,6 +20,7 @@ from ..groups.plan import ChannelPlan
 from ..pruning import gates
 from .comparison import gated_outputs, outputs_of, relative_difference
 from .precision import Precision
+from .same_draws import SameDraws
 
 _TORCH = os.path.dirname(torch.__file__)
 _GATES = str(gates.__file__)
@@ -48,7 +49,7 @@ def first_difference(
 
     The arguments are those of `compare`.
     """
-    with torch.no_grad():
+    with torch.no_grad(), SameDraws():
         with _Record() as expected:
             gated_outputs(full, groups, plan, inputs)
         with _Record() as found:

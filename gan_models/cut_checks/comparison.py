@@ -13,6 +13,7 @@ from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..pruning.gates import gated_call, plan_gates
 from .precision import Precision, jittered
+from .same_draws import SameDraws
 
 # A network that rounding alone moves by more than its type's tolerance is allowed this many times that much.
 ROUNDINGS = 30.0
@@ -58,7 +59,7 @@ def compare(
     Raises:
         Exception: What the network raises.
     """
-    with torch.no_grad():
+    with torch.no_grad(), SameDraws():
         expected = gated_outputs(full, groups, plan, inputs)
         found = outputs_of(small(*inputs))
         difference = relative_difference(expected, found)

@@ -19,6 +19,7 @@ from .call_record import first_difference, line_of_error
 from .comparison import compare, outputs_of
 from .precision import Precision, first_line, precision_of
 from .random_weights import randomize
+from .same_draws import SameDraws
 
 PLANS = 3
 SMALLEST_SIDE = 32  # pixels: smaller inputs are not tried
@@ -184,7 +185,7 @@ def _lively(model: nn.Module, example: tuple[Tensor, ...], seed: int) -> nn.Modu
 def _usable(model: nn.Module, example: tuple[Tensor, ...]) -> bool:
     """Return if outputs are finite, not at the end of a tanh, and the same again: weights may switch on noise."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), SameDraws():
             first, second = outputs_of(model(*example)), outputs_of(model(*example))
     except Exception:  # `precision_of` says it better
         return True

@@ -105,3 +105,16 @@ class Sized(nn.Module):
 
     def forward(self, x):
         return self.b(torch.relu(self.a(x) + self.place))
+
+
+class Sampled(nn.Module):
+    """A variational autoencoder, which draws a number for each channel of its code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.mean, self.spread, self.decoder = conv(3, 8), conv(8, 6), conv(8, 6), conv(6, 3)
+
+    def forward(self, x):
+        h = torch.relu(self.encoder(x))
+        mean, spread = self.mean(h), self.spread(h)
+        return self.decoder(mean + torch.randn_like(mean) * torch.exp(0.5 * spread))

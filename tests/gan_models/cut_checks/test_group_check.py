@@ -12,7 +12,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.specs import InputSpec
 from torch import nn
 
-from .networks import Blocks, Float32Blur, Huge, Quiet, Sized, float32_norm
+from .networks import Blocks, Float32Blur, Huge, Quiet, Sampled, Sized, float32_norm
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +156,11 @@ def test_a_network_that_does_not_run_is_refused():
 
     with pytest.raises(UserError, match="needs a camera"):
         checked(Broken(1, ()))
+
+
+def test_a_network_that_draws_numbers_is_compared_under_the_same_draws():
+    """Noise of a cut shape is another than that of the full one; all groups stay prunable."""
+    found = checked(Sampled())
+    assert dict(found.pinned) == {}
+    assert set(found.groups.names) == {"encoder", "mean"}
+    assert found.difference <= 1e-12

@@ -1,0 +1,29 @@
+"""Random numbers that a network draws in its forward pass, alike in networks of any width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+DRAWN = 0.5
+_DRAWS = frozenset(
+    (
+        "rand_like", "randn_like", "rand", "randn", "normal", "normal_", "normal_functional", "uniform", "uniform_",
+        "bernoulli", "bernoulli_", "exponential_", "log_normal_", "cauchy_",
+    )
+)  # fmt: skip
+
+
+class SameDraws(TorchDispatchMode):
+    """While open, each number that is drawn is the same one: a network and a narrower one draw other numbers otherwise.
+
+    Only calls that give nothing but draws are changed; dropout, which is off in eval mode, is not.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket.__name__ in _DRAWS and isinstance(result, Tensor):
+            result.fill_(DRAWN)
+        return result
