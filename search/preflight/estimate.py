@@ -73,7 +73,7 @@ class Workload:
         dense, images = resolved.dense[resolved.cost], resolved.data.images
         measured, test = images[config.scored_on], images["test"]
         return cls(
-            teacher_steps=0 if config.teacher and config.teacher_discriminator else config.teacher_steps,
+            teacher_steps=config.teacher_steps if study.trains_before else 0,
             trials=config.trials,
             pruning_trials=_pruning_trials(config, [method for method, _ in proposals.ladder()]),
             prune_steps=config.prune_steps,

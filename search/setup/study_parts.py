@@ -91,6 +91,12 @@ class StudyParts:
         """Return the maps of images on their device; the network is loaded when it is first needed."""
         return self.feature_maps.to(images.device)(images)
 
+    @property
+    def trains_before(self) -> bool:
+        """Return whether a teacher, or a discriminator that has a part in the loss, is trained before the search."""
+        judged = bool(self.config.teacher_discriminator) or not getattr(self.task(), "has_judge", True)
+        return not (self.config.teacher and judged)
+
     def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
         """Return those of all generators that are pruned, as one network."""
         return joined(self.config, generators)
