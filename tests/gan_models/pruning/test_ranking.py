@@ -64,3 +64,30 @@ def test_ranking_by_inputs_without_inputs_names_the_cure(kind: str):
     """The message has the ranking and the option that gives inputs."""
     with pytest.raises(UserError, match=rf"{kind}.*--calibration-images"):
         ranked(_job(kind, calibrated=False))
+
+
+class _Table(nn.Module):
+    """Channels that a product of matrices reads, which calibration does not follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 6, 3)
+        self.table = nn.Parameter(torch.randn(6, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.first(x).relu().movedim(1, -1) @ self.table).movedim(-1, 1)
+
+
+def test_groups_whose_readers_are_not_followed_are_ranked_by_l1():
+    """Channels that no convolution and no linear layer reads keep the order of their norms."""
+    torch.manual_seed(0)
+    model, x = _Table(), torch.randn(8, 3, 8, 8)
+    job = replace(_job("schur", calibrated=True), model=model, groups=find_groups(model, x[:1]))
+    (found,), (norms,) = ranked(job).values(), l1_scores(model, job.groups).values()
+    assert np.array_equal(found, norms)
+
+
+def test_scores_are_made_once_for_all_trials_of_a_study():
+    """A second trial with the same inputs is given the same arrays."""
+    job = _job("schur", calibrated=True)
+    assert ranked(job) is ranked(job)
