@@ -175,12 +175,8 @@ class Search:
 
     def _idle_notes(self, resolved: ResolvedStudy) -> list[str]:
         """Return a line for each option that was given and does not act. Raises UserError: One of them is refused."""
-        run = {f.name: getattr(self.run_options, f.name) for f in fields(self.run_options)}
-        given = dict(self.options) | {name: v for name, v in run.items() if v != getattr(RunOptions(), name)}
-        if self.latency_profile:
-            given["latency_profile"] = self.latency_profile
-        sections = (*SECTIONS.values(), ProfileOptions, RunOptions)
-        return idle_notes(sections, Facts(resolved.config, resolved.bits, self.run_options, given))
+        profile = {"latency_profile": self.latency_profile} if self.latency_profile else {}
+        return _idle(resolved, self.run_options, {**self.options, **profile})
 
     def artifacts_root(self) -> str:
         """The folder of artifacts, absolute, or their URL."""
@@ -230,6 +226,14 @@ class Search:
         made = Study.open(self.name, self.storage, root, PATIENCE_S)
         check_failures(made.record, made.folder.path)
         return made
+
+
+def _idle(resolved: ResolvedStudy, run_options: RunOptions, given: Mapping[str, Any]) -> list[str]:
+    """Return a line for each option that was given, those of the run included, and does not act."""
+    run = {f.name: getattr(run_options, f.name) for f in fields(run_options)}
+    every = {**given, **{name: value for name, value in run.items() if value != getattr(RunOptions(), name)}}
+    sections = (*SECTIONS.values(), ProfileOptions, RunOptions)
+    return idle_notes(sections, Facts(resolved.config, resolved.bits, run_options, every))
 
 
 def _search(
@@ -434,6 +438,8 @@ class Study:
             resolved, parts = resolve(wanted, check_teacher=not made, pinned=whole)
             study = open_study(resolved, parts=parts)
             check_unchanged(store, study, accept_changes)
+            for note in _idle(study.resolved, run_options, given):
+                on_event(Noted(note))
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
             _search(store, study, run_options, on_event, on_teacher)

@@ -17,7 +17,7 @@ from ..networks.specs import InputSpec
 from ..tracing.unpruned_reasons import UnprunedReason, Why
 from .call_record import first_difference, line_of_error
 from .comparison import compare, outputs_of
-from .precision import Precision, first_line, precision_of
+from .precision import Precision, first_line, in_precision
 from .random_weights import randomize
 from .same_draws import SameDraws
 
@@ -104,8 +104,8 @@ class _Bench:
     """One network with its groups, cut and compared."""
 
     def __init__(self, model: nn.Module, groups: ChannelGroups, example: tuple[Tensor, ...]) -> None:
-        self.precision = precision_of(model, example)
-        self.model, self.inputs = self.precision.network(model), self.precision.inputs(example)
+        self.precision, self.model = in_precision(model, example)
+        self.inputs = self.precision.inputs(example)
         self.groups, self.largest, self.left = groups, 0.0, MAX_COMPARISONS
 
     def failing(self, plan: ChannelPlan) -> dict[str, UnprunedReason]:
@@ -187,7 +187,7 @@ def _usable(model: nn.Module, example: tuple[Tensor, ...]) -> bool:
     try:
         with torch.no_grad(), SameDraws():
             first, second = outputs_of(model(*example)), outputs_of(model(*example))
-    except Exception:  # `precision_of` says it better
+    except Exception:  # `in_precision` says it better
         return True
     return all(
         bool(a.isfinite().all()) and float((a.abs() > SATURATED * a.abs().max()).double().mean()) < 0.5

@@ -59,7 +59,14 @@ class Precision:
 
 
 def precision_of(model: nn.Module, inputs: tuple[Tensor, ...]) -> Precision:
-    """Return the most exact arithmetic that a network runs in: float64, or float32 if its code asks for that.
+    """Return the most exact arithmetic that a network runs in; see `in_precision`."""
+    return in_precision(model, inputs)[0]
+
+
+def in_precision(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Precision, nn.Module]:
+    """Return the most exact arithmetic that a network runs in, and the network in it.
+
+    That is float64, or float32 if the network's code asks for that.
 
     Args:
         model: With values.
@@ -79,7 +86,7 @@ def precision_of(model: nn.Module, inputs: tuple[Tensor, ...]) -> Precision:
             refused = refused or first_line(error)
             failed = error
         else:
-            return Precision(dtype, types.least, refused if dtype != torch.float64 else "")
+            return Precision(dtype, types.least, refused if dtype != torch.float64 else ""), network
     raise UserError(f"the network cannot run: got {first_line(failed)}; expected an output") from failed
 
 

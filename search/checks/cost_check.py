@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ...evaluators.cost.counters import ModuleCost, count_modules
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.meta_device import meta_copy
 from ...gan_models.groups.channel_groups import ChannelGroups, owner
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
@@ -32,6 +34,7 @@ def check_costs(
     Raises:
         UserError: A cost differs; the message names the modules whose costs do.
     """
+    model = _light(model, example)
     for plan in (groups.full_plan(), *plans):
         widths = groups.form.widths(plan.widths)
         whole, modules = count_modules(cut(model, groups, plan), example)
@@ -46,6 +49,17 @@ def check_costs(
                     f"{'the dense network' if full else 'a plan'}; expected the {counted:,.0f} that are counted on it "
                     f"({where}). Try another way to write these modules, with layers of torch.nn"
                 )
+
+
+def _light(model: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
+    """Return a copy without values if the network runs without: cutting it copies nothing."""
+    light = meta_copy(model)
+    try:
+        with torch.no_grad():
+            light(*(torch.empty_like(x, device="meta") for x in example))
+    except Exception:  # anybody's network: it may need values
+        return model
+    return light
 
 
 def _differing(

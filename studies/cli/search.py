@@ -288,7 +288,8 @@ def train_teacher(
     check_early(StudyConfig.from_json({**values, "name": "teacher", "budgets": ["100%"]}))
     from .train_teacher import train_to_file
 
-    for line in train_to_file(values, out, wide_console(stderr=True)):
+    own = {path[0] for flag in TEACHER_FLAGS for path in flag.paths}
+    for line in train_to_file(values, out, wide_console(stderr=True), own):
         print(line)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,24 @@ from rich.console import Console
 from ...gan_models.files.atomic_files import read_json, written_beside
 from ...gan_models.files.errors import UserError
 from ...search.config import StudyConfig
+from ...search.configuration.sections import SECTIONS
 from ...search.preparations.prepare import make_teacher
 from ...search.preparations.prepared_study import PreparedStudy
 from ...search.preparations.teacher import FOLDER, TEACHER
+from ...search.setup.idle_options import Facts, idle_notes
 from ...search.setup.open_choices import decided, with_selection
+from ..run_options import RunOptions
 from .progress import Display
 
 
-def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> list[str]:
+def train_to_file(options: Mapping[str, Any], out: Path, console: Console, own: Container[str]) -> list[str]:
     """Trains a teacher; an interrupted run goes on when it is started again.
 
     Args:
         options: Fields of `StudyConfig` but name and budgets.
         out: The generator's file; several generators and discriminators go beside it, by name.
         console: For the display.
+        own: Fields that a teacher depends on; one file serves a search, too, and what else it holds is not for here.
 
     Returns:
         A line a file, and one a measurement.
@@ -38,7 +42,9 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console) -> li
     given = {**options, "name": "teacher", "budgets": ["100%"], "trials": 1}
     config, notes, output = decided(StudyConfig.from_json(given))
     config, splits, told = with_selection(config, output)
-    for note in (*notes, *told):
+    acting = {name: value for name, value in options.items() if name in own}
+    idle = idle_notes(SECTIONS.values(), Facts(config, config.bits_offered(), RunOptions(), acting))
+    for note in (*notes, *told, *idle):
         console.print(f"note: {note}", highlight=False)
     work = out.with_suffix(".training")
     work.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,8 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
         if not options.also_measure:
             return ()
         if kinds[source] == "images":
-            return tuple(folder_measured(source, real, encoder, device, options, side))
+            shared = inputs.real_images if inputs is not None and side is inputs.real else None
+            return tuple(folder_measured(source, real, encoder, device, options, side, shared))
         assert inputs is not None
         return tuple(generator_measured(generator(source), real, encoder, device, inputs, side, options))
 

@@ -173,9 +173,18 @@ def generator_measured(
 
 
 def folder_measured(
-    source: str, real_source: str, encoder: Encoder, device: torch.device, options: MeasureOptions, real: Features
+    source: str,
+    real_source: str,
+    encoder: Encoder,
+    device: torch.device,
+    options: MeasureOptions,
+    real: Features,
+    real_images: Callable[[], Iterator[Tensor]] | None = None,
 ) -> list[Measurement]:
-    """Return all metrics of the images of a folder, those that were asked for besides ours included."""
+    """Return all metrics of the images of a folder, those that were asked for besides ours included.
+
+    `real_images` opens the real images if they are those of a generator's data; None: they are those of `real_source`.
+    """
     return measure_quality(
         lambda images: images,
         (((images,), None) for images in files_batches(source, options.workers)()),
@@ -185,7 +194,7 @@ def folder_measured(
         aligned=False,
         protocol=f"images-vs-{kind_of(real_source)}" if real_source else "images-vs-real",
         metrics=options.metrics(references=False),
-        real_images=images_of(real_source, options),
+        real_images=real_images or images_of(real_source, options),
     )
 
 

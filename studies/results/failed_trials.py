@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 from ...gan_models.files.errors import WorkFailed
-from ...search.artifacts.study_folder import RESULT
 from ..database.reader import StudyRecord
 
 LONGEST_REASON = 300  # characters
@@ -37,6 +36,7 @@ def check_failures(record: StudyRecord, folder: Path) -> None:
     more = 2 * (len(trials) + 1)  # the engine allows for half as many failures as the study has trials
     raise EveryTrialFailed(
         f"every trial of study {record.name!r} failed: got {len(trials)} failures, the commonest reason{each}: "
-        f"{textwrap.shorten(reason, LONGEST_REASON)}; the traceback is in {folder / str(first) / RESULT}. Mend the "
-        f"cause, then try `ganprune resume {record.name} --trials {more}`"
+        f"{textwrap.shorten(reason, LONGEST_REASON)}; the files of trial {first} are in {folder / str(first)}, and its "
+        f"traceback is Study.open({record.name!r}, ...).trials[{first}].outcome.traceback. Mend the cause, "
+        f"then try `ganprune resume {record.name} --trials {more}`"
     )

@@ -216,6 +216,12 @@ def test_other_metrics_are_measured_besides(folders, monkeypatch, capsys):
     assert both["measurements_b"][-1]["name"] == "brightness"
     of_bundle = said(capsys, monkeypatch, "fid", exported(2), "builtin:shapes", *asked)["measurements"]
     assert of_bundle[-1]["name"] == "brightness"
+    (folders / "few").mkdir()
+    for path in sorted((folders / "little").glob("*.png"))[:8]:  # as many as the bundle's data have
+        (folders / "few" / path.name).write_bytes(path.read_bytes())
+    mixed = said(capsys, monkeypatch, "compare", "few", exported(2), "--data", "builtin:shapes", *asked)
+    for side in ("measurements_a", "measurements_b"):  # the real images are those of the bundle's data, for both
+        assert "real None" not in mixed[side][-1]["protocol"]
     where = ["--storage", f"sqlite:///{made().root.parent}/study.db", "--artifacts", made().root]
     of_trials = said(capsys, monkeypatch, "compare", "tiny:2", "tiny:teacher", *asked, *where)
     assert of_trials["measurements_a"][-1]["value"] == pytest.approx(of_bundle[-1]["value"], rel=1e-4)
