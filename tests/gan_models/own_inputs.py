@@ -20,6 +20,19 @@ def translator(*, taken: int = 3, given: int = 3, width: int = 8) -> nn.Module:
     )
 
 
+def upscaler(*, width: int = 8) -> nn.Module:
+    """Return a generator of twice the size."""
+    return nn.Sequential(
+        nn.Conv2d(3, width, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(width, 2 * width, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(2 * width, 12, 3, padding=1),
+        nn.PixelShuffle(2),
+        nn.Tanh(),
+    )
+
+
 class Masked(nn.Module):
     """A translator of an image and the mask of what is to be filled."""
 

@@ -76,6 +76,39 @@ class Case:
 
 
 CASES = {
+    "gray to colors": Case(
+        "translator",
+        "1,16,16",
+        lambda n: {"": beside(photo(n).convert("L").convert("RGB"), photo(n))},
+        arguments="taken=1",
+        inputs=("",),
+        extra=("--half", "A"),
+    ),
+    "colors to gray": Case(
+        "translator",
+        "3,16,16",
+        lambda n: {"": beside(photo(n), photo(n))},
+        arguments="given=1",
+        inputs=("",),
+        extra=("--half", "A"),
+        made=("L", (SIDE, SIDE)),
+    ),
+    "lightness to a and b": Case(
+        "translator",
+        "1,16,16",
+        lambda n: {"": photo(n)},
+        ("--task", "paired"),
+        arguments="taken=1,given=2",
+        inputs=("",),
+    ),
+    "twice the size": Case(
+        "upscaler",
+        "3,16,16",
+        lambda n: {"": photo(n, 2 * SIDE)},
+        ("--scale", 2, "--degrade", "area"),
+        inputs=("",),
+        made=("RGB", (4 * SIDE, 4 * SIDE)),
+    ),
     "image and mask": Case(
         "masked",
         "photo=3,16,16;mask:1,16,16",

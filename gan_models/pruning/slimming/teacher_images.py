@@ -14,7 +14,7 @@ LIMIT_BYTES = 256_000_000
 class TeacherImages:
     """The teacher's images; those made from images alone are kept, the oldest dropped first.
 
-    Latents are new at every step, so nothing is kept for them. One example goes through the teacher at a time:
+    Latents are new at every step, so nothing is kept for inputs of which one is no picture. One example goes through the teacher at a time:
     what is kept must not depend on which examples came together, or a resumed run would differ in the last bits.
 
     Args:
@@ -31,7 +31,7 @@ class TeacherImages:
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Images [N, C', H', W'] without gradient of inputs [N, ...]."""
         with torch.no_grad():
-            if any(x.dim() != 4 for x in inputs):
+            if any(x.dim() != 4 or x.shape[2:] == (1, 1) for x in inputs):  # something is no picture
                 self.computed += len(inputs[0])
                 return self._teacher(*inputs)
             return torch.cat([self._one(one) for one in zip(*(x.split(1) for x in inputs), strict=True)])

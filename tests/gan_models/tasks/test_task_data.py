@@ -200,6 +200,14 @@ class TestCifar:
             (root / name).write_bytes(records.tobytes())
         return root
 
+    def test_labels_are_the_records_first_bytes(self, folder):
+        """A generator that takes a label reads them beside the images, whatever these are resized to."""
+        assert detect_task(str(folder), ("latent", "label")) == "class_conditional"
+        for size in (32, 16):
+            data = open_split(spec_of(folder, "class_conditional", size=size), "train", tell=False)
+            assert [int(data[i]["label"]) for i in range(len(data))] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+        assert int(open_split(spec_of(folder, "class_conditional"), "test", tell=False)[0]["label"]) == 5
+
     def test_folder_and_archive_hold_the_same_images(self, folder, tmp_path):
         """Five training batches and one test batch, planes in RGB order, from either form."""
         archive = tmp_path / "cifar-10-binary.tar.gz"
