@@ -16,6 +16,7 @@ from torch import Tensor
 from ...files.errors import UserError, WorkFailed
 from ...files.pictures.picture_reader import Picture, PictureError, read_indices, read_picture
 from ...networks.specs import Input
+from ..image_readers import MEMORY_LIMIT_BYTES
 from ..spec import PictureForm
 
 MOST_CHECKED = 500  # files of an input whose values are looked at before anything is trained
@@ -23,7 +24,7 @@ _WHITE_OF_16_BITS = 32768.0
 
 
 class PictureParts:
-    """Entries of one picture per part, of images, masks and label maps; decoded ones are not remembered.
+    """Entries of one picture per part, of images, masks and label maps; decoded ones are remembered.
 
     Args:
         entries: The files of each entry, one per part.
@@ -41,6 +42,8 @@ class PictureParts:
     ) -> None:
         self.entries = [tuple(paths) for paths in entries]
         self.parts, self.forms, self.soft = tuple(parts), tuple(forms), soft
+        self._remembered: dict[int, tuple[Tensor, ...]] = {}
+        self._room_bytes = MEMORY_LIMIT_BYTES
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -56,7 +59,13 @@ class PictureParts:
             UserError: A mask or a label map with other values.
             WorkFailed: A file cannot be read.
         """
-        return tuple(self._part(*each) for each in zip(self.entries[index], self.parts, self.forms, strict=True))
+        if index in self._remembered:
+            return self._remembered[index]
+        read = tuple(self._part(*each) for each in zip(self.entries[index], self.parts, self.forms, strict=True))
+        self._room_bytes -= sum(part.nbytes for part in read)
+        if self._room_bytes >= 0:
+            self._remembered[index] = read
+        return read
 
     def check(self) -> None:
         """Look at masks and label maps, at most `MOST_CHECKED` of each, spread over all. Raises UserError as `read`."""
