@@ -14,8 +14,9 @@ LIMIT_BYTES = 256_000_000
 class TeacherImages:
     """The teacher's images; those made from images alone are kept, the oldest dropped first.
 
-    Latents are new at every step, so nothing is kept for inputs of which one is no picture. One example goes through the teacher at a time:
-    what is kept must not depend on which examples came together, or a resumed run would differ in the last bits.
+    Latents are new at every step, so nothing is kept for inputs of which one is no picture. One example goes through
+    the teacher at a time: what is kept must not depend on which examples came together, or a resumed run would differ
+    in the last bits.
 
     Args:
         teacher: In eval mode, on the inputs' device.
