@@ -90,7 +90,8 @@ class EntryInputs:
         pictures.check()
         sources: dict[str, PictureParts | ValueParts] = {PICTURES: pictures}
         if self.values:
-            given = ValueParts([[entry[one.name] for one in self.values] for entry in entries], self.values)
+            values = [[entry[one.name] for one in self.values] for entry in entries]
+            given = ValueParts(values, self.values, [entry[TARGET] for entry in entries])
             given.check()
             sources[VALUES] = given
         notes = [*roles.folder.notes, *doubts_of([path for paths in files for path in paths])]

@@ -49,8 +49,8 @@ class PictureParts:
         return len(self.entries)
 
     def files(self, index: int) -> tuple[Path, ...]:
-        """Return the files of one entry."""
-        return self.entries[index]
+        """Return the file that tells entries apart, the target's: many entries may have one mask."""
+        return self.entries[index][-1:]
 
     def read(self, index: int) -> tuple[Tensor, ...]:
         """Return the pictures of one entry: images and masks (C, H, W) of 0 .. 255, label maps (1, H, W) of labels.
@@ -91,18 +91,19 @@ class ValueParts:
     Args:
         entries: The files of each entry, one per part.
         parts: What each is.
+        targets: The target of each entry, which tells entries apart.
     """
 
-    def __init__(self, entries: Sequence[Sequence[Path]], parts: Sequence[Input]) -> None:
+    def __init__(self, entries: Sequence[Sequence[Path]], parts: Sequence[Input], targets: Sequence[Path] = ()) -> None:
         self.entries = [tuple(paths) for paths in entries]
-        self.parts = tuple(parts)
+        self.parts, self.targets = tuple(parts), tuple(targets)
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def files(self, index: int) -> tuple[Path, ...]:
-        """Return the files of one entry."""
-        return self.entries[index]
+        """Return the file that tells entries apart: many entries may have one vector."""
+        return self.targets[index : index + 1]
 
     def read(self, index: int) -> tuple[Tensor, ...]:
         """Return the values of one entry, each of its input's shape. Raises UserError for a file of another one."""
