@@ -309,9 +309,8 @@ class StudyConfig(
         return ranges.text or (range_text(ranges.taken) if own else "")
 
     def _stated_size(self) -> tuple[int, int] | None:
-        """Return height and width of the generator's images as stated; None if it takes none or is not known."""
-        known = self.input_shape or self.model in NETWORKS
-        return self.inputs.pixels if known else None
+        """Return height and width of the generator's images as stated; None if none are, or it takes no images."""
+        return self.inputs.pixels if self.input_shape else None
 
     @property
     def model_name(self) -> str:

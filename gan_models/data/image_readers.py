@@ -30,6 +30,7 @@ from .spec import PictureForm
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
 _SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files with several pictures
+CIFAR_SIZE = (32, 32)
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
@@ -218,6 +219,12 @@ def doubts_of(files: Sequence[Path]) -> list[str]:
     for path, doubt in doubts.items():
         firsts.setdefault(doubt, []).append(path)
     return [f"{len(paths)} image files hold {doubt} ({paths[0].name})" for doubt, paths in firsts.items()]
+
+
+def sizes_of(files: Sequence[Path], halves: bool = False) -> list[tuple[int, int]]:
+    """Return heights and widths of pictures, from their headers; of A|B side by side those of a half."""
+    sizes = [size for size in map(picture_size, files) if size]
+    return [(height, width // 2 if halves else width) for width, height in sizes]
 
 
 def some_of(lines: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from ..data.builtin_sets import DRAWING, PAINTING, shapes
 from ..data.dataset import ImageSet
-from ..data.image_readers import FilePictures, doubts_of, good_files
+from ..data.image_readers import FilePictures, doubts_of, good_files, sizes_of
 from ..data.inputs.entry_inputs import EntryInputs
 from ..data.inputs.role_folders import TARGET, RoleFolders, has_targets
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
@@ -175,6 +175,15 @@ class PairedTask(ImageTranslation, SingleGenerator):
         if roles is None:
             return cls.folder(spec).files(split)
         return [path for entry in roles.entries(split) for path in entry.values()]
+
+    @classmethod
+    def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
+        """Return heights and widths of the first training pictures that are the generator's first image."""
+        roles = cls.roles(spec)
+        if roles is None:
+            return sizes_of(cls.folder(spec).files("train")[:most], halves=not _one_picture(spec))
+        images = [one.name for one in spec.inputs.inputs if one.pictured or one.is_map]
+        return sizes_of([entry[images[0]] for entry in roles.entries("train")[:most]]) if images else []
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import ImageSet
+from ..data.image_readers import sizes_of
 from ..data.layouts import existing
 from ..data.spec import SPLITS, DataSpec
 from ..networks.specs import OutputSpec
@@ -30,6 +31,11 @@ class SingleGenerator:
     def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
         """Return the files of one split."""
         raise NotImplementedError
+
+    @classmethod
+    def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
+        """Return heights and widths of the first training pictures that the generator takes, or that are real ones."""
+        return sizes_of(cls.split_files(spec, "train")[:most])
 
     @classmethod
     def files(cls, spec: DataSpec) -> list[Path]:

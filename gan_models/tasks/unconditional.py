@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..data.builtin_sets import PAINTING, shapes
 from ..data.dataset import ImageSet
-from ..data.image_readers import FilePictures, cifar_pictures, doubts_of, good_files
+from ..data.image_readers import CIFAR_SIZE, FilePictures, cifar_pictures, doubts_of, good_files
 from ..data.inputs.latents import draw_latents
 from ..data.layouts import SplitFolder, is_cifar
 from ..data.spec import SHAPES, DataSpec
@@ -113,6 +113,11 @@ class UnconditionalTask(SingleGenerator):
         if is_cifar(root):
             return [root] if root.is_file() else list(root.rglob("*.bin"))
         return super().files(spec)
+
+    @classmethod
+    def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
+        """Return heights and widths of the first training pictures."""
+        return [CIFAR_SIZE] if is_cifar(cls.root(spec)) else super().picture_sizes(spec, most)
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:

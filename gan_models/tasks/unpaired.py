@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..data.builtin_sets import stripes
 from ..data.dataset import ImageSet
-from ..data.image_readers import FilePictures, doubts_of, good_files
+from ..data.image_readers import FilePictures, doubts_of, good_files, sizes_of
 from ..data.layouts import SplitFolder, existing, has_domains, is_cifar
 from ..data.picture_tree import DOMAINS
 from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec, PictureForm
@@ -184,6 +184,12 @@ class UnpairedTask(ImageTranslation):
         """Return the files of all splits."""
         folder = cls.folder(spec)
         return [path for split in SPLITS for domain in DOMAINS for path in folder.files(split, domain)]
+
+    @classmethod
+    def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
+        """Return heights and widths of the first training pictures that generators start from."""
+        start, _ = _forms(spec)
+        return sizes_of(cls.split_files(spec, "train", start)[:most])
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:

@@ -140,7 +140,7 @@ class DataOptions:
         0,
         low=8,
         unset=0,
-        default_text="the generator's own",
+        default_text="the data's own, up to the generator's",
     )
     load_size: int | None = option(
         "Pixels of the shorter side that training images are resized to before the random crop.",

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ...gan_models.data.spec import BUILTIN
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.meta_device import build_for_shapes
+from ...gan_models.files.meta_device import build_for_shapes, run_for_shapes
 from ...gan_models.files.pictures.colors import CHANNELS
 from ...gan_models.files.pictures.image_size import image_size_of
 from ...gan_models.files.user_code import one_line
-from ...gan_models.networks.catalog import DISCRIMINATORS, find_builder
+from ...gan_models.networks.catalog import DISCRIMINATORS, NETWORKS, find_builder
 from ...gan_models.networks.output_selection import size_text
 from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task, shown
 from ...gan_models.tracing.graph.export import output_shapes
+from ..checks.data_size import resized_note, size_for_data, stride_of
 from ..config import StudyConfig
 from .generator_checks import check_output
 from .kept_files import judge_settings
 from .pruned_generators import one_network
 
 MAX_CHANNELS = 4  # of a picture: RGB and alpha
+LOOKED_AT = 50  # training images whose sizes decide the study's
 
 
 def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
@@ -59,6 +63,75 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
             "--image-size out"
         )
     return replace(config, image_size=size, task_settings=settings), output
+
+
+def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list[str]]:
+    """Return what `fitted` does, at the data's own size if none is given; and what becomes of the images' sizes.
+
+    Args:
+        config: As given.
+        task: The study's task, decided.
+
+    Raises:
+        UserError: As `fitted`.
+    """
+    _check_size(config)
+    fitting, output = fitted(config, task)
+    kind = TASKS.find(task).load()
+    find = getattr(kind, "picture_sizes", None)
+    if fitting.data in BUILTIN or find is None or not getattr(kind, "resizes", True):
+        return fitting, output, []
+    try:
+        found = find(fitting.data_spec(output, task), LOOKED_AT)
+    except UserError:
+        return fitting, output, []  # opening the data says it, with the layouts
+    own = fitting.inputs.pixels or output.size[:2]
+    if config.size or not fitting.inputs.pixels:
+        note = resized_note(found, own)
+        given = bool(config.image_size) and not config.input_shape
+        return fitting, output, [note] * (bool(note) and not (given and "shrunk" in note))
+    size, note = size_for_data(own, found, lambda size: runs_at(config, size, output.scales))
+    if size != own:
+        fitting, output = fitted(replace(config, image_size=image_size_of(*size)), task)
+    return fitting, output, [note] * bool(note)
+
+
+def runs_at(config: StudyConfig, size: tuple[int, int], scales: tuple[Fraction, Fraction]) -> bool:
+    """Return whether the generator runs at a size, and its output is so many times as large."""
+    inputs = config.inputs.at_size(size)
+
+    def run(network: nn.Module, values: tuple[Tensor, ...]) -> tuple[int, ...]:
+        with torch.no_grad(), torch.device(values[0].device):
+            return tuple(network(*values).shape[2:])
+
+    try:
+        made = run_for_shapes(build_for_shapes(lambda: one_network(config)), inputs.examples(), run)
+    except Exception:  # the network is anybody's
+        return False
+    return made == tuple(side * scale for side, scale in zip(size, scales, strict=True))
+
+
+def _check_size(config: StudyConfig) -> None:
+    """Raise UserError if a network of the catalog does not run at the size that was given."""
+    if config.model not in NETWORKS or config.size is None or config.input_shape:
+        return
+    own = NETWORKS[config.model].inputs_for(config.model_args)
+    if own.pixels in (None, config.size):
+        return
+    usual = replace(config, image_size=image_size_of(*own.pixels))
+    model = build_for_shapes(lambda: one_network(usual))
+    shapes = output_shapes(model, usual.inputs.examples())
+    scales = OutputSpec.of_shape(shapes[0][1:], usual.inputs).scales
+    if runs_at(config, config.size, scales):
+        return
+    stride = stride_of(config.size, lambda size: runs_at(config, size, scales))
+    if stride is None:
+        return  # running it says why
+    near = image_size_of(*(-(-side // stride) * stride for side in config.size))
+    raise UserError(
+        f"{config.model} does not run at this size: got --image-size {config.image_size}; expected multiples of "
+        f"{stride}. Try --image-size {near}"
+    )
 
 
 def _in_lab(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, OutputSpec]:

@@ -21,7 +21,7 @@ from ..config import StudyConfig
 from ..configuration.sections import CALIBRATION_IMAGES, TEST, DataOptions
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
-from .compatibility import fitted
+from .compatibility import fitted, sized
 from .defaults import with_methods
 from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
@@ -64,10 +64,14 @@ def decided(
         find_builder(config.model)  # raises if there is no such model
         if not there:
             seen.end()
-        found = config.known_task() or detect_task(config.data, {one.kind for one in config.inputs.inputs})
-        task = config.task or asked_task(config.task_settings, found)
+        layout = config.known_task() or detect_task(config.data, {one.kind for one in config.inputs.inputs})
+        task = config.task or asked_task(config.task_settings, layout)
         config, told = _alone(config, task)
-        config, output = fitted(config, task)
+        if new:
+            config, output, sizes = sized(config, task)
+            told += sizes
+        else:
+            config, output = fitted(config, task)
     except UserError as error:
         seen.add(error)
         seen.passes(check_there, config)

@@ -8,7 +8,7 @@ import pytest
 from ganprune.studies.bundles.bundle import read_architecture
 from PIL import Image
 
-from ..command_line import QUICK, call
+from ..command_line import QUICK, call, refused
 
 OWN = """
 from torch import nn
@@ -72,3 +72,46 @@ def test_colorized_pictures_keep_their_lightness(place, monkeypatch):
     made = np.asarray(Image.open(place / "made" / "photo.png").convert("L"), float)
     assert made.shape == gray.shape
     assert np.abs(made - gray).mean() < 12  # luma and L* differ a little for strong colors
+
+
+def pairs(folder: Path, height: int, width: int, count: int = 8) -> Path:
+    """Pictures A|B of noise, each half of a size."""
+    random = np.random.default_rng(1)
+    for split in ("train", "test"):
+        (folder / split).mkdir(parents=True)
+        for i in range(count):
+            pixels = random.integers(0, 256, (height, 2 * width, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / split / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("size", "given", "recorded", "says"),
+    [
+        ((16, 32), [], "16x32", ""),
+        ((18, 32), [], "16x32", "images of 18x32 (height x width) are shrunk to 16x32, the next size"),
+        ((16, 16), ["--image-size", "32x16"], "32x16", "images of 16x16 (height x width) are enlarged to 32x16"),
+    ],
+)
+def test_the_size_is_the_data_s_own_unless_it_is_given(size, given, recorded, says, place, monkeypatch, capsys):
+    """It is recorded, and no image is enlarged or shrunk without a note."""
+    data = pairs(place / "data", *size)
+    model = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--data", data, "--budget", "60%", "--study", "s"]
+    quick = [value for value in QUICK if value not in ("--n-train", "--n-test", 8)]
+    assert call(monkeypatch, "search", *model, *given, "--trials", 1, *quick) == 0
+    told = capsys.readouterr()
+    assert says in told.out + told.err
+    assert bool(says) == ("height x width" in told.out + told.err)
+    study = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db")
+    assert str(study.user_attrs["ganprune.config"]["image_size"]) == recorded
+
+
+def test_a_size_that_a_network_does_not_have_is_refused_with_its_stride(place, monkeypatch, capsys):
+    """One line with what it must be a multiple of, and the next size."""
+    given = ["--model", "resnet", "--model-args", "ngf=4", "--data", "builtin:shapes", "--budget", "60%"]
+    line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--image-size", "30x32")
+    assert (
+        "resnet does not run at this size: got --image-size 30x32; expected multiples of 4. Try --image-size 32" in line
+    )
+    line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--image-size", "wide")
+    assert "image size 'wide' is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512" in line

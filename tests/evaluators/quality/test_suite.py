@@ -161,3 +161,25 @@ def test_bad_input_is_named(encoder, data, real):
         measure_quality(blend, batches(data), encoder, real[:39])
     with pytest.raises(ValueError, match="no images"):
         measure_quality(blend, [], encoder, real)
+
+
+def test_encoders_see_rgb_and_pairs_their_own_channels():
+    """Of gray images the encoder is given three channels; L1, PSNR and SSIM are those of the one channel."""
+    encoder = load_encoder("shapes")
+    gray = torch.rand(12, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    truth = gray.flip(0)
+    seen = []
+
+    def rgb(images, inputs):
+        seen.append([tuple(x.shape) for x in inputs])
+        return images.expand(-1, 3, -1, -1)
+
+    real = features_of([truth.expand(-1, 3, -1, -1)], encoder)
+    found = {m.name: m for m in measure_quality(lambda x: x, [((gray,), truth)], encoder, real, rgb=rgb)}
+    assert seen == [[(12, 1, 16, 16)]] * 2
+    assert "images (1, 16, 16)" in found["l1"].protocol
+    assert found["l1"].value == pytest.approx(float((gray - truth).abs().mean()))
+    colored = measure_quality(
+        lambda x: x, [((gray.expand(-1, 3, -1, -1),), truth.expand(-1, 3, -1, -1))], encoder, real
+    )
+    assert [m.value for m in colored] == pytest.approx([m.value for m in found.values()], rel=1e-6)

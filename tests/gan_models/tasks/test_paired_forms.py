@@ -1,0 +1,67 @@
+"""Pairs in other forms than two squares of RGB."""
+
+import numpy as np
+import torch
+from ganprune.gan_models.data.spec import DataSpec, PictureForm
+from ganprune.gan_models.files.pictures.colors import lab_of
+from ganprune.gan_models.networks.specs import InputSpec
+from ganprune.gan_models.tasks.paired import PairedTask
+from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.task_data import open_split
+from PIL import Image
+
+
+def pictures(root, height, width, count=3):
+    """Noise of one size in train and test."""
+    random = np.random.default_rng(2)
+    for split in ("train", "test"):
+        (root / split).mkdir()
+        for i in range(count):
+            Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(root / split / f"{i}.png")
+    return root
+
+
+def test_halves_are_read_in_the_forms_of_their_sides(tmp_path):
+    """A gray rectangle in, a color one of twice the size out; the direction exchanges the halves, not the forms."""
+    root = pictures(tmp_path, 32, 128)
+    for direction in ("AtoB", "BtoA"):
+        spec = DataSpec(
+            str(root), "paired", InputSpec.parse("1,16,32"), PictureForm(3, 32, 64), direction, load_size=20
+        )
+        for split in ("train", "test"):
+            item = open_split(spec, split)[0]
+            assert (tuple(item["input"].shape), tuple(item["target"].shape)) == ((1, 16, 32), (3, 32, 64))
+
+
+def test_the_sizes_of_pictures_are_those_of_their_halves(tmp_path):
+    """Height and width of the input's half; of whole pictures their own."""
+    root = pictures(tmp_path, 32, 128)
+    spec = DataSpec(str(root), "paired", InputSpec.parse("3,16,32"), PictureForm(3, 16, 32))
+    assert PairedTask.picture_sizes(spec, 2) == [(32, 64)] * 2
+    whole = DataSpec(
+        str(root), "paired", InputSpec.parse("lightness:1,16,32"), PictureForm(2, 16, 32, "ab"), settings={}
+    )
+    assert PairedTask.picture_sizes(whole, 9) == [(32, 128)] * 3
+
+
+def test_lightness_and_ab_are_of_the_same_whole_picture(tmp_path):
+    """A square picture, which is no A|B, is its own pair."""
+    root = pictures(tmp_path, 16, 16)
+    spec = DataSpec(str(root), "paired", InputSpec.parse("lightness:1,16,16"), PictureForm(2, 16, 16, "ab"))
+    item = open_split(spec, "test")[1]
+    lab = torch.from_numpy(lab_of(np.asarray(Image.open(root / "test" / "1.png")))).permute(2, 0, 1)
+    assert torch.allclose((item["input"][0].double() + 1) * 50, lab[0], atol=1e-3)
+    assert torch.allclose(item["target"].double() * 110, lab[1:], atol=1e-3)
+
+
+def test_a_discriminator_sees_an_input_of_another_size_enlarged():
+    """Channels of both stand one after the other at the output's size; an input of the same size is as it was."""
+    settings = {"input_channels": 1, "discriminator": {"ndf": 4, "n_layers": 1}}
+    task = make_task("paired", settings)
+    small, large = torch.rand(2, 1, 8, 8), torch.rand(2, 3, 16, 16)
+    shown = task.judged((small,), large)
+    assert shown.shape == (2, 4, 16, 16)
+    assert torch.equal(shown[:, 1:], large)
+    assert torch.equal(task.judged((large[:, :1],), large), torch.cat((large[:, :1], large), 1))
+    judge = task.make_discriminators(0)["G"]
+    assert bool(torch.isfinite(judge(shown)).all())
