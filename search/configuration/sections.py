@@ -121,8 +121,8 @@ class DataOptions:
 
     data: str = option("builtin:shapes, builtin:stripes, or a folder of images.")
     task: str = option(
-        "paired, unpaired, unconditional, super_resolution, denoise, deblur, colorize, another package's, or "
-        "package.module:Class, path/to/file.py:Class.",
+        "paired, unpaired, unconditional, class_conditional, super_resolution, denoise, deblur, colorize, another "
+        "package's, or package.module:Class, path/to/file.py:Class.",
         "",
         default_text="what the data's layout says",
     )
