@@ -37,6 +37,28 @@ def size_for_data(own: Size, found: Sequence[Size], runs: Callable[[Size], bool]
     return fitting, note
 
 
+def size_for_crops(own: Size, found: Sequence[Size], runs: Callable[[Size], bool]) -> tuple[Size, str]:
+    """Return the size of crops that a generator is trained on, and what a user should be told.
+
+    Its usual one, unless no image is so large: then the largest that half of the images hold, as far as it runs at it.
+
+    Args:
+        own: The generator's usual size.
+        found: Sizes of the images; nothing is resized.
+        runs: Whether the generator runs at a size.
+    """
+    if not found or any(height >= own[0] and width >= own[1] for height, width in found):
+        return own, ""
+    high, wide = (sorted(sides)[(len(sides) - 1) // 2] for sides in zip(*found, strict=True))
+    fitting = largest_fitting((min(own[0], high), min(own[1], wide)), runs)
+    if fitting is None:
+        return own, ""  # opening the data says that it is too small
+    return (
+        fitting,
+        f"inputs are crops of {size_text(fitting)}: no image holds {size_text(own)}, the generator's own size",
+    )
+
+
 def largest_fitting(size: Size, runs: Callable[[Size], bool]) -> Size | None:
     """Return the largest size up to this one at which a generator runs, of multiples of powers of two; None if none."""
     for stride in STRIDES:

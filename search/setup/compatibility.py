@@ -22,7 +22,7 @@ from ...gan_models.networks.specs import InputSpec, OutputSpec
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task, shown
 from ...gan_models.tracing.graph.export import output_shapes
-from ..checks.data_size import resized_note, size_for_data, stride_of
+from ..checks.data_size import resized_note, size_for_crops, size_for_data, stride_of
 from ..config import StudyConfig
 from .generator_checks import check_output
 from .kept_files import judge_settings
@@ -79,13 +79,20 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
     fitting, output = fitted(config, task)
     kind = TASKS.find(task).load()
     find = getattr(kind, "picture_sizes", None)
-    if fitting.data in BUILTIN or find is None or not getattr(kind, "resizes", True):
+    if fitting.data in BUILTIN or find is None:
         return fitting, output, []
     try:
         found = find(fitting.data_spec(output, task), LOOKED_AT)
     except UserError:
         return fitting, output, []  # opening the data says it, with the layouts
     own = fitting.inputs.pixels or output.size[:2]
+    if not getattr(kind, "resizes", True):
+        size, note = (
+            (own, "") if config.size else size_for_crops(own, found, lambda size: runs_at(config, size, output.scales))
+        )
+        if size != own:
+            fitting, output = fitted(replace(config, image_size=image_size_of(*size)), task)
+        return fitting, output, [note] * bool(note)
     if config.size or not fitting.inputs.pixels:
         note = resized_note(found, own)
         given = bool(config.image_size) and not config.input_shape

@@ -114,6 +114,18 @@ def test_inputs_are_made_on_the_fly_and_the_study_says_how(monkeypatch, capsys):
     assert "psnr[border=2]" in capsys.readouterr().out
 
 
+def test_crops_are_as_large_as_the_pictures_allow_if_no_size_is_given(monkeypatch, capsys):
+    """The generator's own size is 64; pictures of 24 x 32 have low sides of 12 x 16, and nothing is resized."""
+    model = ["--model", "srvgg_compact", "--model-args", "scale=2,num_feat=8,num_conv=1", "--budget", "60%"]
+    line = [*model, *QUICK[:-1], "uniform", "--trials", 1, "--data", "singles", "--degrade", "area", "--study", "s"]
+    assert call(monkeypatch, "search", *line) == 0
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "inputs are crops of 12x16: no image holds 64x64, the generator's own size" in said
+    assert "shrunk" not in said
+    assert "enlarged" not in said
+    assert json.loads(json.dumps(record("s")["ganprune.config"]))["image_size"] == "12x16"
+
+
 def test_a_degradation_of_ones_own_is_kept_with_the_study(monkeypatch):
     """A resume works when the file is gone, on the copy."""
     Path("fog.py").write_text("def fog(pixels, scale, random):\n    return 0.5 * pixels[::scale, ::scale] + 99\n")

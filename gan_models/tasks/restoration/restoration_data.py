@@ -19,7 +19,7 @@ from ...data.builtin_sets import PAINTING, shapes
 from ...data.dataset import ImageSet
 from ...data.degradation.catalog import DEGRADATIONS
 from ...data.degradation.degradation import WHITE, Degradation, degraded
-from ...data.image_readers import doubts_of, good_files, some_of
+from ...data.image_readers import doubts_of, good_files, sizes_of, some_of
 from ...data.layouts import SplitFolder, existing
 from ...data.picture_tree import PictureTree
 from ...data.spec import SHAPES, DataSpec, PictureForm
@@ -100,6 +100,22 @@ def source_files(spec: DataSpec, split: str) -> list[Path]:
     settings = from_json(RestorationSettings, dict(spec.settings), "task_settings")
     scale = spec.output.height // spec.input.height
     return [path for entry in _found(spec, settings, scale, split).entries for path in entry]
+
+
+def low_sizes(spec: DataSpec, most: int) -> list[tuple[int, int]]:
+    """Return heights and widths of low sides, by the headers of the high sides.
+
+    Args:
+        spec: Which data; the ratio of its sizes is the scale.
+        most: Pictures of each of the training and the test split that are looked at.
+    """
+    settings = from_json(RestorationSettings, dict(spec.settings), "task_settings")
+    scale = spec.output.height // spec.input.height
+    sizes = []
+    for split in ("train", "test"):
+        found = _found(spec, settings, scale, split)
+        sizes += sizes_of([entry[-1] for entry in found.entries[:most]], halves=found.halves)
+    return [(height // scale, width // scale) for height, width in sizes]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from ..single_generator import SingleGenerator
 from ..task import Batch, Network, build_discriminators
 from .low_high_folders import LARGEST_SCALE, has_low_high
 from .perceptual_loss import Maps, perceptual_loss
-from .restoration_data import SOURCE, opened, source_files
+from .restoration_data import SOURCE, low_sizes, opened, source_files
 from .settings import RestorationSettings
 
 COLORS = ("gray", "rgb", "lightness", "ab")  # what is read of pictures and degraded; none has transparency
@@ -154,6 +154,11 @@ class SuperResolutionTask(SingleGenerator):
     def split_files(cls, spec: DataSpec, split: str) -> list[Path]:
         """Return the files of one split, low sides included."""
         return source_files(spec, split)
+
+    @classmethod
+    def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
+        """Return heights and widths of the low sides of the first training and test pictures."""
+        return low_sizes(spec, most)
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:

@@ -3,7 +3,13 @@
 import re
 
 import pytest
-from ganprune.search.checks.data_size import largest_fitting, resized_note, size_for_data, stride_of
+from ganprune.search.checks.data_size import (
+    largest_fitting,
+    resized_note,
+    size_for_crops,
+    size_for_data,
+    stride_of,
+)
 
 
 def multiples(stride, least=1):
@@ -55,3 +61,23 @@ def test_what_is_done_to_images_is_said_in_one_line():
     """Nothing for images of the size itself."""
     assert resized_note([(64, 64)], (64, 64)) == ""
     assert resized_note([(64, 64)], (32, 128)) == "images of 64x64 (height x width) are resized to 32x128"
+
+
+@pytest.mark.parametrize(
+    ("found", "runs", "size"),
+    [
+        ([(300, 300), (10, 10)], multiples(4), (64, 64)),
+        ([(32, 32)] * 3, multiples(4), (32, 32)),
+        ([(30, 50)] * 3, multiples(8), (24, 48)),
+        ([(20, 20), (32, 32), (48, 40)], multiples(4), (32, 32)),
+        ([(20, 20)], multiples(64), (64, 64)),
+        ([], multiples(4), (64, 64)),
+    ],
+)
+def test_crops_are_of_the_generators_size_unless_no_image_holds_one(found, runs, size):
+    """Then of a size that half of the images hold, and a note says so; images are never resized for it."""
+    chosen, note = size_for_crops((64, 64), found, runs)
+    assert chosen == size
+    assert bool(note) == (size != (64, 64))
+    if note:
+        assert re.search(r"crops of \d+x\d+: no image holds 64x64", note)
