@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
@@ -42,7 +42,7 @@ from .bundles.export import best_under, export_front, export_trial
 from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
-from .database.store import Store, check_free
+from .database.store import Store, check_free, make_way
 from .finalist_costs import measure_front
 from .results.failed_trials import check_failures
 from .results.outcome import (
@@ -136,7 +136,7 @@ class Search:
             config = self._config()
         except UserError as error:
             refusals.add(error)
-            config = self._readable()
+            config = self._readable(refusals)
         with refusals.kept():
             study = None if config is None else open_study(self._resolved(config))
         refusals.passes(check_free, self.storage, self.name)
@@ -147,17 +147,16 @@ class Search:
         config = study.config if study is not None else config
         return examined(Launch(config, self.run_options.placement(), self.artifacts_root(), study), found, hours)
 
-    def _readable(self) -> StudyConfig | None:
+    def _readable(self, refusals: Refusals) -> StudyConfig | None:
         """Return the configuration without the options that cannot be read: the others can be checked all the same."""
         least = {name: self._given[name] for name in (*NEEDED, "input_shape") if name in self._given}
-        try:
+        found = None
+        with refusals.kept():
             found = StudyConfig.from_json(least)
-            for name, value in self.options.items():
-                with suppress(UserError):
-                    found = StudyConfig.from_json(least | {name: value})
-                    least[name] = value
-        except UserError:
-            return None
+        for name, value in self.options.items() if found is not None else ():
+            with refusals.kept():
+                found = StudyConfig.from_json(least | {name: value})
+                least[name] = value
         return found
 
     def resolve(self) -> ResolvedStudy:
@@ -221,6 +220,7 @@ class Search:
         def attributes() -> dict[str, Any]:
             return self.attributes(study.kept_in(source), root)
 
+        make_way(self.storage, self.name, root)
         with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
             _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
         made = Study.open(self.name, self.storage, root, PATIENCE_S)

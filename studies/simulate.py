@@ -17,7 +17,7 @@ from ..search.simulation.simulated_trial import simulated_teacher
 from ..search.simulation.step_times import StepTimes, time_steps
 from .api import Search, Study
 from .database.reader import StudyRecord
-from .database.store import Store
+from .database.store import Store, make_way
 from .results.outcome import SIMULATED, TEACHER
 from .run_options import RunOptions, engine_settings
 
@@ -83,6 +83,7 @@ def simulate(
         return search.attributes(opened, root) | {SIMULATED: True}
 
     teacher = simulated_teacher(opened.config, times)
+    make_way(search.storage, search.name, root)
     with Store.create(search.storage, search.name, root, attributes, options.max_attempts) as store:
         store.set_attribute(TEACHER, to_json(teacher))
         _engine(store, opened, options, teacher, on_event).run(InProcessExecutor(), RUN)

@@ -19,6 +19,7 @@ PATIENCE_S = 120.0  # for a database server that went away while a search runs
 SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
 SCHEMA_VERSION = 2  # a writer raises it: version 0.1.0, which wrote 1, would misread today's rows
 READABLE = (1, SCHEMA_VERSION)
+SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
 COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial whose cost is above it is infeasible
 
 

@@ -21,7 +21,7 @@ from ...search.study_name import check_study_name
 from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study
-from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, find_study, fixed_settings
+from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, SIMULATED, find_study, fixed_settings
 from .storage import WrongStorage, check_file, open_storage, parse_url, shown
 from .trial_rows import LOST, checked, outcome_attributes, record_of, report_attributes, template, within_budget
 
@@ -302,7 +302,7 @@ def _half_made(storage: RDBStorage, url: str, study: str) -> Any:
 
 
 def check_free(url: str, study: str) -> None:
-    """Check that a study can be made in a database, and change nothing.
+    """Check that a study can be made in a database, and change nothing; a simulated one of its name is no obstacle.
 
     Raises:
         UserError: One of this name exists, or the URL is none for studies.
@@ -318,9 +318,38 @@ def check_free(url: str, study: str) -> None:
     except WrongStorage:  # there are no tables yet
         return
     try:
-        _half_made(storage, url, study)
+        if not _simulated(storage, study):
+            _half_made(storage, url, study)
     finally:
         storage.engine.dispose()
+
+
+def make_way(url: str, study: str, artifacts: str | Path) -> None:
+    """Remove a simulated study of this name, if there is one: nothing in it was trained.
+
+    Raises:
+        StudyLocked: another process runs it.
+        StorageError: the database cannot be used.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return
+    try:
+        storage = open_storage(url, write=False)
+    except WrongStorage:  # whoever makes the study says what is wrong
+        return
+    try:
+        simulated = _simulated(storage, study)
+    finally:
+        storage.engine.dispose()
+    if simulated:
+        delete_study(url, study, artifacts)
+
+
+def _simulated(storage: RDBStorage, study: str) -> bool:
+    """Return if there is a study of this name in which nothing was trained."""
+    existing = {found.study_name: found for found in storage.get_all_studies()}.get(study)
+    return existing is not None and bool(existing.user_attrs.get(SIMULATED))
 
 
 def delete_study(url: str, study: str, artifacts: str | Path) -> None:

@@ -19,6 +19,7 @@ from ...search.strategy import pareto
 from ...search.strategy.method_shares import LADDER
 from ...spaces.budget import Budget, describe
 from ..database.reader import COST_LIMIT, StudyRecord
+from ..database.reader import SIMULATED as SIMULATED
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
 RESOLVED = "ganprune.resolved"  # the study with everything decided and priced; CONFIG is what version 0.1.0 reads
@@ -27,7 +28,6 @@ DENSE = "ganprune.dense"  # costs of the dense generator by name
 PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
 FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
 TESTED = "ganprune.tested"  # trial number -> all that was measured of it on the test split, if it was not chosen by it
-SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
 # at the budget itself still counts.

@@ -4,10 +4,12 @@ import json
 
 import pytest
 from ganprune.gan_models.checkpoints.checkpoint import save_weights
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import build
 from ganprune.search.simulation import step_times
 from ganprune.studies.api import Search, Study
 from ganprune.studies.database.reader import read_study
+from ganprune.studies.database.store import make_way
 from ganprune.studies.report.html import report_html
 from ganprune.studies.results.outcome import SIMULATED_NOTE
 from ganprune.studies.run_options import RunOptions
@@ -121,3 +123,14 @@ def test_steps_are_timed_where_no_seconds_are_given(tmp_path, monkeypatch, capsy
     assert min(times["teacher"], times["dense"], times["small"]) > 0
     assert 0 < times["share"] < 0.6
     assert "--simulate" in refused(monkeypatch, capsys, "search", *arguments, *sizes, "--seconds-per-step", "1")
+
+
+def test_a_simulated_study_gives_way(tmp_path):
+    """It takes no name: the search that was simulated is simulated anew, or launched, under the same one."""
+    wanted = search(tmp_path, trials=2)
+    first, again = (simulate(wanted, seconds_per_step=1.0) for _ in range(2))
+    assert [t.quality for t in first.trials] == [t.quality for t in again.trials]
+    assert wanted.preflight(hours=False).passes
+    make_way(wanted.storage, "sim", wanted.artifacts_root())
+    with pytest.raises(UserError, match="sim"):
+        Study.open("sim", wanted.storage)

@@ -87,9 +87,9 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path):
 
 def test_options_that_cannot_be_read_are_told_beside_the_rest(tmp_path):
     """Numbers out of range do not hide what is wrong with the data, and leave no hours to estimate."""
-    found = search(tmp_path, seed=-1, trials=0, value_range="x", n_test=1).preflight()
+    found = search(tmp_path, seed=-1, trials=0, value_range="x", n_test=1, recipe={"lr": -1}).preflight()
     lines = [finding.line for finding in found.of_kind("error")]
-    for part in ("got -1", "trials is 0", "value range", "a distance needs 2"):
+    for part in ("got -1", "trials is 0", "value range", "a distance needs 2", "lr=-1"):
         assert sum(part in line for line in lines) == 1, (part, lines)
     assert found.estimate is None
 
