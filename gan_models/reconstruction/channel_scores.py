@@ -42,6 +42,10 @@ class _Reader:
     channels: NDArray[np.int64]
     energy: float
 
+    def reads_evenly(self, size: int) -> bool:
+        """Return whether each channel of the group is as many inputs."""
+        return len(set(np.bincount(self.channels, minlength=size).tolist())) == 1
+
     def losses(self, positions: Tensor) -> Tensor:
         """Return tr(W_R ([H^-1]_RR)^-1 W_R') for each row R of positions [C, R], summed over the layer's groups."""
         blocks = self.inverse_GKK[:, positions[:, :, None], positions[:, None, :]].double()  # [G, C, R, R]
@@ -81,7 +85,8 @@ def compensated_scores(
     readers = _readers(model, groups, inputs, seed, rows)
     scores: Scores = {}
     for name, size in groups.sizes.items():
-        if own := [reader for reader in readers if reader.group == name]:
+        own = [reader for reader in readers if reader.group == name and reader.reads_evenly(size)]
+        if own:
             scores[name] = _order(own, size)
     return scores
 
@@ -111,9 +116,8 @@ def _readers(
     model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int
 ) -> list[_Reader]:
     """Return every part of a layer that reads prunable channels, from one pass of the network."""
-    reading = {_as_read(entry.parameter): entry for entry, _ in groups.gates}
+    reading = {(_as_read(entry.parameter), entry.axis): entry for entry, _ in groups.gates}
     generator = torch.Generator().manual_seed(seed)
-    images = torch.arange(len(inputs[0]))
     found: list[_Reader] = []
 
     def watch(number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -122,10 +126,10 @@ def _readers(
                 layer, x, weight, _ = layer_of(name, args, kwargs)
             except NotRefitted:
                 return func(*args, **kwargs)
-            entry = reading.get(weights.get(id(weight), ""))
+            entry = reading.get((weights.get(id(weight), ""), 0 if layer.transposed else 1))
             if entry is not None:
                 shape = output_shape(func, args, kwargs)
-                places = layer.positions(shape, images, rows + weight[0].numel(), generator)
+                places = layer.positions(shape, torch.arange(shape[0]), rows + weight[0].numel(), generator)
                 found.extend(_parts_of(layer, layer.patches(x, places), weight, places, entry.flat, groups))
         return func(*args, **kwargs)
 

@@ -68,6 +68,10 @@ class Layer:
             flat = flat // size
         return torch.stack([images[flat], *reversed(places)], 1)
 
+    def grid(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return an output's shape without its channels."""
+        return (shape[0], *shape[2:]) if self.kernel else shape[:-1]
+
     def at(self, output: Tensor, places: Tensor) -> Tensor:
         """Return the output's channels at places, [P, O]."""
         index = places.to(output.device).unbind(1)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+SLACK = 1.1  # a larger ridge may have so many times the lowest error
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,10 @@ def fit(
     fixed_GO: Tensor | None = None,
     ridges: Sequence[float] = RIDGES,
 ) -> Fit:
-    """Return the solution whose ridge serves rows best that it was not fitted to.
+    """Return a solution that serves rows well that it was not fitted to: the one of the largest ridge within `SLACK`.
+
+    The lowest error alone would choose weights that are exact on these rows and large: on a compact upscaler of 17
+    convolutions without norms, an outlier of the test images then came out 25 times as large as all outputs.
 
     Args:
         parts: Rows to fit to.
@@ -162,17 +166,20 @@ def fit(
     bias = None if bias_GO is None else bias_GO.double()
     total = max(_variation(unseen), 1e-300)
     before = squared_error(unseen, Solution(tuple(part.weights_GOD for part in unseen), bias)) / total
-    best: Solution | None = None
-    chosen, after = 0.0, before
     problem = RidgeProblem(own, bias)
+    solved: list[tuple[float, float, Solution]] = []
     for ridge in ridges:
         try:
             solution = problem.solve(ridge)
         except torch.linalg.LinAlgError:
             continue
         error = squared_error(unseen, solution) / total
-        if error < after:
-            best, chosen, after = solution, ridge, error
+        if error < before:
+            solved.append((error, ridge, solution))
+    if not solved:
+        return Fit(None, 0.0, before, before)
+    lowest = min(error for error, _, _ in solved)
+    after, chosen, best = max((one for one in solved if one[0] <= SLACK * lowest), key=lambda one: one[1])
     return Fit(best, chosen, before, after)
 
 

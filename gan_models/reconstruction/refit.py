@@ -17,7 +17,7 @@ from .layer import WEIGHTED, Layer, Taps, layer_of, layer_parts, merged
 from .least_squares import Fit, fit
 from .record import RefittedLayer
 from .refit_plan import RefitPlan, Site, pass_macs
-from .targets import Split, Targets, check_same, norm_of, run, statistics
+from .targets import Split, Targets, check_same, norm_of, output_shape, rows_of, run, statistics
 from .weight_store import store, weight_of
 
 
@@ -65,7 +65,7 @@ class Refit:
     def _watch(self, number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         check_same(self._plan, number, name)
         if number in self._sites:
-            self._fit(self._sites[number], number, name, args, kwargs)
+            self._fit(self._sites[number], number, name, func, args, kwargs)
         elif name == "batch_norm":
             self._estimate(number, args, kwargs)
         output = func(*args, **kwargs)
@@ -78,9 +78,15 @@ class Refit:
             del self._kept[source]
         return output
 
-    def _fit(self, site: Site, number: int, name: str, args: Any, kwargs: Any) -> None:
+    def _fit(self, site: Site, number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
         """Fit a layer to its targets, given what it reads now."""
         layer, x, weight, bias = layer_of(name, args, kwargs)
+        why = self._targets.refused.get(number, "")
+        if not why and layer.grid(output_shape(func, args, kwargs)) != self._targets.grids[number]:
+            why = "its rows are channels that were cut, too"
+        if why:
+            self.layers[site.weight] = RefittedLayer(site.weight, False, why)
+            return
         first, second = (
             layer_parts(layer, layer.patches(x, places), self._target(site, layer, places, values), weight, places)
             for places, values in zip(self._targets.places[number], self._targets.values[number], strict=True)
@@ -100,6 +106,9 @@ class Refit:
 
     def _fit_shared(self, site: Site) -> None:
         """Fit a weight of several calls to all of them at once, given what the teacher reads."""
+        if refused := [self._targets.refused[number] for number in site.calls if number in self._targets.refused]:
+            self.layers[site.weight] = RefittedLayer(site.weight, False, refused[0])
+            return
         weight = weight_of(self._model, site.weight)
         bias = weight_of(self._model, site.bias) if site.bias else None
         first: list[Taps] = []
@@ -146,8 +155,11 @@ class Refit:
         if norm is None or number not in self._targets.statistics:
             return
         x, mean, variance = norm
+        rows = rows_of(self._split.fitted, len(self._inputs[0]), len(x))
+        if rows is None:
+            return
         wanted_mean, wanted_variance = self._targets.statistics[number]
-        own_mean, own_variance = statistics(x[self._split.fitted.to(x.device)])
+        own_mean, own_variance = statistics(x[rows.to(x.device)])
         ratio = own_variance / wanted_variance.clamp_min(1e-30)
         if bool(torch.isfinite(ratio).all()) and bool((own_variance > 0).all()):
             shift = (mean.double() - wanted_mean) * ratio.sqrt()

@@ -144,6 +144,8 @@ def _site(
     if bias_name and sorted(reading[bias_name]) != sorted(numbers):
         bias_name = ""  # other calls read it too: it stays
     first = layers[0]
+    if any((layer.transposed, layer.kernel) != (first.transposed, first.kernel) for layer in layers):
+        raise NotRefitted("calls of different kinds read it")
     if len(numbers) > 1 and (first.groups > 1 or any(layer.groups > 1 for layer in layers)):
         raise NotRefitted(f"it has groups and is read by {len(numbers)} calls")
     out_axis = 1 if first.transposed and first.groups == 1 else 0

@@ -36,6 +36,8 @@ class Targets:
         values: By call: the teacher's activations there, [P, O], kept channels alone.
         inputs: By call, for weights of several calls: what the teacher reads there, [P, C, T], kept channels alone.
         statistics: By call of a norm with running statistics: mean and variance of what it reads, kept channels alone.
+        grids: By call: the shape of its output without the channels.
+        refused: By call: why its weight is not refitted after all.
         outputs: What the teacher gives for the unseen inputs.
         macs: Multiply-accumulates of the pass.
     """
@@ -44,6 +46,8 @@ class Targets:
     values: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     inputs: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     statistics: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    grids: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
     outputs: list[Tensor] = field(default_factory=list)
     macs: int = 0
 
@@ -78,7 +82,7 @@ def teacher_targets(
     Raises:
         OtherCalls: It makes other calls than `plan` says.
     """
-    targets = Targets()
+    targets, n = Targets(), len(inputs[0])
     generator = torch.Generator().manual_seed(seed)
     sites = {number: site for site in plan.sites for number in site.calls}
     ends: dict[int, list[int]] = {}
@@ -90,27 +94,31 @@ def teacher_targets(
         check_same(plan, number, name)
         site = sites.get(number)
         if site is not None:
-            layer, x, weight, _ = layer_of(name, args, kwargs)
+            layer, x, *_ = layer_of(name, args, kwargs)
             each = max(1, rows[site.weight] // len(site.calls))
             other = max(1, each * len(split.held_out) // len(split.fitted))
             shape = output_shape(func, args, kwargs)
-            places = (
-                layer.positions(shape, split.fitted, each, generator),
-                layer.positions(shape, split.held_out, other, generator),
-            )
-            targets.places[number] = places
+            first, second = rows_of(split.fitted, n, shape[0]), rows_of(split.held_out, n, shape[0])
+            if first is None or second is None:
+                targets.refused[number] = "the first axis of what it gives is not that of the inputs"
+                return counted(name, func, args, kwargs)
+            places = layer.positions(shape, first, each, generator), layer.positions(shape, second, other, generator)
+            targets.places[number], targets.grids[number] = places, layer.grid(shape)
             if len(site.calls) > 1:
                 of_kept = x if site.inputs is None else x.index_select(layer.channel_axis, site.inputs.to(x.device))
                 targets.inputs[number] = (layer.patches(of_kept, places[0]), layer.patches(of_kept, places[1]))
-        if number in plan.norms and (norm := norm_of(args, kwargs)) is not None:
-            mean, variance = statistics(norm[0][split.fitted.to(norm[0].device)])
-            channels = plan.norms[number]
-            targets.statistics[number] = (mean, variance) if channels is None else (mean[channels], variance[channels])
-        output = func(*args, **kwargs)
-        if name in WEIGHTED:
-            layer, x, weight, _ = layer_of(name, args, kwargs)
-            targets.macs += pass_macs(layer, x, weight, output)
+        norm = norm_of(args, kwargs) if number in plan.norms else None
+        if norm is not None:
+            images = rows_of(split.fitted, n, len(norm[0]))
+            if images is not None:
+                mean, variance = statistics(norm[0][images.to(norm[0].device)])
+                channels = plan.norms[number]
+                kept = slice(None) if channels is None else channels
+                targets.statistics[number] = mean[kept], variance[kept]
+        output = counted(name, func, args, kwargs)
         for start in ends.get(number, []):
+            if start in targets.refused:
+                continue
             own = sites[start]
             layer = own.layers[own.calls.index(start)]
             first, second = (layer.at(output, places) for places in targets.places[start])
@@ -123,9 +131,28 @@ def teacher_targets(
             targets.values[start] = (first, second)
         return output
 
+    def counted(name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        output = func(*args, **kwargs)
+        if name in WEIGHTED:
+            layer, x, weight, _ = layer_of(name, args, kwargs)
+            targets.macs += pass_macs(layer, x, weight, output)
+        return output
+
     outputs = run(model, inputs, watch, seed)
     targets.outputs = [output[split.unseen.to(output.device)] for output in outputs]
     return targets
+
+
+def rows_of(numbers: Tensor, n: int, size: int) -> Tensor | None:
+    """Return where some of n inputs are on an axis that holds them; None if it does not hold as much of each.
+
+    Args:
+        numbers: The inputs, int64.
+        n: Of all inputs.
+        size: Of the axis: n, or a multiple of it if each input was taken apart.
+    """
+    each, rest = divmod(size, n)
+    return None if rest or not each else (numbers[:, None] * each + torch.arange(each)).flatten()
 
 
 def output_shape(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[int, ...]:

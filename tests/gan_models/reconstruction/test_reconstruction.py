@@ -235,19 +235,29 @@ def test_network_that_fails_when_watched_stays_the_plain_cut():
     assert torch.equal(student(x[:1]), before(x[:1]))
 
 
-def test_weights_of_a_parametrization_are_written_if_it_can_hold_them():
-    """Weight norm holds any weight; spectral norm does not, and the record says so by name."""
+def test_weights_of_weight_norm_are_written():
+    """Weight norm holds any weight: scale and direction come out as the fitted weight."""
     teacher, x = _network(Plain), _images(24)
     parametrizations.weight_norm(teacher.second)
+    teacher.requires_grad_(False).double().eval()
+    student, groups, plan = _cut(teacher, x)
+    before, cut_weight = _error(student, teacher, x), student.second.weight.clone()
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert next(layer.kept for layer in done.layers if layer.name == "second.weight")
+    assert not torch.allclose(student.second.weight, cut_weight)
+    assert _error(student, teacher, x) < before
+
+
+def test_weights_of_spectral_norm_are_left():
+    """Spectral norm cannot hold any weight: the layer stays as it was cut, and is named with the reason."""
+    teacher, x = _network(Plain), _images(24)
     parametrizations.spectral_norm(teacher.last)
     teacher.requires_grad_(False).double().eval()
     student, groups, plan = _cut(teacher, x)
+    before = student.last.weight.clone()
     done = reconstruct(teacher, student, groups, plan, (x,), 0)
-    layers = {layer.name: layer for layer in done.layers}
-    assert done.kept
-    assert layers["second.weight"].kept
-    assert not layers["last.weight"].kept
-    assert "parametrization" in layers["last.weight"].why
+    assert "parametrization" in next(layer.why for layer in done.layers if layer.name == "last.weight")
+    assert torch.equal(student.last.weight, before)
 
 
 class _Computed(nn.Module):
@@ -274,6 +284,60 @@ def test_weights_that_cannot_be_refitted_are_named_with_the_reason():
     assert "computed" in reasons["weight computed in the model"]
     assert "matmul" in reasons["table"]
     assert torch.equal(student.weight, before)
+
+
+class _Mixer(nn.Module):
+    """Linear layers over channels and over the places of an image in turn, and a layer that makes no rows of inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(9, 8), nn.Linear(8, 9)
+        self.over, self.back = nn.Linear(16, 8), nn.Linear(8, 16)
+        self.table = nn.Parameter(torch.randn(1, 5))
+        self.style = nn.Linear(5, 9)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.unflatten(2, (4, -1)).unflatten(4, (4, -1)).permute(0, 2, 4, 3, 5, 1).flatten(1, 2).flatten(2)[..., :9]
+        rows = rows + self.back(F.relu(self.over(rows.mT))).mT
+        rows = rows * self.style(self.table) + self.second(F.relu(self.first(rows)))
+        return rows.mT.unflatten(2, (4, 4))
+
+
+def test_layers_whose_rows_are_no_places_of_inputs_are_left():
+    """A layer of a constant is named with the reason; layers over places and over channels are refitted."""
+    teacher, x = _network(_Mixer), _images(32)
+    student, groups, plan = _cut(teacher, x)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    layers = {layer.name: layer for layer in done.layers}
+    assert done.kept
+    assert "first axis" in layers["style.weight"].why
+    assert layers["second.weight"].kept
+    assert layers["back.weight"].kept
+
+
+class _BothWays(nn.Module):
+    """One kernel that a convolution and a transposed convolution read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 1)
+        self.kernel = nn.Parameter(torch.randn(6, 8, 3, 3) / 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.first(x))
+        x = F.conv_transpose2d(F.relu(F.conv2d(x, self.kernel, padding=1)), self.kernel, padding=1)
+        return self.last(F.relu(x))
+
+
+def test_weight_of_calls_of_different_kinds_is_left():
+    """A kernel that serves two kinds of layers stays as it was cut, and the others are refitted."""
+    teacher, x = _network(_BothWays), _images(24)
+    student, groups, plan = _cut(teacher, x)
+    before = student.kernel.clone()
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    assert done.kept
+    assert "different kinds" in next(layer.why for layer in done.layers if layer.name == "kernel")
+    assert torch.equal(student.kernel, before)
 
 
 def test_too_few_inputs_leave_the_plain_cut():
