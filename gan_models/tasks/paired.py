@@ -77,6 +77,18 @@ def _portrait_notes(files: Sequence[Path]) -> list[str]:
     return [f"pictures of {width}x{height} are read as A|B side by side, {half} each, as the task paired asks"]
 
 
+def _apart_notes(spec: DataSpec) -> list[str]:
+    """Return a note if the halves of A|B are read at different sizes."""
+    (high, wide), (made_high, made_wide) = spec.input.size, spec.output.size
+    if (high, wide) == (made_high, made_wide):
+        return []
+    shape = "" if high * made_wide == wide * made_high else ", which changes their shape"
+    return [
+        f"the halves of A|B are resized apart: inputs to {high}x{wide} (height x width), targets to "
+        f"{made_high}x{made_wide}{shape}"
+    ]
+
+
 def _at_size_of(images: Tensor, x: Tensor) -> Tensor:
     """Return x [N, C, H', W'] resized to the images' height and width."""
     if x.shape[2:] == images.shape[2:]:
@@ -212,7 +224,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
             item,
             bad,
             folder.left_out,
-            [*folder.notes, *doubts_of(good), *([] if one else _portrait_notes(good))],
+            [*folder.notes, *doubts_of(good), *([] if one else [*_portrait_notes(good), *_apart_notes(spec)])],
         )
 
     @staticmethod

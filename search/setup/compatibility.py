@@ -85,7 +85,7 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
         found = find(fitting.data_spec(output, task), LOOKED_AT)
     except UserError:
         return fitting, output, []  # opening the data says it, with the layouts
-    own = fitting.inputs.pixels or output.size[:2]
+    own = fitting.inputs.pixels or (output.size[0], output.size[1])
     if not getattr(kind, "resizes", True):
         size, note = (
             (own, "") if config.size else size_for_crops(own, found, lambda size: runs_at(config, size, output.scales))

@@ -33,6 +33,17 @@ def test_halves_are_read_in_the_forms_of_their_sides(tmp_path):
             assert (tuple(item["input"].shape), tuple(item["target"].shape)) == ((1, 16, 32), (3, 32, 64))
 
 
+def test_halves_that_are_resized_apart_have_a_note(tmp_path):
+    """It says both sizes, and if the target is stretched beside its input; equal sizes have none."""
+    root = pictures(tmp_path, 32, 128)
+    notes = []
+    for height, width in ((16, 32), (32, 64), (32, 32)):
+        spec = DataSpec(str(root), "paired", InputSpec.parse("3,16,32"), PictureForm(3, height, width))
+        notes.append(open_split(spec, "test", tell=False).notes)
+    apart = "the halves of A|B are resized apart: inputs to 16x32 (height x width), targets to "
+    assert notes == [(), (f"{apart}32x64",), (f"{apart}32x32, which changes their shape",)]
+
+
 def test_the_sizes_of_pictures_are_those_of_their_halves(tmp_path):
     """Height and width of the input's half; of whole pictures their own."""
     root = pictures(tmp_path, 32, 128)
