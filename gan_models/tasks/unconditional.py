@@ -151,7 +151,7 @@ class UnconditionalTask(SingleGenerator):
         latents = only_latents(cls.name, model, inputs)
         if len(latents) > 1:
             return {**with_channels(settings, model, channels=output.channels), "inputs": inputs.text}
-        length, *size = latents[0].shape
+        length, *size = next(iter(latents)).shape
         if settings.get("latent", length) != length:
             raise UserError(
                 f"{model} starts from a latent of {length}, the task's setting says {settings['latent']}: leave it out"

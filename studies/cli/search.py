@@ -156,10 +156,10 @@ def search(
     dense = resolved.dense[resolved.cost]
     if simulate:
         from ..simulate import estimate
-        from ..simulate import simulate as dry_run
+        from ..simulate import simulate as simulated
 
         def dry(show: Display) -> Study:
-            return dry_run(wanted, show.event, seconds_per_step, resolved)
+            return simulated(wanted, show.event, seconds_per_step, resolved)
 
         made = shown_search("simulated", dense, dry, as_json)
         wide_console(stderr=as_json).print(estimate(made.record, run_options).line(), highlight=False)

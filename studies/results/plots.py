@@ -132,7 +132,8 @@ def _draw_tested(axes: Axes, outcome: Outcome) -> None:
     gaps = [(trial, gap) for trial in outcome.front if (gap := trial_gap(outcome, trial)) is not None]
     for trial, gap in gaps:
         _, cost = point(trial)
-        axes.vlines(cost, *sorted((gap.selection.value, gap.test.value)), color="black", ls=":", lw=1, zorder=5)
+        low, high = sorted((gap.selection.value, gap.test.value))
+        axes.vlines(cost, low, high, color="black", ls=":", lw=1, zorder=5)
         axes.scatter(cost, gap.test.value, marker="x", s=34, color="black", lw=1.1, zorder=5)
     if gaps:
         axes.scatter([], [], marker="x", color="black", s=34, label="the front on the test split")

@@ -89,7 +89,7 @@ class Row:
         Args:
             keys: Costs and metrics that get a key each (`more_keys`), in this order, after those that every row has.
         """
-        values = {name: _value(m) for name, m in self.metrics.items()}
+        values: dict[str, Any] = {name: _value(m) for name, m in self.metrics.items()}
         values |= {_keys(name)[0]: _value(m) for name, m in self.costs.items()}
         values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
         values |= {name: getattr(self, name) for name in _FIELDS}
