@@ -1,7 +1,7 @@
 """The hours of a search before it starts: its steps and measurements, times what each takes here.
 
-Original to ganprune. Seconds of a step are on a line through the dense network and a small one, by exact MACs. The
-benchmark `benchmarks/estimated_hours.py` compares estimates with searches.
+Original to ganprune. Seconds of a step are on a line through the dense network and a small one, by exact MACs.
+docs/measurements.md compares estimates with searches.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from .launch import Placement
 from .timing import Timing
 
 CONTINUES = 0.78  # share of trials that go on at a rung where one in three should; of six simulated studies
-START_S = 4.0  # of one trial: its worker loads the teacher and cuts it
-START_ONCE_S = 15.0  # of the executor, and of what is written before and after
+# Seconds of a quiet machine, once and per trial: workers start, load the teacher and cut it.
+START_S = (15.0, 4.0)
+START_HERE_S = (3.0, 0.5)  # the same in this process
 ON_FRONT = 0.4  # share of the trials that end on the front, about: four of ten in the demo
 INTERVAL_S = 3.4e-9  # of one product of two features while intervals are computed, measured on one core
 LEAST_SAVED = 0.1  # of the hours; options that save less are not named
@@ -48,6 +49,7 @@ class Workload:
         generators: Generators that are measured.
         at_once: Trials that run at once.
         hours: Time limit of the search; None: none.
+        start: Seconds of starting on a quiet machine, once and per trial.
     """
 
     teacher_steps: int
@@ -65,6 +67,7 @@ class Workload:
     generators: int = 1
     at_once: int = 1
     hours: float | None = None
+    start: tuple[float, float] = START_S
 
     @classmethod
     def of(cls, study: OpenedStudy, placement: Placement) -> Workload:
@@ -88,6 +91,7 @@ class Workload:
             generators=len(study.names),
             at_once=placement.at_once(study.device),
             hours=config.hours,
+            start=START_HERE_S if placement.in_turn else START_S,
         )
 
     def continuing(self, rung: int) -> float:
@@ -159,10 +163,10 @@ class Estimate:
 
 
 def duration(hours: float) -> str:
-    """Return hours in words: `40 s`, `12 min`, `14.5 h`."""
+    """Return hours in words: `40 s`, `2.5 min`, `12 min`, `14.5 h`."""
     if hours * 3600 < 90:
         return f"{hours * 3600:.0f} s"
-    return f"{hours * 60:.0f} min" if hours * 60 < 90 else f"{hours:.1f} h"
+    return f"{hours * 60:.2g} min" if hours * 60 < 90 else f"{hours:.1f} h"
 
 
 def estimated(work: Workload, timing: Timing, shorter: tuple[Shorter, ...] = ()) -> Estimate:
@@ -269,11 +273,12 @@ def _parts(work: Workload, timing: Timing) -> Iterator[Part]:
     details = INTERVAL_S * images * min(work.measured, 2 * timing.features) * timing.features
     seconds = images * image * (rungs + ended) + ended * details
     yield Part("measuring", trials * seconds / at_once / 3600, f"{trials * (rungs + ended):.0f} x {images:,} images")
+    once, each = work.start
     if work.tested:
         front, images = max(1, round(ON_FRONT * trials)), work.generators * work.tested
-        seconds = START_S + images * image
+        seconds = each * timing.slowdown + images * image
         yield Part("front on test images", front * seconds / 3600, f"{front} x {images:,} images")
-    yield Part("starting", (START_ONCE_S + trials * START_S / at_once) / 3600, f"{trials} trials")
+    yield Part("starting", timing.slowdown * (once + trials * each / at_once) / 3600, f"{trials} trials")
 
 
 def _each(count: float, seconds: float) -> str:

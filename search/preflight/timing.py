@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import torch
@@ -24,11 +25,13 @@ class Timing:
         steps: Of training steps.
         image: To make one image with the dense network and to measure it.
         features: Numbers per image that quality is measured in; what is done with them grows with it.
+        slowdown: Seconds that pass per second of a CPU, 1 or more: how much others on the machine slow it down.
     """
 
     steps: StepTimes
     image: float
     features: int
+    slowdown: float = 1.0
 
 
 def time_work(study: OpenedStudy, threads: int) -> Timing:
@@ -38,6 +41,7 @@ def time_work(study: OpenedStudy, threads: int) -> Timing:
         study: The study; nothing of it is kept.
         threads: CPUs of one trial.
     """
+    began, used = time.perf_counter(), time.process_time()
     steps, before = time_steps(study, threads), torch.get_num_threads()
     name, encoder = study.names[0], study.encoder
     example = StudyQuality(study, {}, study.config.scored_on).example(name).first(TIMED_IMAGES, study.device)
@@ -57,4 +61,6 @@ def time_work(study: OpenedStudy, threads: int) -> Timing:
         seconds = seconds_each(measure, study.device, most=2)
     finally:
         torch.set_num_threads(before)
-    return Timing(steps, seconds / count, encoder.dimension)
+    # what is left of the time of a CPU that only computes; a GPU is waited for
+    busy = (time.perf_counter() - began) / max(time.process_time() - used, 1e-9) if study.device.type == "cpu" else 1.0
+    return Timing(steps, seconds / count, encoder.dimension, max(1.0, busy))

@@ -7,7 +7,6 @@ import torch
 from ganprune.search.config import StudyConfig
 from ganprune.search.preflight.estimate import (
     CONTINUES,
-    START_ONCE_S,
     START_S,
     Workload,
     duration,
@@ -25,7 +24,7 @@ WORK = Workload(
     low=0.5, high=0.5, measured=100, reals=100,
 )  # fmt: skip
 TIMING = Timing(StepTimes(teacher=2.0, dense=1.0, small=0.5, share=0.0), image=0.01, features=96)
-START = START_ONCE_S + 10 * START_S
+START = START_S[0] + 10 * START_S[1]
 
 
 def seconds(work=WORK, timing=TIMING) -> dict[str, float]:
@@ -41,6 +40,13 @@ def test_steps_are_counted_by_the_cost_of_the_plan():
     assert found["real images, teacher measured"] == pytest.approx(3 * 100 * 0.01)
     assert found["measuring"] == pytest.approx(10 * 100 * 0.01 * 0.75, rel=0.01)
     assert 3600 * estimated(WORK, TIMING).hours == pytest.approx(sum(found.values()))
+
+
+def test_starting_takes_longer_beside_others():
+    """Seconds of starting are those of a quiet machine; steps were timed beside the others already."""
+    found = seconds(timing=replace(TIMING, slowdown=3.0))
+    assert found["starting"] == pytest.approx(3 * START)
+    assert found["teacher"] == seconds()["teacher"]
 
 
 def test_pruning_steps_are_of_the_dense_network():
@@ -69,7 +75,7 @@ def test_the_front_is_measured_once_more_on_the_test_images():
     """Only a search that chooses by other images does that."""
     assert "front on test images" not in seconds()
     assert seconds(replace(WORK, tested=200))["front on test images"] == pytest.approx(
-        4 * (START_S + 200 * 0.01 * 0.75)
+        4 * (START_S[1] + 200 * 0.01 * 0.75)
     )
 
 
@@ -102,7 +108,9 @@ def test_a_given_teacher_is_not_named_again():
     assert not [each for each in found if "--teacher" in each.option]
 
 
-@pytest.mark.parametrize(("hours", "text"), [(40 / 3600, "40 s"), (0.2, "12 min"), (14.5, "14.5 h")])
+@pytest.mark.parametrize(
+    ("hours", "text"), [(40 / 3600, "40 s"), (2.5 / 60, "2.5 min"), (0.2, "12 min"), (14.5, "14.5 h")]
+)
 def test_hours_are_shown_in_words(hours, text):
     """Seconds below a minute and a half, minutes below an hour and a half."""
     assert duration(hours) == text
