@@ -32,6 +32,9 @@ class RankingSettings:
         note="channels stay by the norm of their weights (l1, l2), or by what is lost without them: after the others "
         "have taken over what they can (schur), or before (gauss_newton); auto: schur with calibration inputs, else l1",
     )
+    refit: bool = setting(
+        True, searched=False, note="the cut is refitted to the teacher on the calibration inputs, if there are any"
+    )
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,7 @@ def _prune_one(
         calibration=calibration_of(bench, name),
     )
     pruned = make_method(proposal.method).prune(job)
-    if job.calibration is not None and method_spec(proposal.method).refits:
+    wanted = method_spec(proposal.method).refits and getattr(proposal.settings, "refit", True)
+    if job.calibration is not None and wanted:
         pruned = replace(pruned, reconstructions={name: refitted(job, pruned, job.calibration)})
     return pruned if pruned.quantized else replace(pruned, quantized=quantized)

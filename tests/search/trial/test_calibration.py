@@ -32,11 +32,11 @@ def _with(study: OpenedStudy, **options) -> OpenedStudy:
     return open_study(replace(study.resolved, config=replace(study.config, **options)), study.prepared)
 
 
-def _request(study: OpenedStudy, bits: int = 32, method: str = "uniform") -> TrialRequest:
+def _request(study: OpenedStudy, bits: int = 32, method: str = "uniform", **settings) -> TrialRequest:
     form = study.groups.form
     target = 0.4 * form.dense()
     widths = WidthSpace(form).uniform(target) if method == "uniform" else None
-    proposal = Proposal(method, settings_of(method, {}), target, "macs", widths, bits)
+    proposal = Proposal(method, settings_of(method, settings), target, "macs", widths, bits)
     return TrialRequest(0, 1, proposal, 3, str(new_folder()), study.resolved, study.prepared)
 
 
@@ -76,6 +76,15 @@ def test_no_calibration_images_give_the_plain_cut(study, images):
     expected = cut(study.generators["G"], study.groups, pruned.plan).state_dict()
     assert all(torch.equal(tensor, expected[name]) for name, tensor in pruned.model.state_dict().items())
     assert plain.config.fingerprint() == _with(study, calibration_images=0).config.fingerprint()
+
+
+def test_refit_alone_can_be_left_out(study):
+    """`refit=false` keeps the ranking by calibration inputs, and the weights as they were cut."""
+    whole, plain = prune(study, _request(study)), prune(study, _request(study, refit=False))
+    assert plain.plan == whole.plan
+    assert plain.reconstructions == {}
+    expected = cut(study.generators["G"], study.groups, plain.plan).state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in plain.model.state_dict().items())
 
 
 def test_trials_of_8_bits_are_refitted_first(study):
