@@ -53,7 +53,15 @@ def time_work(study: OpenedStudy, threads: int) -> Timing:
 
     def measure(_: int) -> None:
         measure_quality(
-            network, [batch], encoder, real_ND, device=study.device, aligned=False, full=False, metrics=MetricSet()
+            network,
+            [batch],
+            encoder,
+            real_ND,
+            device=study.device,
+            aligned=False,
+            full=False,
+            metrics=MetricSet(),
+            rgb=study.rgb,
         )
 
     torch.set_num_threads(threads)
