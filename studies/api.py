@@ -286,7 +286,7 @@ def _search(
         if selects or study.resolved.measures_finalists:
             store.folder.pull()
         if selects:
-            measure_on_test(store, study.resolved, prepared, executor)
+            measure_on_test(store, study.resolved, prepared, executor, options.cpus_per_trial)
         if study.resolved.measures_finalists:
             measure_front(store, study.resolved, prepared, executor, options.device_command)
     return ended

@@ -13,7 +13,7 @@ from .database.store import Store
 from .results.outcome import TESTED, outcome_of
 
 
-def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, executor: Executor) -> None:
+def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, executor: Executor, threads: int) -> None:
     """Measure each trial of the front on the test split, unless it was; each is recorded before the next begins.
 
     Args:
@@ -21,6 +21,7 @@ def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, exec
         study: The study, resolved.
         prepared: What is prepared of it.
         executor: Runs the measurement, with nothing of the search beside it.
+        threads: Threads of a trial.
     """
     outcome = outcome_of(StudyRecord(store.study, store.attributes, tuple(store.records())))
     known = dict(store.attributes.get(TESTED) or {})
@@ -29,6 +30,6 @@ def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, exec
         before: list[Measurement] = list(outcome.tested(trial.number))
         if artifact is None or not artifact.plan or (before and before[0].reason is None):
             continue
-        request = TestedRequest(study, str(store.folder.path), artifact, outcome.metric, prepared)
+        request = TestedRequest(study, str(store.folder.path), artifact, outcome.metric, prepared, threads)
         known[str(trial.number)] = executor.alone(MEASURE, to_json(request))["measurements"]
         store.set_attribute(TESTED, known)

@@ -388,7 +388,7 @@ class QualityOptions:
         "Images that trials are compared on: selection, which are neither trained nor tested on, or test.",
         "",
         choices=lambda: (SELECTION, TEST, ""),
-        default_text=TEST,
+        default_text="selection, or test if too few training images can be spared",
     )
 
     @property

@@ -29,6 +29,7 @@ from ..config import SHOWN
 from ..setup.study_parts import StudyParts
 
 EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
+FIRST_STEP = {"test": 0, "select": 1 << 30}  # of batches that are measured; what tasks draw depends on the step
 TEST_VS_TEST = "test-vs-test"
 # Fields of the data that decide what real images are, beside their files.
 _READ_AS = ("task", "output", "direction", "seed", "n_train", "n_test")
@@ -127,9 +128,20 @@ def real_images(parts: StudyParts, name: str, split: str) -> RealImages:
     return RealImages(spec, name, config.protocol, config.n_eval, parts.split, settings, split)
 
 
-def inputs_of(task: Task, data: ImageSet, network: str, limit: int = 0) -> Iterator[dict[str, Tensor]]:
-    """Return batches of a split's entries in order, each input of this generator once, at most `limit` (0: all)."""
-    return in_order(data, EVAL_BATCH, _limited(task.n_inputs(data, network), limit))
+def inputs_of(
+    task: Task, data: ImageSet, network: str, limit: int = 0, split: str = "test"
+) -> Iterator[dict[str, Tensor]]:
+    """Yield batches of a split's entries in order, each input of this generator once.
+
+    Args:
+        task: The task.
+        data: The split.
+        network: The generator.
+        limit: Most inputs; 0 for all.
+        split: Its name: latents are drawn by the batch's step, and no split has those of another one.
+    """
+    for batch in in_order(data, EVAL_BATCH, _limited(task.n_inputs(data, network), limit)):
+        yield batch | {"step": batch["step"] + FIRST_STEP[split]}
 
 
 def _limited(count: int, limit: int) -> int:

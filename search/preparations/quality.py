@@ -83,7 +83,7 @@ class StudyQuality:
     def example(self, name: str) -> Example:
         """Return a batch of what one generator takes from the split, with the real images of the same batch."""
         parts, task = self.parts, self.parts.task()
-        batch = next(inputs_of(task, self.data, name, parts.config.n_eval))
+        batch = next(inputs_of(task, self.data, name, parts.config.n_eval, self.split))
         return Example(task.inputs(batch, name), task.reference(batch, name), task.reals(batch, name))
 
     def runner(self, model: nn.Module) -> Callable[..., Tensor]:
@@ -103,7 +103,7 @@ class StudyQuality:
         parts, config, task = self.parts, self.parts.config, self.parts.task()
         batches = (
             (task.inputs(batch, name), task.reference(batch, name))
-            for batch in inputs_of(task, self.data, name, config.n_eval)
+            for batch in inputs_of(task, self.data, name, config.n_eval, self.split)
         )
         return measure_quality(
             generate,

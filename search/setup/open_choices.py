@@ -18,7 +18,7 @@ from ...gan_models.tasks.catalog import TASKS, asked_task
 from ...gan_models.tasks.task import make_task
 from ...gan_models.tasks.task_data import Splits, detect_task
 from ..config import StudyConfig
-from ..configuration.sections import CALIBRATION_IMAGES, TEST, DataOptions
+from ..configuration.sections import CALIBRATION_IMAGES, SELECTION, TEST, DataOptions
 from ..strategy.early_stopping import default_reduction
 from ..strategy.proposals import ladder_size
 from .compatibility import fitted, sized
@@ -27,7 +27,7 @@ from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import check_there, named_files
 
-SELECT_ON = TEST  # what trials of a new study are compared on
+SELECT_ON = SELECTION  # what trials of a new study are compared on
 
 
 def decided(

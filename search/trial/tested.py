@@ -13,6 +13,7 @@ from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import look_in
 from ...gan_models.files.plain_values import from_json
 from ..artifacts.remote import SOURCE
+from ..execution.worker import limit_threads
 from ..preparations.opened_study import OpenedStudy, open_study
 from ..records.messages import Artifact
 from ..records.prepared_artifact import Prepared
@@ -32,6 +33,7 @@ class TestedRequest:
         artifact: The trial's.
         metric: Name of its quality, for what cannot be measured.
         prepared: What is prepared of the study.
+        threads: Threads to compute with, as the trial had: the last digits depend on them. 0: as they are.
     """
 
     study: ResolvedStudy
@@ -39,12 +41,15 @@ class TestedRequest:
     artifact: Artifact
     metric: str
     prepared: Prepared = field(default_factory=Prepared)
+    threads: int = 0
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return `{"measurements": [...]}` of a `TestedRequest`, all as JSON; runs in a Ray task, or here."""
     request = from_json(TestedRequest, given)
     look_in(Path(request.folder) / SOURCE)
+    if request.threads:
+        limit_threads(request.threads)
     try:
         opened = open_study(request.study, request.prepared)
         found = measured_on_test(opened, Path(request.folder), request.artifact)

@@ -80,7 +80,7 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
     console.print(
         f"demo: outlines to shaded shapes, budget {BUDGET} of {resolved.dense['macs'] / 1e6:.0f} MMACs, {trials} trials"
     )
-    with Display(console, "fd[shapes]", resolved.dense["macs"]).live() as display:
+    with Display(console, "selection fd[shapes]", resolved.dense["macs"]).live() as display:
         study = search.run(display.event, display.teacher, resolved)
     print_front(study.record, console, as_json=False)
     display.refuse_failures(study.record)

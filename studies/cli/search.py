@@ -15,7 +15,7 @@ from ...gan_models.data.spec import BUILTIN
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.networks.catalog import NETWORKS
-from ...search.config import StudyConfig
+from ...search.config import SHOWN, StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
 from ...search.configuration.option import check_given
 from ...search.configuration.recognized_teacher import with_recognized
@@ -50,7 +50,7 @@ RESUME_FLAGS = (
 # What changes a teacher beside the data.
 _TEACHER_FIELDS = {
     "model", "model_args", "input_shape", "output", "value_range", "seed", "device", "metric", "inception_weights",
-    "weights", "teacher_recipe", "task_settings", "teacher_steps", "health",
+    "weights", "teacher_recipe", "task_settings", "teacher_steps", "health", "select_on",
 }  # fmt: skip
 
 
@@ -164,7 +164,14 @@ def search(
         made = shown_search("simulated", dense, dry, as_json)
         wide_console(stderr=as_json).print(estimate(made.record, run_options).line(), highlight=False)
         return
-    shown_search(resolved.config.metric, dense, lambda show: wanted.run(show.event, show.teacher, resolved), as_json)
+    decided = resolved.config
+    shown_search(
+        decided.metric,
+        dense,
+        lambda show: wanted.run(show.event, show.teacher, resolved),
+        as_json,
+        split_shown(decided),
+    )
 
 
 def show_preflight(found: Preflight, as_json: bool) -> None:
@@ -242,10 +249,16 @@ def resume(
             options=values,
         ),
         as_json,
+        split_shown(found.config),
     )
 
 
-def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool) -> Study:
+def split_shown(config: StudyConfig) -> str:
+    """Return the name of what trials are compared on, to stand before the quality's; empty for the test split."""
+    return SHOWN[config.scored_on] if config.scored_on != "test" else ""
+
+
+def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool, split: str = "") -> Study:
     """Runs a search under a display, prints its front, and returns the study.
 
     Args:
@@ -253,6 +266,7 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
         dense: Cost of the dense network, for shares.
         run: The search; listens through the display.
         as_json: Print JSON on standard output, everything else on standard error.
+        split: Stands before the quality's name, if trials are not compared on the test split.
 
     Raises:
         TooManyFailed: It ended by failures; its front is printed before.
@@ -263,7 +277,7 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
 
     console = wide_console(stderr=as_json)
     name = frechet_name(metric, 1).partition(",")[0] + "]"
-    with Display(console, name, dense).live() as show:
+    with Display(console, f"{split} {name}".strip(), dense).live() as show:
         study = run(show)
     print_front(study.record, console, as_json)
     show.refuse_failures(study.record)

@@ -97,8 +97,8 @@ class Outcome:
 
     @property
     def selects(self) -> bool:
-        """True if trials are compared on other images than those of the test split."""
-        return self.config.scored_on != "test"
+        """True if trials are compared on other images than those of the test split; simulated ones are on none."""
+        return self.config.scored_on != "test" and not self.note
 
     @property
     def split(self) -> str:

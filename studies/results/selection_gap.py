@@ -77,7 +77,7 @@ def gap_line(outcome: Outcome) -> str:
     """Return how far selection and test are apart over the front; empty if trials are compared on the test."""
     gaps = front_gaps(outcome)
     if not gaps:
-        waiting = outcome.selects and outcome.front and not outcome.note
+        waiting = outcome.selects and outcome.front
         return "selection and test: the front is not measured on the test split yet; a resume does" if waiting else ""
     n, first = len(gaps), gaps[0]
     share = mean(gap.share for gap in gaps)

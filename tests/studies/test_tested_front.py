@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from ganprune.gan_models.data.dataset import in_order
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.networks.specs import OutputSpec
@@ -11,6 +13,7 @@ from ganprune.gan_models.tasks.task_data import Splits
 from ganprune.search.config import StudyConfig
 from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.preparations import opened_study
+from ganprune.search.preparations.eval_images import inputs_of
 from ganprune.search.preparations.quality import StudyQuality
 from ganprune.search.trial.saved_network import run_quantized, saved_network
 from ganprune.search.trial.tested import measured_on_test
@@ -24,7 +27,7 @@ from ganprune.studies.results.selection_gap import Gap, front_gaps, gap_line
 from ganprune.studies.results.tables import columns, csv_text, front_rows, remarks, trial_rows
 from PIL import Image
 
-from ..tiny_study import SMALL
+from ..tiny_study import SMALL, opened
 
 LOCAL = RunOptions("local")
 OPTIONS = {name: to_json(value) for name, value in SMALL.items() if name not in ("model", "data", "budgets")}
@@ -78,6 +81,25 @@ def test_what_is_measured_again_is_the_trial_itself(bits, tmp_path):
         assert [m.to_json() for m in by_hand] == [m.to_json() for m in outcome.tested(trial.number)]
         assert isinstance(opened.test_quality, StudyQuality)
         assert opened.test_quality.data is opened.test_data
+
+
+def test_latents_to_select_by_are_not_those_of_the_test():
+    """A generator of latents is measured on other latents, each split's the same whenever it is measured."""
+    changes = {"model": "sngan_32", "model_args": {"ngf": 8}, "image_size": 32, "task": "unconditional"}
+    settings = {"discriminator": {"model": "sngan", "ndf": 8}}
+    config = StudyConfig(name="u", **SMALL | changes | {"task_settings": settings, "select_on": "selection"})
+    study = opened(config)
+
+    def latents(split):
+        return [study.task().inputs(batch, "G")[0] for batch in inputs_of(
+            study.task(), study.splits.open(split), "G", split=split)]  # fmt: skip
+
+    (test,), (select,) = latents("test"), latents("select")
+    assert test.shape == select.shape
+    assert not torch.equal(test, select)
+    assert torch.equal(select, latents("select")[0])
+    first = next(in_order(study.test_data, 32))
+    assert torch.equal(test, study.task().inputs(first, "G")[0])
 
 
 def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path, monkeypatch):

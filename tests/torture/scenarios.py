@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganprune.studies.database.reader import read_study
+from ganprune.studies.results.outcome import TESTED
 
 from .kills import DRIVER, ROOT, Nursery, alive, descendants, sigkill, wait_for
 
@@ -41,13 +42,15 @@ class Torn:
         Of stopped trials without weights and measurements: Ray ends them at their rung, where a trial in the
         driver's own process still writes its result.
         """
-        rows = []
-        for t in read_study(self.url, "s").trials:
+        rows, study = [], read_study(self.url, "s")
+        tested = study.attributes.get(TESTED) or {}
+        for t in study.trials:
             kept = t.outcome if t.state == "COMPLETE" else None
             rows.append(
                 (t.number, t.state, t.new.method, t.new.params, t.new.origin, t.new.target, t.quality, t.cost, t.rungs,
                  t.constraints, t.stopped, t.widths, t.outcome and t.outcome.architecture,
-                 kept and kept.artifact, [m.value for m in kept.measurements] if kept else [])
+                 kept and kept.artifact, [m.value for m in kept.measurements] if kept else [],
+                 tested.get(str(t.number)))
             )  # fmt: skip
         return rows
 
@@ -57,6 +60,8 @@ class Torn:
         found = [f"trial {row[0]} is {row[1]}" for row in table if row[1] not in ("COMPLETE", "PRUNED")]
         if [row[0] for row in table] != [row[0] for row in expected]:
             found.append(f"{len(table)} trials instead of {len(expected)}")
+        if not any(row[-1] for row in table):
+            found.append("no trial was measured on the test split")
         found += [f"trial {a[0]} differs: {a} instead of {b}" for a, b in zip(table, expected, strict=False) if a != b]
         for row in table:
             found += repeated(self.files / str(row[0]))
