@@ -339,7 +339,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         Column(outcome.cost, costs(lambda row: row.cost), spare=True),
         Column("of dense", lambda row: "" if row.share is None else f"{100 * row.share:.1f} %"),
         Column(
-            f"{f'{outcome.split} ' * outcome.selects}{outcome.metric} [90 %]",
+            f"{_on(outcome)}{outcome.metric} [90 %]",
             lambda row: _quality_cell(row, outcome.metric),
         ),
         Column("test [90 %]", lambda row: _tested_cell(row)),
@@ -389,6 +389,11 @@ def _quality_cell(row: Row, metric: str) -> str:
         return ""
     other = "" if row.metric == metric else f" {row.metric}"
     return with_interval(Measurement(row.metric, row.quality, "1", row.low, row.high)) + other
+
+
+def _on(outcome: Outcome) -> str:
+    """Return what stands before the quality's name: what it was measured on, if not on the test split."""
+    return f"{outcome.split} " if outcome.selects else ""
 
 
 def _tested_cell(row: Row) -> str:
@@ -453,8 +458,8 @@ def hypervolume_line(outcome: Outcome) -> str:
         return "hypervolume: not known before one of the first trials is complete"
     return (
         f"hypervolume: front {volume.front:.4f}, {outcome.ladder_name} alone {volume.ladder:.4f}, "
-        f"gained {volume.gain:+.4f} (shares of the rectangle up to {outcome.metric} = {volume.quality:.4g} and "
-        f"{outcome.cost} = {describe(volume.cost, outcome.cost)})"
+        f"gained {volume.gain:+.4f} (shares of the rectangle up to {_on(outcome)}{outcome.metric} = "
+        f"{volume.quality:.4g} and {outcome.cost} = {describe(volume.cost, outcome.cost)})"
     )
 
 
