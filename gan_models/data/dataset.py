@@ -41,6 +41,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         skipped: `path: reason` of each file left out.
         left_out: Reason -> how many other files below the data's folder belong to no split.
         notes: What a user should know of how files are read.
+        independent: Entries of different sources never belong together. Else those of sources of equal length do.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         skipped: Sequence[str] = (),
         left_out: Mapping[str, int] | None = None,
         notes: Sequence[str] = (),
+        independent: bool = False,
     ) -> None:
         self.spec = spec
+        self.independent = independent
         self.skipped = tuple(skipped)
         self.left_out = dict(left_out or {})
         self.notes = tuple(notes)
@@ -74,7 +77,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             entries: Source -> numbers of the entries.
         """
         sources = {name: PartOf(pictures, entries[name]) for name, pictures in self._sources.items()}
-        return ImageSet(self.spec, sources, self._item, self.skipped, self.left_out, self.notes)
+        return ImageSet(self.spec, sources, self._item, self.skipped, self.left_out, self.notes, self.independent)
 
     def count(self, source: str) -> int:
         """Return how many entries a source has: of unpaired data A and B may differ."""

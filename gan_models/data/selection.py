@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..files.errors import UserError
@@ -22,7 +22,8 @@ LEAST = 10  # with fewer images a choice is mostly chance, and the training miss
 LEAST_OF_OWN = 2  # a covariance needs two images
 
 Entries = Mapping[str, Sequence[int]]  # source -> numbers of its entries
-_Entry = tuple[int, int]  # number of entries of its source, its own number: equal sources may belong together
+_Group = tuple[str, ...]  # sources whose entries belong together by their numbers
+_Content = tuple[str, ...]  # of all parts of one entry
 
 
 class TooFewToSelect(UserError):
@@ -37,25 +38,27 @@ def own_part(validation: ImageSet, train: ImageSet, test: ImageSet) -> ImageSet 
         train: Its training images.
         test: Its test images.
     """
-    contents = _Contents(validation, train, test)
-    elsewhere = contents.of(train) | contents.of(test)
-    kept: dict[int, set[int]] = {}
-    for pictures in validation.sources.values():
-        known = [contents.parts(pictures, i) for i in range(len(pictures))]
-        if not all(known):  # what cannot be told from the test may be the test
+    groups, contents = _groups(train), _Contents(validation, train, test)
+    elsewhere = contents.of(train, groups) | contents.of(test, groups)
+    new: dict[str, frozenset[int]] = {}
+    for group in groups:
+        known = [contents.entry(validation, group, i) for i in range(validation.count(group[0]))]
+        if None in known:  # what cannot be told from the test may be the test
             return None
-        new = {i for i, parts in enumerate(known) if not parts & elsewhere}
-        kept[len(pictures)] = kept.get(len(pictures), new) & new
-    if min(map(len, kept.values())) < LEAST_OF_OWN:
-        return None
-    return validation.part({name: sorted(kept[len(pictures)]) for name, pictures in validation.sources.items()})
+        new |= dict.fromkeys(group, frozenset(i for i, content in enumerate(known) if content not in elsewhere))
+    kept: dict[str, list[int]] = {}
+    for together in _groups(validation):  # its images may be pairs where those of the training are none
+        entries = sorted(frozenset.intersection(*(new[name] for name in together)))
+        if len(entries) < LEAST_OF_OWN:
+            return None
+        kept |= dict.fromkeys(together, entries)
+    return validation.part(kept)
 
 
 def chosen(train: ImageSet, test: ImageSet) -> Entries:
     """Return the entries of the training images that are kept apart to choose by.
 
-    A tenth of them, but no more than the test has, or 50. Sources of equal length keep the same entries apart, because
-    these may belong together.
+    A tenth of them, but no more than the test has, or 50.
 
     Args:
         train: All training images.
@@ -64,23 +67,22 @@ def chosen(train: ImageSet, test: ImageSet) -> Entries:
     Raises:
         TooFewToSelect: Fewer than 10 can be spared.
     """
-    contents = _Contents(train, test)
-    tested = contents.of(test)
-    room = {n: _room(train, test, n) for n in {len(pictures) for pictures in train.sources.values()}}
-    apart: dict[int, set[int]] = {n: set() for n in room}
-    for copies in _by_rank(train, contents):
-        needed = Counter(n for n, _ in copies)
-        fit = all(len(apart[n]) + more <= room[n] for n, more in needed.items())
-        held = (contents.parts(pictures, i) for n, i in copies for pictures in _of_length(train, n))
-        if fit and not any(parts & tested for parts in held):
-            for n, i in copies:
-                apart[n].add(i)
+    groups, contents = _groups(train), _Contents(train, test)
+    tested = contents.of(test, groups)
+    room = {group: _room(train.count(group[0]), min(map(test.count, group))) for group in groups}
+    apart: dict[_Group, list[int]] = {group: [] for group in groups}
+    for copies in _by_rank(train, groups, contents):
+        needed = Counter(group for group, _ in copies)
+        fit = all(len(apart[group]) + more <= room[group] for group, more in needed.items())
+        if fit and not any(contents.entry(train, group, i) in tested for group, i in copies):
+            for group, i in copies:
+                apart[group].append(i)
     if min(map(len, apart.values())) < LEAST:
         raise TooFewToSelect(
-            f"too few training images to keep some apart to choose by: got {min(apart)}; expected {SHARE * LEAST} or "
-            "more, or validation images in a folder val/. Try --select-on test"
+            f"too few training images to keep some apart to choose by: got {min(train.count(g[0]) for g in groups)}; "
+            f"expected {SHARE * LEAST} or more, or validation images in a folder val/. Try --select-on test"
         )
-    return {name: sorted(apart[len(pictures)]) for name, pictures in train.sources.items()}
+    return {name: sorted(apart[group]) for group in groups for name in group}
 
 
 def others(images: ImageSet, entries: Entries) -> ImageSet:
@@ -89,8 +91,16 @@ def others(images: ImageSet, entries: Entries) -> ImageSet:
     return images.part({name: [i for i in range(images.count(name)) if i not in apart[name]] for name in entries})
 
 
+def _groups(images: ImageSet) -> list[_Group]:
+    """Return the sources whose entries belong together: those of one length, unless each stands for itself."""
+    if images.independent:
+        return [(name,) for name in images.sources]
+    lengths = dict.fromkeys(map(images.count, images.sources))
+    return [tuple(name for name in images.sources if images.count(name) == n) for n in lengths]
+
+
 class _Contents:
-    """The content of entries: files by their place on the disk, and those of equal size by their bytes, too.
+    """The content of entries: files by their place on the disk, and those of equal size by their bytes.
 
     Args:
         sets: All sets whose entries are compared.
@@ -98,29 +108,31 @@ class _Contents:
 
     def __init__(self, *sets: ImageSet) -> None:
         paths = {path for images in sets for pictures in images.sources.values() for path in _files(pictures)}
-        self._keys: dict[Path, str] = {}
         status = {path: path.stat() for path in paths}
         places = {path: (found.st_dev, found.st_ino) for path, found in status.items()}
         sizes = Counter(size for _, size in {(places[path], found.st_size) for path, found in status.items()})
-        for path, found in status.items():
-            alone = sizes[found.st_size] == 1
-            self._keys[path] = str(places[path]) if alone else remembered_sha256(path)
-
-    def parts(self, pictures: Pictures, index: int) -> frozenset[str]:
-        """Return the content of each image of an entry; empty if it is not known."""
-        if (files := getattr(pictures, "files", None)) is not None:
-            return frozenset(self._keys[path] for path in files(index))
-        digest = getattr(pictures, "digest", None)
-        return frozenset() if digest is None else frozenset([digest(index)])
-
-    def of(self, images: ImageSet) -> set[str]:
-        """Return the contents of all entries of a set."""
-        return {
-            part
-            for pictures in images.sources.values()
-            for i in range(len(pictures))
-            for part in self.parts(pictures, i)
+        self._keys = {
+            path: str(places[path]) if sizes[found.st_size] == 1 else remembered_sha256(path)
+            for path, found in status.items()
         }
+
+    def entry(self, images: ImageSet, group: _Group, index: int) -> _Content | None:
+        """Return the content of one entry; None if a source does not say it."""
+        parts: list[str] = []
+        for name in group:
+            pictures = images.sources[name]
+            if (files := getattr(pictures, "files", None)) is not None:
+                parts += [self._keys[path] for path in files(index)]
+            elif (digest := getattr(pictures, "digest", None)) is not None:
+                parts.append(digest(index))
+            else:
+                return None
+        return tuple(parts)
+
+    def of(self, images: ImageSet, groups: Sequence[_Group]) -> set[_Content]:
+        """Return the contents of all entries of a set, as far as they are known."""
+        found = (self.entry(images, group, i) for group in groups for i in range(images.count(group[0])))
+        return {content for content in found if content is not None}
 
 
 def _files(pictures: Pictures) -> Iterable[Path]:
@@ -128,33 +140,21 @@ def _files(pictures: Pictures) -> Iterable[Path]:
     return () if files is None else (path for i in range(len(pictures)) for path in files(i))
 
 
-def _of_length(images: ImageSet, n: int) -> list[Pictures]:
-    return [pictures for pictures in images.sources.values() if len(pictures) == n]
+def _room(trained: int, tested: int) -> int:
+    """Return how many training images may be kept apart."""
+    return min(trained // SHARE, max(tested, ENOUGH))
 
 
-def _room(train: ImageSet, test: ImageSet, n: int) -> int:
-    """Return how many of n entries may be kept apart."""
-    tested = min(test.count(name) for name, pictures in train.sources.items() if len(pictures) == n)
-    return min(n // SHARE, max(tested, ENOUGH))
-
-
-def _by_rank(train: ImageSet, contents: _Contents) -> list[list[_Entry]]:
-    """Return all entries, copies of each other together, by the hash of the first one's name."""
-    first: dict[str, _Entry] = {}
-    group: dict[_Entry, list[_Entry]] = {}
-    ranks: dict[_Entry, str] = {}
-    for n in sorted({len(pictures) for pictures in train.sources.values()}):
-        alike = _of_length(train, n)
-        for i in range(n):
-            ranks[n, i] = text_sha256(f"selection/{_name(alike[0], i, train.spec.source)}")
-            group[n, i] = [(n, i)]
-            for key in {key for pictures in alike for key in contents.parts(pictures, i)}:
-                one, other = group[first.setdefault(key, (n, i))], group[n, i]
-                if one is not other:
-                    one.extend(other)
-                    group.update(dict.fromkeys(other, one))
-    distinct = {id(copies): copies for copies in group.values()}.values()
-    return sorted(distinct, key=lambda copies: min(ranks[entry] for entry in copies))
+def _by_rank(train: ImageSet, groups: Sequence[_Group], contents: _Contents) -> list[list[tuple[_Group, int]]]:
+    """Return all entries, copies of each other together, by the least hash of their names."""
+    copies: dict[Hashable, list[tuple[_Group, int]]] = {}
+    ranks: dict[tuple[_Group, int], str] = {}
+    for group in groups:
+        for i in range(train.count(group[0])):
+            name = _name(train.sources[group[0]], i, train.spec.source)
+            ranks[group, i] = text_sha256(f"selection/{name}")
+            copies.setdefault(contents.entry(train, group, i) or (group, i), []).append((group, i))
+    return sorted(copies.values(), key=lambda entries: min(ranks[entry] for entry in entries))
 
 
 def _name(pictures: Pictures, index: int, root: str) -> str:

@@ -200,7 +200,7 @@ class UnpairedTask(ImageTranslation):
             if pairs:
                 raise UserError(f"{STRIPES} has no pairs: leave out --task-setting paired_test")
             pictures = {domain: stripes(spec, split, domain, form) for domain, form in forms.items()}
-            return ImageSet(spec, pictures, cls.item)
+            return ImageSet(spec, pictures, cls.item, independent=True)
         folder = cls.folder(spec)
         files = {domain: folder.files(split, domain) for domain in DOMAINS}
         notes, skipped, good = list(folder.notes), list[str](), dict[str, list[Path]]()
@@ -218,7 +218,8 @@ class UnpairedTask(ImageTranslation):
                 "compares outputs with them, too"
             )
         sources = {domain: FilePictures(paths, forms[domain]) for domain, paths in good.items()}
-        return ImageSet(spec, sources, cls.paired_item if pairs else cls.item, skipped, folder.left_out, notes)
+        item = cls.paired_item if pairs else cls.item
+        return ImageSet(spec, sources, item, skipped, folder.left_out, notes, independent=not pairs)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -176,6 +176,41 @@ def test_sources_of_equal_length_keep_the_same_entries_apart():
     assert (len(select), len(train)) == (14, 126)
 
 
+def test_parts_that_many_entries_share_do_not_join_these(tmp_path):
+    """Of entries of a picture and one of two masks, those are copies whose files are all the same."""
+    write(tmp_path / "photos", 130)
+    write(tmp_path / "masks", 2, 500)
+    photos, masks = sorted((tmp_path / "photos").iterdir()), sorted((tmp_path / "masks").iterdir())
+    photos[1].write_bytes(photos[3].read_bytes())
+
+    class Entries:
+        def __len__(self):
+            return len(photos)
+
+        def files(self, index):
+            return photos[index], masks[index % 2]
+
+    spec = square(str(tmp_path), "paired", 16, selects=True)
+    test = ImageSet(spec, {"pairs": FilePictures(masks * 30, *spec.pictures)}, lambda images, i, n: {})
+    train = ImageSet(spec, {"pairs": Entries()}, lambda images, i, n: {})
+    entries = chosen(train, test)["pairs"]
+    assert len(entries) == 13
+    assert (1 in entries) == (3 in entries)
+
+
+def test_pairs_of_a_validation_stay_pairs_without_what_is_trained_on(tmp_path):
+    """Of paired validation images of two domains, a pair of which one image is trained on is left out whole."""
+    for name, n, first in (("trainA", 9, 0), ("trainB", 7, 50), ("valA", 5, 100), ("valB", 5, 200)):
+        write(tmp_path / name, n, first)
+    for name, first in (("testA", 300), ("testB", 400)):
+        write(tmp_path / name, 4, first)
+    (tmp_path / "valA" / "002.png").write_bytes((tmp_path / "trainA" / "001.png").read_bytes())
+    spec = spec_of(tmp_path, "unpaired", settings={"paired_test": True})
+    select = Splits(spec).open("select")
+    names = [path.relative_to(tmp_path).as_posix() for path in files_of(select)]
+    assert names == [f"val{domain}/{i:03}.png" for domain in "AB" for i in (0, 1, 3, 4)]
+
+
 def test_equal_pixels_in_memory_stay_together():
     """Sets without files are told apart by their pixels."""
     images = torch.arange(130, dtype=torch.uint8).repeat(2)[:, None, None, None].expand(-1, 3, 16, 16).contiguous()
