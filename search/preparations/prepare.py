@@ -110,7 +110,12 @@ def _notes(study: PreparedStudy) -> Iterator[str]:
     quality, config = study.quality, study.config
     found = (
         value_range_note(
-            config, quality.runner(study.generators[name]), quality.example(name), study.output_encoder, study.device
+            config,
+            quality.runner(study.generators[name]),
+            quality.example(name),
+            study.encoder,
+            study.device,
+            study.rgb,
         )
         for name in study.names
     )

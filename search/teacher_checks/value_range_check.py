@@ -63,7 +63,12 @@ class _Tried:
 
 
 def value_range_note(
-    config: StudyConfig, generate: Callable[..., Tensor], example: Example, encoder: Encoder, device: torch.device
+    config: StudyConfig,
+    generate: Callable[..., Tensor],
+    example: Example,
+    encoder: Encoder,
+    device: torch.device,
+    rgb: Callable[[Tensor], Tensor] = lambda images: images,
 ) -> str:
     """Return a note if the range of values that was stated contradicts what a generator gives; else an empty text.
 
@@ -73,6 +78,7 @@ def value_range_note(
         example: Images to try it on.
         encoder: Of the quality, if there are no references to compare with.
         device: Where all of it runs.
+        rgb: Outputs and real images to what the encoder takes, images [N, 3, H, W].
     """
     example = example.first(IMAGES, device)
 
@@ -86,7 +92,7 @@ def value_range_note(
         with torch.no_grad():
             images = translate(generate(*fed).float(), USUAL, config.value_ranges.given)
         shown = translate(images, ranges.given, USUAL).clamp(-1, 1)
-        return _Tried(ranges, images, _difference(shown, example, encoder, device))
+        return _Tried(ranges, images, _difference(shown, example, encoder, device, rgb))
 
     stated = tried(config.value_ranges)
     if not bool(torch.isfinite(stated.images).all()):
@@ -118,11 +124,15 @@ def value_range_note(
     return ""
 
 
-def _difference(shown: Tensor, example: Example, encoder: Encoder, device: torch.device) -> float:
+def _difference(
+    shown: Tensor, example: Example, encoder: Encoder, device: torch.device, rgb: Callable[[Tensor], Tensor]
+) -> float:
     """Return the mean absolute difference from the references; without any, the distance of mean features."""
     if example.reference is not None and example.reference.shape == shown.shape:
         return float((shown - example.reference).abs().mean())
-    ours, theirs = (next(feature_batches([images], encoder, device)).mean(dim=0) for images in (shown, example.reals))
+    ours, theirs = (
+        next(feature_batches([rgb(images)], encoder, device)).mean(dim=0) for images in (shown, example.reals)
+    )
     return float((ours - theirs).norm())
 
 

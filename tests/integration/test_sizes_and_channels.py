@@ -115,3 +115,20 @@ def test_a_size_that_a_network_does_not_have_is_refused_with_its_stride(place, m
     )
     line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--image-size", "wide")
     assert "image size 'wide' is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512" in line
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--model", "net.py:net", "--model-args", "inputs=1,outputs=1", "--input-shape", "1,16,24", "--data",
+         "builtin:stripes", "--task", "unpaired", "--methods", "uniform,coronet,mggc,slimming", "--prune-steps", 2],
+        ["--model", "sngan_32", "--model-args", "ngf=8,output_channels=1", "--data", "builtin:shapes", "--task",
+         "unconditional"],
+    ],
+    ids=["unpaired", "unconditional"],
+)  # fmt: skip
+def test_tasks_without_references_take_gray_images(given, place, monkeypatch):
+    """Every method that trains, measures and compares sees images of one channel as RGB where it needs RGB."""
+    assert call(monkeypatch, "search", *QUICK, *given, "--budget", "60%", "--study", "s", "--trials", 4) == 0
+    study = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db")
+    assert {trial.state.name for trial in study.trials} == {"COMPLETE"}
