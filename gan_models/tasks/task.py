@@ -132,7 +132,7 @@ class Task(Protocol):
         ...
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
-        """Return pictures [N, 1 or 3, H, W] in [-1, 1] to show beside outputs of generator `name`, by label."""
+        """Return pictures [N, C, H, W] in [-1, 1] to show beside outputs of generator `name`, by label."""
         ...
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:

@@ -105,7 +105,8 @@ def value_range(launch: Launch) -> Iterator[Finding]:
     for name in study.names:
         network = one_network(config)
         load_into(network, given[name])
-        note = value_range_note(config, quality.runner(network), quality.example(name), study.encoder, study.device)
+        example = quality.example(name)
+        note = value_range_note(config, quality.runner(network), example, study.encoder, study.device, study.rgb)
         said |= {note: None} if note else {}
     if not said:
         yield Finding("passed", f"the teacher's values fit the range {config.value_range or '-1,1'}")

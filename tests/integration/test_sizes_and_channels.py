@@ -1,10 +1,12 @@
 """Generators of other channels and sizes than square RGB go from a file to pictures."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
+import torch
 from ganprune.studies.bundles.bundle import read_architecture
 from PIL import Image
 
@@ -132,3 +134,14 @@ def test_tasks_without_references_take_gray_images(given, place, monkeypatch):
     assert call(monkeypatch, "search", *QUICK, *given, "--budget", "60%", "--study", "s", "--trials", 4) == 0
     study = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db")
     assert {trial.state.name for trial in study.trials} == {"COMPLETE"}
+
+
+def test_one_unpaired_generator_alone_may_change_channels(place, monkeypatch, capsys):
+    """Both of them are refused, with the cure; the trained one alone, from color to gray, is searched."""
+    torch.save(runpy.run_path(str(place / "net.py"))["net"](3, 1).state_dict(), place / "gray.pth")
+    given = ["--model", "net.py:net", "--model-args", "inputs=3,outputs=1", "--input-shape", "3,16,16", "--data",
+             "builtin:stripes", "--task", "unpaired", "--budget", "60%", "--study", "s", "--trials", 1]  # fmt: skip
+    assert "leads from A to B and back" in refused(monkeypatch, capsys, "search", *given, *QUICK)
+    assert call(monkeypatch, "search", *given, *QUICK, "--teacher", "AtoB=gray.pth") == 0
+    study = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
