@@ -207,7 +207,7 @@ def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor,
     Returns:
         Group name -> float64 [size].
     """
-    parameters = dict(model.named_parameters())
+    parameters: dict[str, Tensor] = dict(model.named_parameters())
     reading = [entry for entry, _ in groups.gates if entry.parameter in parameters]
     names = list(dict.fromkeys(entry.parameter for entry in reading))
     total = np.zeros(1 + sum(groups.sizes.values()))

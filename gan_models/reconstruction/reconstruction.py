@@ -71,7 +71,8 @@ def reconstruct(
     """
     started = time.perf_counter()
     was_training, plain = (teacher.training, student.training), weights_of(student)
-    teacher.eval(), student.eval()
+    teacher.eval()
+    student.eval()
     try:
         with heads_parted(teacher, student), computed_once(teacher), computed_once(student):
             done = _reconstructed(teacher, student, groups, plan, inputs, seed, options)
@@ -82,7 +83,8 @@ def reconstruct(
         student.load_state_dict(plain)
         done = Reconstruction(False, f"it cannot be watched while it runs: {type(error).__name__}: {error}"[:300])
     finally:
-        teacher.train(was_training[0]), student.train(was_training[1])
+        teacher.train(was_training[0])
+        student.train(was_training[1])
     return replace(done, seconds=time.perf_counter() - started)
 
 

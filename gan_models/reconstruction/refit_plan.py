@@ -136,10 +136,9 @@ def _site(
     others = [call for call in calls if call.name not in WEIGHTED or _weight_of(call, weights) != name]
     if others:
         raise NotRefitted(f"it is also read by {others[0].name}")
-    layers = []
-    for call in calls:
-        layer, _, weight, bias = layer_of(call.name, call.args, dict(call.kwargs))
-        layers.append(layer)
+    read = [layer_of(call.name, call.args, dict(call.kwargs)) for call in calls]
+    layers = [layer for layer, *_ in read]
+    _, _, weight, bias = read[-1]
     bias_name = "" if bias is None else weights.get(id(bias), "")
     if bias_name and sorted(reading[bias_name]) != sorted(numbers):
         bias_name = ""  # other calls read it too: it stays

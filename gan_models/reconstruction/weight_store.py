@@ -44,7 +44,8 @@ def store(model: nn.Module, name: str, tensor: Tensor, value: Tensor) -> bool:
     if not parametrize.is_parametrized(module, leaf):
         tensor.data.copy_(value)
         return True
-    own = module.parametrizations[leaf]  # type: ignore[union-attr,index]  # a ParametrizationList
+    own = module.get_submodule(f"parametrizations.{leaf}")
+    assert isinstance(own, parametrize.ParametrizationList)
     before = {key: entry.detach().clone() for key, entry in own.state_dict().items()}
     try:
         own.right_inverse(value)
