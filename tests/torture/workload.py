@@ -25,7 +25,7 @@ PRUNE, FINETUNE = 6, 12
 OPTIONS = {
     "model_args": {"ngf": 4, "n_blocks": 1}, "image_size": 16, "n_train": 8, "n_test": 8, "teacher_steps": 4,
     "prune_steps": PRUNE, "finetune_steps": FINETUNE, "rungs": (0.25, 0.5, 0.75), "reduction": 2, "metric": "shapes",
-    "methods": ("uniform", "nudged"), "device": "cpu", "deterministic": True, "batch": 2, "seed": 3,
+    "methods": ("uniform", "nudged"), "device": "cpu", "deterministic": True, "batch": 2, "seed": 6,
     "task_settings": {"discriminator": {"model": "n_layers", "ndf": 4, "n_layers": 1}},
     "recipe": {"batch_size": 2, "distill_output": 10.0}, "teacher_recipe": {"batch_size": 2},
 }  # fmt: skip
