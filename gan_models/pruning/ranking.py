@@ -39,7 +39,7 @@ def ranked(job: PruneJob) -> Scores:
         return (l1_scores if kind == "l1" else l2_scores)(job.model, job.groups)
     if job.calibration is None:
         raise UserError(f"ranking {kind} needs inputs: got no calibration images. Try --calibration-images 64")
-    known = job.calibration.scores
+    known = job.calibration.scores.setdefault(job.model, {})
     if kind not in known:
         scores = compensated_scores if kind == "schur" else probed_scores
         found = scores(job.model, job.groups, job.calibration.fitting(job.model), job.calibration.seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,14 @@ class Calibration:
         read: Returns them, one tensor per input of the generator, batch axis first; called at most once.
         seed: Of the places that are sampled.
         memory_bytes: Largest sum of live activations of one pass.
-        scores: Scores of the teacher's channels that were made with them, by ranking; they are the same in every trial.
+        scores: Scores of a network's channels that were made with them, by ranking; the teacher's are the same in every
+            trial. A network whose weights are trained on must not be ranked twice.
     """
 
     read: Callable[[], tuple[Tensor, ...]]
     seed: int
     memory_bytes: int = MEMORY
-    scores: dict[str, Scores] = field(default_factory=dict, compare=False)
+    scores: WeakKeyDictionary[nn.Module, dict[str, Scores]] = field(default_factory=WeakKeyDictionary, compare=False)
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -60,6 +60,20 @@ def test_auto_is_schur_with_calibration_inputs_and_l1_without():
 
 
 @pytest.mark.parametrize("kind", ["schur", "gauss_newton"])
+def test_scores_of_one_network_are_not_those_of_another(kind: str):
+    """A copy that a method trained is ranked by its own weights, whatever the same inputs ranked before."""
+    teacher, other = _job(kind, calibrated=True), _job(kind, calibrated=True)
+    with torch.no_grad():
+        other.model[0].weight[::2] *= 0.01
+    alone = ranked(other)
+    ranked(teacher)
+    after = ranked(replace(other, calibration=teacher.calibration))
+    for name, score in alone.items():
+        assert np.array_equal(after[name], score)
+        assert not np.array_equal(ranked(teacher)[name], score)
+
+
+@pytest.mark.parametrize("kind", ["schur", "gauss_newton"])
 def test_ranking_by_inputs_without_inputs_names_the_cure(kind: str):
     """The message has the ranking and the option that gives inputs."""
     with pytest.raises(UserError, match=rf"{kind}.*--calibration-images"):
