@@ -105,7 +105,8 @@ class PairedTask(ImageTranslation, SingleGenerator):
     """pix2pix: G(input) near the target, and hard for D to tell from it given the input.
 
     Loss of G: adv(D(input, G(input))) + weight_l1 * |G(input) - target|; of D: half the sum of its two terms.
-    Batches: {"input" (N, C, H, W), "target" (N, C', H, W)}; of several inputs each by its name in the place of "input".
+    Batches: {"input" (N, C, H, W), "target" (N, C', H, W)}; of several inputs that are
+    read from files, each by its name in the place of "input".
     """
 
     name = "paired"

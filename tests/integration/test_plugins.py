@@ -290,12 +290,15 @@ def hide_package(monkeypatch) -> None:
 
 
 def test_without_the_package_it_is_named_as_what_is_missing(place, monkeypatch, capsys):
-    """A resume, an export and a bundle are refused in one line that says so."""
+    """A resume, an export and a bundle are refused, and each line says so."""
     assert call(monkeypatch, *searched(1, "geometric_median", "--budget", "5.2kvalues")) == 0
     assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "pt2", "--out", "bundle") == 0
     (place / "in").mkdir()
     hide_package(monkeypatch)
-    assert "needs that package installed" in refused(monkeypatch, capsys, "resume", "s", "--trials", 2)
+    assert call(monkeypatch, "resume", "s", "--trials", 2) == 2
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert errors, "nothing is said of what is missing"
+    assert all("needs that package installed" in line for line in errors)
     exported = refused(monkeypatch, capsys, "export", "s", "--trial", 0, "--formats", "onnx", "--out", "other")
     assert "unknown task 'inpainting'" in exported
     assert "needs that package installed" in exported

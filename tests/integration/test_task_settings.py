@@ -40,7 +40,7 @@ class Dimmed(PairedTask):
 
 
 def test_a_bundles_quality_is_measured_with_its_tasks_settings(tmp_path, monkeypatch, capsys):
-    """`fid` of the bundle finds the study's quality again, which the task's default settings do not give."""
+    """`fid` of the bundle finds its quality on the test split again, which the task's default settings do not give."""
     monkeypatch.chdir(tmp_path)
     Path("tasks.py").write_text(TASK)
     model = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--image-size", 16, "--budget", "50%"]
@@ -56,7 +56,7 @@ def test_a_bundles_quality_is_measured_with_its_tasks_settings(tmp_path, monkeyp
         return json.loads(capsys.readouterr().out)["measurements"][0]["value"]
 
     again = measured()
-    assert again == pytest.approx(card.measurements[0].value, rel=1e-4)
+    assert again == pytest.approx(card.tested[0].value, rel=1e-4)
     monkeypatch.setattr(image_sources, "read_card", lambda folder: without_settings(card))
     assert abs(measured() - again) > 1
 

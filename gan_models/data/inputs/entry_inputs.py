@@ -107,8 +107,8 @@ class EntryInputs:
         return {**found, TARGET: target}
 
     def key(self, one: Input) -> str:
-        """Return the name of an input in a batch: its own, or `input` if it is alone."""
-        return one.name if len(self.spec) > 1 else ONLY
+        """Return the name of an input in a batch: its own, or `input` if no other one is read from files."""
+        return one.name if len(self.read_names) > 1 else ONLY
 
     def of_batch(self, batch: Mapping[str, Tensor], seed: Callable[[int], int]) -> tuple[Tensor, ...]:
         """Return what the generator takes; latents follow from the batch's step.

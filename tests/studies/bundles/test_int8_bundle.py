@@ -60,7 +60,7 @@ def test_a_search_in_bytes_ends_in_an_int8_file(tmp_path, monkeypatch, capsys):
     assert int8.notes[0] == TRAINED
     assert int8.counts["parameter_bytes"] == row["cost"] < 4 * row["params"]
     assert int8.operators["QLinearConv"] == int8.counts["layers"] == 6
-    quality = next(m for m in card.measurements if m.name == row["metric"])
+    quality = next(m for m in card.tested if m.name == row["metric"])
     # The file's roundings fall otherwise than PyTorch's; both are the same network.
     assert int8.measurements[0].value == pytest.approx(quality.value, rel=0.01)
     assert card.formats["onnx"].measurements[0].name == quality.name

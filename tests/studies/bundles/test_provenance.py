@@ -44,6 +44,7 @@ def test_a_repeated_plan_has_the_seed_of_the_trial_that_was_trained():
 def test_a_users_own_file_is_named_without_its_folder(tmp_path):
     """Where a generator's file lay on somebody's disk is not told; that loading it runs the copy is."""
     outcome, trial = first()
+    (tmp_path / "net.py").write_text("def make(): ...\n")
     own = replace(outcome, config=replace(outcome.config, model=f"{tmp_path}/net.py:make", input_shape=(3, 16, 16)))
     assert provenance.lineage(own, trial, tmp_path / "net.py", "G")["model"] == "net.py:make"
     (note,) = [line for line in provenance.notes(own, trial, tmp_path / "net.py") if "loading" in line]

@@ -50,7 +50,7 @@ def _linear(m: Net, x: Tensor) -> Tensor:
     """Attention that is linear in the pixels: keys meet values first."""
     q, k, v = (one(x).flatten(2) for one in (m.q, m.k, m.v))
     context = torch.einsum("bdi,bei->bde", k.softmax(-1), v)
-    return x + m.out(torch.einsum("bde,bdi->bei", context, q.softmax(1)).view(len(x), -1, 8, 8))
+    return x + m.out(torch.einsum("bde,bdi->bei", context, q.softmax(1)).view(x.shape[0], -1, 8, 8))
 
 
 def _joint(m: Net, x: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def _joint(m: Net, x: Tensor) -> Tensor:
 
 def _heads(m: Net, x: Tensor, head: int = -1, size: int = 4) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     t = _tokens(x)
-    q, k, v = (one(t).view(len(t), L, head, size).transpose(1, 2) for one in (m.q, m.k, m.v))
+    q, k, v = (one(t).view(t.shape[0], L, head, size).transpose(1, 2) for one in (m.q, m.k, m.v))
     return t, q, k, v
 
 
@@ -94,7 +94,7 @@ def _sdpa_scaled(m: Net, x: Tensor) -> Tensor:
 
 def _joint_sdpa(m: Net, x: Tensor) -> Tensor:
     t = _tokens(x)
-    q, k, v = m.qkv(t).reshape(len(t), L, 3, 4, -1).permute(2, 0, 3, 1, 4).unbind(0)
+    q, k, v = m.qkv(t).reshape(t.shape[0], L, 3, 4, -1).permute(2, 0, 3, 1, 4).unbind(0)
     return _end(m, x, F.scaled_dot_product_attention(q, k, v))
 
 
@@ -182,7 +182,7 @@ def _sequence_first(m: Net, x: Tensor) -> Tensor:
 def _to_latent(m: Net, x: Tensor, z: Tensor) -> Tensor:
     """Pixels attend to four words of six numbers each."""
     x = m.first(x)
-    words = z.view(len(z), 4, 6)
+    words = z.view(z.shape[0], 4, 6)
     return m.last(x + _image(m.attention(_tokens(x), words, words, need_weights=False)[0]))
 
 
@@ -203,7 +203,7 @@ def _window(m: Net, x: Tensor) -> Tensor:
 
 def _rows(m: Net, x: Tensor) -> Tensor:
     """Attention along each row of the image, one head."""
-    n = len(x)
+    n = x.shape[0]
     t = x.permute(0, 2, 3, 1).flatten(0, 1)
     attention = torch.softmax(m.q(t) @ m.k(t).mT * 0.25, -1)
     return x + m.out(attention @ m.v(t)).unflatten(0, (n, 8)).permute(0, 3, 1, 2)
@@ -220,7 +220,7 @@ def _transposed(m: Net, x: Tensor) -> Tensor:
 
 def _non_local(m: Net, x: Tensor) -> Tensor:
     """A non-local block with a stored number of inner channels and keys at half size."""
-    n = len(x)
+    n = x.shape[0]
     theta = m.theta(x).view(n, 4, -1).permute(0, 2, 1)
     phi, g = (F.max_pool2d(one(x), 2).view(n, 4, -1) for one in (m.phi, m.g))
     y = torch.matmul(torch.softmax(torch.matmul(theta, phi), -1), g.permute(0, 2, 1))
@@ -248,9 +248,9 @@ def _spatial(m: Net, x: Tensor) -> Tensor:
 def _cross(m: Net, x: Tensor, z: Tensor) -> Tensor:
     """Pixels attend to four words of eight numbers each."""
     x = m.first(x)
-    words = z.view(len(z), 4, 8)
-    q = m.q(_tokens(x)).view(len(x), L, -1, 4).transpose(1, 2)
-    k, v = (one(words).view(len(x), 4, -1, 4).transpose(1, 2) for one in (m.k, m.v))
+    words = z.view(z.shape[0], 4, 8)
+    q = m.q(_tokens(x)).view(x.shape[0], L, -1, 4).transpose(1, 2)
+    k, v = (one(words).view(x.shape[0], 4, -1, 4).transpose(1, 2) for one in (m.k, m.v))
     return m.last(_end(m, x, F.scaled_dot_product_attention(q, k, v)))
 
 

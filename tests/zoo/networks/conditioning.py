@@ -69,7 +69,7 @@ def _adain(m: Net, x: Tensor, z: Tensor) -> Tensor:
 
 def _adain_by_view(m: Net, x: Tensor, z: Tensor) -> Tensor:
     h = m.a(x)
-    style = m.style(z).view(len(z), 2, h.shape[1], 1, 1)
+    style = m.style(z).view(z.shape[0], 2, h.shape[1], 1, 1)
     return m.c(torch.relu(m.norm(h) * style[:, 0] + style[:, 1]))
 
 
@@ -119,7 +119,7 @@ def _one_hot(m: Net, x: Tensor, y: Tensor) -> Tensor:
 
 
 def _latent_map(m: Net, x: Tensor, z: Tensor) -> Tensor:
-    return m.c(m.b(torch.cat([torch.relu(m.a(x)), z.view(len(z), -1, 1, 1).repeat(1, 1, 8, 8)], 1)))
+    return m.c(m.b(torch.cat([torch.relu(m.a(x)), z.view(z.shape[0], -1, 1, 1).repeat(1, 1, 8, 8)], 1)))
 
 
 def _noisy(m: Net, x: Tensor) -> Tensor:

@@ -258,7 +258,7 @@ CONVOLUTIONS = [
     Entry(
         "from a latent by a linear layer",
         lambda: Net(
-            lambda m, z: m.last(m.next(m.start(z).view(len(z), -1, 4, 4))),
+            lambda m, z: m.last(m.next(m.start(z).view(z.shape[0], -1, 4, 4))),
             start=nn.Linear(8, 128),
             next=nn.ConvTranspose2d(8, 8, 4, 2, 1),
             last=conv(8, 3),

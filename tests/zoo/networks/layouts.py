@@ -33,7 +33,7 @@ def _as_rows(m: Net, x: Tensor) -> Tensor:
 def _bottleneck(m: Net, x: Tensor) -> Tensor:
     h = torch.relu(m.down(x))
     h = m.widen(torch.relu(m.narrow(h.flatten(1))))
-    return m.up(h.view(len(x), -1, 4, 4))
+    return m.up(h.view(x.shape[0], -1, 4, 4))
 
 
 def _viewed(m: Net, x: Tensor) -> Tensor:
@@ -58,12 +58,12 @@ def _patches(m: Net, x: Tensor) -> Tensor:
     """A vision transformer's frame: patches, places, an MLP, patches again."""
     t = m.embed(x).flatten(2).transpose(1, 2) + m.place
     t = t + m.b(F.gelu(m.a(t)))
-    return m.head(t).view(len(x), 4, 4, 3, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(len(x), 3, 8, 8)
+    return m.head(t).view(x.shape[0], 4, 4, 3, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(x.shape[0], 3, 8, 8)
 
 
 def _with_token(m: Net, x: Tensor) -> Tensor:
     t = m.first(x).flatten(2).transpose(1, 2)
-    t = torch.cat([m.token.expand(len(x), -1, -1), t], 1)
+    t = torch.cat([m.token.expand(x.shape[0], -1, -1), t], 1)
     t = torch.relu(m.f(t))[:, 1:]
     return m.last(t.transpose(1, 2).unflatten(2, (8, 8)))
 
@@ -82,9 +82,9 @@ def _mlp(n: int, hidden: int) -> nn.Sequential:
 def _pixels(m: Net, z: Tensor) -> Tensor:
     """A value for each place, from its coordinates and a latent."""
     places = torch.sin(m.places @ m.frequencies)
-    h = places[None].expand(len(z), -1, -1)
+    h = places[None].expand(z.shape[0], -1, -1)
     h = torch.relu(m.a(h) * m.style(z)[:, None])
-    return m.b(h).transpose(1, 2).reshape(len(z), 3, 8, 8)
+    return m.b(h).transpose(1, 2).reshape(z.shape[0], 3, 8, 8)
 
 
 def _einsum(m: Net, x: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ def _tensordot(m: Net, x: Tensor) -> Tensor:
 
 
 def _weight_first(m: Net, x: Tensor) -> Tensor:
-    return torch.matmul(m.w, x.flatten(2)).view(len(x), -1, 8, 8)
+    return torch.matmul(m.w, x.flatten(2)).view(x.shape[0], -1, 8, 8)
 
 
 def _matrix(spelling: object) -> nn.Sequential:
@@ -205,7 +205,7 @@ LAYOUTS = [
     ),
     Entry(
         "mean of groups of channels",
-        lambda: around(lambda x: x.view(len(x), 4, -1, 8, 8).mean(2), given=4),
+        lambda: around(lambda x: x.view(x.shape[0], 4, -1, 8, 8).mean(2), given=4),
         lambda b: S * (27 * 8 + 9 * 4 * b + 27 * b),
         B,
         "a mean over channels keeps them",
@@ -219,7 +219,7 @@ LAYOUTS = [
     ),
     Entry(
         "nested views",
-        lambda: around(lambda x: x.view(len(x), -1, 2, 8, 8).permute(0, 2, 1, 4, 3).reshape(len(x), -1, 8, 8)),
+        lambda: around(lambda x: x.view(x.shape[0], -1, 2, 8, 8).permute(0, 2, 1, 4, 3).reshape(x.shape[0], -1, 8, 8)),
         lambda a, b: both(2 * a, b),
         (4, 8),
         "the view needs an even number: neighbors are tied in pairs",

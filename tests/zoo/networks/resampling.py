@@ -23,7 +23,7 @@ def _haar(x: Tensor) -> Tensor:
 def _warp(m: Net, x: Tensor) -> Tensor:
     h = m.a(x)
     flow = torch.tanh(m.flow(h)).permute(0, 2, 3, 1)
-    still = F.affine_grid(m.still.expand(len(x), -1, -1), list(x.shape), align_corners=False)
+    still = F.affine_grid(m.still.expand(x.shape[0], -1, -1), list(x.shape), align_corners=False)
     return m.c(F.grid_sample(h, still + 0.2 * flow, align_corners=False))
 
 

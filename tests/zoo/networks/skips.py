@@ -191,7 +191,7 @@ SKIPS = [
     Entry(
         "coordinates concatenated",
         lambda: around(
-            Net(lambda m, x: torch.cat([x, m.grid.expand(len(x), -1, -1, -1)], 1), grid=torch.rand(1, 2, 8, 8)),
+            Net(lambda m, x: torch.cat([x, m.grid.expand(x.shape[0], -1, -1, -1)], 1), grid=torch.rand(1, 2, 8, 8)),
             given=10,
         ),
         lambda a, b: S * (27 * a + 9 * (a + 2) * b + 27 * b),

@@ -68,7 +68,7 @@ class Modulated(nn.Module):
 
 
 def _synthesis(m: Net, z: Tensor) -> Tensor:
-    x = m.constant.repeat(len(z), 1, 1, 1)
+    x = m.constant.repeat(z.shape[0], 1, 1, 1)
     x = F.leaky_relu(m.first(x, z), 0.2)
     x = F.leaky_relu(m.second(F.interpolate(x, scale_factor=2), z), 0.2)
     return m.to_rgb(x, z)

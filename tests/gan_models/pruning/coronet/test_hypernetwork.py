@@ -107,14 +107,14 @@ def check_cut(model: nn.Module, inputs: InputSpec, seed: int) -> None:
             assert weight.shape == small.get_parameter(name).shape
             assert torch.equal(weight, expected.get_parameter(name)), name
         made = network.materialised(plan).eval()
-        x = tuple(each.double() for each in inputs.examples(2))
+        x = tuple(each.double() if each.is_floating_point() else each for each in inputs.examples(2))
         gated = gated_call(model, groups, plan_gates(groups, plan, x[0]), *x)
         assert float((made(*x) - gated).abs().max()) <= 1e-9 * max(float(gated.abs().max()), 1e-30)
     assert sum(p.numel() for p in made.parameters()) == groups.form.predict(groups.form.widths(plan.widths), "params")
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in sorted(CASES) if n not in ("resnet_9blocks", "unet_128", "resnet_6blocks")]
+    "name", [n for n in sorted(CASES) if n not in ("resnet_9blocks", "unet_128", "resnet_6blocks", "projection")]
 )
 def test_the_cut_hypernetwork_makes_the_cut_weights_on_every_network(name: str):
     """Sliced latents and matrices generate the sliced weights bit for bit; the materialised network is the gated one,
