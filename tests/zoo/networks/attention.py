@@ -282,6 +282,8 @@ def _inside(a: float, d: float, v: float) -> float:
     return ENDS * a + L * (2 * a * 4 * d + 2 * a * 4 * v) + 4 * L * L * (d + v)
 
 
+# torch.nn.functional.multi_head_attention_forward takes its sizes as numbers of Python.
+FIXED = "torch's attention fixes the size of a batch when it is exported"
 HEADS = "heads of a fixed size go as wholes; the stream is free"
 
 ATTENTION = [
@@ -412,6 +414,7 @@ ATTENTION = [
         lambda a, h, b: both(a, b) + L * 4 * a * 4 * h + h * 2 * L * L * 4,
         (8, 2, 8),
         HEADS,
+        onnx=FIXED,
     ),
     Entry(
         "transformer layer of torch.nn",
@@ -421,6 +424,7 @@ ATTENTION = [
         lambda a, h, m: ENDS * a + L * (4 * a * 4 * h + 2 * a * m) + h * 2 * L * L * 4,
         (8, 2, 32),
         "heads go as wholes; the stream and the hidden channels of the MLP are free",
+        onnx=FIXED,
     ),
     Entry(
         "multi-head attention with its weights, sequence first",
@@ -428,6 +432,7 @@ ATTENTION = [
         lambda a, h: ENDS * a + L * 4 * a * 2 * h + h * 2 * L * L * 2,
         (8, 4),
         HEADS,
+        onnx=FIXED,
     ),
     Entry(
         "multi-head attention to a latent",
@@ -441,6 +446,7 @@ ATTENTION = [
         (8, 2),
         HEADS,
         inputs="image:3,8,8;latent:24",
+        onnx=FIXED,
     ),
     Entry(
         "transformer encoder and decoder of torch.nn",
@@ -458,6 +464,7 @@ ATTENTION = [
         ),
         (8, 2, 2, 2, 2, 16, 16, 16),
         "heads of four attentions and hidden channels of three MLPs; one stream",
+        onnx=FIXED,
     ),
     Entry(
         "windows",
