@@ -132,6 +132,7 @@ def _unit(m: Net) -> Tensor:
 
 
 ALL = (8, 8, 8)
+PER_IMAGE = "one group of a convolution for each image: ONNX has no number of groups that is the batch's size"
 BOTH_AXES = "the weight is zero where a factor of it is: inputs and outputs can go"
 FAN_IN = "the factor is computed from the number of inputs, which stay; outputs can go"
 KEPT = 27 * 8
@@ -302,6 +303,7 @@ WEIGHTS = [
         ALL,
         BOTH_AXES + ", with the style's",
         inputs="latent:8",
+        onnx=PER_IMAGE,
     ),
     Entry(
         "modulation around a convolution",
@@ -319,6 +321,7 @@ WEIGHTS = [
         lambda a, b, c: three(a, b, c) + 2 * a,
         ALL,
         "two kernels with the same channels, mixed for each image",
+        onnx=PER_IMAGE,
     ),
     Entry(
         "weight made by another layer",
