@@ -67,7 +67,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
 
     @property
     def sources(self) -> Mapping[str, Pictures]:
-        """Where its images come from, by name."""
+        """The sources of its images, by name."""
         return self._sources
 
     def part(self, entries: Mapping[str, Sequence[int]]) -> ImageSet:

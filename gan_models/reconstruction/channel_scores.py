@@ -26,7 +26,7 @@ PROBES, BATCH = 4, 4
 
 @dataclass
 class _Reader:
-    """What a part of a layer reads of one group of channels; removals within the group concern nothing else.
+    """The inputs that a part of a layer reads of one group of channels; removals in the group concern nothing else.
 
     Attributes:
         group: The group.

@@ -33,7 +33,7 @@ FEWEST = 4  # two to fit to, one to choose ridges, one that nothing is fitted to
 
 @dataclass(frozen=True)
 class RefitOptions:
-    """What a reconstruction may take.
+    """Limits of a reconstruction.
 
     Attributes:
         rows: Sampled places of each layer's output that it is fitted to; small layers get up to four times as many.

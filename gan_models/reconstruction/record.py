@@ -28,7 +28,7 @@ class RefittedLayer:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What refitting a cut network did.
+    """The record of refitting a cut network.
 
     Attributes:
         kept: The refitted network was kept: its outputs on unseen inputs are nearer to the teacher's.

@@ -16,7 +16,7 @@ from .call_tape import Call, Tape
 
 @dataclass(frozen=True)
 class Term:
-    """What is added on the path.
+    """The terms that are added on the path.
 
     Attributes:
         source: The call that gives it, or -1 - i for input i of the network.

@@ -29,7 +29,7 @@ class Split:
 
 @dataclass
 class Targets:
-    """What the teacher's pass leaves.
+    """The results of the teacher's pass.
 
     Attributes:
         places: By call: places of its output on fitted and on held-out inputs.

@@ -64,7 +64,7 @@ class PairedSettings:
 
     @property
     def entries(self) -> EntryInputs | None:
-        """What an entry's files give, of a generator that takes something else than one image."""
+        """The inputs that an entry's files give, if the generator does not take one image alone."""
         return EntryInputs(InputSpec.parse(self.inputs)) if self.inputs else None
 
 

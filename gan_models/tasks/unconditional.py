@@ -58,7 +58,7 @@ class UnconditionalSettings:
 
     @property
     def spec(self) -> InputSpec:
-        """What the generator takes."""
+        """The generator's inputs."""
         latent = Input(ONLY, "latent", (self.latent, *self.latent_size))
         return InputSpec.parse(self.inputs) if self.inputs else InputSpec((latent,))
 

@@ -1,1 +1,1 @@
-"""What generators take beside one image: latents, classes, masks, label maps, vectors, audio."""
+"""Inputs of generators beside one image: latents, classes, masks, label maps, vectors, audio."""

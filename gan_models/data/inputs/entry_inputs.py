@@ -1,4 +1,4 @@
-"""What a paired generator takes of an entry with a file per input: images, masks, label maps, vectors, labels, sound.
+"""Inputs of a paired generator with a file for each: images, masks, label maps, vectors, labels, sound.
 
 Shapes: N examples, C channels, H x W pixels.
 """

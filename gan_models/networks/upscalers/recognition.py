@@ -37,7 +37,7 @@ SIDE = 64  # pixels of an input, if the network takes them
 
 @dataclass(frozen=True)
 class Recognized:
-    """What a checkpoint's network is.
+    """The network that a checkpoint belongs to.
 
     Attributes:
         model: A name of the catalog, or the class as `package.module:name`.

@@ -64,7 +64,7 @@ class ClassConditionalSettings:
 
     @property
     def spec(self) -> InputSpec:
-        """What the generator takes."""
+        """The generator's inputs."""
         return InputSpec.parse(self.inputs)
 
     @property

@@ -37,7 +37,7 @@ _LOOKED_AT = 10  # training pictures whose shape says whether they are A|B
 
 @dataclass(frozen=True)
 class RestorationItems:
-    """What makes the items of a set: crops of both sides, in the forms that the generator takes and gives.
+    """Maker of the items of a set: crops of both sides, in the forms that the generator takes and gives.
 
     Attributes:
         scale: Pixels of the high side per pixel of the low side.
