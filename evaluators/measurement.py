@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-# name, or name[what,key=value,...], or name[key=value,...]: macs, fid[inception,n=500], psnr[border=4]
-_NAME = re.compile(r"[a-z][a-z0-9_]*(\[[^\[\],=]+(=[^\[\],=]+)?(,[^\[\],=]+=[^\[\],=]+)*\])?")
+# name, or name[what,key=value,...], or name[key=value,...]: macs, fid[inception,n=500], psnr[border=4],
+# zero-shot[fd,features=shapes,n=500]
+_NAME = re.compile(r"[a-z][a-z0-9_]*(?:-[a-z0-9_]+)*(\[[^\[\],=]+(=[^\[\],=]+)?(,[^\[\],=]+=[^\[\],=]+)*\])?")
 
 
 @dataclass(frozen=True)
@@ -105,3 +106,13 @@ def frechet_name(encoder: str, n: int) -> str:
 def kernel_name(encoder: str, n: int) -> str:
     """`kid[inception,n=500]` for Inception's features, `kd[shapes,n=500]` for any others."""
     return f"{'kid' if encoder == 'inception' else 'kd'}[{encoder},n={n}]"
+
+
+def zero_shot_name(name: str) -> str:
+    """Return the name of what is measured before any training, from its own: it is never under the same heading.
+
+    `zero-shot[fd,features=shapes,n=500]` of `fd[shapes,n=500]`, `zero-shot[error,n=64]` of `error[n=64]`.
+    """
+    head, _, inner = name.removesuffix("]").partition("[")
+    parts = [part if "=" in part else f"features={part}" for part in inner.split(",") if part]
+    return f"zero-shot[{','.join([head, *parts])}]"

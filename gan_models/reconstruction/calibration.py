@@ -26,6 +26,7 @@ class Calibration:
         read: Returns them, one tensor per input of the generator, batch axis first; called at most once.
         seed: Of the places that are sampled.
         memory_bytes: Largest sum of live activations of one pass.
+        read_judging: Returns other inputs, which nothing is fitted to; called at most once. None: there are none.
         scores: Scores of a network's channels that were made with them, by ranking; the teacher's are the same in every
             trial. A network whose weights are trained on must not be ranked twice.
     """
@@ -33,12 +34,18 @@ class Calibration:
     read: Callable[[], tuple[Tensor, ...]]
     seed: int
     memory_bytes: int = MEMORY
+    read_judging: Callable[[], tuple[Tensor, ...]] | None = None
     scores: WeakKeyDictionary[nn.Module, dict[str, Scores]] = field(default_factory=WeakKeyDictionary, compare=False)
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """The inputs."""
         return self.read()
+
+    @cached_property
+    def judging(self) -> tuple[Tensor, ...]:
+        """Inputs that nothing is fitted to, to judge refitted networks by; empty if there are none."""
+        return self.read_judging() if self.read_judging is not None else ()
 
     def fitting(self, model: nn.Module) -> tuple[Tensor, ...]:
         """Return as many inputs as a network's pass has memory for, one at least."""

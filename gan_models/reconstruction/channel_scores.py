@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..cuttable_layers.attention_by_heads import heads_parted
-from ..groups.channel_groups import ChannelGroups
+from ..groups.channel_groups import AxisChannels, ChannelGroups
 from .call_tape import tensors, weights_by_identity
 from .layer import WEIGHTED, Layer, NotRefitted, layer_of, layer_parts
-from .targets import output_shape, run
+from .refit_plan import pass_macs
+from .targets import run
 from .weight_store import computed_once
 
 Scores = dict[str, NDArray[np.float64]]
@@ -61,16 +62,51 @@ class _Reader:
         self.inverse_GKK -= (columns @ gone).to(self.inverse_GKK)
 
 
-def compensated_scores(
+@dataclass(frozen=True)
+class Removal:
+    """The order in which a group loses its channels, one by one.
+
+    Attributes:
+        channels: int64 [size], the channel that goes first in front; the last one stays.
+        losses: float64 [size - 1], what each removal costs the group's readers, those before it being done. Losses add
+            up: the sum of the first k is the loss of a group without its first k channels.
+    """
+
+    channels: NDArray[np.int64]
+    losses: NDArray[np.float64]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """The score of each channel [size]: its loss at its removal, above that of all that were removed before it."""
+        scores, highest = np.zeros(len(self.channels)), 0.0
+        for channel, loss in zip(self.channels, (*self.losses, 0.0), strict=True):
+            highest = max(loss, np.nextafter(highest, np.inf))
+            scores[channel] = highest
+        return scores
+
+
+@dataclass(frozen=True)
+class Removals:
+    """The removals of all groups, from one pass of a network.
+
+    Attributes:
+        groups: Group name -> its removals; a group that no convolution and no linear layer reads is left out.
+        macs: Multiply-accumulates of the pass.
+    """
+
+    groups: Mapping[str, Removal]
+    macs: int
+
+
+def removals(
     model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int = ROWS
-) -> Scores:
-    """Return what removing each channel costs its readers after their other weights have taken over what they can.
+) -> Removals:
+    """Return what removing channels costs their readers after the other weights have taken over what they can.
 
     The loss of a reader is tr(W_R ([H^-1]_RR)^-1 W_R') over the variance of its outputs, H the covariance of its
     inputs (ZipLM's structured score, from optimal brain surgeon). Channels of a group are removed one by one, the one
-    of the least loss first, and H^-1 and the weights are updated in between. A channel's score is the loss at its
-    removal, at least that of all removed before it: any number of highest scores is a step of that order. The removal
-    within groups of several readers is original to ganprune.
+    of the least loss first, and H^-1 and the weights are updated in between. The removal within groups of several
+    readers is original to ganprune.
 
     Args:
         model: The dense network.
@@ -78,60 +114,59 @@ def compensated_scores(
         inputs: Calibration inputs.
         seed: Of sampled places, and of what the network draws itself.
         rows: Places per layer, beside one per input.
-
-    Returns:
-        Group name -> float64 [size]; a group that no convolution and no linear layer reads is left out.
     """
-    readers = _readers(model, groups, inputs, seed, rows)
-    scores: Scores = {}
+    readers, macs = _readers(model, groups, inputs, seed, rows)
+    found: dict[str, Removal] = {}
     for name, size in groups.sizes.items():
         own = [reader for reader in readers if reader.group == name and reader.reads_evenly(size)]
         if own:
-            scores[name] = _order(own, size)
-    return scores
+            found[name] = _removed(own, size)
+    return Removals(found, macs)
 
 
-def _order(readers: list[_Reader], size: int) -> NDArray[np.float64]:
-    """Return the score of each of a group's channels [size]."""
+def _removed(readers: list[_Reader], size: int) -> Removal:
+    """Return the removals of one group."""
     positions = []
     for reader in readers:
         of_channel = [np.flatnonzero(reader.channels == channel) for channel in range(size)]
         positions.append(torch.from_numpy(np.stack(of_channel)))
     left = list(range(size))
-    scores, highest = np.zeros(size), 0.0
+    gone, costs = list[int](), list[float]()
     while len(left) > 1:
         losses = sum(reader.losses(where[left]) for reader, where in zip(readers, positions, strict=True))
         assert isinstance(losses, Tensor)
         place = int(losses.argmin())
-        channel = left.pop(place)
-        highest = max(highest, float(losses[place]))
-        scores[channel] = highest
+        costs.append(max(0.0, float(losses[place])))  # below zero by rounding alone
+        gone.append(left.pop(place))
         for reader, where in zip(readers, positions, strict=True):
-            reader.remove(where[channel])
-    scores[left[0]] = np.nextafter(highest, np.inf) if highest else 1.0
-    return scores
+            reader.remove(where[gone[-1]])
+    return Removal(np.array([*gone, *left], dtype=np.int64), np.array(costs))
 
 
 def _readers(
     model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int
-) -> list[_Reader]:
-    """Return every part of a layer that reads prunable channels, from one pass of the network."""
+) -> tuple[list[_Reader], int]:
+    """Return every part of a layer that reads prunable channels, and the MACs of the one pass of the network."""
     reading = {(_as_read(entry.parameter), entry.axis): entry for entry, _ in groups.gates}
     generator = torch.Generator().manual_seed(seed)
     found: list[_Reader] = []
+    macs = 0
 
     def watch(number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        nonlocal macs
+        output = func(*args, **kwargs)
         if name in WEIGHTED:
             try:
                 layer, x, weight, _ = layer_of(name, args, kwargs)
             except NotRefitted:
-                return func(*args, **kwargs)
+                return output
+            macs += pass_macs(layer, x, weight, output)
             entry = reading.get((weights.get(id(weight), ""), 0 if layer.transposed else 1))
             if entry is not None:
-                shape = output_shape(func, args, kwargs)
+                shape = tuple(output.shape)
                 places = layer.positions(shape, torch.arange(shape[0]), rows + weight[0].numel(), generator)
                 found.extend(_parts_of(layer, layer.patches(x, places), weight, places, entry.flat, groups))
-        return func(*args, **kwargs)
+        return output
 
     was_training = model.training
     model.eval()
@@ -141,7 +176,7 @@ def _readers(
             run(model, inputs, watch, seed)
     finally:
         model.train(was_training)
-    return found
+    return found, macs
 
 
 def _as_read(parameter: str) -> str:
@@ -192,11 +227,19 @@ def _parts_of(
     return found
 
 
+def compensated_scores(
+    model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int = ROWS
+) -> Scores:
+    """Return the scores of every group's channels by `removals`: any number of highest ones is a step of that order."""
+    return {name: one.scores for name, one in removals(model, groups, inputs, seed, rows).groups.items()}
+
+
 def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> Scores:
     """Return the squared change of the outputs when a channel is removed, to first order and without compensation.
 
     It is the diagonal of the outputs' Gauss-Newton matrix in gates on what reads the channels, E (d<v, G(x)>/dg)^2
-    with v ~ N(0, 1) per output element (Hutchinson's estimator), the mean of `PROBES` v per batch of `BATCH` inputs.
+    with v ~ N(0, 1) per output element (Hutchinson's estimator), summed over `PROBES` v per batch of `BATCH` inputs. A
+    group that no weight reads has its gates on the weights that write it.
 
     Args:
         model: The dense network.
@@ -208,7 +251,7 @@ def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor,
         Group name -> float64 [size].
     """
     parameters: dict[str, Tensor] = dict(model.named_parameters())
-    reading = [entry for entry, _ in groups.gates if entry.parameter in parameters]
+    reading = _probed_axes(groups, parameters)
     names = list(dict.fromkeys(entry.parameter for entry in reading))
     total = np.zeros(1 + sum(groups.sizes.values()))
     was_training, wanted = model.training, {name: tensor.requires_grad for name, tensor in parameters.items()}
@@ -216,7 +259,7 @@ def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor,
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.default_generator.manual_seed(seed)
-            for begin in range(0, len(inputs[0]), BATCH):
+            for begin in range(0, len(inputs[0]) if names else 0, BATCH):
                 outputs = tensors(model(*(x[begin : begin + BATCH] for x in inputs)))
                 for probe in range(PROBES):
                     loss = sum((torch.randn_like(output) * output).sum() for output in outputs)
@@ -234,7 +277,23 @@ def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor,
     }
 
 
-def _squared(gradients: dict[str, Tensor | None], parameters: dict[str, Tensor], reading: list[Any], n: int) -> Any:
+def _probed_axes(groups: ChannelGroups, parameters: Mapping[str, Tensor]) -> list[AxisChannels]:
+    """Return the axes on which gates are probed."""
+    reading = [entry for entry, _ in groups.gates if entry.parameter in parameters]
+    known = np.zeros(1 + sum(groups.sizes.values()), dtype=bool)
+    for entry in reading:
+        known[entry.flat] = True
+    writing = [
+        AxisChannels(entry.parameter, entry.axis, np.where(known[entry.flat], 0, entry.flat))
+        for entry in groups.writes
+        if entry.parameter in parameters and not known[entry.flat].all()
+    ]
+    return [*reading, *writing]
+
+
+def _squared(
+    gradients: dict[str, Tensor | None], parameters: dict[str, Tensor], reading: list[AxisChannels], n: int
+) -> NDArray[np.float64]:
     """Return the squared gradient of every channel's gate, [n]."""
     gates = np.zeros(n)
     for entry in reading:

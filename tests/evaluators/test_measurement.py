@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-from ganprune.evaluators.measurement import Measurement, frechet_name, kernel_name
+from ganprune.evaluators.measurement import Measurement, frechet_name, kernel_name, zero_shot_name
 
 
 def test_json_both_ways():
@@ -37,6 +37,8 @@ def test_absent_value_is_explicit():
         {"name": "fid[inception-12345678,n=500]"},
         {"name": "kid[shapes,n=500]"},
         {"name": "l1[]"},
+        {"name": "-shot[error,n=8]"},
+        {"name": "zero-[error,n=8]"},
         {"reason": "why?"},
     ],
 )
@@ -64,3 +66,18 @@ def test_only_inception_gives_fid():
     assert kernel_name("shapes", 500) == "kd[shapes,n=500]"
     for name in (frechet_name("shapes", 3), frechet_name("inception", 3), kernel_name("inception-0a0b0c0d", 3)):
         Measurement(name, 1.0, "1")
+
+
+@pytest.mark.parametrize(
+    ("name", "untrained"),
+    [
+        ("fd[shapes,n=500]", "zero-shot[fd,features=shapes,n=500]"),
+        ("psnr[border=4]", "zero-shot[psnr,border=4]"),
+        ("error[n=64]", "zero-shot[error,n=64]"),
+        ("l1", "zero-shot[l1]"),
+    ],
+)
+def test_what_is_measured_before_training_has_a_name_of_its_own(name: str, untrained: str):
+    """The name says what was measured and that nothing was trained, and a measurement takes it."""
+    assert zero_shot_name(name) == untrained
+    assert Measurement(untrained, 1.0, "1").name == untrained
