@@ -21,6 +21,9 @@ class OnnxSession:
         path: The file.
         threads: Threads of one operator; operators run one after the other.
 
+    Attributes:
+        batch: The only size of a batch that the file takes; None for any.
+
     Raises:
         RuntimeUnavailable: The file cannot be loaded.
     """
@@ -30,6 +33,8 @@ class OnnxSession:
         with _one_line(path):
             self.session = _session(path, threads)
         self.names = [entry.name for entry in self.session.get_inputs()]
+        fixed = {entry.shape[0] for entry in self.session.get_inputs() if entry.shape}
+        self.batch: int | None = next((size for size in fixed if isinstance(size, int)), None)
 
     def __call__(self, *arrays: np.ndarray) -> Arrays:
         """Return every output of the file."""

@@ -23,7 +23,10 @@ class RuntimeUnavailable(WorkFailed):
 
 
 class Session(Protocol):
-    """A generator opened in a runtime. Any callable of arrays is one."""
+    """A generator opened in a runtime. Any callable of arrays is one.
+
+    It may have an attribute `batch`, the only size of a batch that it takes; None, or none at all, for any.
+    """
 
     def __call__(self, *arrays: np.ndarray) -> Arrays:
         """Return the outputs (N, ...) for one batch of inputs, each (N, ...), all float32 unless the file says else.

@@ -84,6 +84,6 @@ def latency_writer(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Path],
 
     def write(model: nn.Module, inputs: tuple[Tensor, ...], path: Path) -> None:
         names = (INPUT,) if len(inputs) == 1 else tuple(f"{INPUT}{i}" for i in range(len(inputs)))
-        EXPORTERS.find(name).write(ExportJob(model, inputs, names, free_batch=False), path)
+        EXPORTERS.find(name).write(ExportJob(model, inputs, names, free_batch=False, alone=True), path)
 
     return write

@@ -31,13 +31,14 @@ class ExportJob:
         model: The network in float32; not changed by an exporter.
         inputs: One batch (N, ...) of each input, in order.
         names: Names of the inputs in the file, in order.
-        free_batch: Whether the file takes batches of any size; else exactly the sizes of `inputs`, for latency.
+        free_batch: Whether the file takes batches of any size; else exactly the sizes of `inputs`.
         quantization: Settings and ranges that training quantized the network with; None for one trained in float32.
         settings: How a network trained in float32 is quantized by formats of fewer bits.
         calibration: Gives batches of training inputs, to calibrate such formats with; None: `inputs` will do.
         output: Name of the output in the file.
         strides: Per input, the numbers that its height and width may be any multiples of; 0: they are those of
             `inputs`. Empty: all are.
+        alone: True to write no companions: the file is timed, and belongs to no bundle.
     """
 
     model: nn.Module
@@ -49,6 +50,7 @@ class ExportJob:
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
     output: str = OUTPUT
     strides: tuple[int, ...] = ()
+    alone: bool = False
 
 
 class FileRunner(Protocol):
@@ -106,7 +108,7 @@ class Exporter:
         examiner: A function `examine(path, model, inputs, runner) -> Findings`, or its name; None for no checks
             beside `tolerance`.
         companions: Names of other files that `writer` lays beside its own.
-        free_batch: Whether the file takes batches of any size; else one example at a time.
+        free_batch: True if files take batches of any size, where the network allows it; else one example at a time.
         free_size: Whether `writer` can leave height and width of pictures free, if the network allows it.
         written: `always`, for trials trained in fewer bits (`if quantized`), or only if it is `asked` for.
     """

@@ -96,8 +96,8 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
             content = onnx.load(beside)
             if dynamic and not all(x.type.tensor_type.shape.dim[0].dim_param for x in content.graph.input):
                 raise NotWritable(
-                    f"{type(job.model).__name__} cannot be written as ONNX: its forward fixes the size of a batch. "
-                    "Try x.shape[0] in the place of len(x)"
+                    f"{type(job.model).__name__} cannot be written as ONNX for batches of any size: its forward fixes "
+                    "the size. Try x.shape[0] in the place of len(x)"
                 )
             without_origin(content)
             if any(job.strides):

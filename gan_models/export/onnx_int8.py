@@ -106,7 +106,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         batches = [job.inputs] if job.calibration is None else job.calibration()
         quantization, origin = calibrate(model, job.settings, batches), CALIBRATED
     write_int8(replace(job, quantization=quantization), path)
-    if job.free_batch:
+    if not job.alone:
         write_json(path.parent / QUANTIZATION, quantization)
     return (origin,)
 

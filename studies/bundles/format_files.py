@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -73,6 +74,9 @@ class WantedFormats:
 class FileGenerator:
     """An exported file as a generator: tensors in, images out, on the CPU.
 
+    A file of one size of a batch is run as often as it takes; what the last batch lacks is filled up with its last
+    example, and left out of the result.
+
     Args:
         exporter: The format.
         path: The file.
@@ -82,16 +86,19 @@ class FileGenerator:
     """
 
     def __init__(self, exporter: Exporter, path: Path) -> None:
-        self.free_batch = exporter.free_batch
         self.session: Session = opener(exporter).open(path)
+        self.batch: int | None = getattr(self.session, "batch", None) or (None if exporter.free_batch else 1)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return outputs (N, ...) in float32."""
         arrays = tuple(_plain(x).numpy() for x in inputs)
-        if self.free_batch:
+        if self.batch is None:
             return torch.from_numpy(self.session(*arrays)[0])
-        ones = [self.session(*(a[i : i + 1] for a in arrays))[0] for i in range(len(arrays[0]))]
-        return torch.cat([torch.from_numpy(one) for one in ones])
+        n, runs = len(arrays[0]), list[Tensor]()
+        for first in range(0, n, self.batch):
+            places = np.arange(first, first + self.batch).clip(max=n - 1)
+            runs.append(torch.from_numpy(self.session(*(array[places] for array in arrays))[0]))
+        return torch.cat(runs)[:n]
 
 
 def opener(exporter: Exporter) -> FileOpener:
@@ -130,7 +137,7 @@ def write_formats(
         try:
             notes = _written_of_any_size(exporter, job, folder, inputs)
             if notes is None:
-                notes = exporter.write(job, folder / exporter.filename)
+                notes = _written_at_trained_size(exporter, job, folder)
             reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes)
         except _FileDiffers:
             raise
@@ -175,6 +182,26 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
     return (*notes, f"takes heights and widths that are multiples of {rule.stride}")
 
 
+def _written_at_trained_size(exporter: Exporter, job: ExportJob, folder: Path) -> tuple[str, ...]:
+    """Write a file for batches of any size, or of one example where the network has no other form.
+
+    Raises:
+        NoForm, UserError, RuntimeError: As `Exporter.write`; of the two, the reason against batches of any size.
+    """
+    path = folder / exporter.filename
+    try:
+        return exporter.write(job, path)
+    except RuntimeError as why:
+        if not job.free_batch:
+            raise
+        one = replace(job, inputs=tuple(x[:1] for x in job.inputs), free_batch=False)
+        try:
+            notes = exporter.write(one, path)
+        except RuntimeError:
+            raise why from None
+        return (*notes, f"for one example at a time only: {' '.join(str(why).split())}")
+
+
 def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, report: FormatReport) -> str:
     """Compare a bundle's file with the bundle's network again; return the result as one line.
 
@@ -215,15 +242,17 @@ def _checked(
     if not exporter.runtime:
         return replace(report, notes=notes)
     runtime: Runtime = RUNTIMES.find(exporter.runtime)
-    difference, scale = _difference(FileGenerator(exporter, path), model, inputs)
-    findings: Findings = exporter.examine(path, model, inputs.examples(N_EXAMINED), opener(exporter))
+    generate = FileGenerator(exporter, path)
+    difference, scale = _difference(generate, model, inputs)
+    examples = inputs.examples(generate.batch or N_EXAMINED)
+    findings: Findings = exporter.examine(path, model, examples, opener(exporter))
     report = replace(
         report,
         runtime=runtime.title,
         difference=difference,
         allowed=None if exporter.tolerance is None else exporter.tolerance * scale,
         summary=findings.summary,
-        notes=(*notes, *findings.notes, *(() if exporter.free_batch else ("takes one example at a time",))),
+        notes=(*notes, *findings.notes, *(("takes one example at a time",) if generate.batch == 1 else ())),
         numbers=findings.numbers,
         counts=findings.counts,
         operators=findings.operators,

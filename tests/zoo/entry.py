@@ -28,6 +28,7 @@ class Entry:
         reason: Why these groups can be pruned and the others cannot.
         inputs: What it takes, as `InputSpec.parse` reads it.
         onnx: Why its ONNX file cannot give the same output; empty if it must.
+        one_at_a_time: Why its ONNX file takes one example at a time; empty if it takes batches of any size.
         in_float32: True for a network that cannot run in float64.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     reason: str
     inputs: str = "3,8,8"
     onnx: str = ""
+    one_at_a_time: str = ""
     in_float32: bool = False
 
     @property

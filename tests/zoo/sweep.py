@@ -166,13 +166,13 @@ class Joint(nn.Module):
         )
 
 
-def _exported(networks: Sequence[tuple[nn.Module, tuple[Tensor, ...]]]) -> list[Tensor]:
-    """What ONNX Runtime gives for networks in one file."""
+def _exported(networks: Sequence[tuple[nn.Module, tuple[Tensor, ...]]], free_batch: bool) -> list[Tensor]:
+    """Return what ONNX Runtime gives for networks in one file."""
     joint = Joint.of([network for network, _ in networks], [len(inputs) for _, inputs in networks])
     inputs = tuple(x for _, given in networks for x in given)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
-        write_onnx(ExportJob(joint, inputs, tuple(f"input{i}" for i in range(len(inputs)))), path)
+        write_onnx(ExportJob(joint, inputs, tuple(f"input{i}" for i in range(len(inputs))), free_batch), path)
         return [torch.from_numpy(a) for a in RUNTIMES.find("onnxruntime").open(path)(*(x.numpy() for x in inputs))]
 
 
@@ -184,12 +184,20 @@ def _cut_in_float32(entry: Entry) -> tuple[nn.Module, tuple[Tensor, ...]]:
 
 
 def examine_onnx(names: Sequence[str]) -> list[Found]:
-    """Export networks of the zoo, cut by an uneven plan, and run the file: all in one, or each alone if that fails."""
+    """Export networks of the zoo, cut by an uneven plan, and run the file: all in one, or each alone if that fails.
+
+    All take batches of any size, or all one example at a time.
+    """
     found = [Found(name) for name in names]
+    if not names:
+        return found
+    free_batch = not ZOO[names[0]].one_at_a_time
     try:
         cuts = [_cut_in_float32(ZOO[name]) for name in names]
+        if not free_batch:
+            cuts = [(small, tuple(x[:1] for x in inputs)) for small, inputs in cuts]
         expected = [outputs(small, inputs) for small, inputs in cuts]
-        given = iter(_exported(cuts))
+        given = iter(_exported(cuts, free_batch))
         for one, wanted in zip(found, expected, strict=True):
             one.onnx = difference([next(given) for _ in wanted], wanted)
     except Exception as error:  # of the exporter, or of the runtime
@@ -217,11 +225,15 @@ def verdict(found: Found, exported: Found | None = None) -> str:
 
 
 def family_onnx(family: str) -> dict[str, Found]:
-    """The exported networks of a family by name: those that must pass in one file, the others alone."""
+    """Return the exported networks of a family by name: those that must pass in one file, the others alone.
+
+    Those that take one example at a time have a file of their own.
+    """
     names = [entry.name for entry in FAMILIES[family] if entry.name not in KNOWN]
-    plain = [name for name in names if not ZOO[name].onnx]
+    plain = [name for name in names if not ZOO[name].onnx and not ZOO[name].one_at_a_time]
+    single = [name for name in names if not ZOO[name].onnx and ZOO[name].one_at_a_time]
     alone = [one for name in names if ZOO[name].onnx for one in examine_onnx([name])]
-    return {one.name: one for one in [*examine_onnx(plain), *alone]}
+    return {one.name: one for one in [*examine_onnx(plain), *examine_onnx(single), *alone]}
 
 
 def _family(family: str) -> list[tuple[Found, Found | None]]:
@@ -257,6 +269,8 @@ def main() -> int:
     for name, entry in ZOO.items():
         if entry.onnx:
             print(f"no ONNX: {name}: {entry.onnx}")
+        if entry.one_at_a_time:
+            print(f"ONNX of one example at a time: {name}: {entry.one_at_a_time}")
     for message in wrong:
         print(f"WRONG: {message}")
     return 1 if wrong else 0

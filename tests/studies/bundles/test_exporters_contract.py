@@ -222,3 +222,38 @@ def test_a_bundle_of_a_format_that_is_not_installed_says_so(tmp_path):
     report = write_formats(tmp_path, network(), SPEC, WantedFormats())["onnx"]
     with pytest.raises(UserError, match="unknown format 'archive'"):
         check_format(tmp_path, network(), SPEC, "archive", report)
+
+
+class FixesItsBatch(torch.nn.Module):
+    """A network whose forward takes the size of a batch as a number, as torch's attention does."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, x):
+        return torch.tanh(self.last(self.first(x).reshape(len(x), 4, 8, 8)))
+
+
+def test_a_network_that_fixes_its_batch_has_files_for_one_example_at_a_time(tmp_path):
+    """Each file gives the outputs of batches of one and four, and its note says why it takes no batch."""
+    torch.manual_seed(0)
+    model, spec = FixesItsBatch().eval(), InputSpec((Input("image", "image", (3, 8, 8)),))
+    wanted = WantedFormats(("onnx", INT8), calibration=lambda: [(torch.rand(4, 3, 8, 8),)])
+    reports = write_formats(tmp_path, model, spec, wanted)
+    for name in ("onnx", INT8):
+        assert [note for note in reports[name].notes if "fixes the size" in note], reports[name]
+        assert "takes one example at a time" in reports[name].notes
+        assert FileGenerator(EXPORTERS[name], tmp_path / reports[name].file).batch == 1
+        assert reports[name].file in check_format(tmp_path, model, spec, name, reports[name])
+    assert reports["onnx"].difference <= 1e-6
+
+
+def test_what_a_fixed_batch_lacks_is_filled_up_and_left_out(tmp_path):
+    """A file for batches of two gives three outputs for three inputs."""
+    torch.manual_seed(0)
+    model, x = FixesItsBatch().eval(), torch.rand(3, 3, 8, 8)
+    EXPORTERS["onnx"].write(ExportJob(model, (x[:2],), free_batch=False), tmp_path / "two.onnx")
+    generate = FileGenerator(EXPORTERS["onnx"], tmp_path / "two.onnx")
+    assert generate.batch == 2
+    assert torch.allclose(generate(x), outputs_of(model, x), atol=1e-6)

@@ -414,7 +414,7 @@ ATTENTION = [
         lambda a, h, b: both(a, b) + L * 4 * a * 4 * h + h * 2 * L * L * 4,
         (8, 2, 8),
         HEADS,
-        onnx=FIXED,
+        one_at_a_time=FIXED,
     ),
     Entry(
         "transformer layer of torch.nn",
@@ -424,7 +424,7 @@ ATTENTION = [
         lambda a, h, m: ENDS * a + L * (4 * a * 4 * h + 2 * a * m) + h * 2 * L * L * 4,
         (8, 2, 32),
         "heads go as wholes; the stream and the hidden channels of the MLP are free",
-        onnx=FIXED,
+        one_at_a_time=FIXED,
     ),
     Entry(
         "multi-head attention with its weights, sequence first",
@@ -432,7 +432,7 @@ ATTENTION = [
         lambda a, h: ENDS * a + L * 4 * a * 2 * h + h * 2 * L * L * 2,
         (8, 4),
         HEADS,
-        onnx=FIXED,
+        one_at_a_time=FIXED,
     ),
     Entry(
         "multi-head attention to a latent",
@@ -446,7 +446,7 @@ ATTENTION = [
         (8, 2),
         HEADS,
         inputs="image:3,8,8;latent:24",
-        onnx=FIXED,
+        one_at_a_time=FIXED,
     ),
     Entry(
         "transformer encoder and decoder of torch.nn",
@@ -464,7 +464,7 @@ ATTENTION = [
         ),
         (8, 2, 2, 2, 2, 16, 16, 16),
         "heads of four attentions and hidden channels of three MLPs; one stream",
-        onnx=FIXED,
+        one_at_a_time=FIXED,
     ),
     Entry(
         "windows",

@@ -303,7 +303,7 @@ WEIGHTS = [
         ALL,
         BOTH_AXES + ", with the style's",
         inputs="latent:8",
-        onnx=PER_IMAGE,
+        one_at_a_time=PER_IMAGE,
     ),
     Entry(
         "modulation around a convolution",
@@ -321,7 +321,7 @@ WEIGHTS = [
         lambda a, b, c: three(a, b, c) + 2 * a,
         ALL,
         "two kernels with the same channels, mixed for each image",
-        onnx=PER_IMAGE,
+        one_at_a_time=PER_IMAGE,
     ),
     Entry(
         "weight made by another layer",
