@@ -8,6 +8,7 @@ numbers, so that the file and the database row stay readable to other programs.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -18,6 +19,30 @@ from .errors import Refusals, UserError, errors_of
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Value = TypeVar("Value")
+
+_LATER = "ganprune.later"
+
+
+def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING) -> Any:
+    """Return a dataclass field of a later version: at its default it is left out of JSON.
+
+    Records, hashes and fingerprints that earlier versions made of the class stay what they were.
+
+    Args:
+        default: The value that means what the earlier version did.
+        factory: Makes that value, for a mapping.
+    """
+    metadata = {_LATER: True}
+    if factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=factory, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Return whether a value is that of a later version's field that nobody set."""
+    if _LATER not in field.metadata:
+        return False
+    return value == (field.default if field.default_factory is dataclasses.MISSING else field.default_factory())
 
 
 def to_json(value: Any) -> Any:
@@ -34,7 +59,8 @@ def to_json(value: Any) -> Any:
     """
     fields = getattr(type(value), "__dataclass_fields__", None)
     if fields is not None and not isinstance(value, type):
-        return {name: to_json(getattr(value, name)) for name in fields}
+        values = {name: getattr(value, name) for name in fields}
+        return {name: to_json(item) for name, item in values.items() if not _left_out(fields[name], item)}
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,6 +38,8 @@ OnRung = Callable[[int, Mapping[str, nn.Module]], bool]
 OnStep = Callable[[int, Mapping[str, float]], None]
 
 CHECKPOINT_FORMAT = 2  # 1: before phases and fine-tuning had one loop
+
+NORM_BATCHES = 16  # that statistics of norms are taken on for averaged weights
 
 _CURVE_POINTS = 100
 _CUDA_LOOK_EVERY = 10  # reading a loss waits for the GPU
@@ -114,9 +117,9 @@ def train(
 ) -> TrainRecord:
     """Train in place; go on from the checkpoint in `checkpoint_dir` if there is one.
 
-    Torch's global random numbers are as before when this returns. Threads are set by the caller. Networks
-    all of whose parameters need no gradient stay as they are: with frozen generators this warms up
-    discriminators.
+    Torch's global random numbers are as before when this returns. Threads are set by the caller. Networks all of whose
+    parameters need no gradient stay as they are: with frozen generators this warms up discriminators. If the recipe
+    averages weights, rungs see the averaged ones, and these are what is left in the generators.
 
     Args:
         task: the losses.
@@ -153,9 +156,18 @@ def train(
             task, networks, recipe, steps=steps, seed=seed, device=device, teacher=teacher, example=example
         )
 
+    def sample() -> Iterator[Batch]:
+        """Yield the batches that statistics of norms are taken on, the same each time."""
+        source = batches(data, recipe.batch_size, mixed(seed, 43))
+        try:
+            yield from islice(source, NORM_BATCHES)
+        finally:
+            source.close()
+
     def at_rung(step: int) -> bool:
         trainer.set_mode(training=False)
-        goes_on = on_rung is None or on_rung(step, trainer.generators) is not False
+        with trainer.measured(sample()):
+            goes_on = on_rung is None or on_rung(step, trainer.generators) is not False
         trainer.set_mode(training=True)
         return goes_on
 
@@ -168,13 +180,15 @@ def train(
         "images": len(data),
     }
     try:
-        return run_phase(
+        record = run_phase(
             trainer, data, batch_size=recipe.batch_size, steps=steps, seed=data_seed, identity=identity, device=device,
             checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every, rungs=rungs, on_rung=at_rung,
             on_step=on_step, workers=workers,
         )  # fmt: skip
     finally:
         trainer.set_mode(training=False)
+    trainer.keep_measured(sample())
+    return record
 
 
 def checkpoint_cadence(steps: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..files.errors import UserError
+from ..files.plain_values import later
 from ..tasks.settings import check_weights
 
 AMP_MODES = ("off", "bf16", "fp16")
@@ -27,6 +28,8 @@ class Recipe:
         feature_layers: at most so many layers are matched.
         amp: "off", or "bf16" / "fp16" autocast on CUDA; a CPU always computes in float32.
         channels_last: store images and weights channels last (quicker on CUDA with autocast).
+        ema: half-life of the generators' averaged weights, as a share of the steps; 0 is off. Measured and kept are
+            the averaged weights.
 
     Raises:
         ValueError: a field outside what is allowed.
@@ -43,6 +46,7 @@ class Recipe:
     feature_layers: int = 4
     amp: str = "off"
     channels_last: bool = False
+    ema: float = later(0.0)
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "d_steps", "feature_layers"):
@@ -57,6 +61,11 @@ class Recipe:
             raise UserError(f"betas={self.betas} are not possible; use two numbers in [0, 1)")
         if not 0 <= self.decay <= 1:
             raise UserError(f"decay={self.decay} is no share of the steps; use 0 to 1")
+        if not 0 <= self.ema <= 1:
+            raise UserError(
+                f"the averaged weights' half-life is no share of the steps: got ema={self.ema}; expected 0 to 1. "
+                "Try 0.05"
+            )
         if self.amp not in AMP_MODES:
             raise UserError(f"amp={self.amp!r} is unknown; use one of {', '.join(AMP_MODES)}")
 
@@ -64,6 +73,14 @@ class Recipe:
         """Factor on the learning rates at `step` (from 0) of `steps`: 1, then linearly down to 1 / n > 0."""
         n_decaying = self.decay * steps
         return 1.0 if n_decaying < 1 else min(1.0, (steps - step) / n_decaying)
+
+    def averaging(self, steps: int) -> float:
+        """Return the factor beta that averaged weights keep per step: 0.5^(1 / half-life); 0 without averaging.
+
+        StyleGAN2 (Karras et al. 2020, released code) gives the half-life in images, beta = 0.5^(batch / half-life).
+        Ours is a share of all images, ema * steps * batch, so that one value fits short and long trainings.
+        """
+        return 0.5 ** (1 / (self.ema * steps)) if self.ema > 0 else 0.0
 
     @property
     def distils(self) -> bool:

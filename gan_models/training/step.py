@@ -5,7 +5,7 @@ Random numbers are reseeded from (seed, step) at each step, so dropout needs no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..tasks.task import Batch, Task, check_names
+from .averaged_weights import AveragedWeights, norms_of, reestimated
 from .distillation import Distillation
 from .optimizer_state import load_optimizer_tensors, optimizer_tensors
 from .recipe import Recipe
@@ -91,6 +92,8 @@ class Trainer:
         scaled = self._amp is torch.float16
         self._g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self._d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+        beta = recipe.averaging(steps) if self._g_optimizer is not None else 0.0
+        self._average = AveragedWeights(networks.generators, beta) if beta > 0 else None
 
     @property
     def batches_per_step(self) -> int:
@@ -105,6 +108,36 @@ class Trainer:
         """Train or eval mode; networks without a parameter to train are always in eval mode."""
         for module in (*self.generators.values(), *self.discriminators.values()):
             module.train(training and _is_trained(module))
+
+    @contextmanager
+    def measured(self, batches: Iterable[Batch]) -> Iterator[None]:
+        """While open, generators have the weights that are measured: the averaged ones, if the recipe averages.
+
+        Args:
+            batches: Training data that statistics of norms are taken on again; read if there are such norms.
+        """
+        if self._average is None:
+            yield
+            return
+        with self._average.in_place():
+            self.estimate_norms(batches)
+            yield
+
+    def keep_measured(self, batches: Iterable[Batch]) -> None:
+        """Leave the generators with the weights that are measured, for good."""
+        if self._average is not None:
+            self._average.copy_to_networks()
+            self.estimate_norms(batches)
+
+    def estimate_norms(self, batches: Iterable[Batch]) -> None:
+        """Take running statistics of the trained generators anew, as the mean over some batches."""
+        trained = [module for module in self.generators.values() if _is_trained(module)]
+        norms = [norm for module in trained for norm in norms_of(module)]
+        if not norms:
+            return
+        with reestimated(norms), torch.no_grad(), self._autocast():
+            for batch in batches:
+                self.task.generate(self.generators, self.to_device(batch))
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> dict[str, Tensor]:
         """One generator step and `recipe.d_steps` discriminator steps.
@@ -158,6 +191,8 @@ class Trainer:
             self._g_scaler.scale(torch.stack(list(terms.values())).sum()).backward()
         self._g_scaler.step(self._g_optimizer)
         self._g_scaler.update()
+        if self._average is not None:
+            self._average.update()
         return {name: term.detach() for name, term in terms.items()}, outputs
 
     def _discriminator_step(self, outputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
@@ -231,6 +266,8 @@ class Trainer:
         self.networks.generators.load_state_dict(part("generators"))
         self.networks.discriminators.load_state_dict(part("discriminators"))
         self.distillation.load_state_dict(part("distillation"))
+        if self._average is not None:
+            self._average.load_state(part("average"))
         if self._g_optimizer is not None:
             load_optimizer_tensors(self._g_optimizer, self._g_names, part("g_optimizer"))
         if self._d_optimizer is not None:
@@ -249,6 +286,7 @@ class Trainer:
             "g_optimizer": {} if g is None else optimizer_tensors(g, self._g_names),
             "d_optimizer": {} if d is None else optimizer_tensors(d, self._d_names),
             "task": self.task.state(),
+            "average": {} if self._average is None else self._average.state(),
         }
 
 

@@ -281,6 +281,12 @@ class TrainingOptions:
                 float,
                 "Weight of feature matching in fine-tuning; 0 is off.",
             ),
+            Shortcut(
+                "--ema",
+                "ema",
+                float,
+                "Half-life of the averaged weights that are measured, as a share of fine-tuning; 0 is off.",
+            ),
         ),
     )
     teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True, acts_if=_TRAINED_BEFORE)

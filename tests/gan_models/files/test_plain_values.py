@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 from ganprune.gan_models.files.errors import Refusals, UserError, UserErrors, errors_of
-from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.files.plain_values import from_json, later, to_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +43,22 @@ def test_a_value_survives_json_text(value):
     """Through strict JSON text and back, tuples, integer keys and infinities included, a value equals itself."""
     text = json.dumps(to_json(value), allow_nan=False)
     assert from_json(Outer, json.loads(text)) == value
+
+
+@dataclass(frozen=True)
+class Grown:
+    first: int = 1
+    added: float = later(0.0)
+    weights: Mapping[str, float] = later(factory=dict)
+
+
+def test_a_field_of_a_later_version_is_written_once_it_is_set():
+    """At its default the JSON, and so every hash of it, is what it was before the field existed."""
+    assert to_json(Grown(2)) == {"first": 2}
+    set_later = Grown(2, 0.5, {"a": 1.0})
+    assert to_json(set_later) == {"first": 2, "added": 0.5, "weights": {"a": 1.0}}
+    assert from_json(Grown, to_json(set_later)) == set_later
+    assert from_json(Grown, {"first": 2}) == Grown(2)
 
 
 def test_nan_is_kept():

@@ -32,6 +32,7 @@ CASES = {
     "unpaired": ("unpaired", {}, RECIPE),
     "one direction": ("unpaired", {"directions": ["BtoA"]}, dataclasses.replace(RECIPE, distill_output=5.0)),
     "unconditional": ("unconditional", {}, dataclasses.replace(RECIPE, d_steps=3)),
+    "averaged": ("unpaired", {}, dataclasses.replace(RECIPE, ema=0.3)),
 }
 
 

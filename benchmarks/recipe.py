@@ -1,0 +1,220 @@
+"""Recipes of fine-tuning against each other: one plan, refitted, trained for equal steps with one setting changed.
+
+Every line of the raw CSV is one trial, run by the stages of a study's trials; a line that is there is not run again. A
+recipe is compared with `base` by the log-ratio of the two distances at one task and seed. A trial takes 10 to 20 s on a
+free core.
+
+    python benchmarks/recipe.py [--tasks demo,cycle] [--variants base,ema=0.05,...] [--method uniform] [--targets 0.25]
+        [--seeds 3] [--csv docs/recipe.csv] [--out benchmark-runs] [--table]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from ganprune.gan_models.files.plain_values import from_json, to_json
+from ganprune.gan_models.files.seeds import mixed
+from ganprune.gan_models.pruning.catalog import METHODS
+from ganprune.gan_models.pruning.proposal import Proposal
+from ganprune.gan_models.training.recipe import Recipe
+from ganprune.search.config import StudyConfig
+from ganprune.search.preparations.opened_study import OpenedStudy, open_study
+from ganprune.search.preparations.prepare import make_teacher
+from ganprune.search.records.messages import TrialRequest
+from ganprune.search.setup.resolve import resolve
+from ganprune.search.trial import trial as trials
+from ganprune.spaces.methods import settings_of
+from ganprune.spaces.widths import WidthSpace
+from ganprune.studies.cli.demo import OPTIONS
+
+STEPS = 400
+TEACHER_SEED = 0
+STUDY = {**OPTIONS, "prune_steps": 0, "finetune_steps": STEPS, "metric": "shapes", "rungs": (), "reduction": 0}
+SMALL = {"image_size": 32, "n_train": 1000, "n_test": 300}
+SNGAN = {"batch_size": 16, "lr": 5e-4, "betas": (0.0, 0.9), "d_steps": 2}
+
+# Name -> what a study of this task is configured with.
+TASKS: Mapping[str, Mapping[str, Any]] = {
+    "demo": {**STUDY, "model": "resnet", "data": "builtin:shapes"},
+    "unet": {
+        **STUDY,
+        "model": "unet",
+        "model_args": {"ngf": 16, "num_downs": 6},
+        "data": "builtin:shapes",
+        "teacher_steps": 2000,
+    },
+    "cycle": {
+        **STUDY,
+        **SMALL,
+        "model": "resnet",
+        "data": "builtin:stripes",
+        "prune_network": "AtoB",
+        "teacher_steps": 2000,
+    },
+    "sngan": {
+        **STUDY,
+        **SMALL,
+        "model": "sngan_32",
+        "model_args": {"ngf": 24},
+        "data": "builtin:shapes",
+        "task": "unconditional",
+        "task_settings": {"discriminator": {"model": "sngan", "ndf": 32}},
+        "teacher_steps": 2000,
+        "teacher_recipe": SNGAN,
+        "recipe": {**SNGAN, "distill_output": 10.0},
+    },
+    "upscaler": {
+        **STUDY,
+        "model": "srvgg_compact",
+        "model_args": {"scale": 2, "num_feat": 24, "num_conv": 6},
+        "data": "builtin:shapes",
+        "task": "super_resolution",
+        "image_size": 32,
+        "task_settings": {"degrade": "real", "discriminator": {"ndf": 16}},
+        "recipe": {"batch_size": 4, "lr": 1e-3, "distill_output": 10.0},
+        "teacher_recipe": {"batch_size": 4, "lr": 1e-3},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One trial of the comparison.
+
+    Attributes:
+        task: One of `TASKS`.
+        variant: `base`, or changes of the task's recipe: `ema=0.05`, `ema=0.05+reconstruct_first=0.1`.
+        method: What cuts.
+        target: Share of the dense network's MACs.
+        seed: Of pruning, fine-tuning and the order of data.
+    """
+
+    task: str
+    variant: str
+    method: str
+    target: float
+    seed: int
+
+
+def prepared(task: str, out: Path) -> OpenedStudy:
+    """Return the task's study with its teacher, trained once."""
+    given = {"name": task, "budgets": ["90%"], "seed": TEACHER_SEED, **TASKS[task]}
+    resolved, parts = resolve(StudyConfig.from_json(given))
+    study = open_study(resolved, parts=parts)
+    make_teacher(study, (out / f"study-{task}").absolute())
+    return study
+
+
+def changed(recipe: Recipe, variant: str) -> Recipe:
+    """Return a recipe with the changes of a variant; `terms.NAME` is the weight of a term of distillation."""
+    values = to_json(recipe)
+    for change in [] if variant == "base" else variant.split("+"):
+        name, value = change.split("=")
+        parent, _, own = name.rpartition(".")
+        (values.setdefault(parent, {}) if parent else values)[own] = float(value)
+    return from_json(Recipe, values)
+
+
+def run(case: Case, out: Path) -> dict[str, Any]:
+    """Return one line of the raw table."""
+    torch.set_num_threads(1)
+    bench = prepared(case.task, out)
+    config = replace(bench.config, recipe=changed(bench.config.recipe, case.variant))
+    bench = open_study(replace(bench.resolved, config=config), bench.prepared)
+    form = bench.groups.form
+    target = case.target * form.dense()
+    given = METHODS[case.method].widths == "given"
+    name = f"{case.task}-{case.method}-{case.variant}-{case.target}-{case.seed}"
+    request = TrialRequest(
+        number=0,
+        attempt=1,
+        proposal=Proposal(
+            case.method,
+            settings_of(case.method, {}),
+            target,
+            "macs",
+            WidthSpace(form).uniform(target) if given else None,
+        ),
+        # The same for all variants, so that they see the same batches.
+        seed=mixed(case.seed, 7, round(1e4 * case.target)),
+        workspace=str(out / "recipes" / name),
+        study=bench.resolved,
+        prepared=bench.prepared,
+    )
+    found = trials.run(request, lambda report: True)
+    steps = found.steps
+    return {
+        **vars(case),
+        "metric": found.measurements[0].name,
+        "quality": found.quality,
+        "prune_steps": steps.prune if steps else 0,
+        "finetune_steps": steps.finetune if steps else 0,
+        "seconds": round(sum(found.seconds.values()), 1),
+    }
+
+
+KEYS = ["task", "variant", "method", "target", "seed"]
+
+
+def print_table(path: Path) -> None:
+    """Print each variant's mean distance, and its mean log-ratio to `base` with the spread over seeds."""
+    raw = pd.read_csv(path)
+    for (task, method, target), rows in raw.groupby(["task", "method", "target"], sort=False):
+        base = rows[rows["variant"] == "base"].set_index("seed")["quality"]
+        print(f"\n**{task}**, {method}, {target:.1%} of MACs\n")
+        print("| recipe | mean | lowest to highest | log-ratio to base, mean and spread | better in | seeds |")
+        print("|---|---|---|---|---|---|")
+        for variant, part in rows.groupby("variant", sort=False):
+            own = part.set_index("seed")["quality"]
+            ratios = (own / base).map(math.log).dropna()
+            spread = f"{own.min():.4g} to {own.max():.4g}"
+            gain = f"{ratios.mean():+.3f} ± {ratios.std():.3f}"
+            print(f"| {variant} | {own.mean():.4g} | {spread} | {gain} | {(ratios < 0).sum()} | {len(own)} |")
+
+
+def main() -> None:
+    """Run what is not in the CSV yet, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--variants", default="base,ema=0.05")
+    parser.add_argument("--method", default="uniform")
+    parser.add_argument("--targets", default="0.25")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--csv", type=Path, default=Path("docs/recipe.csv"))
+    parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    done = set()
+    if given.csv.exists():
+        done = set(pd.read_csv(given.csv)[KEYS].astype(str).itertuples(index=False, name=None))
+    cases = [
+        Case(task, variant, given.method, float(target), seed)
+        for task in given.tasks.split(",")
+        for target in given.targets.split(",")
+        for seed in range(given.seeds)
+        for variant in given.variants.split(",")
+    ]
+    assert {case.task for case in cases} <= set(TASKS)
+    for case in [] if given.table else cases:
+        if tuple(str(getattr(case, key)) for key in KEYS) in done:
+            continue
+        line = pd.DataFrame([run(case, given.out.absolute())])
+        line.to_csv(given.csv, mode="a", header=not given.csv.exists(), index=False, float_format="%.6g")
+        print(line.to_string(index=False, header=False), flush=True)
+    if given.csv.exists():
+        print_table(given.csv)
+
+
+if __name__ == "__main__":
+    main()
