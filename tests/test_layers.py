@@ -102,9 +102,20 @@ def test_the_package_list_is_what_is_on_disk():
     parser.read(ROOT / "setup.cfg")
     options = parser["options"]
     on_disk = {".".join(("ganprune", *p.parent.relative_to(ROOT).parts)) for p in SOURCES if p.name == "__init__.py"}
+    on_disk.add("ganprune")  # the facade, which is mapped to the folder of its own name
     assert set(options["packages"].split()) == on_disk
     mapped = dict(line.split(" = ") for line in options["package_dir"].strip().splitlines())
     assert mapped == {name: name.removeprefix("ganprune.").replace(".", "/") for name in on_disk}
+
+
+def test_the_facade_is_light():
+    """`import ganprune` loads nothing; its names say where they come from, and each is there."""
+    code = (
+        "import json, sys, ganprune\nbefore = sorted(sys.modules)\n[getattr(ganprune, n) for n in ganprune.__all__]\n"
+        "print(json.dumps([m for m in before if m.split('.')[0] in ('torch', 'numpy', 'ray', 'optuna')]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
 
 
 LIGHT = [

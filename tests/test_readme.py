@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
-TOPS = ("benchmarks", "evaluators", "gan_models", "search", "spaces", "studies", "tests")
+TOPS = ("benchmarks", "evaluators", "gan_models", "search", "ganprune", "spaces", "studies", "tests")
 # Documented small sizes: what makes the commands finish in seconds. Nothing else of them is changed.
 SMALL = {
     "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
@@ -127,6 +127,21 @@ def test_every_command_of_the_readme_runs(ran):
 def test_every_command_of_the_pages_runs(ran, folder, page: str):
     """The same of every page under docs/, after the README's in the same folder."""
     assert run_commands(PAGES[page], folder)
+
+
+def test_the_one_call_of_the_readme_runs(folder, tmp_path, monkeypatch):
+    """The example prunes the README's own network, which then trains and is written."""
+    example = next(block for block in blocks("python") if "ganprune.prune(" in block)
+    assert len(example.strip().splitlines()) <= 12
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(folder)
+    names: dict = {}
+    exec(example.replace("64, 64", "16, 16"), names)
+    assert names["pruned"].costs["macs"].share <= 0.3
+    loss = names["pruned"].model(names["photos"][:2]).square().mean()
+    loss.backward()
+    names["optimizer"].step()
+    assert (tmp_path / "pruned" / "generator.onnx").is_file()
 
 
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):

@@ -33,6 +33,16 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
             ),
             operators_of=f"{_HERE}.onnx_runtime:operators",
         ),
+        "exported-program": Runtime(
+            f"{_HERE}.exported_program:open_program",
+            "torch.export",
+            needs=(Package("torch"),),
+            usage=(
+                "import torch  # needs PyTorch, and neither ganprune nor the network's code\n"
+                "\n"
+                'z = torch.export.load(str(bundle / "{file}")).module()(*inputs).detach().numpy()'
+            ),
+        ),
     },
     group="ganprune.runtimes",
     row_type=Runtime,

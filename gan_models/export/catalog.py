@@ -19,6 +19,7 @@ _HERE = "ganprune.gan_models.export"
 _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
+FLOAT_FORMATS = ("onnx", "exported-program")  # ours that compute the network as it is, and need none of its code
 
 
 EXPORTERS: OpenTable[Exporter] = OpenTable(
@@ -32,6 +33,10 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
             f"{_HERE}.onnx_int8:write", "generator-int8.onnx", "onnxruntime", "ONNX in 8 bits", needs=_ONNX_PACKAGES,
             dtype="int8", tolerance=None, examiner=f"{_HERE}.int8_parity:examine", companions=("quantisation.json",),
             written="if quantized",
+        ),
+        "exported-program": Exporter(
+            f"{_HERE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
+            needs=(Package("torch"),),
         ),
     },
     group="ganprune.exporters",

@@ -19,6 +19,7 @@ from ...gan_models.files.plugin_packages import plugin_packages
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 KINDS = (".py", ".safetensors", ".json", ".jinja")
+OWN_FILES = ("__init__.py", "py.typed")  # of the package itself, whose folders stand where they may
 
 
 def build_wheel(folder: Path) -> Path:
@@ -41,6 +42,8 @@ def build_wheel(folder: Path) -> Path:
         for path in sorted(root.rglob("*"))
         if path.suffix in KINDS
     }
+    itself = Path(import_module("ganprune").__path__[0])
+    content |= {f"ganprune/{name}": (itself / name).read_bytes() for name in OWN_FILES}
     groups: dict[str, list[str]] = {}
     for package in plugin_packages():
         if package.compiled():

@@ -43,6 +43,8 @@ from .format_files import BATCHES, WantedFormats, batches_of, outputs_of, write_
 WEIGHTS, CARD, CARD_TEXT, MANIFEST = "generator.safetensors", "card.json", "card.md", "manifest.json"
 # Inputs by name and the output, of one example: files are checked with these if the network's code may not run.
 STORED, STORED_OUTPUT = "example.safetensors", "the output"
+# The channels that a network kept, in a folder of files that say nothing of how the network is built.
+WITHOUT_BUILDER = "plan.json"
 REQUIRED = (WEIGHTS, ARCHITECTURE, CARD, CARD_TEXT)
 # Of outputs in [-1, 1]: rounding of float32 through some tens of layers stays ten times below.
 TOLERANCE = 1e-4
@@ -180,6 +182,11 @@ def check_files(path: str | Path) -> Path:
     """
     folder = Path(path).expanduser()
     files = read_manifest(folder).files
+    if WITHOUT_BUILDER in files:
+        raise BundleError(
+            f"{folder} has no builder, so its network cannot be built again: got files of ganprune.export; expected a "
+            "bundle of ganprune export. Try its generator.pt2 or generator.onnx, which need none of the network's code"
+        )
     missing = [name for name in REQUIRED if name not in files]
     if missing:
         raise BundleError(f"{folder} is incomplete: the manifest lacks {', '.join(missing)}; export it again")

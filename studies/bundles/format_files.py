@@ -139,7 +139,7 @@ def write_formats(
             if notes is None:
                 notes = _written_at_trained_size(exporter, job, folder)
             reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes)
-        except _FileDiffers:
+        except FileDiffers:
             raise
         except (NoForm, RuntimeError) as error:
             if name == wanted.only or (name in wanted.asked and not isinstance(error, NoForm)):
@@ -228,7 +228,7 @@ def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, r
     return "; ".join(part for part in (again.summary, again.line(), counts) if part)
 
 
-class _FileDiffers(WorkFailed):
+class FileDiffers(WorkFailed):
     """A file that does not compute what it should: no bundle is made of it, whoever asked."""
 
 
@@ -258,11 +258,11 @@ def _checked(
         operators=findings.operators,
     )
     if not report.agrees:
-        raise _FileDiffers(
+        raise FileDiffers(
             f"the exported files do not give the generator's outputs: {report.line()}; nothing is handed over"
         )
     if not findings.passed:
-        raise _FileDiffers(f"{exporter.filename} is not the network that it should be: {findings.summary}")
+        raise FileDiffers(f"{exporter.filename} is not the network that it should be: {findings.summary}")
     return report
 
 
@@ -272,7 +272,7 @@ def _difference(generate: Generate, model: nn.Module, inputs: InputSpec) -> tupl
     for batch in batches_of(inputs):
         expected, found = outputs_of(model, *batch).cpu().float(), generate(*batch).cpu().float()
         if expected.shape != found.shape:
-            raise _FileDiffers(f"the file gives {tuple(found.shape)}, the network {tuple(expected.shape)}")
+            raise FileDiffers(f"the file gives {tuple(found.shape)}, the network {tuple(expected.shape)}")
         largest = float((expected - found).abs().max())
         difference = max(difference, largest) if difference == difference and largest == largest else float("nan")
         scale = max(scale, float(expected.abs().max()))

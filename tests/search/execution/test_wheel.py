@@ -30,10 +30,11 @@ def test_pip_installs_the_wheel(tmp_path):
     wheel = build_wheel(tmp_path)
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", f"--target={tmp_path}/there", wheel]
     subprocess.run(install, check=True, capture_output=True)
-    code = "import ganprune.search.records.messages as r; print(r.__file__)"
+    code = "import ganprune, ganprune.search.records.messages as r; print(r.__file__, ganprune.prune.__name__)"
     there = {"PYTHONPATH": str(tmp_path / "there"), "PATH": "/usr/bin"}
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=there)
-    assert done.stdout.strip() == str(tmp_path / "there" / "ganprune" / "search" / "records" / "messages.py")
+    done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True, env=there)
+    messages = tmp_path / "there" / "ganprune" / "search" / "records" / "messages.py"
+    assert done.stdout.split() == [str(messages), "prune"]
 
 
 def test_workers_are_given_packages_that_add_rows(tmp_path):

@@ -1,0 +1,110 @@
+"""The files of a network that is at hand: weights, plan, ONNX and a PyTorch program, without its builder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...gan_models.checkpoints.checkpoint import save_weights
+from ...gan_models.export.catalog import FLOAT_FORMATS
+from ...gan_models.export.exporter import NoForm
+from ...gan_models.files.atomic_files import write_json
+from ...gan_models.files.atomic_folders import fresh_folder
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.hashes import file_sha256
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.groups.surgery import copy_network
+from ..bundles.architecture import FORMAT
+from ..bundles.bundle import MANIFEST, WEIGHTS, WITHOUT_BUILDER, Manifest
+from ..bundles.card import FormatReport
+from ..bundles.format_files import FileDiffers, WantedFormats, write_formats
+from .example_inputs import Examples
+
+
+@dataclass(frozen=True, repr=False)
+class ExportedFiles:
+    """The folder of a network's files.
+
+    Attributes:
+        path: The folder.
+        formats: Format -> what is known of its file, or why there is none.
+    """
+
+    path: Path
+    formats: Mapping[str, FormatReport]
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self.path}: {WEIGHTS}", *(report.line() for report in self.formats.values())])
+
+
+@dataclass(frozen=True)
+class KeptChannels:
+    """The content of the file that stands for a network without builder.
+
+    Attributes:
+        network: Class of the network.
+        inputs: What it takes, as `--input-shape` reads it.
+        plan: Kept channels by group.
+    """
+
+    network: str
+    inputs: str
+    plan: ChannelPlan
+
+
+def export(
+    model: nn.Module,
+    plan: ChannelPlan,
+    path: str | Path,
+    example_inputs: Any,
+    *,
+    formats: Sequence[str] = FLOAT_FORMATS,
+    overwrite: bool = False,
+) -> ExportedFiles:
+    """Write a pruned network into a folder, as it is now, and compare each file's outputs with the network's.
+
+    Its builder is not known, so `load_bundle` cannot make it again: the folder holds the weights
+    (`generator.safetensors`), the plan, and files that run without the network's code.
+
+    Args:
+        model: The pruned network, trained since perhaps; it is not changed.
+        plan: What was kept of it; `Pruned.plan`.
+        path: The folder; it appears whole or not at all.
+        example_inputs: A tensor, or a tuple of tensors in the order of forward, batch axis first.
+        formats: Names of export formats. One that the network cannot be written in is reported with the reason.
+        overwrite: Replace files that an earlier call wrote.
+
+    Raises:
+        UserError: The folder exists, a format is unknown, or the network gives several outputs.
+        WorkFailed: A file's outputs are not the network's.
+    """
+    if not isinstance(plan, ChannelPlan):
+        raise UserError(f"the plan is none: got {type(plan).__name__}; expected a ChannelPlan. Try pruned.plan")
+    examples, network = Examples.of(example_inputs), copy_network(model).cpu().eval()
+    examples.check_called(network)
+    with torch.no_grad():
+        given = network(*examples.tensors)
+    if not isinstance(given, Tensor):
+        raise UserError(
+            f"the network gives several outputs: got a {type(given).__name__}; expected one tensor. Try a wrapper "
+            "whose forward returns the one that counts"
+        )
+    with fresh_folder(path, MANIFEST, overwrite) as folder:
+        save_weights(network, folder / WEIGHTS)
+        write_json(folder / WITHOUT_BUILDER, KeptChannels(type(model).__name__, examples.spec.text, plan))
+        reports: dict[str, FormatReport] = {}
+        for name in formats:
+            try:
+                reports |= write_formats(folder, network, examples.spec, WantedFormats((name,)))
+            except FileDiffers:
+                raise
+            except (NoForm, RuntimeError) as error:
+                reports[name] = FormatReport(name, absent=" ".join(str(error).split()))
+        files = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.is_file()}
+        write_json(folder / MANIFEST, Manifest(FORMAT, files))
+    return ExportedFiles(Path(path), reports)

@@ -1,0 +1,300 @@
+"""The pruning of one network in one call: to a budget, by a method that does not train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ...gan_models.costs.catalog import COSTS
+from ...gan_models.costs.combined_budgets import Bound, priced_with
+from ...gan_models.cut_checks.comparison import compare
+from ...gan_models.cut_checks.precision import precision_of
+from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.user_code import one_line
+from ...gan_models.groups.plan import ChannelPlan
+from ...gan_models.groups.surgery import copy_network, embedded
+from ...gan_models.pruning.catalog import METHODS, make_method, method_spec
+from ...gan_models.pruning.method import MethodSpec, PruneJob, Target
+from ...gan_models.pruning.method import Pruned as MethodResult
+from ...gan_models.pruning.proposal import Proposal
+from ...gan_models.reconstruction.calibration import Calibration
+from ...gan_models.reconstruction.reconstruction import reconstruct
+from ...gan_models.reconstruction.record import Reconstruction
+from ...spaces.budget import Budgets, describe
+from ...spaces.widths import WidthSpace
+from .example_inputs import Inputs, calibration_inputs
+from .exported_files import ExportedFiles, export
+from .inspection import Table
+from .traced_network import TracedNetwork, trace
+
+NETWORK = "G"  # the name of the only generator, in budgets and records
+
+
+@dataclass(frozen=True)
+class CostChange:
+    """One cost before and after.
+
+    Attributes:
+        name: As budgets name it: `macs`, `params`, `bytes`, ...
+        dense: Of the network that was given, for one input.
+        pruned: Of the pruned network.
+    """
+
+    name: str
+    dense: float
+    pruned: float
+
+    @property
+    def share(self) -> float:
+        """The part of the dense cost that is left."""
+        return self.pruned / self.dense if self.dense else 1.0
+
+
+@dataclass(frozen=True, repr=False)
+class Pruned:
+    """A pruned network.
+
+    Attributes:
+        model: An ordinary, smaller network: of the class that was given, on its device and in its mode, to be trained
+            and saved like any other.
+        plan: The channels that were kept, by group; files on disk name it, and `ChannelPlan.from_json` reads it.
+        costs: Cost name -> its value before and after.
+        method: The method's name.
+        budgets: The budgets as they were given.
+        notes: What a user should know.
+        reconstruction: What refitting to the calibration inputs changed; None without any.
+        example_inputs: The inputs that the network was traced with, for `export`.
+    """
+
+    model: nn.Module
+    plan: ChannelPlan
+    costs: Mapping[str, CostChange]
+    method: str
+    budgets: tuple[str, ...]
+    notes: tuple[str, ...]
+    reconstruction: Reconstruction | None
+    example_inputs: tuple[Tensor, ...]
+
+    def export(self, path: str | Path, overwrite: bool = False) -> ExportedFiles:
+        """Write the network's files into a folder, as `ganprune.export` does."""
+        return export(self.model, self.plan, path, self.example_inputs, overwrite=overwrite)
+
+    @property
+    def title(self) -> str:
+        """The network, the budget and the method as one line."""
+        return f"{type(self.model).__name__} pruned to {', '.join(self.budgets)} by {self.method}"
+
+    @property
+    def table(self) -> Table:
+        """The costs before and after."""
+        rows = tuple(
+            (cost.name, describe(cost.dense, cost.name), describe(cost.pruned, cost.name), f"{cost.share:.1%}")
+            for cost in self.costs.values()
+        )
+        return Table(("cost of one input", "dense", "pruned", "left"), rows)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, self.table.text, *(f"note: {note}" for note in self.notes)])
+
+    def _repr_html_(self) -> str:
+        """Return the costs and notes for a notebook."""
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return f"<p>{escape(self.title)}</p>{self.table.html}<ul>{notes}</ul>"
+
+
+def prune(
+    model: nn.Module,
+    example_inputs: Inputs,
+    budget: str | Sequence[str],
+    *,
+    method: str = "uniform",
+    keep: Sequence[str] = (),
+    calibration: Any = None,
+    settings: Mapping[str, Any] | None = None,
+    ratios: Mapping[str, float] | None = None,
+    multiple: int = 1,
+    seed: int = 0,
+    check: bool = True,
+) -> Pruned:
+    """Prune a network to a budget; the network that is given is not changed, and nothing is trained.
+
+    Args:
+        model: Any network of which `torch.export` can make a graph.
+        example_inputs: A tensor, or a tuple of tensors in the order of forward, batch axis first.
+        budget: `30%` of its exact MACs at the size of the example inputs, `2.5GMACs`, `1.2Mparams`, `2MB`; or several,
+            all of which are met.
+        method: `uniform`, `widths`, `magnitude`, or another method that does not train, also by path `file.py:Name`.
+        keep: Shell patterns of groups, and of modules whose output channels all stay; see `ganprune.inspect`.
+        calibration: Training inputs without labels: a tensor, a tuple of tensors, or an iterable of batches such as a
+            `DataLoader`, of which 64 entries are taken. With them channels are ranked by what is lost without them,
+            and the cut network is refitted to the outputs of every layer.
+        settings: Of the method, by name.
+        ratios: For `widths`: shell pattern of groups -> width relative to the others; 1 for groups without one.
+        multiple: Widths are multiples of this, or full.
+        seed: Of all that is drawn.
+        check: Cut the network to random plans first and compare outputs and costs; what breaks is left whole.
+
+    Raises:
+        UserError: The network cannot be traced or has nothing to prune, the budget cannot be met, or an argument is
+            not understood.
+        WorkFailed: The method did not get there, or its result is not what was planned.
+    """
+    spec = _untrained(method)
+    budgets = Budgets.parse((budget,) if isinstance(budget, str) else tuple(budget))
+    for cost in budgets.profiled:
+        raise UserError(
+            f"a budget in {COSTS.find(cost).unit} needs a profile of a device: got {', '.join(budgets.texts)}; "
+            "expected MACs, parameters, bytes or a percentage. Try ganprune search"
+        )
+    traced = trace(model, example_inputs, keep, budgets.costs, check)
+    if not traced.groups.groups:
+        raise UserError(
+            f"{traced.name} has nothing to prune: got no group of channels; expected one. Try ganprune.inspect, which "
+            "names the reason of each module"
+        )
+    inputs = None if calibration is None else calibration_inputs(calibration, traced.examples)
+    calibrated = None if inputs is None else Calibration(lambda: inputs, seed)
+    job = _job(traced, spec, method, budgets, settings or {}, ratios, multiple, seed, calibrated)
+    result = _cut(job, method)
+    reconstruction = None
+    if inputs is not None and spec.refits and getattr(job.proposal.settings, "refit", True):
+        reconstruction = reconstruct(job.model, result.model, traced.groups, result.plan, inputs, seed)
+    _check(traced, job, result, reconstruction)
+    place = next((x.device for x in (*model.parameters(), *model.buffers())), None)
+    pruned = result.model.train(model.training)
+    return Pruned(
+        model=pruned if place is None else pruned.to(place),
+        plan=result.plan,
+        costs=_costs(traced, result),
+        method=method,
+        budgets=budgets.texts,
+        notes=(*budgets.notes, *_notes(traced, spec, reconstruction)),
+        reconstruction=reconstruction,
+        example_inputs=traced.examples.tensors,
+    )
+
+
+def _untrained(method: str) -> MethodSpec:
+    """Return the row of a method. Raises UserError: It is unknown, trains, or needs what a study prepares."""
+    spec = method_spec(method)
+    if spec.trains or spec.preparations:
+        names = ", ".join(name for name, row in METHODS.usable() if not (row.trains or row.preparations))
+        raise UserError(
+            f"method {method} needs a study: got one call without data and losses; expected one of {names}. Try "
+            f"ganprune search --methods {method}"
+        )
+    return spec
+
+
+def _job(
+    traced: TracedNetwork,
+    spec: MethodSpec,
+    method: str,
+    budgets: Budgets,
+    settings: Mapping[str, Any],
+    ratios: Mapping[str, float] | None,
+    multiple: int,
+    seed: int,
+    calibration: Calibration | None,
+) -> PruneJob:
+    form, prices = traced.groups.form, traced.prices
+    priced = budgets.priced(prices.dense(), prices.cheapest(multiple=multiple), NETWORK)
+    first, others = priced[0], priced[1:]
+    bounds = tuple(Bound(b.budget.cost, b.limit, prices.model(b.budget.cost) or form) for b in others)
+    model = prices.model(first.budget.cost)
+    space = WidthSpace(form, first.budget.cost, multiple=multiple, model=model, bounds=bounds)
+    if ratios is not None and not spec.searches_ratios:
+        raise UserError(f"method {method} takes no ratios: got {dict(ratios)}. Try method='widths'")
+    widths = None
+    if spec.widths == "given":
+        widths = space.decode(_ratios(form.names, ratios or {}), first.limit)
+    target = Target(
+        first.budget.cost,
+        first.limit,
+        multiple=multiple,
+        model=priced_with(model or form, first.limit, bounds) if bounds else model,
+    )
+    proposal = Proposal(method, spec.read_settings(settings), first.limit, first.budget.cost, widths)
+    return PruneJob(traced.network, NETWORK, traced.groups, proposal, target, seed, calibration=calibration)
+
+
+def _ratios(names: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+    """Return the ratio of each group. Raises UserError: A pattern matches no group, or a ratio is not above 0."""
+    found = dict.fromkeys(names, 1.0)
+    for pattern, ratio in given.items():
+        matched = [name for name in names if fnmatchcase(name, pattern)]
+        if not matched or not (isinstance(ratio, int | float) and 0 < ratio < float("inf")):
+            raise UserError(
+                f"ratios are not understood: got {pattern!r}: {ratio!r}; expected a name or shell pattern of groups "
+                "with a number above 0. Try ganprune.inspect, which names the groups"
+            )
+        found |= dict.fromkeys(matched, float(ratio))
+    return found
+
+
+def _cut(job: PruneJob, method: str) -> MethodResult:
+    """Return what the method cuts. Raises WorkFailed: It raises, or gives something else."""
+    try:
+        result = make_method(method).prune(job)
+    except UserError:
+        raise
+    except Exception as error:  # a method by path is anybody's code
+        raise WorkFailed(f"method {method} failed: {one_line(error)}") from error
+    if not isinstance(result, MethodResult):
+        raise UserError(
+            f"method {method} returned {type(result).__name__}; expected ganprune.gan_models.pruning.method.Pruned"
+        )
+    return result
+
+
+def _check(traced: TracedNetwork, job: PruneJob, result: MethodResult, refitted: Reconstruction | None) -> None:
+    """Compare the pruned network with the gated one, and its cost with the target. Raises WorkFailed."""
+    form = traced.groups.form
+    cost = float((job.target.model or form).predict(form.widths(result.plan.widths), job.target.cost))
+    if cost > job.target.value * (1 + 1e-9):
+        raise WorkFailed(f"the pruned network costs {cost:.6g} {job.target.cost}, above {job.target.value:.6g}")
+    full, one = traced.network, tuple(x[:1] for x in traced.examples.tensors)
+    if refitted is not None and refitted.kept:
+        full = embedded(copy_network(full), copy_network(result.model), traced.groups, result.plan)
+    precision = precision_of(full, one)
+    same = compare(
+        precision.network(full),
+        precision.network(result.model),
+        traced.groups,
+        result.plan,
+        precision.inputs(one),
+        precision,
+    )
+    if not same.same:
+        raise WorkFailed(
+            f"the pruned network is not the one that was planned: its output differs by {same.difference:.3g} of the "
+            "largest from that of the network with its other channels left out"
+        )
+
+
+def _costs(traced: TracedNetwork, result: MethodResult) -> dict[str, CostChange]:
+    dense, widths = traced.prices.dense(), traced.groups.form.widths(result.plan.widths)
+    return {name: CostChange(name, dense[name], float(traced.prices.predict(widths, name))) for name in dense}
+
+
+def _notes(traced: TracedNetwork, spec: MethodSpec, refitted: Reconstruction | None) -> list[str]:
+    notes = [f"{name} is left whole: {reason.text}" for name, reason in traced.pinned.items()]
+    if refitted is None:
+        if spec.refits:
+            notes.append(
+                "nothing was refitted: give calibration inputs, and the weights that stay take over what they can"
+            )
+    elif refitted.kept:
+        notes.append(
+            f"refitted {refitted.refitted} layers on {refitted.inputs} inputs: on unseen ones the squared error of "
+            f"the outputs, relative to their variance, fell from {refitted.before:.3g} to {refitted.after:.3g}"
+        )
+    else:
+        notes.append(f"the plain cut was kept: {refitted.why}")
+    return [*notes, *([refitted.note] if refitted is not None and refitted.note else [])]
