@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from ..groups.plan import ChannelPlan
 from ..groups.surgery import cut
 from ..reconstruction.calibration import Calibration
 from ..reconstruction.call_tape import tensors
-from ..reconstruction.reconstruction import RefitOptions, reconstruct
+from ..reconstruction.reconstruction import RefitOptions, TeacherPass, reconstruct, teacher_pass
 from ..reconstruction.record import Reconstruction
 from ..reconstruction.targets import relative_error
 
@@ -30,7 +31,7 @@ class ZeroShot:
         error: Squared error to the teacher's outputs on inputs that nothing was fitted to, relative to their variance.
         n: Number of these inputs.
         reconstruction: The record of the refit.
-        macs: Multiply-accumulates of all of it, the teacher's passes included.
+        macs: Multiply-accumulates of all of it, the teacher's passes included if they were made for it.
     """
 
     plan: ChannelPlan
@@ -46,27 +47,64 @@ class ZeroShot:
         return f"{ERROR}[n={self.n}]"
 
 
-def zero_shot(teacher: nn.Module, groups: ChannelGroups, plan: ChannelPlan, calibration: Calibration) -> ZeroShot:
-    """Return a plan's network, cut and refitted, with its error to the teacher.
+class ZeroShotScorer:
+    """Zero-shot scores of the plans of one teacher, whose own passes are made once.
 
     Args:
         teacher: The dense network; it stays as it is.
         groups: Its groups.
-        plan: What to keep.
-        calibration: Inputs to refit with. The error is of its `judging` inputs; if it has none, of the part of the
-            others that the refit left unseen.
+        calibration: Inputs to refit with. Errors are of its `judging` inputs; if it has none, of the part of the
+            others that a refit leaves unseen.
+
+    Attributes:
+        macs: Multiply-accumulates of all that was computed so far.
+        evaluations: Plans that were scored so far.
     """
-    model = cut(teacher, groups, plan)
-    options = RefitOptions(memory_bytes=calibration.memory_bytes)
-    done = reconstruct(teacher, model, groups, plan, calibration.inputs, calibration.seed, options)
-    judging = calibration.judging
-    if not judging or not len(judging[0]):
-        error = done.after if done.kept else done.before
-        return ZeroShot(plan, model, float("inf") if error is None else error, done.unseen, done, done.macs)
-    n = len(judging[0])
-    expected, given = outputs_of(teacher, judging, calibration.seed), outputs_of(model, judging, calibration.seed)
-    macs = done.macs + round(n * (done.teacher_macs + done.student_macs) / max(1, done.inputs))
-    return ZeroShot(plan, model, relative_error(given, expected), n, done, macs)
+
+    def __init__(self, teacher: nn.Module, groups: ChannelGroups, calibration: Calibration) -> None:
+        self._teacher, self._groups, self._calibration = teacher, groups, calibration
+        self._options = RefitOptions(memory_bytes=calibration.memory_bytes)
+        self._judging = calibration.judging
+        self.macs = self.evaluations = 0
+
+    @cached_property
+    def _shared(self) -> TeacherPass | None:
+        """The teacher's pass; None if it is one that cannot be watched, which each refit then says."""
+        own = self._calibration
+        try:
+            shared = teacher_pass(self._teacher, self._groups, own.inputs, own.seed, self._options)
+        except Exception:  # a user's network may raise anything where it is watched
+            return None
+        if shared is not None:
+            self.macs += shared.targets.macs
+        return shared
+
+    @cached_property
+    def _expected(self) -> list[Tensor]:
+        if self._shared is not None:
+            self.macs += self._shared.targets.macs * len(self._judging[0]) // len(self._shared.inputs[0])
+        return outputs_of(self._teacher, self._judging, self._calibration.seed)
+
+    def score(self, plan: ChannelPlan) -> ZeroShot:
+        """Return a plan's network, cut and refitted, with its error to the teacher."""
+        before, own = self.macs, self._calibration
+        model = cut(self._teacher, self._groups, plan)
+        done = reconstruct(self._teacher, model, self._groups, plan, own.inputs, own.seed, self._options, self._shared)
+        self.macs += done.macs
+        if self._judging and len(self._judging[0]):
+            n = len(self._judging[0])
+            error = relative_error(outputs_of(model, self._judging, own.seed), self._expected)
+            self.macs += round(done.student_macs * n / max(1, done.inputs + done.held_out + done.unseen))
+        else:
+            last = done.after if done.kept else done.before
+            n, error = done.unseen, float("inf") if last is None else last
+        self.evaluations += 1
+        return ZeroShot(plan, model, error, n, done, self.macs - before)
+
+
+def zero_shot(teacher: nn.Module, groups: ChannelGroups, plan: ChannelPlan, calibration: Calibration) -> ZeroShot:
+    """Return the zero-shot score of one plan; `ZeroShotScorer` is for several."""
+    return ZeroShotScorer(teacher, groups, calibration).score(plan)
 
 
 def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -19,8 +20,8 @@ from .call_tape import Tape, weights_by_identity
 from .least_squares import RIDGES
 from .record import Reconstruction
 from .refit import Refit
-from .refit_plan import Site, refit_plan
-from .targets import OtherCalls, Split, relative_error, run, teacher_targets
+from .refit_plan import RefitPlan, Site, refit_plan
+from .targets import OtherCalls, Split, Targets, relative_error, run, teacher_targets
 from .weight_store import computed_once, weight_of, weights_of
 
 ROWS = 5000
@@ -46,6 +47,78 @@ class RefitOptions:
     ridges: tuple[float, ...] = RIDGES
 
 
+@dataclass(frozen=True)
+class TeacherPass:
+    """The pass of a teacher that refits of many plans share, made by `teacher_pass`.
+
+    Attributes:
+        inputs: Those that memory has room for.
+        tape: A pass of one of them.
+        weights: Names of the teacher's parameters by identity of their tensors.
+        note: How inputs were changed to stay within the memory option; empty if they were not.
+        targets: The teacher's activations at sampled places, all channels.
+    """
+
+    inputs: tuple[Tensor, ...]
+    tape: Tape
+    weights: Mapping[int, str]
+    note: str
+    targets: Targets
+
+    def targets_of(self, refits: RefitPlan) -> Targets:
+        """Return the activations of the channels that a plan keeps; their MACs are 0, for no pass is made."""
+        chosen = Targets(grids=self.targets.grids, refused=self.targets.refused, outputs=self.targets.outputs)
+        for site in refits.sites:
+            for number in site.calls:
+                if number in self.targets.values:
+                    chosen.places[number] = self.targets.places[number]
+                    first, second = (site.of_outputs(values) for values in self.targets.values[number])
+                    chosen.values[number] = first, second
+                if number in self.targets.inputs:
+                    first, second = self.targets.inputs[number]
+                    kept = slice(None) if site.inputs is None else site.inputs.to(first.device)
+                    chosen.inputs[number] = first[:, kept], second[:, kept]
+        for number, channels in refits.norms.items():
+            if number in self.targets.statistics:
+                mean, variance = self.targets.statistics[number]
+                chosen.statistics[number] = (
+                    (mean, variance) if channels is None else (mean[channels], variance[channels])
+                )
+        return chosen
+
+
+def teacher_pass(
+    teacher: nn.Module,
+    groups: ChannelGroups,
+    inputs: tuple[Tensor, ...],
+    seed: int,
+    options: RefitOptions = RefitOptions(),
+) -> TeacherPass | None:
+    """Return the pass of a teacher for the refits of any number of plans; None if not even a few inputs fit.
+
+    Args:
+        teacher: The dense network; it must not change as long as the pass is used.
+        groups: Its groups.
+        inputs: As for `reconstruct`.
+        seed: As for `reconstruct`.
+        options: Rows and memory. A layer has as many rows as the dense network's needs.
+    """
+    was_training = teacher.training
+    teacher.eval()
+    try:
+        with heads_parted(teacher), computed_once(teacher):
+            weights = weights_by_identity(teacher)
+            inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
+            if tape is None or len(inputs[0]) < FEWEST:
+                return None
+            refits = refit_plan(tape, teacher, weights, groups, groups.full_plan())
+            rows = {site.weight: _rows(site, teacher, options.rows) for site in refits.sites}
+            targets = teacher_targets(teacher, inputs, refits, split_of(len(inputs[0])), rows, mixed(seed, 1))
+    finally:
+        teacher.train(was_training)
+    return TeacherPass(inputs, tape, weights, note, targets)
+
+
 def reconstruct(
     teacher: nn.Module,
     student: nn.Module,
@@ -54,6 +127,7 @@ def reconstruct(
     inputs: tuple[Tensor, ...],
     seed: int,
     options: RefitOptions = RefitOptions(),
+    shared: TeacherPass | None = None,
 ) -> Reconstruction:
     """Refit a cut network in place; it stays as it is if that does not bring its outputs nearer to the teacher's.
 
@@ -65,6 +139,7 @@ def reconstruct(
         inputs: Calibration inputs without labels, one tensor per input of the network, batch axis first.
         seed: Of sampled places, and of what the networks draw themselves.
         options: Rows and memory.
+        shared: The teacher's pass on these inputs, if it is made already.
 
     Returns:
         What was done.
@@ -75,7 +150,7 @@ def reconstruct(
     student.eval()
     try:
         with heads_parted(teacher, student), computed_once(teacher), computed_once(student):
-            done = _reconstructed(teacher, student, groups, plan, inputs, seed, options)
+            done = _reconstructed(teacher, student, groups, plan, inputs, seed, options, shared)
     except OtherCalls as difference:
         student.load_state_dict(plain)
         done = Reconstruction(False, f"the cut network makes other calls than its teacher: {difference}")
@@ -96,20 +171,26 @@ def _reconstructed(
     inputs: tuple[Tensor, ...],
     seed: int,
     options: RefitOptions,
+    shared: TeacherPass | None,
 ) -> Reconstruction:
     if len(inputs[0]) < FEWEST:
         return Reconstruction(False, f"it needs at least {FEWEST} inputs: got {len(inputs[0])}")
-    weights = weights_by_identity(teacher)
-    inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
-    if tape is None:
-        return Reconstruction(False, note)
-    refits = refit_plan(tape, teacher, weights, groups, plan)
-    del tape
+    if shared is None:
+        weights = weights_by_identity(teacher)
+        inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
+        if tape is None:
+            return Reconstruction(False, note)
+        refits = refit_plan(tape, teacher, weights, groups, plan)
+        del tape
+        rows = {site.weight: _rows(site, student, options.rows) for site in refits.sites}
+        targets = teacher_targets(teacher, inputs, refits, split_of(len(inputs[0])), rows, mixed(seed, 1))
+    else:
+        inputs, note = shared.inputs, shared.note
+        refits = refit_plan(shared.tape, teacher, shared.weights, groups, plan)
+        targets = shared.targets_of(refits)
     n = len(inputs[0])
     split = split_of(n)
     unseen = tuple(x[split.unseen.to(x.device)] for x in inputs)
-    rows = {site.weight: _rows(site, student, options.rows) for site in refits.sites}
-    targets = teacher_targets(teacher, inputs, refits, split, rows, mixed(seed, 1))
     before = relative_error(run(student, unseen, lambda _n, _m, f, a, k: f(*a, **k), mixed(seed, 1)), targets.outputs)
     plain = weights_of(student)
     refit = Refit(student, refits, targets, split, options.ridges)

@@ -42,6 +42,12 @@ class Site:
     path: ResidualPath | None = None
     factors: Tensor | None = None
 
+    def of_outputs(self, values: Tensor) -> Tensor:
+        """Return what the cut network should give of the teacher's activations, [P, channels] -> [P, O]."""
+        if self.outputs is not None:
+            values = values[:, self.outputs.to(values.device)]
+        return values if self.factors is None else values * self.factors.to(values)
+
 
 @dataclass(frozen=True)
 class RefitPlan:

@@ -121,13 +121,7 @@ def teacher_targets(
                 continue
             own = sites[start]
             layer = own.layers[own.calls.index(start)]
-            first, second = (layer.at(output, places) for places in targets.places[start])
-            if own.outputs is not None:
-                kept = own.outputs.to(output.device)
-                first, second = first[:, kept], second[:, kept]
-            if own.factors is not None:
-                factors = own.factors.to(first)
-                first, second = first * factors, second * factors
+            first, second = (own.of_outputs(layer.at(output, places)) for places in targets.places[start])
             targets.values[start] = (first, second)
         return output
 

@@ -32,25 +32,33 @@ def calibration_of(bench: OpenedStudy, name: str) -> Calibration | None:
     if name in bench.calibrations:
         return bench.calibrations[name]
     memory = MEMORY if config.calibration_memory is None else round(config.calibration_memory * GIGABYTE)
-    bench.calibrations[name] = Calibration(lambda: _inputs(bench, name), mixed(config.seed, 61), memory)
+    bench.calibrations[name] = Calibration(
+        lambda: _inputs(bench, name, judging=False),
+        mixed(config.seed, 61),
+        memory,
+        lambda: _inputs(bench, name, judging=True),
+    )
     return bench.calibrations[name]
 
 
-def _inputs(bench: OpenedStudy, name: str) -> tuple[Tensor, ...]:
+def _inputs(bench: OpenedStudy, name: str, judging: bool) -> tuple[Tensor, ...]:
+    """Return the inputs to fit to, or as many others to judge by, as far as the training data has them."""
     config, task = bench.config, bench.task()
-    wanted = min(config.calibration_images or 0, task.n_inputs(bench.train_data, name))
+    count = task.n_inputs(bench.train_data, name)
+    wanted = min(config.calibration_images or 0, count)
+    begin, end = (wanted, min(2 * wanted, count)) if judging else (0, wanted)
     source, drawn, n = (
         batches(bench.train_data, min(BATCH, wanted), mixed(config.seed, 62)),
         list[tuple[Tensor, ...]](),
         0,
     )
     try:
-        while n < wanted:
+        while n < end:
             drawn.append(task.inputs(next(source), name))
             n += len(drawn[-1][0])
     finally:
         source.close()
-    return tuple(torch.cat(parts)[:wanted].cpu() for parts in zip(*drawn, strict=True))
+    return tuple(torch.cat(parts)[begin:end].cpu() for parts in zip(*drawn, strict=True))
 
 
 def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconstruction:

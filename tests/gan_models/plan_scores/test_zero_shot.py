@@ -6,7 +6,7 @@ from ganprune.gan_models.groups.channel_groups import ChannelGroups
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.plan_scores.zero_shot import zero_shot
+from ganprune.gan_models.plan_scores.zero_shot import ZeroShotScorer, zero_shot
 from ganprune.gan_models.reconstruction.calibration import Calibration
 from torch import Tensor, nn
 
@@ -59,3 +59,17 @@ def test_without_judging_inputs_the_error_is_of_those_that_the_refit_left(teache
     plan = groups.full_plan()
     found = zero_shot(model, groups, plan, Calibration(lambda: (_images(16, 1),), 0))
     assert found.n == found.reconstruction.unseen == 2
+
+
+def test_the_teacher_is_run_once_for_any_number_of_plans(teacher):
+    """The second plan costs less than the first by the teacher's passes, and its error is what it is alone."""
+    model, groups = teacher
+    calibration = _calibration()
+    scorer = ZeroShotScorer(model, groups, calibration)
+    narrow = ChannelPlan({name: tuple(range(size // 2)) for name, size in groups.sizes.items()})
+    first, second = scorer.score(narrow), scorer.score(narrow)
+    dense = groups.form.dense()
+    assert first.macs - second.macs == pytest.approx(24 * dense, rel=0.01)  # 16 inputs, and 8 that judge
+    assert first.error == second.error == zero_shot(model, groups, narrow, calibration).error
+    assert scorer.evaluations == 2
+    assert scorer.macs == first.macs + second.macs

@@ -7,7 +7,7 @@ from ganprune.gan_models.groups.channel_groups import ChannelGroups
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import copy_network, cut
-from ganprune.gan_models.reconstruction.reconstruction import RefitOptions, reconstruct
+from ganprune.gan_models.reconstruction.reconstruction import RefitOptions, reconstruct, teacher_pass
 from ganprune.gan_models.reconstruction.record import Reconstruction
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -379,3 +379,22 @@ def test_torchs_attention_and_a_cut_of_it_make_the_same_calls():
     assert "other calls" not in done.why
     assert done.before is not None
     assert type(teacher.attention) is nn.MultiheadAttention
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_pass_of_the_teacher_serves_any_plan(name: str):
+    """Refits of two plans with one pass of the teacher give the networks that each gets with its own."""
+    model, x = _network(IMAGES[name]), _images(16)
+    groups = find_groups(model, x[:1])
+    shared = teacher_pass(model, groups, (x,), 0)
+    assert shared is not None
+    assert shared.targets.macs > 0
+    for share in (2, 3):
+        plan = ChannelPlan({name: tuple(range(max(1, size // share))) for name, size in groups.sizes.items()})
+        alone, together = cut(model, groups, plan), cut(model, groups, plan)
+        own = reconstruct(model, alone, groups, plan, (x,), 0)
+        done = reconstruct(model, together, groups, plan, (x,), 0, shared=shared)
+        assert (done.kept, done.refitted, done.unseen) == (own.kept, own.refitted, own.unseen)
+        assert done.after == pytest.approx(own.after)
+        assert done.teacher_macs == 0
+        assert torch.allclose(together(x), alone(x))

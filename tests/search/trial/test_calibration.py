@@ -56,6 +56,19 @@ def test_inputs_are_training_inputs_and_the_same_in_every_trial(study):
         assert any(torch.equal(one, other) or torch.equal(one, other.flip(2)) for other in train)
 
 
+def test_inputs_that_judge_are_others(study):
+    """No input that layers are fitted to judges them, and there are none once the training data is used up."""
+    calibration = calibration_of(study, "G")
+    assert calibration is not None
+    (fitted,), (judging,) = calibration.inputs, calibration.judging
+    assert len(judging) == min(8, len(study.train_data) - 8)
+    assert not any(torch.equal(one, other) for one in fitted for other in judging)
+    every = _with(study, calibration_images=len(study.train_data))
+    all_of_them = calibration_of(every, "G")
+    assert all_of_them is not None
+    assert len(all_of_them.judging[0]) == 0
+
+
 def test_uniform_trial_is_refitted_and_its_record_says_so(study):
     """The network is nearer to its teacher than the plain cut, the plan is the same kind, and JSON keeps the record."""
     outcome = run(_request(study), lambda report: True)
