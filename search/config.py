@@ -52,6 +52,7 @@ LATER = (
     "weights",
     "profiles",
     "output",
+    "output_color",
     "value_range",
     "select_on",
     "calibration_images",

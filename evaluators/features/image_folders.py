@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.pictures.picture import PictureError
 from ...gan_models.files.pictures.picture_names import is_hidden, is_picture_name
-from ...gan_models.files.pictures.picture_reader import PictureError, picture_fault, read_picture
+from ...gan_models.files.pictures.picture_reader import picture_fault, read_picture
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -18,19 +18,14 @@ import torch
 from torch import Tensor
 
 from ..files.errors import UserError, WorkFailed
-from ..files.pictures.picture_reader import (
-    Picture,
-    PictureError,
-    picture_doubt,
-    picture_fault,
-    picture_size,
-    read_picture,
-)
+from ..files.pictures.picture import Picture, PictureError
+from ..files.pictures.picture_reader import picture_doubt, picture_fault, picture_size, read_picture
 from .spec import PictureForm
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
 _SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files with several pictures
 CIFAR_SIZE = (32, 32)
+PLANES_CURE = ". Try .npy of [C, H, W] or [H, W, C], or TIFF of a gray page per channel"
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
@@ -79,7 +74,7 @@ class FilePictures:
             return self._remembered[index]
         path = self.paths[index]
         try:
-            picture = read_picture(path)
+            picture = read_picture(path, max(form.planes for form in self.forms))
             parts = picture.halves() if self.halves else (picture,) * len(self.forms)
             parts = parts[::-1] if self.swapped else parts
             images = tuple(_to_tensor(part, form) for part, form in zip(parts, self.forms, strict=True))
@@ -179,18 +174,21 @@ def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, forms: S
     return RenderedPictures(render, count)
 
 
-def good_files(paths: list[Path], strict: bool, halves: bool = False) -> tuple[list[Path], tuple[str, ...]]:
+def good_files(
+    paths: list[Path], strict: bool, halves: bool = False, planes: int | None = None
+) -> tuple[list[Path], tuple[str, ...]]:
     """Return the files that can be read to their full range, and for each other one `path: reason`.
 
     Args:
         paths: Files to look at.
         strict: Raise on the first bad file.
         halves: A file must be two images side by side. If most are wider than high, one that is not is left out.
+        planes: Channels of each file, as of `PictureForm.planes`; None: any.
 
     Raises:
         UserError: A bad file with `strict`, or no good file at all.
     """
-    reasons = {path: reason for path in paths if (reason := picture_fault(path, halves)) is not None}
+    reasons = {path: reason for path in paths if (reason := picture_fault(path, halves, planes)) is not None}
     if halves:
         sizes = {path: size for path in paths if path not in reasons and (size := picture_size(path))}
         if 2 * sum(width > height for width, height in sizes.values()) >= len(sizes):
@@ -204,17 +202,21 @@ def good_files(paths: list[Path], strict: bool, halves: bool = False) -> tuple[l
         raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
     good = [path for path in paths if path not in reasons]
     if bad and not good:
-        raise UserError(f"none of {len(paths)} images can be read: {some_of(bad)}")
+        raise UserError(f"none of {len(paths)} images can be read: {some_of(bad)}{PLANES_CURE * bool(planes)}")
     return good, bad
 
 
-def doubts_of(files: Sequence[Path]) -> list[str]:
+def doubts_of(files: Sequence[Path], planes: int = 0) -> list[str]:
     """Return a note for each kind of file that may not be meant as it is read, with the first file.
 
     Files that may hold several pictures are all looked at. Of the others' first 50, all of one kind make a note.
+
+    Args:
+        files: The files.
+        planes: Channels of each, as of `PictureForm.planes`.
     """
     several = [path for path in files if path.suffix.lower() in _SEVERAL]
-    doubts = {path: doubt for path in [*several, *files[:50]] if (doubt := picture_doubt(path))}
+    doubts = {path: doubt for path in [*several, *files[:50]] if (doubt := picture_doubt(path, planes))}
     firsts: dict[str, list[Path]] = {}
     for path, doubt in doubts.items():
         firsts.setdefault(doubt, []).append(path)
@@ -233,11 +235,22 @@ def some_of(lines: Sequence[str]) -> str:
 
 
 def _to_tensor(picture: Picture, form: PictureForm) -> Tensor:
-    return torch.from_numpy(picture.formed(form.color, form.width, form.height).transpose(2, 0, 1).copy())
+    return torch.from_numpy(
+        picture.formed(form.color, form.width, form.height, form.channels).transpose(2, 0, 1).copy()
+    )
 
 
 def in_form(images: Tensor, form: PictureForm) -> Tensor:
-    """Return RGB images (N, 3, H, W) of 0 .. 255, uint8, in a form: resized, and in its color."""
+    """Return RGB images (N, 3, H, W) of 0 .. 255, uint8, in a form: resized, and in its color.
+
+    Raises:
+        UserError: RGB has not so many channels.
+    """
+    if form.planes:
+        raise UserError(
+            f"this data has RGB images: got a generator of {form.channels} channels; expected 1 to 4. Try a folder of "
+            ".npy files of [C, H, W]"
+        )
     if images.shape[1:] == form.shape and form.color == "rgb":
         return images
     pictures = (Picture(image.permute(1, 2, 0).contiguous().numpy()) for image in images)

@@ -56,6 +56,11 @@ class PictureForm:
         """Channels, height and width."""
         return self.channels, self.height, self.width
 
+    @property
+    def planes(self) -> int:
+        """Channels, if these are planes that stand for no color; else 0."""
+        return self.channels if self.color == "planes" else 0
+
     def at(self, height: int, width: int) -> PictureForm:
         """Return the form at another size."""
         return replace(self, height=height, width=width)

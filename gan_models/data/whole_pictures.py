@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..files.errors import WorkFailed
-from ..files.pictures.picture_reader import Picture, PictureError, read_picture
+from ..files.pictures.picture import Picture, PictureError
+from ..files.pictures.picture_reader import read_picture
 from .image_readers import MEMORY_LIMIT_BYTES
 
 

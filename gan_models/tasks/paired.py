@@ -18,13 +18,13 @@ from ..data.inputs.entry_inputs import EntryInputs
 from ..data.inputs.role_folders import TARGET, RoleFolders, has_targets
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
 from ..data.picture_tree import DOMAINS
-from ..data.spec import SHAPES, DataSpec
+from ..data.spec import SHAPES, DataSpec, PictureForm
 from ..files.errors import UserError
 from ..files.pictures.colors import OF_LAB
 from ..files.pictures.picture_reader import picture_size
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..networks.specs import InputSpec, OutputSpec
+from ..networks.specs import ONLY, InputSpec, OutputSpec
 from .generator_fit import one_image, with_channels
 from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
@@ -94,6 +94,17 @@ def _at_size_of(images: Tensor, x: Tensor) -> Tensor:
     if x.shape[2:] == images.shape[2:]:
         return x
     return interpolate(x, images.shape[2:], mode="bilinear", antialias=True)
+
+
+def _same_planes(forms: Sequence[PictureForm]) -> int:
+    """Return the planes of A|B, of which each side has as many. Raises UserError if the generator's sides differ."""
+    if len({form.planes for form in forms}) > 1:
+        taken, given = (form.channels for form in forms)
+        raise UserError(
+            f"A|B side by side has the same channels on both sides: got a generator from {taken} to {given}. Try "
+            f"files of one name in train/{ONLY}/ and train/{TARGET}/"
+        )
+    return forms[0].planes
 
 
 def _one_picture(spec: DataSpec) -> bool:
@@ -217,7 +228,8 @@ class PairedTask(ImageTranslation, SingleGenerator):
             parts = zip(sides, forms, strict=True)
             return ImageSet(spec, {"pairs": shapes(spec, split, *parts)}, item)
         folder = cls.folder(spec)
-        good, bad = good_files(folder.files(split), spec.strict, halves=not one)
+        planes = _same_planes(forms)
+        good, bad = good_files(folder.files(split), spec.strict, halves=not one, planes=planes)
         pairs = FilePictures(good, *forms, halves=not one, swapped=swapped and not one)
         return ImageSet(
             spec,
@@ -225,7 +237,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
             item,
             bad,
             folder.left_out,
-            [*folder.notes, *doubts_of(good), *([] if one else [*_portrait_notes(good), *_apart_notes(spec)])],
+            [*folder.notes, *doubts_of(good, planes), *([] if one else [*_portrait_notes(good), *_apart_notes(spec)])],
         )
 
     @staticmethod

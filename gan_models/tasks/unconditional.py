@@ -129,14 +129,14 @@ class UnconditionalTask(SingleGenerator):
         if is_cifar(root):
             return ImageSet(spec, {"target": cifar_pictures(root, split, form)}, cls.item)
         folder = cls.folder(spec)
-        good, bad = good_files(folder.files(split), spec.strict)
+        good, bad = good_files(folder.files(split), spec.strict, planes=form.planes)
         return ImageSet(
             spec,
             {"target": FilePictures(good, form)},
             cls.item,
             bad,
             folder.left_out,
-            [*folder.notes, *doubts_of(good)],
+            [*folder.notes, *doubts_of(good, form.planes)],
         )
 
     @staticmethod

@@ -205,9 +205,9 @@ class UnpairedTask(ImageTranslation):
         files = {domain: folder.files(split, domain) for domain in DOMAINS}
         notes, skipped, good = list(folder.notes), list[str](), dict[str, list[Path]]()
         for domain, paths in files.items():
-            good[domain], bad = good_files(paths, spec.strict)
+            good[domain], bad = good_files(paths, spec.strict, planes=forms[domain].planes)
             skipped += bad
-            notes += doubts_of(good[domain])
+            notes += doubts_of(good[domain], forms[domain].planes)
         pairs = pairs and _are_pairs(files, folder, split)
         if pairs:
             both = _stems(good["A"]) & _stems(good["B"])

@@ -65,6 +65,11 @@ class ModelOptions:
         read=str,
         default_text="the only one",
     )
+    output_color: str = option(
+        "What the output's channels stand for: gray, gray_alpha, rgb, rgba, lightness, ab or planes.",
+        "",
+        default_text="the usual of their number; ab of one channel to two",
+    )
     value_range: str | tuple[float, ...] = option(
         "Least and largest value of the images that the generator takes and gives: 0,1 or 0,255; apart, 0,1:-1,1.",
         "",

@@ -67,7 +67,9 @@ class StudyQuality:
         place = next((i for i, one in enumerate(taken.inputs) if one.kind == "image"), None)
         if place is None:
             return []
-        color = taken.inputs[place].color
+        color, channels = taken.inputs[place].color, taken.inputs[place].shape[0]
+        if color == output.color and channels != output.channels:
+            return []  # planes, which are not known to be the same ones
         if color != output.color and output.color not in ("rgb", "gray", "ab"):
             return []
 

@@ -18,7 +18,7 @@ from ...gan_models.files.pictures.image_size import image_size_of
 from ...gan_models.files.user_code import one_line
 from ...gan_models.networks.catalog import DISCRIMINATORS, NETWORKS, find_builder
 from ...gan_models.networks.output_selection import size_text
-from ...gan_models.networks.specs import InputSpec, OutputSpec
+from ...gan_models.networks.specs import InputSpec, OutputSpec, checked_color
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task, shown
 from ...gan_models.tracing.graph.export import output_shapes
@@ -28,7 +28,6 @@ from .generator_checks import check_output
 from .kept_files import judge_settings
 from .pruned_generators import one_network
 
-MAX_CHANNELS = 4  # of a picture: RGB and alpha
 LOOKED_AT = 50  # training images whose sizes decide the study's
 
 
@@ -48,12 +47,6 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
     output = output_of(config, config.inputs)
     config, output = _in_lab(config, output)
     inputs = config.inputs
-    if wide := [one for one in inputs.of_kind("image") if one.shape[0] > MAX_CHANNELS]:
-        raise UserError(
-            f"{config.model} takes images of {wide[0].shape[0]} channels ({wide[0].name}): pictures have 1 (gray), 2 "
-            f"(gray and alpha), 3 (RGB) or {MAX_CHANNELS} (RGB and alpha). Try a task of your own that reads them, "
-            "--task file.py:Name"
-        )
     settings = TASKS.find(task).load().fit(config.task_settings, config.model, inputs, output)
     size = image_size_of(*(inputs.pixels or output.size))
     if config.image_size and size != config.image_size:
@@ -144,7 +137,13 @@ def _check_size(config: StudyConfig) -> None:
 def _in_lab(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, OutputSpec]:
     """Return configuration and output with their colors: one channel in and two out are lightness and a*, b*."""
     images = config.inputs.of_kind("image")
-    if output.channels != CHANNELS["ab"] or len(config.inputs) > 1 or not images or images[0].shape[0] != 1:
+    if (
+        config.output_color
+        or output.channels != CHANNELS["ab"]
+        or len(config.inputs) > 1
+        or not images
+        or images[0].shape[0] != 1
+    ):
         return config, output
     inputs = InputSpec((replace(config.stated_inputs.inputs[0], color="lightness"),))
     return replace(config, input_shape=inputs.text), replace(output, color="ab")
@@ -160,15 +159,14 @@ def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
     model = build_for_shapes(lambda: one_network(config))
     check_output(config.model, model, inputs)
     shapes = output_shapes(model, inputs.examples())
-    one = len(shapes) == 1 and len(shapes[0]) == 4
-    if not one or not 1 <= shapes[0][1] <= MAX_CHANNELS:
+    if len(shapes) != 1 or len(shapes[0]) != 4:
         given = " and ".join(size_text(shape[1:]) for shape in shapes) or "nothing"
         raise UserError(
-            f"{config.model} gives {given} from {inputs}: a generator must give one image of 1 to {MAX_CHANNELS} "
-            "channels (gray, gray and alpha, RGB, RGB and alpha)"
+            f"{config.model} gives {given} from {inputs}: a generator must give one image, channels x height x width"
         )
     output = OutputSpec.of_shape(shapes[0][1:], inputs, str(config.output))
-    return replace(output, value_range=config.value_ranges.given)
+    color = checked_color(config.output_color, output.channels, "the output") if config.output_color else output.color
+    return replace(output, value_range=config.value_ranges.given, color=color)
 
 
 def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.specs import InputSpec
 from ...gan_models.training.loop import best_device
 from ..inference.entries import EntryRun, takes_entries
-from ..inference.output_pictures import CHANNELS, to_picture
+from ..inference.output_pictures import write_output
 from ..inference.placements import Fit
 from ..inference.translation import (
     DRAWN,
@@ -72,7 +71,6 @@ def run_bundle(
     architecture, out = read_architecture(Path(path).expanduser()), Path(out_dir).expanduser()
     check_code(Path(path), architecture, catalog_only)
     inputs = architecture.inputs
-    _check_kinds(inputs)
     check_label(inputs, label)
     entries = takes_entries(inputs)
     if entries and input_dir is None:
@@ -92,13 +90,6 @@ def run_bundle(
     if entries:
         return EntryRun(opened, Path(input_dir).expanduser(), out, batch_size, seed, label).run()
     return Translation(opened, Path(input_dir).expanduser(), out, options).run()
-
-
-def _check_kinds(inputs: InputSpec) -> None:
-    """Raise BundleError for inputs that are neither read from images nor drawn."""
-    for one in inputs.inputs:
-        if one.pictured and one.shape[0] not in CHANNELS:
-            raise BundleError(f"the generator takes {one.shape[0]} channels; only 1 to 4 can be read from images")
 
 
 def _network_of(path: str | Path, architecture: Architecture, catalog_only: bool, device_name: str) -> OpenedGenerator:
@@ -133,8 +124,11 @@ def _sample(opened: OpenedGenerator, out: Path, batch_size: int, n: int, seed: i
     classes = [drawn[one.name].tolist() for one in opened.inputs.of_kind("label")]
     of_class = ["".join(f"-class{labels[i]}" for labels in classes) for i in range(n)]
     names = [f"sample-{seed}-{i:05d}{of_class[i]}.png" for i in range(n)]
+    written: list[str] = []
     for start in range(0, n, batch_size):
         images = opened.generate(*(drawn[name][start : start + batch_size] for name in opened.inputs.names))
-        for name, image in zip(names[start:], images, strict=False):
-            to_picture(image, opened.bounds).save(out / name)
-    return Translated(out, tuple(names))
+        written += [
+            write_output(image, out / name, opened.bounds).name
+            for name, image in zip(names[start:], images, strict=False)
+        ]
+    return Translated(out, tuple(written))

@@ -15,7 +15,7 @@ from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.data.spec import PictureForm
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
-from .output_pictures import to_picture
+from .output_pictures import write_output
 from .translation import DRAWN, OpenedGenerator, Translated, drawn_inputs
 
 
@@ -74,10 +74,10 @@ class EntryRun:
             batch |= {name: values[places] for name, values in drawn.items()}
             images = self.generator.generate(*(batch[name] for name in self.generator.inputs.names))
             for place, image in zip(places, images, strict=True):
-                path = self.out / f"{entries[place][0]}.png"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                to_picture(image.detach().float().cpu(), self.generator.bounds).save(path)
-                written.append(f"{entries[place][0]}.png")
+                path = write_output(
+                    image.detach().float().cpu(), self.out / f"{entries[place][0]}.png", self.generator.bounds
+                )
+                written.append(path.relative_to(self.out).as_posix())
         return Translated(self.out, tuple(written), tuple(skipped))
 
     @property

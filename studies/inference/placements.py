@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.pictures.picture_reader import resized
+from ...gan_models.files.pictures.picture import resized
 from .sizes import SizeRule
 
 Fit = Literal["", "crop", "pad", "stretch", "tile"]

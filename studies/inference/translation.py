@@ -12,25 +12,20 @@ from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ...gan_models.data.image_readers import doubts_of
 from ...gan_models.data.inputs.latents import draw_latents
 from ...gan_models.data.picture_tree import PictureTree
+from ...gan_models.data.spec import PictureForm
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.pictures.colors import OF_LAB, color_of
-from ...gan_models.files.pictures.picture_reader import (
-    Picture,
-    PictureError,
-    picture_fault,
-    picture_size,
-    read_picture,
-)
+from ...gan_models.files.pictures.picture import Picture, PictureError
+from ...gan_models.files.pictures.picture_reader import picture_fault, picture_size, read_picture
 from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from ...gan_models.networks.value_ranges import USUAL, translate, usual_values
-from .output_pictures import to_picture, with_alpha
+from .output_pictures import write_output
 from .placements import FITS, Fit, Placement, at_own_size, fitted, in_trained_tiles
 from .sizes import LARGEST_DENOMINATOR, Generate, SizeRule, find_size_rule, follows
 from .tiles import SMALLEST, fitting_side, free_bytes, in_tiles, tile_side
@@ -203,8 +198,8 @@ class Translation:
                 given |= {name: values[[*read]] for name, values in drawn.items()}
                 outputs = self._outputs(tuple(given[name] for name in self.generator.inputs.names), size, side)
                 for (place, (_, alpha)), output in zip(read.items(), outputs, strict=True):
-                    self._write(self.entries[place], placements[place], output, alpha)
-                    written[place] = self.entries[place].written
+                    path = self._write(self.entries[place], placements[place], output, alpha)
+                    written[place] = path.relative_to(self.out).as_posix()
         if not written:
             raise UserError(
                 f"none of {len(self.entries)} images in {self.folder} can be read: {'; '.join(self.skipped[:3])}"
@@ -228,7 +223,8 @@ class Translation:
             reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()))
             self.notes.append(f"left out {left_out.total()} files below {self.folder}: {reasons}")
         found = [_images(folder, self.out) for folder in folders]
-        self.notes += doubts_of([path for files in found for path in files])
+        for one, files in zip(self.pictured, found, strict=True):
+            self.notes += doubts_of(files, PictureForm.of(one).planes)
         for folder, files in zip(folders, found, strict=True):
             if not files and len(folders) > 1:
                 raise UserError(
@@ -321,17 +317,23 @@ class Translation:
         """Yield number, tensors of the inputs that are read from files, and the first one's alpha in its placement."""
         for entry in entries:
             try:
-                pictures = [taken_half(read_picture(path), self.options.half) for path in entry.paths]
+                pictures = [
+                    taken_half(read_picture(path, PictureForm.of(one).planes), self.options.half)
+                    for path, one in zip(entry.paths, self.pictured, strict=True)
+                ]
+                tensors = self._tensors(pictures, placements[entry.place])
             except PictureError as error:
                 self.skipped.append(f"{entry.name}: {error}")
                 continue
-            placement, first = placements[entry.place], pictures[0]
-            tensors = tuple(
-                input_tensor(picture, one, placement if follows(one, self.generator.inputs) else None, first.size)
-                for picture, one in zip(pictures, self.pictured, strict=True)
-            )
-            alpha = None if first.alpha is None else placement.source.of(first.alpha)
-            yield entry.place, (tensors, alpha)
+            alpha = pictures[0].alpha
+            yield entry.place, (tensors, None if alpha is None else placements[entry.place].source.of(alpha))
+
+    def _tensors(self, pictures: Sequence[Picture], placement: Placement) -> tuple[Tensor, ...]:
+        """Return pictures as the generator takes them. Raises PictureError for other channels."""
+        return tuple(
+            input_tensor(picture, one, placement if follows(one, self.generator.inputs) else None, pictures[0].size)
+            for picture, one in zip(pictures, self.pictured, strict=True)
+        )
 
     def _outputs(self, inputs: tuple[Tensor, ...], size: tuple[int, int], side: tuple[int, int] | None) -> Tensor:
         """Return the outputs (N, C, H, W) on the CPU."""
@@ -354,21 +356,17 @@ class Translation:
                 f"{self.generator.title} does not run at {size[1]}x{size[0]} ({reason}); run with --fit pad"
             ) from error
 
-    def _write(self, entry: _Entry, placement: Placement, output: Tensor, alpha: np.ndarray | None) -> None:
+    def _write(self, entry: _Entry, placement: Placement, output: Tensor, alpha: np.ndarray | None) -> Path:
         """Write one output (C, H, W): the part that is the picture's, at its size, with its transparency."""
+        size = None
         if output.dim() == 3:
             scales = [
                 Fraction(made, taken).limit_denominator(LARGEST_DENOMINATOR)
                 for made, taken in zip(output.shape[1:], placement.size, strict=True)
             ]
-            picture = to_picture(placement.back(output, *scales), self.generator.bounds)
             size = placement.output_size(*scales)
-            picture = picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
-        else:
-            picture = to_picture(output)  # raises: says that it is no image
-        path = self.out / entry.written
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with_alpha(picture, alpha).save(path)
+            output = placement.back(output, *scales)
+        return write_output(output, self.out / entry.written, self.generator.bounds, size, alpha)
 
 
 def drawn_inputs(inputs: InputSpec, n: int, seed: int, label: int | None = None) -> dict[str, Tensor]:
@@ -418,12 +416,15 @@ def input_tensor(
         taken: The input: an image or a mask.
         placement: Its place in the input; None: resized to the input's own height and width.
         size: Width and height that the placement is for, to which the picture is resized first.
+
+    Raises:
+        PictureError: The picture has other channels.
     """
     color = taken.color or color_of(taken.shape[0])
     if placement is None:
-        pixels = picture.formed(color, taken.shape[2], taken.shape[1])
+        pixels = picture.formed(color, taken.shape[2], taken.shape[1], taken.shape[0])
     else:
-        pixels = placement.apply(picture.formed(color, *(size or picture.size)))
+        pixels = placement.apply(picture.formed(color, *(size or picture.size), taken.shape[0]))
     low, high = taken.value_range or RANGES["image"]
     values = torch.from_numpy(np.array(pixels.transpose(2, 0, 1), dtype=np.float32))
     return values.div_(255 / (high - low)).add_(low)

@@ -7,6 +7,7 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from ganprune.gan_models.files.pictures.picture_reader import read_picture
 from ganprune.studies.bundles.bundle import read_architecture
 from PIL import Image
 
@@ -74,6 +75,26 @@ def test_colorized_pictures_keep_their_lightness(place, monkeypatch):
     made = np.asarray(Image.open(place / "made" / "photo.png").convert("L"), float)
     assert made.shape == gray.shape
     assert np.abs(made - gray).mean() < 12  # luma and L* differ a little for strong colors
+
+
+def test_more_channels_than_a_picture_has_go_the_whole_way(place, monkeypatch):
+    """Six are read of arrays, five of pages are the target; `run` writes arrays that are read again."""
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for role in ("input", "target"):
+            (place / "data" / split / role).mkdir(parents=True)
+        for i in range(4):
+            np.save(place / "data" / split / "input" / f"{i}.npy", random.random((6, 16, 24), np.float32))
+            made = [Image.fromarray(plane) for plane in random.integers(0, 256, (5, 16, 24), np.uint8)]
+            made[0].save(place / "data" / split / "target" / f"{i}.tif", save_all=True, append_images=made[1:])
+    given = ["--model", "net.py:net", "--model-args", "inputs=6,outputs=5", "--input-shape", "6,16,24"]
+    quick = [value for value in QUICK if value not in ("--n-train", "--n-test", 8)]
+    assert call(monkeypatch, "search", *given, "--data", "data", "--budget", "60%", "--trials", 1, *quick) == 0
+    assert call(monkeypatch, "export", "search", "--trial", 0, "--out", "bundle", "--formats", "") == 0
+    assert call(monkeypatch, "run", "bundle", "--input", "data/test/input", "--out", "made") == 0
+    assert sorted(path.name for path in (place / "made").iterdir()) == ["0.npy", "1.npy", "2.npy", "3.npy"]
+    assert read_picture(place / "made" / "0.npy").channels == 5
+    assert call(monkeypatch, "fid", "bundle", "data") == 0
 
 
 def pairs(folder: Path, height: int, width: int, count: int = 8) -> Path:

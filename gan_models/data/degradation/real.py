@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...files.errors import UserError
-from ...files.pictures.picture_reader import resized
+from ...files.pictures.picture import resized
 from .blur import WIDEST, blurred, checked_range, drawn, drawn_kernel
 from .degradation import WHITE
 from .noise import gaussian_noise, shot_noise

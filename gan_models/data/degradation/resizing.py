@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...files.pictures.picture_reader import resized
+from ...files.pictures.picture import resized
 
 
 def area_mean(pixels: np.ndarray, scale: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from ...files.errors import UserError
 from ...files.pictures.picture_reader import picture_fault
 from ...networks.specs import ONLY, Input, InputSpec
 from ..dataset import ImageSet
-from ..image_readers import doubts_of, some_of
+from ..image_readers import PLANES_CURE, doubts_of, some_of
 from ..spec import DataSpec, PictureForm
 from .latents import draw_latents
 from .part_files import PictureParts, ValueParts
@@ -82,8 +82,9 @@ class EntryInputs:
             UserError: Files that do not belong together, a bad picture with `spec.strict`, or values that an input
                 does not have.
         """
-        entries, bad = _good(roles.entries(split), spec.strict)
         names = [*(one.name for one in self.pictures), TARGET]
+        planes = {name: form.planes for name, form in zip(names, self.forms(spec), strict=True)}
+        entries, bad = _good(roles.entries(split), planes, spec.strict)
         files = [[entry[name] for name in names] for entry in entries]
         forms = spec.loaded(split, *self.forms(spec))
         pictures = PictureParts(files, [*self.pictures, None], forms, soft_masks)
@@ -94,7 +95,9 @@ class EntryInputs:
             given = ValueParts(values, self.values, [entry[TARGET] for entry in entries])
             given.check()
             sources[VALUES] = given
-        notes = [*roles.folder.notes, *doubts_of([path for paths in files for path in paths])]
+        notes = [*roles.folder.notes]
+        for column, wanted in zip(zip(*files, strict=True), planes.values(), strict=True):
+            notes += doubts_of(column, wanted)
         return ImageSet(spec, sources, self.item, bad, roles.left_out, notes)
 
     def item(self, images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
@@ -163,16 +166,26 @@ def _class_colors(classes: int) -> Tensor:
     return rgb
 
 
-def _good(entries: list[dict[str, Path]], strict: bool) -> tuple[list[dict[str, Path]], tuple[str, ...]]:
-    """Return the entries whose pictures can be read, and `path: reason` of each file that cannot."""
+def _good(
+    entries: list[dict[str, Path]], planes: Mapping[str, int], strict: bool
+) -> tuple[list[dict[str, Path]], tuple[str, ...]]:
+    """Return the entries whose pictures can be read, and `path: reason` of each file that cannot.
+
+    Args:
+        entries: Files by input's name and `target`.
+        planes: Input's name or `target` -> channels, as of `PictureForm.planes`, of what is a picture.
+        strict: Raise on the first bad file.
+    """
     reasons: dict[Path, str] = {}
-    for path in {path for entry in entries for path in entry.values() if path.suffix.lower() not in (".npy", ".wav")}:
-        if (reason := picture_fault(path)) is not None:
-            reasons[path] = reason
+    for name, wanted in planes.items():
+        for path in {entry[name] for entry in entries}:
+            if (reason := picture_fault(path, planes=wanted)) is not None:
+                reasons[path] = reason
     bad = tuple(f"{path}: {reasons[path]}" for path in sorted(reasons))
     if bad and strict:
         raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
     good = [entry for entry in entries if not reasons.keys() & set(entry.values())]
     if not good:
-        raise UserError(f"none of {len(entries)} entries can be read: {some_of(bad)}")
+        cure = PLANES_CURE * any(planes.values())
+        raise UserError(f"none of {len(entries)} entries can be read: {some_of(bad)}{cure}")
     return good, bad

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from ...files.errors import UserError, WorkFailed
-from ...files.pictures.picture_reader import Picture, PictureError, read_indices, read_picture
+from ...files.pictures.picture import Picture, PictureError
+from ...files.pictures.picture_reader import read_indices, read_picture
 from ...networks.specs import Input
 from ..image_readers import MEMORY_LIMIT_BYTES
 from ..spec import PictureForm
@@ -80,7 +81,7 @@ class PictureParts:
                 return label_map(path, part, form.height, form.width)
             if part is not None and part.kind == "mask":
                 return mask(path, part, form.height, form.width, self.soft)
-            return _formed(read_picture(path), form)
+            return _formed(read_picture(path, form.planes), form)
         except PictureError as error:
             raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
 
@@ -191,7 +192,9 @@ def values(path: Path, part: Input) -> Tensor:
 
 def _formed(picture: Picture, form: PictureForm) -> Tensor:
     """Return a picture as (C, H, W) of 0 .. 255 in a form."""
-    return torch.from_numpy(picture.formed(form.color, form.width, form.height).transpose(2, 0, 1).copy())
+    return torch.from_numpy(
+        picture.formed(form.color, form.width, form.height, form.channels).transpose(2, 0, 1).copy()
+    )
 
 
 def _sound(path: Path) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""Names of picture files: suffixes of formats that Pillow reads, and names that no user gave."""
+"""Names of picture files: suffixes of formats that are read, and names that no user gave."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
+ARRAY = ".npy"  # of NumPy, for any number of channels
 # Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
 _NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
 _SYSTEM_NAMES = (
@@ -22,16 +23,16 @@ _SYSTEM_NAMES = (
 
 @cache
 def picture_suffixes() -> frozenset[str]:
-    """Return the suffixes of all formats that Pillow reads here, in lower case: `.png`, `.jpg`, `.jfif`, ..."""
+    """Return the suffixes of arrays and of all formats that Pillow reads here, in lower case: `.png`, `.jpg`, ..."""
     from PIL import Image  # here, so that importing this module stays cheap
 
     Image.init()
     readable = {form for form in Image.OPEN if form not in _NO_PICTURES}
-    return frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in readable)
+    return frozenset({ARRAY, *(suffix for suffix, form in Image.registered_extensions().items() if form in readable)})
 
 
 def is_picture_name(name: str) -> bool:
-    """Return whether a file's name says that Pillow reads it."""
+    """Return whether a file's name says a picture that is read."""
     return Path(name).suffix.lower() in picture_suffixes()
 
 

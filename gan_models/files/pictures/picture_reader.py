@@ -12,13 +12,14 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .colors import CHANNELS, LUMA, OF_LAB, scaled_lab
+from .array_reader import array_size, has_bytes, is_array, read_array
+from .picture import Picture, PictureError, channels_fault, halves_fault, picture_of_channels
+from .white_levels import white_of_floats, white_of_integers
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,85 +32,21 @@ _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # tags of TIFF and EXIF
 
 
-class PictureError(ValueError):
-    """A picture that cannot be read to its full range; the message is the reason, without the file's name."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture, upright.
-
-    Attributes:
-        pixels: (H, W, 3) of 0 .. 255: uint8, or float32 if the file has more than 8 bits per channel.
-        alpha: (H, W) uint8; None if the file has no transparency.
-        gray: The file has one channel, apart from alpha.
-    """
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
-    gray: bool = False
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height."""
-        return self.pixels.shape[1], self.pixels.shape[0]
-
-    def cropped(self, left: int, top: int, width: int, height: int) -> Picture:
-        """Return a part of it."""
-        part = np.s_[top : top + height, left : left + width]
-        return Picture(self.pixels[part], None if self.alpha is None else self.alpha[part], self.gray)
-
-    def halves(self) -> tuple[Picture, Picture]:
-        """Return the left and the right half, A and B of a pair side by side; an odd last column is left out.
-
-        Raises:
-            PictureError: It does not look like two pictures; see `halves_fault`.
-        """
-        width, height = self.size
-        if (reason := halves_fault(width, height)) is not None:
-            raise PictureError(reason)
-        return self.cropped(0, 0, width // 2, height), self.cropped(width // 2, 0, width // 2, height)
-
-    def formed(self, color: str, width: int, height: int) -> np.ndarray:
-        """Return its pixels resized and in a color, (height, width, C) of 0 .. 255, uint8 or float32.
-
-        Args:
-            color: See `colors`; what is transparent is 0 in alpha, and 255 is opaque.
-            width: In pixels.
-            height: In pixels.
-
-        Raises:
-            PictureError: No picture has this color.
-        """
-        if color in OF_LAB:
-            return scaled_lab(resized(self.pixels, width, height), color)
-        return resized(self._in_color(color), width, height)
-
-    def _in_color(self, color: str) -> np.ndarray:
-        if color == "rgb":
-            return self.pixels
-        if color in ("gray_alpha", "rgba"):
-            alpha = np.full(self.pixels.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
-            shown = self.pixels if color == "rgba" else self._in_color("gray")
-            return np.concatenate([shown, alpha[:, :, None].astype(shown.dtype)], 2)
-        if color != "gray":
-            raise PictureError(f"pictures are not read as {color}; expected {', '.join(CHANNELS)}")
-        if self.gray:
-            return self.pixels[:, :, :1]
-        if self.pixels.dtype == np.uint8:
-            return np.asarray(_pillow().fromarray(self.pixels).convert("L"))[:, :, None]
-        return (self.pixels @ np.array(LUMA, np.float32))[:, :, None]
-
-
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | Path, planes: int = 0) -> Picture:
     """Return the first picture of a file.
+
+    Args:
+        path: The file.
+        planes: Channels that are wanted, more than 4. The pages of a file with so many are then read as its channels.
 
     Raises:
         PictureError: It is no picture, is damaged, or its black and white are not known.
     """
     try:
+        if is_array(path):
+            return read_array(path)
         with _opened(path) as file:
-            return _read(file)
+            return _read_pages(file) if planes and _channels(file, planes) == planes else _read(file)
     except PictureError:
         raise
     except Exception as error:  # Pillow's readers raise many kinds
@@ -131,7 +68,7 @@ def read_indices(path: str | Path) -> np.ndarray | None:
         raise PictureError(_reason(error, path)) from error
 
 
-def picture_fault(path: str | Path, halves: bool = False) -> str | None:
+def picture_fault(path: str | Path, halves: bool = False, planes: int | None = None) -> str | None:
     """Return why a file cannot be read; None if it can.
 
     Looks at headers, PNG checksums and JPEG end marks, and decodes only if these leave a doubt: 50,000 pictures take
@@ -140,11 +77,22 @@ def picture_fault(path: str | Path, halves: bool = False) -> str | None:
     Args:
         path: The file.
         halves: It must be two pictures side by side.
+        planes: Channels that it must have, if these are more than 4; 0: it must have 1 to 4; None: any.
     """
     try:
+        if is_array(path):
+            channels, height, width = array_size(path)
+            if not has_bytes(path):
+                read_array(path)
+            reason = None if planes is None else channels_fault(channels, planes)
+            return reason or (halves_fault(width, height) if halves else None)
         with _opened(path) as file:
             width, height = _upright_size(file)
-            if file.format == "PNG" and file.mode != "I":
+            if planes and (reason := channels_fault(_channels(file, planes), planes)) is not None:
+                return reason
+            if planes:
+                _read_pages(file)
+            elif file.format == "PNG" and file.mode != "I":
                 file.verify()
             elif file.mode in _DEEP or file.format != "JPEG" or not _ends_with_mark(Path(path)):
                 _read(file)
@@ -153,36 +101,31 @@ def picture_fault(path: str | Path, halves: bool = False) -> str | None:
     return halves_fault(width, height) if halves else None
 
 
-def halves_fault(width: int, height: int) -> str | None:
-    """Return why a picture of this size is not taken for A|B side by side; None if it is.
-
-    Squares are the ones that are not: most of them are single pictures, which were given in the place of pairs.
-    """
-    if width == height or width < 2:
-        return (
-            f"{width}x{height} is too narrow for A|B side by side: expected two pictures of one size, such as "
-            f"{2 * width}x{height} of two {width}x{height}"
-        )
-    return None
-
-
 def picture_size(path: str | Path) -> tuple[int, int] | None:
     """Return width and height of an upright picture, from its header; None if it is none."""
     try:
+        if is_array(path):
+            return array_size(path)[:0:-1]
         with _opened(path) as file:
             return _upright_size(file)
     except Exception:  # as in `read_picture`
         return None
 
 
-def picture_doubt(path: str | Path) -> str | None:
+def picture_doubt(path: str | Path, planes: int = 0) -> str | None:
     """Return what is read of a file although it may not be meant; None if there is no doubt.
+
+    Args:
+        path: The file.
+        planes: As of `read_picture`: pages that are all read are not in doubt.
 
     Several pictures in a file, of which the first is read; or more than 8 bits of which only the lowest part is used,
     as of 12 bits that are stored in 16: these look black.
     """
     try:
         with _opened(path) as file:
+            if planes and _channels(file, planes) == planes:
+                return None
             if getattr(file, "is_animated", False):
                 return "several pictures in a file: the first is read"
             if file.mode not in _DEEP or file.mode == "F":
@@ -191,21 +134,6 @@ def picture_doubt(path: str | Path) -> str | None:
     except Exception:  # as in `read_picture`; `picture_fault` has the reason
         return None
     return "less than a tenth of their bits' range: nearly black" if 0 < brightest < 25.5 else None
-
-
-def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return pixels (H, W, C) of 0 .. 255 resampled with Pillow's bicubic filter, in their own precision."""
-    image = _pillow()
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    if pixels.dtype == np.uint8:
-        picture = image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-        return np.asarray(picture.resize((width, height), image.Resampling.BICUBIC)).reshape(height, width, -1)
-    planes = [
-        np.asarray(image.fromarray(plane).resize((width, height), image.Resampling.BICUBIC))
-        for plane in np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
-    ]
-    return np.stack(planes, 2).clip(0, 255)  # the filter overshoots at edges
 
 
 def _pillow() -> Any:
@@ -253,6 +181,30 @@ def _read(file: Image.Image) -> Picture:
     return Picture(np.asarray(picture.convert("RGB")), alpha, gray)
 
 
+def _channels(file: Image.Image, planes: int) -> int:
+    """Return the channels of a file: its gray pages if there are as many as planes, else those of its first picture."""
+    pages = getattr(file, "n_frames", 1)
+    if pages == planes and file.mode in _GRAY and not file.has_transparency_data:
+        return pages
+    return (1 if file.mode in _GRAY else 3) + file.has_transparency_data
+
+
+def _read_pages(file: Image.Image) -> Picture:
+    """Return the picture that has a channel per gray page.
+
+    Raises:
+        PictureError: A page is in color, or of another size.
+    """
+    pages = []
+    for number in range(getattr(file, "n_frames", 1)):
+        file.seek(number)
+        page = _read(file)
+        if not page.gray or page.alpha is not None or page.size != (pages[0].size if pages else page.size):
+            raise PictureError(f"page {number + 1} is in color or of another size than the first; expected gray pages")
+        pages.append(page)
+    return picture_of_channels(np.concatenate([page.pixels[:, :, :1] for page in pages], 2))
+
+
 def _deep(file: Image.Image) -> np.ndarray:
     """Return a picture of more than 8 bits as float32 (H, W) of 0 .. 255.
 
@@ -262,48 +214,15 @@ def _deep(file: Image.Image) -> np.ndarray:
     values, tags = np.asarray(file), getattr(file, "tag_v2", {})
     bits, number = _first(tags.get(_BITS)), _first(tags.get(_SAMPLE_FORMAT))
     if file.mode == "F":
-        white = _white_of_floats(values)
+        white = white_of_floats(values)
     else:
         signed = number == 2
         if bits == 32 and not signed and number is not None:
             values = values.astype(np.int32).view(np.uint32)
-        white = _white_of_integers(values, bits or (16 if file.mode != "I" else None), signed)
+        white = white_of_integers(values, bits or (16 if file.mode != "I" else None), signed)
     scaled = (values.astype(np.float64) * (255.0 / white)).clip(0, 255).astype(np.float32)
     # Pillow turns pictures whose 0 is white for 8 bits alone.
     return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled
-
-
-def _white_of_integers(values: np.ndarray, bits: int | None, signed: bool) -> float:
-    """Return the value of white: the largest that the file's bits hold.
-
-    Pillow's 32 bits are mostly 16 of another source, so values up to 65535 are read as such.
-    """
-    low, high = int(values.min()), int(values.max())
-    if low < 0:
-        raise PictureError(f"integers from {low} to {high}, whose black is not known; expected 0 or more")
-    if bits is not None and bits <= 16:
-        return 2.0 ** (bits - signed) - 1
-    full = 2.0 ** (31 if signed or bits is None else 32) - 1
-    if 65535 < high < full / 256:
-        raise PictureError(
-            f"32-bit integers from {low} to {high}, whose white is not known; expected up to 65535, or up to {full:.0f}"
-        )
-    return full if high > 65535 else 65535.0
-
-
-def _white_of_floats(values: np.ndarray) -> float:
-    """Return the value of white: 1, or 255 if the values are those of 8 bits."""
-    if not np.isfinite(values).all():
-        raise PictureError("floating-point values that are not all finite")
-    low, high = float(values.min()), float(values.max())
-    if low >= -1e-3 and high <= 1 + 1e-3:
-        return 1.0
-    if low >= 0 and 16 <= high <= 255:
-        return 255.0
-    raise PictureError(
-        f"floating-point values from {low:.4g} to {high:.4g}, whose black and white are not known; "
-        "expected 0 to 1, or 0 to 255"
-    )
 
 
 def _turned(plane: np.ndarray, orientation: int | None) -> np.ndarray:
@@ -342,5 +261,7 @@ def _reason(error: Exception, path: str | Path) -> str:
             return "a Git LFS pointer, not the image itself; fetch it with `git lfs pull`"
         if head.startswith((b"<!doctype", b"<html")):
             return "an HTML page, not an image; download it again"
+        if Path(path).suffix.lower() in (".tif", ".tiff"):
+            return "a TIFF that Pillow cannot read, such as one of more than 4 channels per page; try .npy of [C, H, W]"
         return "not an image, or of a kind that Pillow cannot read"
     return " ".join(str(error).split()) or type(error).__name__

@@ -107,9 +107,9 @@ class ClassConditionalTask(UnconditionalTask):
         folder = cls.folder(spec)
         classes = ClassFolders(folder.root, folder.tree.pictures)
         check_classes(classes.names, spec.inputs)
-        good, bad = good_files(classes.mixed(folder.files(split)), spec.strict)
+        good, bad = good_files(classes.mixed(folder.files(split)), spec.strict, planes=form.planes)
         pictures = LabelledPictures(FilePictures(good, form), [classes.label(path) for path in good])
-        notes = [*folder.notes, *doubts_of(good), _legend(classes.names)]
+        notes = [*folder.notes, *doubts_of(good, form.planes), _legend(classes.names)]
         return ImageSet(spec, {"target": pictures}, cls.item, bad, folder.left_out, notes)
 
     @staticmethod

@@ -25,7 +25,8 @@ from ...data.picture_tree import PictureTree
 from ...data.spec import SHAPES, DataSpec, PictureForm
 from ...data.whole_pictures import WholePictures
 from ...files.errors import UserError
-from ...files.pictures.picture_reader import Picture, picture_size
+from ...files.pictures.picture import Picture
+from ...files.pictures.picture_reader import picture_size
 from ...files.plain_values import from_json, to_json
 from ...files.seeds import mixed
 from .low_high_folders import SIDES, LowHighFolder, sides_of, size_fault
@@ -188,7 +189,7 @@ def _usable(found: _Found, spec: DataSpec, scale: int) -> tuple[list[tuple[Path,
     """
     good, bad = set[Path](), list[str]()
     for side in zip(*found.entries, strict=True):
-        kept, reasons = good_files(list(side), spec.strict, halves=found.halves)
+        kept, reasons = good_files(list(side), spec.strict, halves=found.halves, planes=0)
         good |= set(kept)
         bad += reasons
     entries, faults, sizes_too_small = [], list[str](), list[tuple[int, int]]()

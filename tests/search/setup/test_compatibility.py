@@ -1,7 +1,10 @@
 """Generators and discriminators against task and data."""
 
+from dataclasses import replace
+
 import pytest
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.pictures.colors import color_of
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.compatibility import fitted, output_of
 
@@ -60,17 +63,23 @@ def test_a_catalog_network_has_the_channels_of_its_arguments():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "arguments", "says"),
-    [
-        ("5,16,16", {"inputs": 5}, r"takes images of 5 channels \(input\): pictures have 1 \(gray\)"),
-        ("3,16,16", {"outputs": 5}, r"gives 5x16x16 from .*one image of 1 to 4 channels"),
-    ],
+    ("inputs", "arguments", "color"),
+    [("5,16,16", {"inputs": 5}, "rgb"), ("3,16,16", {"outputs": 5}, "planes")],
 )
-def test_channels_that_no_picture_has_are_refused(tmp_path, inputs, arguments, says):
-    """The number is named, with those that pictures have."""
-    with pytest.raises(UserError, match=says) as caught:
-        fitted(config(tmp_path, inputs, **arguments), "paired")
-    assert "\n" not in str(caught.value)
+def test_channels_beyond_four_are_planes(tmp_path, inputs, arguments, color):
+    """They stand for no color, on either side."""
+    fitting, output = fitted(config(tmp_path, inputs, **arguments), "paired")
+    assert (fitting.inputs.inputs[0].color, output.color) == (color_of(int(inputs[0])), color)
+
+
+def test_the_color_of_an_output_is_as_it_is_said(tmp_path):
+    """One channel to two are lightness and a*, b* unless `output_color` says gray and alpha; others are refused."""
+    given = config(tmp_path, "1,16,16", inputs=1, outputs=2)
+    assert fitted(given, "paired")[1].color == "ab"
+    fitting, output = fitted(replace(given, output_color="gray_alpha"), "paired")
+    assert (fitting.inputs.inputs[0].color, output.color) == ("gray", "gray_alpha")
+    with pytest.raises(UserError, match="the output of 2 channels has no color 'rgb'; expected gray_alpha, ab"):
+        fitted(replace(given, output_color="rgb"), "paired")
 
 
 def test_a_size_that_contradicts_the_input_is_refused(tmp_path):

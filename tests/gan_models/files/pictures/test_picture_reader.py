@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
+from ganprune.gan_models.files.pictures.picture import PictureError, resized
 from ganprune.gan_models.files.pictures.picture_names import is_hidden, is_picture_name, picture_suffixes
 from ganprune.gan_models.files.pictures.picture_reader import (
-    PictureError,
     picture_fault,
     picture_size,
     read_picture,
-    resized,
 )
 from PIL import Image
 
@@ -172,7 +171,7 @@ def test_bad_files_have_reasons(tmp_path):
 def test_suffixes_are_those_of_the_image_library():
     """What Pillow reads is a picture whatever the case of its suffix; data, documents and videos are none."""
     assert {".jfif", ".jpe", ".jpg", ".png", ".webp", ".tif", ".gif", ".jp2", ".pgm", ".tga"} <= picture_suffixes()
-    assert not {".pdf", ".mpg", ".h5", ".txt", ".npy"} & picture_suffixes()
+    assert not {".pdf", ".mpg", ".h5", ".txt", ".npz"} & picture_suffixes()
     assert is_picture_name("A.JFIF")
     assert all(map(is_hidden, ("._x.jpg", ".DS_Store", "__MACOSX", "Thumbs.db")))
 

@@ -1,0 +1,81 @@
+"""Pictures in arrays of NumPy (`.npy`), of any number of channels: [H, W], [C, H, W] or [H, W, C].
+
+The first and the last axis are told apart by their lengths: the shorter one is the channels'.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from .picture import Picture, PictureError, picture_of_channels
+from .picture_names import ARRAY
+from .white_levels import white_of_floats, white_of_integers
+
+
+def is_array(path: str | Path) -> bool:
+    """Return whether a file's name says an array."""
+    return Path(path).suffix.lower() == ARRAY
+
+
+def read_array(path: str | Path) -> Picture:
+    """Return the picture of an array, of 0 .. 255: 8 bits as they are, other numbers to their full range.
+
+    Raises:
+        PictureError: It is no array of a picture, or its black and white are not known.
+    """
+    array = _mapped(path)
+    values = _last(np.array(array), _channel_axis(array.shape))
+    if values.dtype == bool:
+        return picture_of_channels(values.astype(np.uint8) * 255)
+    if values.dtype == np.uint8:
+        return picture_of_channels(np.ascontiguousarray(values))
+    if values.dtype.kind == "f":
+        white = white_of_floats(values)
+    else:
+        bits = 8 * values.dtype.itemsize
+        white = white_of_integers(values, bits if bits < 32 else None, signed=values.dtype.kind == "i")
+    return picture_of_channels((values.astype(np.float64) * (255.0 / white)).clip(0, 255).astype(np.float32))
+
+
+def array_size(path: str | Path) -> tuple[int, int, int]:
+    """Return channels, height and width of an array's picture, from its header.
+
+    Raises:
+        PictureError: It is no array of a picture.
+    """
+    shape = _mapped(path).shape
+    axis = _channel_axis(shape)
+    sides = shape if axis is None else shape[1:] if axis == 0 else shape[:2]
+    return 1 if axis is None else shape[axis], sides[0], sides[1]
+
+
+def has_bytes(path: str | Path) -> bool:
+    """Return whether an array has 8 bits per value, from its header: no value of such a one is in doubt."""
+    return _mapped(path).dtype in (np.uint8, np.bool_)
+
+
+def _mapped(path: str | Path) -> np.ndarray:
+    """Return an array whose values are not read yet. Raises PictureError for anything but numbers."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
+        raise PictureError("no array of numbers")
+    return array
+
+
+def _channel_axis(shape: tuple[int, ...]) -> int | None:
+    """Return the axis of the channels, 0 or 2; None of [H, W]. Raises PictureError if it cannot be told."""
+    if len(shape) == 2 and min(shape) > 0:
+        return None
+    if len(shape) != 3 or min(shape) < 1 or shape[0] == shape[2]:
+        raise PictureError(
+            f"an array of shape {shape} is no picture; expected [H, W], or [C, H, W] or [H, W, C] with fewer channels "
+            "than pixels"
+        )
+    return 0 if shape[0] < shape[2] else 2
+
+
+def _last(values: np.ndarray, axis: int | None) -> np.ndarray:
+    """Return an array with its channels on the last axis."""
+    return values[:, :, None] if axis is None else np.moveaxis(values, axis, 2)

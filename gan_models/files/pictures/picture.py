@@ -1,0 +1,164 @@
+"""A picture that was read: its pixels, transparency and other channels, in any color and size that is asked for.
+
+Shapes: H x W pixels; C channels of a color, see `colors`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .colors import CHANNELS, LUMA, OF_LAB, scaled_lab
+
+MOST_COLORS = 4  # channels that a color has, transparency among them
+
+
+class PictureError(ValueError):
+    """A picture that cannot be read to its full range; the message is the reason, without the file's name."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, upright.
+
+    Attributes:
+        pixels: (H, W, 3) of 0 .. 255: uint8, or float32 if the file has more than 8 bits per channel.
+        alpha: (H, W) uint8; None if the file has no transparency.
+        gray: The file has one channel, apart from alpha.
+        planes: (H, W, C), as the pixels, if the file has more than 4 channels; the pixels are the first three of them.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    gray: bool = False
+    planes: np.ndarray | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the file, transparency among them."""
+        if self.planes is not None:
+            return self.planes.shape[2]
+        return (1 if self.gray else 3) + (self.alpha is not None)
+
+    def cropped(self, left: int, top: int, width: int, height: int) -> Picture:
+        """Return a part of it."""
+        part = np.s_[top : top + height, left : left + width]
+        alpha, planes = (None if plane is None else plane[part] for plane in (self.alpha, self.planes))
+        return Picture(self.pixels[part], alpha, self.gray, planes)
+
+    def halves(self) -> tuple[Picture, Picture]:
+        """Return the left and the right half, A and B of a pair side by side; an odd last column is left out.
+
+        Raises:
+            PictureError: It does not look like two pictures; see `halves_fault`.
+        """
+        width, height = self.size
+        if (reason := halves_fault(width, height)) is not None:
+            raise PictureError(reason)
+        return self.cropped(0, 0, width // 2, height), self.cropped(width // 2, 0, width // 2, height)
+
+    def formed(self, color: str, width: int, height: int, channels: int = 0) -> np.ndarray:
+        """Return its pixels resized and in a color, (height, width, C) of 0 .. 255, uint8 or float32.
+
+        Args:
+            color: See `colors`; what is transparent is 0 in alpha, and 255 is opaque.
+            width: In pixels.
+            height: In pixels.
+            channels: Of planes, how many there must be.
+
+        Raises:
+            PictureError: The picture has other channels, or no picture has this color.
+        """
+        wanted = channels if color == "planes" else 0
+        if (reason := channels_fault(self.channels, wanted)) is not None:
+            raise PictureError(reason)
+        if wanted:
+            return resized(self._all_channels(), width, height)
+        if color in OF_LAB:
+            return scaled_lab(resized(self.pixels, width, height), color)
+        return resized(self._in_color(color), width, height)
+
+    def _all_channels(self) -> np.ndarray:
+        if self.planes is not None:
+            return self.planes
+        return self._in_color(("gray", "gray_alpha", "rgb", "rgba")[self.channels - 1])
+
+    def _in_color(self, color: str) -> np.ndarray:
+        if color == "rgb":
+            return self.pixels
+        if color in ("gray_alpha", "rgba"):
+            alpha = np.full(self.pixels.shape[:2], 255, np.uint8) if self.alpha is None else self.alpha
+            shown = self.pixels if color == "rgba" else self._in_color("gray")
+            return np.concatenate([shown, alpha[:, :, None].astype(shown.dtype)], 2)
+        if color != "gray":
+            raise PictureError(f"pictures are not read as {color}; expected {', '.join(CHANNELS)}")
+        if self.gray:
+            return self.pixels[:, :, :1]
+        if self.pixels.dtype == np.uint8:
+            return np.asarray(_pillow().fromarray(self.pixels).convert("L"))[:, :, None]
+        return (self.pixels @ np.array(LUMA, np.float32))[:, :, None]
+
+
+def picture_of_channels(values: np.ndarray) -> Picture:
+    """Return the picture of channels (H, W, C) of 0 .. 255: gray, gray and alpha, RGB, RGB and alpha, or planes."""
+    channels = values.shape[2]
+    shown = values[:, :, :1].repeat(3, 2) if channels < 3 else values[:, :, :3]
+    alpha = values[:, :, -1].round().astype(np.uint8) if channels in (2, 4) else None
+    return Picture(shown, alpha, channels < 3, values if channels > MOST_COLORS else None)
+
+
+def channels_fault(channels: int, planes: int = 0) -> str | None:
+    """Return why a file of so many channels is not read; None if it is.
+
+    Args:
+        channels: Of the file.
+        planes: How many there must be; 0: 1 to 4, which are read in any color.
+    """
+    if planes and channels != planes:
+        return f"it has {channels} channels; expected {planes}"
+    if not planes and channels > MOST_COLORS:
+        return f"it has {channels} channels; expected 1 to {MOST_COLORS}"
+    return None
+
+
+def halves_fault(width: int, height: int) -> str | None:
+    """Return why a picture of this size is not taken for A|B side by side; None if it is.
+
+    Squares are the ones that are not: most of them are single pictures, which were given in the place of pairs.
+    """
+    if width == height or width < 2:
+        return (
+            f"{width}x{height} is too narrow for A|B side by side: expected two pictures of one size, such as "
+            f"{2 * width}x{height} of two {width}x{height}"
+        )
+    return None
+
+
+def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return pixels (H, W, C) of 0 .. 255 resampled with Pillow's bicubic filter, in their own precision."""
+    image = _pillow()
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    if pixels.shape[2] > MOST_COLORS:
+        return np.concatenate([resized(plane, width, height) for plane in np.split(pixels, pixels.shape[2], 2)], 2)
+    if pixels.dtype == np.uint8:
+        picture = image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        return np.asarray(picture.resize((width, height), image.Resampling.BICUBIC)).reshape(height, width, -1)
+    planes = [
+        np.asarray(image.fromarray(plane).resize((width, height), image.Resampling.BICUBIC))
+        for plane in np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+    ]
+    return np.stack(planes, 2).clip(0, 255)  # the filter overshoots at edges
+
+
+def _pillow() -> Any:
+    from PIL import Image  # here, so that importing this module stays cheap
+
+    return Image
