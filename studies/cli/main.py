@@ -60,15 +60,15 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "run": Command("results:run", "Translate images with an exported generator, or draw samples."),
     "fid": Command(
-        "quality:fid",
+        "measure.quality:fid",
         "Measure how far images are from real ones: distance, interval, n, protocol, and what stands beside it.",
     ),
     "compare": Command(
-        "quality:compare",
+        "measure.quality:compare",
         "Say which of two generators is nearer to the real images: A better, B better, or cannot tell.",
     ),
     "profile-device": Command(
-        "latency:profile_device", "Measure every distinct layer of a network on this device, for budgets in ms."
+        "measure.latency:profile_device", "Measure every distinct layer of a network on this device, for budgets in ms."
     ),
     "studies": Command("main:studies", "List the studies of a database."),
     "inspect": Command(

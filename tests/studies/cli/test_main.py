@@ -266,7 +266,7 @@ def test_the_list_of_commands_says_what_each_help_says(name):
 
 def test_a_command_builds_no_other():
     """`ganprune show --help` loads neither the options of `search` nor the table of networks, and a typo is named."""
-    code = "import sys; sys.argv = ['ganprune', 'show', '--help']\nfrom ganprune.studies.cli import main\ntry:\n main.main()\nfinally:\n print([m for m in ('cli.search', 'cli.quality') if f'ganprune.studies.{m}' in sys.modules])"
+    code = "import sys; sys.argv = ['ganprune', 'show', '--help']\nfrom ganprune.studies.cli import main\ntry:\n main.main()\nfinally:\n print([m for m in ('cli.search', 'cli.measure.quality') if f'ganprune.studies.{m}' in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
     code = code.replace("'show', '--help'", "'shwo'")

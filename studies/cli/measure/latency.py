@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...gan_models.files.errors import UserError
-from ...gan_models.files.plain_values import from_json
-from ...search.configuration.flags import flags_of, read_flags
-from ...search.configuration.option import check_options, option
-from . import options as opt
-from .console import wide_console
+from ....gan_models.files.errors import UserError
+from ....gan_models.files.plain_values import from_json
+from ....search.configuration.flags import flags_of, read_flags
+from ....search.configuration.option import check_options, option
+from .. import options as opt
+from ..console import wide_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ...search.latency.profile import LatencyProfile
+    from ....search.latency.profile import LatencyProfile
 
 
 BITS = ("32,8", "32")
@@ -95,15 +95,15 @@ def profile_device(given: Mapping[str, Any], as_json: opt.Json = False) -> None:
 
 def measured(options: ProfilingOptions, console: Console) -> tuple[LatencyProfile, int]:
     """Return the profile of a network on a device, stored, and how many layers the database had already."""
-    from ...evaluators.cost.catalog import RUNTIMES
-    from ...evaluators.cost.device import COMMAND, cpus_allowed, remote_device, this_device
-    from ...evaluators.cost.latency import Effort, exclusive
-    from ...evaluators.cost.machine_load import Limits
-    from ...gan_models.training.loop import best_device
-    from ...search.latency.finalist_meter import in_8_bits, measurer
-    from ...search.latency.profile import write_profile
-    from ...search.latency.profiler import Thoroughness, profile_network
-    from ..database.latency_profiles import ProfileStore
+    from ....evaluators.cost.catalog import RUNTIMES
+    from ....evaluators.cost.device import COMMAND, cpus_allowed, remote_device, this_device
+    from ....evaluators.cost.latency import Effort, exclusive
+    from ....evaluators.cost.machine_load import Limits
+    from ....gan_models.training.loop import best_device
+    from ....search.latency.finalist_meter import in_8_bits, measurer
+    from ....search.latency.profile import write_profile
+    from ....search.latency.profiler import Thoroughness, profile_network
+    from ...database.latency_profiles import ProfileStore
 
     remote = options.device_command
     inputs = opt.read_inputs(options.model, options.model_args, options.image_size, options.input_shape)

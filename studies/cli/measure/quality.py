@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
-from ...gan_models.files.plain_values import from_json
-from ...search.configuration.flags import flags_of, read_flags
-from ..comparison.measure_options import CompareOptions, FidOptions
-from . import options as opt
-from .console import wide_console
+from ....gan_models.files.plain_values import from_json
+from ....search.configuration.flags import flags_of, read_flags
+from ...comparison.measure_options import CompareOptions, FidOptions
+from .. import options as opt
+from ..console import wide_console
 
 FID_FLAGS = tuple(flags_of("measure", FidOptions))
 COMPARE_FLAGS = tuple(flags_of("measure", CompareOptions))
@@ -26,8 +26,8 @@ def fid(
     as_json: opt.Json = False,
 ) -> None:
     """Measure how far images are from real ones: distance, interval, n, protocol, and what stands beside it."""
-    from ..comparison.fid import measure_fid
-    from ..results.measurement_text import with_interval
+    from ...comparison.fid import measure_fid
+    from ...results.measurement_text import with_interval
 
     options = from_json(FidOptions, read_flags(FID_FLAGS, given))
     found = measure_fid(a, b, options)
@@ -54,8 +54,8 @@ def compare(
     as_json: opt.Json = False,
 ) -> None:
     """Say which of two generators is nearer to the real images: A better, B better, or cannot tell."""
-    from ..comparison.compare import compare_two
-    from ..results.measurement_text import with_interval
+    from ...comparison.compare import compare_two
+    from ...results.measurement_text import with_interval
 
     options = from_json(CompareOptions, read_flags(COMPARE_FLAGS, given))
     found = compare_two(a, b, options)

@@ -1,0 +1,1 @@
+"""Commands that measure: images, two generators, a device, and contenders against each other."""
