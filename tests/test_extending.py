@@ -16,6 +16,7 @@ from ganprune.evaluators.quality.catalog import METRICS
 from ganprune.gan_models.costs.catalog import COSTS
 from ganprune.gan_models.data.degradation.catalog import DEGRADATIONS
 from ganprune.gan_models.data.degradation.degradation import degraded
+from ganprune.gan_models.distillation.catalog import TERMS
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.open_table import OpenTable
@@ -36,7 +37,7 @@ from .gan_models.random_cuts import check_cut, lively
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TABLES = (
-    NETWORKS, TASKS, DEGRADATIONS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, EXPORTERS, RUNTIMES, PREPARATIONS,
+    NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, EXPORTERS, RUNTIMES, PREPARATIONS,
 )  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
 
@@ -104,6 +105,7 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
     rows = ["--model", "narrow", "--task", "denoising", "--methods", "lottery,uniform", "--also-measure", "brightness"]
     rows += ["--metric", "pixels", "--sampler", "patient", "--budget", "50%", "--budget", "4koutputs"]
     rows += ["--data", "images", "--image-size", 16, "--trials", 4, "--ladder", 1]
+    rows += ["--set", "recipe.distill_terms.colors=2"]
     quick = [word for word in QUICK if word not in ("--metric", "shapes", "--methods", "uniform,magnitude")]
     assert call(monkeypatch, "search", "--study", "s", *rows, *quick) == 0
     capsys.readouterr()
@@ -114,6 +116,7 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
         measured = {m.name.partition("[")[0]: m.value for m in trial.ended().measurements}
         assert measured["outputs"] <= 4000
         assert -1 <= measured["brightness"] <= 1
+        assert trial.ended().training.losses["G.distill_colors"] >= 0
     found = PREPARATIONS.find("mean_color").open()
     artifact = json.loads((tmp_path / "ganprune-artifacts" / "s" / "teacher" / "mean-color.json").read_text())
     assert len(artifact["rgb"]) == 3

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..costs.cost_form import CostModel
+    from ..distillation.term import FeatureMaps
     from ..groups.channel_groups import ChannelGroups
     from ..groups.plan import ChannelPlan
     from ..quantization.settings import QuantSettings
@@ -107,26 +108,6 @@ class Target:
     def exact_cost(self) -> str:
         """The cost form's own cost to take gradients of: MACs if the form does not price the target's cost."""
         return self.cost if cost_of(self.cost).name in FORM_COSTS else "macs"
-
-
-class FeatureMaps(Protocol):
-    """An encoder's maps, for distances between images; frozen.
-
-    Attributes:
-        name: Which encoder, for the record.
-        style_weight: Weight of the Gram matrices' squared differences beside the first maps' L1.
-    """
-
-    name: str
-    style_weight: float
-
-    def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Images [N, 3, H, W] in [-1, 1] -> maps [N, c, h, w], from fine to coarse; a gradient flows back."""
-        ...
-
-    def to(self, device: torch.device | str) -> FeatureMaps:
-        """The same encoder, moved."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..distillation.gram import gram
+from ..distillation.term import FeatureMaps
 from ..files.errors import UserError
 from ..tasks.losses import l1
-from .method import FeatureMaps
-
-
-def gram(maps: Tensor) -> Tensor:
-    """Gram matrices [N, C, C] of maps [N, C, H, W], divided by C H W."""
-    n, channels, height, width = maps.shape
-    flat = maps.reshape(n, channels, height * width)
-    return flat @ flat.transpose(1, 2) / (channels * height * width)
 
 
 def perceptual(maps: FeatureMaps, images: Tensor, goals: Tensor) -> Tensor:

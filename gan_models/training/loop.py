@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from ..checkpoints.checkpoint import latest_state, save_state
 from ..data.dataset import batches
+from ..distillation.term import FeatureMaps
 from ..files.errors import UserError, WorkFailed
 from ..files.plain_values import JSON, to_json
 from ..files.seeds import mixed
@@ -108,6 +109,8 @@ def train(
     seed: int,
     device: torch.device | str = "cpu",
     teacher: Mapping[str, nn.Module] | None = None,
+    teacher_judges: Mapping[str, nn.Module] | None = None,
+    feature_maps: FeatureMaps | None = None,
     checkpoint_dir: Path | None = None,
     checkpoint_every: int = 0,
     rungs: Sequence[int] = (),
@@ -130,6 +133,8 @@ def train(
         seed: of data order, augmentation and dropout; not of weights that exist already.
         device: where.
         teacher: generators to distil from, by name; needed if the recipe distils.
+        teacher_judges: the teacher's discriminators, by generator name, for terms that read their features.
+        feature_maps: an encoder's maps of what the generators give, for terms that read them.
         checkpoint_dir: folder of the one newest checkpoint; None: none is read or written.
         checkpoint_every: steps between checkpoints; 0: at rungs and at the end only.
         rungs: step counts after which `on_rung` is called.
@@ -153,7 +158,16 @@ def train(
         data_seed = mixed(seed, 42)
         example = next(batches(data, recipe.batch_size, data_seed))
         trainer = Trainer(
-            task, networks, recipe, steps=steps, seed=seed, device=device, teacher=teacher, example=example
+            task,
+            networks,
+            recipe,
+            steps=steps,
+            seed=seed,
+            device=device,
+            teacher=teacher,
+            example=example,
+            teacher_judges=teacher_judges,
+            feature_maps=feature_maps,
         )
 
     def sample() -> Iterator[Batch]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..distillation.catalog import FIELDS
 from ..files.errors import UserError
 from ..files.plain_values import later
 from ..tasks.settings import check_weights
@@ -30,6 +31,9 @@ class Recipe:
         channels_last: store images and weights channels last (quicker on CUDA with autocast).
         ema: half-life of the generators' averaged weights, as a share of the steps; 0 is off. Measured and kept are
             the averaged weights.
+        distill_terms: weights of further terms of distillation, by name of `distillation.catalog.TERMS`.
+        reconstruct_first: share of the steps, at the start, without the task's adversarial term: the generators follow
+            references and teachers alone, while discriminators learn to judge them.
 
     Raises:
         ValueError: a field outside what is allowed.
@@ -47,6 +51,8 @@ class Recipe:
     amp: str = "off"
     channels_last: bool = False
     ema: float = later(0.0)
+    distill_terms: Mapping[str, float] = later(factory=dict)
+    reconstruct_first: float = later(0.0)
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "d_steps", "feature_layers"):
@@ -66,6 +72,16 @@ class Recipe:
                 f"the averaged weights' half-life is no share of the steps: got ema={self.ema}; expected 0 to 1. "
                 "Try 0.05"
             )
+        if not 0 <= self.reconstruct_first <= 1:
+            raise UserError(
+                "the steps without an adversarial term are no share of the steps: got "
+                f"reconstruct_first={self.reconstruct_first}; expected 0 to 1. Try 0.1"
+            )
+        for name, weight in self.distill_terms.items():
+            if name in FIELDS:
+                raise UserError(f"distill_terms has its own field for {name}: got {weight}. Try distill_{name}")
+            if not 0 <= weight < float("inf"):
+                raise UserError(f"distill_terms.{name}={weight} is no weight; use a number of at least 0")
         if self.amp not in AMP_MODES:
             raise UserError(f"amp={self.amp!r} is unknown; use one of {', '.join(AMP_MODES)}")
 
@@ -82,10 +98,25 @@ class Recipe:
         """
         return 0.5 ** (1 / (self.ema * steps)) if self.ema > 0 else 0.0
 
+    def adversarial(self, step: int, steps: int) -> bool:
+        """Return whether the adversarial term counts at `step` (from 0) of `steps`."""
+        return step >= round(self.reconstruct_first * steps)
+
+    @property
+    def distillation(self) -> dict[str, float]:
+        """Weights of all terms of distillation, by name; those of 0 left out."""
+        own = {name: getattr(self, f"distill_{name}") for name in FIELDS}
+        return {name: weight for name, weight in (own | dict(self.distill_terms)).items() if weight > 0}
+
     @property
     def distils(self) -> bool:
         """Whether a teacher is needed."""
-        return self.distill_output > 0 or self.distill_features > 0
+        return bool(self.distillation)
+
+    @property
+    def without_teacher(self) -> Recipe:
+        """The same recipe without any distillation."""
+        return replace(self, distill_output=0.0, distill_features=0.0, distill_terms={})
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..distillation.distillation import Distillation
+from ..distillation.term import FeatureMaps, Pair
 from ..files.errors import UserError
 from ..files.seeds import mixed
-from ..tasks.task import Batch, Task, check_names
+from ..tasks.task import Batch, Task, check_names, shown
 from .averaged_weights import AveragedWeights, norms_of, reestimated
-from .distillation import Distillation
 from .optimizer_state import load_optimizer_tensors, optimizer_tensors
 from .recipe import Recipe
 
@@ -44,6 +46,8 @@ class Trainer:
         device: where to train.
         teacher: generators to learn from, by generator name; moved to `device`, eval mode.
         example: a batch, for finding and fitting the layers of feature matching.
+        teacher_judges: discriminators of the teacher, by generator name, for terms that read their features; frozen.
+        feature_maps: an encoder's maps, for terms that read them.
         lr_factor: factor on the learning rate of a generator's parameter, by "generators.<generator>.<parameter>".
         fused: one kernel for Adam's whole step (for millions of parameters); rounding differs.
 
@@ -63,6 +67,8 @@ class Trainer:
         device: torch.device,
         teacher: Mapping[str, nn.Module] | None,
         example: Batch,
+        teacher_judges: Mapping[str, nn.Module] | None = None,
+        feature_maps: FeatureMaps | None = None,
         lr_factor: Callable[[str], float] = lambda name: 1.0,
         fused: bool = False,
     ) -> None:
@@ -83,7 +89,7 @@ class Trainer:
         self._format = torch.channels_last if recipe.channels_last else torch.contiguous_format
         for module in (*self.generators.values(), *self.discriminators.values()):
             self._place(module)
-        self.distillation = self._distillation(teacher or {}, example)
+        self.distillation = self._distillation(teacher or {}, teacher_judges or {}, feature_maps, example)
         self.set_mode(training=True)
         trained = {"generators": networks.generators, "distillation": self.distillation}
         self._g_names, self._g_optimizer = self._optimizer(trained, recipe.lr)
@@ -156,7 +162,7 @@ class Trainer:
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * factor
         batch = self.to_device(batch_at())
-        terms, outputs = self._generator_step(batch)
+        terms, outputs = self._generator_step(batch, self.recipe.adversarial(step, self.steps))
         for i in range(self.recipe.d_steps):
             if i:
                 batch = self.to_device(batch_at())
@@ -178,7 +184,7 @@ class Trainer:
             for name, value in batch.items()
         }
 
-    def _generator_step(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _generator_step(self, batch: Batch, adversarial: bool) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         if self._g_optimizer is None:
             with torch.no_grad(), self._autocast():
                 return {}, self.task.generate(self.generators, batch)
@@ -187,6 +193,8 @@ class Trainer:
             terms, outputs = self.task.generator_losses(self.generators, self.discriminators, batch)
             inputs = {name: self.task.inputs(batch, name) for name in outputs}
             terms = terms | self.distillation(inputs, outputs, features)
+            if not adversarial:
+                terms = _without_adversarial(terms)
             self._g_optimizer.zero_grad(set_to_none=True)
             self._g_scaler.scale(torch.stack(list(terms.values())).sum()).backward()
         self._g_scaler.step(self._g_optimizer)
@@ -213,8 +221,14 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self._amp, enabled=self._amp is not None)
 
-    def _distillation(self, teacher: Mapping[str, nn.Module], example: Batch) -> Distillation:
-        for module in teacher.values():
+    def _distillation(
+        self,
+        teacher: Mapping[str, nn.Module],
+        judges: Mapping[str, nn.Module],
+        feature_maps: FeatureMaps | None,
+        example: Batch,
+    ) -> Distillation:
+        for module in (*teacher.values(), *judges.values()):
             self._place(module)
             module.eval()
         wanted = [name for name in self.task.generator_names if name in teacher and self.recipe.distils]
@@ -222,15 +236,20 @@ class Trainer:
             raise UserError(f"no teacher for {', '.join(self.task.generator_names)}; given are {', '.join(teacher)}")
         example = self.to_device(example)
         torch.manual_seed(mixed(self.seed, 41))
-        distillation = Distillation(
-            {name: self.generators[name] for name in wanted if _is_trained(self.generators[name])},
-            {name: teacher[name] for name in wanted},
-            {name: self.task.inputs(example, name) for name in wanted},
-            self.recipe.distill_output,
-            self.recipe.distill_features,
-            self.recipe.feature_layers,
-        )
-        return distillation.to(self.device)
+        pairs = {
+            name: Pair(
+                self.generators[name],
+                teacher[name],
+                self.task.inputs(example, name),
+                self.recipe.feature_layers,
+                feature_maps,
+                judges.get(name),
+                partial(shown, self.task),
+            )
+            for name in wanted
+            if _is_trained(self.generators[name])
+        }
+        return Distillation(pairs, self.recipe.distillation).to(self.device)
 
     def _optimizer(
         self, modules: Mapping[str, nn.Module], lr: float
@@ -288,6 +307,17 @@ class Trainer:
             "task": self.task.state(),
             "average": {} if self._average is None else self._average.state(),
         }
+
+
+def _without_adversarial(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the terms but "adversarial" and "<generator>.adversarial"; raise UserError if none is left."""
+    left = {name: term for name, term in terms.items() if name.rpartition(".")[2] != "adversarial"}
+    if not left:
+        raise UserError(
+            "the first steps have no loss: got reconstruct_first above 0 and an adversarial term alone; expected "
+            "another one. Try distill_output above 0, or reconstruct_first=0"
+        )
+    return left
 
 
 def _is_trained(module: nn.Module) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from ...evaluators.quality.collapse import HealthLimits
 from ...gan_models.data.degradation.catalog import DEGRADATIONS
 from ...gan_models.data.spec import DIRECTIONS
+from ...gan_models.distillation.catalog import FIELDS, JUDGE, TERMS
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.networks.value_ranges import ValueRanges
 from ...gan_models.quantization.settings import SCHEMES, QuantSettings
@@ -45,6 +46,27 @@ _IN_8_BITS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 
 def _of_searched(names: Callable[[Any], Sequence[str]]) -> Condition:
     """Return the condition that all methods that an option names are searched."""
     return Condition(lambda f: not f.unsearched(names(f)), lambda f: f.unsearched(names(f)), refused=True)
+
+
+def _distill_flags() -> tuple[Shortcut, ...]:
+    """Return the flag of each term of distillation whose weight is no field of the recipe."""
+    judged = Condition(
+        lambda f: f.judged,
+        "the discriminator has no part in the task's loss, so that its features say nothing; leave it out",
+        refused=True,
+    )
+    return tuple(
+        Shortcut(
+            f"--distill-{name.replace('_', '-')}",
+            f"distill_terms.{name}",
+            float,
+            f"Weight of a term of fine-tuning: {row.note}.",
+            "off",
+            acts_if=judged if JUDGE in row.needs else None,
+        )
+        for name, row in TERMS.own.items()
+        if name not in FIELDS
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,6 +307,14 @@ class TrainingOptions:
                 "distill_features",
                 float,
                 "Weight of feature matching in fine-tuning; 0 is off.",
+            ),
+            *_distill_flags(),
+            Shortcut(
+                "--reconstruct-first",
+                "reconstruct_first",
+                float,
+                "Share of fine-tuning, at its start, without the adversarial term.",
+                acts_if=Condition(lambda f: f.judged, "the task has no adversarial term in its loss"),
             ),
             Shortcut(
                 "--ema",

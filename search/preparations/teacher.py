@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +107,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
             task,
             networks,
             data,
-            replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
-            if not given
-            else config.teacher_recipe,
+            config.teacher_recipe if given else config.teacher_recipe.without_teacher,
             steps=steps,
             seed=mixed(config.seed, 1),
             device=device,

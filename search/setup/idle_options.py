@@ -16,6 +16,7 @@ from torch import nn
 from ...evaluators.quality.catalog import METRICS
 from ...gan_models.costs.catalog import cost_of
 from ...gan_models.data.spec import BUILTIN
+from ...gan_models.distillation.catalog import MAPS, terms_that_need
 from ...gan_models.files.errors import UserError
 from ...gan_models.networks.catalog import NETWORKS, build, find_builder
 from ...gan_models.networks.user_builders import taken
@@ -76,10 +77,15 @@ class Facts:
         return any(not cost_of(each.cost).exact for each in self.config.stated_budgets)
 
     @property
+    def judged(self) -> bool:
+        """Return whether a discriminator has a part in the task's loss."""
+        return bool(getattr(self.task, "has_judge", True))
+
+    @property
     def trains_before(self) -> bool:
         """Return whether a teacher or its discriminator is trained before the search."""
-        judged = bool(self.config.teacher_discriminator) or not getattr(self.task, "has_judge", True)
-        return not (self.config.teacher and judged)
+        judge_is_there = bool(self.config.teacher_discriminator) or not self.judged
+        return not (self.config.teacher and judge_is_there)
 
     @property
     def reads_direction(self) -> bool:
@@ -106,8 +112,10 @@ class Facts:
 
     @property
     def reads_feature_maps(self) -> bool:
-        """Return whether a method, a metric or the task reads VGG-16's maps; others' methods are believed to."""
+        """Return whether a method, metric, task or term reads VGG-16's maps; others' methods are believed to."""
         methods = self.config.methods
+        if terms_that_need(MAPS, self.config.recipe.distillation):
+            return True
         if getattr(self.task, "reads_feature_maps", False):
             return True
         return "slimming" in methods or any(name not in METHODS.own for name in methods) or "vgg" in self._measured_with

@@ -10,13 +10,15 @@ from ...evaluators.features.feature_maps import vgg_maps
 from ...evaluators.quality.catalog import MetricSet
 from ...gan_models.data.selection import TooFewToSelect
 from ...gan_models.data.spec import BUILTIN
+from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.user_code import absolute
 from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.catalog import TASKS, asked_task
-from ...gan_models.tasks.task import make_task
+from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import Splits, detect_task
+from ...gan_models.training.recipe import Recipe
 from ..config import StudyConfig
 from ..configuration.sections import CALIBRATION_IMAGES, SELECTION, TEST, DataOptions
 from ..strategy.early_stopping import default_reduction
@@ -84,6 +86,7 @@ def decided(
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)
+    check_recipe(config.recipe, own_task)
     if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
@@ -102,6 +105,18 @@ def decided(
         reduction=default_reduction(config.trials) if config.reduction is None else config.reduction,
     )
     return replace(resolved, prune_network=pruned_network(resolved)), notes, output
+
+
+def check_recipe(recipe: Recipe, task: Task) -> None:
+    """Raise UserError if trials could not be trained by a recipe: an unknown term, or steps without any loss."""
+    for name in recipe.distillation:
+        TERMS.find(name)
+    alone = not task.has_reference and len(task.generator_names) == 1
+    if recipe.reconstruct_first > 0 and alone and not recipe.distils:
+        raise UserError(
+            f"the task {task.name} has an adversarial term alone: got reconstruct_first={recipe.reconstruct_first:g} "
+            "and no distillation; expected another term for the first steps. Try --distill 10, or --reconstruct-first 0"
+        )
 
 
 def with_calibration(config: StudyConfig) -> StudyConfig:

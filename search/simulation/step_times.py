@@ -69,7 +69,7 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
 
     config, before = study.config, torch.get_num_threads()
     small, share = small_plan(study)
-    plain = replace(config.teacher_recipe, distill_output=0.0, distill_features=0.0)
+    plain = config.teacher_recipe.without_teacher
     timing = _StepTiming(study)
     try:
         # a given teacher only gets a discriminator
@@ -130,6 +130,7 @@ class _StepTiming:
         from torch import nn
 
         from ...gan_models.data.dataset import batches
+        from ...gan_models.distillation.catalog import MAPS, terms_that_need
         from ...gan_models.groups.surgery import cut
         from ...gan_models.training.step import Networks, Trainer
         from ..setup.pruned_generators import new_discriminators, one_network
@@ -145,6 +146,8 @@ class _StepTiming:
                 trainer = Trainer(
                     task, networks, recipe, steps=TIMED + 1, seed=self.config.seed, device=self.device,
                     teacher=self.teacher if distils else None, example=next(source),
+                    teacher_judges=dict(new_discriminators(self.config, task, self.study.output).items()),
+                    feature_maps=self.study.output_maps if terms_that_need(MAPS, recipe.distillation) else None,
                 )  # fmt: skip
                 return seconds_each(lambda step: trainer.step(step, lambda: next(source)), self.device, most)
             finally:

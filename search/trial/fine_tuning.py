@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from ...gan_models.distillation.catalog import MAPS, terms_that_need
 from ...gan_models.files.seeds import mixed
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.training.loop import Networks, TrainRecord, train
@@ -43,6 +44,8 @@ class FineTuning:
             seed=mixed(work.request.seed, 3),
             device=work.study.device,
             teacher=work.study.generators,
+            teacher_judges=dict(work.study.discriminators.items()),
+            feature_maps=work.study.output_maps if terms_that_need(MAPS, config.recipe.distillation) else None,
             checkpoint_dir=work.workspace / "checkpoint",
             checkpoint_every=max(200, steps // 10),
             rungs=sorted(step for step in stops if step < steps),

@@ -11,6 +11,7 @@ from ...evaluators.cost.catalog import RUNTIMES
 from ...evaluators.features.catalog import ENCODERS
 from ...evaluators.quality.catalog import METRICS
 from ...gan_models.costs.catalog import COSTS
+from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.kept_copies import with_neighbors
 from ...gan_models.files.open_table import OpenTable
@@ -149,6 +150,7 @@ def row_packages(outcome: Outcome, trial: TrialRecord) -> tuple[Package, ...]:
         (TASKS, config.task),
         (METHODS, trial.new.method),
         (ENCODERS, config.metric),
+        *((TERMS, name) for name in config.recipe.distillation),
         *((METRICS, name) for name in config.also_measure),
         *((COSTS, name) for name in outcome.costs),
     ]

@@ -18,6 +18,7 @@ from ...evaluators.features.catalog import ENCODERS
 from ...evaluators.quality.catalog import METRICS
 from ...gan_models.costs.catalog import COSTS
 from ...gan_models.data.degradation.catalog import DEGRADATIONS
+from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
@@ -30,7 +31,7 @@ from ...search.preparations.catalog import PREPARATIONS
 from ...search.samplers.catalog import SAMPLERS
 
 TABLES: tuple[OpenTable[Any], ...] = (
-    NETWORKS, DISCRIMINATORS, TASKS, DEGRADATIONS, METHODS, METRICS, ENCODERS, COSTS, SAMPLERS, PREPARATIONS,
+    NETWORKS, DISCRIMINATORS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, PREPARATIONS,
     EXPORTERS, RUNTIMES,
 )  # fmt: skip
 PACKAGES = (

@@ -61,7 +61,7 @@ class CoronetPhase:
         settings: CoronetSettings = job.proposal.settings
         self.settings, seed, task = settings, mixed(job.seed, 60), training.task
         self.job, self.target, self.steps = job, target, steps
-        self.recipe = replace(training.recipe, decay=0.0)
+        self.recipe = replace(training.recipe, decay=0.0, ema=0.0, reconstruct_first=0.0)
         self.batches_per_step = self.recipe.d_steps
         random = settings.init == "random"
         model = reset(job.model, seed) if random else job.model
@@ -89,9 +89,11 @@ class CoronetPhase:
 
         self.latent_lr = self.recipe.lr * factors["hypernetwork.latents"]
         teacher = {job.name: copy_network(job.model).requires_grad_(False)} if self.recipe.distils else None
+        teacher_judges = dict(copy_network(training.discriminators).requires_grad_(False).items())
         self.trainer = Trainer(
             task, Networks(nn.ModuleDict(generators), self.discriminators), self.recipe, steps=steps, seed=seed,
             device=training.device, teacher=teacher, lr_factor=factor, fused=True,
+            teacher_judges=teacher_judges, feature_maps=training.feature_maps,
             example=next(batches(training.data, self.recipe.batch_size, seed, 0)),
         )  # fmt: skip
         self.network.refresh()

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from ganprune.gan_models.pruning.perceptual_distance import gram, image_distance, perceptual
+from ganprune.gan_models.distillation.gram import gram
+from ganprune.gan_models.pruning.perceptual_distance import image_distance, perceptual
 
 from .slimming.slimming_jobs import Maps
 

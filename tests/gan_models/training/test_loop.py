@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 import torch
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.training.loop import Recipe, TrainingDiverged, best_device, train
 from torch import nn
@@ -142,6 +143,9 @@ def test_wrong_calls_say_what_is_allowed():
         ({"betas": (0.5, 1.0)}, "betas"),
         ({"decay": 1.5}, "decay=1.5"),
         ({"amp": "fp8"}, "off, bf16, fp16"),
+        ({"reconstruct_first": -0.1}, r"reconstruct_first=-0\.1"),
+        ({"distill_terms": {"ssim": -1.0}}, r"distill_terms\.ssim=-1\.0"),
+        ({"distill_terms": {"output": 1.0}}, "Try distill_output"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_allowed(fields, message):
@@ -159,6 +163,30 @@ def test_the_recipe_survives_json_and_decays_to_nearly_zero():
     assert rates[75] == pytest.approx(0.5)
     assert rates[99] == pytest.approx(0.02)
     assert dataclasses.replace(recipe, decay=0.0).rate(99, 100) == 1.0
+
+
+def test_the_first_steps_have_no_adversarial_term():
+    """Generators follow references and teachers alone there; discriminators learn from the first step on."""
+    seen = []
+    for name, settings in (("paired", {}), ("unpaired", {"directions": ["AtoB"]})):
+        task = task_named(name, **settings)
+        recipe = dataclasses.replace(RECIPE, distill_output=1.0, reconstruct_first=0.5)
+        terms = {}
+        train(
+            task, networks_for(task), data_for(name), recipe, steps=4, seed=0, teacher=teachers_for(task),
+            on_step=lambda step, found, terms=terms: terms.update({step: set(found)}),
+        )  # fmt: skip
+        seen.append([any("adversarial" in term for term in terms[step]) for step in (1, 2, 3, 4)])
+        assert all("discriminator" in found and len(found) > 1 for found in terms.values())
+    assert seen == [[False, False, True, True]] * 2
+
+
+def test_first_steps_without_any_loss_are_refused():
+    """A task with the adversarial term alone needs a teacher's output to begin with."""
+    task = task_named("unconditional")
+    recipe = dataclasses.replace(RECIPE, reconstruct_first=0.5)
+    with pytest.raises(UserError, match=r"reconstruct_first.*Try distill_output"):
+        train(task, networks_for(task), data_for("unconditional"), recipe, steps=4, seed=0)
 
 
 def test_devices_by_name():

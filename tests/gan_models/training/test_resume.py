@@ -32,6 +32,11 @@ CASES = {
     "unpaired": ("unpaired", {}, RECIPE),
     "one direction": ("unpaired", {"directions": ["BtoA"]}, dataclasses.replace(RECIPE, distill_output=5.0)),
     "unconditional": ("unconditional", {}, dataclasses.replace(RECIPE, d_steps=3)),
+    "more terms": (
+        "paired",
+        {},
+        dataclasses.replace(RECIPE, distill_terms={"alignment": 1.0, "ssim": 1.0}, reconstruct_first=0.5),
+    ),
     "averaged": ("unpaired", {}, dataclasses.replace(RECIPE, ema=0.3)),
 }
 

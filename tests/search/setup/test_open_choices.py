@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.open_choices import decided
 
@@ -48,3 +49,14 @@ def test_paths_are_absolute_once_a_study_is_resolved(tmp_path, monkeypatch):
     config, *_ = decided(StudyConfig(**SMALL, also_measure=("mine.py:Mine",), weights={"lpips": "w.pt"}))
     assert config.also_measure == (f"{tmp_path / 'mine.py'}:Mine",)
     assert config.weights == {"lpips": str(tmp_path / "w.pt")}
+
+
+def test_a_recipe_that_cannot_train_is_refused_before_a_search():
+    """A misspelled term is named with the near one; first steps without any loss are refused, with what to give."""
+    misspelled = Recipe(distill_terms={"grma": 1.0})
+    with pytest.raises(UserError, match=r"distillation term 'grma'.*Did you mean gram"):
+        decided(StudyConfig(**SMALL, recipe=misspelled))
+    latents = SMALL | {"model": "sngan_32", "task": "unconditional"}
+    with pytest.raises(UserError, match=r"reconstruct_first=0\.1.*Try --distill 10"):
+        decided(StudyConfig(**latents, recipe=Recipe(reconstruct_first=0.1)))
+    decided(StudyConfig(**latents, recipe=Recipe(reconstruct_first=0.1, distill_output=1.0)))

@@ -1,0 +1,94 @@
+"""A term of distillation: what it is made for, and what it sees in a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class FeatureMaps(Protocol):
+    """An encoder's maps, for distances between images; frozen.
+
+    Attributes:
+        name: Which encoder, for the record.
+        style_weight: Weight of the Gram matrices' squared differences beside the first maps' L1.
+    """
+
+    name: str
+    style_weight: float
+
+    def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Images [N, 3, H, W] in [-1, 1] -> maps [N, c, h, w], from fine to coarse; a gradient flows back."""
+        ...
+
+    def to(self, device: torch.device | str) -> FeatureMaps:
+        """The same encoder, moved."""
+        ...
+
+
+def _alone(_inputs: tuple[Tensor, ...], images: Tensor) -> tuple[Tensor, ...]:
+    return (images,)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A student and its teacher, and what terms may compare them with.
+
+    Attributes:
+        student: The generator that is trained.
+        teacher: Its teacher, frozen.
+        inputs: One batch of what they take, to find layers and to fit maps with.
+        layers: Most layers whose features are compared.
+        feature_maps: An encoder of images as the generators give them; None without any.
+        judge: The teacher's discriminator, frozen; None without any.
+        shown: Makes the discriminator's arguments of inputs and images.
+    """
+
+    student: nn.Module
+    teacher: nn.Module
+    inputs: tuple[Tensor, ...]
+    layers: int = 4
+    feature_maps: FeatureMaps | None = None
+    judge: nn.Module | None = None
+    shown: Callable[[tuple[Tensor, ...], Tensor], tuple[Tensor, ...]] = _alone
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a student and its teacher did with the inputs of one step.
+
+    Attributes:
+        inputs: What both were given.
+        output: The student's output; a gradient flows back.
+        goal: The teacher's output.
+        features: The student's features by layer, of all terms.
+        goal_features: The teacher's.
+    """
+
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    goal: Tensor
+    features: Mapping[str, Tensor] = field(default_factory=dict)
+    goal_features: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Term(nn.Module):
+    """A distance of a student to its teacher; its own parameters are trained with the student.
+
+    A module that it only reads must not become a submodule: it would be trained and saved.
+
+    Attributes:
+        layers: Names of submodules of both networks whose outputs it reads.
+        compares: False if the networks have nothing for it to compare, and it is left out.
+    """
+
+    layers: tuple[str, ...] = ()
+    compares: bool = True
+
+    def forward(self, seen: Seen) -> Tensor:
+        """Return the distance, a scalar in float32 that is 0 for equal networks."""
+        raise NotImplementedError
