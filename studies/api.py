@@ -368,6 +368,7 @@ class Study:
         overwrite: bool = False,
         int8: bool = False,
         formats: Sequence[str] | None = None,
+        weights: str | Path = "",
     ) -> Card:
         """Write one trial's generator as a bundle; every file is loaded again and compared.
 
@@ -377,12 +378,14 @@ class Study:
             overwrite: Whether a bundle that is there is replaced.
             int8: Also write the file in 8 bits.
             formats: Names of export formats; None: those that are written by default.
+            weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
+                `AtoB=FILE,BtoA=FILE`. They are measured anew, and the card says where they come from.
 
         Raises:
             UserError: The trial cannot be exported (its state is named), the folder exists, or a format is unknown.
             RuntimeError: A file does not give what the network gives.
         """
-        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8, formats)
+        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8, formats, str(weights))
 
     def export_front(
         self, out: str | Path, overwrite: bool = False, int8: bool = False, formats: Sequence[str] | None = None

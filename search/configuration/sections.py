@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...evaluators.quality.collapse import HealthLimits
+from ...evaluators.health.collapse import HealthLimits
 from ...gan_models.data.degradation.catalog import DEGRADATIONS
 from ...gan_models.data.spec import DIRECTIONS
 from ...gan_models.distillation.catalog import FIELDS, JUDGE, TERMS

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ...evaluators.health.collapse import Health
 from ...evaluators.measurement import Measurement
-from ...evaluators.quality.collapse import Health
 from ...gan_models.pruning.proposal import Proposal
 from ...gan_models.quantization.settings import QuantSettings
 from ...gan_models.reconstruction.record import Reconstruction

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...evaluators.features.encoders import NonFiniteImages
-from ...evaluators.quality.collapse import Health, HealthLimits
-from ...evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
+from ...evaluators.health.collapse import Health, HealthLimits
+from ...evaluators.health.diversity import accuracy_of, diversity_of, duplicates_of
 from ...gan_models.data.dataset import in_order
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.plain_values import from_json

@@ -32,10 +32,10 @@ from ..results.outcome import SIMULATED, Outcome, measurements_of, named, outcom
 from .architecture import SOURCE, Architecture
 from .bundle import write_bundle
 from .card import Card, Parity
-from .format_files import WantedFormats
+from .format_files import WantedFormats, outputs_of
 from .provenance import bits_notes, lineage, notes, row_packages, versions
 from .study_data import StudyData
-from .trial_weights import trial_generator, trial_quantizations
+from .trial_weights import OwnWeights, own_weights, trial_generator, trial_quantizations
 
 FRONT = "front.json"
 
@@ -115,6 +115,7 @@ def export_trial(
     overwrite: bool = False,
     int8: bool = False,
     formats: Sequence[str] | None = None,
+    weights: str = "",
 ) -> Card:
     """Write one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
 
@@ -126,18 +127,20 @@ def export_trial(
         overwrite: Whether a bundle that is there is replaced.
         int8: Also write the file in 8 bits of a trial that was trained in 32 bits.
         formats: Names of export formats; None: those that are written by default, in 8 bits too of a trial of 8 bits.
+        weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
+            `AtoB=FILE,BtoA=FILE`. They are measured anew.
 
     Returns:
         The bundle's card; of two bundles that of the one whose files differ more.
 
     Raises:
         NotExportable: The trial is not complete, or over the budget.
-        UserError: `out` exists, or a format is unknown or has no form for this network.
+        UserError: `out` exists, a format is unknown or has no form for this network, or the weights are not its.
         ArtifactError: The trial's files are missing or not those of the record.
         RuntimeError: The exported files do not give the generator's outputs.
     """
     trial = exportable(study, number)
-    return _Exporter(study, artifacts_root, int8, formats).export(trial, out, overwrite)
+    return _Exporter(study, artifacts_root, int8, formats, weights).export(trial, out, overwrite)
 
 
 def export_front(
@@ -213,7 +216,12 @@ class _Exporter:
     """What all exports of one study share: its network at full width and its groups."""
 
     def __init__(
-        self, study: StudyRecord, artifacts_root: str | Path, int8: bool, formats: Sequence[str] | None
+        self,
+        study: StudyRecord,
+        artifacts_root: str | Path,
+        int8: bool,
+        formats: Sequence[str] | None,
+        weights: str = "",
     ) -> None:
         self.wanted = WantedFormats(None if formats is None else tuple(formats), int8)
         check_formats(self.wanted.asked)
@@ -223,6 +231,7 @@ class _Exporter:
         resolved = self.outcome.resolved
         self.parts = StudyParts(self.outcome.config, pinned=resolved.groups.whole if resolved else None)
         self._full: nn.Module | None = None
+        self.weights = own_weights(weights, self.parts.names)
         self.data = StudyData(self.outcome, self.folder)
 
     def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
@@ -232,10 +241,15 @@ class _Exporter:
         full, groups = self._full, self.parts.groups
         model, plan = trial_generator(config, self.folder, trial, full, groups)
         quantized = trial_quantizations(self.folder, trial)
+        if quantized and self.weights:
+            raise NotExportable(
+                f"trial {trial.number} was trained in fewer bits: got weights trained elsewhere, whose ranges are not "
+                "known; expected a trial of 32 bits. Try --weights with one of these, and --int8"
+            )
         whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
         untouched = self.outcome.inputs
         found = (*found, *self.outcome.finalists(trial.number))
-        names, tested = self.parts.names, self._on_test(trial)
+        names, tested = self.parts.names, _OnTest() if self.weights else self._on_test(trial)
         if len(names) == 1:
             (name,) = names
             return self._write(
@@ -295,7 +309,11 @@ class _Exporter:
             measure=self.data.measure(part.name),
         )
 
+        own = self.weights.get(part.name)
+        part = part if own is None else self._with_weights(trial, part, own)
         said = notes(self.outcome, trial, source)
+        if own is not None:
+            said = (own.note(trial.number, bool(part.measurements)), *said)
         if part.tested.missing:
             said += (f"its quality was not measured on the test split: {part.tested.missing}",)
 
@@ -305,18 +323,30 @@ class _Exporter:
                 teacher_costs=dense,
                 measurements=part.measurements,
                 teacher_measurements=part.teacher,
-                lineage=lineage(self.outcome, trial, source, part.name),
+                lineage=lineage(self.outcome, trial, source, part.name) | (own.lineage() if own else {}),
                 versions=versions(wanted.every, row_packages(self.outcome, trial)),
                 parity=parity,
                 input_measurements=part.untouched,
                 notes=(*said, *bits_notes(part.quantized)),
-                split=self.outcome.split,
+                split=self.outcome.split if own is None else "test",
                 tested=part.tested.pruned,
                 teacher_tested=part.tested.teacher,
                 input_tested=part.tested.untouched,
             )
 
         return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)
+
+    def _with_weights(self, trial: TrialRecord, part: _Part, own: OwnWeights) -> _Part:
+        """Return what goes into the bundle with weights from elsewhere, measured on the test split."""
+        own.load(part.model, trial.number)
+        found = self.data.measure(part.name)(lambda *inputs: outputs_of(part.model, *inputs))
+        teacher, untouched = part.teacher, part.untouched
+        if self.outcome.selects:
+            names = self.parts.names
+            teacher, untouched = self.outcome.teacher_tested, self.outcome.inputs_tested
+            if len(names) > 1:
+                teacher, untouched = (own_measurements(each, part.name) for each in (teacher, untouched))
+        return replace(part, measurements=tuple(found), teacher=tuple(teacher), untouched=tuple(untouched))
 
     def _architecture(self, part: _Part, source: Path | None) -> Architecture:
         config = self.outcome.config

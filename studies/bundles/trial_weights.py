@@ -1,15 +1,17 @@
-"""The pruned generator of one trial, from the study's files, checked against its record."""
+"""The pruned generator of one trial, checked against its record, or with weights that were trained on elsewhere."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from ...gan_models.checkpoints.checkpoint import load_into
+from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.atomic_files import read_json
-from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import look_in
 from ...gan_models.files.plain_values import from_json
@@ -26,6 +28,7 @@ from ...search.records.ledger import TrialRecord
 from ...search.records.prepared_artifact import Prepared, PreparedArtifact
 from ...search.records.teacher_artifact import TeacherArtifact
 from ...search.setup.resolve import resolve
+from ...search.setup.weight_files import named_files
 from ...search.trial.quantized import read_quantizations
 from ..database.reader import StudyRecord
 from ..results.outcome import PREPARED, TEACHER, Outcome
@@ -112,6 +115,72 @@ def trial_quantizations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Qu
         return read_quantizations(read_json(path) or {})
     except ValueError as error:
         raise ArtifactError(f"trial {trial.number}: {path} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class OwnWeights:
+    """The weights of one generator.
+
+    Attributes:
+        file: Where they are; may end in `::key`.
+    """
+
+    file: Path
+
+    @property
+    def path(self) -> Path:
+        """The file without a key."""
+        return located(self.file)[0]
+
+    def load(self, model: nn.Module, trial: int) -> None:
+        """Load the weights into a trial's network.
+
+        Raises:
+            UserError: They are not those of this network, or not finite.
+        """
+        try:
+            load_into(model, self.file)
+        except UserError as error:
+            raise UserError(
+                f"weights do not fit trial {trial}: {error}. Try the state dict of the network that `ganprune export` "
+                "gave for this very trial"
+            ) from error
+
+    def lineage(self) -> dict[str, Any]:
+        """Return what a card says of them."""
+        return {"weights": self.path.name, "weights_sha256": file_sha256(self.path), "weights_trained": "elsewhere"}
+
+    def note(self, trial: int, measured: bool) -> str:
+        """Return what a user of the bundle must know.
+
+        Args:
+            trial: The trial whose network it is.
+            measured: The study's data was at hand.
+        """
+        known = "measured anew" if measured else "not measured, because the study's data is not at hand"
+        return (
+            f"the weights are those of {self.path.name}, trained elsewhere from the network of trial {trial}; its "
+            f"quality was {known}, and what the study recorded of the trial does not hold for them"
+        )
+
+
+def own_weights(text: str, names: tuple[str, ...]) -> dict[str, OwnWeights]:
+    """Return weights by generator.
+
+    Args:
+        text: `FILE`, or `AtoB=FILE,BtoA=FILE` if a trial pruned two generators.
+        names: The generators of a trial.
+
+    Raises:
+        UserError: Not one file for each generator.
+    """
+    found = named_files(text, names)
+    if len(names) == 1 and "" in found:
+        found = {names[0]: found[""]}
+    if found and set(found) != set(names):
+        form = ",".join(f"{name}=FILE" for name in names)
+        raise UserError(f"weights are needed for each generator: got {text!r}; expected {form}. Try --weights {form}")
+    return {name: OwnWeights(Path(path)) for name, path in found.items()}
 
 
 def prepared_of(study: StudyRecord, folder: StudyFolder) -> Prepared:

@@ -136,6 +136,9 @@ def export(
         str,
         typer.Option(help=f"Files for other runtimes: {','.join(EXPORTERS.own)}; default: by the trial's bits."),
     ] = "",
+    weights: Annotated[
+        str, typer.Option(help="Weights of this trial's network that were trained on elsewhere, measured anew.")
+    ] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
@@ -146,13 +149,15 @@ def export(
 
     if (trial is not None) + (best_under is not None) + front != 1:
         raise UserError("say what to export, one of: --trial N, --best-under 15%, --front")
+    if front and weights:
+        raise UserError("--weights are those of one trial: got --front; expected one trial. Try --trial N")
     named = check_formats([part.strip() for part in formats.split(",") if part.strip()]) if formats else None
     study = Study.open(name, storage, artifacts)
     if front:
         cards = study.export_front(out, overwrite, int8, named)
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
-        cards = {number: study.export(number, out, overwrite, int8, named)}
+        cards = {number: study.export(number, out, overwrite, int8, named, weights)}
     if as_json:
         print(json.dumps({str(number): to_json(card) for number, card in cards.items()}, indent=1))
         return

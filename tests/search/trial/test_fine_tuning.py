@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from ganprune.evaluators.quality.collapse import HealthLimits
+from ganprune.evaluators.health.collapse import HealthLimits
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import read_curve
 from ganprune.search.config import StudyConfig

@@ -9,7 +9,7 @@ import pytest
 import torch
 from ganprune.evaluators.cost.activation_memory import peak_activation_bytes
 from ganprune.evaluators.features.encoders import NonFiniteImages
-from ganprune.evaluators.quality.collapse import HealthLimits
+from ganprune.evaluators.health.collapse import HealthLimits
 from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.gan_models.files.user_code import load_object
 from ganprune.gan_models.pruning.proposal import Proposal

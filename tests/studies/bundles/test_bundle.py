@@ -14,6 +14,7 @@ import pytest
 import torch
 from ganprune.gan_models.checkpoints.checkpoint import load_weights, save_weights
 from ganprune.gan_models.export.catalog import EXPORTERS
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.hashes import file_sha256
 from ganprune.gan_models.files.pictures.picture_reader import read_picture
 from ganprune.gan_models.files.plain_values import from_json, to_json
@@ -470,3 +471,49 @@ def test_run_says_what_is_wrong(bundle, tmp_path):
             run_bundle(bundle, *given)
     with pytest.raises(ValueError, match="1 or more"):
         run_bundle(bundle, tmp_path / "bad", tmp_path / "o", batch_size=0)
+
+
+def trained_elsewhere(folder) -> dict[str, torch.Tensor]:
+    """The weights of trial 0, changed as another program's training would."""
+    export_trial(made().record, 0, made().root, folder / "first", formats=())
+    weights = load_weights(folder / "first" / "generator.safetensors")
+    return {name: tensor + 0.01 if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+
+
+def test_weights_trained_elsewhere_go_into_a_bundle(tmp_path):
+    """The bundle holds them in all formats, is measured anew, passes its checks, and its card names the file."""
+    weights = trained_elsewhere(tmp_path)
+    torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "mine.pth")
+    card = export_trial(
+        made().record,
+        0,
+        made().root,
+        tmp_path / "out",
+        formats=("exported-program",),
+        weights=str(tmp_path / "mine.pth"),
+    )
+    loaded = load_bundle(tmp_path / "out").state_dict()
+    assert all(torch.equal(tensor, loaded[name]) for name, tensor in weights.items())
+    assert all(check.passed for check in verify_bundle(tmp_path / "out"))
+    assert card.lineage["weights_sha256"] == file_sha256(tmp_path / "mine.pth")
+    assert card.notes[0].startswith("the weights are those of mine.pth, trained elsewhere from the network of trial 0")
+    before, after = read_card(tmp_path / "first").measurements[0], read_card(tmp_path / "out").measurements[0]
+    assert after.name == card.measurements[0].name
+    assert before.value != after.value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda w: dict(list(w.items())[1:]), "weights do not fit trial 0: checkpoint .*"),
+        (lambda w: {n: t.repeat(2, *[1] * (t.ndim - 1)) for n, t in w.items()}, "weights do not fit trial 0"),
+        (lambda w: {n: t * float("nan") for n, t in w.items()}, "weights do not fit trial 0: .* not finite"),
+    ],
+)
+def test_other_weights_are_refused_in_one_line(tmp_path, change, message):
+    """Another network's weights, and a diverged one's, are refused, and no folder is made."""
+    save_weights(change(trained_elsewhere(tmp_path)), tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match=message) as raised:
+        export_trial(made().record, 0, made().root, tmp_path / "out", weights=str(tmp_path / "other.safetensors"))
+    assert "\n" not in str(raised.value)
+    assert not (tmp_path / "out").exists()

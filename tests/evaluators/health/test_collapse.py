@@ -6,8 +6,8 @@ import sys
 
 import pytest
 import torch
-from ganprune.evaluators.quality.collapse import Health, HealthLimits
-from ganprune.evaluators.quality.diversity import accuracy_of, diversity_of, duplicates_of
+from ganprune.evaluators.health.collapse import Health, HealthLimits
+from ganprune.evaluators.health.diversity import accuracy_of, diversity_of, duplicates_of
 from ganprune.gan_models.files.plain_values import from_json, to_json
 
 
@@ -93,6 +93,6 @@ def test_looks_are_spread_over_the_training():
 
 def test_limits_import_no_torch():
     """A configuration may hold limits without loading torch."""
-    code = "import sys, ganprune.evaluators.quality.collapse; print('torch' in sys.modules)"
+    code = "import sys, ganprune.evaluators.health.collapse; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

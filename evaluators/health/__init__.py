@@ -1,0 +1,1 @@
+"""The health of a training: signs that a generator or a discriminator has collapsed."""
