@@ -118,6 +118,11 @@ class StudyConfig(
     def _read_image_size(self) -> None:
         if self.image_size:
             object.__setattr__(self, "image_size", image_size_of(*read_image_size(self.image_size)))
+        if isinstance(self.load_size, str):
+            sides = self.load_size.strip()
+            object.__setattr__(
+                self, "load_size", int(sides) if sides.isdigit() else "x".join(map(str, read_image_size(sides)))
+            )
 
     def _read_value_range(self) -> None:
         object.__setattr__(self, "value_range", self._range_text())

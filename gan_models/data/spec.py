@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import gcd
 from typing import Any, Literal
 
 from ..files.errors import UserError
 from ..files.pictures.colors import Color
+from ..files.pictures.image_size import read_image_size
 from ..networks.specs import Input, InputSpec, OutputSpec, checked_color
 
 SPLITS = ("train", "val", "test")  # as sets lie on the disk; what a study reads: `tasks.task_data.Splits`
@@ -81,8 +83,9 @@ class DataSpec:
         inputs: What the generator takes.
         output: The form of the images that its outputs are compared with.
         direction: Which half of an aligned picture is the input; of two domains the one that the generator starts from.
-        load_size: Pixels of the shorter side that training images are resized to before a random crop (upstream's 286
-            for 256), as if the generator's images were so large: others keep their ratio to these. None: no crop.
+        load_size: Size that training images are resized to before a random crop, as if the generator's images were so
+            large: others keep their ratio to these. Pixels of the shorter side (upstream's 286 for 256), or
+            `HEIGHTxWIDTH`. None: no crop.
         flip: Mirror training images left-right with probability 1/2, all pictures of an entry alike.
         seed: Content of the built-in sets; the held-out tenth of folders that come without a split.
         n_train: Size of a built-in training split.
@@ -100,7 +103,7 @@ class DataSpec:
     inputs: InputSpec
     output: PictureForm
     direction: str = "AtoB"
-    load_size: int | None = None
+    load_size: int | str | None = None
     flip: bool = True
     seed: int = 0
     n_train: int = 2000
@@ -119,10 +122,10 @@ class DataSpec:
             if not MIN_SIDE <= min(form.size) <= max(form.size) <= MAX_SIDE:
                 shown = form.height if form.height == form.width else f"{form.height}x{form.width}"
                 raise UserError(f"image size {shown} is not possible; use {MIN_SIDE} to {MAX_SIDE} pixels")
-        if self.load_size is not None and not self.shorter_side <= self.load_size <= MAX_LOAD_SIDE:
+        if self.load_size is not None and not (min(self.load_factors) >= 1 and max(self._load_sides) <= MAX_LOAD_SIDE):
+            least = self.shorter_side if isinstance(self.load_size, int) else "x".join(map(str, self.input.size))
             raise UserError(
-                f"load size {self.load_size} is not possible; use {self.shorter_side} (the image size) to "
-                f"{MAX_LOAD_SIDE}"
+                f"load size {self.load_size} is not possible; use {least} (the image size) to {MAX_LOAD_SIDE}"
             )
         if self.n_train < 1 or self.n_test < 1:
             raise UserError(f"n_train={self.n_train}, n_test={self.n_test}: both must be at least 1")
@@ -145,6 +148,20 @@ class DataSpec:
         """Pixels of the shorter side of the generator's images, `load_size` beside them."""
         return min(self.input.size)
 
+    @property
+    def load_factors(self) -> tuple[Fraction, Fraction]:
+        """Factors by which training images are larger than the generator's before they are cropped, by axis."""
+        return tuple(Fraction(large, own) for large, own in zip(self._load_sides, self.input.size, strict=True))  # type: ignore[return-value]
+
+    @property
+    def _load_sides(self) -> tuple[Fraction | int, Fraction | int]:
+        """Height and width that `load_size` means for the generator's images."""
+        high, wide = self.input.size
+        if isinstance(self.load_size, str):
+            return read_image_size(self.load_size)
+        factor = Fraction(self.load_size or self.shorter_side, self.shorter_side)
+        return factor * high, factor * wide
+
     def loaded(self, split: str, *forms: PictureForm) -> tuple[PictureForm, ...]:
         """Return the forms that pictures are read in, before they are cropped to their own.
 
@@ -154,10 +171,10 @@ class DataSpec:
         """
         if split != "train" or not self.load_size:
             return forms
-        factor = self.load_size / self.shorter_side
+        higher, wider = self.load_factors
         heights, widths = zip(*(form.size for form in forms), strict=True)
         high, wide = (gcd(*sides) for sides in (heights, widths))
         return tuple(
-            form.at(form.height // high * round(high * factor), form.width // wide * round(wide * factor))
+            form.at(form.height // high * round(high * higher), form.width // wide * round(wide * wider))
             for form in forms
         )

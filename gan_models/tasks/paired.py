@@ -32,6 +32,9 @@ from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .single_generator import SingleGenerator
 from .task import Batch, Network, build_discriminators
 
+_LATER = ("inputs", "soft_masks", "any_halves")  # settings that earlier versions did not write
+_LOOKED_AT = 50  # files of which the proportions are looked at
+
 
 @dataclass(frozen=True)
 class PairedSettings:
@@ -44,6 +47,7 @@ class PairedSettings:
         output_channels: channels of the target image.
         inputs: what a generator of other inputs than one image takes, as `InputSpec.parse` reads it; empty: one image.
         soft_masks: masks may have values between 0 and 1.
+        any_halves: pictures A|B may be three squares, and halves may be stretched to other proportions.
         discriminator: the network that judges (input, output) pairs.
 
     Raises:
@@ -56,6 +60,7 @@ class PairedSettings:
     output_channels: int = 3
     inputs: str = ""
     soft_masks: bool = False
+    any_halves: bool = False
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
 
     def __post_init__(self) -> None:
@@ -82,11 +87,36 @@ def _apart_notes(spec: DataSpec) -> list[str]:
     (high, wide), (made_high, made_wide) = spec.input.size, spec.output.size
     if (high, wide) == (made_high, made_wide):
         return []
-    shape = "" if high * made_wide == wide * made_high else ", which changes their shape"
     return [
         f"the halves of A|B are resized apart: inputs to {high}x{wide} (height x width), targets to "
-        f"{made_high}x{made_wide}{shape}"
+        f"{made_high}x{made_wide}"
     ]
+
+
+def _check_halves(files: Sequence[Path], spec: DataSpec) -> None:
+    """Raise UserError if halves of A|B have other proportions than the generator's sides, or there are three squares.
+
+    Args:
+        files: Pictures A|B.
+        spec: The data; its settings may say that any halves are meant.
+    """
+    if spec.settings.get("any_halves", False):
+        return
+    cure = f"files of one name in train/{ONLY}/ and train/{TARGET}/, or --task-setting any_halves=true"
+    (high, wide), (made_high, made_wide) = spec.input.size, spec.output.size
+    if high * made_wide != wide * made_high:
+        raise UserError(
+            f"halves of A|B have one proportion: got a generator from {high}x{wide} (height x width) to "
+            f"{made_high}x{made_wide}, which would stretch one of them. Try {cure}"
+        )
+    for path in files[:_LOOKED_AT]:
+        width, height = picture_size(path) or (2, 1)
+        squares = width // height
+        if width == squares * height and squares > 1 and squares % 2:
+            raise UserError(
+                f"{path} is {squares} squares side by side, not A|B: got {width}x{height}, whose halves are "
+                f"{width // 2}x{height}; expected two pictures, such as {2 * height}x{height}. Try {cure}"
+            )
 
 
 def _at_size_of(images: Tensor, x: Tensor) -> Tensor:
@@ -141,7 +171,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
     def settings_json(self) -> dict[str, JSON]:
         """The settings as JSON; of one image as earlier versions wrote them."""
         settings = to_json(self.settings)
-        return {name: value for name, value in settings.items() if value or name not in ("inputs", "soft_masks")}
+        return {name: value for name, value in settings.items() if value or name not in _LATER}
 
     @classmethod
     def detect(cls, root: Path) -> bool:
@@ -229,6 +259,8 @@ class PairedTask(ImageTranslation, SingleGenerator):
             return ImageSet(spec, {"pairs": shapes(spec, split, *parts)}, item)
         folder = cls.folder(spec)
         planes = _same_planes(forms)
+        if not one:
+            _check_halves(folder.files(split), spec)
         good, bad = good_files(folder.files(split), spec.strict, halves=not one, planes=planes)
         pairs = FilePictures(good, *forms, halves=not one, swapped=swapped and not one)
         return ImageSet(

@@ -102,7 +102,7 @@ class Splits:
         if self._own is not None:
             return self._own
         entries = self._apart or {}
-        same_size = self.spec.load_size in (None, self.spec.shorter_side)
+        same_size = self.spec.load_factors == (1, 1)
         whole = self._all_train if same_size else Splits(replace(self.spec, load_size=None))._all_train
         return whole.part(entries)
 

@@ -169,9 +169,10 @@ class DataOptions:
         unset=0,
         default_text="the data's own, up to the generator's",
     )
-    load_size: int | None = option(
-        "Pixels of the shorter side that training images are resized to before the random crop.",
+    load_size: int | str | None = option(
+        "Size that training images are resized to before the random crop: the shorter side, or HEIGHTxWIDTH.",
         None,
+        low=8,
         default_text="no crop",
         acts_if=Condition(lambda f: f.resizes, "the task cuts crops from images at their own size"),
     )

@@ -212,8 +212,7 @@ class StudyParts:
             spec: The study's data, with another `load_size` perhaps.
             name: As `Splits.open`.
         """
-        own = self.data_spec()
-        same = name != "train" or (spec.load_size or own.shorter_side) == (own.load_size or own.shorter_side)
+        same = name != "train" or spec.load_factors == self.data_spec().load_factors
         return self.splits.open(name) if same else open_split(spec, name, tell=False)
 
     @cached_property

@@ -54,7 +54,7 @@ class Picture:
         return Picture(self.pixels[part], alpha, self.gray, planes)
 
     def halves(self) -> tuple[Picture, Picture]:
-        """Return the left and the right half, A and B of a pair side by side; an odd last column is left out.
+        """Return the left and the right half, A and B of a pair side by side.
 
         Raises:
             PictureError: It does not look like two pictures; see `halves_fault`.
@@ -131,13 +131,16 @@ def channels_fault(channels: int, planes: int = 0) -> str | None:
 def halves_fault(width: int, height: int) -> str | None:
     """Return why a picture of this size is not taken for A|B side by side; None if it is.
 
-    Squares are the ones that are not: most of them are single pictures, which were given in the place of pairs.
+    Squares are not: most of them are single pictures, which were given in the place of pairs. Neither are odd widths,
+    of which one half would be a column wider than the other.
     """
     if width == height or width < 2:
         return (
             f"{width}x{height} is too narrow for A|B side by side: expected two pictures of one size, such as "
             f"{2 * width}x{height} of two {width}x{height}"
         )
+    if width % 2:
+        return f"{width}x{height} has no two halves for A|B side by side: expected an even width"
     return None
 
 

@@ -41,6 +41,10 @@ def test_training_images_are_larger_before_the_crop():
     spec = translation("3,256,512", PictureForm(3, 512, 1024), load_size=286)
     assert [form.size for form in spec.loaded("train", spec.input, spec.output)] == [(286, 572), (572, 1144)]
     assert spec.loaded("test", spec.input) == (spec.input,)
+    both = translation("3,256,512", PictureForm(3, 512, 1024), load_size="300x512")
+    assert [form.size for form in both.loaded("train", both.input, both.output)] == [(300, 512), (600, 1024)]
+    with pytest.raises(UserError, match=r"load size 300x500 is not possible; use 256x512 \(the image size\) to 8192"):
+        translation("3,256,512", PictureForm(3, 256, 512), load_size="300x500")
     assert square("builtin:shapes", "paired", 256, load_size=286).loaded("train", PictureForm(3, 256, 256)) == (
         PictureForm(3, 286, 286),
     )

@@ -1,8 +1,12 @@
 """Pairs in other forms than two squares of RGB."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 from ganprune.gan_models.data.spec import DataSpec, PictureForm
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.pictures.colors import lab_of
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.tasks.paired import PairedTask
@@ -34,14 +38,35 @@ def test_halves_are_read_in_the_forms_of_their_sides(tmp_path):
 
 
 def test_halves_that_are_resized_apart_have_a_note(tmp_path):
-    """It says both sizes, and if the target is stretched beside its input; equal sizes have none."""
+    """It says both sizes; equal sizes have none."""
     root = pictures(tmp_path, 32, 128)
     notes = []
-    for height, width in ((16, 32), (32, 64), (32, 32)):
+    for height, width in ((16, 32), (32, 64)):
         spec = DataSpec(str(root), "paired", InputSpec.parse("3,16,32"), PictureForm(3, height, width))
         notes.append(open_split(spec, "test", tell=False).notes)
     apart = "the halves of A|B are resized apart: inputs to 16x32 (height x width), targets to "
-    assert notes == [(), (f"{apart}32x64",), (f"{apart}32x32, which changes their shape",)]
+    assert notes == [(), (f"{apart}32x64",)]
+
+
+@pytest.mark.parametrize(
+    ("size", "output", "says"),
+    [
+        ((32, 128), (32, 32), r"halves of A\|B have one proportion: got a generator from 16x32 .* to 32x32"),
+        ((32, 96), (16, 32), r"0\.png is 3 squares side by side, not A\|B: got 96x32, whose halves are 48x32"),
+        ((32, 97), (16, 32), r"none of 3 images can be read: .*97x32 has no two halves for A\|B side by side"),
+    ],
+    ids=["stretched", "three squares", "odd"],
+)
+def test_halves_that_do_not_belong_together_are_refused(tmp_path, size, output, says):
+    """One line with the sizes; a setting says that stretched halves and squares are meant."""
+    root = pictures(tmp_path, *size)
+    spec = DataSpec(str(root), "paired", InputSpec.parse("3,16,32"), PictureForm(3, *output))
+    with pytest.raises(UserError, match=says) as caught:
+        open_split(spec, "train")
+    assert "\n" not in str(caught.value)
+    meant = replace(spec, settings={"any_halves": True})
+    if size[1] % 2 == 0:
+        assert len(open_split(meant, "train", tell=False)) == 3
 
 
 def test_the_sizes_of_pictures_are_those_of_their_halves(tmp_path):

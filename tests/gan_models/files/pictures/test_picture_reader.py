@@ -177,13 +177,16 @@ def test_suffixes_are_those_of_the_image_library():
 
 
 def test_halves_are_two_pictures_of_one_size(tmp_path):
-    """Portrait pairs have halves, too; a square is refused with the size that is expected."""
-    Image.fromarray(np.zeros((50, 41), np.uint8)).save(tmp_path / "portrait.png")
+    """Portrait pairs have halves, too; a square is refused with the size that is expected, and so is an odd width."""
+    Image.fromarray(np.zeros((50, 40), np.uint8)).save(tmp_path / "portrait.png")
     left, right = read_picture(tmp_path / "portrait.png").halves()
     assert left.size == right.size == (20, 50)
     assert picture_fault(tmp_path / "portrait.png", halves=True) is None
     Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "square.png")
     assert "100x50 of two 50x50" in picture_fault(tmp_path / "square.png", halves=True)
+    Image.fromarray(np.zeros((50, 101), np.uint8)).save(tmp_path / "odd.png")
+    fault = "101x50 has no two halves for A|B side by side: expected an even width"
+    assert picture_fault(tmp_path / "odd.png", halves=True) == fault
 
 
 @pytest.mark.parametrize(
