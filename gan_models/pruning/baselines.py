@@ -6,7 +6,7 @@ import numpy as np
 
 from ..groups.surgery import cut
 from .method import Pruned, PruneJob
-from .ranking import channel_costs, cost_of, plan_within_target, ranked, strongest
+from .ranking import channel_costs, cost_of, plan_within_target, ranked, ranking_macs, strongest
 
 
 class GivenWidths:
@@ -24,7 +24,7 @@ class GivenWidths:
         if cost > job.target.value:
             raise ValueError(f"widths cost {cost:g} {job.target.cost}, above the target {job.target.value:g}")
         plan = strongest(job.proposal.widths, ranked(job))
-        return Pruned(cut(job.model, job.groups, plan), plan)
+        return Pruned(cut(job.model, job.groups, plan), plan, calibration_macs=ranking_macs(job))
 
 
 class Uniform(GivenWidths):
@@ -47,4 +47,4 @@ class Magnitude:
             for (name, score), cost in zip(ranked(job).items(), per_channel, strict=True)
         }
         plan = plan_within_target(form, scores, job.target)
-        return Pruned(cut(job.model, job.groups, plan), plan)
+        return Pruned(cut(job.model, job.groups, plan), plan, calibration_macs=ranking_macs(job))

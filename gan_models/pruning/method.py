@@ -182,6 +182,8 @@ class Pruned:
         record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
         quantized: How fine-tuning and measuring quantize the generator; None leaves that to the trial.
         reconstructions: What refitting did, by generator; set by the trial.
+        training_macs: Multiply-accumulates of all passes of the steps, a backward counted as two forwards.
+        calibration_macs: Those of passes on calibration inputs by which channels were chosen.
     """
 
     model: nn.Module
@@ -191,6 +193,8 @@ class Pruned:
     record: Mapping[str, Any] = field(default_factory=dict)
     quantized: QuantSettings | None = None
     reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
+    training_macs: int = 0
+    calibration_macs: int = 0
 
 
 class Method(Protocol):

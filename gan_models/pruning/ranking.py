@@ -14,7 +14,8 @@ from ..costs.cost_form import CostForm, InfeasibleBudget
 from ..files.errors import UserError
 from ..groups.channel_groups import AxisChannels, ChannelGroups
 from ..groups.plan import ChannelPlan
-from ..reconstruction.channel_scores import compensated_scores, probed_scores
+from ..reconstruction.channel_scores import PROBES, compensated_scores, probed_scores
+from ..training.compute import BACKWARD, PassCount
 from .method import PruneJob, Target
 
 Scores = Mapping[str, NDArray[np.float64]]
@@ -32,9 +33,7 @@ def ranked(job: PruneJob) -> Scores:
     Raises:
         UserError: A ranking that needs calibration inputs, without any.
     """
-    kind = getattr(job.proposal.settings, "ranking", "auto")
-    if kind == "auto":
-        kind = "l1" if job.calibration is None else "schur"
+    kind = _kind(job)
     if kind in ("l1", "l2"):
         return (l1_scores if kind == "l1" else l2_scores)(job.model, job.groups)
     if job.calibration is None:
@@ -42,9 +41,26 @@ def ranked(job: PruneJob) -> Scores:
     known = job.calibration.scores.setdefault(job.model, {})
     if kind not in known:
         scores = compensated_scores if kind == "schur" else probed_scores
-        found = scores(job.model, job.groups, job.calibration.fitting(job.model), job.calibration.seed)
+        with PassCount() as one_pass:  # of one input, which says how many fit into memory
+            inputs = job.calibration.fitting(job.model)
+        found = scores(job.model, job.groups, inputs, job.calibration.seed)
+        passes = len(inputs[0]) * (1 if kind == "schur" else 1 + BACKWARD * PROBES)
+        job.calibration.macs.setdefault(job.model, {})[kind] = one_pass.macs * (1 + passes)
         known[kind] = l1_scores(job.model, job.groups) | {name: _to_mean_one(score) for name, score in found.items()}
     return known[kind]
+
+
+def ranking_macs(job: PruneJob) -> int:
+    """Return the multiply-accumulates of the passes behind `ranked`, whichever trial made them; call it afterwards."""
+    return 0 if job.calibration is None else job.calibration.macs.get(job.model, {}).get(_kind(job), 0)
+
+
+def _kind(job: PruneJob) -> str:
+    """Return the ranking that the settings name; `auto` is `schur` if the job has calibration inputs, else `l1`."""
+    kind = getattr(job.proposal.settings, "ranking", "auto")
+    if kind == "auto":
+        return "l1" if job.calibration is None else "schur"
+    return kind
 
 
 def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:

@@ -106,6 +106,7 @@ class TrainedMethod(ABC):
                 "seconds": run.seconds,
             },
             quantized=training.quantized,
+            training_macs=run.macs,
         )
 
 

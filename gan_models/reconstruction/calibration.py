@@ -29,6 +29,7 @@ class Calibration:
         read_judging: Returns other inputs, which nothing is fitted to; called at most once. None: there are none.
         scores: Scores of a network's channels that were made with them, by ranking; the teacher's are the same in every
             trial. A network whose weights are trained on must not be ranked twice.
+        macs: Multiply-accumulates of the passes that these took, likewise.
     """
 
     read: Callable[[], tuple[Tensor, ...]]
@@ -36,6 +37,7 @@ class Calibration:
     memory_bytes: int = MEMORY
     read_judging: Callable[[], tuple[Tensor, ...]] | None = None
     scores: WeakKeyDictionary[nn.Module, dict[str, Scores]] = field(default_factory=WeakKeyDictionary, compare=False)
+    macs: WeakKeyDictionary[nn.Module, dict[str, int]] = field(default_factory=WeakKeyDictionary, compare=False)
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:

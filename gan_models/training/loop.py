@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from ..files.errors import UserError, WorkFailed
 from ..files.plain_values import JSON, to_json
 from ..files.seeds import mixed
 from ..tasks.task import Batch, Task
+from .compute import RunCompute, uncounted
 from .recipe import Recipe, TrainRecord
 from .step import Networks, Trainer
 
@@ -56,6 +57,10 @@ class Phase(Protocol):
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
         """Make one generator step, counted from 0. Return scalars worth recording, without gradient."""
+        ...
+
+    def kind_of_step(self, step: int) -> Hashable:
+        """Return what tells steps apart that make other passes of the networks; the same value if none do."""
         ...
 
     def finished(self, done: int) -> bool:
@@ -254,10 +259,20 @@ def run_phase(
         run = _Run(phase, identity, checkpoint_dir)
         source = batches(data, batch_size, seed, run.done * phase.batches_per_step, workers)
         try:
-            _steps(run, steps, seed, lambda: next(source), device, checkpoint_every, frozenset(rungs), on_rung, on_step)
+            _steps(run, steps, seed, _reading(source), device, checkpoint_every, frozenset(rungs), on_rung, on_step)
         finally:
             source.close()
-    return TrainRecord(run.done, run.stopped, tuple(run.curve), run.seconds)
+    return TrainRecord(run.done, run.stopped, tuple(run.curve), run.seconds, run.compute.macs)
+
+
+def _reading(source: Iterator[Batch]) -> Callable[[], Batch]:
+    """Return what reads the next batch, none of whose work is compute of the step."""
+
+    def batch() -> Batch:
+        with uncounted():
+            return next(source)
+
+    return batch
 
 
 def _check(steps: int, rungs: Sequence[int]) -> None:
@@ -280,6 +295,7 @@ class _Run:
         self.phase, self.identity, self.folder = phase, dict(identity), folder
         self.done, self.stopped, self.seconds = 0, False, 0.0
         self.curve: list[tuple[int, dict[str, float]]] = []
+        self.compute = RunCompute()
         if folder is not None and (saved := latest_state(folder)) is not None:
             self._resume(folder, *saved)
 
@@ -301,6 +317,7 @@ class _Run:
             ) from error
         self.done, self.stopped, self.seconds = info["done"], info["stopped"], info["seconds"]
         self.curve = [(step, values) for step, values in info["curve"]]
+        self.compute = RunCompute(info.get("macs", 0), 0 if "macs" in info else self.done)
 
     def finished(self, steps: int) -> bool:
         """Return whether no step is left to make."""
@@ -319,6 +336,7 @@ class _Run:
             "stopped": self.stopped,
             "seconds": self.seconds,
             "curve": self.curve,
+            "macs": self.compute.macs,
         }
         save_state(self.folder, tensors, info)
 
@@ -366,7 +384,9 @@ def _steps(
     finished = run.finished(steps)
     while not finished:
         torch.manual_seed(mixed(seed, run.done))
-        values.add(run.done + 1, run.phase.step(run.done, batch_at))
+        with run.compute.step(run.phase.kind_of_step(run.done)):
+            made = run.phase.step(run.done, batch_at)
+        values.add(run.done + 1, made)
         run.done += 1
         finished = run.finished(steps)
         at_rung = run.done in rungs

@@ -128,12 +128,14 @@ class TrainRecord:
         stopped: a rung's callback stopped it before its last step.
         curve: (step, {term: value}) at about a hundred steps.
         seconds: time in training steps and reading data; callbacks and checkpoints left out.
+        macs: multiply-accumulates of all forward and backward passes of the steps, a backward counted as two forwards.
     """
 
     steps: int
     stopped: bool
     curve: tuple[tuple[int, Mapping[str, float]], ...]
     seconds: float
+    macs: int = 0
 
     def path(self, value: str) -> list[list[float]]:
         """Return [[step, value], ...] of one recorded value."""

@@ -5,7 +5,7 @@ Random numbers are reseeded from (seed, step) at each step, so dropout needs no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from ..files.errors import UserError
 from ..files.seeds import mixed
 from ..tasks.task import Batch, Task, check_names, shown
 from .averaged_weights import AveragedWeights, norms_of, reestimated
+from .compute import PassCount, charge
 from .optimizer_state import load_optimizer_tensors, optimizer_tensors
 from .recipe import Recipe
 
@@ -89,7 +90,8 @@ class Trainer:
         self._format = torch.channels_last if recipe.channels_last else torch.contiguous_format
         for module in (*self.generators.values(), *self.discriminators.values()):
             self._place(module)
-        self.distillation = self._distillation(teacher or {}, teacher_judges or {}, feature_maps, example)
+        with PassCount() as self._fitted:  # feature matching looks at both networks
+            self.distillation = self._distillation(teacher or {}, teacher_judges or {}, feature_maps, example)
         self.set_mode(training=True)
         trained = {"generators": networks.generators, "distillation": self.distillation}
         self._g_names, self._g_optimizer = self._optimizer(trained, recipe.lr)
@@ -105,6 +107,10 @@ class Trainer:
     def batches_per_step(self) -> int:
         """One per discriminator step."""
         return self.recipe.d_steps
+
+    def kind_of_step(self, step: int) -> Hashable:
+        """Return one kind: all steps make the same passes."""
+        return None
 
     def finished(self, done: int) -> bool:
         """Return False: all steps are used."""
@@ -155,6 +161,8 @@ class Trainer:
         Returns:
             The generators' terms by name and "discriminator", scalars without gradient, on the device.
         """
+        if step == 0:
+            charge(self._fitted.macs)
         torch.manual_seed(mixed(self.seed, 40, step))
         factor = self.recipe.rate(step, self.steps)
         for optimizer in (self._g_optimizer, self._d_optimizer):

@@ -121,6 +121,29 @@ class StepsSpent:
 
 
 @dataclass(frozen=True)
+class ComputeSpent:
+    """Multiply-accumulates of all forward and backward passes of a trial, a backward counted as two forwards.
+
+    Passes of the teacher are in it, and those that trials share (rankings, mggc's manifold) are charged to each trial
+    that stands on them. Passes that only check or measure the result are not.
+
+    Attributes:
+        prune: Training by the method.
+        calibration: Passes on calibration inputs: ranking of channels, refits, ranges of 8 bits.
+        finetune: Fine-tuning.
+    """
+
+    prune: int = 0
+    calibration: int = 0
+    finetune: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.prune + self.calibration + self.finetune
+
+
+@dataclass(frozen=True)
 class TrainingSummary:
     """The end of a trial's fine-tuning.
 
@@ -169,6 +192,7 @@ class TrialOutcome:
         constraints: By name; a value above 0 means that the trial is infeasible.
         quantized: How the generator is quantized; None for float32.
         steps: Steps that it took; None if it took none.
+        compute: Multiply-accumulates that it took; None if that was not counted.
         training: The end of its fine-tuning.
         health: Looks at its networks while they trained.
         cost_check: The independent count of the cut network.
@@ -195,6 +219,7 @@ class TrialOutcome:
     constraints: Mapping[str, float] = field(default_factory=dict)
     quantized: QuantSettings | None = None
     steps: StepsSpent | None = None
+    compute: ComputeSpent | None = None
     training: TrainingSummary | None = None
     health: tuple[Health, ...] = ()
     cost_check: CostCheck | None = None
@@ -208,6 +233,11 @@ class TrialOutcome:
             raise ValueError(f"a trial's outcome is one of {', '.join(FINISHED_STATES)}; got {self.state!r}")
         if self.state != "COMPLETE" and not self.stopped:
             raise ValueError(f"a {self.state} outcome must say why in `stopped`")
+
+    @property
+    def compute_macs(self) -> int | None:
+        """Multiply-accumulates that the trial took, all of them; None if that was not counted."""
+        return None if self.compute is None else self.compute.total
 
     def of_twin(self, number: int) -> "TrialOutcome":
         """Return this outcome as that of another trial of the same network; its seconds are not spent again.

@@ -13,7 +13,7 @@ from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.training.loop import TrainRecord
 from ..execution.worker import stop_reason
-from ..records.messages import Artifact, StepsSpent, TrainingSummary, TrialOutcome
+from ..records.messages import Artifact, ComputeSpent, StepsSpent, TrainingSummary, TrialOutcome
 from .cut_check import ROUNDING
 from .quantized import QUANTIZATION, detach
 from .work import TrialWork
@@ -56,6 +56,7 @@ def measure(work: TrialWork) -> TrialOutcome:
         worker=f"{platform.node()}:{os.getpid()} {work.study.device} {torch.get_num_threads()} threads",
         quantized=work.pruned.quantized,
         steps=StepsSpent(work.pruned.steps, work.finetune_steps),
+        compute=_compute(work),
         training=_summary(work.trained),
         health=work.health,
         cost_check=work.checked.record,
@@ -70,6 +71,13 @@ def _constraints(work: TrialWork) -> dict[str, float]:
     others = work.study.resolved.others
     excess = {each.budget.text: work.checked.counted[each.budget.cost] / each.limit - 1 for each in others}
     return {text: 0.0 if abs(value) < ROUNDING else value for text, value in excess.items()}
+
+
+def _compute(work: TrialWork) -> ComputeSpent:
+    """Return the compute of the trial: every pass but those that check and measure."""
+    pruned = work.pruned
+    refits = sum(done.macs for done in pruned.reconstructions.values())
+    return ComputeSpent(pruned.training_macs, pruned.calibration_macs + refits + work.quantize_macs, work.trained.macs)
 
 
 def _summary(trained: TrainRecord) -> TrainingSummary | None:

@@ -59,6 +59,8 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
         model=bench.joined({name: found.model for name, found in done.items()}),
         plan=ChannelPlan(kept),
         steps=sum(found.steps for found in done.values()),
+        training_macs=sum(found.training_macs for found in done.values()),
+        calibration_macs=sum(found.calibration_macs for found in done.values()),
         discriminators=discriminators,
         quantized=next(iter(done.values())).quantized,
         reconstructions={name: each for found in done.values() for name, each in found.reconstructions.items()},

@@ -14,6 +14,7 @@ from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.quantization.calibration import Quantizer, calibrate
 from ...gan_models.quantization.settings import Quantization, QuantSettings
+from ...gan_models.training.compute import PassCount
 from ..preparations.opened_study import OpenedStudy
 
 QUANTIZATION = "quantisation.json"
@@ -41,21 +42,27 @@ def training_inputs(
 
 def quantize(
     bench: OpenedStudy, generators: Mapping[str, nn.Module], settings: QuantSettings, seed: int
-) -> dict[str, Quantizer]:
-    """Makes the generators that are pruned run quantized, from ranges calibrated on training data.
+) -> tuple[dict[str, Quantizer], int]:
+    """Make the generators that are pruned run quantized, from ranges calibrated on training data.
 
     Args:
         bench: The study's.
         generators: By name; those that are not pruned stay as they are.
         settings: Bits and scheme.
         seed: Of the data that ranges are calibrated on.
+
+    Returns:
+        What quantizes them, by name, and the multiply-accumulates of the passes.
     """
-    made = {}
+    made, macs = {}, 0
     for name in bench.names:
         model = generators[name].to(bench.device)
-        start = calibrate(model, settings, training_inputs(bench, name, seed))
+        inputs = [*training_inputs(bench, name, seed)]
+        with PassCount() as count:
+            start = calibrate(model, settings, inputs)
         made[name] = Quantizer(model, settings, start)
-    return made
+        macs += count.macs
+    return made, macs
 
 
 def detach(quantizers: Mapping[str, Quantizer]) -> dict[str, Any]:

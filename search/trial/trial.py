@@ -30,7 +30,9 @@ def _check(work: TrialWork) -> None:
 def _quantize(work: TrialWork) -> None:
     """Let the cut networks run in 8 bits if they are to."""
     work.generators, settings = work.networks(), work.pruned.quantized
-    work.quantizers = quantize(work.study, work.generators, settings, work.request.seed) if settings else {}
+    work.quantizers = {}
+    if settings:
+        work.quantizers, work.quantize_macs = quantize(work.study, work.generators, settings, work.request.seed)
 
 
 def _finetune(work: TrialWork) -> None:

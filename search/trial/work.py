@@ -63,6 +63,7 @@ class TrialWork:
     checked: CutCheck = field(init=False)
     generators: dict[str, nn.Module] = field(init=False)
     quantizers: Mapping[str, Quantizer] = field(init=False)
+    quantize_macs: int = field(default=0, init=False)
     trained: TrainRecord = field(init=False)
     collapse: str = field(default="", init=False)
     health: tuple[Health, ...] = field(default=(), init=False)

@@ -62,6 +62,9 @@ class Nudge:
         self.optimizer.step()
         return {"loss": loss.detach()}
 
+    def kind_of_step(self, step):
+        return None
+
     def finished(self, done):
         return False
 

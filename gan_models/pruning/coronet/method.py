@@ -8,7 +8,7 @@ tracing, the start from a teacher, gating out channels as soon as they fall, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -151,6 +151,10 @@ class CoronetPhase:
             "floor": self.target.floor,
             "hypernetwork": {"numbers": size.numbers, "bytes in training": size.bytes_in_training},
         }
+
+    def kind_of_step(self, step: int) -> Hashable:
+        """Return one kind: gated channels are computed until the cut."""
+        return None
 
     def finished(self, done: int) -> bool:
         """Whether that plan is at the target; steps left go to fine-tuning."""

@@ -10,7 +10,7 @@ Shapes: C centers, M neighbors drawn of each, d features, E numbers of a summary
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from ...files.seeds import mixed
 from ...groups.channel_groups import ChannelGroups
 from ...tasks.losses import discriminator_adversarial, generator_adversarial, l1
 from ...tasks.task import Batch, Task, shown
+from ...training.compute import PassCount, charge, uncounted
 from ...training.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from ..differentiable_cost import SoftCost, log_ratio, log_shortfall
 from ..gates import gated_call
@@ -169,6 +170,8 @@ class Collaboration:
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
         """One update of each agent."""
+        if step == 0:
+            self._charge_manifold()
         progress = step / self.steps
         rate = 1.0 if progress < _FALLING else 1 + (_LAST_RATE - 1) * (progress - _FALLING) / (1 - _FALLING)
         fall = min(1.0, (step + 1) / max(1.0, _FALLING * self.steps))
@@ -216,6 +219,15 @@ class Collaboration:
         self.said = summary.detach().clone()
         values |= {name: term.detach() for name, term in terms.items()}
         return values | {"share": share, "share_wanted": target, "multiplier": self.generator.weight}
+
+    def _charge_manifold(self) -> None:
+        """Charge the passes that the manifold's samples took, whoever made them: this run stands on them."""
+        stage, entries = self.stage, self.stage.manifold.entries
+        with uncounted(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            inputs = stage.samples.inputs(entries[:1].tolist())
+            with PassCount() as count:
+                stage.encode(inputs, stage.teacher(*inputs))
+        charge(len(entries) * count.macs)
 
     def _neighborhoods(self) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor, tuple[Tensor, ...]]:
         """The original's samples, their inputs, features and kernel widths of the centers, and D's conditions."""
@@ -265,6 +277,10 @@ class Collaboration:
             }
             for side, flat in made.items()
         }
+
+    def kind_of_step(self, step: int) -> Hashable:
+        """Return one kind: every step draws as many samples."""
+        return None
 
     def finished(self, done: int) -> bool:
         """All steps are used: the schedule needs them."""

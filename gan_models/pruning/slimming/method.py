@@ -11,7 +11,7 @@ SNGAN has no adversarial term for G).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
 from ...quantization.fake_quant import quantized_call
 from ...tasks.task import Batch, Task
+from ...training.compute import ChargedCalls
 from ...training.optimizer_state import load_optimizer_tensors, optimizer_tensors
 from ...training.recipe import TrainRecord
 from ..gates import masked_norms
@@ -66,7 +67,7 @@ class SlimmingPhase:
         self._settings, self._device, self._n_steps = settings, device, steps
         self._job, self._training, self._recipe = job, training, training.recipe
         self._task = _alone(training.task, job.name, job.seed)
-        self._teacher = TeacherImages(copy_network(job.model).to(device).eval().requires_grad_(False))
+        self._teacher = TeacherImages(ChargedCalls(copy_network(job.model).to(device).eval().requires_grad_(False)))
         self._model = copy_network(job.model).to(device).train().requires_grad_(True)
         judge = copy_network(training.discriminators[job.name]).to(device).train().requires_grad_(True)
         self._judges = nn.ModuleDict({job.name: judge})
@@ -166,6 +167,10 @@ class SlimmingPhase:
             batch = next(source)
         source.close()
         return self._task.inputs(batch, self._job.name)
+
+    def kind_of_step(self, step: int) -> Hashable:
+        """Return one kind: the teacher's passes are charged apart."""
+        return None
 
     def finished(self, done: int) -> bool:
         """Never early."""

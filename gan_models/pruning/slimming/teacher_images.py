@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 LIMIT_BYTES = 256_000_000
 
@@ -23,7 +25,7 @@ class TeacherImages:
         limit_bytes: Most bytes that are kept.
     """
 
-    def __init__(self, teacher: nn.Module, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, teacher: Callable[..., Any], limit_bytes: int = LIMIT_BYTES) -> None:
         self._teacher, self._limit = teacher, limit_bytes
         self._kept: OrderedDict[bytes, Tensor] = OrderedDict()
         self._bytes = 0

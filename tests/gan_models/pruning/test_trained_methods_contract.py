@@ -1,6 +1,7 @@
 """The contract of every pruning method that trains: whatever it does, this holds."""
 
 from dataclasses import replace
+from itertools import count
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, make_method
 from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.training.compute import RunCompute
 from ganprune.gan_models.training.recipe import Recipe
 
 from ..training.small import task_named
@@ -68,6 +70,15 @@ def test_trained_methods_meet_a_second_budget_too(method: str):
     widths = form.widths(pruned.plan.widths)
     assert form.predict(widths) < 0.97 * given.target.value
     assert 0.97 * limit <= form.predict(widths, "params") <= limit
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_compute_of_trained_methods_is_that_of_each_step_counted_by_itself(method: str, monkeypatch):
+    """Passes that not every step makes (a teacher whose images are kept, a manifold) are charged where they are."""
+    once = make_method(method).prune(job(method)).training_macs
+    numbers, step = count(), RunCompute.step
+    monkeypatch.setattr(RunCompute, "step", lambda self, kind: step(self, next(numbers)))
+    assert make_method(method).prune(job(method)).training_macs == once > 0
 
 
 @pytest.mark.parametrize("method", TRAINED)

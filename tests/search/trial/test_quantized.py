@@ -43,7 +43,7 @@ def test_a_network_runs_quantized_until_it_is_detached(study):
     ((x,), *_) = training_inputs(study, "G", 0)
     with torch.no_grad():
         plain = model(x)
-        quantizers = quantize(study, {"G": model}, study.config.quantisation, 0)
+        quantizers, _ = quantize(study, {"G": model}, study.config.quantisation, 0)
         moved = model.eval()(x)
         said = json.loads(json.dumps(detach(quantizers)))
         assert torch.equal(model(x), plain)

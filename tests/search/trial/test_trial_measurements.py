@@ -252,3 +252,22 @@ def test_what_a_study_asks_for_is_measured_of_teacher_and_trials(tmp_path):
     assert not any("edge_error" in str(m) for m in results[1].measurements)
     metric = load_object(plan.resolved.config.also_measure[0], "metric")
     assert set(metric.opened) == {8}
+
+
+def test_compute_is_that_of_fine_tuning_and_of_every_calibration():
+    """A uniform trial takes fine-tuning, one pass to rank channels, its refit, and in 8 bits the passes for ranges."""
+    plan, made = prepared(calibration_images=8)
+    asked = request(plan, made)
+    done = trial.run(asked, lambda report: True)
+    dense = int(plan.groups.form.dense())
+    (refit,) = done.reconstructions.values()
+    assert done.compute.prune == 0
+    assert done.compute.calibration == 8 * dense + dense + refit.macs
+    per_image = 3 * done.cost + dense  # the distillation's teacher has no backward pass
+    judges = done.compute.finetune - 6 * 2 * per_image
+    assert judges > 0
+    assert judges % (6 * 2 * 9) == 0  # once in the generator's step, twice in its own, each forward and backward
+    assert done.compute_macs == done.compute.calibration + done.compute.finetune
+    asked = replace(asked, workspace=str(new_folder()), proposal=replace(asked.proposal, bits=8))
+    small = trial.run(asked, lambda report: True)
+    assert small.compute.calibration == done.compute.calibration + 8 * 2 * done.cost
