@@ -109,8 +109,8 @@ class Trainer:
         return self.recipe.d_steps
 
     def kind_of_step(self, step: int) -> Hashable:
-        """Return one kind: all steps make the same passes."""
-        return None
+        """Return if the adversarial terms count: steps without them may make fewer passes."""
+        return self.recipe.adversarial(step, self.steps)
 
     def finished(self, done: int) -> bool:
         """Return False: all steps are used."""
