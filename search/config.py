@@ -57,6 +57,7 @@ LATER = (
     "select_on",
     "calibration_images",
     "calibration_memory",
+    "trial_seed",
 )
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
@@ -192,6 +193,10 @@ class StudyConfig(
     def _check_seed(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"the seed is not possible: got {self.seed}; expected 0 to {2**32 - 1}. Try 0")
+        if (self.trial_seed or 0) >= 2**32:
+            raise UserError(
+                f"the seed of trials is not possible: got {self.trial_seed}; expected 0 to {2**32 - 1}. Try 0"
+            )
 
     def _check_bits(self) -> None:
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
@@ -250,6 +255,11 @@ class StudyConfig(
     def scored_on(self) -> Literal["select", "test"]:
         """The split that trials are compared on; a record without the option is of a study that knew the test alone."""
         return "select" if self.select_on == SELECTION else "test"
+
+    @property
+    def seed_of_trials(self) -> int:
+        """The seed that trials are chosen and trained with."""
+        return self.seed if self.trial_seed is None else self.trial_seed
 
     @property
     def stated_budgets(self) -> Budgets:

@@ -162,7 +162,7 @@ def engine_settings(config: StudyConfig, options: RunOptions) -> EngineSettings:
     mode: Literal["pareto", "target"] = "target" if config.mode == "target" else "pareto"
     return EngineSettings(
         trials=config.trials,
-        choice=Choice(config.sampler, config.seed, mode, config.shares),
+        choice=Choice(config.sampler, config.seed_of_trials, mode, config.shares),
         stopping=stopping,
         slots=options.max_concurrent,
         batch=config.batch if config.deterministic else 0,

@@ -30,6 +30,11 @@ SELECTION, TEST = "selection", "test"  # images that trials are compared on
 CALIBRATION_IMAGES = 64  # of a new study; records of studies that knew the plain cut alone have none
 STEPS_UNSET = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
+# What changes a teacher beside the data.
+TEACHER_FIELDS = {
+    "model", "model_args", "input_shape", "output", "value_range", "seed", "device", "metric", "inception_weights",
+    "weights", "teacher_recipe", "task_settings", "teacher_steps", "health", "select_on",
+}  # fmt: skip
 _BOTH_RECIPES = ("teacher_recipe",)
 
 _FILES = Condition(lambda f: not f.builtin_data, "the images are built in, and no file is read")
@@ -212,6 +217,9 @@ class SearchOptions:
     mode: str = option("pareto: the whole front; target: quality at the budget alone.", "pareto", choices=lambda: MODES)
     ladder: int = option("Uniform plans tried first.", 0, low=0, default_text="by the number of trials")
     seed: int = option("Seed of everything.", 0)
+    trial_seed: int | None = option(
+        "Seed of the trials alone, with the images and the teacher of --seed.", None, low=0, default_text="as --seed"
+    )
     deterministic: bool = option("Ask in fixed batches: the same study gives the same trials.", False)
     batch: int = option(
         "Trials asked for at once with --deterministic.",

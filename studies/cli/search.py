@@ -19,7 +19,7 @@ from ...search.config import SHOWN, StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
 from ...search.configuration.option import check_given
 from ...search.configuration.recognized_teacher import with_recognized
-from ...search.configuration.sections import SECTIONS
+from ...search.configuration.sections import SECTIONS, TEACHER_FIELDS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
 from . import options as opt
 from .console import wide_console
@@ -47,17 +47,12 @@ RESUME_FLAGS = (
     ),
     *(flag for section in (StudyPlace, RunOptions) for flag in flags_of("run", section)),
 )
-# What changes a teacher beside the data.
-_TEACHER_FIELDS = {
-    "model", "model_args", "input_shape", "output", "value_range", "seed", "device", "metric", "inception_weights",
-    "weights", "teacher_recipe", "task_settings", "teacher_steps", "health", "select_on",
-}  # fmt: skip
 
 
 def _of_teacher(flag: Flag) -> bool:
     """Return if a flag changes how a teacher is trained."""
     fields = {path[0] for path in flag.paths}
-    return flag.table == "data" or bool(fields & _TEACHER_FIELDS)
+    return flag.table == "data" or bool(fields & TEACHER_FIELDS)
 
 
 TEACHER_FLAGS = tuple(
