@@ -24,6 +24,7 @@ TOPS = ("benchmarks", "evaluators", "gan_models", "search", "ganprune", "spaces"
 SMALL = {
     "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
+    "bench": "--teacher-steps 2 --prune-steps 0 --finetune-steps 1 --batch-size 2 --metric shapes --seeds 1",
     "train": "--steps 2 --batch-size 2",
     "profile-device": "--points 2 --networks 6 --seconds 0.01 --allow-busy",  # tests run beside each other
 }

@@ -67,6 +67,11 @@ COMMANDS: Mapping[str, Command] = {
         "measure.quality:compare",
         "Say which of two generators is nearer to the real images: A better, B better, or cannot tell.",
     ),
+    "bench": Command(
+        "measure.bench:bench",
+        "Compare methods at equal cost and equal steps: one study per cell, over budgets, seeds and teachers.",
+        panels=True,
+    ),
     "profile-device": Command(
         "measure.latency:profile_device", "Measure every distinct layer of a network on this device, for budgets in ms."
     ),

@@ -1,0 +1,76 @@
+"""The rows of a cell: its study's trials, with what they are measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...evaluators.measurement import Measurement
+from ...search.records.ledger import TrialRecord
+from ..database.reader import StudyRecord
+from ..results.outcome import VERSION, Outcome, outcome_of, quality_of
+from .design import Cell
+from .results.rows import BenchRow
+from .teachers import MadeTeacher
+
+
+def rows_of(cell: Cell, record: StudyRecord, teacher: MadeTeacher | None) -> list[BenchRow]:
+    """Return the trials of a cell's study that have ended.
+
+    Args:
+        cell: The cell.
+        record: Its study.
+        teacher: Its teacher, which knows the distance of the mean image; None if that is not known.
+    """
+    outcome = outcome_of(record)
+    return [_row(cell, outcome, trial, teacher) for trial in record.trials if trial.finished]
+
+
+def _row(cell: Cell, outcome: Outcome, trial: TrialRecord, made: MadeTeacher | None) -> BenchRow:
+    ended, dense = trial.ended(), outcome.dense.get(outcome.cost)
+    measured = quality_of(trial)
+    tested = next(iter(outcome.tested(trial.number)), None)
+    known = tested or measured
+    teachers = outcome.teacher_tested if tested is not None else outcome.teacher
+    split = outcome.split if tested is None else "test"
+    zero_shot = next((one for one in ended.measurements if one.name.startswith("zero-shot")), None)
+    before = ended.method_record.get("cost_before_landing", {})
+    worst = made.worst if made is not None else None
+    return BenchRow(
+        task=cell.task.name,
+        variant=cell.contender,
+        target=outcome.limit / dense if outcome.limit and dense else float("nan"),
+        seed=cell.seed,
+        budget=cell.budget,
+        teacher_number=cell.teacher.number,
+        trial=trial.number,
+        state=trial.state,
+        cost=outcome.cost,
+        macs=trial.cost,
+        dense=dense,
+        cost_over_target=trial.cost / outcome.limit if trial.cost and outcome.limit else None,
+        own_cost_over_target=before.get("ratio") if isinstance(before, Mapping) else None,
+        quality=_value(known),
+        selection=_value(measured) if outcome.selects else None,
+        metric=known.name if known is not None else outcome.metric,
+        split=split,
+        teacher=_value(teachers[0]) if teachers else None,
+        worst=_value(worst) if worst is not None and (known is None or worst.name == known.name) else None,
+        zero_shot=_value(zero_shot),
+        zero_shot_metric=zero_shot.name if zero_shot is not None else "",
+        prune_steps=ended.steps.prune if ended.steps else 0,
+        finetune_steps=ended.steps.finetune if ended.steps else 0,
+        compute_macs=getattr(ended, "compute_macs", None),
+        prune_seconds=ended.seconds.get("prune"),
+        finetune_seconds=ended.seconds.get("finetune"),
+        seconds=sum(ended.seconds.values()) if ended.seconds else None,
+        widths=" ".join(map(str, ended.widths.values())),
+        failed=trial.stopped or "",
+        study=outcome.study.name,
+        version=str(outcome.study.attributes.get(VERSION, "")),
+        data=outcome.resolved.data.sha256 if outcome.resolved is not None else "",
+        weights=ended.artifact.sha256 if ended.artifact is not None else "",
+    )
+
+
+def _value(measured: Measurement | None) -> float | None:
+    return None if measured is None or measured.reason is not None else measured.value

@@ -1,0 +1,132 @@
+"""Cells in the database: which have ended, and the running of one that has not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ...gan_models.files.errors import UserError
+from ...search.records.events import Listener, ignore
+from ..api import RunOptions, Search, Study
+from ..database.lock import StudyLocked
+from ..database.reader import SCHEMA, StudyRecord, read_study, study_names
+from ..database.storage import WrongStorage, open_storage, parse_url
+from ..results.outcome import outcome_of
+from .design import Cell
+from .teachers import MadeTeacher
+
+State = Literal["finished", "begun", "missing", "failed"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a benchmark is kept, and how its cells run.
+
+    Attributes:
+        storage: The database's URL.
+        root: The folder of artifacts.
+        threads: Threads of one cell.
+    """
+
+    storage: str
+    root: Path
+    threads: int = 1
+
+    @property
+    def run_options(self) -> RunOptions:
+        """The way in which a cell's study runs."""
+        return RunOptions(executor="local", cpus_per_trial=self.threads)
+
+
+class RunsElsewhere(Exception):
+    """A cell that another process runs now."""
+
+
+def records_of(place: Place, names: Iterable[str]) -> dict[str, StudyRecord]:
+    """Return the studies of these names that there are; one that a crash left half made is none.
+
+    Raises:
+        StorageError: The database cannot be read.
+    """
+    parsed = parse_url(place.storage)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return {}
+    try:
+        storage = open_storage(place.storage, write=False)
+    except WrongStorage:  # there are no tables before the first study
+        return {}
+    try:
+        there = study_names(storage)
+    finally:
+        storage.engine.dispose()
+    found = (read_study(place.storage, name) for name in names if name in there)
+    return {record.name: record for record in found if SCHEMA in record.attributes}
+
+
+def state_of(cell: Cell, record: StudyRecord | None) -> State:
+    """Return how far a cell is.
+
+    Args:
+        cell: The cell.
+        record: Its study; None if there is none.
+    """
+    if record is None:
+        return "missing"
+    done = [trial for trial in record.trials if trial.finished and trial.state != "FAIL"]
+    if len(done) >= cell.trials:
+        return "begun" if _untested(record) else "finished"
+    return "failed" if sum(trial.state == "FAIL" for trial in record.trials) >= most_failed(cell) else "begun"
+
+
+def most_failed(cell: Cell) -> int:
+    """Return how many trials of a cell fail before its search gives up, as the engine counts."""
+    return max(5, cell.trials // 2)
+
+
+def why_failed(record: StudyRecord) -> str:
+    """Return the reason of a study's first failure in one line; empty if none failed."""
+    return next((trial.stopped or "no reason on record" for trial in record.trials if trial.state == "FAIL"), "")
+
+
+def _untested(record: StudyRecord) -> bool:
+    """Return True if a trial of the front is still to be measured on the test split."""
+    found = outcome_of(record)
+    return found.selects and any(not found.tested(trial.number) for trial in found.front)
+
+
+def run_cell(cell: Cell, teacher: MadeTeacher, place: Place, on_event: Listener = ignore) -> StudyRecord:
+    """Run a cell to its end; what is done of it already stays, and one that has ended is not run again.
+
+    Args:
+        cell: The cell.
+        teacher: Its teacher.
+        place: Where it is kept.
+        on_event: Told what happens.
+
+    Returns:
+        The record of its study.
+
+    Raises:
+        RunsElsewhere: Another process runs it.
+        UserError: Its options do not fit the network, the data or the budget.
+        WorkFailed: Its trials failed, or the database cannot be used.
+    """
+    record = records_of(place, [cell.study]).get(cell.study)
+    if record is not None and state_of(cell, record) in ("finished", "failed"):
+        return record
+    try:
+        if record is not None:
+            study = Study.open(cell.study, place.storage, place.root)
+            return study.resume(run_options=place.run_options, on_event=on_event).record
+        options = {**cell.options, **teacher.options}
+        model, data, budgets = (options.pop(name) for name in ("model", "data", "budgets"))
+        search = Search(model, data, budgets, cell.study, options, place.storage, place.root, place.run_options)
+        return search.run(on_event).record
+    except StudyLocked as error:
+        raise RunsElsewhere(str(error)) from error
+    except UserError as error:
+        if record is None and cell.study in records_of(place, [cell.study]):  # made by another process meanwhile
+            raise RunsElsewhere(str(error)) from error
+        raise

@@ -1,0 +1,1 @@
+"""Results of a benchmark: trials as rows, statistics of paired runs, comparisons, fronts, tables. Knows no study."""

@@ -1,0 +1,156 @@
+"""The tables of a benchmark as Markdown, and all of them as JSON: where a contender is behind stands first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isfinite, isnan
+from typing import Any
+
+from ....gan_models.files.plain_values import to_json
+from .comparisons import Comparison, Overall, Standing
+from .fronts import Growth
+
+DASH = "-"
+
+
+def markdown(comparison: Comparison, growths: Sequence[Growth] = ()) -> str:
+    """Return all tables as Markdown.
+
+    Args:
+        comparison: The contenders compared.
+        growths: Hypervolumes; without any, there is no such table.
+    """
+    parts = [_losses(comparison), _overall(comparison)]
+    parts += [_task(comparison, task) for task in dict.fromkeys(one.task for one in comparison.standings)]
+    parts += [_fronts(growths)] if growths else []
+    parts += [_missing(comparison)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_json(comparison: Comparison, growths: Sequence[Growth] = ()) -> dict[str, Any]:
+    """Return the same numbers as plain JSON; one that is not known is null."""
+    found = {
+        "reference": comparison.reference,
+        "behind": [f"{one.task} {one.budget} {one.contender}" for one in comparison.losses],
+        "overall": [to_json(one) | {"verdict": one.verdict} for one in comparison.overall],
+        "standings": [to_json(one) | {"verdict": one.verdict} for one in comparison.standings],
+        "hypervolume": to_json(list(growths)),
+        "missing": list(comparison.missing),
+    }
+    return _plain(found)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with null for every number that is none: JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if value == "nan" or (isinstance(value, float) and not isfinite(value)) else value
+
+
+def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table below its title; columns that are empty in every line are left out."""
+    kept = [i for i in range(len(head)) if any(line[i] not in ("", DASH) for line in lines)]
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cells[i] for i in kept) + " |"
+
+    return "\n".join([f"**{title}**", "", line(head), "|" + "---|" * len(kept), *map(line, lines)])
+
+
+def _losses(comparison: Comparison) -> str:
+    reference = comparison.reference
+    if not comparison.losses:
+        return f"No contender is behind {reference} anywhere." if comparison.overall else ""
+    lines = [[one.task, one.budget, one.contender, *_tested(one), f"{one.distance:.4g}"] for one in comparison.losses]
+    return _table(
+        f"Behind {reference}", ["task", "budget", "contender", "ratio [95 %]", "p", "verdict", "distance"], lines
+    )
+
+
+def _overall(comparison: Comparison) -> str:
+    if not comparison.overall:
+        return ""
+    lines = [
+        [
+            one.contender,
+            f"{one.test.pairs} in {one.cells}",
+            *_tested(one),
+            _interval(one.iqm.value, one.iqm.low, one.iqm.high),
+            _interval(one.improvement.value, one.improvement.low, one.improvement.high),
+        ]
+        for one in comparison.overall
+    ]
+    head = ["contender", "pairs", "ratio [95 %]", "p", "verdict", "IQM of ratios [95 %]", "P(better) [95 %]"]
+    return _table(f"All tasks and budgets, distance over that of {comparison.reference}", head, lines)
+
+
+def _task(comparison: Comparison, task: str) -> str:
+    own = [one for one in comparison.standings if one.task == task]
+    metrics = ", ".join(dict.fromkeys(one.metric for one in own))
+    teachers = [one.teacher for one in own if one.teacher is not None]
+    teacher = f"; dense teacher {sum(teachers) / len(teachers):.4g}" if teachers else ""
+    lines = [_standing(one) for one in own]
+    head = [
+        "budget", "contender", "distance", "runs", "zero-shot", f"ratio to {comparison.reference} [95 %]", "p",
+        "verdict", "cost", "own plan", "compute", "steps", "seconds",
+    ]  # fmt: skip
+    return _table(f"{task}: {metrics}, lower is better{teacher}", head, lines)
+
+
+def _standing(one: Standing) -> list[str]:
+    spread = "" if isnan(one.deviation) else f" ± {one.deviation:.2g}"
+    return [
+        one.budget,
+        one.contender,
+        f"{one.distance:.4g}{spread}",
+        str(one.runs),
+        DASH if one.zero_shot is None else f"{one.zero_shot:.4g}",
+        *_tested(one),
+        DASH if one.cost is None else f"{one.cost:.1%}",
+        DASH if one.own_cost is None else f"{one.own_cost:.3f}",
+        DASH if one.compute is None else f"{one.compute:.2f}",
+        f"{one.steps:.0f}",
+        DASH if one.seconds is None else f"{one.seconds:.0f}",
+    ]
+
+
+def _tested(one: Standing | Overall) -> list[str]:
+    """Return ratio, p-value and verdict of a paired comparison."""
+    if one.test is None or one.p is None:
+        return [DASH, DASH, DASH]
+    return [_interval(one.test.ratio, one.test.low, one.test.high), f"{one.p:.2g}", one.verdict]
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.2f}" if isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _fronts(growths: Sequence[Growth]) -> str:
+    """Return the table of hypervolumes: at a quarter, a half and the whole of the trials."""
+    lines = []
+    for one in growths:
+        marks = _marks(len(one.volumes))
+        said = [f"{one.volumes[mark - 1]:.3f} after {mark}" for mark in marks]
+        said = ["", *said] if len(said) == 1 else said
+        compute = DASH if one.compute_macs is None else f"{one.compute_macs[-1]:.3g}"
+        spread = f"{one.low:.3f} to {one.high:.3f}" if one.runs > 1 else ""
+        lines.append([one.task, one.contender, str(one.runs), ", ".join(filter(None, said)), spread, compute])
+    head = ["task", "contender", "runs", "hypervolume after trials", "lowest to highest", "MACs of all trials"]
+    return _table("Hypervolume of (ln cost, ln distance) to the dense cost and the mean image's distance", head, lines)
+
+
+def _marks(count: int) -> list[int]:
+    return sorted({max(1, count // 4), max(1, count // 2), count})
+
+
+def _missing(comparison: Comparison) -> str:
+    return "\n".join(_missing_lines(comparison.missing))
+
+
+def _missing_lines(missing: Sequence[str]) -> Iterator[str]:
+    if missing:
+        yield f"Without a result: {len(missing)} cells, which no number above stands for."
+        yield ""
+        yield from (f"* {line}" for line in missing)

@@ -1,0 +1,180 @@
+"""The processes that make teachers and run cells, several at once; they end with the process that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from ...gan_models.files.errors import UserError, WorkFailed
+from .cells import Place, RunsElsewhere, run_cell, state_of, why_failed
+from .design import BenchTeacher, Cell
+from .events import BenchListener, CellEnded, End, TeacherFailed, TeacherMade
+from .teachers import MadeTeacher, known_teacher, made_teacher
+
+MOST_RESTARTS = 5  # of the processes; a cell that kills its process each time must end
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a cell ended, in a worker.
+
+    Attributes:
+        end: As `CellEnded` has it.
+        detail: Its best quality and seconds, or the reason.
+    """
+
+    end: End
+    detail: str
+
+
+@dataclass(frozen=True)
+class NoTeacher:
+    """Why a teacher cannot be made, in one line."""
+
+    reason: str
+
+
+def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchListener) -> None:
+    """Make teachers and run cells, in the cells' order as far as their teachers are there.
+
+    Args:
+        cells: Those that have not ended.
+        place: Where they are kept.
+        jobs: Processes.
+        on_event: Told what ends, in this process.
+
+    Raises:
+        WorkFailed: The processes die again and again.
+    """
+    queue = _Queue(cells, place, on_event)
+    for _ in range(MOST_RESTARTS + 1):
+        try:
+            _drive(queue, jobs, place.threads)
+            return
+        except BrokenProcessPool:
+            queue.put_back()
+    raise WorkFailed(
+        f"the processes of the benchmark died {MOST_RESTARTS + 1} times: got no end of {queue.cells[0].label}; "
+        "expected one. Try --jobs 1, or look for a lack of memory; cells that have ended stay"
+    )
+
+
+def _drive(queue: _Queue, jobs: int, threads: int) -> None:
+    """Run a queue in new processes, which are ended early if this one is interrupted."""
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (threads,)) as pool:
+        try:
+            queue.drive(pool, jobs)
+        except BrokenProcessPool:
+            raise
+        except BaseException:
+            for process in multiprocessing.active_children():  # the pool's
+                process.terminate()  # a trial that runs is handed back, and goes on in the next run
+            raise
+
+
+class _Queue:
+    """Cells that wait, and the teachers that they wait for."""
+
+    def __init__(self, cells: Sequence[Cell], place: Place, on_event: BenchListener) -> None:
+        self.cells, self._place, self._tell = deque(cells), place, on_event
+        self._count, self._ended = len(cells), 0
+        self._teachers: dict[str, MadeTeacher] = {}
+        self._making: dict[Future[MadeTeacher | NoTeacher], BenchTeacher] = {}
+        self._running: dict[Future[Ended], Cell] = {}
+        for teacher in {cell.teacher.key: cell.teacher for cell in cells}.values():
+            if (known := known_teacher(place.root, teacher)) is not None:
+                self._teachers[teacher.key] = known
+
+    def drive(self, pool: ProcessPoolExecutor, jobs: int) -> None:
+        """Run everything that there is."""
+        while True:
+            while len(self._running) + len(self._making) < jobs and self._start(pool):
+                pass
+            if not (self._running or self._making):
+                return
+            done, _ = wait([*self._running, *self._making], return_when=FIRST_COMPLETED)
+            for future in done:
+                self._finish(future)
+
+    def put_back(self) -> None:
+        """Take back what ran in processes that have died."""
+        self.cells.extendleft(reversed(list(self._running.values())))
+        self._running, self._making = {}, {}
+
+    def _start(self, pool: ProcessPoolExecutor) -> bool:
+        """Start the first thing that can be; False if nothing can."""
+        making = {teacher.key for teacher in self._making.values()}
+        for cell in self.cells:
+            key = cell.teacher.key
+            if key in self._teachers:
+                self.cells.remove(cell)
+                self._running[pool.submit(_cell, cell, self._teachers[key], self._place)] = cell
+                return True
+            if key not in making:
+                self._making[pool.submit(_teacher, cell.teacher, self._place)] = cell.teacher
+                return True
+        return False
+
+    def _finish(self, future: Future) -> None:
+        result = future.result()  # raises BrokenProcessPool
+        if (teacher := self._making.pop(future, None)) is not None:
+            label = f"{teacher.task.name} teacher {teacher.number}"
+            if isinstance(result, NoTeacher):
+                self._tell(TeacherFailed(label, result.reason))
+                for cell in [cell for cell in self.cells if cell.teacher.key == teacher.key]:
+                    self.cells.remove(cell)
+                    self._count -= 1
+            else:
+                self._teachers[teacher.key] = result
+                self._tell(TeacherMade(label, result.seconds))
+        else:
+            cell = self._running.pop(future)
+            self._ended += 1
+            self._tell(CellEnded(cell.label, result.end, result.detail, self._ended, self._count))
+
+
+def _begin(threads: int) -> None:
+    """Prepare a worker: it must not outlive the process that started it, whichever way that dies."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _teacher(teacher: BenchTeacher, place: Place) -> MadeTeacher | NoTeacher:
+    try:
+        return made_teacher(place.root, teacher)
+    except (UserError, WorkFailed) as error:
+        return NoTeacher(_line(error))
+
+
+def _cell(cell: Cell, teacher: MadeTeacher, place: Place) -> Ended:
+    began = time.monotonic()
+    try:
+        record = run_cell(cell, teacher, place)
+    except RunsElsewhere as error:
+        return Ended("elsewhere", _line(error))
+    except Exception as error:  # one cell must not end the others; its reason is told
+        kind = "" if isinstance(error, UserError | WorkFailed) else f"{type(error).__name__}: "
+        return Ended("failed", kind + _line(error))
+    if state_of(cell, record) != "finished":
+        return Ended("failed", why_failed(record))
+    scored = [trial for trial in record.trials if trial.scored and trial.quality is not None]
+    best = min((trial.quality for trial in scored if trial.quality is not None), default=float("nan"))
+    return Ended("finished", f"quality {best:.4g}, {time.monotonic() - began:.0f} s")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
