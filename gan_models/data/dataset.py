@@ -42,6 +42,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         left_out: Reason -> how many other files below the data's folder belong to no split.
         notes: What a user should know of how files are read.
         independent: Entries of different sources never belong together. Else those of sources of equal length do.
+        classes: Names of the entries' classes, by label, if they have any.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         left_out: Mapping[str, int] | None = None,
         notes: Sequence[str] = (),
         independent: bool = False,
+        classes: Sequence[str] = (),
     ) -> None:
         self.spec = spec
+        self.classes = tuple(classes)
         self.independent = independent
         self.skipped = tuple(skipped)
         self.left_out = dict(left_out or {})
@@ -77,7 +80,9 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             entries: Source -> numbers of the entries.
         """
         sources = {name: PartOf(pictures, entries[name]) for name, pictures in self._sources.items()}
-        return ImageSet(self.spec, sources, self._item, self.skipped, self.left_out, self.notes, self.independent)
+        return ImageSet(
+            self.spec, sources, self._item, self.skipped, self.left_out, self.notes, self.independent, self.classes
+        )
 
     def count(self, source: str) -> int:
         """Return how many entries a source has: of unpaired data A and B may differ."""

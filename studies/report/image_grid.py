@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from ..inference.output_pictures import to_picture
 from ..results.outcome import Outcome, outcome_of
 
 TILE, GAP, HEADING = 144, 6, 44  # pixels: a picture at least, between pictures, above each column
-MOST_TRIALS = 4
+MOST_TRIALS, MOST_CLASSES = 4, 12
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,13 @@ def picture_grid(
 ) -> bytes:
     """A PNG: a row for each input, columns for input, target, teacher and trials.
 
+    Of a generator that takes a class, rows are the classes, drawn from the same latents.
+
     Args:
         study: The study's record.
         artifacts_root: Folder of all studies' artifacts.
         trials: Trial numbers; None takes up to four of the front, spread from the dearest to the cheapest.
-        rows: Test images (or latents) shown, spread over the test set.
+        rows: Test images (or latents) shown, spread over the test set; of a generator of classes, classes count.
         device: Where the generators run.
 
     Raises:
@@ -75,13 +77,14 @@ def picture_grid(
         models.append(model)
     labels = [_teacher_label(outcome), *(_label(outcome, trial) for trial in shown)]
     grid: list[Column] = []
+    titles: Sequence[str] = ()
     for name in bench.names:
-        inputs, columns = _inputs(bench, name, rows)
+        inputs, columns, titles = _inputs(bench, name, rows)
         for label, model in zip(labels, models, strict=True):
             part = model if len(bench.names) == 1 else model.get_submodule(name)
             columns.append(Column(label, _made(bench, part, inputs)))
         grid += columns
-    return draw_grid(grid)
+    return draw_grid(grid, titles)
 
 
 def write_pictures(
@@ -97,8 +100,12 @@ def write_pictures(
     return write_file(path, content)
 
 
-def draw_grid(columns: Sequence[Column]) -> bytes:
+def draw_grid(columns: Sequence[Column], titles: Sequence[str] = ()) -> bytes:
     """Columns of pictures with their labels, as PNG; small pictures are enlarged by whole factors.
+
+    Args:
+        columns: At least one.
+        titles: Of the rows, at their left; none are shown without them.
 
     Raises:
         ValueError: No column, or columns of different lengths.
@@ -112,11 +119,14 @@ def draw_grid(columns: Sequence[Column]) -> bytes:
     texts = [line for column in columns for line in column.label.split("\n")]
     tile_w = max(width * factor, TILE, *(int(font.getlength(text)) + 8 for text in texts))
     tile_h = height * factor
-    size = (len(columns) * (tile_w + GAP) + GAP, HEADING + n * (tile_h + GAP))
+    margin = max((int(font.getlength(title)) + GAP for title in titles), default=0)
+    size = (margin + len(columns) * (tile_w + GAP) + GAP, HEADING + n * (tile_h + GAP))
     canvas = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(canvas)
+    for row, title in enumerate(titles):
+        pen.text((GAP, HEADING + row * (tile_h + GAP) + tile_h // 2), title, fill="black", font=font, anchor="lm")
     for i, column in enumerate(columns):
-        left = GAP + i * (tile_w + GAP)
+        left = margin + GAP + i * (tile_w + GAP)
         pen.multiline_text((left, 5), column.label, fill="black", font=font, spacing=3)
         for row, image in enumerate(column.images):
             picture = (
@@ -133,11 +143,17 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
     return [items[i] for i in places]
 
 
-def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column]]:
-    """Return the generator's inputs [rows, ...], and the columns that the task shows beside its outputs."""
+def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column], list[str]]:
+    """Return the generator's inputs [rows, ...], the columns that the task shows beside its outputs, and rows' titles.
+
+    Rows have titles if they are classes.
+    """
     task = bench.task()
     count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
     wanted = np.unique(np.linspace(0, count - 1, max(1, min(rows, count))).round().astype(int)).tolist()
+    labels = _first_of_classes(bench, name, count)
+    if labels:
+        wanted = sorted(labels)
     picked: list[tuple[Tensor, ...]] = []
     shown: dict[str, list[Tensor]] = {}
     for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
@@ -148,7 +164,41 @@ def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...
                 shown.setdefault(label, []).extend(_shown(bench, images[places], picked[-1]))
     inputs = tuple(torch.cat(part) for part in zip(*picked, strict=True))
     suffix = "" if len(bench.names) == 1 else f" of {name}"
-    return inputs, [Column(label + suffix, tuple(images)) for label, images in shown.items()]
+    if labels:
+        shown = {label: [images[i] for i in _by_label(labels)] for label, images in shown.items()}
+        inputs = tuple(
+            x[:1].expand_as(x) if one.drawn else x[_by_label(labels)]
+            for one, x in zip(bench.config.inputs.inputs, inputs, strict=True)
+        )
+    titles = [_title(bench.test_data.classes, label) for label in sorted(labels.values())]
+    return inputs, [Column(label + suffix, tuple(images)) for label, images in shown.items()], titles
+
+
+def _first_of_classes(bench: OpenedStudy, name: str, count: int) -> dict[int, int]:
+    """Return the place of the first test image of each class -> its label, of a generator that takes one; else nothing.
+
+    Of many classes some are taken, spread over all.
+    """
+    places = [i for i, one in enumerate(bench.config.inputs.inputs) if one.kind == "label" and not one.is_map]
+    if not places:
+        return {}
+    firsts: dict[int, int] = {}
+    for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
+        for i, label in enumerate(bench.task().inputs(batch, name)[places[0]].tolist()):
+            firsts.setdefault(label, step * EVAL_BATCH + i)
+    found = sorted(firsts)
+    spread = np.unique(np.linspace(0, len(found) - 1, min(MOST_CLASSES, len(found))).round().astype(int))
+    return {firsts[found[i]]: found[i] for i in spread}
+
+
+def _by_label(labels: Mapping[int, int]) -> list[int]:
+    """Return the rows of places in their order, sorted by label."""
+    by_place = [labels[place] for place in sorted(labels)]
+    return sorted(range(len(by_place)), key=by_place.__getitem__)
+
+
+def _title(classes: Sequence[str], label: int) -> str:
+    return f"{label} {classes[label]}" if label < len(classes) else f"class {label}"
 
 
 def _made(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

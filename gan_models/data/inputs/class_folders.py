@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from ...files.errors import UserError
+from ...networks.specs import InputSpec
 from ..picture_tree import PlacedPicture, split_said
 
 
@@ -51,3 +52,20 @@ class ClassFolders:
             turns.append((met[self._class[path]], self._class[path], path))
             met[self._class[path]] += 1
         return [path for *_, path in sorted(turns)]
+
+
+def check_classes(names: tuple[str, ...], inputs: InputSpec) -> None:
+    """Raise UserError if the data has more classes than a generator's label."""
+    for label in inputs.of_kind("label"):
+        if len(names) > label.classes:
+            raise UserError(
+                f"the data has more classes than the generator's {label.name}: got {len(names)}, of which "
+                f"{names[label.classes]!r} would be label {label.classes}; expected {label.classes} at most. Try a "
+                f"generator of label:{len(names)}, or fewer folders"
+            )
+
+
+def classes_legend(names: tuple[str, ...]) -> str:
+    """Return a note that says which label is which class."""
+    shown = [f"{label} {name}" for label, name in enumerate(names)]
+    return f"labels of classes: {', '.join([*shown[:12], *(['...'] if len(shown) > 12 else [])])}"

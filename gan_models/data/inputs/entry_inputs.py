@@ -19,6 +19,7 @@ from ...networks.specs import ONLY, Input, InputSpec
 from ..dataset import ImageSet
 from ..image_readers import PLANES_CURE, doubts_of, some_of
 from ..spec import DataSpec, PictureForm
+from .class_folders import classes_legend
 from .latents import draw_latents
 from .part_files import PictureParts, ValueParts
 from .role_folders import TARGET, RoleFolders
@@ -91,14 +92,23 @@ class EntryInputs:
         pictures.check()
         sources: dict[str, PictureParts | ValueParts] = {PICTURES: pictures}
         if self.values:
-            values = [[entry[one.name] for one in self.values] for entry in entries]
+            values = [[self._value(entry, one, roles) for one in self.values] for entry in entries]
             given = ValueParts(values, self.values, [entry[TARGET] for entry in entries])
             given.check()
             sources[VALUES] = given
         notes = [*roles.folder.notes]
         for column, wanted in zip(zip(*files, strict=True), planes.values(), strict=True):
             notes += doubts_of(column, wanted)
-        return ImageSet(spec, sources, self.item, bad, roles.left_out, notes)
+        classes = () if roles.classes is None else roles.classes.names
+        notes += [classes_legend(classes)] if classes else []
+        return ImageSet(spec, sources, self.item, bad, roles.left_out, notes, classes=classes)
+
+    @staticmethod
+    def _value(entry: Mapping[str, Path], one: Input, roles: RoleFolders) -> Path | int:
+        """Return the file of a vector, sound or label, or the label that the target's folder tells."""
+        if one.name in entry or roles.classes is None:
+            return entry[one.name]
+        return roles.classes.label(entry[TARGET])
 
     def item(self, images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
         """Return one entry: each input and the target by name, pictures cropped and mirrored alike."""

@@ -90,12 +90,14 @@ class ValueParts:
     """Entries of vectors, sounds and labels, one file per part.
 
     Args:
-        entries: The files of each entry, one per part.
+        entries: The files of each entry, one per part; of a label without a file the label.
         parts: What each is.
         targets: The target of each entry, which tells entries apart.
     """
 
-    def __init__(self, entries: Sequence[Sequence[Path]], parts: Sequence[Input], targets: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, entries: Sequence[Sequence[Path | int]], parts: Sequence[Input], targets: Sequence[Path] = ()
+    ) -> None:
         self.entries = [tuple(paths) for paths in entries]
         self.parts, self.targets = tuple(parts), tuple(targets)
 
@@ -108,7 +110,10 @@ class ValueParts:
 
     def read(self, index: int) -> tuple[Tensor, ...]:
         """Return the values of one entry, each of its input's shape. Raises UserError for a file of another one."""
-        return tuple(values(path, part) for path, part in zip(self.entries[index], self.parts, strict=True))
+        return tuple(
+            torch.tensor(source) if isinstance(source, int) else values(source, part)
+            for source, part in zip(self.entries[index], self.parts, strict=True)
+        )
 
     def check(self) -> None:
         """Read at most `MOST_CHECKED` entries, spread over all. Raises UserError as `read`."""

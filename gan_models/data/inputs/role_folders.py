@@ -15,6 +15,7 @@ from ...files.pictures.picture_names import is_picture_name
 from ...networks.specs import Input, InputSpec
 from ..layouts import LayoutError, SplitFolder
 from ..picture_tree import PictureTree, PlacedPicture, says_domain, split_said
+from .class_folders import ClassFolders, check_classes
 
 TARGET = "target"
 ARRAYS = (".npy", ".wav")  # suffixes of what is no picture
@@ -34,10 +35,13 @@ class RoleFolders:
         inputs: Of the generator, in its order.
 
     Attributes:
-        roles: Input's name -> name of its folder: the input's own, or its kind if no other input has it.
+        roles: Input's name -> name of its folder: the input's own, or its kind if no other input has it. A class label
+            without such a folder is told by the folders of classes that targets lie in, `target/cat/`.
+        classes: These folders; None if every label has files of its own.
 
     Raises:
         LayoutError: There are no targets, or an input has no folder.
+        UserError: A target lies in no class's folder, or there are more classes than the label has.
     """
 
     def __init__(self, folder: SplitFolder, inputs: InputSpec) -> None:
@@ -45,10 +49,16 @@ class RoleFolders:
         read = [one for one in inputs.inputs if not one.drawn]
         names = {name for one in read for name in (one.name, one.kind)}
         self._tree = PictureTree(folder.root, (*sorted(names), TARGET), wanted=is_read)
-        self.roles = {one.name: self._role(one, read) for one in read}
+        self.roles = {one.name: role for one in read if (role := self._role(one, read))}
+        self.classes: ClassFolders | None = None
+        if any(one.name not in self.roles for one in read):
+            self.classes = ClassFolders(folder.root, folder.tree.of_domain(TARGET))
+            check_classes(self.classes.names, inputs)
 
     def entries(self, split: str) -> list[dict[str, Path]]:
         """Return the files of each entry of a split, by input's name and `target`, in the targets' order.
+
+        A label that the target's folder tells has no file. The classes of such targets take turns.
 
         Raises:
             LayoutError: No targets in this split.
@@ -62,10 +72,11 @@ class RoleFolders:
         splits = {key[0] for key in targets}
         for name, files in found.items():
             self._check(name, split, targets, {key: path for key, path in files.items() if key[0] in splits})
-        return [
-            {**{name: files[key] for name, files in found.items()}, TARGET: placed.path}
+        entries = {
+            placed.path: {**{name: files[key] for name, files in found.items()}, TARGET: placed.path}
             for key, placed in targets.items()
-        ]
+        }
+        return [entries[path] for path in (entries if self.classes is None else self.classes.mixed(entries))]
 
     @property
     def left_out(self) -> Counter[str]:
@@ -94,11 +105,13 @@ class RoleFolders:
         )
 
     def _role(self, one: Input, read: Sequence[Input]) -> str:
-        """Return the folder of an input."""
+        """Return the folder of an input; nothing of a class label that has none."""
         alone = [other.kind for other in read].count(one.kind) == 1
         for role in (one.name, *((one.kind,) if alone else ())):
             if self._tree.of_domain(role):
                 return role
+        if one.kind == "label" and not one.is_map:
+            return ""
         there = sorted({name for placed in self._tree.pictures for name in placed.folders if not split_said(name)})
         raise LayoutError(
             f"data folder {self.folder.root} has no images of {one.name} ({one.text}), such as "

@@ -19,11 +19,10 @@ from ...data.image_readers import (
     doubts_of,
     good_files,
 )
-from ...data.inputs.class_folders import ClassFolders
+from ...data.inputs.class_folders import ClassFolders, check_classes, classes_legend
 from ...data.layouts import is_cifar
 from ...data.spec import SHAPES, DataSpec
 from ...data.synthetic import SHAPE_KINDS
-from ...files.errors import UserError
 from ...files.meta_device import build_for_shapes
 from ...files.plain_values import JSON, from_json
 from ...networks.specs import Input, InputSpec, OutputSpec
@@ -98,19 +97,23 @@ class ClassConditionalTask(UnconditionalTask):
         if spec.source == SHAPES:
             check_classes(SHAPE_KINDS, spec.inputs)
             pictures = LabelledPictures(shapes(spec, split, (PAINTING, form)), shape_labels(spec, split))
-            return ImageSet(spec, {"target": pictures}, cls.item, notes=[_legend(SHAPE_KINDS)])
+            return ImageSet(
+                spec, {"target": pictures}, cls.item, notes=[classes_legend(SHAPE_KINDS)], classes=SHAPE_KINDS
+            )
         root = cls.root(spec)
         if is_cifar(root):
             check_classes(CIFAR_CLASSES, spec.inputs)
             pictures = LabelledPictures(cifar_pictures(root, split, form), cifar_labels(root, split))
-            return ImageSet(spec, {"target": pictures}, cls.item, notes=[_legend(CIFAR_CLASSES)])
+            return ImageSet(
+                spec, {"target": pictures}, cls.item, notes=[classes_legend(CIFAR_CLASSES)], classes=CIFAR_CLASSES
+            )
         folder = cls.folder(spec)
         classes = ClassFolders(folder.root, folder.tree.pictures)
         check_classes(classes.names, spec.inputs)
         good, bad = good_files(classes.mixed(folder.files(split)), spec.strict, planes=form.planes)
         pictures = LabelledPictures(FilePictures(good, form), [classes.label(path) for path in good])
-        notes = [*folder.notes, *doubts_of(good, form.planes), _legend(classes.names)]
-        return ImageSet(spec, {"target": pictures}, cls.item, bad, folder.left_out, notes)
+        notes = [*folder.notes, *doubts_of(good, form.planes), classes_legend(classes.names)]
+        return ImageSet(spec, {"target": pictures}, cls.item, bad, folder.left_out, notes, classes=classes.names)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
@@ -158,22 +161,6 @@ class ClassConditionalTask(UnconditionalTask):
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
         """Return a real image of each label's class."""
         return {"real, same class": batch["target"]}
-
-
-def check_classes(names: tuple[str, ...], inputs: InputSpec) -> None:
-    """Raise UserError if the data has more classes than a generator's label."""
-    for label in inputs.of_kind("label"):
-        if len(names) > label.classes:
-            raise UserError(
-                f"the data has more classes than the generator's {label.name}: got {len(names)}, of which "
-                f"{names[label.classes]!r} would be label {label.classes}; expected {label.classes} at most. Try a "
-                f"generator of label:{len(names)}, or fewer folders"
-            )
-
-
-def _legend(names: tuple[str, ...]) -> str:
-    shown = [f"{label} {name}" for label, name in enumerate(names)]
-    return f"labels of classes: {', '.join([*shown[:12], *(['...'] if len(shown) > 12 else [])])}"
 
 
 def _takes_two(network: nn.Module) -> bool:

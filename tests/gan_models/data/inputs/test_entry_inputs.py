@@ -36,6 +36,28 @@ def root(tmp_path_factory):
     return folder
 
 
+def test_the_folders_of_targets_tell_a_class_that_has_no_files(tmp_path):
+    """The label is the folder's place among all of them, beside the image of the same name; classes take turns."""
+    for split in ("train", "test"):
+        for role in ("photo", "target"):
+            for place, name in enumerate(("cat", "dog", "owl")):
+                (tmp_path / split / role / name).mkdir(parents=True)
+                for n in range(3):
+                    pixels = np.full((8, 8, 3), 40 * place + 10 * n, np.uint8)
+                    Image.fromarray(pixels).save(tmp_path / split / role / name / f"{n}.png")
+    spec = DataSpec(str(tmp_path), "paired", InputSpec.parse("photo=3,8,8;label:3"), PictureForm(3, 8, 8))
+    images = open_split(spec, "test", tell=False)
+    assert images.classes == ("cat", "dog", "owl")
+    assert "labels of classes: 0 cat, 1 dog, 2 owl" in images.notes
+    assert [int(images[i]["label"]) for i in range(9)] == [0, 1, 2] * 3
+    for i in range(9):
+        assert torch.equal(images[i]["photo"], images[i]["target"])
+        assert int(images[i]["label"]) == round(float((images[i]["photo"].mean() + 1) * 127.5)) // 40
+    few = DataSpec(str(tmp_path), "paired", InputSpec.parse("photo=3,8,8;label:2"), PictureForm(3, 8, 8))
+    with pytest.raises(UserError, match="more classes than the generator's label: got 3, of which 'owl' would be"):
+        open_split(few, "test")
+
+
 def spec_of(root, **more):
     return DataSpec(str(root), "paired", INPUTS, PictureForm(3, 8, 8), **more)
 
