@@ -34,6 +34,14 @@ class JointWidths(WidthSpace):
             widths |= {f"{name}.{group}": n for group, n in zip(form.names, solved.tolist(), strict=True)}
         return widths
 
+    def target_of(self, widths: Mapping[str, int]) -> float:
+        """The least target whose share each network meets."""
+        found = []
+        for name, form, share, model in self.sides:
+            own = form.widths({group: widths[f"{name}.{group}"] for group in form.names})
+            found.append(float((model or form).predict(own, self.cost)) / share)
+        return max(found)
+
     def cheapest(self) -> float:
         """The least target at which every network meets its share."""
         return max(

@@ -101,6 +101,10 @@ class WidthSpace:
         """Cost of a plan, in the unit of targets."""
         return float((self.model or self.form).predict(self.form.widths(widths), self.cost))
 
+    def target_of(self, widths: Mapping[str, int]) -> float:
+        """The least target that a plan meets: its price."""
+        return self.price(widths)
+
     def cheapest(self) -> float:
         """Cost of the smallest plan."""
         smallest = self.form.floors(self.floor, self.multiple)

@@ -25,7 +25,9 @@ from ..search.config import StudyConfig
 from ..search.configuration.recognized_teacher import with_recognized
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
+from ..search.engine.settings import EngineSettings
 from ..search.execution.signals import HandedBack
+from ..search.forecast.cost_range import ForecastOptions, check_calibration
 from ..search.preflight.finding import Finding
 from ..search.preflight.launch import Launch
 from ..search.preflight.preflight import Preflight, examined, of_errors
@@ -34,6 +36,7 @@ from ..search.preparations.prepare import gather, make_teacher, prepare
 from ..search.preparations.teacher import TEACHER as TEACHER_FILE
 from ..search.records.events import Listener, Noted, SearchEnded, ignore
 from ..search.records.ledger import TrialRecord
+from ..search.records.plan_score import PlanScore
 from ..search.resolved_study import ResolvedStudy
 from ..search.setup.idle_options import Facts, idle_notes
 from ..search.setup.resolve import resolve
@@ -44,6 +47,11 @@ from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store, check_free, make_way
 from .finalist_costs import measure_front
+from .plans.forecasting import Forecast, OnPlan, make_forecast
+from .plans.given_plan import read_plan
+from .plans.plan_records import recorded_plans
+from .plans.planned_trial import planned_trial
+from .plans.proposing import cost_at, propose_plans
 from .results.failed_trials import check_failures
 from .results.outcome import (
     CONFIG,
@@ -227,6 +235,38 @@ class Search:
         check_failures(made.record, made.folder.path)
         return made
 
+    def forecast(
+        self,
+        options: ForecastOptions = ForecastOptions(),
+        on_plan: OnPlan = lambda plan: None,
+        on_teacher: OnTeacher | None = None,
+        resolved: ResolvedStudy | None = None,
+    ) -> Forecast:
+        """Make the study, score plans over the whole range of costs without training one, and stop there.
+
+        `Study.resume` trains from it: given plans, or trials as a search has them.
+
+        Args:
+            options: How many costs and plans.
+            on_plan: Called with each plan that was measured.
+            on_teacher: As in `run`; of a teacher that was given nothing is trained.
+            resolved: As in `run`.
+
+        Raises:
+            UserError, WorkFailed: As `run`.
+        """
+        resolved = resolved or self.preflight(hours=False).study()
+        study, root = open_study(resolved), self.artifacts_root()
+        source = StudyFolder.at(root, self.name).source
+
+        def attributes() -> dict[str, Any]:
+            return self.attributes(study.kept_in(source), root)
+
+        check_calibration(study)
+        make_way(self.storage, self.name, root)
+        with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
+            return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
+
 
 def _idle(resolved: ResolvedStudy, run_options: RunOptions, given: Mapping[str, Any]) -> list[str]:
     """Return a line for each option that was given, those of the run included, and does not act."""
@@ -236,8 +276,28 @@ def _idle(resolved: ResolvedStudy, run_options: RunOptions, given: Mapping[str, 
     return idle_notes(sections, Facts(resolved.config, resolved.bits, run_options, every))
 
 
+def _with_room(study: OpenedStudy, store: Store) -> OpenedStudy:
+    """Return a study whose total holds all trials that there are."""
+    there = sum(record.state != "FAIL" for record in store.records())
+    if there <= study.config.trials:
+        return study
+    config = replace(study.config, trials=there)
+    return open_study(replace(study.resolved, config=config), parts=study)
+
+
+def _of_plans(store: Store, settings: EngineSettings) -> EngineSettings:
+    """Return the settings of a run that trains the plans it was given, each to its end, and no other new trial."""
+    there = sum(record.state != "FAIL" for record in store.records())
+    return replace(settings, trials=there, stopping=None)
+
+
 def _search(
-    store: Store, study: OpenedStudy, options: RunOptions, on_event: Listener, on_teacher: OnTeacher | None
+    store: Store,
+    study: OpenedStudy,
+    options: RunOptions,
+    on_event: Listener,
+    on_teacher: OnTeacher | None,
+    narrowed: Callable[[EngineSettings], EngineSettings] | None = None,
 ) -> SearchEnded:
     """Teacher first, then trials; both go on from where an earlier run was interrupted, and share the time limit."""
     config, began = study.config, time.monotonic()
@@ -266,6 +326,7 @@ def _search(
         store.folder.push(name)
     left = left_hours()
     settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
+    settings = settings if narrowed is None else narrowed(settings)
     open_study(study.resolved, prepared, study)  # trials in this process go on with what is open
     engine = Engine(
         store,
@@ -361,6 +422,34 @@ class Study:
         """The trial of the best quality at or under a cost (`15%`, `2GMACs`). Raises ValueError: none is."""
         return best_under(self.record, budget)
 
+    def propose(self, at: str, evaluations: int = 8, on_plan: OnPlan = lambda plan: None) -> tuple[PlanScore, ...]:
+        """Score plans at a cost between the trials, and record them as proposals; nothing is trained.
+
+        Args:
+            at: The cost: `18%`, `2GMACs`.
+            evaluations: Plans that a local search scores at most.
+            on_plan: Called with each plan as it is scored.
+
+        Returns:
+            Plans, the best of the study's metric first; `resume` trains one by its name.
+
+        Raises:
+            UserError: The cost is none of the study's, or it has no calibration inputs.
+            RuntimeError: Another process runs the study, or its files are not at hand.
+        """
+        outcome = outcome_of(self.record)
+        if outcome.note:
+            raise UserError(f"study {self.record.name!r} is simulated: there are no networks to cut; search a real one")
+        cost_at(outcome, at)
+        self.at_hand()
+        with Store.open(self.storage, self.record.name, self.remote or self.artifacts) as store:
+            return propose_plans(store, outcome, at, evaluations, on_plan)
+
+    @property
+    def plans(self) -> tuple[PlanScore, ...]:
+        """Plans that were scored before any training; none of them is a trial."""
+        return recorded_plans(self.record.attributes)
+
     def export(
         self,
         trial: int,
@@ -402,6 +491,7 @@ class Study:
         on_teacher: OnTeacher | None = None,
         accept_changes: bool = False,
         options: Mapping[str, Any] | None = None,
+        plans: Sequence[str] = (),
     ) -> Study:
         """Goes on from the database and the artifacts.
 
@@ -413,10 +503,12 @@ class Study:
             on_teacher: As in `Search.run`.
             accept_changes: Go on although data, teacher, space, budget, metric or code changed; it is recorded.
             options: Other fields of `StudyConfig` that a resume may change, by name; see `resume_options`.
+            plans: Plans to train, each as a trial: names of scored ones, or JSON files. Without a total, these and
+                what was interrupted are all that is run.
 
         Raises:
-            ValueError: An option that a resume may not change, a total below what is done already, or something changed
-                since the study was made.
+            ValueError: An option that a resume may not change, a total below what is done already, something changed
+                since the study was made, or a plan that does not fit the study.
             EveryTrialFailed: No trial has a result.
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
@@ -440,12 +532,19 @@ class Study:
             check_there(wanted)
             resolved, parts = resolve(wanted, check_teacher=not made, pinned=whole)
             study = open_study(resolved, parts=parts)
+            scored = recorded_plans(store.attributes)
+            asked = [planned_trial(study, read_plan(text, store.study, scored)) for text in plans]
             check_unchanged(store, study, accept_changes)
+            for new in asked:
+                store.requeue(store.create_trial(new).number)
+            if asked:
+                study = _with_room(study, store)
             for note in _idle(study.resolved, run_options, given):
                 on_event(Noted(note))
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
-            _search(store, study, run_options, on_event, on_teacher)
+            settings = partial(_of_plans, store) if asked and "trials" not in given else None
+            _search(store, study, run_options, on_event, on_teacher, settings)
         after = Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)
         check_failures(after.record, after.folder.path)
         return after

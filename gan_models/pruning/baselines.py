@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..groups.plan import ChannelPlan
 from ..groups.surgery import cut
 from .method import Pruned, PruneJob
 from .ranking import channel_costs, cost_of, plan_within_target, ranked, ranking_macs, strongest
@@ -13,7 +14,7 @@ class GivenWidths:
     """Cuts each group to the width that the search space gave, keeping its strongest channels."""
 
     def prune(self, job: PruneJob) -> Pruned:
-        """Cuts to `job.proposal.widths`.
+        """Cuts to `job.proposal.widths`, to its channels if the proposal says them.
 
         Raises:
             ValueError: No widths, or their cost is above the target.
@@ -23,6 +24,9 @@ class GivenWidths:
         cost = cost_of(job.groups.form, job.groups.form.widths(job.proposal.widths), job.target)
         if cost > job.target.value:
             raise ValueError(f"widths cost {cost:g} {job.target.cost}, above the target {job.target.value:g}")
+        if job.proposal.channels is not None:
+            plan = ChannelPlan(job.proposal.channels)
+            return Pruned(cut(job.model, job.groups, plan), plan)
         plan = strongest(job.proposal.widths, ranked(job))
         return Pruned(cut(job.model, job.groups, plan), plan, calibration_macs=ranking_macs(job))
 

@@ -19,6 +19,8 @@ class Proposal:
         cost: Which cost (`macs`, `macs_published`, `params`, `bytes`, `latency_ms`).
         widths: Channels per group for methods that are given widths, else None.
         bits: Of weights and activations; 32 is float32.
+        channels: Channels that stay per group, of a plan that says them; None: the method chooses them.
+        parent: Number of the trial whose network is cut; None: the teacher.
 
     Raises:
         ValueError: The target is no finite cost above 0.
@@ -30,6 +32,8 @@ class Proposal:
     cost: str
     widths: Mapping[str, int] | None = None
     bits: int = 32
+    channels: Mapping[str, tuple[int, ...]] | None = None
+    parent: int | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and self.target > 0):

@@ -256,7 +256,7 @@ class Engine:
             return records
         start = self._batch_start(number)
         blank = {"state": "RUNNING", "quality": None, "cost": None, "rungs": {}, "constraints": {}}
-        blank |= {"report": None, "outcome": None}
+        blank |= {"zero_shot": None, "report": None, "outcome": None}
         return records[:start] + [replace(record, **blank) for record in records[start:number]]
 
     def _request(self, record: TrialRecord) -> TrialRequest:

@@ -19,7 +19,7 @@ from ..setup.opened_profile import OpenedProfile, profile_source
 from ..setup.study_parts import StudyParts
 from .catalog import PREPARATIONS
 from .quality import StudyQuality
-from .teacher import Teacher
+from .teacher import Teacher, given_generators
 
 
 class PreparedStudy(StudyParts):
@@ -88,8 +88,14 @@ class PreparedStudy(StudyParts):
 
     @property
     def generators(self) -> Mapping[str, nn.Module]:
-        """The teacher's generators by name: eval mode, frozen."""
+        """The teacher's generators by name: eval mode, frozen; those that were given until the teacher is made."""
+        if "teacher" not in self.prepared.artifacts and self.config.teacher:
+            return self._given_generators
         return self.teacher.generators
+
+    @cached_property
+    def _given_generators(self) -> Mapping[str, nn.Module]:
+        return given_generators(self)
 
     @property
     def discriminators(self) -> nn.ModuleDict:

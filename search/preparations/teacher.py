@@ -64,6 +64,24 @@ def networks_in(parts: StudyParts, folder: Path) -> Teacher:
     return Teacher(generators, discriminators)
 
 
+def given_generators(parts: StudyParts) -> dict[str, nn.Module]:
+    """Return the generators of the files that the user gave, on the study's device, in eval mode and frozen.
+
+    What needs no discriminator works with these before the study's own teacher is made, which may train one.
+
+    Args:
+        parts: The study's.
+
+    Raises:
+        UserError: A file is not there, or is of another network.
+    """
+    names = parts.task().generator_names
+    generators = {name: one_network(parts.config) for name in names}
+    for name, path in files_by_network(parts.config.teacher, names, "--teacher").items():
+        load_into(generators[name], path)
+    return {name: network.to(parts.device).eval().requires_grad_(False) for name, network in generators.items()}
+
+
 def artifacts_of_teacher(folder: Path, teacher: TeacherArtifact) -> dict[str, PreparedArtifact]:
     """Return the artifacts of a study whose record has none, by name: the teacher's own record has its files' sha256.
 

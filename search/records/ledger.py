@@ -48,8 +48,8 @@ class NewTrial:
 class TrialRecord:
     """One trial as the record holds it.
 
-    Quality, cost, constraints, rungs and `stopped` are the trial's so far, whatever its state: a search compares trials
-    by these, and keeps them in memory if everything else is read back when it is asked for.
+    Quality, cost, constraints, rungs, `zero_shot` and `stopped` are the trial's so far, whatever its state: a search
+    compares trials by these, and keeps them in memory if everything else is read back when it is asked for.
 
     Attributes:
         number: From 0, without gaps.
@@ -60,6 +60,7 @@ class TrialRecord:
         cost: Cost known; None when not yet measured.
         constraints: By name; a value above 0 means that it is violated.
         rungs: Quality by rung.
+        zero_shot: Error of the plan's network before any training, of a trial that ended; None if it was not scored.
         stopped: Why it ended early or failed.
         lost: Why it was last put back without an end; empty if it never was.
         report: The last report of a trial that has not ended; None before the first.
@@ -74,6 +75,7 @@ class TrialRecord:
     cost: float | None = None
     constraints: Mapping[str, float] = field(default_factory=dict)
     rungs: Mapping[int, float] = field(default_factory=dict)
+    zero_shot: float | None = None
     stopped: str | None = None
     lost: str = ""
     report: TrialReport | None = None

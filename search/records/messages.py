@@ -198,6 +198,7 @@ class TrialOutcome:
         cost_check: The independent count of the cut network.
         method_record: The method's own record, plain JSON: read by the method's author, shown in no table.
         reconstructions: What refitting the cut network did, by generator; empty if nothing was refitted.
+        zero_shot: Scores of the teacher cut to the same plan and refitted, before any training; never a quality.
         same_as: Number of the trial whose result this is, because both are the same network; None for its own.
         traceback: The end of the traceback of a trial that failed.
 
@@ -225,6 +226,7 @@ class TrialOutcome:
     cost_check: CostCheck | None = None
     method_record: Mapping[str, Any] = field(default_factory=dict)
     reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
+    zero_shot: tuple[Measurement, ...] = ()
     same_as: int | None = None
     traceback: str = ""
 

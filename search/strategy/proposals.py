@@ -88,7 +88,10 @@ class SpaceProposals:
         if proposal.widths is None:
             return ""
         known = [sorted(proposal.widths.items()), to_json(proposal.settings)]
-        text = json.dumps(known if proposal.bits == FULL_BITS else [*known, proposal.bits])
+        known += [] if proposal.bits == FULL_BITS else [proposal.bits]
+        known += [] if proposal.channels is None else [to_json(dict(sorted(proposal.channels.items())))]
+        known += [] if proposal.parent is None else [{"parent": proposal.parent}]
+        text = json.dumps(known)
         return "given:" + text_sha256(text)[:16]
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:

@@ -1,20 +1,27 @@
-"""Calibration inputs of a study's generators, and the refit of a generator that was cut."""
+"""Calibration inputs of a study's generators, the refit of a generator that was cut, and scores before training."""
 
 from __future__ import annotations
+
+from math import isfinite
 
 import torch
 from torch import Tensor
 
+from ...evaluators.measurement import Measurement
 from ...gan_models.data.dataset import batches
 from ...gan_models.files.seeds import mixed
+from ...gan_models.plan_scores.zero_shot import zero_shot
 from ...gan_models.pruning.method import Pruned, PruneJob
 from ...gan_models.reconstruction.calibration import MEMORY, Calibration
 from ...gan_models.reconstruction.reconstruction import RefitOptions, reconstruct
 from ...gan_models.reconstruction.record import Reconstruction
 from ..preparations.opened_study import OpenedStudy
+from ..records.plan_score import error_score
+from ..setup.pruned_generators import own_plan
 
 BATCH = 16
 GIGABYTE = 1_000_000_000
+ZERO_SHOT_PROTOCOL = "squared error to the teacher's outputs over their variance, cut and refitted, not trained"
 
 
 def calibration_of(bench: OpenedStudy, name: str) -> Calibration | None:
@@ -71,3 +78,26 @@ def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconst
     """
     options = RefitOptions(memory_bytes=calibration.memory_bytes)
     return reconstruct(job.model, pruned.model, job.groups, pruned.plan, calibration.inputs, calibration.seed, options)
+
+
+def zero_shot_scores(bench: OpenedStudy, pruned: Pruned) -> tuple[Measurement, ...]:
+    """Return the error of the teacher cut to a trial's plan and refitted; nothing without calibration inputs.
+
+    It is the same for all methods, whatever they did to the weights: scores of one study are compared with each other.
+
+    Args:
+        bench: The study.
+        pruned: What the trial's method cut; its plan counts. Of several generators the mean of their errors counts.
+    """
+    errors, inputs = [], 0
+    for name in bench.names:
+        calibration = calibration_of(bench, name)
+        if calibration is None:
+            return ()
+        groups = bench.own_groups.get(name, bench.groups)
+        plan = own_plan(name, pruned.plan) if bench.own_groups else pruned.plan
+        found = zero_shot(bench.generators[name].cpu(), groups, plan, calibration)
+        errors.append(found.error)
+        inputs += found.n
+    mean = sum(errors) / len(errors)
+    return (error_score(mean, inputs, ZERO_SHOT_PROTOCOL),) if isfinite(mean) and inputs else ()

@@ -99,7 +99,7 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
     if proposal.cost in counted and counted[proposal.cost] > proposal.target * (1 + ROUNDING):
         above = f"{counted[proposal.cost]:.6g} is above the target {proposal.target:.6g}"
         raise CutMismatch(f"{proposal.cost} {above}")
-    _check_outputs(bench, pruned)
+    _check_outputs(bench, pruned, changed=proposal.parent is not None)
     record = CostCheck(dict(cost.uncounted), dict(cost.missed_by_thop), cost.counters_agree)
     return CutCheck(counted, (*costs, peak_memory(pruned.model, inputs)), record)
 
@@ -129,15 +129,20 @@ def _priced_otherwise(
     return measured
 
 
-def _check_outputs(bench: OpenedStudy, pruned: Pruned) -> None:
+def _check_outputs(bench: OpenedStudy, pruned: Pruned, changed: bool) -> None:
     """Compare the cut network with the gated one of the same weights.
 
     Of a network that was only cut these are the teacher's. One that was trained or refitted since, its own, where they
     came from.
+
+    Args:
+        bench: The study.
+        pruned: The network.
+        changed: It was cut from another one than the teacher.
     """
     groups, plan, inputs = bench.groups, pruned.plan, examples(bench.config)
     full = bench.joined(bench.generators)
-    if pruned.steps or any(done.kept for done in pruned.reconstructions.values()):
+    if changed or pruned.steps or any(done.kept for done in pruned.reconstructions.values()):
         try:
             full = embedded(copy_network(full).cpu(), copy_network(pruned.model).cpu(), groups, plan)
         except ValueError as error:

@@ -16,9 +16,8 @@ from ..execution.worker import stop_reason
 from ..records.messages import Artifact, ComputeSpent, StepsSpent, TrainingSummary, TrialOutcome
 from .cut_check import ROUNDING
 from .quantized import QUANTIZATION, detach
+from .saved_network import PLAN, WEIGHTS
 from .work import TrialWork
-
-WEIGHTS, PLAN = "generator.safetensors", "plan.json"
 
 
 def measure(work: TrialWork) -> TrialOutcome:
@@ -62,6 +61,7 @@ def measure(work: TrialWork) -> TrialOutcome:
         cost_check=work.checked.record,
         method_record=to_json(work.pruned.record),
         reconstructions=dict(work.pruned.reconstructions),
+        zero_shot=work.zero_shot,
     )
 
 

@@ -15,10 +15,11 @@ from ...gan_models.pruning.method import Pruned, PruneJob, TrainingContext
 from ...gan_models.pruning.ranking import cost_of
 from ...gan_models.quantization.settings import FULL_BITS
 from ..preparations.opened_study import OpenedStudy
-from ..records.messages import TrialRequest
+from ..records.messages import Artifact, TrialRequest
 from ..setup.search_space import target_of
 from .calibration import calibration_of, refitted
 from .cut_check import ROUNDING, CutMismatch, cost_as_stored
+from .saved_network import PLAN, WEIGHTS, saved_generators
 
 
 def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
@@ -43,7 +44,8 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
     discriminators = None
     for side in bench.sides:
         widths = None if proposal.widths is None else side.own(proposal.widths)
-        own = replace(proposal, target=side.share * proposal.target, widths=widths)
+        channels = None if proposal.channels is None else side.own(proposal.channels)
+        own = replace(proposal, target=side.share * proposal.target, widths=widths, channels=channels)
         steps = bench.config.prune_steps // len(bench.sides)
         done[side.name] = found = _prune_one(
             bench, replace(request, proposal=own), side.name, side.groups, side.prices, steps, discriminators
@@ -78,13 +80,18 @@ def _prune_one(
     discriminators: nn.ModuleDict | None = None,
 ) -> Pruned:
     config, proposal = bench.config, request.proposal
+    model, parent = bench.generators[name].cpu(), None
+    if proposal.parent is not None:
+        files = Artifact(f"{proposal.parent}/{WEIGHTS}", "", f"{proposal.parent}/{PLAN}")
+        parent = saved_generators(bench, Path(request.workspace).parent, files)[name]
+        model, groups = parent.model, parent.groups
     quantized = config.quantisation if proposal.bits < FULL_BITS else None
     stored = cost_as_stored(proposal.cost, quantized)
     bounds = list(bench.bounds)
     if quantized:
         bounds = [bound.stored(quantized.bits, quantized.per_channel) for bound in bounds]
     job = PruneJob(
-        model=bench.generators[name].cpu(),
+        model=model,
         name=name,
         groups=groups,
         proposal=proposal,
@@ -110,4 +117,6 @@ def _prune_one(
     wanted = method_spec(proposal.method).refits and getattr(proposal.settings, "refit", True)
     if job.calibration is not None and wanted:
         pruned = replace(pruned, reconstructions={name: refitted(job, pruned, job.calibration)})
+    if parent is not None:
+        pruned = replace(pruned, plan=parent.channels(pruned.plan))
     return pruned if pruned.quantized else replace(pruned, quantized=quantized)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.files.atomic_files import read_json
+from ...gan_models.files.errors import WorkFailed
+from ...gan_models.groups.channel_groups import ChannelGroups
+from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
 from ..preparations.opened_study import OpenedStudy
 from ..records.messages import Artifact
+from ..setup.pruned_generators import own_plan
 from .quantized import read_quantizations
+
+WEIGHTS, PLAN = "generator.safetensors", "plan.json"  # in a trial's folder
 
 
 def saved_network(opened: OpenedStudy, folder: Path, artifact: Artifact) -> nn.Module:
@@ -27,10 +35,65 @@ def saved_network(opened: OpenedStudy, folder: Path, artifact: Artifact) -> nn.M
     Raises:
         CheckpointError: The weights are not there, or of another network.
     """
-    plan = ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
-    small = cut(opened.full_network().eval(), opened.groups, plan)
+    small = cut(opened.full_network().eval(), opened.groups, plan_of(folder, artifact))
     load_into(small, folder / artifact.path)
     return small
+
+
+def plan_of(folder: Path, artifact: Artifact) -> ChannelPlan:
+    """Return the plan that a trial's generator was cut to.
+
+    Args:
+        folder: The study's files.
+        artifact: Those of the trial.
+    """
+    return ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
+
+
+@dataclass(frozen=True)
+class SavedGenerator:
+    """One generator of a trial, to be cut further.
+
+    Attributes:
+        model: It, in eval mode on the CPU, in float32.
+        groups: Its own groups, under the teacher's names.
+        kept: Channels of the teacher that it has, per group.
+    """
+
+    model: nn.Module
+    groups: ChannelGroups
+    kept: ChannelPlan
+
+    def channels(self, plan: ChannelPlan) -> ChannelPlan:
+        """Return the teacher's channels that a plan of this network keeps; groups that it leaves whole as they are."""
+        own = {group: tuple(self.kept.kept[group][place] for place in places) for group, places in plan.kept.items()}
+        return ChannelPlan({**self.kept.kept, **own})
+
+
+def saved_generators(opened: OpenedStudy, folder: Path, artifact: Artifact) -> dict[str, SavedGenerator]:
+    """Return what a trial pruned, by generator, each with the groups that it has now.
+
+    Args:
+        opened: The study.
+        folder: Its files.
+        artifact: Those of the trial.
+
+    Raises:
+        WorkFailed: They are not there.
+    """
+    missing = [name for name in (artifact.path, artifact.plan) if not (folder / name).is_file()]
+    if missing:
+        raise WorkFailed(f"the network to be cut is not there: got no {folder / missing[0]}; put it back")
+    network, plan, found = saved_network(opened, folder, artifact), plan_of(folder, artifact), {}
+    for name in opened.names:
+        start = f"{name}." if opened.own_groups else ""
+        one = network if len(opened.names) == 1 else network.get_submodule(name)
+        left = {group: why for group, why in opened.left_whole.items() if group.startswith(start)}
+        whole = {group.removeprefix(start): reason for group, reason in left.items()}
+        with torch.no_grad():
+            groups = find_groups(one, opened.config.inputs.examples(), whole)
+        found[name] = SavedGenerator(one.eval(), groups, own_plan(name, plan) if start else plan)
+    return found
 
 
 def run_quantized(opened: OpenedStudy, folder: Path, artifact: Artifact, network: nn.Module) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ..preparations.opened_study import open_study
 from ..preparations.own_code import NAME as OWN_CODE
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest
+from .calibration import zero_shot_scores
 from .cut_check import check_cut
 from .fine_tuning import FineTuning
 from .measuring import measure
@@ -25,6 +26,11 @@ def _prune(work: TrialWork) -> None:
 def _check(work: TrialWork) -> None:
     """Count what was cut, and compare it with what was planned."""
     work.checked = check_cut(work.study, work.pruned, work.request)
+
+
+def _score(work: TrialWork) -> None:
+    """Score the plan as if the teacher had been cut to it and refitted, whatever the method did to the weights."""
+    work.zero_shot = zero_shot_scores(work.study, work.pruned)
 
 
 def _quantize(work: TrialWork) -> None:
@@ -50,6 +56,7 @@ def _measure(work: TrialWork) -> None:
 STAGES: Mapping[str, Stage] = {
     "prune": _prune,
     "check": _check,
+    "score": _score,
     "quantize": _quantize,
     "finetune": _finetune,
     "measure": _measure,

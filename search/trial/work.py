@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
+from ...evaluators.measurement import Measurement
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.calibration import Quantizer
@@ -46,6 +47,7 @@ class TrialWork:
         curve: Quality by step; begins with what an earlier attempt measured, because its report may have been lost.
         pruned: The cut network. Set by `prune`.
         checked: Its costs, counted. Set by `check`.
+        zero_shot: Scores of the plan before any training. Set by `score`.
         generators: Every generator by name, the pruned ones cut. Set by `quantize`.
         quantizers: Those that simulate 8 bits, by generator; empty in float32. Set by `quantize`.
         trained: How fine-tuning went. Set by `finetune`.
@@ -61,6 +63,7 @@ class TrialWork:
     curve: dict[int, float] = field(init=False)
     pruned: Pruned = field(init=False)
     checked: CutCheck = field(init=False)
+    zero_shot: tuple[Measurement, ...] = field(default=(), init=False)
     generators: dict[str, nn.Module] = field(init=False)
     quantizers: Mapping[str, Quantizer] = field(init=False)
     quantize_macs: int = field(default=0, init=False)

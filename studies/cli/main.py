@@ -48,6 +48,11 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "search": Command("search:search", "Launch a search with a target budget.", panels=True),
     "resume": Command("search:resume", "Go on with a study from its database and artifacts.", panels=True),
+    "forecast": Command(
+        "search:forecast",
+        "Score plans over the whole range of costs before any training, with pictures.",
+        panels=True,
+    ),
     "train": Command("search:train_teacher", "Train a teacher apart from a search.", panels=True),
     "show": Command("results:show", "Every trial of a study, with its state and reason."),
     "pareto": Command("results:pareto", "The Pareto front of quality against cost."),

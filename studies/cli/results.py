@@ -31,6 +31,7 @@ NoCode = Annotated[
 def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
     """The front as a table with its hypervolume, or as JSON on standard output."""
     from ...search.strategy.early_stopping import agreements
+    from ...search.strategy.score_agreement import score_agreement
     from ..results.outcome import outcome_of
     from ..results.selection_gap import gap_json
     from ..results.tables import front_rows, remarks, rich_table, rows_json
@@ -41,6 +42,8 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
         volume = outcome.hypervolume()
         found = {"study": study.name, "front": rows_json(rows), "hypervolume": volume.to_json() if volume else None}
         found["rank_correlation"] = [asdict(rung) for rung in agreements(study.trials)]
+        if (scores := score_agreement(study.trials)) is not None:
+            found["zero_shot_agreement"] = asdict(scores)
         found["selected_on"] = outcome.split
         if (gap := gap_json(outcome)) is not None:
             found["selection_gap"] = gap
@@ -81,6 +84,12 @@ def pareto(
     csv: Annotated[Path | None, typer.Option(help="Write the front as CSV.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of quality against cost.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="Write a PNG of input, target, teacher and front.")] = None,
+    at: Annotated[
+        str, typer.Option(help="Propose plans at this cost, between the trials, before any training: 18%, 2GMACs.")
+    ] = "",
+    evaluations: Annotated[
+        int | None, typer.Option(help="With --at: plans that a local search scores. [default: 8]")
+    ] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
@@ -94,7 +103,19 @@ def pareto(
     for option, path in (("--plot", plot), ("--pictures", pictures)):
         if path is not None and path.suffix.lower() != ".png":
             raise UserError(f"{option} {path}: it is written as PNG; give a name that ends in .png")
+    if evaluations is not None and not at:
+        raise UserError("--evaluations is for --at COST; the front itself scores no plans")
     study = Study.open(name, storage, artifacts)
+    if at:
+        written = [option for option, path in (("--csv", csv), ("--plot", plot), ("--pictures", pictures)) if path]
+        if written:
+            raise UserError(
+                f"{written[0]} writes the front: got --at {at} too, which shows proposals; give one of them"
+            )
+        from .plans.proposals import shown_proposals
+
+        shown_proposals(study, at, evaluations, as_json, wide_console(stderr=as_json))
+        return
     outcome = outcome_of(study.record)
     print_front(study.record, wide_console(), as_json)
     if csv:

@@ -23,17 +23,20 @@ from ...search.configuration.sections import SECTIONS, TEACHER_FIELDS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
 from . import options as opt
 from .console import wide_console
+from .plans.forecasts import shown_forecast
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ...search.forecast.cost_range import ForecastOptions
     from ...search.preflight.estimate import Estimate
     from ...search.preflight.preflight import Preflight
     from ...search.resolved_study import ResolvedStudy
-    from ..api import Study
+    from ..api import Search, Study
     from .progress import Display
 
 Section = TypeVar("Section")
+WHOLE_RANGE = "90%"  # budget of a forecast that states none
 _RUN = (StudyPlace, ProfileOptions, RunOptions)  # share the last table with the study's own options
 SEARCH_FLAGS = tuple(flag for table, section in SECTIONS.items() for flag in flags_of(table, section)) + tuple(
     flag for section in _RUN for flag in flags_of("run", section)
@@ -120,6 +123,10 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, estimate the hours, and start nothing.")
     ] = False,
+    zero_shot: Annotated[
+        bool,
+        typer.Option("--zero-shot", help="Stop before any fine-tuning: a forecast, as the command of that name."),
+    ] = False,
     ask_above: Annotated[
         float, typer.Option(help="Ask before a search that is estimated to take more hours; in a terminal only.")
     ] = 1.0,
@@ -141,11 +148,18 @@ def search(
 
     model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
     wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
-    found = wanted.preflight(hours=not simulate)
+    found = wanted.preflight(hours=not simulate and not zero_shot)
     if dry_run:
         show_preflight(found, as_json)
         return
     resolved = told(found, wide_console(stderr=True))
+    if zero_shot:
+        if simulate:
+            raise UserError("--zero-shot scores real networks: got --simulate too, which has none; give one of them")
+        from ...search.forecast.cost_range import ForecastOptions
+
+        _forecast(wanted, resolved, ForecastOptions(), Path("forecast"), as_json)
+        return
     if not simulate and found.estimate is not None:
         ask(found.estimate, ask_above, yes)
     dense = resolved.dense[resolved.cost]
@@ -167,6 +181,44 @@ def search(
         as_json,
         split_shown(decided),
     )
+
+
+@opt.with_flags(SEARCH_FLAGS)
+def forecast(
+    given: Mapping[str, Any],
+    config: ConfigFile = None,
+    set_values: Set = None,
+    costs: Annotated[int, typer.Option(help="Costs that plans are scored at, from the budget down.")] = 8,
+    evaluations: Annotated[int, typer.Option(help="Plans that are scored at each cost.")] = 6,
+    out: Annotated[Path, typer.Option(help="Folder of the picture and the plans.")] = Path("forecast"),
+    as_json: opt.Json = False,
+) -> None:
+    """Score plans over the whole range of costs before any training, with pictures."""
+    values = options_given(SEARCH_FLAGS, given, config, set_values)
+    place, run_options, latency_profile = run_values(values)
+    for option, name in (("--model", "model"), ("--data", "data")):
+        if not values.get(name):
+            raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml")
+    values["name"] = values.get("name") or "forecast"
+    values["budgets"] = values.get("budgets") or [WHOLE_RANGE]
+    check_early(StudyConfig.from_json(values))
+    from ...search.forecast.cost_range import ForecastOptions
+    from ..api import Search
+
+    options = ForecastOptions(costs, evaluations)
+    model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
+    wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
+    resolved = told(wanted.preflight(hours=False), wide_console(stderr=True))
+    _forecast(wanted, resolved, options, out, as_json)
+
+
+def _forecast(wanted: Search, resolved: ResolvedStudy, options: ForecastOptions, out: Path, as_json: bool) -> None:
+    """Show a forecast under a display of its teacher's training."""
+    from .progress import Display
+
+    console = wide_console(stderr=as_json)
+    with Display(console, "", resolved.dense[resolved.cost]).live() as show:
+        shown_forecast(wanted, resolved, options, out, as_json, console, show.teacher)
 
 
 def show_preflight(found: Preflight, as_json: bool) -> None:
@@ -218,6 +270,10 @@ def resume(
     name: opt.Name,
     config: ConfigFile = None,
     set_values: Set = None,
+    plan: Annotated[
+        list[str] | None,
+        typer.Option(help="Train this plan as a trial: P0, or a JSON file of widths or channels; repeatable."),
+    ] = None,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
     ] = False,
@@ -242,6 +298,7 @@ def resume(
             on_teacher=show.teacher,
             accept_changes=accept_changes,
             options=values,
+            plans=tuple(plan or ()),
         ),
         as_json,
         split_shown(found.config),

@@ -14,6 +14,7 @@ from ...gan_models.pruning.proposal import Proposal
 from ...search.records.layout_0_1 import upgraded_row
 from ...search.records.ledger import NewTrial, TrialRecord
 from ...search.records.messages import TrialOutcome, TrialReport
+from ...search.records.plan_score import stored_error
 from ...spaces.methods import BITS, TARGET, stored_settings
 
 NOTHING: Mapping[str, Any] = {}  # one for all
@@ -55,6 +56,9 @@ def proposal_attributes(new: NewTrial, plan: Mapping[str, int] | None = None) ->
     proposal, params = new.proposal, new.params
     fields = {name: value for name, value in to_json(proposal).items() if not _in_params(params, name, value)}
     method, widths = fields.pop("method"), fields.pop("widths")
+    for later in ("channels", "parent"):  # as in rows of versions that knew widths of the teacher alone
+        if fields[later] is None:
+            del fields[later]
     settings = fields.pop("settings").items()
     fields["settings"] = {k: value for k, value in settings if not _in_params(params, f"{method}.{k}", value)}
     if widths is None or (plan is not None and dict(plan) != widths):
@@ -78,7 +82,13 @@ def _proposal_of(attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Pr
         cost=intern(stored["cost"]),
         widths=stored["widths"] if "widths" in stored else attributes["plan"],
         bits=stored.get(BITS, params.get(BITS)),
+        channels=_channels(stored.get("channels")),
+        parent=stored.get("parent"),
     )
+
+
+def _channels(stored: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ...]] | None:
+    return None if stored is None else {group: tuple(kept) for group, kept in stored.items()}
 
 
 def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool = True) -> TrialRecord:
@@ -116,6 +126,7 @@ def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool 
         cost=cost,
         constraints=dict(row.constraints),
         rungs=rungs,
+        zero_shot=stored_error(attributes.get("zero_shot", ())),
         stopped=None if stopped is None else intern(stopped),
         lost=intern(attributes.get(LOST, "")),
     )

@@ -79,10 +79,10 @@ def picture_grid(
     grid: list[Column] = []
     titles: Sequence[str] = ()
     for name in bench.names:
-        inputs, columns, titles = _inputs(bench, name, rows)
+        inputs, columns, titles = shown_inputs(bench, name, rows)
         for label, model in zip(labels, models, strict=True):
             part = model if len(bench.names) == 1 else model.get_submodule(name)
-            columns.append(Column(label, _made(bench, part, inputs)))
+            columns.append(Column(label, shown_outputs(bench, part, inputs)))
         grid += columns
     return draw_grid(grid, titles)
 
@@ -143,7 +143,7 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
     return [items[i] for i in places]
 
 
-def _inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column], list[str]]:
+def shown_inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column], list[str]]:
     """Return the generator's inputs [rows, ...], the columns that the task shows beside its outputs, and rows' titles.
 
     Rows have titles if they are classes.
@@ -201,7 +201,8 @@ def _title(classes: Sequence[str], label: int) -> str:
     return f"{label} {classes[label]}" if label < len(classes) else f"class {label}"
 
 
-def _made(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def shown_outputs(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return pictures of what a generator makes of inputs."""
     return tuple(_shown(bench, outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu(), inputs))
 
 

@@ -17,6 +17,7 @@ from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.early_stopping import agreements
+from ...search.strategy.score_agreement import LIKE, score_agreement
 from ...spaces.budget import describe
 from .measurement_text import with_interval
 from .outcome import TEACHER, Outcome, cost_name, is_quality, measurements_of, named, quality_of
@@ -25,6 +26,7 @@ from .selection_gap import Gap, gap_line, input_gap, teacher_gap, trial_gap
 DENSE_TEACHER, INPUT = "dense teacher", "input"
 BEHIND_INPUT = "worse than the input"
 ALWAYS = ("trial", "method")
+ZERO_SHOT_ERROR = "zero-shot[error]"
 # Distances between features that stand beside the quality: in files and reports, and no columns of a screen.
 _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
 
@@ -47,6 +49,7 @@ class Row:
         low, high: 90 % interval of the quality.
         split: What it was measured on, `selection` or `test`.
         gap: The same on the test split, and how far it is from this; None if it was not measured there as well.
+        zero_shot: Error of the plan before any training, see `search.records.plan_score`; never the quality.
         params: Parameters.
         bits: Of weights and activations: 8, or 32 for float32.
         target: The cost that was aimed at.
@@ -73,6 +76,7 @@ class Row:
     high: float | None
     split: str
     gap: Gap | None
+    zero_shot: float | None
     params: float | None
     bits: int
     target: float | None
@@ -94,6 +98,7 @@ class Row:
         values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
         values |= {name: getattr(self, name) for name in _FIELDS}
         values["split"] = self.split
+        values[ZERO_SHOT_ERROR] = self.zero_shot
         if (gap := self.gap) is not None:
             test = gap.test
             values |= {"test_quality": test.value, "test_low": test.low, "test_high": test.high, "test_n": test.n}
@@ -101,13 +106,14 @@ class Row:
         return {key: values.get(key) for key in dict.fromkeys([*_FIXED, *keys])}
 
 
-_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in ("costs", "measured", "metrics", "split", "gap")]
+_OWN = ("costs", "measured", "metrics", "split", "gap", "zero_shot")
+_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in _OWN]
 # Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
 _FIXED = [*_FIELDS]
 _FIXED.insert(_FIXED.index("params"), "l1")
 _PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
 _FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
-_FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
+_FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals", ZERO_SHOT_ERROR]
 
 
 def _keys(cost: str) -> tuple[str, str]:
@@ -163,6 +169,7 @@ def teacher_row(outcome: Outcome) -> Row:
         high=quality.high if quality else None,
         split=outcome.split,
         gap=teacher_gap(outcome),
+        zero_shot=None,
         params=outcome.dense.get("params"),
         bits=FULL_BITS,
         target=None,
@@ -197,6 +204,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         high=quality.high if quality else None,
         split=outcome.split,
         gap=trial_gap(outcome, trial),
+        zero_shot=trial.zero_shot,
         params=_value(named(measured, "params")),
         bits=bits_of(trial),
         target=trial.new.target,
@@ -233,6 +241,8 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     parts += trial.violated
     parts += [over] if over else []
     parts += [BEHIND_INPUT] * outcome.behind_input(trial)
+    if (parent := trial.new.proposal.parent) is not None:
+        parts.append(f"cut from trial {parent}, and trained beyond it")
     if trial.outcome is not None and trial.outcome.same_as is not None:
         parts.append(f"same network as trial {trial.outcome.same_as}")
     return "; ".join(parts)
@@ -344,6 +354,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         ),
         Column("test [90 %]", lambda row: _tested_cell(row)),
         Column("gap (intervals)", lambda row: _gap_cell(row)),
+        Column(ZERO_SHOT_ERROR, number(lambda row: row.zero_shot, ".3g")),
         *(Column(_with_unit(name, units[name]), metric(name), metric=True) for name in names if name not in details),
         Column(
             "params",
@@ -470,4 +481,22 @@ def remarks(outcome: Outcome) -> list[str]:
     said += [f"note: {doubt}" for doubt in outcome.doubts]
     said.append(hypervolume_line(outcome))
     said += [line] if (line := gap_line(outcome)) else []
+    said += [line] if (line := score_line(outcome)) else []
     return said + ([f"rank correlation of rungs with the end: {rungs}"] if rungs else [])
+
+
+def score_line(outcome: Outcome) -> str:
+    """Return how well zero-shot scores foretold the trials' qualities; empty while there is nothing to compare."""
+    found = score_agreement(outcome.study.trials)
+    if found is None:
+        return ""
+    ends = [describe(cost, outcome.cost) for cost in (found.low, found.high)]
+    alike = (
+        f"{found.alike:+.2f} over {found.pairs} pairs"
+        if found.alike is not None
+        else "not known, there are no pairs of them"
+    )
+    return (
+        f"zero-shot error and quality at the end: Kendall's tau {found.tau:+.2f} (n={found.trials}, from {ends[0]} to "
+        f"{ends[1]}); of trials whose costs are within a factor of {LIKE:g}: {alike}"
+    )

@@ -1,0 +1,93 @@
+"""Agreement of zero-shot scores with the qualities that trials end at: how far the scores of a study can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..records.ledger import TrialRecord
+
+LEAST = 3  # trials that are compared at all
+LIKE = 1.5  # costs within this factor are alike: scores and qualities both fall with cost, which says nothing of plans
+TRUSTED_FROM = 6  # trials near a cost, before which scores there have no weight
+NEAR = 2.0  # factor between a cost and those of the trials that say how far scores are to be trusted there
+
+
+@dataclass(frozen=True)
+class ScoreAgreement:
+    """Kendall's tau between the zero-shot error of trials' plans and their quality at the end.
+
+    Attributes:
+        tau: Over all pairs of trials; 1 is the same order.
+        trials: Number of them.
+        low, high: Their costs.
+        alike: The same over pairs of trials that cost about the same; None if there are none.
+        pairs: Number of such pairs.
+    """
+
+    tau: float
+    trials: int
+    low: float
+    high: float
+    alike: float | None = None
+    pairs: int = 0
+
+
+def compared(records: Sequence[TrialRecord]) -> NDArray[np.float64]:
+    """Return (zero-shot error, quality, cost) [N, 3] of trials that ran to their end."""
+    found = [
+        (record.zero_shot, record.quality, record.cost)
+        for record in records
+        if record.state == "COMPLETE"
+        if record.quality is not None and record.cost is not None and record.zero_shot is not None
+    ]
+    return np.array(found, dtype=float).reshape(-1, 3)
+
+
+def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
+    """Return how well scores foretold the trials' qualities; None below three trials, or if all are the same."""
+    found_N3 = compared(records)
+    if len(found_N3) < LEAST:
+        return None
+    costs_N = found_N3[:, 2]
+    first, second = np.triu_indices(len(found_N3), 1)
+    near = np.abs(np.log(costs_N[first] / costs_N[second])) <= np.log(LIKE)
+    every, alike = kendall(found_N3), kendall(found_N3, near)
+    if every is None:
+        return None
+    pairs = int(near.sum()) if alike is not None else 0
+    return ScoreAgreement(every, len(found_N3), float(costs_N.min()), float(costs_N.max()), alike, pairs)
+
+
+def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = None) -> float | None:
+    """Return Kendall's tau-b of the first two columns; None if a column is constant, or there are no pairs.
+
+    `scipy.stats` has this too, over all pairs, and takes 0.6 s to import: as long as the rest of `ganprune show`.
+
+    Args:
+        found_N3: Rows of score and quality.
+        pairs: Which of all pairs count, in the order of `numpy.triu_indices`; None: all.
+    """
+    first, second = np.triu_indices(len(found_N3), 1)
+    if pairs is not None:
+        first, second = first[pairs], second[pairs]
+    score = np.sign(found_N3[first, 0] - found_N3[second, 0])
+    quality = np.sign(found_N3[first, 1] - found_N3[second, 1])
+    whole = np.sqrt(float((score**2).sum()) * float((quality**2).sum()))
+    return float((score * quality).sum() / whole) if whole else None
+
+
+def trust(found_N3: NDArray[np.float64], cost: float) -> float:
+    """Return the weight of zero-shot scores near a cost: max(0, tau) of the trials there, 0 before six of them.
+
+    Args:
+        found_N3: As `compared` gives it.
+        cost: The cost that a trial is chosen for.
+    """
+    near = np.abs(np.log(found_N3[:, 2] / cost)) <= np.log(NEAR) if len(found_N3) else np.zeros(0, dtype=bool)
+    if int(near.sum()) < TRUSTED_FROM:
+        return 0.0
+    return max(0.0, kendall(found_N3[near]) or 0.0)

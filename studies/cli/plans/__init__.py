@@ -1,0 +1,1 @@
+"""Output of the commands that score plans before any training."""

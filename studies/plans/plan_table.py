@@ -1,0 +1,60 @@
+"""Scored plans as a table, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ...gan_models.files.plain_values import to_json
+from ...search.records.plan_score import PlanScore
+from ...spaces.budget import describe
+from ..results.measurement_text import with_interval
+
+NOTE = "zero-shot scores: cut and refitted, nothing was trained; this is a forecast, and no front"
+
+
+def plan_table(plans: Sequence[PlanScore], cost: str, dense: float | None, title: str) -> Table:
+    """Return plans as a table for the screen.
+
+    Args:
+        plans: In the order of the rows.
+        cost: Name of the study's cost objective.
+        dense: Of the dense network, for shares; None if it is not known.
+        title: Stands above the table.
+    """
+    qualities = [plan.quality.name for plan in plans if plan.quality is not None]
+    errors = [
+        score.name for plan in plans for score in plan.scores if plan.error is not None and score is plan.scores[0]
+    ]
+    heads = {
+        "plan": [plan.name for plan in plans],
+        "found by": [plan.origin for plan in plans],
+        "cut from": ["" if plan.parent is None else f"trial {plan.parent}" for plan in plans],
+        cost: [describe(plan.cost, cost) for plan in plans],
+        "of dense": ["" if not dense else f"{100 * plan.cost / dense:.1f} %" for plan in plans],
+        errors[0] if errors else "zero-shot[error]": ["" if p.error is None else f"{p.error:.3g}" for p in plans],
+        f"{qualities[0] if qualities else 'zero-shot'} [90 %]": [with_interval(plan.quality) for plan in plans],
+        "seconds": [f"{plan.seconds:.1f}" for plan in plans],
+    }
+    table = Table(title=title, title_justify="left", box=None)
+    table.pad_edge = False
+    shown = {head: cells for head, cells in heads.items() if any(cells)}
+    for head in shown:
+        table.add_column(Text(head), justify="left" if head in ("plan", "found by", "cut from") else "right")
+    for row in zip(*shown.values(), strict=True):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def plans_json(study: str, cost: str, plans: Sequence[PlanScore], dense: Mapping[str, float]) -> dict[str, Any]:
+    """Return scored plans as JSON: a file of it names each of them to `resume --plan`."""
+    return {
+        "study": study,
+        "note": NOTE,
+        "cost": cost,
+        "dense": dict(dense),
+        "plans": [to_json(plan) for plan in plans],
+    }
