@@ -59,7 +59,7 @@ def _row(cell: Cell, outcome: Outcome, trial: TrialRecord, made: MadeTeacher | N
         zero_shot_metric=zero_shot.name if zero_shot is not None else "",
         prune_steps=ended.steps.prune if ended.steps else 0,
         finetune_steps=ended.steps.finetune if ended.steps else 0,
-        compute_macs=getattr(ended, "compute_macs", None),
+        compute_macs=ended.compute_macs,
         prune_seconds=ended.seconds.get("prune"),
         finetune_seconds=ended.seconds.get("finetune"),
         seconds=sum(ended.seconds.values()) if ended.seconds else None,

@@ -67,7 +67,7 @@ def planned(design: Design, place: Place, records: Mapping[str, StudyRecord], jo
         UserErrors: A task or a budget is not possible; each mistake has a line.
     """
     cells = design.cells()
-    states = {cell.study: state_of(cell, records.get(cell.study)) for cell in cells}
+    states: dict[str, State] = {cell.study: state_of(cell, records.get(cell.study)) for cell in cells}
     left = [cell for cell in cells if states[cell.study] in LEFT]
     waiting = {
         teacher.key: teacher
@@ -75,7 +75,7 @@ def planned(design: Design, place: Place, records: Mapping[str, StudyRecord], jo
         if known_teacher(place.root, teacher) is None
     }
     return Plan(
-        dict(Counter(states.values())),
+        Counter(states.values()),
         tuple(_lines(cells, states)),
         tuple(f"{teacher.task.name} {teacher.number}" for teacher in waiting.values()),
         _hours(left, list(waiting.values()), place, records, jobs) if hours else None,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from typing import Any
 
 from ...gan_models.files.errors import UserError, WorkFailed
 from .cells import Place, RunsElsewhere, run_cell, state_of, why_failed
@@ -99,7 +100,8 @@ class _Queue:
                 pass
             if not (self._running or self._making):
                 return
-            done, _ = wait([*self._running, *self._making], return_when=FIRST_COMPLETED)
+            open_ones: list[Future[Any]] = [*self._running, *self._making]
+            done, _ = wait(open_ones, return_when=FIRST_COMPLETED)
             for future in done:
                 self._finish(future)
 
@@ -122,7 +124,7 @@ class _Queue:
                 return True
         return False
 
-    def _finish(self, future: Future) -> None:
+    def _finish(self, future: Future[Any]) -> None:
         result = future.result()  # raises BrokenProcessPool
         if (teacher := self._making.pop(future, None)) is not None:
             label = f"{teacher.task.name} teacher {teacher.number}"

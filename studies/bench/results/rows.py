@@ -110,7 +110,7 @@ def write_rows(rows: Iterable[BenchRow], path: Path) -> None:
 def rows_to_json(rows: Iterable[BenchRow]) -> list[dict[str, Any]]:
     """Return rows as plain JSON; what is not known is null."""
     frame = pd.DataFrame([asdict(row) for row in rows], columns=list(_TYPES))
-    return json.loads(frame.to_json(orient="records", double_precision=15))
+    return json.loads(str(frame.to_json(orient="records", double_precision=15)))
 
 
 def read_rows(path: Path) -> list[BenchRow]:

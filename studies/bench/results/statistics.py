@@ -80,15 +80,15 @@ def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     logs_P = np.log(first_P) - np.log(second_P)
     mean, count = float(logs_P.mean()), len(logs_P)
     spread = float(logs_P.std(ddof=1)) if count > 1 else float("nan")
+    ratio = float(np.exp(mean))
     if count < 2:
-        return PairedTest(count, float(np.exp(mean)), float("nan"), float("nan"), 1.0)
+        return PairedTest(count, ratio, float("nan"), float("nan"), 1.0)
     if spread < NO_SPREAD:
-        return PairedTest(
-            count, float(np.exp(mean)), float(np.exp(mean)), float(np.exp(mean)), 1.0 if abs(mean) < NO_SPREAD else 0.0
-        )
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1)) * spread / count**0.5
-    p = float(stats.ttest_1samp(logs_P, 0.0).pvalue)
-    return PairedTest(count, *(float(np.exp(end)) for end in (mean, mean - half, mean + half)), p)
+        return PairedTest(count, ratio, ratio, ratio, 1.0 if abs(mean) < NO_SPREAD else 0.0)
+    error = spread / count**0.5
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1)) * error
+    p = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
+    return PairedTest(count, ratio, float(np.exp(mean - half)), float(np.exp(mean + half)), p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
