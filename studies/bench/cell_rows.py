@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ...evaluators.measurement import Measurement
+from ...evaluators.measurement import Measurement, zero_shot_name
 from ...search.records.ledger import TrialRecord
 from ..database.reader import StudyRecord
 from ..results.outcome import VERSION, Outcome, outcome_of, quality_of
@@ -32,7 +32,7 @@ def _row(cell: Cell, outcome: Outcome, trial: TrialRecord, made: MadeTeacher | N
     known = tested or measured
     teachers = outcome.teacher_tested if tested is not None else outcome.teacher
     split = outcome.split if tested is None else "test"
-    zero_shot = next((one for one in ended.measurements if one.name.startswith("zero-shot")), None)
+    zero_shot = _zero_shot(ended.zero_shot, measured)
     before = ended.method_record.get("cost_before_landing", {})
     worst = made.worst if made is not None else None
     return BenchRow(
@@ -70,6 +70,12 @@ def _row(cell: Cell, outcome: Outcome, trial: TrialRecord, made: MadeTeacher | N
         data=outcome.resolved.data.sha256 if outcome.resolved is not None else "",
         weights=ended.artifact.sha256 if ended.artifact is not None else "",
     )
+
+
+def _zero_shot(scores: Sequence[Measurement], measured: Measurement | None) -> Measurement | None:
+    """Return the score in the quality's own metric if there is one, else the first; None without scores."""
+    wanted = zero_shot_name(measured.name) if measured is not None else ""
+    return next((score for score in scores if score.name == wanted), next(iter(scores), None))
 
 
 def _value(measured: Measurement | None) -> float | None:

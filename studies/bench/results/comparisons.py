@@ -41,7 +41,8 @@ class Standing:
         own_cost: Mean cost of the method's own plan as a share of the target; None if it has none.
         compute: MACs spent, as a multiple of the reference's; None if they were not counted.
         steps, seconds: Means.
-        zero_shot: Mean before any training; None if it was not measured.
+        zero_shot: Mean before any training; None if it was not measured, or not always in the same metric.
+        zero_shot_metric: Its name.
         test: The paired comparison with the reference; None of the reference itself, or without pairs.
         p: The test's p-value, adjusted for the number of contenders.
     """
@@ -60,6 +61,7 @@ class Standing:
     steps: float
     seconds: float | None
     zero_shot: float | None
+    zero_shot_metric: str
     test: PairedTest | None
     p: float | None
 
@@ -204,7 +206,8 @@ def _standing(
         float(np.mean(compute)) if compute else None,
         float(np.mean([row.steps for row in rows])),
         _mean(rows, _seconds),
-        _mean(rows, lambda row: row.zero_shot),
+        _mean(rows, lambda row: row.zero_shot) if len({row.zero_shot_metric for row in rows}) == 1 else None,
+        first.zero_shot_metric,
         test,
         p,
     )

@@ -96,7 +96,9 @@ def _task(comparison: Comparison, task: str) -> str:
         "budget", "contender", "distance", "runs", "zero-shot", f"ratio to {comparison.reference} [95 %]", "p",
         "verdict", "cost", "own plan", "compute", "steps", "seconds",
     ]  # fmt: skip
-    return _table(f"{task}: {metrics}, lower is better{teacher}", head, lines)
+    scores = ", ".join(dict.fromkeys(one.zero_shot_metric for one in own if one.zero_shot is not None))
+    before = f"; before any training {scores}" if scores else ""
+    return _table(f"{task}: {metrics}, lower is better{teacher}{before}", head, lines)
 
 
 def _standing(one: Standing) -> list[str]:

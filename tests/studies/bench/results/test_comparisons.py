@@ -36,6 +36,19 @@ def test_what_is_behind_stands_first():
     assert overall.index("| bad |") < overall.index("| good |")
 
 
+def test_scores_before_training_stand_under_their_own_name():
+    """A score is shown beside the distance with the name of its metric, and scores of two metrics are not averaged."""
+    score = {"zero_shot": 30.0, "zero_shot_metric": "zero-shot[fd,features=shapes,n=8]"}
+    rows = [
+        row("a", 10.0, 0, **score),
+        row("b", 9.0, 0, **score),
+        row("b", 9.0, 1, zero_shot=0.1, zero_shot_metric="x"),
+    ]
+    text = markdown(compared(rows))
+    assert "before any training zero-shot[fd,features=shapes,n=8]" in text
+    assert [one.zero_shot for one in compared(rows).standings] == [None, 30.0]
+
+
 def test_runs_that_differ_by_chance_cannot_be_told():
     """Ratios on both sides of 1 decide nothing."""
     rows = [row("a", 10.0, 0), row("a", 10.0, 1), row("b", 9.0, 0), row("b", 11.0, 1)]
