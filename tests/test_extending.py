@@ -28,6 +28,7 @@ from ganprune.gan_models.tracing.trace import RULES
 from ganprune.search.preparations.catalog import PREPARATIONS
 from ganprune.search.samplers.catalog import SAMPLERS
 from ganprune.studies.api import Study
+from ganprune.studies.bench.catalog import CONTENDERS, contender_of
 from PIL import Image
 from torch import nn
 
@@ -37,7 +38,8 @@ from .gan_models.random_cuts import check_cut, lively
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TABLES = (
-    NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, EXPORTERS, RUNTIMES, PREPARATIONS,
+    NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, CONTENDERS, EXPORTERS, RUNTIMES,
+    PREPARATIONS,
 )  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
 
@@ -124,6 +126,11 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
     assert call(monkeypatch, "export", "s", "--trial", 1, "--formats", "archive", "--out", "bundle") == 0
     assert call(monkeypatch, "verify", "bundle") == 0
     assert "generator.pt2 in torch.export" in capsys.readouterr().out
+
+
+def test_the_contender_of_the_page_takes_part(installed):
+    """Its row is found by its name, as `--contender brief` finds it."""
+    assert contender_of("brief").options["calibration_images"] == 0
 
 
 def test_the_degradation_of_the_page_makes_pictures_brighter(installed):

@@ -29,10 +29,11 @@ from ...gan_models.pruning.catalog import METHODS
 from ...gan_models.tasks.catalog import TASKS
 from ...search.preparations.catalog import PREPARATIONS
 from ...search.samplers.catalog import SAMPLERS
+from ..bench.catalog import CONTENDERS
 
 TABLES: tuple[OpenTable[Any], ...] = (
     NETWORKS, DISCRIMINATORS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, PREPARATIONS,
-    EXPORTERS, RUNTIMES,
+    EXPORTERS, RUNTIMES, CONTENDERS,
 )  # fmt: skip
 PACKAGES = (
     "torch", "torchvision", "optuna", "ray", "numpy", "pandas", "sqlalchemy", "pytorch-fid", "thop", "safetensors",
