@@ -156,7 +156,8 @@ def reconstruct(
         done = Reconstruction(False, f"the cut network makes other calls than its teacher: {difference}")
     except Exception as error:  # a user's network may raise anything where it is watched
         student.load_state_dict(plain)
-        done = Reconstruction(False, f"it cannot be watched while it runs: {type(error).__name__}: {error}"[:300])
+        fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        done = Reconstruction(False, f"it cannot be watched while it runs: {fault}", fault=fault)
     finally:
         teacher.train(was_training[0])
         student.train(was_training[1])

@@ -42,6 +42,7 @@ class Reconstruction:
         note: How inputs were changed to stay within the memory option; empty if they were not.
         teacher_macs, student_macs: Multiply-accumulates of the passes of convolutions and linear layers.
         seconds: All of it.
+        fault: The exception that ended it, a defect of ganprune or of the network's own code; empty if there was none.
     """
 
     kept: bool
@@ -56,6 +57,7 @@ class Reconstruction:
     teacher_macs: int = 0
     student_macs: int = 0
     seconds: float = 0.0
+    fault: str = ""
 
     @property
     def macs(self) -> int:

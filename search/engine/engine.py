@@ -13,6 +13,7 @@ from ..execution.worker import stop_reason
 from ..records.events import (
     EndReason,
     Listener,
+    Noted,
     SearchEnded,
     SearchStarted,
     TrialFinished,
@@ -24,6 +25,7 @@ from ..records.events import (
 from ..records.ledger import Ledger, TrialRecord
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
 from ..records.prepared_artifact import Prepared
+from ..records.refit_faults import fault_line, refit_faults
 from ..resolved_study import ResolvedStudy
 from ..strategy.chooser import Chooser, Proposals
 from ..strategy.early_stopping import rivals_at
@@ -68,6 +70,7 @@ class Engine:
         self._asked: dict[int, int] = {}  # attempts that were counted when a trial was given out
         self._starts: dict[int, int] = {}  # times in a row that its process died before training began
         self._held: set[int] = set()  # RUNNING in the record, waiting for a trial of the same network to end
+        self._faults: set[str] = set()  # exceptions of refits that were told of
         self._reason: EndReason = "trials"
 
     @property
@@ -291,3 +294,7 @@ class Engine:
             if record.finished and old != record.state:
                 r = record
                 self._tell(TrialFinished(r.number, r.new.method, r.state, r.quality, r.cost, r.feasible, r.stopped))
+                for fault in refit_faults([r]):
+                    if fault not in self._faults:
+                        self._faults.add(fault)
+                        self._tell(Noted(fault_line(fault, [r.number])))

@@ -16,6 +16,7 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
+from ...search.records.refit_faults import fault_line, refit_faults
 from ...search.strategy.early_stopping import agreements
 from ...search.strategy.score_agreement import LIKE, score_agreement
 from ...spaces.budget import describe
@@ -479,6 +480,7 @@ def remarks(outcome: Outcome) -> list[str]:
     rungs = "; ".join(found.line() for found in agreements(outcome.study.trials))
     said = [outcome.note] if outcome.note else []
     said += [f"note: {doubt}" for doubt in outcome.doubts]
+    said += [f"note: {fault_line(fault, numbers)}" for fault, numbers in refit_faults(outcome.study.trials).items()]
     said.append(hypervolume_line(outcome))
     said += [line] if (line := gap_line(outcome)) else []
     said += [line] if (line := score_line(outcome)) else []

@@ -1,4 +1,7 @@
-"""The sweep over the zoo: each network traced, cut by uneven plans, counted, exported; `make zoo` prints the table."""
+"""The sweep over the zoo: each network traced, cut by uneven plans, refitted, counted, exported.
+
+`make zoo` prints the table.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.pruning.gates import gated_call, plan_gates
+from ganprune.gan_models.reconstruction.reconstruction import RefitOptions, reconstruct
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -35,6 +39,7 @@ from .entry import Entry
 from .known import KNOWN
 
 PLANS = 3
+REFIT_INPUTS = 8
 ROUNDING, ROUNDING_32 = 1e-9, 1e-4  # of cut and gated, relative to the largest output, in float64 and float32
 ONNX_SAME = 1e-4  # relative to the largest output: float32 in another order of sums
 
@@ -48,6 +53,7 @@ class Found:
         macs: At full width, by the independent counter.
         by_hand, share: Prunable shares of the MACs.
         worst: Largest relative difference of cut and gated over all plans; None if none could be cut.
+        weights, refitted: Weights of convolutions and linear layers of a cut network, and those that a refit changed.
         onnx: Largest relative difference of the ONNX file and the cut network; None if there is none.
         failures: One line each.
     """
@@ -57,6 +63,8 @@ class Found:
     by_hand: float = 0.0
     share: float = 0.0
     worst: float | None = None
+    weights: int = 0
+    refitted: int = 0
     onnx: float | None = None
     failures: list[str] = field(default_factory=list)
 
@@ -116,6 +124,18 @@ def _cuts(entry: Entry, found: Found, model: nn.Module, groups: ChannelGroups, i
         found.failures.append(f"cut and gated differ by {found.worst:.2g}")
 
 
+def _refit(entry: Entry, found: Found, model: nn.Module, groups: ChannelGroups) -> None:
+    """Refit the first cut: whatever the network's code does, it must be possible to watch it."""
+    plan, kind = uneven_plan(groups, 0), next(model.parameters()).dtype
+    inputs = tuple(
+        x.to(kind) if x.is_floating_point() else x for x in InputSpec.parse(entry.inputs).examples(REFIT_INPUTS)
+    )
+    done = reconstruct(model, cut(model, groups, plan), groups, plan, inputs, 0, RefitOptions(rows=100))
+    found.weights, found.refitted = len(done.layers), done.refitted
+    if done.fault or not done.layers:
+        found.failures.append(f"a cut cannot be refitted: {done.why}")
+
+
 def examine(name: str) -> Found:
     """Trace a network of the zoo, cut it by three uneven plans, and compare everything."""
     entry = ZOO[name]
@@ -136,6 +156,8 @@ def examine(name: str) -> Found:
             )
             found.failures.append(f"{found.share:.1%} prunable, {entry.share:.1%} by hand ({stays[:300]})")
         _cuts(entry, found, model, groups, inputs)
+        if groups.groups:
+            _refit(entry, found, model, groups)
     except Exception as error:  # a network of the zoo may break anything
         found.failures.append(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
     return found
@@ -247,7 +269,7 @@ def main() -> int:
     """Print the table of the whole zoo; 1 if a network fails that is not known to, or the other way round."""
     start = time.monotonic()
     form = "{:54} {:>9} {:>8} {:>8} {:>9} {:>9}"
-    wrong, shares = [], []
+    wrong, shares, refits = [], [], []
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for family, rows in zip(FAMILIES, pool.map(_family, FAMILIES), strict=True):
             print(f"\n{form.format(family, 'MACs', 'by hand', 'found', 'cut-gated', 'ONNX')}")
@@ -258,12 +280,14 @@ def main() -> int:
                 print(
                     form.format(found.name, f"{found.macs:,}", f"{found.by_hand:.1%}", share, _short(found.worst), onnx)
                 )
+                refits.append((found.refitted, found.weights))
                 shares.append((found.macs * found.share, found.macs * found.by_hand, found.macs))
                 if message := verdict(found, exported):
                     wrong.append(message)
     found_macs, by_hand, all_macs = (sum(column) for column in zip(*shares, strict=True))
     print(f"\n{len(shares)} networks, {len(KNOWN)} known to fail, in {time.monotonic() - start:.0f} s.")
     print(f"Of all MACs {found_macs / all_macs:.1%} can be pruned, {by_hand / all_macs:.1%} by hand.")
+    print("Of {1} weights of cut networks {0} were refitted.".format(*map(sum, zip(*refits, strict=True))))
     for name, reason in KNOWN.items():
         print(f"known: {name}: {reason}")
     for name, entry in ZOO.items():

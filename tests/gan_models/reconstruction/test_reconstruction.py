@@ -232,6 +232,7 @@ def test_network_that_fails_when_watched_stays_the_plain_cut():
     done = reconstruct(teacher, student, groups, plan, (x,), 0)
     assert not done.kept
     assert "one at a time" in done.why
+    assert done.fault == "KeyError: 'one at a time'"
     assert torch.equal(student(x[:1]), before(x[:1]))
 
 

@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 from ganprune.gan_models.files.plain_values import to_json
+from ganprune.gan_models.reconstruction.record import Reconstruction
 from ganprune.search.engine.engine import Engine
 from ganprune.search.engine.settings import EngineSettings
 from ganprune.search.execution.executor import Asked, InProcessExecutor
 from ganprune.search.execution.ray_cluster import RayOptions
 from ganprune.search.execution.ray_executor import RayExecutor
+from ganprune.search.records.events import Noted
 from ganprune.search.records.messages import TrialOutcome, TrialReport, failure
+from ganprune.search.records.refit_faults import fault_line, refit_faults
 from ganprune.search.strategy.chooser import Choice
 from ganprune.search.strategy.early_stopping import StoppingRule
 from ganprune.studies.database.store import Store
@@ -161,6 +164,19 @@ def test_the_same_network_is_not_trained_twice(store, search):
         if twin is not None:
             assert record.quality == store.records()[twin].quality
             assert record.outcome.artifact.path == f"{twin}/weights"
+
+
+def test_an_exception_that_ended_refits_is_told_once(store):
+    """Trials whose cut an exception left as it was are complete; the search says so at the first of each exception."""
+    events, proposals = [], FakeProposals()
+    engine = Engine(store, proposals, EngineSettings(trials=3), store.folder, None, on_event=events.append)
+    for why in ("KeyError: 'x'", "KeyError: 'x'", ""):
+        done = replace(result(), reconstructions={"G": Reconstruction(not why, fault=why)})
+        engine.finished(engine.ask().number, done)
+    notes = [event.note for event in events if isinstance(event, Noted)]
+    assert notes == [fault_line("G: KeyError: 'x'", [0])]
+    assert refit_faults(store.records()) == {"G: KeyError: 'x'": [0, 1]}
+    assert fault_line("G: KeyError: 'x'", [0, 1]).startswith("trials 0, 1: the cut was not refitted")
 
 
 def test_a_repeat_is_one_after_a_crash_too(store, monkeypatch):
