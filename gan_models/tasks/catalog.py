@@ -60,6 +60,7 @@ def _adopted(reference: str, found: Any) -> TaskSpec:
 _LOW_HIGH = "lr/ hr/ of each split, or single images"
 _RESTORATION = ".restoration.super_resolution"
 _AT_ONE = "super_resolution at scale 1"
+RESTORING = "super_resolution"  # what networks do that are known by their weights, at scale 1 and above
 _MADE_BY = ("scale", "degrade", "degradation")
 
 # The order in which a built-in set, or a folder, is offered to the tasks; see `in_detection_order`.

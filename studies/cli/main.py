@@ -199,15 +199,20 @@ def inspect(
     from ...gan_models.files.meta_device import build_for_shapes
     from ...gan_models.groups.discovery import find_groups
     from ...gan_models.networks.catalog import build
+    from ...search.configuration.recognized_teacher import PREFIX, with_recognized
     from ...search.setup.generator_checks import check_output
     from .inspection import check_json, checked_plans, inspection, method_inspection, print_inspection, print_method
 
-    inputs = opt.read_inputs(model, read_arguments(model_args or ""), image_size, input_shape)
-    network = build_for_shapes(lambda: build(model, read_arguments(model_args or ""), output))
+    arguments = read_arguments(model_args or "")
+    if model.startswith(PREFIX):
+        told = with_recognized({"model": model, "model_args": arguments, "input_shape": input_shape})
+        model, arguments, input_shape = told["model"], told["model_args"], told["input_shape"]
+    inputs = opt.read_inputs(model, arguments, image_size, input_shape)
+    network = build_for_shapes(lambda: build(model, arguments, output))
     check_output(model, network, inputs)
     groups, checked = find_groups(network, inputs.examples()), None
     if check:
-        checked = checked_plans(model, lambda: build(model, read_arguments(model_args or ""), output), inputs, groups)
+        checked = checked_plans(model, lambda: build(model, arguments, output), inputs, groups)
         groups = checked.groups
     found = inspection(network, groups, model, inputs, channel_multiple)
     if method:

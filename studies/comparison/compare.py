@@ -13,10 +13,12 @@ from ...evaluators.quality.frechet import frechet_between
 from ...evaluators.quality.jackknife import Comparison, compare_frechet
 from ...gan_models.files.errors import UserError
 from .fid import (
+    GENERATORS,
     check_metrics,
     folder_measured,
     generator_measured,
     inputs_for,
+    network_of,
     output_features,
     protocol_text,
     real_side,
@@ -28,11 +30,11 @@ from .image_sources import (
     check_eats,
     device_of,
     files_features,
-    generator_of,
     kind_of,
     study_trials,
 )
 from .measure_options import CompareOptions
+from .recognized_weights import RecognizedWeights
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
     """Find which of A and B is nearer to the real images, or that nobody can tell.
 
     Args:
-        a: A folder of images, a bundle, or a trial (`STUDY:3`, `STUDY:teacher`).
+        a: A folder of images, a bundle, weights that say their network (`spandrel:FILE`), or a trial (`STUDY:3`,
+            `STUDY:teacher`).
         b: The same; a trial of the same study.
         options: How; `real` is empty for the images of the study, or of `options.data`.
 
@@ -101,7 +104,9 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
         if kind == "statistics":
             raise UserError(f"{source} holds statistics only, which say nothing of chance: give the images")
     references = [source for source, kind in kinds.items() if kind == "trial"]
-    bundles = [source for source, kind in kinds.items() if kind == "bundle"]
+    networks = sorted(
+        (source for source, kind in kinds.items() if kind in GENERATORS), key=lambda source: kinds[source]
+    )
     trials: StudyTrials | None = None
     inputs: Inputs | None = None
     if references:
@@ -109,11 +114,14 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
         encoder, inputs = options.own_encoder(trials.bench), trials.inputs
     else:
         encoder = options.encoder()
-        if bundles:
-            inputs = inputs_for(bundles[0], "", encoder, device, options)
+        if networks:  # a bundle first: it says the task
+            inputs = inputs_for(networks[0], "", encoder, device, options)
     if inputs is not None:
-        for bundle in bundles:
-            check_eats(bundle, inputs.batches)
+        for source in networks:
+            if kinds[source] == "weights":
+                RecognizedWeights(source).check_eats(inputs.batches)
+            else:
+                check_eats(source, inputs.batches)
     if not real and inputs is None:
         raise UserError("say which images are real: --real FOLDER, or --real STATISTICS.npz")
     check_metrics(options, inputs)
@@ -121,7 +129,7 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
 
     def generator(source: str) -> Generate:
         known = trials.generators if trials is not None else {}
-        return known[source] if source in known else generator_of(source, device, options.catalog_only)
+        return known[source] if source in known else network_of(source, device, options)
 
     def features(source: str) -> FeatureSample:
         if kinds[source] == "images":

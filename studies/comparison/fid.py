@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...evaluators.features.encoders import Encoder, check_finite, feature_batches
 from ...evaluators.features.sample import FeatureSample, sample_of
@@ -36,8 +36,10 @@ from .image_sources import (
     study_trials,
 )
 from .measure_options import FidOptions, MeasureOptions
+from .recognized_weights import RecognizedWeights
 
 Features = FeatureSample | FeatureStatistics
+GENERATORS = ("bundle", "weights")  # kinds of sources that are fed data
 Z90 = 1.6448536269514722
 
 
@@ -72,7 +74,8 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
     """Measure how far A's images are from B's.
 
     Args:
-        a: A folder of images, an `.npz`, a bundle, or a trial (`STUDY:3`).
+        a: A folder of images, an `.npz`, a bundle, weights that say their network (`spandrel:FILE`), or a trial
+            (`STUDY:3`).
         b: The real side: a folder of images, an `.npz`; or for a bundle the data that it is fed and compared with.
             Empty for a trial: its study's.
         options: How; with `save` the real side's statistics are written, in pytorch-fid's format.
@@ -86,9 +89,9 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
     if kind == "trial":
         trials = study_trials([a], options.storage, options.artifacts, options.network, options.device)
         encoder, inputs, generate = options.own_encoder(trials.bench), trials.inputs, trials.generators[a]
-    elif kind == "bundle":
+    elif kind in GENERATORS:
         encoder = options.encoder()
-        generate, inputs = generator_of(a, device, options.catalog_only), inputs_for(a, b, encoder, device, options)
+        generate, inputs = network_of(a, device, options), inputs_for(a, b, encoder, device, options)
     else:
         encoder, generate, inputs = options.encoder(), None, None
         if not b:
@@ -231,12 +234,22 @@ def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, pro
     return [Measurement(name, estimate.value, "1", estimate.low, estimate.high, generated.n, how)]
 
 
-def inputs_for(bundle: str, b: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Inputs:
-    """Return the inputs of a bundle: from `--data`, or from B if that is a data source."""
+def inputs_for(source: str, b: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Inputs:
+    """Return the inputs of a bundle, or of weights that say their network: from `--data`, or from B if that is data."""
     data = options.data or ("" if b.endswith(".npz") else b)
     if not data:
-        raise UserError(f"{bundle} is a generator: say what it is fed with --data, such as --data builtin:shapes")
-    return bundle_inputs(bundle, data, encoder, device, options.protocol, options.direction, options.n_eval)
+        raise UserError(f"{source} is a generator: say what it is fed with --data, such as --data builtin:shapes")
+    given = data, encoder, device, options.protocol, options.direction, options.n_eval
+    if kind_of(source) == "weights":
+        return RecognizedWeights(source).inputs(*given)
+    return bundle_inputs(source, *given)
+
+
+def network_of(source: str, device: torch.device, options: MeasureOptions) -> nn.Module:
+    """Return the generator of a bundle, or of weights that say their network."""
+    if kind_of(source) == "weights":
+        return RecognizedWeights(source).network(device)
+    return generator_of(source, device, options.catalog_only)
 
 
 def real_side(

@@ -32,6 +32,7 @@ from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import open_split
 from ...gan_models.training.loop import best_device
 from ...search.artifacts.study_folder import StudyFolder
+from ...search.configuration.recognized_teacher import PREFIX
 from ...search.configuration.sections import PROTOCOLS
 from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of, real_images
 from ...search.preparations.opened_study import OpenedStudy
@@ -40,7 +41,10 @@ from ..bundles.trial_weights import open_recorded, trial_generator
 from ..results.outcome import outcome_of
 
 TRIAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+|teacher)")
-ACCEPTED = "give a folder of images, an .npz of statistics, a bundle of `ganprune export`, or a trial as STUDY:NUMBER"
+ACCEPTED = (
+    "give a folder of images, an .npz of statistics, a bundle of `ganprune export`, a trial as STUDY:NUMBER, or "
+    f"weights that say their network, {PREFIX}FILE"
+)
 
 Generate = Callable[..., Tensor]
 
@@ -104,12 +108,14 @@ class InputBatches:
 
 
 def kind_of(source: str) -> str:
-    """`trial`, `statistics`, `bundle` or `images`.
+    """`trial`, `statistics`, `bundle`, `weights` or `images`.
 
     Raises:
         ValueError: None of them; says what is allowed.
     """
     path = Path(source).expanduser()
+    if source.startswith(PREFIX):
+        return "weights"
     if not path.exists():
         if TRIAL.fullmatch(source):
             return "trial"
@@ -182,14 +188,35 @@ def bundle_inputs(
         settings=settings,
     )
     limit = n_eval or int(line.get("n_eval", 0))
-    network = architecture.network
-    batches = InputBatches(open_split(spec, "test"), architecture.task, settings, spec.seed, network, limit)
-    real = RealImages(spec, network, name, limit, settings=settings)
-    features = real.features(encoder, device)
+    return test_inputs(spec, architecture.network, name, limit, encoder, device)
+
+
+def test_inputs(
+    spec: DataSpec, network: str, protocol: str, limit: int, encoder: Encoder, device: torch.device
+) -> Inputs:
+    """Return the test inputs of some data for one generator of its task, and the real images to compare with.
+
+    Args:
+        spec: The data, with the task's settings as they fit the generator.
+        network: The generator.
+        protocol: A name of `config.PROTOCOLS`.
+        limit: Most test images; 0 for all.
+        encoder: Of the quality.
+        device: Where it runs.
+    """
+    settings = dict(spec.settings)
+    batches = InputBatches(open_split(spec, "test"), spec.task, settings, spec.seed, network, limit)
+    real = RealImages(spec, network, protocol, limit, settings=settings)
     task = batches.make()
-    border = getattr(task, "border", 0)
     return Inputs(
-        batches, features, task.has_reference, name, data, real.batches, border=border, color=output.color or "rgb"
+        batches,
+        real.features(encoder, device),
+        task.has_reference,
+        protocol,
+        spec.source,
+        real.batches,
+        border=getattr(task, "border", 0),
+        color=spec.output.color or "rgb",
     )
 
 

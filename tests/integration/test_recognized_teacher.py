@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 from ganprune.gan_models.networks.catalog import build
 from ganprune.studies.bundles.bundle import load_bundle
+from PIL import Image
 
 from ..command_line import QUICK, call, refused
 
@@ -30,3 +32,30 @@ def test_weights_alone_become_a_study_and_a_bundle(tmp_path, monkeypatch, capsys
         monkeypatch, capsys, *search, "spandrel:restore.pth", "--model", "resnet"
     )
     assert "is not a file" in refused(monkeypatch, capsys, *search, "spandrel:restore.pth")
+
+
+def test_weights_alone_are_inspected_measured_and_compared(tmp_path, monkeypatch, capsys):
+    """Every command takes them as a search does; two of other scales, and a file of none, are refused in one line."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        Path("photos", split).mkdir(parents=True)
+        for i in range(6):
+            Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(f"photos/{split}/{i}.png")
+    for scale in (2, 4):
+        torch.manual_seed(scale)
+        network = build("srvgg_compact", {"num_feat": 8, "num_conv": 1, "scale": scale})
+        torch.save({"params": network.state_dict()}, f"x{scale}.pth")
+    assert call(monkeypatch, "inspect", "--model", "spandrel:x2.pth", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "srvgg_compact"
+    measure = ["--metric", "shapes", "--json"]
+    assert call(monkeypatch, "fid", "spandrel:x2.pth", "photos", *measure) == 0
+    found = json.loads(capsys.readouterr().out)
+    names = [each["name"] for each in found["measurements"]]
+    assert (found["n_generated"], names[0], names[2]) == (6, "fd[shapes,n=6]", "psnr[border=2]")
+    assert call(monkeypatch, "compare", "spandrel:x2.pth", "spandrel:x2.pth", "--data", "photos", *measure) == 0
+    assert json.loads(capsys.readouterr().out)["difference"]["value"] == 0
+    line = refused(monkeypatch, capsys, "compare", "spandrel:x2.pth", "spandrel:x4.pth", "--data", "photos", *measure)
+    assert "spandrel:x4.pth takes 3 channels and gives" in line
+    assert "these cannot be compared" in line
+    assert "is not a file" in refused(monkeypatch, capsys, "fid", "spandrel:none.pth", "photos", *measure)
