@@ -8,6 +8,7 @@ Study.open("name").export(trial=3, out="bundle")
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
@@ -16,7 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ..gan_models.files.errors import Refusals, UserError
+from ..evaluators.measurement import Measurement
+from ..gan_models.files.errors import Refusals, UserError, WorkFailed
 from ..gan_models.files.kept_copies import look_in
 from ..gan_models.files.plain_values import to_json
 from ..search.artifacts.remote import SHARED, is_url
@@ -68,10 +70,11 @@ from .results.outcome import (
 from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
 from .run_options import DEFAULT_STORAGE, ProfileOptions, RunOptions, engine_settings
-from .tested_front import measure_on_test
+from .tested_front import measure_on_test, record_tested
 
 NEEDED = ("name", "model", "data", "budgets")  # of a configuration
 TRIAL = "ganprune.search.trial.trial:run"
+TEST_SHARE = 0.05  # of a time limit, kept for measuring the front on the test split
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]
 
@@ -325,6 +328,8 @@ def _search(
     for name in ("teacher", "source"):
         store.folder.push(name)
     left = left_hours()
+    if left is not None and config.scored_on != "test":
+        left *= 1 - TEST_SHARE
     settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
     settings = settings if narrowed is None else narrowed(settings)
     open_study(study.resolved, prepared, study)  # trials in this process go on with what is open
@@ -347,10 +352,21 @@ def _search(
         if selects or study.resolved.measures_finalists:
             store.folder.pull()
         if selects:
-            measure_on_test(store, study.resolved, prepared, executor, options.cpus_per_trial)
+            threads = options.cpus_per_trial
+            if untested := measure_on_test(store, study.resolved, prepared, executor, threads, left_hours):
+                on_event(Noted(_untested(store.study, untested)))
         if study.resolved.measures_finalists:
             measure_front(store, study.resolved, prepared, executor, options.device_command)
     return ended
+
+
+def _untested(study: str, numbers: Sequence[int]) -> str:
+    """Return a note on trials of the front that a time limit left without a measurement on the test split."""
+    shown = ", ".join(map(str, numbers))
+    return (
+        f"not measured on the test split, for the hours are over: trials {shown} of the front. `ganprune resume "
+        f"{study}` measures them, and so does their export"
+    )
 
 
 @dataclass(frozen=True)
@@ -474,13 +490,34 @@ class Study:
             UserError: The trial cannot be exported (its state is named), the folder exists, or a format is unknown.
             RuntimeError: A file does not give what the network gives.
         """
-        return export_trial(self.record, trial, self.at_hand(), Path(out), overwrite, int8, formats, str(weights))
+        return export_trial(
+            self.record,
+            trial,
+            self.at_hand(),
+            Path(out),
+            overwrite,
+            int8,
+            formats,
+            str(weights),
+            on_tested=self._record_tested,
+        )
 
     def export_front(
         self, out: str | Path, overwrite: bool = False, int8: bool = False, formats: Sequence[str] | None = None
     ) -> dict[int, Card]:
         """Write every trial of the front, each into `out/trial-N`. Arguments and errors as for `export`."""
-        return export_front(self.record, self.at_hand(), Path(out), overwrite, int8, formats)
+        return export_front(
+            self.record, self.at_hand(), Path(out), overwrite, int8, formats, on_tested=self._record_tested
+        )
+
+    def _record_tested(self, number: int, measured: Sequence[Measurement]) -> None:
+        """Record what an export measured on the test split, unless another process runs the study."""
+        try:
+            with Store.open(self.storage, self.record.name, self.remote or self.artifacts) as store:
+                record_tested(store, number, measured)
+        except WorkFailed as error:
+            note = f"what was measured of trial {number} on the test split is on its card alone: {error}"
+            warnings.warn(note, stacklevel=2)
 
     def resume(
         self,

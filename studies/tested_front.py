@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from ..evaluators.measurement import Measurement
 from ..gan_models.files.plain_values import to_json
 from ..search.execution.executor import Executor
@@ -13,7 +15,14 @@ from .database.store import Store
 from .results.outcome import TESTED, outcome_of
 
 
-def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, executor: Executor, threads: int) -> None:
+def measure_on_test(
+    store: Store,
+    study: ResolvedStudy,
+    prepared: Prepared,
+    executor: Executor,
+    threads: int,
+    left_hours: Callable[[], float | None] = lambda: None,
+) -> tuple[int, ...]:
     """Measure each trial of the front on the test split, unless it was; each is recorded before the next begins.
 
     Args:
@@ -22,7 +31,12 @@ def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, exec
         prepared: What is prepared of it.
         executor: Runs the measurement, with nothing of the search beside it.
         threads: Threads of a trial.
+        left_hours: Gives the hours that are left; None without a limit. No measurement begins when there are none.
+
+    Returns:
+        Numbers of trials of the front that were not measured for lack of time.
     """
+    untested = []
     outcome = outcome_of(StudyRecord(store.study, store.attributes, tuple(store.records())))
     known = dict(store.attributes.get(TESTED) or {})
     for trial in outcome.front:
@@ -30,6 +44,16 @@ def measure_on_test(store: Store, study: ResolvedStudy, prepared: Prepared, exec
         before: list[Measurement] = list(outcome.tested(trial.number))
         if artifact is None or not artifact.plan or (before and before[0].reason is None):
             continue
+        if (left := left_hours()) is not None and left <= 0:
+            untested.append(trial.number)
+            continue
         request = TestedRequest(study, str(store.folder.path), artifact, outcome.metric, prepared, threads)
         known[str(trial.number)] = executor.alone(MEASURE, to_json(request))["measurements"]
         store.set_attribute(TESTED, known)
+    return tuple(untested)
+
+
+def record_tested(store: Store, number: int, measured: Sequence[Measurement]) -> None:
+    """Record what was measured of one trial on the test split, beside what is known of others."""
+    known = dict(store.attributes.get(TESTED) or {})
+    store.set_attribute(TESTED, {**known, str(number): [each.to_json() for each in measured]})

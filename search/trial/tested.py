@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import WorkFailed
-from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.hashes import file_sha256, json_sha256
 from ...gan_models.files.kept_copies import look_in
-from ...gan_models.files.plain_values import from_json
+from ...gan_models.files.plain_values import from_json, to_json
 from ..artifacts.remote import SOURCE
 from ..execution.worker import limit_threads
 from ..preparations.opened_study import OpenedStudy, open_study
@@ -21,6 +22,7 @@ from ..resolved_study import ResolvedStudy
 from .saved_network import run_quantized, saved_network
 
 MEASURE = "ganprune.search.trial.tested:measure"
+SUFFIX = ".tested.json"  # of what was measured, beside the trial's weights
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,17 @@ class TestedRequest:
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"measurements": [...]}` of a `TestedRequest`, all as JSON; runs in a Ray task, or here."""
+    """Return `{"measurements": [...]}` of a `TestedRequest`, all as JSON; runs in a Ray task, or here.
+
+    What is measured is written beside the trial's weights first: a search that is killed before it records it finds it
+    there, if the request is the same.
+    """
     request = from_json(TestedRequest, given)
+    path = Path(request.folder) / f"{request.artifact.path}{SUFFIX}"
+    key = json_sha256(to_json(replace(request, folder="", study=replace(request.study, notes=()))))
+    before = read_json(path)
+    if before is not None and before.get("request") == key:
+        return {"measurements": before["measurements"]}
     look_in(Path(request.folder) / SOURCE)
     if request.threads:
         limit_threads(request.threads)
@@ -54,8 +65,11 @@ def measure(given: Mapping[str, Any]) -> dict[str, Any]:
         opened = open_study(request.study, request.prepared)
         found = measured_on_test(opened, Path(request.folder), request.artifact)
     except (RuntimeError, ValueError, OSError) as error:
-        found = [Measurement.absent(request.metric, "1", " ".join(str(error).split())[:300])]
-    return {"measurements": [each.to_json() for each in found]}
+        absent = Measurement.absent(request.metric, "1", " ".join(str(error).split())[:300])
+        return {"measurements": [absent.to_json()]}
+    measurements = [each.to_json() for each in found]
+    write_json(path, {"request": key, "measurements": measurements})
+    return {"measurements": measurements}
 
 
 def measured_on_test(opened: OpenedStudy, folder: Path, artifact: Artifact) -> list[Measurement]:

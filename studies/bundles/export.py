@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,7 @@ from .study_data import StudyData
 from .trial_weights import OwnWeights, own_weights, trial_generator, trial_quantizations
 
 FRONT = "front.json"
+OnTested = Callable[[int, Sequence[Measurement]], None]
 
 
 class NotExportable(UserError):
@@ -116,6 +117,7 @@ def export_trial(
     int8: bool = False,
     formats: Sequence[str] | None = None,
     weights: str = "",
+    on_tested: OnTested = lambda number, measured: None,
 ) -> Card:
     """Write one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
 
@@ -129,6 +131,8 @@ def export_trial(
         formats: Names of export formats; None: those that are written by default, in 8 bits too of a trial of 8 bits.
         weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
             `AtoB=FILE,BtoA=FILE`. They are measured anew.
+        on_tested: Called with the number of a trial that was not measured on the test split before, and what is
+            measured now.
 
     Returns:
         The bundle's card; of two bundles that of the one whose files differ more.
@@ -140,7 +144,7 @@ def export_trial(
         RuntimeError: The exported files do not give the generator's outputs.
     """
     trial = exportable(study, number)
-    return _Exporter(study, artifacts_root, int8, formats, weights).export(trial, out, overwrite)
+    return _Exporter(study, artifacts_root, int8, formats, weights, on_tested).export(trial, out, overwrite)
 
 
 def export_front(
@@ -150,6 +154,7 @@ def export_front(
     overwrite: bool = False,
     int8: bool = False,
     formats: Sequence[str] | None = None,
+    on_tested: OnTested = lambda number, measured: None,
 ) -> dict[int, Card]:
     """Write every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
 
@@ -160,7 +165,7 @@ def export_front(
         NotExportable: There is no front yet.
         UserError, ArtifactError, RuntimeError: As `export_trial`.
     """
-    exporter = _Exporter(study, artifacts_root, int8, formats)
+    exporter = _Exporter(study, artifacts_root, int8, formats, on_tested=on_tested)
     front = exporter.outcome.front
     if not front:
         raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
@@ -222,7 +227,9 @@ class _Exporter:
         int8: bool,
         formats: Sequence[str] | None,
         weights: str = "",
+        on_tested: OnTested = lambda number, measured: None,
     ) -> None:
+        self.on_tested = on_tested
         self.wanted = WantedFormats(None if formats is None else tuple(formats), int8)
         check_formats(self.wanted.asked)
         self.study, self.outcome = study, outcome_of(study)
@@ -288,6 +295,8 @@ class _Exporter:
         pruned = outcome.tested(trial.number)
         if not pruned or pruned[0].reason is not None:
             pruned = self.data.on_test(trial)
+            if pruned[0].reason is None:
+                self.on_tested(trial.number, pruned)
         missing = pruned[0].reason or ""
         return _OnTest(() if missing else pruned, outcome.teacher_tested, outcome.inputs_tested, missing)
 

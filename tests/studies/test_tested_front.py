@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ganprune.evaluators.measurement import Measurement
 from ganprune.gan_models.data.dataset import in_order
+from ganprune.gan_models.files.atomic_files import read_json, write_json
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.networks.specs import OutputSpec
@@ -15,16 +17,19 @@ from ganprune.search.execution.executor import InProcessExecutor
 from ganprune.search.preparations import opened_study
 from ganprune.search.preparations.eval_images import inputs_of
 from ganprune.search.preparations.quality import StudyQuality
+from ganprune.search.trial import tested
 from ganprune.search.trial.saved_network import run_quantized, saved_network
-from ganprune.search.trial.tested import measured_on_test
+from ganprune.search.trial.tested import SUFFIX, measured_on_test
 from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.bundles.bundle import read_card
 from ganprune.studies.bundles.trial_weights import open_recorded
+from ganprune.studies.database.store import Store
 from ganprune.studies.report.html import report_html
 from ganprune.studies.results.outcome import TESTED, outcome_of, quality_of
 from ganprune.studies.results.plots import plot_front
 from ganprune.studies.results.selection_gap import Gap, front_gaps, gap_line
 from ganprune.studies.results.tables import columns, csv_text, front_rows, remarks, trial_rows
+from ganprune.studies.tested_front import measure_on_test
 from PIL import Image
 
 from ..tiny_study import SMALL, opened
@@ -131,11 +136,78 @@ def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_a_budget_of_hours_ends_with_a_tested_front(tmp_path, study):
-    """A search that runs out of time measures the front that it has."""
-    study = searched(tmp_path, trials=500, hours=3 / 3600)
+    """A search that runs out of time measures the front that it has, or names what it has not measured."""
+    notes = []
+    options = OPTIONS | {"select_on": "selection", "trials": 500, "hours": 3 / 3600}
+    place = f"sqlite:///{tmp_path}/s.db"
+    search = Search("resnet", "builtin:shapes", "60%", "s", options, place, run_options=LOCAL)
+    study = search.run(on_event=lambda event: notes.append(str(getattr(event, "note", ""))))
     assert len(study.trials) < 500
     outcome = outcome_of(study.record)
-    assert all(outcome.tested(trial.number) for trial in outcome.front)
+    left = [trial.number for trial in outcome.front if not outcome.tested(trial.number)]
+    told = [note for note in notes if note.startswith("not measured on the test split")]
+    assert [f"trials {', '.join(map(str, left))} of the front" in note for note in told] == [True] * bool(left)
+
+
+def test_no_measurement_begins_after_the_hours(tmp_path, monkeypatch):
+    """The trials are returned, to be named, and the next resume measures them."""
+    late = {"left_hours": lambda: 0.0}
+    untested = []
+
+    def over(*given):
+        untested.extend(measure_on_test(*given[:5], **late))
+        return tuple(untested)
+
+    monkeypatch.setattr("ganprune.studies.api.measure_on_test", over)
+    study = searched(tmp_path, trials=2)
+    assert untested == [trial.number for trial in study.front()]
+    assert not study.record.attributes.get(TESTED)
+    monkeypatch.undo()
+    assert len(study.resume(run_options=LOCAL).record.attributes[TESTED]) == len(untested)
+
+
+def test_what_was_measured_before_a_kill_is_not_measured_again(tmp_path, monkeypatch):
+    """Its file is beside the weights: the next run records it; a file of another request is not believed."""
+    alone = InProcessExecutor.alone
+
+    def killed(executor, function, given):
+        alone(executor, function, given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(InProcessExecutor, "alone", killed)
+    with pytest.raises(KeyboardInterrupt):
+        searched(tmp_path, trials=2)
+    monkeypatch.undo()
+    study = Study.open("s", f"sqlite:///{tmp_path}/s.db")
+    assert not study.record.attributes.get(TESTED)
+    number = study.front()[0].number
+    path = study.folder.path / f"{number}/generator.safetensors{SUFFIX}"
+    kept = read_json(path)
+    measured = []
+    monkeypatch.setattr(tested, "measured_on_test", lambda *given: measured.append(given) or measured_on_test(*given))
+    study = study.resume(run_options=LOCAL)
+    assert study.record.attributes[TESTED][str(number)] == kept["measurements"]
+    assert len(measured) == len(study.front()) - 1
+    write_json(path, {**kept, "request": "another"})
+    with Store.open(study.storage, "s", study.artifacts) as store:
+        store.set_attribute(TESTED, {})
+    study.resume(run_options=LOCAL)
+    assert len(measured) == len(study.front())
+
+
+def test_an_export_records_what_it_measures_on_the_test(tmp_path, monkeypatch):
+    """A trial off the front has the number afterwards; while another process runs the study the card alone has it."""
+    monkeypatch.setattr("ganprune.studies.api.measure_on_test", lambda *all: ())
+    study = searched(tmp_path, trials=2)
+    one, two = (trial.number for trial in study.trials)
+    study.export(one, tmp_path / "one", formats=())
+    known = Study.open("s", study.storage).record.attributes[TESTED]
+    assert [*known] == [str(one)]
+    assert [Measurement.from_json(each) for each in known[str(one)]] == list(read_card(tmp_path / "one").tested)
+    with Store.open(study.storage, "s", study.artifacts), pytest.warns(UserWarning, match="on its card alone: study"):
+        study.export(two, tmp_path / "two", formats=())
+    assert read_card(tmp_path / "two").tested
+    assert [*Study.open("s", study.storage).record.attributes[TESTED]] == [str(one)]
 
 
 def test_a_study_that_compares_on_the_test_measures_nothing_again(tmp_path):
@@ -151,7 +223,7 @@ def test_a_study_that_compares_on_the_test_measures_nothing_again(tmp_path):
 
 def test_weights_that_are_not_those_of_the_record_are_named_and_measured_when_put_back(tmp_path, monkeypatch):
     """A file that was changed gives a reason in the place of a number; put back, the next resume measures it."""
-    monkeypatch.setattr("ganprune.studies.api.measure_on_test", lambda *all: None)
+    monkeypatch.setattr("ganprune.studies.api.measure_on_test", lambda *all: ())
     study = searched(tmp_path, trials=2)
     monkeypatch.undo()
     number = study.front()[0].number
