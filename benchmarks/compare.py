@@ -1,10 +1,11 @@
 """The methods against each other: same teacher, data, cost and total training steps, several seeds.
 
 `ganprune bench` with the four tasks of docs/measurements.md. A cell that has ended is not run again, so an interrupted
-comparison goes on. Half the table on two cores: about an hour.
+comparison goes on. Half the table on two cores: about an hour. docs/compare.csv is of the version before `ganprune
+bench`: `--table --csv docs/compare.csv` prints its tables.
 
     python benchmarks/compare.py [--tasks demo,unet,cycle,sngan] [--variants uniform,magnitude,...] [--targets 0.5,0.25]
-        [--seeds 3] [--jobs 2] [--csv docs/compare.csv] [--out benchmark-runs] [--table] [--plan]
+        [--seeds 3] [--jobs 2] [--csv docs/bench.csv] [--out benchmark-runs] [--table] [--plan]
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--targets", default="0.5,0.25,0.125")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--csv", type=Path, default=Path("docs/compare.csv"))
+    parser.add_argument("--csv", type=Path, default=Path("docs/bench.csv"))
     parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
     parser.add_argument("--table", action="store_true", help="print the tables of the CSV only")
     parser.add_argument("--plan", action="store_true", help="say what a run would do")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .gan_models.files.errors import UserError, WorkFailed
     from .gan_models.groups.plan import ChannelPlan
     from .studies.api import Search, Study
+    from .studies.bench.bench import Bench
+    from .studies.bench.contender import Contender
     from .studies.bundle import load_bundle
     from .studies.one_call.exported_files import export
     from .studies.one_call.inspection import Inspection, inspect
@@ -28,7 +30,9 @@ if not Path(__file__).with_name("studies").is_dir():  # a checkout, whose folder
     __path__.append(str(Path(__file__).parents[1]))
 
 _PLACES = {
+    "Bench": ".studies.bench.bench",
     "ChannelPlan": ".gan_models.groups.plan",
+    "Contender": ".studies.bench.contender",
     "Inspection": ".studies.one_call.inspection",
     "Pruned": ".studies.one_call.pruned_network",
     "RunOptions": ".studies.run_options",
@@ -43,7 +47,9 @@ _PLACES = {
 }
 
 __all__ = [
+    "Bench",
     "ChannelPlan",
+    "Contender",
     "Inspection",
     "Pruned",
     "RunOptions",

@@ -50,7 +50,7 @@ class CellEnded:
     Attributes:
         label: The cell, for people.
         end: `finished`, `failed`, or `elsewhere` if another process runs it.
-        detail: Its best quality and seconds, or the reason.
+        detail: Its distance and seconds, or the reason.
         number: Cells that have ended in this run, this one included.
         cells: Cells of this run.
     """

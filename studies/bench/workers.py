@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...gan_models.files.errors import UserError, WorkFailed
+from .cell_rows import rows_of
 from .cells import Place, RunsElsewhere, run_cell, state_of, why_failed
 from .design import BenchTeacher, Cell
 from .events import BenchListener, CellEnded, End, TeacherFailed, TeacherMade
+from .results.rows import scored
 from .teachers import MadeTeacher, known_teacher, made_teacher
 
 MOST_RESTARTS = 5  # of the processes; a cell that kills its process each time must end
@@ -28,7 +30,7 @@ class Ended:
 
     Attributes:
         end: As `CellEnded` has it.
-        detail: Its best quality and seconds, or the reason.
+        detail: Its distance and seconds, or the reason.
     """
 
     end: End
@@ -54,7 +56,7 @@ def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchLis
     Raises:
         WorkFailed: The processes die again and again.
     """
-    queue = _Queue(cells, place, on_event)
+    queue = CellQueue(cells, place, on_event)
     for _ in range(MOST_RESTARTS + 1):
         try:
             _drive(queue, jobs, place.threads)
@@ -67,7 +69,7 @@ def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchLis
     )
 
 
-def _drive(queue: _Queue, jobs: int, threads: int) -> None:
+def _drive(queue: CellQueue, jobs: int, threads: int) -> None:
     """Run a queue in new processes, which are ended early if this one is interrupted."""
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (threads,)) as pool:
         try:
@@ -80,7 +82,7 @@ def _drive(queue: _Queue, jobs: int, threads: int) -> None:
             raise
 
 
-class _Queue:
+class CellQueue:
     """Cells that wait, and the teachers that they wait for."""
 
     def __init__(self, cells: Sequence[Cell], place: Place, on_event: BenchListener) -> None:
@@ -106,8 +108,8 @@ class _Queue:
                 self._finish(future)
 
     def put_back(self) -> None:
-        """Take back what ran in processes that have died."""
-        self.cells.extendleft(reversed(list(self._running.values())))
+        """Take back what ran in processes that have died, behind all others: a cell that kills its process waits."""
+        self.cells.extend(self._running.values())
         self._running, self._making = {}, {}
 
     def _start(self, pool: ProcessPoolExecutor) -> bool:
@@ -173,9 +175,9 @@ def _cell(cell: Cell, teacher: MadeTeacher, place: Place) -> Ended:
         return Ended("failed", kind + _line(error))
     if state_of(cell, record) != "finished":
         return Ended("failed", why_failed(record))
-    scored = [trial for trial in record.trials if trial.scored and trial.quality is not None]
-    best = min((trial.quality for trial in scored if trial.quality is not None), default=float("nan"))
-    return Ended("finished", f"quality {best:.4g}, {time.monotonic() - began:.0f} s")
+    best = scored(rows_of(cell, record, teacher))
+    result = f"{best[0].metric} {best[0].quality:.4g} on {best[0].split} images" if best else "no trial in the budget"
+    return Ended("finished", f"{result}, {time.monotonic() - began:.0f} s")
 
 
 def _line(error: BaseException) -> str:

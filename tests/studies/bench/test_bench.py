@@ -111,7 +111,7 @@ def test_the_command_runs_a_benchmark_and_its_tables_follow_from_the_csv(tmp_pat
     asked = ["bench", "--config", "tiny.toml", "--contender", "uniform", "--contender", "cut.toml", "--budget", "60%"]
     assert call(monkeypatch, *asked, "--seeds", 1, "--csv", "rows.csv", "--markdown", "tables.md") == 0
     told = capsys.readouterr().err
-    assert "[2/2] tiny 60% cut teacher 0 seed 0: quality" in told
+    assert "[2/2] tiny 60% cut teacher 0 seed 0: fd[shapes,n=8]" in told
     assert call(monkeypatch, *asked, "--seeds", 1, "--plan") == 0
     assert "2 cells: 2 finished" in capsys.readouterr().out
     assert call(monkeypatch, *asked, "--seeds", 1, "--table", "--json") == 0
