@@ -58,6 +58,7 @@ LATER = (
     "calibration_images",
     "calibration_memory",
     "trial_seed",
+    "search_recipe",
 )
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")

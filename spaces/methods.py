@@ -12,6 +12,7 @@ from ..gan_models.files.errors import UserError
 from ..gan_models.pruning.catalog import method_spec
 from ..gan_models.pruning.proposal import Proposal
 from ..gan_models.pruning.settings import Setting
+from .recipes import RECIPE
 from .widths import RATIO_RANGE, WidthSpace
 
 TARGET, BITS = "target", "bits"
@@ -51,6 +52,7 @@ class MethodSpace:
         bits: What a plan may be stored in; a dimension where there are several, the first is the ladder's.
         per_channel: Whether 8-bit weights have a scale an output channel, which counts in bytes.
         fixed: Settings that the study fixes, by name: no dimensions.
+        recipe: Settings of the training recipe that are dimensions, too.
     """
 
     method: str
@@ -61,6 +63,7 @@ class MethodSpace:
     bits: Sequence[int] = (32,)
     per_channel: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    recipe: tuple[Setting, ...] = ()
 
     @property
     def _searched(self) -> tuple[Setting, ...]:
@@ -76,6 +79,8 @@ class MethodSpace:
             space[BITS] = CategoricalDistribution(self.bits)
         for setting in self._searched:
             space[f"{self.method}.{setting.name}"] = _distribution(setting)
+        for setting in self.recipe:
+            space[RECIPE + setting.name] = _distribution(setting)
         if spec.searches_ratios:
             for name in self.widths.dimensions:
                 space[RATIO + name] = FloatDistribution(*RATIO_RANGE, log=True)
@@ -89,6 +94,7 @@ class MethodSpace:
         """The point of the ladder at a target: settings at their defaults, all ratios equal."""
         bits = self.bits[0] if bits is None else bits
         point = {f"{self.method}.{s.name}": s.default for s in self._searched}
+        point |= {RECIPE + s.name: s.default for s in self.recipe}
         if not self.fixed_target:
             point[TARGET] = target
         if len(self.bits) > 1:
@@ -118,7 +124,8 @@ class MethodSpace:
             built |= {RATIO + name: ratio for name, ratio in space.encode(widths).items()}
         elif spec.widths == "given":
             widths = space.uniform(target)
-        return Proposal(self.method, settings, target, self.widths.cost, widths, bits), built
+        recipe = {s.name: float(params[RECIPE + s.name]) for s in self.recipe}
+        return Proposal(self.method, settings, target, self.widths.cost, widths, bits, recipe=recipe), built
 
 
 def _distribution(setting: Setting) -> BaseDistribution:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..files.plain_values import later
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -21,6 +23,7 @@ class Proposal:
         bits: Of weights and activations; 32 is float32.
         channels: Channels that stay per group, of a plan that says them; None: the method chooses them.
         parent: Number of the trial whose network is cut; None: the teacher.
+        recipe: Values of the training recipe that the search chose, by name (`Recipe.values`); others are the study's.
 
     Raises:
         ValueError: The target is no finite cost above 0.
@@ -34,6 +37,7 @@ class Proposal:
     bits: int = 32
     channels: Mapping[str, tuple[int, ...]] | None = None
     parent: int | None = None
+    recipe: Mapping[str, float] = later(factory=dict)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and self.target > 0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..distillation.catalog import FIELDS
+from ..distillation.catalog import FIELDS, TERMS
 from ..files.errors import UserError
 from ..files.plain_values import later
 from ..tasks.settings import check_weights
@@ -107,6 +107,19 @@ class Recipe:
         """Weights of all terms of distillation, by name; those of 0 left out."""
         own = {name: getattr(self, f"distill_{name}") for name in FIELDS}
         return {name: weight for name, weight in (own | dict(self.distill_terms)).items() if weight > 0}
+
+    def values(self) -> dict[str, float]:
+        """Return what a search may choose, by name: `ema`, `reconstruct_first`, and `distill_<term>` of every term."""
+        found = {"ema": self.ema, "reconstruct_first": self.reconstruct_first}
+        weights = dict.fromkeys(TERMS.own, 0.0) | dict(self.distill_terms)
+        weights |= {name: getattr(self, f"distill_{name}") for name in FIELDS}
+        return found | {f"distill_{name}": weight for name, weight in weights.items()}
+
+    def with_values(self, values: Mapping[str, float]) -> Recipe:
+        """Return the recipe with others of its `values`."""
+        own = {name: value for name, value in values.items() if name in Recipe.__dataclass_fields__}
+        terms = {name.removeprefix("distill_"): value for name, value in values.items() if name not in own}
+        return replace(self, **own, distill_terms={**self.distill_terms, **terms}) if values else self
 
     @property
     def distils(self) -> bool:

@@ -20,6 +20,7 @@ from ...gan_models.networks.value_ranges import ValueRanges
 from ...gan_models.quantization.settings import SCHEMES, QuantSettings
 from ...gan_models.training.recipe import AMP_MODES, Recipe
 from ...spaces.budget import CONVENTIONS
+from ...spaces.recipes import RECIPE_SETTINGS
 from .flag_text import read_health, read_nested
 from .kept_profile import KeptProfile
 from .option import Condition, Shortcut, option
@@ -332,6 +333,9 @@ class TrainingOptions:
                 "Half-life of the averaged weights that are measured, as a share of fine-tuning; 0 is off.",
             ),
         ),
+    )
+    search_recipe: tuple[str, ...] = option(
+        f"Settings of the recipe that a search chooses per trial: {', '.join(RECIPE_SETTINGS)}.", ()
     )
     teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True, acts_if=_TRAINED_BEFORE)
     task_settings: Mapping[str, Any] = option(

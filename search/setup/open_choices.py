@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ...gan_models.tasks.catalog import TASKS, asked_task
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import Splits, detect_task
 from ...gan_models.training.recipe import Recipe
+from ...spaces.recipes import recipe_settings
 from ..config import StudyConfig
 from ..configuration.sections import CALIBRATION_IMAGES, SELECTION, TEST, DataOptions
 from ..strategy.early_stopping import default_reduction
@@ -86,7 +88,7 @@ def decided(
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)
-    check_recipe(config.recipe, own_task)
+    check_recipe(config.recipe, config.search_recipe, own_task)
     if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
@@ -107,15 +109,30 @@ def decided(
     return replace(resolved, prune_network=pruned_network(resolved)), notes, output
 
 
-def check_recipe(recipe: Recipe, task: Task) -> None:
-    """Raise UserError if trials could not be trained by a recipe: an unknown term, or steps without any loss."""
+def check_recipe(recipe: Recipe, searched: Sequence[str], task: Task) -> None:
+    """Raise UserError if trials could not be trained by a recipe: an unknown term, or steps without any loss.
+
+    Args:
+        recipe: The study's.
+        searched: Its settings that the search chooses.
+        task: The study's.
+    """
     for name in recipe.distillation:
         TERMS.find(name)
-    alone = not task.has_reference and len(task.generator_names) == 1
-    if recipe.reconstruct_first > 0 and alone and not recipe.distils:
+    recipe_settings(recipe, searched)  # raises for a name that is none
+    judged = getattr(task, "has_judge", True)
+    idle = [] if judged else [name for name in searched if name in ("distill_judge", "reconstruct_first")]
+    if idle:
         raise UserError(
-            f"the task {task.name} has an adversarial term alone: got reconstruct_first={recipe.reconstruct_first:g} "
-            "and no distillation; expected another term for the first steps. Try --distill 10, or --reconstruct-first 0"
+            f"--search-recipe {idle[0]} would change nothing: got the task {task.name}, in whose loss the "
+            "discriminator has no part. Try leaving it out"
+        )
+    alone = not task.has_reference and len(task.generator_names) == 1
+    first = recipe.reconstruct_first > 0 or "reconstruct_first" in searched
+    if first and alone and not recipe.distils:
+        raise UserError(
+            f"the task {task.name} has an adversarial term alone: got reconstruct_first and no "
+            "distillation; expected another term for the first steps. Try --distill 10, or --reconstruct-first 0"
         )
 
 

@@ -10,6 +10,7 @@ from ...gan_models.costs.prices import Prices
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.pruning.method import Target
 from ...spaces.joint_widths import JointWidths
+from ...spaces.recipes import recipe_settings
 from ...spaces.widths import WidthSpace
 from ..resolved_study import ResolvedStudy
 from ..strategy.proposals import SpaceProposals
@@ -98,6 +99,7 @@ class SearchSpace:
             bits=study.bits,
             per_channel=config.quantisation.per_channel,
             fixed=config.method_settings,
+            recipe=recipe_settings(config.recipe, config.search_recipe),
         )
 
 

@@ -67,8 +67,10 @@ class Proposals(Protocol):
         """Whether plans that other methods built can be points of its sub-space."""
         ...
 
-    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
-        """A plan that some method built, as a point of another method's sub-space; None where there is none."""
+    def translate(
+        self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]
+    ) -> Mapping[str, Any] | None:
+        """A plan that some method built, with its recipe, as a point of another's sub-space; None if there is none."""
         ...
 
 

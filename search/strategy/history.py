@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from optuna.distributions import BaseDistribution
 
-from ..records.ledger import TrialRecord
+from ..records.ledger import NewTrial, TrialRecord
 from ..samplers.optuna_mirror import Seen
 from . import pareto
 from .early_stopping import extrapolated
@@ -31,7 +31,9 @@ class Point:
 class Translate(Protocol):
     """A plan as a point of another method's sub-space."""
 
-    def __call__(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
+    def __call__(
+        self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]
+    ) -> Mapping[str, Any] | None:
         """The point; None where there is none."""
         ...
 
@@ -99,4 +101,7 @@ class History:
             return Point(dict(new.params), dict(new.sampler_state))
         # widths that another method was given or has learned are worth knowing wherever widths are searched
         plan = new.proposal.widths or record.widths
-        return Point(self._translate(plan, new.target, new.proposal.bits, method) if plan else None)
+        return Point(self._translated(plan, new, method) if plan else None)
+
+    def _translated(self, plan: Mapping[str, int], new: NewTrial, method: str) -> Mapping[str, Any] | None:
+        return self._translate(plan, new.target, new.proposal.bits, method, new.proposal.recipe)

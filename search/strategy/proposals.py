@@ -14,8 +14,10 @@ from ...gan_models.files.hashes import text_sha256
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.pruning.catalog import fixed_for, method_spec
 from ...gan_models.pruning.proposal import Proposal
+from ...gan_models.pruning.settings import Setting
 from ...gan_models.quantization.settings import FULL_BITS
 from ...spaces.methods import BITS, RATIO, TARGET, MethodSpace
+from ...spaces.recipes import RECIPE
 from ...spaces.widths import WidthSpace, ladder
 
 # The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
@@ -38,6 +40,7 @@ class SpaceProposals:
         bits: What plans may be stored in; the ladder and each method's first points take them in turn.
         per_channel: Whether 8-bit weights have a scale an output channel.
         fixed: Settings that the study fixes, by `method.setting`: no dimensions.
+        recipe: Settings of the training recipe that are dimensions of every method's sub-space.
     """
 
     widths: WidthSpace
@@ -48,6 +51,7 @@ class SpaceProposals:
     bits: tuple[int, ...] = (32,)
     per_channel: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    recipe: tuple[Setting, ...] = ()
 
     @property
     def lowest(self) -> float:
@@ -69,7 +73,7 @@ class SpaceProposals:
         """One method's sub-space."""
         return MethodSpace(
             method, self.widths, self.lowest, self.highest, self.fixed_target, self.bits, self.per_channel,
-            fixed_for(method, self.fixed),
+            fixed_for(method, self.fixed), self.recipe,
         )  # fmt: skip
 
     def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
@@ -91,6 +95,7 @@ class SpaceProposals:
         known += [] if proposal.bits == FULL_BITS else [proposal.bits]
         known += [] if proposal.channels is None else [to_json(dict(sorted(proposal.channels.items())))]
         known += [] if proposal.parent is None else [{"parent": proposal.parent}]
+        known += [{"recipe": dict(sorted(proposal.recipe.items()))}] if proposal.recipe else []
         text = json.dumps(known)
         return "given:" + text_sha256(text)[:16]
 
@@ -122,11 +127,14 @@ class SpaceProposals:
         """Whether plans that other methods built can be points of its sub-space: where it searches ratios."""
         return method_spec(method).searches_ratios
 
-    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str) -> Mapping[str, Any] | None:
+    def translate(
+        self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]
+    ) -> Mapping[str, Any] | None:
         """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""
         if not self.takes_plans(to) or set(widths) != set(self.widths.form.names):
             return None
         point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
+        point |= {RECIPE + each.name: recipe.get(each.name, each.default) for each in self.recipe}
         if len(self.bits) > 1:
             point[BITS] = bits
         return point if self.fixed_target else point | {TARGET: min(max(target, self.lowest), self.highest)}

@@ -102,7 +102,7 @@ def _prune_one(
             data=bench.train_data,
             generators=bench.generators,
             discriminators=discriminators or bench.discriminators,
-            recipe=config.recipe,
+            recipe=config.recipe.with_values(proposal.recipe),
             device=bench.device,
             steps=steps,
             encoder=bench.output_encoder,

@@ -15,6 +15,7 @@ from ...gan_models.pruning.method import Pruned
 from ...gan_models.quantization.calibration import Quantizer
 from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import TrainRecord
+from ...gan_models.training.recipe import Recipe
 from ..artifacts.study_folder import read_curve
 from ..preparations.opened_study import OpenedStudy
 from ..records.messages import Health, TrialOutcome, TrialReport, TrialRequest
@@ -91,6 +92,11 @@ class TrialWork:
         config, quantized = self.study.config, self.pruned.quantized
         bits = quantized.bits if quantized else FULL_BITS
         return self.pruned.plan.architecture(config.model_name, config.model_args, bits)
+
+    @property
+    def recipe(self) -> Recipe:
+        """The study's recipe, with what the search chose for this trial."""
+        return self.study.config.recipe.with_values(self.request.proposal.recipe)
 
     @property
     def spare_steps(self) -> int:

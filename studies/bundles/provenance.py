@@ -53,6 +53,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "network": network,
         "method": trial.new.method,
         "settings": to_json(trial.new.proposal.settings),
+        **({"recipe": dict(trial.new.proposal.recipe)} if trial.new.proposal.recipe else {}),
         "bits": FULL_BITS if ended.quantized is None else ended.quantized.bits,
         "cost": outcome.cost,
         "target": trial.new.target,

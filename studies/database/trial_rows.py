@@ -84,6 +84,7 @@ def _proposal_of(attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Pr
         bits=stored.get(BITS, params.get(BITS)),
         channels=_channels(stored.get("channels")),
         parent=stored.get("parent"),
+        recipe=stored.get("recipe", NOTHING),
     )
 
 

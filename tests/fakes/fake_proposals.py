@@ -37,5 +37,5 @@ class FakeProposals:
     def takes_plans(self, method: str) -> bool:
         return method == "widths"
 
-    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str):
+    def translate(self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]):
         return {"target": target, f"{to}.x": 0.5} if to == "widths" and "a" in widths else None

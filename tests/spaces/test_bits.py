@@ -60,7 +60,7 @@ def test_the_ladder_and_first_points_take_bits_in_turn():
     assert [params[BITS] for _, params in BOTH.ladder()][:4] == [32, 8, 32, 8]
     assert {params[BITS] for params in BOTH.starts("magnitude")} == {32, 8}
     widths = dict(zip(FORM.names, FORM.sizes.tolist(), strict=True))
-    assert BOTH.translate(widths, 0.3 * DENSE, 8, "widths")[BITS] == 8
+    assert BOTH.translate(widths, 0.3 * DENSE, 8, "widths", {})[BITS] == 8
 
 
 def test_without_a_budget_in_bytes_there_is_no_such_dimension():

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.costs.combined_budgets import Bound
+from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.plain_values import to_json
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS, check_fixed
 from ganprune.gan_models.tracing.unpruned_reasons import Why
+from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.strategy.proposals import SpaceProposals, ladder_size
 from ganprune.spaces.methods import MethodSpace
+from ganprune.spaces.recipes import recipe_settings
 from ganprune.spaces.widths import WidthSpace, ladder, select
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,7 +124,7 @@ def test_a_uniform_plan_is_a_point_of_widths_with_the_same_identity():
     proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths"), n_ladder=4)
     for method, params in proposals.ladder():
         first, _ = proposals.decode(method, params, 0)
-        there = proposals.translate(first.widths, first.target, 32, "widths")
+        there = proposals.translate(first.widths, first.target, 32, "widths", {})
         again, _ = proposals.decode("widths", there, 0)
         difference = [abs(again.widths[name] - width) for name, width in first.widths.items()]
         assert max(difference) <= 1
@@ -180,3 +183,26 @@ def test_a_fixed_setting_is_no_dimension():
             check_fixed({name: value})
     with pytest.raises(ValueError, match=r"'coronet.embeding' cannot be set; coronet has .*coronet.embedding"):
         check_fixed({"coronet.embeding": 1})
+
+
+def test_settings_of_the_recipe_are_dimensions_of_every_method():
+    """The ladder has the study's own values; a drawn one reaches the proposal, its identity and translated plans."""
+    chosen = recipe_settings(Recipe(distill_output=3.0), ("ema", "distill_output", "distill_gram"))
+    proposals = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths"), n_ladder=3, recipe=chosen)
+    plain = SpaceProposals(WidthSpace(FORM), 0.25 * DENSE, ("uniform", "widths"), n_ladder=3)
+    names = {"recipe.ema", "recipe.distill_output", "recipe.distill_gram"}
+    assert all(set(proposals.distributions(m)) - set(plain.distributions(m)) == names for m in ("uniform", "widths"))
+    assert proposals.distributions("widths")["recipe.distill_output"].choices == (3.0, 10.0, 50.0)
+    method, point = proposals.ladder()[0]
+    first, _ = proposals.decode(method, point, 0)
+    assert first.recipe == {"ema": 0.0, "distill_output": 3.0, "distill_gram": 0.0}
+    other, built = proposals.decode(method, {**point, "recipe.ema": 0.05}, 0)
+    assert built["recipe.ema"] == other.recipe["ema"] == 0.05
+    assert proposals.identity(first) != proposals.identity(other)
+    assert Recipe().with_values(other.recipe) == Recipe(ema=0.05, distill_output=3.0, distill_terms={"gram": 0.0})
+    translated = proposals.translate(other.widths, other.target, 32, "widths", other.recipe)
+    assert set(translated) == set(proposals.distributions("widths"))
+    assert translated["recipe.ema"] == 0.05
+    assert plain.identity(plain.decode(method, plain.ladder()[0][1], 0)[0]).startswith("given:")
+    with pytest.raises(UserError, match="got 'lr'; expected one of ema"):
+        recipe_settings(Recipe(), ("lr",))

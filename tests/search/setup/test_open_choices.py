@@ -57,6 +57,16 @@ def test_a_recipe_that_cannot_train_is_refused_before_a_search():
     with pytest.raises(UserError, match=r"distillation term 'grma'.*Did you mean gram"):
         decided(StudyConfig(**SMALL, recipe=misspelled))
     latents = SMALL | {"model": "sngan_32", "task": "unconditional"}
-    with pytest.raises(UserError, match=r"reconstruct_first=0\.1.*Try --distill 10"):
+    with pytest.raises(UserError, match=r"reconstruct_first and no distillation.*Try --distill 10"):
         decided(StudyConfig(**latents, recipe=Recipe(reconstruct_first=0.1)))
     decided(StudyConfig(**latents, recipe=Recipe(reconstruct_first=0.1, distill_output=1.0)))
+
+
+def test_what_a_search_may_choose_of_the_recipe_is_checked():
+    """A setting that is none is named with all that are; one that changes nothing in this task is refused."""
+    with pytest.raises(UserError, match=r"got 'gram'; expected one of ema.*distill_gram"):
+        decided(StudyConfig(**SMALL, search_recipe=("gram",)))
+    unjudged = SMALL | {"task": "denoise", "task_settings": {"weight_adversarial": 0}}
+    with pytest.raises(UserError, match="distill_judge would change nothing"):
+        decided(StudyConfig(**unjudged, search_recipe=("ema", "distill_judge")))
+    assert StudyConfig(**SMALL, search_recipe=("ema",)).fingerprint() != StudyConfig(**SMALL).fingerprint()

@@ -128,7 +128,9 @@ def test_a_long_record_is_shown_in_part():
     """Of 2,000 trials 300 are shown: the best of all, the latest, and a running one, in order."""
     records, space = long_record(2000)
     running = TrialRecord(2000, "RUNNING", records[0].new)
-    seen = History(lambda widths, target, bits, to: None, lambda method: True).seen([*records, running], "m", space)
+    seen = History(lambda widths, target, bits, to, recipe: None, lambda method: True).seen(
+        [*records, running], "m", space
+    )
     numbers = [s.number for s in seen]
     assert len(numbers) == 301
     assert numbers == sorted(numbers)
@@ -144,7 +146,7 @@ def test_plans_are_translated_once():
         for r in records
     ]
     asked = []
-    history = History(lambda widths, target, bits, to: asked.append(to) or {"x": 1.0}, lambda method: True)
+    history = History(lambda widths, target, bits, to, recipe: asked.append(to) or {"x": 1.0}, lambda method: True)
     for _ in range(3):
         assert len(history.seen(given, "other", space)) == 5
     assert asked == ["other"] * 5
@@ -153,7 +155,7 @@ def test_plans_are_translated_once():
 def test_what_is_shown_no_more_is_not_kept():
     """A history keeps the points it shows and no others, however long the record grows."""
     records, space = long_record(900)
-    history = History(lambda widths, target, bits, to: None, lambda method: True)
+    history = History(lambda widths, target, bits, to, recipe: None, lambda method: True)
     for n in range(100, 900, 100):
         history.seen(records[:n], "m", space)
         assert len(history._points["m"]) == min(n, 300)
@@ -166,7 +168,7 @@ def test_a_method_that_takes_no_plans_is_shown_its_own_trials_alone():
         r if r.number % 5 < 2 else replace(r, new=replace(r.new, proposal=replace(r.new.proposal, method="other")))
         for r in records
     ]
-    seen = History(lambda widths, target, bits, to: None, lambda method: False).seen(records, "m", space)
+    seen = History(lambda widths, target, bits, to, recipe: None, lambda method: False).seen(records, "m", space)
     assert len(seen) == 300
     assert all(s.number % 5 < 2 for s in seen)
 

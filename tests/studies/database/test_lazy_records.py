@@ -3,6 +3,7 @@
 import gc
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.database import lazy_records as ended
 from ganprune.studies.database.reader import read_study
+from ganprune.studies.database.trial_rows import proposal_attributes
 
 A_TRIAL = 1500  # bytes that may stay of one; whole records of 24 groups are five times as much
 GROUPS, SIZE = 24, 32
@@ -97,3 +99,13 @@ def test_a_running_trial_is_not_read_back(store, new, monkeypatch):
     monkeypatch.setattr(store._writer, "read", lambda number: pytest.fail(f"trial {number} was read"))
     assert store.records()[0].outcome.widths == {"g": 1}
     assert store.records()[1].new.params["n"] == 3
+
+
+def test_what_a_search_chose_of_the_recipe_is_read_back(store, new, url):
+    """A proposal's values of the recipe are in its record; a proposal without any is written as before."""
+    plain = new()
+    chosen = replace(plain, proposal=replace(plain.proposal, recipe={"ema": 0.05}))
+    for each in (plain, chosen):
+        store.create_trial(each)
+    assert [trial.new.proposal.recipe for trial in read_study(url, "s").trials] == [{}, {"ema": 0.05}]
+    assert "recipe" not in proposal_attributes(plain)["proposal"]

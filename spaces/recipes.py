@@ -1,0 +1,43 @@
+"""Settings of the recipe that a search may choose per trial, beside each method's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..gan_models.distillation.catalog import TERMS
+from ..gan_models.files.errors import UserError
+from ..gan_models.pruning.settings import Setting
+from ..gan_models.training.recipe import Recipe
+
+RECIPE = "recipe."  # what the names of these parameters begin with
+_WEIGHTS = (0.0, 1.0, 10.0)
+# Name -> values that are tried beside the study's own. Choices instead of ranges: 0 is off, and no end of a log scale.
+RECIPE_SETTINGS: Mapping[str, tuple[float, ...]] = {
+    "ema": (0.0, 0.02, 0.05, 0.1),
+    "reconstruct_first": (0.0, 0.1, 0.25),
+    **{f"distill_{name}": _WEIGHTS for name in TERMS.own},
+    "distill_output": (10.0, 50.0),  # a student without any teacher is not worth its trial
+    "distill_total_variation": (0.0, 0.1, 1.0),
+}
+
+
+def recipe_settings(recipe: Recipe, names: Sequence[str]) -> tuple[Setting, ...]:
+    """Return the settings of a recipe that are searched; each begins at the study's own value, which is a choice.
+
+    Args:
+        recipe: The study's.
+        names: Of `RECIPE_SETTINGS`.
+
+    Raises:
+        UserError: A name that is none of them.
+    """
+    found = []
+    for name in names:
+        if name not in RECIPE_SETTINGS:
+            raise UserError(
+                f"a setting of the recipe cannot be searched: got {name!r}; expected one of "
+                f"{', '.join(RECIPE_SETTINGS)}. Try --search-recipe ema"
+            )
+        own = float(recipe.values()[name])
+        found.append(Setting(name, own, choices=tuple(sorted({own, *RECIPE_SETTINGS[name]}))))
+    return tuple(found)
