@@ -54,6 +54,7 @@ from .plans.given_plan import read_plan
 from .plans.plan_records import recorded_plans
 from .plans.planned_trial import planned_trial
 from .plans.proposing import cost_at, propose_plans
+from .plans.untrained import export_plan
 from .results.failed_trials import check_failures
 from .results.outcome import (
     CONFIG,
@@ -341,6 +342,7 @@ def _search(
         study=study.resolved,
         prepared=prepared,
         on_event=on_event,
+        scored=recorded_plans(store.attributes),
     )
     executor = options.make_executor()
     selects = config.scored_on != "test"
@@ -501,6 +503,30 @@ class Study:
             str(weights),
             on_tested=self._record_tested,
         )
+
+    def export_plan(
+        self,
+        name: str,
+        out: str | Path,
+        untrained: bool,
+        overwrite: bool = False,
+        int8: bool = False,
+        formats: Sequence[str] | None = None,
+    ) -> Card:
+        """Write the network of a scored plan, cut and refitted but not trained, as a bundle; the card says so.
+
+        Args:
+            name: The plan's: `P3`.
+            out: The bundle's folder.
+            untrained: True: it is known that nothing was trained. False refuses the export.
+            overwrite: Replace a bundle that is there.
+            int8: Also write the file in 8 bits.
+            formats: Names of export formats; None: those that are written by default.
+
+        Raises:
+            UserError: There is no such plan, or `untrained` is false, or as of `export`.
+        """
+        return export_plan(self.record, name, self.at_hand(), Path(out), untrained, overwrite, int8, formats)
 
     def export_front(
         self, out: str | Path, overwrite: bool = False, int8: bool = False, formats: Sequence[str] | None = None

@@ -23,6 +23,8 @@ TOPS = ("benchmarks", "evaluators", "gan_models", "search", "ganprune", "spaces"
 # Documented small sizes: what makes the commands finish in seconds. Nothing else of them is changed.
 SMALL = {
     "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
+    "forecast": "--costs 1 --evaluations 2 --calibration-images 4 --finetune-steps 2 --prune-steps 2 --teacher-steps 2 "
+    "--batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
     "bench": "--teacher-steps 2 --prune-steps 0 --finetune-steps 1 --batch-size 2 --metric shapes --seeds 1",
     "train": "--steps 2 --batch-size 2",
@@ -84,7 +86,7 @@ def run_commands(text: str, folder: Path) -> list[str]:
             continue
         arguments = [*command[1:], *SMALL.get(command[1], "").split()]
         # images of 32 stay: SNGAN has no smaller ones
-        if "64" in arguments or (command[1] in ("search", "train") and "--image-size" not in arguments):
+        if "64" in arguments or (command[1] in ("search", "train", "forecast") and "--image-size" not in arguments):
             arguments += ["--image-size", "16"]
         if "own.py:generator" in arguments and command[1] == "search":
             arguments[arguments.index("--input-shape") + 1] = "3,16,16"

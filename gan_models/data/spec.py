@@ -14,8 +14,8 @@ from ..files.pictures.image_size import read_image_size
 from ..networks.specs import Input, InputSpec, OutputSpec, checked_color
 
 SPLITS = ("train", "val", "test")  # as sets lie on the disk; what a study reads: `tasks.task_data.Splits`
-SHAPES, STRIPES = "builtin:shapes", "builtin:stripes"
-BUILTIN = (SHAPES, STRIPES)
+SHAPES, STRIPES, LATENTS = "builtin:shapes", "builtin:stripes", "builtin:latents"
+BUILTIN = (SHAPES, STRIPES, LATENTS)
 DIRECTIONS = ("AtoB", "BtoA")
 MIN_SIDE, MAX_SIDE, MAX_LOAD_SIDE = 8, 4096, 8192  # pixels
 
@@ -77,8 +77,8 @@ class DataSpec:
     """The images of a run: their source, their forms and the task that reads them.
 
     Args:
-        source: `builtin:shapes`, `builtin:stripes`, a folder in the layout of the task, or CIFAR-10's binary archive
-            (.tar.gz or its extracted folder).
+        source: `builtin:shapes`, `builtin:stripes`, `builtin:latents` (drawn inputs, no images), a folder in the layout
+            of the task, or CIFAR-10's binary archive (.tar.gz or its extracted folder).
         task: The task that reads it; see `gan_models.tasks.catalog`.
         inputs: What the generator takes.
         output: The form of the images that its outputs are compared with.

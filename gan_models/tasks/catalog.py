@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.spec import BUILTIN, SHAPES, STRIPES
+from ..data.spec import BUILTIN, LATENTS, SHAPES, STRIPES
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
 from ..files.user_code import is_path, load_named
@@ -102,6 +102,12 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
         "denoise": TaskSpec(f"{_RESTORATION}:DenoiseTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "deblur": TaskSpec(f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "colorize": TaskSpec(f"{_RESTORATION}:ColorizeTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
+        "distill": TaskSpec(
+            ".unlabelled.distillation_task:DistillationTask",
+            "a folder of images, without labels",
+            (SHAPES, LATENTS),
+            "a teacher alone: its outputs are the targets",
+        ),
     },
     group="ganprune.tasks",
     row_type=TaskSpec,

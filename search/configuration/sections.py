@@ -43,9 +43,7 @@ _BUILT_IN = Condition(lambda f: f.builtin_data, "all images of a folder are used
 _TRAINED_BEFORE = Condition(
     lambda f: f.trains_before, "teacher and discriminator are both given, and nothing is trained before the search"
 )
-_CALIBRATES = Condition(
-    lambda f: f.calibrates, "no method of this study cuts without training, so that its cut could be refitted"
-)
+_CALIBRATES = Condition(lambda f: f.calibrates, "there are no calibration inputs: --calibration-images is 0")
 _IN_8_BITS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 8 or 32,8")
 
 
@@ -258,11 +256,10 @@ class TrainingOptions:
         "Training steps after pruning.", STEPS_UNSET, low=1, unset=STEPS_UNSET, default_text="the rest of 4000"
     )
     calibration_images: int | None = option(
-        "Training inputs, without labels, that channels are ranked and cut networks refitted with; 0: a plain cut.",
+        "Training inputs, without labels, to rank channels, refit cuts and score plans with; 0: a plain cut.",
         None,
         low=0,
         default_text=str(CALIBRATION_IMAGES),
-        acts_if=_CALIBRATES,
     )
     calibration_memory: float | None = option(
         "Most gigabytes of activations at once while a cut network is refitted; fewer inputs are used above that.",

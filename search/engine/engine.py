@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...gan_models.files.seeds import derived_seed
@@ -24,6 +24,7 @@ from ..records.events import (
 )
 from ..records.ledger import Ledger, TrialRecord
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
+from ..records.plan_score import PlanScore
 from ..records.prepared_artifact import Prepared
 from ..records.refit_faults import fault_line, refit_faults
 from ..resolved_study import ResolvedStudy
@@ -47,6 +48,7 @@ class Engine:
         prepared: What is prepared of the study; goes to every worker.
         on_event: Is told what happens, in the driver's thread.
         step_seconds: Of a simulated study; goes to every worker.
+        scored: Plans that were scored and not trained, for the chooser.
     """
 
     def __init__(
@@ -59,9 +61,10 @@ class Engine:
         prepared: Prepared | None = None,
         on_event: Listener = ignore,
         step_seconds: Mapping[str, float] | None = None,
+        scored: Sequence[PlanScore] = (),
     ):
         self.ledger, self.settings, self.folder = ledger, settings, folder
-        self._chooser = Chooser(proposals, settings.choice)
+        self._chooser = Chooser(proposals, settings.choice, scored)
         self._study, self._prepared, self._tell = study, prepared or Prepared(), on_event
         self._step_seconds = step_seconds or {}
         self._slots = settings.slots

@@ -49,6 +49,8 @@ class RealImages:
         open_split: Opens a split; of a study, the one that is open already.
         settings: Of the task.
         split: The split that is measured, `test` or `select`.
+        make: Makes the study's task, which may know its teacher; None: one of the settings.
+        taught_by: Hash of the teacher whose outputs the images are; empty if they are data.
     """
 
     spec: DataSpec
@@ -58,6 +60,8 @@ class RealImages:
     open_split: Callable[[DataSpec, str], ImageSet] = open_split
     settings: Mapping[str, Any] = field(default_factory=dict)
     split: str = "test"
+    make: Callable[[], Task] | None = None
+    taught_by: str = ""
 
     def features(
         self,
@@ -88,6 +92,7 @@ class RealImages:
         how |= {"selects": True} if self.spec.selects else {}
         how |= {"inputs": self.spec.inputs.text} if self.spec.output.color in OF_LAB else {}
         how["reading"] = READING
+        how |= {"taught_by": self.taught_by} if self.taught_by else {}
         own = [] if _reads_alike(self.spec.task) else [dict(self.settings)]
         said = protocol_of(self.protocol, self.split)
         reading = json.dumps([how, self.network, said, self.limit, *own], sort_keys=True)
@@ -100,13 +105,16 @@ class RealImages:
     def batches(self) -> Iterator[Tensor]:
         """Yield the images as RGB (n, 3, H, W), each one once, not augmented."""
         # Training images are read like test images: at the size that is compared, without room for a crop.
-        spec, task = replace(self.spec, load_size=None), make_task(self.spec.task, self.settings, self.spec.seed)
+        spec = replace(self.spec, load_size=None)
+        task = make_task(self.spec.task, self.settings, self.spec.seed) if self.make is None else self.make()
         color = self.spec.output.color
         for side in SPLITS[self.protocol]:
             measured = side == "test"
             data = self.open_split(spec, self.split if measured else side)
             count = _limited(task.n_reals(data, self.network), self.limit if measured else 0)
-            for batch in in_order(data, EVAL_BATCH, count):
+            shift = FIRST_STEP[self.split] if measured else 0
+            for entries in in_order(data, EVAL_BATCH, count):
+                batch = entries | {"step": entries["step"] + shift}  # inputs that are drawn are those of outputs
                 inputs = task.inputs(batch, self.network) if color in OF_LAB else ()
                 yield to_rgb(task.reals(batch, self.network), color, inputs)
 
@@ -125,7 +133,9 @@ def real_images(parts: StudyParts, name: str, split: str) -> RealImages:
     """Return the real images that outputs of a study's generator for the inputs of a split are compared with."""
     config = parts.config
     spec, settings = parts.data_spec(), dict(config.task_settings)
-    return RealImages(spec, name, config.protocol, config.n_eval, parts.split, settings, split)
+    return RealImages(
+        spec, name, config.protocol, config.n_eval, parts.split, settings, split, parts.task, parts.taught_by
+    )
 
 
 def inputs_of(

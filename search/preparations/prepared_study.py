@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.errors import WorkFailed
@@ -19,7 +20,7 @@ from ..setup.opened_profile import OpenedProfile, profile_source
 from ..setup.study_parts import StudyParts
 from .catalog import PREPARATIONS
 from .quality import StudyQuality
-from .teacher import Teacher, given_generators
+from .teacher import Teacher, given_generators, state_sha256
 
 
 class PreparedStudy(StudyParts):
@@ -92,6 +93,16 @@ class PreparedStudy(StudyParts):
         if "teacher" not in self.prepared.artifacts and self.config.teacher:
             return self._given_generators
         return self.teacher.generators
+
+    def taught(self, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return the teacher's outputs for inputs of a generator, on the study's device."""
+        with torch.no_grad():
+            return self.generators[name](*(x.to(self.device) for x in inputs))
+
+    @property
+    def taught_by(self) -> str:
+        """Hash of the teacher's weights, if the task's real images are its outputs; else empty."""
+        return state_sha256(self.generators) if getattr(self.task(), "reads_teacher", False) else ""
 
     @cached_property
     def _given_generators(self) -> Mapping[str, nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,16 @@ def networks_in(parts: StudyParts, folder: Path) -> Teacher:
             load_into(networks[name], folder / f"{kind}-{name}.safetensors")
             networks[name].to(parts.device).eval().requires_grad_(False)
     return Teacher(generators, discriminators)
+
+
+def state_sha256(generators: Mapping[str, nn.Module]) -> str:
+    """Return the sha256 (hex) of generators' weights."""
+    digest = hashlib.sha256()
+    for name, network in generators.items():
+        for key, tensor in network.state_dict().items():
+            digest.update(f"{name} {key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def given_generators(parts: StudyParts) -> dict[str, nn.Module]:

@@ -22,7 +22,12 @@ JITTER = 0.03  # std added to each log ratio, so that no two proposals are the s
 
 
 def propose(
-    ratios_NG: Floats, costs_N: Floats, qualities_N: Floats, target: float, generator: np.random.Generator
+    ratios_NG: Floats,
+    costs_N: Floats,
+    qualities_N: Floats,
+    target: float,
+    generator: np.random.Generator,
+    expected_G: Floats | None = None,
 ) -> Floats:
     """Log ratios [G] that are worth a trial.
 
@@ -32,7 +37,33 @@ def propose(
         qualities_N: Their qualities [N], lower is better.
         target: The cost that the proposal is for.
         generator: Draws from the posterior.
+        expected_G: Prior mean of the groups' slopes [G]; None: zero.
     """
+    groups = ratios_NG.shape[1]
+    middle_F, lower_FF = _posterior(ratios_NG, costs_N, qualities_N, target, expected_G)
+    drawn_F = middle_F + np.linalg.solve(lower_FF.T, generator.standard_normal(len(middle_F)))
+    slopes_G = drawn_F[3:-1] - drawn_F[3:-1].mean()
+    found_G = -slopes_G / max(float(drawn_F[-1]), 0.25 * CURVATURE / groups)
+    found_G *= min(1.0, REACH / max(float(np.sqrt(np.mean(found_G**2))), 1e-12))
+    return found_G + JITTER * generator.standard_normal(groups)
+
+
+def slopes(ratios_NG: Floats, costs_N: Floats, values_N: Floats, target: float) -> Floats:
+    """Return the slopes [G] of the logarithm of a value in the groups' log ratios, as the model expects them.
+
+    Args:
+        ratios_NG: Log ratios of plans, as for `propose`.
+        costs_N: Their costs.
+        values_N: The value of each.
+        target: The cost at which they are wanted.
+    """
+    return _posterior(ratios_NG, costs_N, values_N, target, None)[0][3:-1]
+
+
+def _posterior(
+    ratios_NG: Floats, costs_N: Floats, qualities_N: Floats, target: float, expected_G: Floats | None
+) -> tuple[Floats, Floats]:
+    """Return mean [F] and the precision's Cholesky factor [F, F] of level, slope, bend, groups' slopes, curvature."""
     groups = ratios_NG.shape[1]
     slope = SLOPE / groups
     away_N = np.log(costs_N / target)
@@ -41,13 +72,9 @@ def propose(
     bent_N = 0.5 * (ratios_NG**2).sum(axis=1)
     known_NF = np.column_stack([np.ones_like(away_N), away_N, away_N**2, ratios_NG, bent_N])
     prior_F = np.array([*CURVE, *[slope] * groups, 0.5 * CURVATURE / groups])
-    mean_F = np.array([float(np.mean(log_N)) if len(log_N) else 0.0, *[0.0] * (groups + 2), CURVATURE / groups])
+    expected = np.zeros(groups) if expected_G is None else expected_G
+    mean_F = np.array([float(np.mean(log_N)) if len(log_N) else 0.0, 0.0, 0.0, *expected, CURVATURE / groups])
     precision_FF = known_NF.T @ known_NF / NOISE**2 + np.diag(prior_F**-2)
     lower_FF = np.linalg.cholesky(precision_FF)
     pull_F = known_NF.T @ (log_N - known_NF @ mean_F) / NOISE**2
-    middle_F = mean_F + np.linalg.solve(precision_FF, pull_F)
-    drawn_F = middle_F + np.linalg.solve(lower_FF.T, generator.standard_normal(len(mean_F)))
-    slopes_G = drawn_F[3:-1] - drawn_F[3:-1].mean()
-    found_G = -slopes_G / max(float(drawn_F[-1]), 0.25 * CURVATURE / groups)
-    found_G *= min(1.0, REACH / max(float(np.sqrt(np.mean(found_G**2))), 1e-12))
-    return found_G + JITTER * generator.standard_normal(groups)
+    return mean_F + np.linalg.solve(precision_FF, pull_F), lower_FF

@@ -68,8 +68,8 @@ class Facts:
 
     @property
     def calibrates(self) -> bool:
-        """Return whether a method ranks or refits with calibration inputs; one by another hand is believed to."""
-        return any(name not in METHODS.own or METHODS.find(name).refits for name in self.config.methods)
+        """Return whether there are calibration inputs: every trial's plan is scored with them, whatever its method."""
+        return self.config.calibration_images != 0
 
     @property
     def profiled(self) -> bool:

@@ -88,6 +88,10 @@ def decided(
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)
+    if getattr(own_task, "reads_teacher", False) and not config.teacher:
+        raise UserError(
+            f"the task {task} learns from a teacher alone: got none; expected its weights. Try --teacher FILE"
+        )
     check_recipe(config.recipe, config.search_recipe, own_task)
     if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):
         notes.append(

@@ -85,7 +85,22 @@ class StudyParts:
         task = make_task(self.config.task, self.config.task_settings, self.config.seed)
         if getattr(task, "reads_feature_maps", False):
             task.feature_maps = self._maps_of  # pyright: ignore[reportAttributeAccessIssue]
+        if getattr(task, "reads_teacher", False):
+            task.teacher = self.taught  # pyright: ignore[reportAttributeAccessIssue]
         return task
+
+    def taught(self, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return the teacher's outputs for inputs of a generator.
+
+        Raises:
+            UserError: There is no teacher at hand.
+        """
+        raise UserError(f"the teacher's outputs are not at hand: got no teacher of {name}; expected a prepared study")
+
+    @property
+    def taught_by(self) -> str:
+        """Hash of the teacher, if a task's real images are its outputs; else empty."""
+        return ""
 
     def _maps_of(self, images: Tensor) -> tuple[Tensor, ...]:
         """Return the maps of images on their device; the network is loaded when it is first needed."""

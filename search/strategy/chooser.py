@@ -9,13 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, FloatDistribution
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.seeds import derived_seed
 from ...gan_models.pruning.proposal import Proposal
+from ...gan_models.quantization.settings import FULL_BITS
 from ...spaces.methods import BITS, RATIO, TARGET
 from ..records.ledger import NewTrial, TrialRecord
+from ..records.plan_score import PlanScore
 from ..samplers.catalog import SAMPLERS
 from ..samplers.optuna_mirror import Seen, suggest
 from ..samplers.width_model import propose
@@ -23,6 +26,7 @@ from . import pareto
 from .cost_targets import widest_gap
 from .history import History
 from .method_shares import LADDER, choose_method, fixed_shares, sampled
+from .score_prior import expected_slopes
 
 START = "start"  # origin of a method's own first points
 CHANGED = 2  # settings that a trial changes while its method has few: most random settings are worse than the defaults
@@ -102,17 +106,18 @@ class Chooser:
     Args:
         proposals: What may be searched.
         choice: How.
+        scored: Plans of the study that were scored and not trained: a prior of which groups matter.
 
     Raises:
         ValueError: there is no method, or the shares do not fit the methods.
     """
 
-    def __init__(self, proposals: Proposals, choice: Choice):
+    def __init__(self, proposals: Proposals, choice: Choice, scored: Sequence[PlanScore] = ()):
         if not proposals.methods:
             raise UserError("a search needs at least one method")
         if choice.shares:
             fixed_shares(proposals.methods, choice.shares)
-        self.proposals, self.choice = proposals, choice
+        self.proposals, self.choice, self.scored = proposals, choice, tuple(scored)
         self._history = History(proposals.translate, proposals.takes_plans)
         self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}  # one for all trials: 60 dimensions are kilobytes
         self._ladder: Sequence[tuple[str, Mapping[str, Any]]] | None = None
@@ -151,14 +156,28 @@ class Chooser:
             at = {TARGET: target} if index and target is not None else {}
             return self._decoded(method, {**starts[index], **at}, number, START, {})
         history = self._history.seen(records, method, space)
-        new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler", target)
+        prior = self._prior(records, method, space, target)
+        new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler", target, prior)
         for again in range(REDRAWS):
             if new.identity not in known:
                 break
             # the sampler itself may know other points that are good; one that has no other is left for random ones
             sampler = self.choice.sampler if again < REDRAWS // 2 else "random"
-            new = self._proposed(sampler, method, history, space, number, index, f"again {again}")
+            new = self._proposed(sampler, method, history, space, number, index, f"again {again}", prior=prior)
         return new
+
+    def _prior(
+        self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution], target: float | None
+    ) -> NDArray[np.float64] | None:
+        """Return what zero-shot scores say of the groups' slopes near a cost; None if they say nothing."""
+        ratios = [name for name in space if name.startswith(RATIO)]
+        if not self.scored or not ratios or target is None:
+            return None
+
+        def point(widths: Mapping[str, int], cost: float) -> Mapping[str, Any] | None:
+            return self.proposals.translate(widths, cost, FULL_BITS, method)
+
+        return expected_slopes(records, self.scored, point, ratios, target)
 
     def _target(
         self, records: Sequence[TrialRecord], space: Mapping[str, BaseDistribution], turn: float
@@ -183,6 +202,7 @@ class Chooser:
         index: int,
         purpose: str,
         target: float | None = None,
+        prior: NDArray[np.float64] | None = None,
     ) -> NewTrial:
         """One sampler's proposal at a target; at a drawn one where none is given."""
         choice, seed = self.choice, self._seed(number, purpose)
@@ -198,7 +218,7 @@ class Chooser:
             turn = derived_seed(choice.seed, 0, f"targets {method}") if purpose == "sampler" else seed
             params[TARGET] = target or drawn_target(space[TARGET], index, turn)
         if ratios:
-            params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed)
+            params |= _ratios(history, {name: space[name] for name in ratios}, params.get(TARGET), seed, prior)
         return self._decoded(method, params, number, sampler, state)
 
     def _kept(self, method: str, params: Mapping[str, Any], index: int, seed: int) -> dict[str, Any]:
@@ -241,14 +261,19 @@ def drawn_target(distribution: BaseDistribution, index: int, seed: int) -> float
 
 
 def _ratios(
-    history: Sequence[Seen], space: Mapping[str, BaseDistribution], target: float | None, seed: int
+    history: Sequence[Seen],
+    space: Mapping[str, BaseDistribution],
+    target: float | None,
+    seed: int,
+    prior: NDArray[np.float64] | None,
 ) -> dict[str, float]:
     """Ratios by our own model of what was trained."""
     ended = [(seen, seen.values) for seen in history if seen.values is not None]
     points_NG = np.log([[seen.params[name] for name in space] for seen, _ in ended]).reshape(-1, len(space))
     values_N2 = np.array([values for _, values in ended], dtype=float).reshape(-1, 2)
     at = target or (float(np.median(values_N2[:, 1])) if len(ended) else 1.0)
-    found_G = np.exp(propose(points_NG, values_N2[:, 1], values_N2[:, 0], at, np.random.default_rng(seed)))
+    draw = np.random.default_rng(seed)
+    found_G = np.exp(propose(points_NG, values_N2[:, 1], values_N2[:, 0], at, draw, prior))
     ranges = [(kind.low, kind.high) for kind in space.values() if isinstance(kind, FloatDistribution)]
     return {
         name: float(np.clip(ratio, low, high)) for name, ratio, (low, high) in zip(space, found_G, ranges, strict=True)

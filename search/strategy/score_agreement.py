@@ -54,11 +54,11 @@ def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
         return None
     costs_N = found_N3[:, 2]
     first, second = np.triu_indices(len(found_N3), 1)
-    near = np.abs(np.log(costs_N[first] / costs_N[second])) <= np.log(LIKE)
-    every, alike = kendall(found_N3), kendall(found_N3, near)
+    same_cost = np.abs(np.log(costs_N[first] / costs_N[second])) <= np.log(LIKE)
+    every, alike = kendall(found_N3), kendall(found_N3, same_cost)
     if every is None:
         return None
-    pairs = int(near.sum()) if alike is not None else 0
+    pairs = int(same_cost.sum()) if alike is not None else 0
     return ScoreAgreement(every, len(found_N3), float(costs_N.min()), float(costs_N.max()), alike, pairs)
 
 
@@ -80,6 +80,11 @@ def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = Non
     return float((score * quality).sum() / whole) if whole else None
 
 
+def near(found_N3: NDArray[np.float64], cost: float) -> NDArray[np.float64]:
+    """Return the rows whose costs are near one."""
+    return found_N3[np.abs(np.log(found_N3[:, 2] / cost)) <= np.log(NEAR)] if len(found_N3) else found_N3
+
+
 def trust(found_N3: NDArray[np.float64], cost: float) -> float:
     """Return the weight of zero-shot scores near a cost: max(0, tau) of the trials there, 0 before six of them.
 
@@ -87,7 +92,5 @@ def trust(found_N3: NDArray[np.float64], cost: float) -> float:
         found_N3: As `compared` gives it.
         cost: The cost that a trial is chosen for.
     """
-    near = np.abs(np.log(found_N3[:, 2] / cost)) <= np.log(NEAR) if len(found_N3) else np.zeros(0, dtype=bool)
-    if int(near.sum()) < TRUSTED_FROM:
-        return 0.0
-    return max(0.0, kendall(found_N3[near]) or 0.0)
+    there_N3 = near(found_N3, cost)
+    return 0.0 if len(there_N3) < TRUSTED_FROM else max(0.0, kendall(there_N3) or 0.0)

@@ -144,7 +144,7 @@ def export_trial(
         RuntimeError: The exported files do not give the generator's outputs.
     """
     trial = exportable(study, number)
-    return _Exporter(study, artifacts_root, int8, formats, weights, on_tested).export(trial, out, overwrite)
+    return StudyExporter(study, artifacts_root, int8, formats, weights, on_tested).export(trial, out, overwrite)
 
 
 def export_front(
@@ -165,7 +165,7 @@ def export_front(
         NotExportable: There is no front yet.
         UserError, ArtifactError, RuntimeError: As `export_trial`.
     """
-    exporter = _Exporter(study, artifacts_root, int8, formats, on_tested=on_tested)
+    exporter = StudyExporter(study, artifacts_root, int8, formats, on_tested=on_tested)
     front = exporter.outcome.front
     if not front:
         raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
@@ -217,7 +217,30 @@ class _Part:
     quantized: Quantization | None = None
 
 
-class _Exporter:
+@dataclass(frozen=True)
+class Untrained:
+    """A network that was cut to a plan and refitted, and never trained.
+
+    Attributes:
+        plan_name: Name of the plan in the study.
+        model: The network, in eval mode on the CPU.
+        plan: Channels of the teacher that it keeps.
+    """
+
+    plan_name: str
+    model: nn.Module
+    plan: ChannelPlan
+
+    @property
+    def note(self) -> str:
+        """What a user of the bundle must know."""
+        return (
+            f"NOT TRAINED: plan {self.plan_name} was cut and refitted in closed form; its measurements are zero-shot "
+            "scores, a forecast of what training starts from"
+        )
+
+
+class StudyExporter:
     """What all exports of one study share: its network at full width and its groups."""
 
     def __init__(
@@ -241,12 +264,16 @@ class _Exporter:
         self.weights = own_weights(weights, self.parts.names)
         self.data = StudyData(self.outcome, self.folder)
 
-    def export(self, trial: TrialRecord, out: str | Path, overwrite: bool) -> Card:
+    def export(self, trial: TrialRecord, out: str | Path, overwrite: bool, untrained: Untrained | None = None) -> Card:
+        """Write a trial's generator, or an untrained network for which the trial stands in."""
         config = self.outcome.config
         if self._full is None:
             self._full = self.parts.full_network()
         full, groups = self._full, self.parts.groups
-        model, plan = trial_generator(config, self.folder, trial, full, groups)
+        if untrained is None:
+            model, plan = trial_generator(config, self.folder, trial, full, groups)
+        else:
+            model, plan = untrained.model, untrained.plan
         quantized = trial_quantizations(self.folder, trial)
         if quantized and self.weights:
             raise NotExportable(
@@ -256,7 +283,8 @@ class _Exporter:
         whole, found, teacher = self.parts.left_whole, measurements_of(trial), self.outcome.teacher
         untouched = self.outcome.inputs
         found = (*found, *self.outcome.finalists(trial.number))
-        names, tested = self.parts.names, _OnTest() if self.weights else self._on_test(trial)
+        names = self.parts.names
+        tested = _OnTest() if self.weights or untrained is not None else self._on_test(trial)
         if len(names) == 1:
             (name,) = names
             return self._write(
@@ -266,6 +294,7 @@ class _Exporter:
                 ),
                 out,
                 overwrite,
+                untrained,
             )
         with fresh_folder(out, FRONT, overwrite) as folder:
             cards = []
@@ -283,7 +312,7 @@ class _Exporter:
                     tested.of(name),
                     quantized.get(name),
                 )
-                cards.append(self._write(trial, part, folder / name, False))
+                cards.append(self._write(trial, part, folder / name, False, untrained))
             write_json(folder / FRONT, {"study": self.study.name, "bundles": list(names)})
         return max(cards, key=lambda card: card.worst)
 
@@ -300,7 +329,9 @@ class _Exporter:
         missing = pruned[0].reason or ""
         return _OnTest(() if missing else pruned, outcome.teacher_tested, outcome.inputs_tested, missing)
 
-    def _write(self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool) -> Card:
+    def _write(
+        self, trial: TrialRecord, part: _Part, out: str | Path, overwrite: bool, untrained: Untrained | None
+    ) -> Card:
         config = self.outcome.config
         for network in (part.model, part.full):  # whoever runs a bundle's files has the images of the network's code
             with_own_ranges(network)
@@ -323,8 +354,13 @@ class _Exporter:
         said = notes(self.outcome, trial, source)
         if own is not None:
             said = (own.note(trial.number, bool(part.measurements)), *said)
+        if untrained is not None:
+            said = (untrained.note, *said)
         if part.tested.missing:
             said += (f"its quality was not measured on the test split: {part.tested.missing}",)
+
+        changed = own.lineage() if own else {}
+        changed |= {} if untrained is None else {"trial": None, "plan": untrained.plan_name, "trained": False}
 
         def card_of(parity: Parity) -> Card:
             return Card(
@@ -332,7 +368,7 @@ class _Exporter:
                 teacher_costs=dense,
                 measurements=part.measurements,
                 teacher_measurements=part.teacher,
-                lineage=lineage(self.outcome, trial, source, part.name) | (own.lineage() if own else {}),
+                lineage=lineage(self.outcome, trial, source, part.name) | changed,
                 versions=versions(wanted.every, row_packages(self.outcome, trial)),
                 parity=parity,
                 input_measurements=part.untouched,

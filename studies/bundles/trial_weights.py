@@ -50,7 +50,9 @@ def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> Op
         ArtifactError: The study has no teacher yet.
         UserError: Data, network or weights are not at hand.
     """
-    prepared = prepared_of(outcome.study, folder)
+    made = (outcome.study.attributes.get(TEACHER) or {}).get("sha256")
+    given_alone = outcome.config.teacher and not made  # as after a forecast: nothing was trained against it yet
+    prepared = Prepared() if given_alone else prepared_of(outcome.study, folder)
     look_in(folder.source)
     config = replace(outcome.config, device=device or outcome.config.device)
     if outcome.resolved is not None:

@@ -19,6 +19,7 @@ from .console import wide_console
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..bundles.card import Card
     from ..database.reader import StudyRecord
 
 Bundle = Annotated[Path, typer.Argument(help="Folder of an exported generator.")]
@@ -160,6 +161,10 @@ def export(
     weights: Annotated[
         str, typer.Option(help="Weights of this trial's network that were trained on elsewhere, measured anew.")
     ] = "",
+    plan: Annotated[str | None, typer.Option(help="A plan that was scored and not trained; with --untrained.")] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Export a --plan although nothing was trained; the card says so.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
@@ -168,14 +173,20 @@ def export(
     """Write generators as bundles: weights, architecture, files for other runtimes, card, checks."""
     from ..api import Study
 
-    if (trial is not None) + (best_under is not None) + front != 1:
-        raise UserError("say what to export, one of: --trial N, --best-under 15%, --front")
+    if (trial is not None) + (best_under is not None) + front + (plan is not None) != 1:
+        raise UserError("say what to export, one of: --trial N, --best-under 15%, --front, --plan P3 --untrained")
+    if untrained and plan is None:
+        raise UserError("--untrained is for a plan: got a trial, which is trained; expected --plan P3 beside it")
+    if plan is not None and weights:
+        raise UserError(f"--weights are those of one trial: got --plan {plan}; expected one trial. Try --trial N")
     if front and weights:
         raise UserError("--weights are those of one trial: got --front; expected one trial. Try --trial N")
     named = check_formats([part.strip() for part in formats.split(",") if part.strip()]) if formats else None
     study = Study.open(name, storage, artifacts)
-    if front:
-        cards = study.export_front(out, overwrite, int8, named)
+    if plan is not None:
+        cards: dict[int | str, Card] = {plan: study.export_plan(plan, out, untrained, overwrite, int8, named)}
+    elif front:
+        cards = dict(study.export_front(out, overwrite, int8, named))
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
         cards = {number: study.export(number, out, overwrite, int8, named, weights)}
@@ -184,7 +195,8 @@ def export(
         return
     for number, card in cards.items():
         folder = out / f"trial-{number}" if front else out
-        print(f"trial {number} -> {folder} (largest difference after reloading: {card.parity.reload:.2g})")
+        which = f"trial {number}" if plan is None else f"plan {number}, untrained,"
+        print(f"{which} -> {folder} (largest difference after reloading: {card.parity.reload:.2g})")
         for report in card.formats.values():
             print(f"  {report.line()}")
             for line in [*filter(None, [report.summary]), *report.lines(card.formats)]:

@@ -44,7 +44,10 @@ def spec_of(name: str) -> DataSpec:
 
 def task_of(name: str, inputs: InputSpec):
     kind = TASKS.find(name).load()
-    return make_task(name, kind.complete(kind.fit(SETTINGS.get(name, {}), "model", inputs, OUTPUT), OUTPUT), seed=3)
+    task = make_task(name, kind.complete(kind.fit(SETTINGS.get(name, {}), "model", inputs, OUTPUT), OUTPUT), seed=3)
+    if getattr(task, "reads_teacher", False):
+        task.teacher = lambda generator, given: -given[0]
+    return task
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -7,6 +7,7 @@ from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import build
 from ganprune.search.forecast.cost_range import ForecastOptions
 from ganprune.studies.api import RunOptions, Search, Study
+from ganprune.studies.bundles.verify import verify_bundle
 from ganprune.studies.plans.forecast_picture import write_forecast
 from PIL import Image
 
@@ -73,6 +74,24 @@ def test_the_picture_has_a_column_per_cost(forecast, tmp_path):
     assert len(labels) == 4
     path = write_forecast(tmp_path / "f.png", "f", "macs", found.plans[0].cost, found.plans, found.pictures)
     assert min(Image.open(path).size) > 600
+
+
+def test_a_plan_is_exported_only_as_untrained_and_its_card_says_so(forecast, tmp_path):
+    """Without the word it is refused with what to do; with it the bundle is whole, and card and lineage say it."""
+    folder, found, _ = forecast
+    study, name = Study.open("f", f"sqlite:///{folder}/s.db"), found.plans[-1].name
+    with pytest.raises(UserError, match=rf"plan {name} was not trained: .* resume f --plan {name}`, or --untrained"):
+        study.export_plan(name, tmp_path / "b", untrained=False)
+    with pytest.raises(UserError, match="plan is not known: got P99; study 'f' has P0 to"):
+        study.export_plan("P99", tmp_path / "b", untrained=True)
+    card = study.export_plan(name, tmp_path / "b", untrained=True, formats=[])
+    assert (card.lineage["trial"], card.lineage["plan"], card.lineage["trained"]) == (None, name, False)
+    assert "NOT TRAINED" in card.notes[0]
+    text = (tmp_path / "b" / "card.md").read_text()
+    assert text.startswith(f"# resnet, pruned and NOT TRAINED: plan {name} of study f\n")
+    assert "| zero-shot[error" in text
+    assert "| fd[" not in text
+    assert all(check.passed for check in verify_bundle(tmp_path / "b"))
 
 
 def test_resume_trains_a_plan_of_the_forecast(forecast):

@@ -1,0 +1,57 @@
+"""Zero-shot scores as prior knowledge of which groups matter, as far as this study's trials say they can be trusted.
+
+The slopes of log error in the groups' log ratios, over plans that were scored and those that were trained, times the
+ratio of the spreads of log quality and log error, times max(0, tau): where tau is near the correlation, that is what a
+regression of quality on error would expect of them. Original to ganprune.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..records.ledger import TrialRecord
+from ..records.plan_score import PlanScore
+from ..samplers.width_model import slopes
+from .score_agreement import compared, near, trust
+
+Floats = NDArray[np.float64]
+LEAST_PLANS = 8  # scored plans, before which their slopes say nothing
+Point = Callable[[Mapping[str, int], float], Mapping[str, Any] | None]
+
+
+def expected_slopes(
+    records: Sequence[TrialRecord],
+    scored: Sequence[PlanScore],
+    point: Point,
+    ratios: Sequence[str],
+    target: float,
+) -> Floats | None:
+    """Return the prior mean of the groups' slopes near a cost; None if scores have no weight there.
+
+    Args:
+        records: The study's trials.
+        scored: Its plans that were scored and not trained.
+        point: Makes widths at a cost a point of the method's sub-space; None if they are none.
+        ratios: Names of the ratios in a point, in the model's order.
+        target: The cost.
+    """
+    found_N3 = compared(records)
+    weight = trust(found_N3, target)
+    plans = [(plan.widths, plan.cost, plan.error) for plan in scored if plan.parent is None and plan.error]
+    if weight <= 0 or len(plans) < LEAST_PLANS:
+        return None
+    plans += [(r.widths, r.cost or 0.0, r.zero_shot) for r in records if r.state == "COMPLETE" and r.zero_shot]
+    points = [(point(widths, cost), cost, error) for widths, cost, error in plans if widths and cost > 0]
+    known = [(at, cost, error) for at, cost, error in points if at is not None]
+    if len(known) < LEAST_PLANS:
+        return None
+    ratios_NG = np.log([[at[name] for name in ratios] for at, _, _ in known])
+    costs_N = np.array([cost for _, cost, _ in known])
+    errors_N = np.array([float(error or 0.0) for _, _, error in known])
+    spread = np.log(np.maximum(near(found_N3, target)[:, :2], 1e-12)).std(axis=0)
+    scale = float(spread[1] / spread[0]) if spread[0] > 0 else 0.0
+    return weight * min(scale, 2.0) * slopes(ratios_NG, costs_N, errors_N, target)
