@@ -59,6 +59,8 @@ LATER = (
     "calibration_memory",
     "trial_seed",
     "search_recipe",
+    "objective",
+    "maximizes",
 )
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
@@ -168,7 +170,10 @@ class StudyConfig(
 
     def _check_quality(self) -> None:
         """Check the names of encoder and metrics; objects by path are loaded when the study is resolved."""
-        if self.metric != AUTO and self.metric not in ENCODERS and not is_path(self.metric):
+        if self.objective and self.objective not in METRICS and not is_path(self.objective):
+            METRICS.find(self.objective)  # raises with the names there are
+        known = self.metric == AUTO or self.metric in ENCODERS or self.metric in METRICS or is_path(self.metric)
+        if not known:
             names = ", ".join((AUTO, *ENCODERS))
             raise UserError(f"metric {self.metric!r} is unknown; use {names}, or your own as file.py:name")
         for name in self.also_measure:
@@ -261,6 +266,11 @@ class StudyConfig(
     def seed_of_trials(self) -> int:
         """The seed that trials are chosen and trained with."""
         return self.seed if self.trial_seed is None else self.trial_seed
+
+    @property
+    def sign(self) -> float:
+        """What makes a value of the objective a quality, lower is better: -1 if higher values are better."""
+        return -1.0 if self.maximizes else 1.0
 
     @property
     def stated_budgets(self) -> Budgets:

@@ -233,7 +233,8 @@ class Search:
             return self.attributes(study.kept_in(source), root)
 
         make_way(self.storage, self.name, root)
-        with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
+        attempts, maximizes = self.run_options.max_attempts, resolved.config.maximizes
+        with Store.create(self.storage, self.name, root, attributes, attempts, maximizes) as store:
             _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
         made = Study.open(self.name, self.storage, root, PATIENCE_S)
         check_failures(made.record, made.folder.path)

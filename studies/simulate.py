@@ -72,7 +72,10 @@ def simulate(
     Raises:
         ValueError: As `Search.run`, or `seconds_per_step` is not above 0.
     """
-    opened, options = open_study(search.resolve() if resolved is None else resolved), search.run_options
+    resolved = search.resolve() if resolved is None else resolved
+    # Nothing is measured: the response surface stands for a distance, whatever the study's objective.
+    config = replace(resolved.config, objective="", maximizes=False)
+    opened, options = open_study(replace(resolved, config=config)), search.run_options
     if seconds_per_step is None:
         times = time_steps(opened, options.cpus_per_trial)
     else:

@@ -86,7 +86,7 @@ def make(config: StudyConfig, trials) -> Made:
     url, root, plan = f"sqlite:///{folder}/study.db", folder / "artifacts", opened(config)
     study = plan.resolved
     attributes = {**recorded(study), VERSION: "0", DENSE: dict(study.dense), COST_LIMIT: study.limit}
-    with Store.create(url, config.name, root, attributes) as store:
+    with Store.create(url, config.name, root, attributes, maximizes=study.config.maximizes) as store:
         teacher = make_teacher(plan, store.folder.path)
         store.set_attribute(TEACHER, to_json(teacher))
         for number, (method, share, origin, what) in enumerate(trials):

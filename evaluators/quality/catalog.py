@@ -1,7 +1,7 @@
 """Metrics by name, in the order in which they are reported. Imports no torch.
 
-The first row is a study's quality. The others stand beside it in every trial that they apply to, but for those on
-request. These, rows of other packages, and a user's own classes, are measured if a study asks for them.
+The first row is a study's quality, unless another is its objective. The others stand beside it in every trial that they
+apply to, but for those on request. These, rows of other packages, and a user's own, are measured if a study asks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
 from .metric import MeasuredMetric, MetricSpec, RealSide, spec_of
 
@@ -95,6 +96,8 @@ class MetricSet:
         also: Names of rows on request or of other packages, or classes by path, to be measured besides the usual ones.
         weights: Paths of weight files by name.
         of_task: What the task says of its comparisons: `border`.
+        objective: Name of the row, or class or function by path, that is the quality: measured first and at rungs, too.
+            Empty: the first row.
 
     Raises:
         UserError: A name that is not known, or a metric whose weights are not given.
@@ -105,9 +108,12 @@ class MetricSet:
         also: Sequence[str] = (),
         weights: Mapping[str, Path] | None = None,
         of_task: Mapping[str, Any] | None = None,
+        objective: str = "",
     ) -> None:
+        self.objective = objective
         usual = [name for name, row in METRICS.own.items() if not row.on_request or name in also]
-        rows = {name: METRICS.find(name) for name in dict.fromkeys([*usual, *also])}
+        first = (objective,) if objective else ()
+        rows = {name: METRICS.find(name) for name in dict.fromkeys((*first, *usual, *also))}
         self.metrics = tuple(MeasuredMetric(name, row, row.build(name, weights, of_task)) for name, row in rows.items())
         self._prepared: dict[str, RealSide] = {}
 
@@ -118,8 +124,20 @@ class MetricSet:
             real: The real images.
             references: Whether each output has its own reference.
             full: Whether everything is measured; else only what is cheap.
+
+        Raises:
+            UserError: The objective compares each output with its own reference, and there is none.
         """
-        taken = [m for m in self.metrics if (references or not m.row.needs_references) and (full or m.row.cheap)]
+        taken = [
+            m
+            for m in self.metrics
+            if (references or not m.row.needs_references) and (full or m.row.cheap or m.name == self.objective)
+        ]
+        if self.objective and not any(m.name == self.objective for m in taken):
+            raise UserError(
+                f"metric {self.objective!r} compares each output with its reference: got a task without references; "
+                "expected a metric of images alone. Try --metric auto"
+            )
         for m in taken:
             before = self._prepared.get(m.name)
             if before is None or not before.same(real):

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.user_code import load_named
+from ...gan_models.files.user_code import first_line, load_named
 from ..measurement import Measurement
+from .own_function import OwnFunction, is_function, lower_is_better, positional
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,7 +95,7 @@ class MetricSpec:
     Attributes:
         make: `module:attribute` beside the catalog, or a class; called with the weights' paths by name.
         reads: What `update` is given; see `Metric`.
-        lower_is_better: The direction; a study's quality must be one whose lower values are better.
+        lower_is_better: The direction.
         needs_references: It compares each output with its own reference; left out if there are none.
         cheap: It is measured at rungs, too.
         weights: Names of the weight files that it needs, such as `vgg`.
@@ -161,15 +162,17 @@ class MeasuredMetric:
 
 
 def spec_of(reference: str, found: Any) -> MetricSpec:
-    """Return the row of a user's own class, whose attributes say what a row says.
+    """Return the row of a user's own class, whose attributes say what a row says, or of their function.
 
     Args:
         reference: Its name by path, for messages.
         found: The object that was loaded.
 
     Raises:
-        UserError: It lacks a method of `Metric`.
+        UserError: It lacks a method of `Metric`, or says no direction.
     """
+    if is_function(found):
+        return _of_function(reference, found)
     needed = ("prepare", "reset", "update", "compute")
     missing = [name for name in needed if not callable(getattr(found, name, None))]
     if missing or not callable(found):
@@ -179,5 +182,24 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
         )
     fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights", "takes", "own_channels")
     said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
+    if hasattr(found, "better"):
+        said["lower_is_better"] = lower_is_better(reference, found)
     said |= {name: tuple(said.get(name, ())) for name in ("weights", "takes")}
     return MetricSpec(cast(Any, found), **said, note=(found.__doc__ or "").strip().partition("\n")[0])
+
+
+def _of_function(reference: str, found: Callable[..., Any]) -> MetricSpec:
+    """Return the row of a user's own function. Raises UserError: It says no direction, or takes other arguments."""
+    lower, reads, taken = lower_is_better(reference, found), getattr(found, "reads", "images"), positional(found)
+    if reads not in ("images", "sample") or taken not in (1, 2):
+        raise UserError(
+            f"metric {reference!r} is not understood: got a function of {taken} arguments that reads {reads!r}; "
+            "expected (images), (images, references), or with reads = 'sample' (features) or (features, real_features)"
+        )
+
+    def make() -> Metric:
+        return OwnFunction(reference, found, reads, taken == 2)
+
+    references = taken == 2 and reads == "images"
+    own = bool(getattr(found, "own_channels", False))
+    return MetricSpec(make, reads, lower, references, own_channels=own, note=first_line(found))

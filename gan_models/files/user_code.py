@@ -6,17 +6,32 @@ A file is run when it is loaded, as any Python file is: name only files that you
 from __future__ import annotations
 
 import re
+import sysconfig
+import traceback
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import UserError
+from .errors import UserError, WorkFailed
 from .kept_copies import is_copy, located
 from .projects.project import Project, TooLarge, read_project
 from .projects.project_modules import circle, failing_file, load_project, package_of
 
+_PACKAGES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
+_FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
+_OURS = tuple(f"{Path(__file__).parents[2] / name}/" for name in _FOLDERS)
 _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+
+
+class UserCodeFailed(WorkFailed):
+    """A user's own code that raised, or gave what it must not.
+
+    Attributes:
+        traceback: Of their code, for a log; empty if it did not raise.
+    """
+
+    traceback: str = ""
 
 
 def is_path(reference: str) -> bool:
@@ -114,6 +129,22 @@ def one_line(error: Exception) -> str:
             "path as an argument, or write its values into the code"
         )
     return text
+
+
+def failed(what: str, error: Exception) -> UserCodeFailed:
+    """Return the failure of a user's own code.
+
+    Args:
+        what: The kind and name of what failed: `metric my_metric.py:score`.
+        error: Whatever it raised.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith((*_PACKAGES, *_OURS, "<"))]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    text = one_line(error).removeprefix(f"{type(error).__name__}: ")[:300]
+    raised = UserCodeFailed(f"{what} raised {type(error).__name__}: {text}{place}")
+    raised.traceback = "".join(traceback.format_exception(error))
+    return raised
 
 
 def _import(reference: str, name: str, kind: str) -> ModuleType:

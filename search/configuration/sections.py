@@ -391,10 +391,22 @@ class QualityOptions:
     """Quality: the metric, and the images that it is measured on."""
 
     metric: str = option(
-        "Encoder whose features quality is measured in: inception (FID), shapes (bundled), your own as file.py:name, "
-        "or auto: inception if its weights are there.",
+        "Quality. An encoder, in whose features a distance is taken: inception (FID), shapes (bundled), your own as "
+        "file.py:name, or auto: inception if its weights are there. Or a metric, as for --objective.",
         "auto",
     )
+    objective: str = option(
+        "Metric that trials are compared by in the place of the distance: psnr, l1, ... or your own as file.py:name, "
+        "a class or a function that says better = 'lower' or 'higher'.",
+        "",
+        default_text="the distance in the features of --metric",
+        acts_if=Condition(
+            lambda f: f.measures_all,
+            "it compares each output with its reference, and this task has none; leave it out",
+            refused=True,
+        ),
+    )
+    maximizes: bool = option("Higher values of the objective are better.", False, internal=True)
     also_measure: tuple[str, ...] = option(
         "Metrics besides ours, in every trial: names of installed ones, or your own as file.py:Class.",
         (),

@@ -123,7 +123,7 @@ class Facts:
     @property
     def measures_all(self) -> bool:
         """Return whether every metric that was asked for has what it compares with."""
-        rows = [METRICS.find(name) for name in self.config.also_measure]
+        rows = [METRICS.find(name) for name in filter(None, (*self.config.also_measure, self.config.objective))]
         return self.task.has_reference or not any(row.needs_references for row in rows)
 
     @property
@@ -135,7 +135,7 @@ class Facts:
     @property
     def _measured_with(self) -> set[str]:
         """Names of the weight files of the encoder and the metrics."""
-        rows = [METRICS.find(name) for name in self.config.also_measure]
+        rows = [METRICS.find(name) for name in filter(None, (*self.config.also_measure, self.config.objective))]
         return {self.config.metric.rpartition(":")[2], *(name for row in rows for name in row.weights)}
 
     def unsearched(self, names: Iterable[str]) -> str:

@@ -19,7 +19,8 @@ from ...gan_models.files.user_code import file_of, is_path, load_object
 from ...gan_models.networks.catalog import build
 from ..config import StudyConfig
 
-_ONE = {"model": "model", "task": "task", "metric": "encoder", "sampler": "sampler"}  # field -> kind of object
+# Field -> kind of object.
+_ONE = {"model": "model", "task": "task", "metric": "encoder", "objective": "metric", "sampler": "sampler"}
 _SEVERAL = {"methods": "method", "also_measure": "metric"}
 _JUDGE = "discriminator"  # of the task's settings: a table whose `model` is the discriminator's name
 _DEGRADE, _DEGRADATION = "degrade", "degradation"  # of the task's settings: a degradation's name; its kind

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
 from ...evaluators.features.feature_maps import vgg_maps
-from ...evaluators.quality.catalog import MetricSet
+from ...evaluators.quality.catalog import METRICS, MetricSet
+from ...evaluators.quality.own_function import looks_like_metric
 from ...gan_models.data.selection import TooFewToSelect
 from ...gan_models.data.spec import BUILTIN
 from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.files.errors import Refusals, UserError
-from ...gan_models.files.user_code import absolute
+from ...gan_models.files.user_code import absolute, is_path, load_object
 from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.tasks.catalog import TASKS, asked_task
@@ -57,10 +58,12 @@ def decided(
         config, notes = with_methods(config)
         config.check_methods(by_path=True)
     weights = {name: path.absolute() for name, path in config.weight_files.items()}
+    with seen.kept():
+        config = _with_objective(config)
     metric, encoder_file, vgg = config.metric, None, ""
     with seen.kept():
         metric, encoder_file = choose_encoder(config.metric, weights)
-    seen.passes(MetricSet, config.also_measure, weights)  # raises with the cure
+    seen.passes(MetricSet, config.also_measure, weights, None, config.objective)  # raises with the cure
     with seen.kept():
         vgg = _vgg(weights.get("vgg"))
     there = seen.passes(_check_data, config.data)
@@ -83,7 +86,7 @@ def decided(
         raise
     if refusals is None:
         seen.end()
-    if config.metric == AUTO and metric != next(iter(ENCODERS)):
+    if config.metric == AUTO and metric != next(iter(ENCODERS)) and not config.objective:
         notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
@@ -209,6 +212,27 @@ def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:
             f"the task has the generators {', '.join(names)}. Try --prune-direction alone."
         )
     return replace(config, prune_network=config.direction)
+
+
+def _with_objective(config: StudyConfig) -> StudyConfig:
+    """Return the configuration with its objective's direction; a metric that was named as `metric` is the objective.
+
+    Raises:
+        UserError: Two metrics are named, or one that says no direction.
+    """
+    named = config.metric
+    by_path = is_path(named) and looks_like_metric(load_object(named, "metric"))
+    if named != AUTO and (by_path or (named in METRICS and named not in ENCODERS)):
+        if config.objective not in ("", named):
+            raise UserError(
+                f"two metrics are named: got --metric {named} and --objective {config.objective}; expected one. Try an "
+                "encoder for --metric, and --also-measure for the other metric"
+            )
+        config = replace(config, metric=AUTO, objective=named)
+    if config.objective == next(iter(METRICS.own)):  # what quality is without an objective
+        config = replace(config, objective="")
+    lower = METRICS.find(config.objective).lower_is_better if config.objective else True
+    return replace(config, maximizes=not lower)
 
 
 def _check_data(data: str) -> None:

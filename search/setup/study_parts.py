@@ -258,7 +258,10 @@ class StudyParts:
     def metrics(self) -> dict[str, MetricSet]:
         """What is measured of each generator that is pruned; what they prepare is kept in the process."""
         config, border = self.config, getattr(self.task(), "border", 0)
-        return {name: MetricSet(config.also_measure, config.weight_files, {"border": border}) for name in self.names}
+        told = {"border": border}
+        return {
+            name: MetricSet(config.also_measure, config.weight_files, told, config.objective) for name in self.names
+        }
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:

@@ -62,7 +62,8 @@ class FineTuning:
         if step not in self.rungs:
             work.clock.lap("measure")
             return True
-        quality = work.study.measure(work.study.joined(generators), full=False)[0].value
+        measured = work.study.measure(work.study.joined(generators), full=False)
+        quality = work.study.config.sign * measured[0].value
         work.clock.lap("measure")
         work.curve = {rung: value for rung, value in work.curve.items() if rung < at} | {at: quality}
         write_curve(work.request.workspace, work.curve)

@@ -30,7 +30,7 @@ def measure(work: TrialWork) -> TrialOutcome:
         measured, quality = [], work.curve[max(work.curve)] if work.curve else None
     else:
         measured = work.study.measure(model, full=True)
-        quality = measured[0].value
+        quality = work.study.config.sign * measured[0].value
         work.curve[work.step_of_trial(work.finetune_steps)] = quality
     number, workspace = work.request.number, work.workspace
     write_json(workspace / PLAN, work.pruned.plan.to_json())

@@ -149,6 +149,7 @@ class Card:
         split: What these were measured on, and the trial was chosen by: `selection` or `test`.
         tested: Everything measured of the trial on the test split, if it was not chosen by it; else empty.
         teacher_tested, input_tested: The same for the dense generator and the untouched inputs.
+        better: Which values of the quality are better: `lower` or `higher`.
     """
 
     costs: Mapping[str, float]
@@ -165,6 +166,7 @@ class Card:
     tested: tuple[Measurement, ...] = ()
     teacher_tested: tuple[Measurement, ...] = ()
     input_tested: tuple[Measurement, ...] = ()
+    better: str = "lower"
 
     @property
     def files(self) -> dict[str, FormatReport]:

@@ -174,7 +174,8 @@ def export_front(
         for trial in front:
             cards[trial.number] = exporter.export(trial, folder / f"trial-{trial.number}", False)
         bundles = {
-            f"trial-{trial.number}": dict(zip(("quality", "cost"), point(trial), strict=True)) for trial in front
+            f"trial-{trial.number}": {"quality": exporter.outcome.value(point(trial)[0]), "cost": point(trial)[1]}
+            for trial in front
         }
         write_json(folder / FRONT, {"study": study.name, "cost": exporter.outcome.cost, "bundles": bundles})
     return cards
@@ -377,6 +378,7 @@ class StudyExporter:
                 tested=part.tested.pruned,
                 teacher_tested=part.tested.teacher,
                 input_tested=part.tested.untouched,
+                better="higher" if config.maximizes else "lower",
             )
 
         return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)

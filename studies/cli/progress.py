@@ -38,13 +38,14 @@ class Display:
         console: Where to write.
         metric: Name of the quality, for the lines.
         dense: Cost of the dense network, for shares.
+        sign: -1 if the quality is maximized: events have it with the other sign.
 
     Attributes:
         ended: How the search ended; None before that.
     """
 
-    def __init__(self, console: Console, metric: str, dense: float) -> None:
-        self.console, self.metric, self.dense = console, metric, dense
+    def __init__(self, console: Console, metric: str, dense: float, sign: float = 1.0) -> None:
+        self.console, self.metric, self.dense, self.sign = console, metric, dense, sign
         self.ended: SearchEnded | None = None
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
@@ -91,7 +92,10 @@ class Display:
                 f"trial {event.number}: {event.method} at {self._share(event.target)} of the cost{again}", always=False
             )
         elif isinstance(event, TrialReported):
-            self._say(f"trial {event.number}: {self.metric} {event.quality:.4g} at step {event.step}", always=False)
+            self._say(
+                f"trial {event.number}: {self.metric} {self.sign * event.quality:.4g} at step {event.step}",
+                always=False,
+            )
         elif isinstance(event, TrialPutBack):
             self._running.pop(event.number, None)
             self._say(f"trial {event.number} goes back: {event.reason}", always=True)
@@ -129,12 +133,11 @@ class Display:
         self._running.pop(event.number, None)
         self._finished += event.state != "FAIL"
         if event.state == "COMPLETE" and event.quality is not None and event.cost is not None:
-            text = (
-                f"trial {event.number}: {event.method} {self.metric} {event.quality:.4g} at {self._share(event.cost)}"
-            )
+            value = self.sign * event.quality
+            text = f"trial {event.number}: {event.method} {self.metric} {value:.4g} at {self._share(event.cost)}"
             if event.feasible and event.quality < self._best_quality:
                 self._best_quality = event.quality
-                self._best = f"best {event.quality:.4g} (trial {event.number}, {self._share(event.cost)})"
+                self._best = f"best {value:.4g} (trial {event.number}, {self._share(event.cost)})"
             self._say(f"{text}, {self._finished} of {self._total} done{self._left()}", always=False)
         else:
             self._say(f"trial {event.number}: {event.method} {event.state}: {event.reason}", always=True)

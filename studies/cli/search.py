@@ -170,12 +170,12 @@ def search(
         def dry(show: Display) -> Study:
             return simulated(wanted, show.event, seconds_per_step, resolved)
 
-        made = shown_search("simulated", dense, dry, as_json)
+        made = shown_search(resolved.config, dense, dry, as_json, simulated=True)
         wide_console(stderr=as_json).print(estimate(made.record, run_options).line(), highlight=False)
         return
     decided = resolved.config
     shown_search(
-        decided.metric,
+        decided,
         dense,
         lambda show: wanted.run(show.event, show.teacher, resolved),
         as_json,
@@ -290,7 +290,7 @@ def resume(
     study = Study.open(name, place.storage, place.artifacts)
     found = outcome_of(study.record)
     shown_search(
-        found.config.metric,
+        found.config,
         found.dense[found.cost],
         lambda show: study.resume(
             run_options=run_options,
@@ -310,15 +310,23 @@ def split_shown(config: StudyConfig) -> str:
     return SHOWN[config.scored_on] if config.scored_on != "test" else ""
 
 
-def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_json: bool, split: str = "") -> Study:
+def shown_search(
+    config: StudyConfig,
+    dense: float,
+    run: Callable[[Display], Study],
+    as_json: bool,
+    split: str = "",
+    simulated: bool = False,
+) -> Study:
     """Runs a search under a display, prints its front, and returns the study.
 
     Args:
-        metric: The quality's encoder.
+        config: The study's, with its quality.
         dense: Cost of the dense network, for shares.
         run: The search; listens through the display.
         as_json: Print JSON on standard output, everything else on standard error.
         split: Stands before the quality's name, if trials are not compared on the test split.
+        simulated: Nothing is measured.
 
     Raises:
         TooManyFailed: It ended by failures; its front is printed before.
@@ -328,8 +336,10 @@ def shown_search(metric: str, dense: float, run: Callable[[Display], Study], as_
     from .results import print_front
 
     console = wide_console(stderr=as_json)
-    name = frechet_name(metric, 1).partition(",")[0] + "]"
-    with Display(console, f"{split} {name}".strip(), dense).live() as show:
+    name = frechet_name("simulated" if simulated else config.metric, 1).partition(",")[0] + "]"
+    if config.objective and not simulated:
+        name = config.objective.rpartition(":")[2]
+    with Display(console, f"{split} {name}".strip(), dense, 1.0 if simulated else config.sign).live() as show:
         study = run(show)
     print_front(study.record, console, as_json)
     show.refuse_failures(study.record)

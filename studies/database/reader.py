@@ -79,13 +79,20 @@ def fixed_settings(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return (config.get("method_settings") or {}) if isinstance(config, Mapping) else {}
 
 
+def sign_of(attributes: Mapping[str, Any]) -> float:
+    """Return what makes an objective's value in Optuna's tables a quality: -1 if the study maximizes it."""
+    config = attributes.get("ganprune.config")
+    return -1.0 if isinstance(config, Mapping) and config.get("maximizes") else 1.0
+
+
 def _read_study(url: str, study: str) -> StudyRecord:
     storage = open_storage(url, write=False)
     try:
         study_id = find_study(storage, url, study)
         rows = read_trials(storage, study_id)
         attributes = storage.get_study_user_attrs(study_id)
-        return StudyRecord(study, attributes, tuple(record_of(row, fixed_settings(attributes)) for row in rows))
+        fixed, sign = fixed_settings(attributes), sign_of(attributes)
+        return StudyRecord(study, attributes, tuple(record_of(row, fixed, sign=sign) for row in rows))
     finally:
         storage.engine.dispose()
 

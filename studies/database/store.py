@@ -21,12 +21,13 @@ from ...search.study_name import check_study_name
 from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study
-from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, SIMULATED, find_study, fixed_settings
+from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, SIMULATED, find_study, fixed_settings, sign_of
 from .storage import WrongStorage, check_file, open_storage, parse_url, shown
 from .trial_rows import LOST, checked, outcome_attributes, record_of, report_attributes, template, within_budget
 
 OBJECTIVES = ("quality", "cost")
-DIRECTIONS = [StudyDirection.MINIMIZE] * len(OBJECTIVES)
+MINIMIZED = [StudyDirection.MINIMIZE, StudyDirection.MINIMIZE]
+MAXIMIZED = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
 ID = "ganprune.id"  # also in the study's folder: its files are this study's and no other's
 
 
@@ -58,7 +59,8 @@ class Store:
         self._writer = RowWriter(storage, url, self._study_id, lock)
         attributes = storage.get_study_user_attrs(self._study_id)
         self._cost_limit, self._fixed = attributes.get(COST_LIMIT), fixed_settings(attributes)
-        self._ended = Ended(lambda number: record_of(self._writer.read(number), self._fixed))
+        self._sign = sign_of(attributes)  # Optuna's tables hold the objective's own values
+        self._ended = Ended(lambda number: record_of(self._writer.read(number), self._fixed, sign=self._sign))
         self._records: list[TrialRecord] = []
         for number in list(self._writer.rows):
             self._records.append(self._known(number, whole=False))
@@ -71,6 +73,7 @@ class Store:
         artifacts: str | Path,
         attributes: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
         max_attempts: int = 5,
+        maximizes: bool = False,
     ) -> Self:
         """Make a study and open it.
 
@@ -82,6 +85,8 @@ class Store:
                 with `ganprune.cost_limit` (a number) a trial whose cost is above it is infeasible. Or what makes them,
                 called once the study's folder is its own.
             max_attempts: See the class.
+            maximizes: Higher values of the study's objective are better; a record's quality is then the value with
+                the other sign.
 
         Raises:
             ValueError: a study of this name exists, or files of one, or the name cannot be used.
@@ -92,7 +97,7 @@ class Store:
         lock = lock_study(url, study)
         try:
             storage = open_storage(url, write=True)
-            study_id = _new_study(storage, url, folder)
+            study_id = _new_study(storage, url, folder, MAXIMIZED if maximizes else MINIMIZED)
             given = attributes() if callable(attributes) else attributes
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -202,7 +207,7 @@ class Store:
         """Store what a running trial said; see `Ledger.report`."""
         if self._records[number].finished:
             return
-        self._writer.set_rungs(number, report.rungs)
+        self._writer.set_rungs(number, self._own(report.rungs))
         self._writer.set_attributes(number, report_attributes(self._records[number].new, report))
         self._refresh(number)
 
@@ -211,12 +216,12 @@ class Store:
         if self._records[number].finished:
             return self._records[number]
         outcome = checked(within_budget(outcome, self._cost_limit))
-        self._writer.set_rungs(number, outcome.rungs)
+        self._writer.set_rungs(number, self._own(outcome.rungs))
         self._writer.set_attributes(number, outcome_attributes(self._records[number].new, outcome))
         self._writer.set_constraints(number, outcome.constraints)
         values = None
         if outcome.state == "COMPLETE" and outcome.quality is not None and outcome.cost is not None:
-            values = (float(outcome.quality), float(outcome.cost))
+            values = (self._sign * float(outcome.quality), float(outcome.cost))
         self._writer.set_state(number, outcome.state, values)
         return self._refresh(number)
 
@@ -248,6 +253,10 @@ class Store:
             self.requeue(record.number)
         return len(running)
 
+    def _own(self, rungs: Mapping[int, float]) -> dict[int, float]:
+        """Return qualities by rung as values of the objective."""
+        return {step: self._sign * quality for step, quality in rungs.items()}
+
     def _in_state(self, state: str) -> list[TrialRecord]:
         return [record for record in self._records if record.state == state]
 
@@ -256,18 +265,22 @@ class Store:
         return self._records[number]
 
     def _known(self, number: int, whole: bool = True) -> TrialRecord:
-        record = record_of(self._writer.rows[number], self._fixed, whole)
+        record = record_of(self._writer.rows[number], self._fixed, whole, self._sign)
         if not record.finished:
             return record
         self._writer.forget(number)
         return self._ended.settled(record)
 
 
-def _new_study(storage: RDBStorage, url: str, folder: StudyFolder) -> int:
+def _new_study(storage: RDBStorage, url: str, folder: StudyFolder, directions: list[StudyDirection]) -> int:
     """A study without trials that has an id, and its folder to itself; one left half made by a crash is taken up."""
     existing = _half_made(storage, url, folder.study)
+    known = {} if existing is None else existing.user_attrs
+    if existing is not None and existing.directions != directions:  # begun with another objective
+        storage.delete_study(existing._study_id)
+        existing = None
     if existing is None:
-        study_id, attributes = storage.create_new_study(DIRECTIONS, folder.study), {}
+        study_id, attributes = storage.create_new_study(directions, folder.study), known
     else:
         study_id, attributes = existing._study_id, existing.user_attrs
     identity = attributes.get(ID) or uuid.uuid4().hex
@@ -292,7 +305,9 @@ def _half_made(storage: RDBStorage, url: str, study: str) -> Any:
         return None
     # the mark that is written last is missing, and nothing in it is anybody else's
     half_made = SCHEMA not in existing.user_attrs and not storage.get_all_trials(existing._study_id)
-    ours = existing.directions == DIRECTIONS and all(key.startswith("ganprune.") for key in existing.user_attrs)
+    ours = existing.directions in (MINIMIZED, MAXIMIZED) and all(
+        key.startswith("ganprune.") for key in existing.user_attrs
+    )
     if not (half_made and ours):
         raise UserError(
             f"study {study!r} exists in {shown(url)}; `ganprune resume {study}` goes on with it, "

@@ -92,13 +92,16 @@ def _channels(stored: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ..
     return None if stored is None else {group: tuple(kept) for group, kept in stored.items()}
 
 
-def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool = True) -> TrialRecord:
+def record_of(
+    row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool = True, sign: float = 1.0
+) -> TrialRecord:
     """Return the record that a row holds.
 
     Args:
         row: The row.
         fixed: Settings that the study fixes, by `method.setting`; rows of version 0.1.0 do not repeat them.
         whole: False leaves the outcome out, which is half of the work.
+        sign: What makes an objective's value in Optuna's tables a quality: -1 if the study maximizes it.
 
     Raises:
         UserError: The trial was not written by ganprune.
@@ -109,8 +112,10 @@ def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool 
     complete = row.state == TrialState.COMPLETE
     quality, cost = row.values if complete else (attributes.get("quality"), attributes.get("cost"))
     quality, cost = _number(quality), _number(cost)
+    if complete and quality is not None:
+        quality *= sign
     stopped = attributes.get("stopped")
-    rungs = {int(step): float(value) for step, value in sorted(row.intermediate_values.items())}
+    rungs = {int(step): sign * float(value) for step, value in sorted(row.intermediate_values.items())}
     record = TrialRecord(
         number=row.number,
         state=row.state.name,  # pyright: ignore[reportArgumentType]

@@ -57,6 +57,7 @@ def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool =
         config=outcome.config,
         cost=outcome.cost,
         metric=outcome.metric,
+        better=outcome.better,
         split=outcome.split,
         selects=outcome.selects,
         counts=", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "no trial yet",

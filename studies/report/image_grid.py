@@ -222,7 +222,7 @@ def _teacher_label(outcome: Outcome) -> str:
 def _label(outcome: Outcome, trial: TrialRecord) -> str:
     share = outcome.share(trial.cost)
     cost = f"{100 * share:.1f} % {outcome.cost}" if share is not None else f"{trial.cost:.4g} {outcome.cost}"
-    return f"{trial.number}: {trial.new.method}\n{_short(outcome)} {trial.quality:.3g}, {cost}"
+    return f"{trial.number}: {trial.new.method}\n{_short(outcome)} {outcome.value(trial.quality or 0.0):.3g}, {cost}"
 
 
 def _short(outcome: Outcome) -> str:

@@ -113,6 +113,15 @@ class Outcome:
         named = [quality_of(trial) for trial in self.scored]
         return next((m.name for m in named if m), "quality")
 
+    def value(self, quality: float) -> float:
+        """Return a trial's quality as its metric gives it: of a metric that is maximized, with its own sign."""
+        return self.config.sign * quality
+
+    @property
+    def better(self) -> str:
+        """Which values of the quality are better, for people."""
+        return "higher is better" if self.config.maximizes else "lower is better"
+
     @property
     def note(self) -> str:
         """What must be said before any number of the study; empty as a rule."""
@@ -189,7 +198,11 @@ class Outcome:
         quality, inputs = quality_of(trial), self.inputs[0] if self.inputs else None
         if quality is None or inputs is None or trial.state != "COMPLETE" or quality.name != inputs.name:
             return False
-        return quality.reason is None and inputs.reason is None and quality.value > inputs.value
+        return quality.reason is None and inputs.reason is None and self._worse(quality, inputs)
+
+    def _worse(self, one: Measurement, other: Measurement) -> bool:
+        """Return whether one value of the quality is worse than another."""
+        return self.config.sign * one.value > self.config.sign * other.value
 
     @property
     def doubts(self) -> list[str]:
@@ -202,8 +215,8 @@ class Outcome:
         if best is not None and (quality := quality_of(best)) is not None:
             named.append((f"trial {best.number}", quality))
         for name, other in named:
-            if other.name == teacher.name and other.reason is None and other.value < teacher.value:
-                near = other.high is not None and teacher.low is not None and other.high >= teacher.low
+            if other.name == teacher.name and other.reason is None and self._worse(teacher, other):
+                near = _overlap(other, teacher)
                 said.append(
                     f"the teacher is worse than {name}: {teacher.name} {teacher.value:.4g} against {other.value:.4g}"
                     f"{', whose intervals overlap' if near else f'; {self._cure}'}"
@@ -240,12 +253,22 @@ class Outcome:
         if not len(ladder):
             return None
         quality, dearest = ladder.max(axis=0)
-        reference = (BEYOND * float(quality), BEYOND * (self.limit or float(dearest)))
+        ideal = self._ideal()
+        reference = (BEYOND * (float(quality) - ideal), BEYOND * (self.limit or float(dearest)))
         whole = reference[0] * reference[1]
         if not whole > 0:
             return None
-        front, alone = (pareto.hypervolume(p, reference) / whole for p in (points(self.scored), ladder))
-        return Hypervolume(*reference, front, alone)
+        moved = [np.maximum(points(trials) - (ideal, 0.0), 0.0) for trials in (self.scored, self.ladder)]
+        front, alone = (pareto.hypervolume(each, reference) / whole for each in moved)
+        return Hypervolume(self.value(reference[0] + ideal), reference[1], front, alone)
+
+    def _ideal(self) -> float:
+        """Return the quality where the rectangle begins: 0, or the teacher's if 0 is not the metric's best value."""
+        lowest = float(points(self.ladder)[:, 0].min())
+        if not self.config.maximizes and lowest >= 0:
+            return 0.0
+        known = self.teacher and self.teacher[0].reason is None
+        return min(lowest, self.config.sign * self.teacher[0].value) if known else lowest
 
 
 def outcome_of(study: StudyRecord) -> Outcome:
@@ -327,8 +350,15 @@ def quality_of(trial: TrialRecord) -> Measurement | None:
 
 
 def is_quality(measurement: Measurement) -> bool:
-    """Return whether a measurement is a Fréchet distance, as a trial's quality is."""
-    return measurement.name.startswith(("fid[", "fd["))
+    """Return whether the first measurement of a trial is its quality: of one that was stopped it is a cost."""
+    return cost_name(measurement) not in COSTS and measurement.unit not in {row.unit for row in COSTS.own.values()}
+
+
+def _overlap(one: Measurement, other: Measurement) -> bool:
+    """Return whether two intervals have values in common; False if one has none."""
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low <= other.high and other.low <= one.high
 
 
 def named(measurements: Sequence[Measurement], name: str) -> Measurement | None:

@@ -67,6 +67,12 @@ def write_plot(outcome: Outcome, path: str | Path) -> Path:
     return write_file(path, content)
 
 
+def _shown(outcome: Outcome, trial: TrialRecord) -> tuple[float, float]:
+    """Return a trial's quality as its metric gives it, and its cost."""
+    quality, cost = point(trial)
+    return outcome.value(quality), cost
+
+
 def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
     methods = dict.fromkeys([*outcome.config.methods, *(trial.new.method for trial in done)])
     front = {trial.number for trial in outcome.front}
@@ -74,7 +80,7 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
         color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
         own = [trial for trial in done if trial.new.method == method]
         for trial in own:
-            quality, cost = point(trial)
+            quality, cost = _shown(outcome, trial)
             measured = quality_of(trial)
             strong = trial.number in front
             if measured is not None and measured.low is not None and measured.high is not None:
@@ -94,7 +100,7 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
     if any(not trial.scored for trial in done):
         axes.scatter([], [], marker="o", facecolor="none", edgecolor="gray", label="over the budget (hollow)")
     if outcome.ladder:
-        ringed = [point(trial) for trial in outcome.ladder]
+        ringed = [_shown(outcome, trial) for trial in outcome.ladder]
         _draw_steps(axes, outcome, ringed)
         axes.scatter(
             [c for _, c in ringed],
@@ -110,7 +116,8 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
 
 def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]]) -> None:
     """Draw the front of the ladder alone: all that lies between it and the front was found by the search."""
-    found = [ringed[i] for i in np.flatnonzero(non_dominated(ringed))]
+    sign = outcome.config.sign
+    found = [ringed[i] for i in np.flatnonzero(non_dominated([(sign * q, c) for q, c in ringed]))]
     costs, qualities = zip(*sorted((cost, quality) for quality, cost in found), strict=True)
     end = max([*costs, outcome.limit or costs[-1]])
     steps = ([*costs, end], [*qualities, qualities[-1]])
@@ -118,7 +125,7 @@ def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]])
 
 
 def _draw_front(axes: Axes, outcome: Outcome) -> None:
-    best = [point(trial) for trial in outcome.front]
+    best = [_shown(outcome, trial) for trial in outcome.front]
     if not best:
         return
     costs, qualities = [c for _, c in best], [q for q, _ in best]
@@ -153,7 +160,7 @@ def _draw_references(axes: Axes, outcome: Outcome) -> None:
 
 
 def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) -> None:
-    values = [point(trial)[0] for trial in done] + [m.value for m in outcome.teacher[:1] if m.reason is None]
+    values = [_shown(outcome, trial)[0] for trial in done] + [m.value for m in outcome.teacher[:1] if m.reason is None]
     values += [gap.test.value for gap in front_gaps(outcome)]
     axes.set_xscale("log")
     if min(values) > 0 and max(values) / min(values) > WIDE:
@@ -167,7 +174,7 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) 
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / power:g}"))
     axes.set_xlabel(f"cost of one input: {title}, log scale")
     split = f" on the {outcome.split} split" if outcome.selects else ""
-    axes.set_ylabel(f"{outcome.metric}{split}, lower is better")
+    axes.set_ylabel(f"{outcome.metric}{split}, {outcome.better}")
     heading = f"{outcome.study.name}: {outcome.config.model} on {outcome.config.data_name}{_sample_size(outcome)}"
     axes.set_title(heading if not narrow else "", fontsize=12)
     axes.grid(alpha=0.25, which="major")

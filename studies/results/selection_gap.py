@@ -28,7 +28,7 @@ class Gap:
 
     @property
     def difference(self) -> float:
-        """Test less selection: above 0 the selection was optimistic, because lower is better."""
+        """Test less selection: if lower is better, above 0 the selection was optimistic."""
         return self.test.value - self.selection.value
 
     @property
@@ -80,7 +80,8 @@ def gap_line(outcome: Outcome) -> str:
         waiting = outcome.selects and outcome.front
         return "selection and test: the front is not measured on the test split yet; a resume does" if waiting else ""
     n, first = len(gaps), gaps[0]
-    share = mean(gap.share for gap in gaps)
+    sign = outcome.config.sign
+    share = sign * mean(gap.share for gap in gaps)
     said = f"on the test split the front is {_amount(share)} on average ({n} trial{'s' * (n > 1)}"
     known = [gap.intervals for gap in gaps if gap.intervals is not None]
     if known:
@@ -89,7 +90,7 @@ def gap_line(outcome: Outcome) -> str:
     said += ")"
     teacher = teacher_gap(outcome)
     if teacher is not None:
-        said += f"; the dense teacher, which was not chosen by it, {_amount(teacher.share)}"
+        said += f"; the dense teacher, which was not chosen by it, {_amount(sign * teacher.share)}"
     if first.selection.n != first.test.n:
         said += f"; n is {first.selection.n} and {first.test.n}, and distances depend on n"
     return f"selection and test: {said}"

@@ -46,7 +46,7 @@ class Row:
         unit: Of cost and target.
         share: Cost as a share of the dense generator's.
         metric: The name of the quality, as it was measured.
-        quality: Lower is better; at a trial's last rung where it did not end.
+        quality: As its metric gives it; at a trial's last rung where it did not end.
         low, high: 90 % interval of the quality.
         split: What it was measured on, `selection` or `test`.
         gap: The same on the test split, and how far it is from this; None if it was not measured there as well.
@@ -200,7 +200,7 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         unit=outcome.unit_of(outcome.cost),
         share=outcome.share(trial.cost),
         metric=quality.name if quality else outcome.metric,
-        quality=trial.quality,
+        quality=None if trial.quality is None else outcome.value(trial.quality),
         low=quality.low if quality else None,
         high=quality.high if quality else None,
         split=outcome.split,

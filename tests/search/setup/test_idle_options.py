@@ -54,6 +54,7 @@ CASES: dict[str, tuple[dict, object, dict]] = {
     "ndf": ({"task_settings": {"discriminator": {"model": "judge.py:judge"}}}, 4, {}),
     "n_layers": (LATENTS, 2, {}),
     "also_measure": (LATENTS, "ssim", {}),
+    "objective": (LATENTS, "ssim", {}),
     "weights": ({}, "vgg=w.pth", {"methods": ["uniform", "slimming"], "prune_steps": 2}),
     "inception_weights": ({}, "w.pth", {"metric": "inception"}),
     "vgg_weights": ({}, "w.pth", {"methods": ["uniform", "slimming"], "prune_steps": 2}),

@@ -1,0 +1,228 @@
+"""A metric from a user's own function: numbers per image, or one number of all features, with its interval.
+
+    def sharpness(images):          # (n, C, H, W) in [-1, 1]; with a second argument also their references
+        return (images.diff(dim=-1) ** 2).mean((1, 2, 3))  # one number per image
+
+    sharpness.better = "higher"
+
+The metric is the mean over images. A function that returns rows (n, k) says by `combine` how all rows (N, k) become
+one number; one with `reads = "sample"` is called with the features of all images (N, d).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import UserCodeFailed, failed
+from ..measurement import Measurement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Better = Literal["lower", "higher"]
+BETTER: tuple[Better, ...] = ("lower", "higher")
+GROUPS = 20  # of the jackknife
+FEWEST = 4  # images that an interval needs
+
+
+def looks_like_metric(found: Any) -> bool:
+    """Return whether an object by path is a metric, and no encoder: it has a metric's methods, or says a direction."""
+    methods = all(callable(getattr(found, name, None)) for name in ("prepare", "reset", "update", "compute"))
+    return methods or hasattr(found, "better") or hasattr(found, "lower_is_better") or positional(found) > 1
+
+
+def is_function(found: Any) -> bool:
+    """Return whether an object is a plain function, in the place of a metric's class."""
+    methods = any(hasattr(found, name) for name in ("prepare", "reset", "update", "compute"))
+    return callable(found) and not inspect.isclass(found) and not methods
+
+
+def positional(found: Any) -> int:
+    """Return how many arguments a function must be given; 0 for what is none."""
+    if inspect.isclass(found) or not callable(found):
+        return 0
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):  # a builtin without signature
+        return 0
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in parameters)
+
+
+def lower_is_better(reference: str, found: Any) -> bool:
+    """Return the direction that a user's own metric says.
+
+    Args:
+        reference: Its name by path, for messages.
+        found: The object.
+
+    Raises:
+        UserError: It says none, or another word.
+    """
+    said = getattr(found, "better", None)
+    if said is None and isinstance(getattr(found, "lower_is_better", None), bool):
+        return found.lower_is_better
+    if said not in BETTER:
+        name = reference.rpartition(":")[2]
+        raise UserError(
+            f"metric {reference!r} does not say which direction is better: got better={said!r}; expected 'lower' or "
+            f"'higher'. Try {name}.better = \"higher\" below its definition"
+        )
+    return said == "lower"
+
+
+@dataclass
+class OwnFunction:
+    """The metric of a function.
+
+    Attributes:
+        reference: The function's name by path, for messages.
+        function: The function.
+        reads: `images`, or `sample`: the features of all images at once.
+        references: The function takes references (of `sample`: the real images' features) as its second argument.
+    """
+
+    reference: str
+    function: Callable[..., Any]
+    reads: str
+    references: bool
+    _rows: list[Tensor] = field(default_factory=list)
+    _sample: Any = None
+    _real: Any = None
+    _full: bool = True
+
+    @property
+    def name(self) -> str:
+        """The measurement's name: the function's, in lower case."""
+        own = re.sub(r"[^a-z0-9_]+", "_", self.reference.rpartition(":")[2].lower()).strip("_")
+        return own if own[:1].isalpha() else f"metric_{own}"
+
+    @property
+    def combine(self) -> Callable[[Tensor], Any] | None:
+        """What makes one number of all rows; None for the mean."""
+        return getattr(self.function, "combine", None)
+
+    def prepare(self, real: Any) -> None:
+        """Take in the features of a `RealSide`."""
+        self._real = real.features
+
+    def reset(self, full: bool) -> None:
+        """Forget the last pass."""
+        self._rows, self._sample, self._full = [], None, full
+
+    def update(self, outputs: Any, references: Any) -> None:
+        """Take in a batch of images, or the features of all."""
+        if self.reads == "sample":
+            self._sample = outputs
+            return
+        import torch
+
+        given = (outputs, references) if self.references else (outputs,)
+        with torch.no_grad():
+            rows = _tensor(self.reference, self._called(self.function, *given))
+        n = len(outputs)
+        if rows.ndim == 0 and n == 1:
+            rows = rows[None]
+        if rows.ndim not in (1, 2) or len(rows) != n or (rows.ndim == 2 and self.combine is None):
+            shape = "x".join(map(str, rows.shape)) or "one number"
+            raise UserCodeFailed(
+                f"metric {self.reference} gives {shape} for {n} images; expected one number per image, or rows of "
+                f"numbers with {self.name}.combine, which makes one number of all rows. Try .mean((1, 2, 3))"
+            )
+        self._rows.append(rows)
+
+    def compute(self) -> list[Measurement]:
+        """Return the number, with a 90 % interval by the jackknife over images if it is wanted."""
+        import torch
+
+        from ..features.sample import as_sample
+        from .jackknife import group_jackknife
+
+        if self.reads == "sample":
+            if self._sample is None:
+                return []
+            sets = [as_sample(self._sample).features]
+            if self.references:
+                sets.append(as_sample(self._real).features)
+            statistic: Callable[..., float] = self._of_all
+        else:
+            if not self._rows:
+                return []
+            sets, statistic = [torch.cat(self._rows)], self._of_rows
+        value, n = statistic(*sets), len(sets[0])
+        low = high = None
+        how = "combined from rows" if self.combine else "mean over images"
+        how = "of all features" if self.reads == "sample" else how
+        groups = min(GROUPS, *(len(each) for each in sets))
+        if self._full and groups >= FEWEST:
+            found = group_jackknife(statistic, sets, n_groups=groups)
+            low, high = found.low, found.high
+            how += f"; interval: delete-a-group jackknife, {groups} groups"
+        return [Measurement(f"{self.name}[n={n}]", value, "1", low, high, n, f"{how} of {self._shown}")]
+
+    @property
+    def _shown(self) -> str:
+        location, _, name = self.reference.rpartition(":")
+        return f"{Path(location).name}:{name}"
+
+    def _of_rows(self, rows: Tensor) -> float:
+        return _number(self.reference, self._called(self.combine, rows) if self.combine else rows.mean())
+
+    def _of_all(self, *features: Tensor) -> float:
+        return _number(self.reference, self._called(self.function, *features))
+
+    def _called(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:
+        """Return what the user's code gives. Raises UserCodeFailed if it raises."""
+        assert function is not None
+        try:
+            return function(*arguments)
+        except Exception as error:  # somebody else's code may raise anything
+            raise failed(f"metric {self.reference}", error) from error
+
+
+def _tensor(reference: str, given: Any) -> Tensor:
+    """Return what a function gave as float64 on the CPU. Raises UserCodeFailed: It is text, nothing or not finite."""
+    import numpy as np
+    import torch
+
+    if isinstance(given, bool | str | bytes) or given is None:
+        raise UserCodeFailed(
+            f"metric {reference} gives {type(given).__name__}: got {given!r:.60}; expected numbers. Try to return a "
+            "tensor of one number per image"
+        )
+    try:
+        found = given if isinstance(given, torch.Tensor) else torch.from_numpy(np.asarray(given, dtype=np.float64))
+        found = found.detach().double().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserCodeFailed(
+            f"metric {reference} gives {type(given).__name__}: got {given!r:.60}; expected numbers. Try to return a "
+            "tensor of one number per image"
+        ) from error
+    if not bool(torch.isfinite(found).all()):
+        raise UserCodeFailed(
+            f"metric {reference} gives values that are not finite: got {_first_odd(found)}; expected finite numbers. "
+            "Try to look at the images that it is given"
+        )
+    return found
+
+
+def _number(reference: str, given: Any) -> float:
+    """Return one number. Raises UserCodeFailed if it is none."""
+    found = _tensor(reference, given)
+    if found.numel() != 1:
+        raise UserCodeFailed(
+            f"metric {reference} gives {found.numel()} numbers for all images; expected one. Try to return its mean"
+        )
+    return float(found)
+
+
+def _first_odd(found: Tensor) -> str:
+    flat = found.flatten().tolist()
+    return next(f"{value} at place {place}" for place, value in enumerate(flat) if not math.isfinite(value))
