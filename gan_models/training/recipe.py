@@ -34,6 +34,8 @@ class Recipe:
         distill_terms: weights of further terms of distillation, by name of `distillation.catalog.TERMS`.
         reconstruct_first: share of the steps, at the start, without the task's adversarial term: the generators follow
             references and teachers alone, while discriminators learn to judge them.
+        rounds: 2: a cut of more than 75 % by a method that does not train is made in two halves, with training between
+            them for the steps of pruning.
 
     Raises:
         ValueError: a field outside what is allowed.
@@ -53,6 +55,7 @@ class Recipe:
     ema: float = later(0.0)
     distill_terms: Mapping[str, float] = later(factory=dict)
     reconstruct_first: float = later(0.0)
+    rounds: int = later(1)
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "d_steps", "feature_layers"):
@@ -72,6 +75,8 @@ class Recipe:
                 f"the averaged weights' half-life is no share of the steps: got ema={self.ema}; expected 0 to 1. "
                 "Try 0.05"
             )
+        if self.rounds not in (1, 2):
+            raise UserError(f"rounds of pruning are not possible: got rounds={self.rounds}; expected 1 or 2. Try 2")
         if not 0 <= self.reconstruct_first <= 1:
             raise UserError(
                 "the steps without an adversarial term are no share of the steps: got "

@@ -324,6 +324,16 @@ class TrainingOptions:
                 acts_if=Condition(lambda f: f.judged, "the task has no adversarial term in its loss"),
             ),
             Shortcut(
+                "--rounds",
+                "rounds",
+                int,
+                "2: cuts of more than 75 % are made in two halves, with training in between for --prune-steps.",
+                acts_if=Condition(
+                    lambda f: f.cuts_at_once,
+                    "every method of this study trains before it cuts, or --prune-steps are 0",
+                ),
+            ),
+            Shortcut(
                 "--ema",
                 "ema",
                 float,

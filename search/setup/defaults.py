@@ -50,13 +50,14 @@ def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     methods = config.methods or tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
     notes = []
     trained = [name for name in methods if method_spec(name).trains]
-    prune, finetune = steps_of(config.prune_steps, config.finetune_steps, bool(trained))
+    trains = bool(trained) or config.recipe.rounds > 1
+    prune, finetune = steps_of(config.prune_steps, config.finetune_steps, trains)
     few = prune == 0 or (config.prune_steps == OPEN and prune < LEAST_PRUNE_STEPS)
     if trained and few and not config.methods:
         methods = tuple(name for name in methods if name not in trained)
         steps = f"{prune} of {prune + finetune} steps are too few to prune in" if prune else "no steps to prune in"
         notes.append(f"{steps}: {' and '.join(trained)} are left out; --prune-steps or --methods has them all the same")
-        prune, finetune = steps_of(config.prune_steps, config.finetune_steps, False)
+        prune, finetune = steps_of(config.prune_steps, config.finetune_steps, config.recipe.rounds > 1)
     return replace(config, methods=methods, prune_steps=prune, finetune_steps=finetune), notes
 
 

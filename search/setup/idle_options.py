@@ -72,6 +72,11 @@ class Facts:
         return self.config.calibration_images != 0
 
     @property
+    def cuts_at_once(self) -> bool:
+        """Return whether a method cuts without training, and steps are there to train in between."""
+        return self.config.prune_steps != 0 and any(not METHODS.find(name).trains for name in self.config.methods)
+
+    @property
     def profiled(self) -> bool:
         """Return whether a budget's cost is predicted from a profile of a device."""
         return any(not cost_of(each.cost).exact for each in self.config.stated_budgets)

@@ -13,6 +13,7 @@ from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.pruning.catalog import make_method, method_spec
 from ...gan_models.pruning.method import Pruned, PruneJob, TrainingContext
 from ...gan_models.pruning.ranking import cost_of
+from ...gan_models.pruning.rounds.two_rounds import in_two_rounds, wants_two_rounds
 from ...gan_models.quantization.settings import FULL_BITS
 from ..preparations.opened_study import OpenedStudy
 from ..records.messages import Artifact, TrialRequest
@@ -113,8 +114,10 @@ def _prune_one(
         prepared=bench.load,
         calibration=calibration_of(bench, name),
     )
-    pruned = make_method(proposal.method).prune(job)
-    wanted = method_spec(proposal.method).refits and getattr(proposal.settings, "refit", True)
+    pruned, spec = make_method(proposal.method).prune(job), method_spec(proposal.method)
+    wanted = spec.refits and getattr(proposal.settings, "refit", True)
+    if not spec.trains and wants_two_rounds(job, pruned.plan):
+        pruned = in_two_rounds(job, pruned, wanted)
     if job.calibration is not None and wanted:
         pruned = replace(pruned, reconstructions={name: refitted(job, pruned, job.calibration)})
     if parent is not None:

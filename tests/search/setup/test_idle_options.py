@@ -60,6 +60,7 @@ CASES: dict[str, tuple[dict, object, dict]] = {
     "vgg_weights": ({}, "w.pth", {"methods": ["uniform", "slimming"], "prune_steps": 2}),
     "distill_judge": ({"task": "denoise", "task_settings": {"weight_adversarial": 0}}, 1.0, {}),
     "reconstruct_first": ({"task": "denoise", "task_settings": {"weight_adversarial": 0}}, 0.1, {}),
+    "rounds": ({"methods": ["mggc"], "prune_steps": 2}, 2, {"prune_steps": 2}),
     "per_channel": ({"bits": [32]}, False, {"bits": [32, 8]}),
     "quantizer": ({"bits": [32]}, "published", {"bits": [32, 8]}),
     "latency_profile": ({}, "p.json", {"budgets": ["20ms"]}),

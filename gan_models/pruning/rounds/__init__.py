@@ -1,0 +1,1 @@
+"""Cuts in several rounds of pruning and distillation."""

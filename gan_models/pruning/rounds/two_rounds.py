@@ -1,0 +1,98 @@
+"""Two rounds of prune and distil: a large cut is made in two halves, with training in between.
+
+Minitron (Muralidharan et al. 2024) repeats pruning and distillation where more than half is cut. Ours: beyond a
+reduction of 75 %, the network is first cut to widths between the full and the final ones, refitted and trained for the
+steps that a method may spend on pruning; then it is cut to the final plan, which is part of the first one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from torch import nn
+
+from ...files.errors import UserError
+from ...files.seeds import mixed
+from ...groups.plan import ChannelPlan
+from ...groups.surgery import copy_network, cut, embedded
+from ...reconstruction.reconstruction import RefitOptions, reconstruct
+from ...training.loop import Networks, checkpoint_cadence, train
+from ..method import Pruned, PruneJob
+from ..ranking import Scores, ranked
+
+ONE_ROUND = 0.25  # share of the dense cost down to which one cut is made
+
+
+def wants_two_rounds(job: PruneJob, plan: ChannelPlan) -> bool:
+    """Return whether the recipe asks for two rounds and the plan costs less than a quarter of the dense network."""
+    training, form = job.training, job.groups.form
+    if training is None or training.recipe.rounds < 2:
+        return False
+    cost = job.target.exact_cost
+    return float(form.predict(form.widths(plan.widths), cost)) < ONE_ROUND * form.dense(cost)
+
+
+def plan_between(plan: ChannelPlan, scores: Scores) -> ChannelPlan:
+    """Return the plan between the full network and a plan: each width the geometric mean of both.
+
+    Args:
+        plan: What stays in the end; all of it stays here, with the best of the other channels.
+        scores: Of every group's channels, higher stays.
+    """
+    kept = {}
+    for name, last in plan.kept.items():
+        size = len(scores[name])
+        others = sorted(set(range(size)) - set(last), key=lambda channel, own=scores[name]: -own[channel])
+        width = round(math.sqrt(size * len(last)))
+        kept[name] = tuple(sorted((*last, *others[: width - len(last)])))
+    return ChannelPlan(kept)
+
+
+def in_two_rounds(job: PruneJob, pruned: Pruned, refit: bool) -> Pruned:
+    """Return a method's plan cut in two rounds.
+
+    Args:
+        job: The method's, with steps to train in.
+        pruned: What the method cut at once; its plan stays.
+        refit: Refit the first cut to the teacher on the job's calibration inputs.
+
+    Raises:
+        UserError: There are no steps to train in.
+        TrainingDiverged: A loss is not finite.
+    """
+    training = job.training
+    if training is None or training.steps < 1:
+        raise UserError("two rounds train in between: got no steps for it; expected 1 or more. Try --prune-steps 1200")
+    first = plan_between(pruned.plan, ranked(job))
+    model, refit_macs = cut(job.model, job.groups, first), 0
+    if refit and (inputs := job.calibration) is not None:
+        options = RefitOptions(memory_bytes=inputs.memory_bytes)
+        refit_macs = reconstruct(job.model, model, job.groups, first, inputs.inputs, inputs.seed, options).macs
+    others = {name: copy_network(each).requires_grad_(True) for name, each in training.generators.items()}
+    judges = copy_network(training.discriminators).requires_grad_(True)
+    run = train(
+        training.task,
+        Networks(nn.ModuleDict({**others, job.name: model.requires_grad_(True)}), judges),
+        training.data,
+        training.recipe,
+        steps=training.steps,
+        seed=mixed(job.seed, 70),
+        device=training.device,
+        teacher=training.generators,
+        teacher_judges=dict(training.discriminators.items()),
+        feature_maps=training.feature_maps,
+        checkpoint_dir=None if training.workspace is None else training.workspace / "first-round",
+        checkpoint_every=checkpoint_cadence(training.steps),
+        on_step=training.on_step,
+    )
+    trained = embedded(job.model.cpu(), model.cpu().requires_grad_(False), job.groups, first)
+    return replace(
+        pruned,
+        model=cut(trained, job.groups, pruned.plan),
+        steps=run.steps,
+        discriminators=judges.cpu().requires_grad_(False).eval(),
+        training_macs=pruned.training_macs + run.macs,
+        calibration_macs=pruned.calibration_macs + refit_macs,
+        record={**pruned.record, "first round": {"widths": dict(first.widths), "steps": run.steps}},
+    )
