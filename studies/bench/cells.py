@@ -11,8 +11,8 @@ from ...gan_models.files.errors import UserError
 from ...search.records.events import Listener, ignore
 from ..api import RunOptions, Search, Study
 from ..database.lock import StudyLocked
-from ..database.reader import SCHEMA, StudyRecord, read_study, study_names
-from ..database.storage import WrongStorage, open_storage, parse_url
+from ..database.reader import StudyRecord, list_studies
+from ..database.storage import WrongStorage, parse_url
 from ..results.outcome import outcome_of
 from .design import Cell
 from .teachers import MadeTeacher
@@ -54,15 +54,9 @@ def records_of(place: Place, names: Iterable[str]) -> dict[str, StudyRecord]:
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return {}
     try:
-        storage = open_storage(place.storage, write=False)
+        return {record.name: record for record in list_studies(place.storage, set(names))}
     except WrongStorage:  # there are no tables before the first study
         return {}
-    try:
-        there = study_names(storage)
-    finally:
-        storage.engine.dispose()
-    found = (read_study(place.storage, name) for name in names if name in there)
-    return {record.name: record for record in found if SCHEMA in record.attributes}
 
 
 def state_of(cell: Cell, record: StudyRecord | None) -> State:

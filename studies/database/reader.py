@@ -1,7 +1,7 @@
 """Look at studies without a lock: which there are, what they are about, what their trials came to."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,20 +88,31 @@ def sign_of(attributes: Mapping[str, Any]) -> float:
 def _read_study(url: str, study: str) -> StudyRecord:
     storage = open_storage(url, write=False)
     try:
-        study_id = find_study(storage, url, study)
-        rows = read_trials(storage, study_id)
-        attributes = storage.get_study_user_attrs(study_id)
-        fixed, sign = fixed_settings(attributes), sign_of(attributes)
-        return StudyRecord(study, attributes, tuple(record_of(row, fixed, sign=sign) for row in rows))
+        return _record(storage, study, find_study(storage, url, study))
     finally:
         storage.engine.dispose()
 
 
-def list_studies(url: str) -> tuple[StudyRecord, ...]:
-    """All studies with their trials, by name. Raises StorageError."""
+def _record(storage: RDBStorage, study: str, study_id: int) -> StudyRecord:
+    rows = read_trials(storage, study_id)
+    attributes = storage.get_study_user_attrs(study_id)
+    fixed, sign = fixed_settings(attributes), sign_of(attributes)
+    return StudyRecord(study, attributes, tuple(record_of(row, fixed, sign=sign) for row in rows))
+
+
+def list_studies(url: str, names: Container[str] | None = None) -> tuple[StudyRecord, ...]:
+    """Return studies with their trials, by name, over one connection.
+
+    Args:
+        url: The database.
+        names: Those that are wanted, as far as they are there; None for all.
+
+    Raises:
+        StorageError: It cannot be read.
+    """
     storage = open_storage(url, write=False)
     try:
-        names = sorted(study_names(storage))
+        there = sorted(study_names(storage).items())
+        return tuple(_record(storage, name, key) for name, key in there if names is None or name in names)
     finally:
         storage.engine.dispose()
-    return tuple(read_study(url, name) for name in names)

@@ -1,15 +1,17 @@
 """A benchmark that runs: cells end once, go on after an interruption, and a failure is said and not filled."""
 
 import json
+from pathlib import Path
 
 import pytest
+from ganprune.search.config import StudyConfig
 from ganprune.search.records.events import TrialStarted
 from ganprune.studies.bench.bench import Bench
 from ganprune.studies.bench.cells import RunsElsewhere, run_cell, state_of
-from ganprune.studies.bench.contender import Contender
 from ganprune.studies.bench.results.fronts import growth
 from ganprune.studies.bench.teachers import made_teacher
 from ganprune.studies.database.store import Store
+from ganprune.studies.run_options import RunOptions, engine_settings
 
 from ...command_line import call, refused
 
@@ -57,7 +59,7 @@ def tiny(folder, contenders=("uniform", "magnitude"), **values) -> Bench:
 
 
 def test_a_cell_goes_on_after_an_interruption_and_ends_once(tmp_path):
-    """A study that was interrupted in its trial is begun, then finished; running it again changes nothing in it."""
+    """A study that was interrupted is begun, then finished; nobody else runs it meanwhile, and nobody runs it again."""
     bench = tiny(tmp_path)
     cell, place = bench.design.cells()[0], bench.place
     teacher = made_teacher(place.root, cell.teacher)
@@ -69,6 +71,8 @@ def test_a_cell_goes_on_after_an_interruption_and_ends_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_cell(cell, teacher, place, interrupt)
     assert bench.plan(hours=False).cells == {"begun": 1, "missing": 1}
+    with Store.open(place.storage, cell.study, place.root), pytest.raises(RunsElsewhere):
+        run_cell(cell, teacher, place)
     record = run_cell(cell, teacher, place)
     assert state_of(cell, record) == "finished"
     assert run_cell(cell, teacher, place) == record
@@ -80,27 +84,20 @@ def test_a_cell_goes_on_after_an_interruption_and_ends_once(tmp_path):
     assert growth([row])[0].runs == 1
 
 
-def test_a_cell_that_another_process_runs_is_left_to_it(tmp_path):
-    """Two benchmarks on one database share the cells out."""
-    bench = tiny(tmp_path)
-    cell, place = bench.design.cells()[0], bench.place
-    teacher = made_teacher(place.root, cell.teacher)
-    with pytest.raises(KeyboardInterrupt):
-        run_cell(cell, teacher, place, lambda event: (_ for _ in ()).throw(KeyboardInterrupt))
-    with Store.open(place.storage, cell.study, place.root), pytest.raises(RunsElsewhere):
-        run_cell(cell, teacher, place)
-
-
-def test_the_same_seed_gives_the_same_trial_and_contenders_share_it(tmp_path):
-    """A contender whose options are another's trains the same network; another seed of trials trains another one."""
-    plain = Contender({"methods": ("uniform",), "calibration_images": 0})
-    bench = tiny(tmp_path, {"one": plain, "two": Contender({**plain.options, "n_eval": 0})}, seeds=2)
-    found = []
-    for cell in bench.design.cells()[:3]:
-        teacher = made_teacher(bench.place.root, cell.teacher)
-        found.append(run_cell(cell, teacher, bench.place).trials[0].quality)
-    assert found[0] == found[1]
-    assert found[2] != found[0]
+def test_seeds_of_trials_leave_images_and_teacher_as_they_are():
+    """Cells of two seeds have the same data and another seed of what is chosen and trained."""
+    configs = [
+        StudyConfig.from_json({**cell.options, "name": "cell"})
+        for cell in tiny(Path("unused"), ("uniform",), seeds=(3, 4)).design.cells()
+    ]
+    assert [engine_settings(config, RunOptions()).choice.seed for config in configs] == [3, 4]
+    assert {config.seed for config in configs} == {0}
+    assert (
+        engine_settings(
+            StudyConfig.from_json({**TINY, "name": "a", "budgets": ["60%"], "seed": 7}), RunOptions()
+        ).choice.seed
+        == 7
+    )
 
 
 def test_the_command_runs_a_benchmark_and_its_tables_follow_from_the_csv(tmp_path, monkeypatch, capsys):
