@@ -22,6 +22,17 @@ def cost_exponent() -> Any:
     )
 
 
+def restart() -> Any:
+    """Return the field of what a method that trained goes on with; the annotation is `Restart`."""
+    return setting(
+        "auto",
+        choices=("auto", "always", "never"),
+        searched=False,
+        note="the plan is cut from the teacher again and refitted on the calibration inputs: if that is nearer to the "
+        "teacher than what training left (auto; never for published forms and without such inputs), always or never",
+    )
+
+
 @dataclass(frozen=True)
 class RankingSettings:
     """Settings of methods that are given widths."""

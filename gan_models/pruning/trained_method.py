@@ -17,6 +17,7 @@ from ..files.errors import UserError
 from ..files.plain_values import JSON, to_json
 from ..files.seeds import mixed
 from ..groups.plan import ChannelPlan
+from ..plan_scores.restart import Restart, Restarted, restarted
 from ..training import loop
 from ..training.loop import Phase
 from ..training.recipe import TrainRecord
@@ -62,6 +63,10 @@ class TrainedMethod(ABC):
         """Return the share of the pruning steps that the phase may use; the rest fine-tunes."""
         return 1.0
 
+    def restart(self, job: PruneJob) -> Restart:
+        """Return if the plan is cut from the teacher again; methods whose settings do not say so never do that."""
+        return getattr(job.proposal.settings, "restart", "never")
+
     def target(self, job: PruneJob) -> Target:
         """Return the target with the floor that the method keeps."""
         return job.target
@@ -73,7 +78,7 @@ class TrainedMethod(ABC):
         """Train, then cut to the target.
 
         Raises:
-            UserError: No training steps, or nothing to train with.
+            UserError: No training steps, nothing to train with, or no calibration inputs for a restart.
             InfeasibleBudget: Even the smallest plan costs more than the target.
             TrainingDiverged: A loss is not finite.
             WorkFailed: The method did not get there; the message is the trial's reason.
@@ -85,6 +90,10 @@ class TrainedMethod(ABC):
             )
         if training.steps < 1:
             raise UserError(f"{self.name} trains before it cuts: give it --prune-steps 1 or more")
+        if self.restart(job) == "always" and job.calibration is None:
+            raise UserError(
+                f"{self.name}.restart=always refits on inputs: got no calibration images. Try --calibration-images 64"
+            )
         form, target = job.groups.form, self.target(job)
         check_feasible(form, target)
         steps = max(1, round(self.share(job) * training.steps))
@@ -94,8 +103,13 @@ class TrainedMethod(ABC):
         cost = cost_of(form, own, target)
         self.check(run, cost, target)
         plan = plan_within_target(form, phase.scores(), target)
+        model, again = phase.cut(plan), None
+        if self.restart(job) != "never" and job.calibration is not None:
+            again = restarted(job.model, job.groups, plan, model, job.calibration, self.restart(job))
+            model = again.model
+        done = None if again is None else again.reconstruction
         return Pruned(
-            phase.cut(plan),
+            model,
             plan,
             run.steps,
             phase.judges(),
@@ -104,10 +118,21 @@ class TrainedMethod(ABC):
                 "widths_before_landing": dict(zip(form.names, own.tolist(), strict=True)),
                 **phase.record(run),
                 "seconds": run.seconds,
-            },
+            }
+            | _restart_record(again),
             quantized=training.quantized,
+            reconstructions={} if done is None else {job.name: done},
             training_macs=run.macs,
+            calibration_macs=0 if again is None else again.macs - (0 if done is None else done.macs),
         )
+
+
+def _restart_record(again: Restarted | None) -> dict[str, Any]:
+    """Return which network a trial goes on with, and both errors to the teacher; nothing if there was one alone."""
+    if again is None:
+        return {}
+    errors = {"own_error": again.own_error, "refitted_error": again.refitted_error}
+    return {"restart": {"restarted": again.reconstruction is not None, **errors}}
 
 
 def run_phase(phase: Phase, job: PruneJob, steps: int) -> TrainRecord:

@@ -23,6 +23,7 @@ from ...files.plain_values import JSON
 from ...files.seeds import mixed
 from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network
+from ...plan_scores.restart import Restart
 from ...tasks.task import Batch
 from ...training.recipe import TrainRecord
 from ...training.step import Networks, Trainer
@@ -194,6 +195,11 @@ class Coronet(TrainedMethod):
     def share(self, job: PruneJob) -> float:
         """Return the share of the steps in which the target is reached."""
         return job.proposal.settings.share
+
+    def restart(self, job: PruneJob) -> Restart:
+        """Return the setting; training from random weights, as published, goes on with its own by default."""
+        choice = super().restart(job)
+        return "never" if choice == "auto" and job.proposal.settings.init == "random" else choice
 
     def target(self, job: PruneJob) -> Target:
         """Return the target with the highest floor that still fits."""

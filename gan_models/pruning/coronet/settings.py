@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..baseline_settings import cost_exponent
+from ..baseline_settings import cost_exponent, restart
 from ..settings import setting
 
 
@@ -25,3 +25,4 @@ class CoronetSettings:
     )
     gated: bool = setting(True, note="whether fallen channels leave the forward pass before the cut")
     cost_exponent: float = cost_exponent()
+    restart: Literal["auto", "always", "never"] = restart()

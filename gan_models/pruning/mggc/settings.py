@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..baseline_settings import restart
 from ..settings import setting
 
 
@@ -40,3 +41,4 @@ class MggcSettings:
     weight_cost: float = setting(
         1.0, low=0.1, high=10.0, log=True, note="first weight of the cost; it follows the target"
     )
+    restart: Literal["auto", "always", "never"] = restart()

@@ -25,6 +25,7 @@ from ...files.plain_values import JSON
 from ...files.seeds import mixed
 from ...groups.plan import ChannelPlan
 from ...groups.surgery import copy_network, cut
+from ...plan_scores.restart import Restart
 from ...quantization.fake_quant import quantized_call
 from ...tasks.task import Batch, Task
 from ...training.compute import ChargedCalls
@@ -251,6 +252,11 @@ class Slimming(TrainedMethod):
     """Shrinks scales of channels while the network learns from its teacher; what reaches zero is cut."""
 
     name = "slimming"
+
+    def restart(self, job: PruneJob) -> Restart:
+        """Return the setting; the published form goes on with its own weights by default."""
+        choice = super().restart(job)
+        return "never" if choice == "auto" and job.proposal.settings.form == "published" else choice
 
     def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> SlimmingPhase:
         """Return the training; raise UserError for a distance that needs an encoder without one."""

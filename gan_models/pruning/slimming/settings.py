@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..baseline_settings import restart
 from ..settings import setting
 
 
@@ -32,6 +33,7 @@ class SlimmingSettings:
     order: Literal["auto", "joint", "sequential"] = setting(
         "auto", note="8 bits together with pruning, or after it", searched=False
     )
+    restart: Literal["auto", "always", "never"] = restart()
 
     @property
     def joint(self) -> bool:

@@ -9,8 +9,10 @@ from ganprune.gan_models.costs.combined_budgets import BindingCost, Bound
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.plan_scores.zero_shot import zero_shot
 from ganprune.gan_models.pruning.catalog import METHODS, make_method
 from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.reconstruction.calibration import Calibration
 from ganprune.gan_models.training.compute import RunCompute
 from ganprune.gan_models.training.recipe import Recipe
 
@@ -79,6 +81,25 @@ def test_compute_of_trained_methods_is_that_of_each_step_counted_by_itself(metho
     numbers, step = count(), RunCompute.step
     monkeypatch.setattr(RunCompute, "step", lambda self, kind: step(self, next(numbers)))
     assert make_method(method).prune(job(method)).training_macs == once > 0
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_a_restart_is_the_teacher_cut_to_the_methods_plan_and_refitted(method: str):
+    """`always` goes on with that network and records both errors; without inputs it is refused before training."""
+    given = job(method)
+    always = replace(given.proposal.settings, restart="always")
+    with pytest.raises(UserError, match=f"{method}.restart=always refits on inputs: got no calibration images"):
+        make_method(method).prune(changed(given, settings=always))
+    calibration = Calibration(lambda: (torch.stack([entry["input"] for entry in given.training.data]),), 0)
+    pruned = make_method(method).prune(changed(given, settings=always, calibration=calibration))
+    other = zero_shot(given.model, given.groups, pruned.plan, calibration)
+    mine, theirs = pruned.model.state_dict(), other.model.state_dict()
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    assert pruned.reconstructions["G"].layers == other.reconstruction.layers
+    said = pruned.record["restart"]
+    assert said["restarted"]
+    assert said["refitted_error"] == pytest.approx(other.error, rel=1e-3)
+    assert pruned.calibration_macs > 0
 
 
 @pytest.mark.parametrize("method", TRAINED)

@@ -1,0 +1,83 @@
+"""Restart of a method that trained: its plan cut from the teacher again and refitted, if that is nearer to the teacher.
+
+Original to ganprune. Training before the cut may leave weights that are worse than the teacher's, refitted: mggc trains
+no weights at all. Both networks have the same plan; they are compared by their error to the teacher's outputs on inputs
+that nothing was fitted to. Both fine-tune equally long from there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from ..groups.channel_groups import ChannelGroups
+from ..groups.plan import ChannelPlan
+from ..reconstruction.calibration import Calibration
+from ..reconstruction.reconstruction import split_of
+from ..reconstruction.record import Reconstruction
+from ..reconstruction.targets import relative_error
+from ..training.compute import PassCount
+from .zero_shot import outputs_of, zero_shot
+
+Restart = Literal["auto", "always", "never"]
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """The network that a trial goes on with.
+
+    Attributes:
+        model: The method's own, or the teacher's, cut and refitted.
+        reconstruction: Of the second; None if the trial goes on with the method's own.
+        own_error, refitted_error: Squared error of the outputs of either, relative to the variance of the teacher's.
+        macs: Multiply-accumulates of all passes.
+    """
+
+    model: nn.Module
+    reconstruction: Reconstruction | None
+    own_error: float
+    refitted_error: float
+    macs: int
+
+
+def restarted(
+    teacher: nn.Module,
+    groups: ChannelGroups,
+    plan: ChannelPlan,
+    own: nn.Module,
+    calibration: Calibration,
+    choice: Restart,
+) -> Restarted:
+    """Return the network of a plan to go on with: `own`, or the teacher's refitted one.
+
+    Args:
+        teacher: The dense network.
+        groups: Its groups.
+        plan: What the method kept.
+        own: The network that it cut.
+        calibration: Inputs to refit with, and to judge by.
+        choice: `always` takes the teacher's, `auto` the one that is nearer to the teacher, `never` the method's own.
+    """
+    judging = calibration.judging
+    if not judging or not len(judging[0]):
+        unseen = split_of(len(calibration.inputs[0])).unseen
+        judging = tuple(x[unseen.to(x.device)] for x in calibration.inputs)
+    other = zero_shot(teacher, groups, plan, calibration)
+    seed, device = calibration.seed, next(teacher.parameters()).device
+    with PassCount() as count, torch.no_grad():
+        expected = outputs_of(teacher, judging, seed)
+        errors = [relative_error(outputs_of(model.to(device), judging, seed), expected) for model in (own, other.model)]
+    own_error, refitted_error = errors
+    nearer = math.isfinite(refitted_error) and not refitted_error >= own_error
+    takes = choice == "always" or (choice == "auto" and nearer)
+    return Restarted(
+        other.model if takes else own,
+        other.reconstruction if takes else None,
+        own_error,
+        refitted_error,
+        other.macs + count.macs,
+    )
