@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ...evaluators.quality.catalog import METRICS
 from ...gan_models.checkpoints.state_dicts import located
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256, json_sha256
@@ -209,7 +210,10 @@ class Design:
                 "expected one of the two. Try without --teachers"
             )
         for cell in self._cells(task, self.budgets, self.seeds[:1]):
-            StudyConfig.from_json({**cell.options, "name": "cell"}).checked()
+            config = StudyConfig.from_json({**cell.options, "name": "cell"}).checked()
+            named = config.objective or config.metric
+            if named in METRICS.own and not METRICS.find(named).lower_is_better:
+                raise UserError(higher_is_better(named))
 
     @property
     def reference(self) -> str:
@@ -249,6 +253,14 @@ class Design:
         trains = any(method_spec(method).trains for one in self.contenders.values() for method in one.methods)
         open_choice = any(not contender.methods for contender in self.contenders.values())
         return steps_of(given.prune_steps, given.finetune_steps, trains or open_choice)
+
+
+def higher_is_better(metric: str) -> str:
+    """Return the line that refuses a metric whose ratios say the contrary of a distance's."""
+    return (
+        f"a benchmark compares ratios of distances: got {metric}, of which higher is better; expected a metric of "
+        "which lower is better. Try the distance, and --also-measure for this one"
+    )
 
 
 def task_of(name: str, options: Mapping[str, Any], teachers: Sequence[str] = ()) -> BenchTask:

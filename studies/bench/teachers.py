@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.atomic_files import read_json, write_json
+from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
 from ...gan_models.files.plain_values import to_json
 from ...search.config import StudyConfig
@@ -24,7 +25,7 @@ from ...search.preparations.prepared_study import PreparedStudy
 from ...search.preparations.quality import StudyQuality
 from ...search.preparations.teacher import FOLDER, TEACHER
 from ...search.setup.open_choices import decided, with_selection
-from .design import BenchTeacher
+from .design import BenchTeacher, higher_is_better
 
 KEPT = "_teachers"  # no study's name begins like this
 WORST = "mean-image"
@@ -89,6 +90,8 @@ def made_teacher(root: Path, teacher: BenchTeacher, on_step: Progress | None = N
             return known
         given = {**teacher.options, **_measuring(teacher), "name": "teacher", "budgets": ["100%"], "trials": 1}
         config, _, output = decided(StudyConfig.from_json(given))
+        if config.maximizes:  # a user's own metric: its file says so
+            raise UserError(higher_is_better(config.objective))
         config, splits, _ = with_selection(config, output)
         study = PreparedStudy(config, splits=splits)
         make_teacher(study, folder, on_step)

@@ -106,6 +106,7 @@ def test_a_contender_is_named_by_path(tmp_path):
         ({"tasks": {"demo": {**TASK, "steps": 1}}}, "unknown option 'steps'"),
         ({"tasks": {"demo": {**TASK, "teacher": ["a", "b"]}}, "teachers": 2}, "given teachers"),
         ({"tasks": {"demo": {**TASK, "teacher_discriminator": "d.pth"}}}, "has a discriminator"),
+        ({"tasks": {"demo": {**TASK, "objective": "psnr"}}}, "psnr, of which higher is better"),
         ({"artifacts": "s3://bucket/folder"}, "in a folder"),
         ({"name": "../up"}, "study's name"),
     ],
