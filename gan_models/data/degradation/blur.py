@@ -1,4 +1,4 @@
-"""Blur by Gaussian kernels, round or stretched; and the degradation that a deblurring network undoes.
+"""Kernels of blur: Gaussian ones, round or stretched, and sinc; and the degradation that a deblurring network undoes.
 
 Shapes: H x W pixels, K x K kernels.
 """
@@ -48,6 +48,25 @@ def gaussian_kernel(sigma: float, across: float, angle: float) -> np.ndarray:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     along, aside = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
     kernel = np.exp(-0.5 * ((along / max(sigma, 1e-3)) ** 2 + (aside / max(across, 1e-3)) ** 2))
+    return kernel / kernel.sum()
+
+
+def sinc_kernel(cutoff: float, reach: int) -> np.ndarray:
+    """Return a circular low-pass filter (K, K) that sums to 1: it rings at edges, as sharpened and compressed files do.
+
+    Wang et al. 2021 (Real-ESRGAN), section 3.3: cutoff / (2 pi r) times the Bessel function J1 of cutoff times r.
+
+    Args:
+        cutoff: Frequency in radians per pixel, up to pi.
+        reach: Pixels from the middle to the kernel's end; K is twice that and one.
+    """
+    from scipy.special import j1  # here: most runs need no scipy
+
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
+    radius = np.hypot(x, y)
+    radius[reach, reach] = 1.0  # the limit at 0 is set below
+    kernel = cutoff * j1(cutoff * radius) / (2 * np.pi * radius)
+    kernel[reach, reach] = cutoff**2 / (4 * np.pi)
     return kernel / kernel.sum()
 
 

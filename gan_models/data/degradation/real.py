@@ -1,7 +1,7 @@
-"""A chain of what happens to photographs: blur, resizing, noise and JPEG, once or several times.
+"""A chain of what happens to photographs: blur, resizing, noise and JPEG, once or several times, and ringing.
 
-The order and the kinds are those of Real-ESRGAN (Wang et al. 2021); its sinc filters are left out, and shot noise is
-given in photons. Ranges are ours, for small crops.
+The order and the kinds are those of Real-ESRGAN (Wang et al. 2021), sinc filters among the blurs and at the end too,
+with its shares and cutoffs. Shot noise is given in photons. Other ranges are ours, for small crops.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import numpy as np
 
 from ...files.errors import UserError
 from ...files.pictures.picture import resized
-from .blur import WIDEST, blurred, checked_range, drawn, drawn_kernel
+from .blur import WIDEST, blurred, checked_range, drawn, drawn_kernel, sinc_kernel
 from .degradation import WHITE
 from .noise import gaussian_noise, shot_noise
 
 MOST_ROUNDS = 4
 SMALLEST = 8  # pixels per side of what is between two steps
+SINC_REACHES = (3, 10)  # pixels: kernels of 7 x 7 to 21 x 21, as published
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
@@ -32,12 +33,15 @@ def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Real:
-    """Blur, resizing, noise and JPEG with strengths that are drawn for each picture.
+    """Blur, resizing, noise, JPEG and ringing with strengths that are drawn for each picture.
 
     Args:
         rounds: How often the chain runs; Real-ESRGAN has 2.
         sigma: Range of the blur's standard deviations, in pixels.
         anisotropic: Share of elliptical kernels.
+        sinc: Share of blurs that are sinc filters.
+        last_sinc: Share of pictures with a sinc filter at the end, before or after JPEG.
+        cutoff: Range of sinc filters' cutoff, in radians per pixel.
         resize: Range of the factor of the resizing in between; the last resizing leads to the low side's size.
         noise: Range of the Gaussian noise's standard deviation, of 255.
         shot: Share of pictures with shot noise in the place of Gaussian noise.
@@ -52,6 +56,9 @@ class Real:
     rounds: int = 1
     sigma: tuple[float, ...] = (0.2, 3.0)
     anisotropic: float = 0.5
+    sinc: float = 0.1
+    last_sinc: float = 0.8
+    cutoff: tuple[float, ...] = (np.pi / 5, np.pi)
     resize: tuple[float, ...] = (0.5, 1.5)
     noise: tuple[float, ...] = (1.0, 25.0)
     shot: float = 0.5
@@ -68,14 +75,16 @@ class Real:
         checked_range("noise", self.noise, 0, WHITE)
         checked_range("photons", self.photons, 1, 1e6)
         checked_range("quality of JPEG", self.quality, 1, 95)
-        for name in ("anisotropic", "shot", "gray"):
+        checked_range("cutoff", self.cutoff, 0.1, np.pi)
+        for name in ("anisotropic", "sinc", "last_sinc", "shot", "gray"):
             checked_range(name, (getattr(self, name),), 0, 1)
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
         """Return the low side."""
         height, width = pixels.shape[0] // scale, pixels.shape[1] // scale
         for left in reversed(range(self.rounds)):
-            pixels = blurred(pixels, drawn_kernel(self.sigma, self.anisotropic, random))
+            gaussian = drawn_kernel(self.sigma, self.anisotropic, random)
+            pixels = blurred(pixels, self._ringing(random) if random.random() < self.sinc else gaussian)
             pixels = _resized(pixels, drawn(self.resize, random), random)
             gray = bool(random.random() < self.gray)
             if random.random() < self.shot:
@@ -85,8 +94,17 @@ class Real:
                 pixels = gaussian_noise(pixels, drawn(self.noise, random), gray, random)
             if left:
                 pixels = jpeg(pixels, round(drawn(self.quality, random)))
-        # A file that is shared is made smaller first, and then compressed.
-        return jpeg(resized(pixels.clip(0, WHITE), width, height), round(drawn(self.quality, random)))
+        # A file that is shared is made smaller first, and then compressed; it is sharpened before or after that.
+        low = resized(pixels.clip(0, WHITE), width, height)
+        kernel, before = self._ringing(random), bool(random.random() < 0.5)
+        if random.random() >= self.last_sinc:
+            return jpeg(low, round(drawn(self.quality, random)))
+        low = jpeg(blurred(low, kernel) if before else low, round(drawn(self.quality, random)))
+        return low if before else blurred(low, kernel).clip(0, WHITE)
+
+    def _ringing(self, random: np.random.Generator) -> np.ndarray:
+        """Return a sinc filter of a drawn cutoff and size."""
+        return sinc_kernel(drawn(self.cutoff, random), int(random.integers(SINC_REACHES[0], SINC_REACHES[1] + 1)))
 
 
 def _resized(pixels: np.ndarray, factor: float, random: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ganprune.gan_models.data.degradation.blur import blurred, gaussian_kernel
+from ganprune.gan_models.data.degradation.blur import blurred, gaussian_kernel, sinc_kernel
 from ganprune.gan_models.data.degradation.catalog import DEGRADATIONS
 from ganprune.gan_models.data.degradation.degradation import degraded
 from ganprune.gan_models.data.degradation.noise import gaussian_noise, shot_noise
@@ -103,13 +103,42 @@ def test_noise_of_a_range_differs_from_picture_to_picture():
     assert np.ptp(fixed) < 1 < 8 < np.ptp(ranged)
 
 
+@pytest.mark.parametrize("cutoff", [0.8, 1.5, 2.5])
+def test_a_sinc_filter_passes_frequencies_below_its_cutoff_alone(cutoff):
+    """Its frequency response is near 1 well below the cutoff and near 0 well above, along any direction."""
+    kernel = sinc_kernel(cutoff, 60)
+    y, x = np.mgrid[-60:61, -60:61]
+    for angle in (0.0, 0.6, np.pi / 4):
+        for share, passed in ((0.6, 1), (1.2, 0)):
+            wave = np.cos(share * cutoff * (np.cos(angle) * x + np.sin(angle) * y))
+            assert abs((kernel * wave).sum() - passed) < 0.1  # ripples of a filter that is cut off at 60 pixels
+
+
+def test_a_sinc_filter_rings_at_edges():
+    """A step becomes brighter than white on its one side, which no Gaussian does; flat parts stay."""
+    step = np.repeat(np.where(np.arange(64) < 32, 50.0, 200.0)[None, :, None], 64, 0).repeat(3, 2).astype(np.float32)
+    ringing = blurred(step, sinc_kernel(1.0, 10))
+    assert ringing[32].max() > 205
+    assert blurred(step, gaussian_kernel(2, 2, 0)).max() < 200.01
+    assert np.allclose(blurred(FLAT, sinc_kernel(1.0, 10)), 128, atol=1e-3)
+
+
+@pytest.mark.parametrize("setting", ["sinc", "last_sinc"])
+def test_the_real_kind_has_sinc_filters_where_it_says(setting):
+    """With a share of 1 each picture is another one than without, in the middle of the chain and at its end."""
+    settings = {"sinc": 0.0, "last_sinc": 0.0, "noise": [0, 0], "shot": 0, "cutoff": [0.7, 0.7], "quality": [95, 95]}
+    for seed in range(4):
+        plain = low("real", PICTURE, 1, seed, **settings)
+        assert np.abs(low("real", PICTURE, 1, seed, **{**settings, setting: 1.0}) - plain).mean() > 3
+
+
 def test_a_longer_chain_of_the_real_kind_loses_more():
     """Two rounds and strong settings leave less than one round of weak ones."""
     y, x = np.mgrid[:64, :64]
     waves = np.repeat((128 + 100 * np.sin(x / 2) * np.cos(y / 3))[:, :, None], 3, 2).astype(np.float32)
     kept = [
         np.corrcoef(low("real", waves, 2, 3, **settings).ravel(), low("area", waves, 2).ravel())[0, 1]
-        for settings in ({"sigma": [0.2, 0.3], "noise": [1, 1], "shot": 0, "quality": [95, 95]},
+        for settings in ({"sigma": [0.2, 0.3], "noise": [1, 1], "shot": 0, "quality": [95, 95], "sinc": 0, "last_sinc": 0},
                          {"rounds": 2, "sigma": [2, 3], "noise": [25, 25], "shot": 0, "quality": [30, 30]})
     ]  # fmt: skip
     assert kept[0] > 0.95 > 0.7 > kept[1]
