@@ -77,7 +77,7 @@ def run_bundle(
         names = ", ".join(f"{one.name}/" for one in inputs.inputs if one.is_map or one.kind not in DRAWN)
         raise UserError(f"this generator takes {inputs}: give the folder of {names} with --input")
     if entries and (half or fit or tile):
-        raise UserError(f"this generator runs at its own size ({inputs}): leave out --half, --fit and --tile")
+        raise UserError(f"this generator takes {inputs}, whole: leave out --half, --fit and --tile")
     if not entries and inputs.pixels is None and input_dir is not None:
         raise UserError("this generator starts from latents: leave out --input, say how many with --samples")
     if inputs.pixels is not None and input_dir is None:

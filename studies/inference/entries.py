@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ...gan_models.data.inputs.part_files import PictureParts, ValueParts
+from ...gan_models.data.inputs.part_files import PictureParts, ValueParts, sound_length
 from ...gan_models.data.inputs.role_folders import is_read
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.data.spec import PictureForm
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.pictures.picture_reader import picture_fault, picture_size
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from .output_pictures import write_output
+from .placements import Placement, at_own_size
+from .sizes import LARGEST_DENOMINATOR, SizeRule, find_size_rule, follows, sized, trained_size
 from .translation import DRAWN, OpenedGenerator, Translated, drawn_inputs
 
 
 def takes_entries(inputs: InputSpec) -> bool:
-    """Return whether a generator takes label maps, vectors or sound, which are read at the trained size alone."""
+    """Return whether a generator takes label maps, vectors or sound, which have a file each."""
     return any(one.is_map or one.kind in ("vector", "audio") for one in inputs.inputs)
 
 
@@ -31,7 +38,8 @@ class EntryRun:
     Attributes:
         generator: The generator.
         folder: Holds a subfolder per input that is neither a latent nor a class.
-        out: Where PNGs of the first input's names go, at the size that the generator gives.
+        out: Where PNGs of the first input's names go, at the size of the entry's pictures times the generator's scale
+            if it runs at their size, else at the size that it gives.
         batch_size: Most entries at once.
         seed: Of latents.
         label: The class of all entries; None: each class in turn.
@@ -59,26 +67,114 @@ class EntryRun:
             )
         self.out.mkdir(parents=True, exist_ok=True)
         drawn = drawn_inputs(self.generator.inputs, len(entries), self.seed, self.label)
-        written: list[str] = []
-        for start in range(0, len(entries), self.batch_size):
-            places, given = [], []
-            for place in range(start, min(start + self.batch_size, len(entries))):
-                try:
-                    given.append(self._values(entries[place][1]))
-                    places.append(place)
-                except WorkFailed as error:
-                    skipped.append(f"{entries[place][0]}: {error}")
-            if not places:
-                continue
-            batch = {one.name: torch.stack([values[i] for values in given]) for i, one in enumerate(self._read)}
-            batch |= {name: values[places] for name, values in drawn.items()}
-            images = self.generator.generate(*(batch[name] for name in self.generator.inputs.names))
-            for place, image in zip(places, images, strict=True):
-                path = write_output(
-                    image.detach().float().cpu(), self.out / f"{entries[place][0]}.png", self.generator.bounds
-                )
-                written.append(path.relative_to(self.out).as_posix())
-        return Translated(self.out, tuple(written), tuple(skipped))
+        by_size: dict[tuple[Placement | None, int], list[int]] = defaultdict(list)
+        for place, (name, paths) in enumerate(entries):
+            try:
+                by_size[self._placement(paths), self._samples(paths)].append(place)
+            except WorkFailed as error:
+                skipped.append(f"{name}: {error}")
+        written: dict[int, str] = {}
+        for (placement, samples), places in by_size.items():
+            for start in range(0, len(places), self.batch_size):
+                given: dict[int, list[Tensor]] = {}
+                for place in places[start : start + self.batch_size]:
+                    try:
+                        given[place] = self._values(entries[place][1], placement, samples)
+                    except WorkFailed as error:
+                        skipped.append(f"{entries[place][0]}: {error}")
+                if given:
+                    batch = {one.name: torch.stack([v[i] for v in given.values()]) for i, one in enumerate(self._read)}
+                    batch |= {name: values[[*given]] for name, values in drawn.items()}
+                    images = self.generator.generate(*(batch[name] for name in self.generator.inputs.names))
+                    for place, image in zip(given, images, strict=True):
+                        written[place] = self._write(entries[place][0], image.detach().float().cpu(), placement)
+        return Translated(self.out, tuple(written[i] for i in sorted(written)), tuple(skipped), self._notes)
+
+    @cached_property
+    def _rule(self) -> SizeRule:
+        """The sizes that the generator runs at; found by trying, so only if an entry has another one."""
+        return find_size_rule(self.generator.generate, self.generator.inputs)
+
+    @cached_property
+    def _lengths(self) -> dict[int, bool]:
+        """Samples of sounds of other lengths -> whether the generator runs at them."""
+        return {}
+
+    @cached_property
+    def _resized(self) -> set[str]:
+        """Kinds of what is brought to the trained size."""
+        return set()
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        trained = f"this generator runs at its trained size alone ({self.generator.inputs})"
+        return (f"{trained}: {' and '.join(sorted(self._resized))} are brought to it",) if self._resized else ()
+
+    def _placement(self, paths: Sequence[Path]) -> Placement | None:
+        """Return the place of an entry's pictures in the generator's input; None: they are resized to the trained size.
+
+        Raises:
+            WorkFailed: The first picture cannot be read.
+        """
+        trained = trained_size(self.generator.inputs)
+        firsts = [path for one, path in zip(self._read, paths, strict=True) if follows(one, self.generator.inputs)]
+        if trained is None or not firsts:
+            return None
+        size = picture_size(firsts[0])
+        if size is None:
+            raise WorkFailed(f"image {firsts[0]} cannot be read ({picture_fault(firsts[0])}); repair or remove it")
+        height, width = size[::-1]
+        if (height, width) == trained:
+            return None
+        if self._rule.fixed:
+            self._resized.add("pictures of other sizes")
+            return None
+        return at_own_size(height, width, self._rule)
+
+    def _samples(self, paths: Sequence[Path]) -> int:
+        """Return the samples of an entry's sound at which the generator runs: its own, if it does; 0 without one."""
+        sounds = [(one, path) for one, path in zip(self._read, paths, strict=True) if one.kind == "audio"]
+        if len(sounds) != 1:
+            return sum(one.shape[1] for one, _ in sounds)
+        one, length = sounds[0][0], sound_length(sounds[0][1])
+        if length == one.shape[1]:
+            return length
+        if length not in self._lengths:
+            self._lengths[length] = self._runs_at(length)
+        if not self._lengths[length]:
+            self._resized.add("sounds of other lengths")
+        return length if self._lengths[length] else one.shape[1]
+
+    def _runs_at(self, samples: int) -> bool:
+        try:
+            self.generator.generate(*self._sized(None, samples).examples(1))
+        except Exception:  # the network is anybody's
+            return False
+        return True
+
+    def _sized(self, placement: Placement | None, samples: int) -> InputSpec:
+        """Return what the generator takes of an entry."""
+        inputs = self.generator.inputs
+        inputs = inputs if placement is None else sized(inputs, *placement.size)
+        sounds = len(inputs.of_kind("audio")) == 1
+        return InputSpec(
+            tuple(
+                replace(one, shape=(one.shape[0], samples)) if sounds and one.kind == "audio" else one
+                for one in inputs.inputs
+            )
+        )
+
+    def _write(self, name: str, image: Tensor, placement: Placement | None) -> str:
+        """Write one output, of a placement the part that is the picture's; return its name."""
+        size = None
+        if placement is not None and image.dim() == 3:
+            scales = [
+                Fraction(made, taken).limit_denominator(LARGEST_DENOMINATOR)
+                for made, taken in zip(image.shape[1:], placement.size, strict=True)
+            ]
+            size, image = placement.output_size(*scales), placement.back(image, *scales)
+        path = write_output(image, self.out / f"{name}.png", self.generator.bounds, size)
+        return path.relative_to(self.out).as_posix()
 
     @property
     def _read(self) -> tuple[Input, ...]:
@@ -100,15 +196,23 @@ class EntryRun:
             else:
                 yield name, tuple(files[name] for files in found)
 
-    def _values(self, paths: Sequence[Path]) -> list[Tensor]:
+    def _values(self, paths: Sequence[Path], placement: Placement | None, samples: int) -> list[Tensor]:
         """Return one entry's inputs in their own ranges, in order."""
+        taken = {one.name: one for one in self._sized(placement, samples).inputs}
         made = []
         for one, path in zip(self._read, paths, strict=True):
             if not (one.pictured or one.is_map):
-                (value,) = ValueParts([(path,)], (one,)).read(0)
+                (value,) = ValueParts([(path,)], (taken[one.name],)).read(0)
                 made.append(value)
                 continue
-            (picture,) = PictureParts([(path,)], (one,), (PictureForm.of(one),), soft=True).read(0)
+            form = PictureForm.of(one)
+            placed = placement if follows(one, self.generator.inputs) else None
+            if placed is not None:
+                form = form.at(placed.source.height, placed.source.width)
+            (picture,) = PictureParts([(path,)], (one,), (form,), soft=True).read(0)
+            if placed is not None:
+                pixels = np.ascontiguousarray(picture.numpy().transpose(1, 2, 0))
+                picture = torch.from_numpy(placed.apply(pixels).transpose(2, 0, 1).copy())
             low, high = one.value_range or RANGES["image"]
             made.append(picture[0].long() if one.is_map else picture.float().mul((high - low) / 255).add(low))
         return made

@@ -48,16 +48,23 @@ class SizeRule:
         return tuple(max(self.least, -(-size // self.stride) * self.stride) for size in (height, width))  # type: ignore[return-value]
 
 
+def trained_size(inputs: InputSpec) -> tuple[int, int] | None:
+    """Return height and width of the first image, mask or label map, in this order; None without any."""
+    maps = [one.shape for one in inputs.inputs if one.is_map]
+    return inputs.pixels or ((maps[0][0], maps[0][1]) if maps else None)
+
+
 def follows(one: Input, inputs: InputSpec) -> bool:
     """Return whether an input is a picture of the size of the first one, and so has its size when that changes."""
-    return one.pictured and one.shape[1:] == inputs.pixels
+    return (one.pictured or one.is_map) and one.shape[-2:] == trained_size(inputs)
 
 
 def sized(inputs: InputSpec, height: int, width: int) -> InputSpec:
     """Return the inputs with the pictures that go together at another size."""
     return InputSpec(
         tuple(
-            replace(one, shape=(one.shape[0], height, width)) if follows(one, inputs) else one for one in inputs.inputs
+            replace(one, shape=(*one.shape[:-2], height, width)) if follows(one, inputs) else one
+            for one in inputs.inputs
         )
     )
 
@@ -70,10 +77,11 @@ def find_size_rule(generate: Generate, inputs: InputSpec) -> SizeRule:
 
     Args:
         generate: The generator.
-        inputs: What it takes, with an image or a mask.
+        inputs: What it takes, with an image, a mask or a label map.
     """
-    assert inputs.pixels is not None
-    height, width = inputs.pixels
+    trained = trained_size(inputs)
+    assert trained is not None
+    height, width = trained
     shape = generate(*inputs.examples(1)).shape
     if len(shape) != 4:
         return SizeRule((height, width), 0, 0, Fraction(1), f"its output {tuple(shape)} is no image")
@@ -95,9 +103,10 @@ def _strides(height: int, width: int) -> list[int]:
 
 def _least(generate: Generate, inputs: InputSpec, stride: int, scale: Fraction) -> int:
     """Return the smallest side, of the stride and its doubles, that the generator runs at."""
-    assert inputs.pixels is not None
+    trained = trained_size(inputs)
+    assert trained is not None
     side = stride
-    while side < min(inputs.pixels) and _refusal(generate, inputs, side, side, scale):
+    while side < min(trained) and _refusal(generate, inputs, side, side, scale):
         side *= 2
     return side
 

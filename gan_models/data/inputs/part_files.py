@@ -163,6 +163,17 @@ def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -
     return torch.from_numpy(_nearest(pixels, height, width).transpose(2, 0, 1).copy())
 
 
+def sound_length(path: Path) -> int:
+    """Return the samples of a sound, from its header. Raises WorkFailed if it cannot be read."""
+    try:
+        if path.suffix.lower() == ".wav":
+            with wave.open(str(path)) as file:
+                return file.getnframes()
+        return np.load(path, mmap_mode="r", allow_pickle=False).shape[-1]
+    except (OSError, ValueError, EOFError, IndexError, wave.Error) as error:
+        raise WorkFailed(f"file {path} cannot be read ({error}); repair or remove it") from error
+
+
 def values(path: Path, part: Input) -> Tensor:
     """Return a vector, a sound or a label of a file: `.npy`, or `.wav` of 16 bits for sound.
 
