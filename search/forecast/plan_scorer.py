@@ -117,7 +117,9 @@ class PlanScorer:
     def _to_teacher(self, name: str, found: ZeroShot) -> float:
         """Return the error to the teacher's outputs of a network that was cut from a trial's."""
         calibration = self.networks[name].calibration
-        inputs = calibration.judging or calibration.fitting(found.model)
+        inputs = calibration.judging
+        if not inputs or not len(inputs[0]):  # the last ones are those that the refit left unseen
+            inputs = tuple(x[-max(1, found.n) :] for x in calibration.fitting(found.model))
         expected = outputs_of(self.study.generators[name].cpu(), inputs, calibration.seed)
         return relative_error(outputs_of(found.model, inputs, calibration.seed), expected)
 

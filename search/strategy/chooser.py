@@ -175,7 +175,7 @@ class Chooser:
             return None
 
         def point(widths: Mapping[str, int], cost: float) -> Mapping[str, Any] | None:
-            return self.proposals.translate(widths, cost, FULL_BITS, method)
+            return self.proposals.translate(widths, cost, FULL_BITS, method, {})
 
         return expected_slopes(records, self.scored, point, ratios, target)
 

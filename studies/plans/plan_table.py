@@ -58,3 +58,22 @@ def plans_json(study: str, cost: str, plans: Sequence[PlanScore], dense: Mapping
         "dense": dict(dense),
         "plans": [to_json(plan) for plan in plans],
     }
+
+
+def doubt(plans: Sequence[PlanScore], teacher: PlanScore | None) -> str:
+    """Return a line if the study's metric prefers untrained plans to their teacher; empty if it does not.
+
+    Args:
+        plans: Scored plans.
+        teacher: The plan that keeps everything, if it was measured.
+    """
+    whole = None if teacher is None else teacher.quality
+    if whole is None or whole.low is None:
+        return ""
+    found = [plan.name for plan in plans if plan.quality is not None and plan.quality.value < whole.low]
+    if not found:
+        return ""
+    return (
+        f"by {whole.name} {', '.join(found)} would be better than the dense teacher, whose outputs they imitate: "
+        "judge by the error to the teacher, and by the pictures"
+    )

@@ -52,7 +52,7 @@ def planned_trial(study: OpenedStudy, plan: GivenPlan) -> NewTrial:
     widths = {name: plan.widths[name] for name in sizes}
     proposal = Proposal(METHOD, settings, target, resolved.cost, widths, bits, plan.channels, plan.parent)
     searched = METHOD in study.config.methods
-    params = (proposals.translate(widths, target, bits, METHOD) if searched else None) or {}
+    params = (proposals.translate(widths, target, bits, METHOD, {}) if searched else None) or {}
     dimensions = proposals.distributions(METHOD) if params else {}
     return NewTrial(proposal, params, dimensions, f"{ORIGIN}{plan.origin}", proposals.identity(proposal))
 

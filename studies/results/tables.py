@@ -494,7 +494,7 @@ def score_line(outcome: Outcome) -> str:
         return ""
     ends = [describe(cost, outcome.cost) for cost in (found.low, found.high)]
     alike = (
-        f"{found.alike:+.2f} over {found.pairs} pairs"
+        f"{found.alike:+.2f} over {found.pairs} pair{'s' * (found.pairs != 1)}"
         if found.alike is not None
         else "not known, there are no pairs of them"
     )

@@ -41,8 +41,9 @@ def shown_forecast(
         console: Where everything else is written.
         on_teacher: Called with (step, steps, losses) while a teacher is trained.
     """
+    from ....search.forecast.cost_range import TEACHER
     from ...plans.forecast_picture import write_forecast
-    from ...plans.plan_table import NOTE, plan_table, plans_json
+    from ...plans.plan_table import NOTE, doubt, plan_table, plans_json
 
     cost, dense = resolved.cost, resolved.dense[resolved.cost]
 
@@ -64,6 +65,8 @@ def shown_forecast(
     unmeasured = len(found.plans) - len(measured)
     more = f", {unmeasured} more plans with their errors" if unmeasured else ""
     console.print(f"note: {NOTE}{more}: {out / PICTURE}, {out / PLANS}", highlight=False)
+    if line := doubt(measured, next((plan for plan in measured if plan.origin == TEACHER), None)):
+        console.print(f"note: {line}", highlight=False)
     last = measured[-1].name
     console.print(
         f"`ganprune resume {search.name} --plan {last}` trains one of them, `ganprune resume {search.name}` searches",
