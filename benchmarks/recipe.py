@@ -47,7 +47,7 @@ from ganprune.spaces.widths import WidthSpace
 from ganprune.studies.cli.demo import OPTIONS
 from torch import nn
 
-STEPS = 400
+STEPS, PRUNE_SHARE = 400, 0.3
 TEACHER_SEED = 0
 STUDY = {**OPTIONS, "prune_steps": 0, "finetune_steps": STEPS, "metric": "shapes", "rungs": (), "reduction": 0}
 SMALL = {"image_size": 32, "n_train": 1000, "n_test": 300}
@@ -161,7 +161,7 @@ def changed(recipe: Recipe, variant: str) -> Recipe:
     for change in [] if variant == "base" else variant.split("+"):
         name, value = change.split("=")
         parent, _, own = name.rpartition(".")
-        (values.setdefault(parent, {}) if parent else values)[own] = float(value)
+        (values.setdefault(parent, {}) if parent else values)[own] = int(value) if own == "rounds" else float(value)
     return from_json(Recipe, values)
 
 
@@ -170,6 +170,9 @@ def work_on(case: Case, out: Path) -> TrialWork:
     torch.set_num_threads(1)
     bench = prepared(case.task, out)
     config = replace(bench.config, recipe=changed(bench.config.recipe, case.variant))
+    if config.recipe.rounds > 1:  # the steps between the two cuts are those of pruning
+        between = round(PRUNE_SHARE * config.finetune_steps)
+        config = replace(config, prune_steps=between, finetune_steps=config.finetune_steps - between)
     bench = open_study(replace(bench.resolved, config=config), bench.prepared)
     form = bench.groups.form
     target = case.target * form.dense()
