@@ -90,5 +90,5 @@ class Term(nn.Module):
     compares: bool = True
 
     def forward(self, seen: Seen) -> Tensor:
-        """Return the distance, a scalar in float32 that is 0 for equal networks."""
+        """Return the distance, a scalar in float32 that is not negative."""
         raise NotImplementedError

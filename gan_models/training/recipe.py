@@ -128,7 +128,7 @@ class Recipe:
 
     @property
     def distils(self) -> bool:
-        """Whether a teacher is needed."""
+        """Return whether a teacher is needed."""
         return bool(self.distillation)
 
     @property

@@ -16,7 +16,8 @@ from ...tiny_study import SMALL, opened
 @pytest.fixture(scope="module")
 def request_at(tmp_path_factory):
     """Makes a request with a workspace of its own."""
-    config = StudyConfig(name="t", **{**SMALL, "finetune_steps": 8, "rungs": (0.25, 0.5, 0.75)})
+    recipe = replace(SMALL["recipe"], ema=0.3, distill_terms={"gram": 1.0, "judge": 1.0}, reconstruct_first=0.3)
+    config = StudyConfig(name="t", **{**SMALL, "recipe": recipe, "finetune_steps": 8, "rungs": (0.25, 0.5, 0.75)})
     plan, folder = opened(config), tmp_path_factory.mktemp("teacher")
     make_teacher(plan, folder)
     target = 0.4 * plan.resolved.dense["macs"]
