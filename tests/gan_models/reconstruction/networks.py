@@ -65,6 +65,45 @@ class Grouped(nn.Module):
         return F.pixel_shuffle(self.last(F.relu(self.depthwise(x))), 2)
 
 
+class Bordered(nn.Module):
+    """Convolutions whose border is the nearest pixel, or the other side's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1, padding_mode="replicate")
+        self.second = nn.Conv2d(8, 8, 3, padding=1, padding_mode="circular")
+        self.last = nn.Conv2d(8, 3, 3, padding=1, padding_mode="replicate")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(F.relu(self.second(F.relu(self.first(x)))))
+
+
+class Line(nn.Module):
+    """Rows of pixels as signals: a convolution and a transposed convolution of one dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(3, 8, 3, padding=1)
+        self.up = nn.ConvTranspose1d(8, 8, 4, stride=2, padding=1)
+        self.last = nn.Conv1d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(F.relu(self.up(F.relu(self.first(x.flatten(2)[..., ::2])))))
+
+
+class Volume(nn.Module):
+    """Rows of pixels as volumes: convolutions of three dimensions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv3d(3, 8, 3, padding=1)
+        self.second = nn.Conv3d(8, 8, (1, 3, 3), padding=(0, 1, 1))
+        self.last = nn.Conv3d(8, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(F.relu(self.second(F.relu(self.first(x[:, :, :8, :8].unflatten(2, (2, 4)))))))
+
+
 class Latent(nn.Module):
     """A latent to an image: linear, norms over the batch, transposed convolution."""
 
@@ -103,6 +142,9 @@ IMAGES: dict[str, type[nn.Module]] = {
     "concatenated": Concatenated,
     "grouped": Grouped,
     "repeated": Repeated,
+    "bordered": Bordered,
+    "line": Line,
+    "volume": Volume,
 }
 
 

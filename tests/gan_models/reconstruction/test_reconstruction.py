@@ -55,7 +55,7 @@ def _make_redundant(model: nn.Module, groups: ChannelGroups) -> None:
                     values[int(to)] = values[int(source)] * (0.5 + 0.25 * channel)
 
 
-@pytest.mark.parametrize("name", ["plain", "residual", "concatenated", "grouped"])
+@pytest.mark.parametrize("name", ["plain", "residual", "concatenated", "grouped", "bordered", "line", "volume"])
 def test_redundant_channels_are_removed_without_a_trace(name: str):
     """A network whose removed channels are multiples of kept ones is what it was, also for inputs never seen."""
     teacher, x = _network(IMAGES[name]), _images(16)
