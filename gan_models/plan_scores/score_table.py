@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..files.plain_values import from_json, to_json
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..reconstruction.calibration import Calibration
-from ..reconstruction.channel_scores import PROBES, probed_scores, removals
+from ..reconstruction.channel_scores import PROBES, probed_scores
 
 How = Literal["schur", "gauss_newton", "even"]
 Floats = NDArray[np.float64]
@@ -49,6 +49,17 @@ class GroupScores:
     worth: tuple[int, ...]
     losses: tuple[float, ...]
     how: How = "schur"
+
+    @property
+    def channel_scores(self) -> Floats:
+        """Score of each channel [size]: the loss at its removal, above that of all that were removed before it."""
+        scores, highest = np.zeros(len(self.worth)), 0.0
+        at = (*self.losses, 0.0)
+        for width in range(len(self.worth) - 1, -1, -1):  # the channel that goes when `width` stay
+            gone = at[width - 1] - at[width] if width else 0.0
+            highest = max(gone, float(np.nextafter(highest, np.inf)))
+            scores[self.worth[width]] = highest
+        return scores
 
     def __post_init__(self) -> None:
         """Check that channels and losses are those of one group."""
@@ -101,6 +112,14 @@ class ScoreTable:
         """Return the summed losses of widths [G]."""
         return float(sum(losses[width - 1] for losses, width in zip(self.losses, widths, strict=True)))
 
+    def times(self, factors: Mapping[str, float]) -> ScoreTable:
+        """Return the table with each group's losses multiplied by a number of its own."""
+        scaled = {
+            name: replace(group, losses=tuple(factors[name] * loss for loss in group.losses))
+            for name, group in self.groups.items()
+        }
+        return replace(self, groups=scaled)
+
     def plan(self, widths: Mapping[str, int]) -> ChannelPlan:
         """Return the plan of these widths that keeps the most important channels."""
         return ChannelPlan({name: tuple(sorted(self.groups[name].worth[:width])) for name, width in widths.items()})
@@ -131,7 +150,7 @@ def score_table(model: nn.Module, groups: ChannelGroups, calibration: Calibratio
         calibration: Inputs without labels; those that its memory has room for are used.
     """
     inputs = calibration.fitting(model)
-    removed = removals(model, groups, inputs, calibration.seed)
+    removed = calibration.removals(model, groups)
     found: dict[str, GroupScores] = {}
     macs = removed.macs
     probed: Mapping[str, Floats] = {}

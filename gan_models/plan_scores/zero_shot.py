@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from ..reconstruction.reconstruction import RefitOptions, TeacherPass, reconstru
 from ..reconstruction.record import Reconstruction
 from ..reconstruction.targets import relative_error
 
+Features = Callable[[Tensor], Tensor]
 BATCH = 16
 ERROR = "error"  # measured name, with the number of inputs: `error[n=64]`
 
@@ -32,6 +34,7 @@ class ZeroShot:
         n: Number of these inputs.
         reconstruction: The record of the refit.
         macs: Multiply-accumulates of all of it, the teacher's passes included if they were made for it.
+        feature_error: The same of an encoder's features of the outputs; None without an encoder.
     """
 
     plan: ChannelPlan
@@ -40,6 +43,16 @@ class ZeroShot:
     n: int
     reconstruction: Reconstruction
     macs: int
+    feature_error: float | None = None
+
+    @property
+    def guide(self) -> float:
+        """The number to search by: the error of features if there is one, else of outputs.
+
+        Among plans of trained methods the first orders final qualities; the second is the lowest for uniform plans,
+        which end as the worst (docs/measurements.md).
+        """
+        return self.error if self.feature_error is None else self.feature_error
 
     @property
     def name(self) -> str:
@@ -55,16 +68,19 @@ class ZeroShotScorer:
         groups: Its groups.
         calibration: Inputs to refit with. Errors are of its `judging` inputs; if it has none, of the part of the
             others that a refit leaves unseen.
+        features: Encoder of output images, [N, C, H, W] -> [N, d], for errors in its features. It needs `judging`.
 
     Attributes:
         macs: Multiply-accumulates of all that was computed so far.
         evaluations: Plans that were scored so far.
     """
 
-    def __init__(self, teacher: nn.Module, groups: ChannelGroups, calibration: Calibration) -> None:
+    def __init__(
+        self, teacher: nn.Module, groups: ChannelGroups, calibration: Calibration, features: Features | None = None
+    ) -> None:
         self._teacher, self._groups, self._calibration = teacher, groups, calibration
         self._options = RefitOptions(memory_bytes=calibration.memory_bytes)
-        self._judging = calibration.judging
+        self._judging, self._features = calibration.judging, features
         self.macs = self.evaluations = 0
 
     @cached_property
@@ -85,21 +101,29 @@ class ZeroShotScorer:
             self.macs += self._shared.targets.macs * len(self._judging[0]) // len(self._shared.inputs[0])
         return outputs_of(self._teacher, self._judging, self._calibration.seed)
 
+    @cached_property
+    def _expected_features(self) -> Tensor:
+        assert self._features is not None
+        return _batched(self._features, self._expected[0])
+
     def score(self, plan: ChannelPlan) -> ZeroShot:
         """Return a plan's network, cut and refitted, with its error to the teacher."""
         before, own = self.macs, self._calibration
         model = cut(self._teacher, self._groups, plan)
         done = reconstruct(self._teacher, model, self._groups, plan, own.inputs, own.seed, self._options, self._shared)
         self.macs += done.macs
+        feature_error = None
         if self._judging and len(self._judging[0]):
-            n = len(self._judging[0])
-            error = relative_error(outputs_of(model, self._judging, own.seed), self._expected)
+            n, outputs = len(self._judging[0]), outputs_of(model, self._judging, own.seed)
+            error = relative_error(outputs, self._expected)
+            if self._features is not None:
+                feature_error = relative_error([_batched(self._features, outputs[0])], [self._expected_features])
             self.macs += round(done.student_macs * n / max(1, done.inputs + done.held_out + done.unseen))
         else:
             last = done.after if done.kept else done.before
             n, error = done.unseen, float("inf") if last is None else last
         self.evaluations += 1
-        return ZeroShot(plan, model, error, n, done, self.macs - before)
+        return ZeroShot(plan, model, error, n, done, self.macs - before, feature_error)
 
 
 def zero_shot(teacher: nn.Module, groups: ChannelGroups, plan: ChannelPlan, calibration: Calibration) -> ZeroShot:
@@ -120,3 +144,9 @@ def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[
     finally:
         model.train(was_training)
     return [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
+
+
+def _batched(features: Features, images: Tensor) -> Tensor:
+    """Return the features of images, computed batch by batch."""
+    with torch.no_grad():
+        return torch.cat([features(images[begin : begin + BATCH]).cpu() for begin in range(0, len(images), BATCH)])

@@ -79,6 +79,15 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             refits=True,
             note="global ranking of all channels by L1 norm per MAC",
         ),
+        "reconstruct": MethodSpec(
+            ".reconstruct.method:Reconstruct",
+            "learned",
+            ".reconstruct.settings:ReconstructSettings",
+            preparations=("score_table",),
+            refits=True,
+            calibrated=True,
+            note="widths of the lowest error after cut and refit, before any training: solver, then local search",
+        ),
         "coronet": MethodSpec(
             ".coronet.method:Coronet",
             "learned",

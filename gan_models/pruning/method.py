@@ -45,6 +45,7 @@ class MethodSpec:
             values; empty if that is nothing.
         preparations: Names of what it is given by `PruneJob.prepared`: made once per study, shared by its trials.
         refits: True if what it cut is then refitted to the teacher's activations on calibration inputs.
+        calibrated: True if it can do nothing without calibration inputs.
         note: One line for tables.
     """
 
@@ -56,6 +57,7 @@ class MethodSpec:
     sizes: str = ""
     preparations: tuple[str, ...] = ()
     refits: bool = False
+    calibrated: bool = False
     note: str = ""
 
     @property

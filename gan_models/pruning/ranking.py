@@ -14,11 +14,14 @@ from ..costs.cost_form import CostForm, InfeasibleBudget
 from ..files.errors import UserError
 from ..groups.channel_groups import AxisChannels, ChannelGroups
 from ..groups.plan import ChannelPlan
-from ..reconstruction.channel_scores import PROBES, compensated_scores, probed_scores
+from ..plan_scores.score_table import ScoreTable, score_table
+from ..reconstruction.channel_scores import PROBES, probed_scores
 from ..training.compute import BACKWARD, PassCount
+from .catalog import method_spec
 from .method import PruneJob, Target
 
 Scores = Mapping[str, NDArray[np.float64]]
+SCORE_TABLE = "score_table"  # the preparation
 
 
 def ranked(job: PruneJob) -> Scores:
@@ -40,10 +43,13 @@ def ranked(job: PruneJob) -> Scores:
         raise UserError(f"ranking {kind} needs inputs: got no calibration images. Try --calibration-images 64")
     known = job.calibration.scores.setdefault(job.model, {})
     if kind not in known:
-        scores = compensated_scores if kind == "schur" else probed_scores
         with PassCount() as one_pass:  # of one input, which says how many fit into memory
             inputs = job.calibration.fitting(job.model)
-        found = scores(job.model, job.groups, inputs, job.calibration.seed)
+        if kind == "schur":
+            table = table_of(job)
+            found = {name: group.channel_scores for name, group in table.groups.items() if group.how == "schur"}
+        else:
+            found = probed_scores(job.model, job.groups, inputs, job.calibration.seed)
         passes = len(inputs[0]) * (1 if kind == "schur" else 1 + BACKWARD * PROBES)
         job.calibration.macs.setdefault(job.model, {})[kind] = one_pass.macs * (1 + passes)
         known[kind] = l1_scores(job.model, job.groups) | {name: _to_mean_one(score) for name, score in found.items()}
@@ -61,6 +67,20 @@ def _kind(job: PruneJob) -> str:
     if kind == "auto":
         return "l1" if job.calibration is None else "schur"
     return kind
+
+
+def table_of(job: PruneJob) -> ScoreTable:
+    """Return the score table of a job's generator: the study's, or one that is made now.
+
+    Raises:
+        UserError: The job has no calibration inputs.
+    """
+    if job.calibration is None:
+        method = job.proposal.method
+        raise UserError(f"method {method} needs inputs: got no calibration images. Try --calibration-images 64")
+    if job.prepared is None or SCORE_TABLE not in method_spec(job.proposal.method).preparations:
+        return score_table(job.model, job.groups, job.calibration)
+    return job.prepared(SCORE_TABLE)(job.model, job.groups, job.calibration)
 
 
 def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:

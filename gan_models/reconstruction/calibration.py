@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..groups.channel_groups import ChannelGroups
 from .call_tape import Tape
+from .channel_scores import Removals, removals
 from .weight_store import computed_once
 
 MEMORY = 2_000_000_000  # bytes
@@ -38,6 +40,9 @@ class Calibration:
     read_judging: Callable[[], tuple[Tensor, ...]] | None = None
     scores: WeakKeyDictionary[nn.Module, dict[str, Scores]] = field(default_factory=WeakKeyDictionary, compare=False)
     macs: WeakKeyDictionary[nn.Module, dict[str, int]] = field(default_factory=WeakKeyDictionary, compare=False)
+    _removals: WeakKeyDictionary[nn.Module, Removals] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -48,6 +53,12 @@ class Calibration:
     def judging(self) -> tuple[Tensor, ...]:
         """Inputs that nothing is fitted to, to judge refitted networks by; empty if there are none."""
         return self.read_judging() if self.read_judging is not None else ()
+
+    def removals(self, model: nn.Module, groups: ChannelGroups) -> Removals:
+        """Return the removals of a network's channels on these inputs, computed once per network."""
+        if model not in self._removals:
+            self._removals[model] = removals(model, groups, self.fitting(model), self.seed)
+        return self._removals[model]
 
     def fitting(self, model: nn.Module) -> tuple[Tensor, ...]:
         """Return as many inputs as a network's pass has memory for, one at least."""

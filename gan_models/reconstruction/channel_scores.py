@@ -75,15 +75,6 @@ class Removal:
     channels: NDArray[np.int64]
     losses: NDArray[np.float64]
 
-    @property
-    def scores(self) -> NDArray[np.float64]:
-        """The score of each channel [size]: its loss at its removal, above that of all that were removed before it."""
-        scores, highest = np.zeros(len(self.channels)), 0.0
-        for channel, loss in zip(self.channels, (*self.losses, 0.0), strict=True):
-            highest = max(loss, np.nextafter(highest, np.inf))
-            scores[channel] = highest
-        return scores
-
 
 @dataclass(frozen=True)
 class Removals:
@@ -225,13 +216,6 @@ def _parts_of(
                     _Reader(name, block, own[..., index].to(weight.dtype), channels[where] - first, max(energy, 1e-30))
                 )
     return found
-
-
-def compensated_scores(
-    model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int = ROWS
-) -> Scores:
-    """Return the scores of every group's channels by `removals`: any number of highest ones is a step of that order."""
-    return {name: one.scores for name, one in removals(model, groups, inputs, seed, rows).groups.items()}
 
 
 def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> Scores:

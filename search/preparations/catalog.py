@@ -16,6 +16,7 @@ PREPARATIONS: OpenTable[PreparationRow] = OpenTable(
         "reference_features": PreparationRow(f"{_ROOM}.reference_features:REFERENCE_FEATURES"),
         "test_features": PreparationRow(f"{_ROOM}.reference_features:TEST_FEATURES"),
         "manifold": PreparationRow(f"{_ROOM}.manifold:MANIFOLD", lazy=True),
+        "score_table": PreparationRow(f"{_ROOM}.made_by_trials.score_table:SCORE_TABLE", lazy=True),
     },
     group="ganprune.preparations",
     row_type=PreparationRow,

@@ -17,6 +17,7 @@ from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.user_code import absolute, is_path, load_object
 from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
+from ...gan_models.pruning.catalog import method_spec
 from ...gan_models.tasks.catalog import TASKS, asked_task
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import Splits, detect_task
@@ -144,8 +145,17 @@ def check_recipe(recipe: Recipe, searched: Sequence[str], task: Task) -> None:
 
 
 def with_calibration(config: StudyConfig) -> StudyConfig:
-    """Return a new study with its number of calibration inputs decided."""
+    """Return a new study with its number of calibration inputs decided.
+
+    Raises:
+        UserError: There are to be none, and a method can do nothing without.
+    """
     if config.calibration_images is not None:
+        if not config.calibration_images and (needing := [m for m in config.methods if method_spec(m).calibrated]):
+            raise UserError(
+                f"method {needing[0]} scores plans on calibration inputs: got --calibration-images 0; expected some. "
+                f"Try {CALIBRATION_IMAGES}"
+            )
         return config
     return replace(config, calibration_images=CALIBRATION_IMAGES)
 

@@ -71,7 +71,8 @@ def resolve(
         raise
     splits = None
     if sharing is not None:
-        config = with_calibration(config)
+        with refusals.kept():
+            config = with_calibration(config)
         with refusals.kept():
             config, splits, told = with_selection(config, output)
             notes += told

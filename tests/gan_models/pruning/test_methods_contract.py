@@ -15,6 +15,7 @@ from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, fixed_for,
 from ganprune.gan_models.pruning.method import PruneJob, Target
 from ganprune.gan_models.pruning.ranking import l1_scores, plan_within_target, strongest
 from ganprune.gan_models.pruning.settings import Setting
+from ganprune.gan_models.reconstruction.calibration import Calibration
 from ganprune.spaces.methods import MethodSpace
 from ganprune.spaces.widths import WidthSpace
 
@@ -32,7 +33,10 @@ def job(network: str, method: str, share: float, seed: int = 0) -> PruneJob:
     target = share * groups.form.dense()
     widths = WidthSpace(groups.form).uniform(target) if method_spec(method).widths == "given" else None
     goal = Target("macs", target)
-    return PruneJob(model, "G", groups, proposal(method, goal, widths), goal, seed)
+    images = torch.rand(8, *shape) * 2 - 1
+    calibration = Calibration(lambda: (images,), 0) if method_spec(method).calibrated else None
+    settings = {"evaluations": 1} if calibration else {}
+    return PruneJob(model, "G", groups, proposal(method, goal, widths, **settings), goal, seed, calibration=calibration)
 
 
 @pytest.mark.parametrize("network", NETWORKS)

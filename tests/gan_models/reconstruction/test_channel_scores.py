@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.gan_models.groups.discovery import find_groups
-from ganprune.gan_models.reconstruction.channel_scores import compensated_scores, probed_scores
+from ganprune.gan_models.reconstruction.channel_scores import Removals, probed_scores, removals
 from torch import nn
 from torch.nn import functional as F
 
@@ -21,10 +21,10 @@ def _images(n: int) -> torch.Tensor:
 
 
 def test_first_removed_channel_is_that_of_the_least_loss_after_least_squares():
-    """The lowest score is the rise of a reader's error, refitted without that channel, and no other's is lower."""
+    """The first loss is the rise of a reader's error, refitted without that channel, and no other's is lower."""
     model, x = _network(Plain), _images(16)
     groups = find_groups(model, x[:1])
-    scores = compensated_scores(model, groups, (x,), 0, rows=10**6)["second"]
+    one = removals(model, groups, (x,), 0, rows=10**6).groups["second"]
     rows = F.relu(model.second(F.relu(model.first(x)))).movedim(1, -1).flatten(0, 2)
     rows = rows - rows.mean(0)
     targets = rows @ model.last.weight.flatten(1).T
@@ -33,8 +33,8 @@ def test_first_removed_channel_is_that_of_the_least_loss_after_least_squares():
         kept = rows[:, [other for other in range(8) if other != channel]]
         rest = targets - kept @ torch.linalg.lstsq(kept, targets, driver="gelsd").solution
         losses.append(float(rest.square().sum() / targets.square().sum()))
-    assert int(np.argmin(scores)) == int(np.argmin(losses))
-    assert float(scores.min()) == pytest.approx(min(losses), rel=0.02)  # H is damped by a thousandth
+    assert one.channels[0] == int(np.argmin(losses))
+    assert one.losses[0] == pytest.approx(min(losses), rel=0.02)  # H is damped by a thousandth
 
 
 def test_one_of_two_equal_channels_goes_first_and_the_other_stays():
@@ -43,24 +43,26 @@ def test_one_of_two_equal_channels_goes_first_and_the_other_stays():
     model.first.weight[4:] = model.first.weight[:4]
     model.first.bias[4:] = model.first.bias[:4]
     groups = find_groups(model, x[:1])
-    scores = compensated_scores(model, groups, (x,), 0)["first"]
-    kept = np.argsort(-scores)[:4]
-    assert sorted(kept % 4) == [0, 1, 2, 3]
-    assert np.sort(scores)[3] < 0.02 * np.sort(scores)[4]
+    one = removals(model, groups, (x,), 0).groups["first"]
+    assert sorted(one.channels[4:] % 4) == [0, 1, 2, 3]
+    assert one.losses[3] < 0.02 * one.losses[4]
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_every_group_of_any_network_has_scores(name: str):
-    """Concatenations, residual sums, transposed, grouped and depthwise layers: finite scores, and the same again."""
+def test_every_group_of_any_network_has_losses(name: str):
+    """Concatenations, residual sums, transposed, grouped and depthwise layers: finite losses, and the same again."""
     model, x = _network(IMAGES[name]), _images(8)
     groups = find_groups(model, x[:1])
-    scores = compensated_scores(model, groups, (x,), 0)
-    assert {group: len(score) for group, score in scores.items()} == groups.sizes
-    for group, score in scores.items():
-        assert np.isfinite(score).all()
-        assert (score >= 0).all()
-        assert len(np.unique(score)) > 1
-        assert np.array_equal(score, compensated_scores(model, groups, (x,), 0)[group])
+    found: Removals = removals(model, groups, (x,), 0)
+    assert {name: len(one.channels) for name, one in found.groups.items()} == groups.sizes
+    assert found.macs >= 8 * groups.form.dense()  # of convolutions and linear layers alone, all inputs
+    again = removals(model, groups, (x,), 0)
+    for name, one in found.groups.items():
+        assert sorted(one.channels) == list(range(groups.sizes[name]))
+        assert np.isfinite(one.losses).all()
+        assert (one.losses >= 0).all()
+        assert len(np.unique(one.losses)) > 1
+        assert np.array_equal(one.channels, again.groups[name].channels)
 
 
 class _Linear(nn.Module):

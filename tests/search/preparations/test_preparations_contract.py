@@ -47,6 +47,7 @@ def study():
         "prune_steps": 1,
         "also_measure": (f"{code}:Mine",),
         "select_on": "selection",
+        "calibration_images": 8,
     }
     return opened(StudyConfig(name="prepared", **options, **methods), find_profile=lambda config: profile)
 
@@ -56,6 +57,7 @@ def folder(study):
     made = StudyFolder(new_folder(), "prepared").path
     (made / "teacher" / "shared").mkdir(parents=True)
     (made / "teacher" / "shared" / "manifold-0.safetensors").write_bytes(b"samples")
+    (made / "teacher" / "shared" / "score-table-0.json").write_bytes(b"{}")
     return made
 
 

@@ -1,0 +1,120 @@
+"""The search for one plan before any training: sensitivities, the solver, then local search.
+
+A group's losses in the score table say what its readers lose, not what the output loses: an error early in a network
+is repaired by what follows, one at its end is seen. So the sensitivity of each group is measured end to end, as the
+zero-shot score of a network in which it alone is cut, over its loss in the table; losses times sensitivities are
+solved for, as SPDY (Frantar and Alistarh 2022) does with searched coefficients. The measured ones are original to
+ganprune.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..costs.combined_budgets import Bound
+from ..costs.cost_form import CostForm
+from .local_search import LocalSearch, local_search
+from .score_table import ScoreTable
+from .solver import solve
+
+Widths = Mapping[str, int]
+Score = Callable[[Widths], float]
+POWERS = (0.5, 1.0)  # of sensitivities, both solved for: the first is closer to the table
+SHARE = 3  # one of so many evaluations may measure sensitivities
+
+
+@dataclass(frozen=True)
+class FoundPlan:
+    """What a search found.
+
+    Attributes:
+        search: All plans within the budgets that were scored, in order.
+        sensitivities: Group name -> score per loss of the table.
+        evaluations: Plans that were scored, those that measured sensitivities included.
+    """
+
+    search: LocalSearch
+    sensitivities: Mapping[str, float]
+    evaluations: int
+
+    @property
+    def widths(self) -> Widths:
+        """The plan of the lowest score."""
+        return self.search.best.widths
+
+
+def find_plan(
+    form: CostForm,
+    table: ScoreTable,
+    bounds: Sequence[Bound],
+    floors: NDArray[np.int64],
+    score: Score,
+    *,
+    reference: Widths,
+    multiple: int = 1,
+    starts: Sequence[Widths] = (),
+    evaluations: int,
+    seed: int = 0,
+    sensitivities: Mapping[str, float] | None = None,
+) -> FoundPlan:
+    """Return the plan of the lowest score that is found within so many evaluations.
+
+    Args:
+        form: The cost form.
+        table: Losses of every group.
+        bounds: The budgets.
+        floors: Fewest channels of each group [G].
+        score: Zero-shot score of a plan's widths; lower is better.
+        reference: Widths at which sensitivities are measured; within the budgets, it is a start as well.
+        multiple: Widths are multiples of this, or full.
+        starts: Other plans within the budgets.
+        evaluations: Most plans that are scored, one at least.
+        seed: Of the moves.
+        sensitivities: Those that are known already; None measures them.
+
+    Raises:
+        InfeasibleBudget: Not even the smallest plan is within all budgets.
+    """
+    spent = 0
+    if sensitivities is None:
+        blocks = min(len(form.names), evaluations // SHARE)
+        sensitivities = measured_sensitivities(table, reference, score, blocks)
+        spent = blocks
+    solved = [
+        solve(
+            form, table.times({name: value**power for name, value in sensitivities.items()}), bounds, floors, multiple
+        )
+        for power in POWERS
+    ]
+    found = local_search(
+        form, bounds, floors, multiple, score, [*solved, *starts, reference], max(1, evaluations - spent), seed
+    )
+    return FoundPlan(found, sensitivities, spent + len(found.visited))
+
+
+def measured_sensitivities(table: ScoreTable, reference: Widths, score: Score, blocks: int) -> dict[str, float]:
+    """Return every group's score per loss, mean 1; neighbors in the network share one if there are many groups.
+
+    Args:
+        table: Losses of every group.
+        reference: Widths that a group is cut to while all others are whole.
+        score: Zero-shot score of a plan's widths.
+        blocks: Plans that may be scored; 0 gives 1 to all groups.
+    """
+    if blocks < 1:
+        return dict.fromkeys(table.names, 1.0)
+    full, ratios = table.sizes, dict[str, float]()
+    for block in np.array_split(np.array(table.names), blocks):
+        names = [str(name) for name in block]
+        loss = sum(table.groups[name].losses[reference[name] - 1] for name in names)
+        if loss > 0:
+            value = score({**full, **{name: reference[name] for name in names}}) / loss
+            ratios |= dict.fromkeys(names, max(value, 0.0))
+    mean = float(np.mean(list(ratios.values()))) if ratios else 0.0
+    if not np.isfinite(mean) or mean <= 0:
+        return dict.fromkeys(table.names, 1.0)
+    return {name: ratios.get(name, mean) / mean for name in table.names}

@@ -1,0 +1,103 @@
+"""Reconstruct: the plan of the lowest zero-shot score that a search without training finds. Original to ganprune.
+
+Widths are solved for in the score table, with sensitivities measured end to end, and changed by local search on the
+error of networks that are cut and refitted (`plan_scores.plan_search`). The trial then refits and fine-tunes as that of
+any plan. Untrained scores starve groups that training would use if much is cut, hence `min_share`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...costs.cost_form import CostForm
+from ...groups.surgery import cut
+from ...plan_scores.plan_search import find_plan
+from ...plan_scores.solver import bounds_of
+from ...plan_scores.zero_shot import Features, ZeroShotScorer
+from ..method import Pruned, PruneJob, Target
+from ..ranking import check_feasible, table_of
+from .settings import ReconstructSettings
+
+
+class Reconstruct:
+    """Finds widths by zero-shot scores; spends no training steps."""
+
+    def prune(self, job: PruneJob) -> Pruned:
+        """Cuts to the plan that the search found.
+
+        Raises:
+            InfeasibleBudget: No plan meets the target.
+            UserError: The job has no calibration inputs.
+        """
+        form, target, settings = job.groups.form, job.target, job.proposal.settings
+        assert isinstance(settings, ReconstructSettings)
+        check_feasible(form, target)
+        table = table_of(job)
+        assert job.calibration is not None  # or there were no table
+        features = _features(job, settings)
+        scorer = ZeroShotScorer(job.model, job.groups, job.calibration, features)
+        uniform = form.solve(
+            np.ones(len(form.names)), target.value, target.cost, target.floor, target.multiple, target.model
+        )
+        widths_by_name = dict(zip(form.names, uniform.tolist(), strict=True))
+
+        def score(widths: Mapping[str, int]) -> float:
+            return scorer.score(table.plan(widths)).guide
+
+        found = find_plan(
+            form,
+            table,
+            bounds_of(form, target.cost, target.value, target.model),
+            floors(form, target, uniform, settings.min_share),
+            score,
+            reference=widths_by_name,
+            multiple=target.multiple,
+            evaluations=settings.evaluations,
+            seed=job.seed,
+        )
+        plan = table.plan(found.widths)
+        record = {
+            "table": {"identity": table.identity, "inputs": table.inputs, "macs": table.macs},
+            "guide": "outputs" if features is None else "features",
+            "evaluations": found.evaluations,
+            "calibration_macs": scorer.macs,
+            "score": found.search.best.score,
+            "uniform_score": next((one.score for one in found.search.visited if one.widths == widths_by_name), None),
+            "sensitivities": dict(found.sensitivities),
+            "path": [one.score for one in found.search.visited],
+        }
+        spent = table.macs + scorer.macs
+        return Pruned(cut(job.model, job.groups, plan), plan, record=record, calibration_macs=spent)
+
+
+def floors(form: CostForm, target: Target, uniform: NDArray[np.int64], min_share: float) -> NDArray[np.int64]:
+    """Return the fewest channels of each group [G]: a share of its uniform width, at least the target's own floor.
+
+    Args:
+        form: Knows the groups.
+        target: The target.
+        uniform: Widths of the uniform plan at this target [G].
+        min_share: The share.
+    """
+    least = form.floors(target.floor, target.multiple)
+    return np.maximum(least, form.fit(min_share * uniform, target.floor, target.multiple))
+
+
+def _features(job: PruneJob, settings: ReconstructSettings) -> Features | None:
+    """Return the encoder of output images on the CPU; None if outputs are compared."""
+    judging = job.calibration.judging if job.calibration is not None else ()
+    if settings.guide == "outputs" or job.training is None or job.training.encoder is None:
+        return None
+    if not judging or not len(judging[0]):  # all training inputs are fitted to
+        return None
+    encoder, device = job.training.encoder, job.training.device
+
+    def features(images: Tensor) -> Tensor:
+        return encoder(images.to(device)).to(torch.float32).cpu()
+
+    return features

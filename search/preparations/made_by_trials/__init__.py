@@ -1,0 +1,1 @@
+"""Preparations that the first trial that needs them makes, kept by content."""
