@@ -169,15 +169,21 @@ class Chooser:
     def _prior(
         self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution], target: float | None
     ) -> NDArray[np.float64] | None:
-        """Return what zero-shot scores say of the groups' slopes near a cost; None if they say nothing."""
+        """Return what zero-shot scores say of the groups' slopes near a cost; None if they say nothing.
+
+        Without a target, because all trials have the same one or because none is chosen yet, the cost of most trials
+        counts.
+        """
         ratios = [name for name in space if name.startswith(RATIO)]
-        if not self.scored or not ratios or target is None:
+        costs = [record.cost for record in records if record.scored and record.cost is not None]
+        if not self.scored or not ratios or not costs:
             return None
+        at = float(np.median(costs)) if target is None else target
 
         def point(widths: Mapping[str, int], cost: float) -> Mapping[str, Any] | None:
             return self.proposals.translate(widths, cost, FULL_BITS, method, {})
 
-        return expected_slopes(records, self.scored, point, ratios, target)
+        return expected_slopes(records, self.scored, point, ratios, at)
 
     def _target(
         self, records: Sequence[TrialRecord], space: Mapping[str, BaseDistribution], turn: float

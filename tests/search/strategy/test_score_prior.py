@@ -1,13 +1,22 @@
 """Zero-shot scores as a prior of the width search."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from ganprune.gan_models.files.meta_device import build_for_shapes
+from ganprune.gan_models.groups.discovery import find_groups
+from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.messages import TrialOutcome
 from ganprune.search.records.plan_score import PlanScore, error_score
 from ganprune.search.samplers.width_model import propose
+from ganprune.search.strategy.chooser import Choice, Chooser
+from ganprune.search.strategy.proposals import SpaceProposals
 from ganprune.search.strategy.score_prior import LEAST_PLANS, expected_slopes
+from ganprune.spaces.widths import WidthSpace
 
 RATIOS = ("a", "b")
 SLOPE = 0.9  # of the log of error and quality: group `a` matters, `b` less
@@ -80,3 +89,31 @@ def test_plans_of_other_costs_teach_the_same_slopes():
     dear = [PlanScore(f"P{i}", p.widths, 40.0, p.scores, "drawn") for i, p in enumerate(scored(20))]
     found = expected_slopes(trials(8), [*scored(20), *dear], point, RATIOS, 10.0)
     assert found[0] < -0.1
+
+
+def test_a_search_over_a_real_space_proposes_other_plans_with_scores_than_without():
+    """The same trials, and scores that agree with them: proposals stay at the cost, and their widths follow."""
+    network = build_for_shapes(lambda: build("resnet", {"ngf": 32, "n_blocks": 1}))
+    form = find_groups(network, InputSpec.parse("3,16,16").examples()).form
+    space = WidthSpace(form)
+    proposals = SpaceProposals(space, 0.3 * form.dense(), ("widths",), 2, fixed_target=True)
+    draw, seen = np.random.default_rng(0), []
+    for i in range(24):
+        ratios = np.exp(0.3 * draw.standard_normal(len(form.names)))
+        widths = space.decode(dict(zip(form.names, ratios.tolist(), strict=True)), 0.3 * form.dense())
+        error = 0.1 / widths[form.names[0]] + 0.01 * i / 24
+        seen.append((widths, space.price(widths), error))
+    scored = [PlanScore(f"P{i}", w, c, (error_score(e, 8, "p"),), "drawn") for i, (w, c, e) in enumerate(seen[8:])]
+    records = []
+    for i, (widths, cost, error) in enumerate(seen[:8]):
+        params = proposals.translate(widths, cost, 32, "widths", {})
+        new = NewTrial(
+            Proposal("widths", {}, cost, "macs", widths), params, proposals.distributions("widths"), "linear"
+        )
+        outcome = TrialOutcome("COMPLETE", 50 * error, cost, widths=widths)
+        records.append(TrialRecord(i, "COMPLETE", new, quality=50 * error, cost=cost, zero_shot=error, outcome=outcome))
+    ladder = [replace(records[0].new, origin=f"ladder:{i}") for i in range(2)]
+    records[:2] = [replace(record, new=new) for record, new in zip(records[:2], ladder, strict=True)]
+    plain, informed = (Chooser(proposals, Choice(seed=1), given).next(records, 8) for given in ((), scored))
+    assert plain.target == informed.target
+    assert plain.proposal.widths != informed.proposal.widths
