@@ -193,6 +193,16 @@ def inspect(
     check: Annotated[
         bool, typer.Option("--check", help="Cut it to random plans: outputs beside gates, costs beside a count.")
     ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Measure which groups cost quality and which MACs: --teacher, --data.")
+    ] = False,
+    teacher: Annotated[str, typer.Option(help="Weights of the network whose sensitivity is measured.")] = "",
+    data: Annotated[str, typer.Option(help="Folder or built-in set that sensitivity is measured on.")] = "",
+    task: Annotated[str, typer.Option(help="Task of the data, if its layout does not say.")] = "",
+    calibration_images: Annotated[
+        int | None, typer.Option(min=4, help="Training inputs that sensitivity is measured on; 64 if left out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Picture of the sensitivity, PNG.")] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
@@ -203,6 +213,9 @@ def inspect(
     from ...search.setup.generator_checks import check_output
     from .inspection import check_json, checked_plans, inspection, method_inspection, print_inspection, print_method
 
+    given = {"teacher": teacher, "data": data, "task": task, "calibration-images": calibration_images, "out": out}
+    if not sensitivity and (idle := [name for name, value in given.items() if value]):
+        raise UserError(f"--{idle[0]} acts with --sensitivity alone: got no --sensitivity. Try adding it")
     arguments = read_arguments(model_args or "")
     if model.startswith(PREFIX):
         told = with_recognized({"model": model, "model_args": arguments, "input_shape": input_shape})
@@ -219,10 +232,26 @@ def inspect(
         found["method"] = method_inspection(method, network, groups)
     if checked is not None:
         found["check"] = check_json(checked)
+    measured = []
+    if sensitivity:
+        from ...gan_models.files.plain_values import to_json
+        from .plans.sensitivity import IMAGES, draw_sensitivity, print_sensitivity, sensitivities
+
+        options = {"model": model, "model_args": arguments, "teacher": teacher, "data": data}
+        others = {"task": task, "image_size": image_size, "input_shape": input_shape, "output": output}
+        options |= {name: value for name, value in others.items() if value}
+        measured = sensitivities(options, calibration_images or IMAGES)
+        found["sensitivity"] = to_json(measured)
+        if out is not None:
+            draw_sensitivity(measured, out)
     if as_json:
         _print(found)
     else:
         print_inspection(found, wide_console(), layers)
+        for one in measured:
+            print_sensitivity(one, wide_console())
+        if out is not None:
+            print(f"picture: {out}")
         if method:
             print_method(found["method"], wide_console())
 
