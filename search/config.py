@@ -60,6 +60,7 @@ LATER = (
     "trial_seed",
     "search_recipe",
     "objective",
+    "own_training",
     "maximizes",
 )
 # What may differ between two runs of one study: none of it changes what a trial is.

@@ -255,6 +255,12 @@ class TrainingOptions:
     finetune_steps: int = option(
         "Training steps after pruning.", STEPS_UNSET, low=1, unset=STEPS_UNSET, default_text="the rest of 4000"
     )
+    own_training: str = option(
+        "Your own function that trains the pruned generator, as file.py:name; nothing of ours then trains.",
+        "",
+        flag="--train",
+        default_text="the study's recipe",
+    )
     calibration_images: int | None = option(
         "Training inputs, without labels, to rank channels, refit cuts and score plans with; 0: a plain cut.",
         None,

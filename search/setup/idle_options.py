@@ -89,7 +89,7 @@ class Facts:
     @property
     def trains_before(self) -> bool:
         """Return whether a teacher or its discriminator is trained before the search."""
-        judge_is_there = bool(self.config.teacher_discriminator) or not self.judged
+        judge_is_there = bool(self.config.teacher_discriminator or self.config.own_training) or not self.judged
         return not (self.config.teacher and judge_is_there)
 
     @property

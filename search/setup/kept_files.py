@@ -20,7 +20,14 @@ from ...gan_models.networks.catalog import build
 from ..config import StudyConfig
 
 # Field -> kind of object.
-_ONE = {"model": "model", "task": "task", "metric": "encoder", "objective": "metric", "sampler": "sampler"}
+_ONE = {
+    "model": "model",
+    "task": "task",
+    "metric": "encoder",
+    "objective": "metric",
+    "own_training": "training",
+    "sampler": "sampler",
+}
 _SEVERAL = {"methods": "method", "also_measure": "metric"}
 _JUDGE = "discriminator"  # of the task's settings: a table whose `model` is the discriminator's name
 _DEGRADE, _DEGRADATION = "degrade", "degradation"  # of the task's settings: a degradation's name; its kind

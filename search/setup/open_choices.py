@@ -14,9 +14,10 @@ from ...gan_models.data.selection import TooFewToSelect
 from ...gan_models.data.spec import BUILTIN
 from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.files.errors import Refusals, UserError
-from ...gan_models.files.user_code import absolute, is_path, load_object
+from ...gan_models.files.user_code import absolute, check_callable, is_path, load_object
 from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
+from ...gan_models.networks.user_builders import named_arguments, needed
 from ...gan_models.pruning.catalog import method_spec
 from ...gan_models.tasks.catalog import TASKS, asked_task
 from ...gan_models.tasks.task import Task, make_task
@@ -33,6 +34,8 @@ from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import check_there, named_files
 
+# What a user's own training is called with, by name, as `search.trial.fine_tuning.OwnTraining` says.
+GIVEN_TO_TRAINING = ("generator", "teacher", "steps", "folder", "report", "data", "device", "seed")
 SELECT_ON = SELECTION  # what trials of a new study are compared on
 
 
@@ -97,7 +100,9 @@ def decided(
             f"the task {task} learns from a teacher alone: got none; expected its weights. Try --teacher FILE"
         )
     check_recipe(config.recipe, config.search_recipe, own_task)
-    if config.teacher and not config.teacher_discriminator and getattr(own_task, "has_judge", True):
+    notes += _with_own_training(config, own_task)
+    judged = getattr(own_task, "has_judge", True) and not config.own_training
+    if config.teacher and not config.teacher_discriminator and judged:
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
             f"{config.teacher_steps:,} steps (--teacher-steps)"
@@ -243,6 +248,42 @@ def _with_objective(config: StudyConfig) -> StudyConfig:
         config = replace(config, objective="")
     lower = METRICS.find(config.objective).lower_is_better if config.objective else True
     return replace(config, maximizes=not lower)
+
+
+def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
+    """Return a note of what does not act if a user's own function trains.
+
+    Raises:
+        UserError: It cannot train this study's generator.
+    """
+    reference = config.own_training
+    if not reference:
+        return []
+    found = load_object(reference, "training")
+    check_callable("training", reference, found, "trains a generator in place")
+    expected = "fit(generator, report) and, of these, what it wants: teacher, steps, folder, data, device, seed"
+    names, more = named_arguments(found), needed(found, dict.fromkeys(GIVEN_TO_TRAINING))
+    if more or not {"generator", "report"} <= {*names}:
+        raise UserError(f"training {reference!r} takes other arguments: got ({', '.join(names)}); expected {expected}")
+    if not config.teacher:
+        raise UserError("--train needs a teacher, because nothing of ours trains: got none; expected --teacher FILE")
+    if len(task.generator_names) > 1:
+        raise UserError(
+            f"--train takes one generator: got a task of {' and '.join(task.generator_names)}; expected one. Try "
+            "--task paired or unconditional"
+        )
+    trained = [name for name in config.methods if method_spec(name).trains]
+    if trained:
+        raise UserError(
+            f"--train leaves no training to methods of ours: got --methods {','.join(trained)}; expected methods that "
+            "do not train. Try --methods uniform,magnitude"
+        )
+    plain = StudyConfig(
+        name="s", model=config.model, data=config.data, budgets=config.budgets, input_shape=config.input_shape
+    )
+    changed = [f.name for f in fields(config.recipe) if getattr(config.recipe, f.name) != getattr(plain.recipe, f.name)]
+    changed += ["health"] if config.health != plain.health else []
+    return [f"{', '.join(changed)} of the recipe do not act: {reference} trains"] if changed else []
 
 
 def _check_data(data: str) -> None:

@@ -109,7 +109,8 @@ class StudyParts:
     @property
     def trains_before(self) -> bool:
         """Return whether a teacher, or a discriminator that has a part in the loss, is trained before the search."""
-        judged = bool(self.config.teacher_discriminator) or not getattr(self.task(), "has_judge", True)
+        judged = bool(self.config.teacher_discriminator or self.config.own_training)
+        judged = judged or not getattr(self.task(), "has_judge", True)
         return not (self.config.teacher and judged)
 
     def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from torch import nn
 
 from ...gan_models.distillation.catalog import MAPS, terms_that_need
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.seeds import mixed
+from ...gan_models.files.user_code import UserCodeFailed, failed, load_object
 from ...gan_models.groups.surgery import copy_network
+from ...gan_models.networks.user_builders import taken
 from ...gan_models.training.loop import Networks, TrainRecord, train
 from ..artifacts.study_folder import write_curve
 from ..records.messages import TrialReport
@@ -26,7 +30,7 @@ class FineTuning:
     def __init__(self, work: TrialWork) -> None:
         self.work = work
         config, steps = work.study.config, work.finetune_steps
-        self.rungs = {max(1, round(share * config.finetune_steps)) + work.spare_steps for share in config.rungs}
+        self.rungs = _rungs(work)
         first = work.step_of_trial(max(round(config.health.start * steps), config.health.least_steps))
         self.watch = HealthWatch(work.study, config.health, work.workspace, first)
         self.judges = copy_network(work.pruned.discriminators or work.study.discriminators).requires_grad_(True)
@@ -62,20 +66,137 @@ class FineTuning:
         if step not in self.rungs:
             work.clock.lap("measure")
             return True
-        measured = work.study.measure(work.study.joined(generators), full=False)
-        quality = work.study.config.sign * measured[0].value
-        work.clock.lap("measure")
-        work.curve = {rung: value for rung, value in work.curve.items() if rung < at} | {at: quality}
-        write_curve(work.request.workspace, work.curve)
-        return work.report(
-            TrialReport(
-                step=at,
-                quality=quality,
-                cost=work.cost,
-                rungs=dict(work.curve),
-                widths=work.pruned.plan.widths,
-                architecture=work.architecture,
-                measurements=work.checked.costs,
-                seconds=dict(work.clock.seconds),
+        return _measured_at(work, at, generators)
+
+
+class OwnTraining:
+    """The training of one cut network by a user's own function; nothing of ours trains.
+
+    The function has parameters of these names, those that it wants: `generator` (the pruned network, to be trained in
+    place), `teacher`, `steps`, `folder` (for its checkpoints: the same one if the trial is run again), `report`, `data`
+    (the study's training images), `device` and `seed`. `report(step)` measures at rungs, and is False if it is to end.
+
+    Args:
+        work: The trial.
+    """
+
+    def __init__(self, work: TrialWork) -> None:
+        self.work, config = work, work.study.config
+        self.name = f"training {config.own_training}"
+        self.rungs = sorted(_rungs(work))
+        (self.network,) = work.study.names
+        self.generator = work.generators[self.network]
+        self.last, self.stopped = 0, False
+
+    def train(self) -> TrainRecord:
+        """Call the function, and check what it left.
+
+        Raises:
+            UserCodeFailed: It raises, never reports, or the generator is another network afterwards.
+        """
+        work, started = self.work, time.perf_counter()
+        fit = load_object(work.study.config.own_training, "training")
+        device, folder = work.study.device, work.workspace / "training"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.generator.to(device).train().requires_grad_(True)
+        before = _architecture(self.generator)
+        arguments = {
+            "generator": self.generator,
+            "teacher": work.study.generators[self.network].to(device).eval(),
+            "steps": work.finetune_steps,
+            "folder": folder,
+            "report": self.report,
+            "data": work.study.train_data,
+            "device": device,
+            "seed": mixed(work.request.seed, 3),
+        }
+        try:
+            returned = fit(**taken(fit, arguments))
+        except (UserCodeFailed, UserError):
+            raise
+        except Exception as error:  # somebody else's code may raise anything
+            raise failed(self.name, error) from error
+        self._check(returned, before)
+        self.generator.eval()
+        seconds = time.perf_counter() - started
+        return TrainRecord(work.finetune_steps, self.stopped, (), seconds)
+
+    def report(self, step: int) -> bool:
+        """Measure if a rung is reached. Return whether to go on.
+
+        Args:
+            step: Steps that are done, 1 or more; rising from call to call.
+
+        Raises:
+            UserCodeFailed: It is no such number.
+        """
+        if isinstance(step, bool) or not isinstance(step, int) or not self.last < step:
+            raise UserCodeFailed(
+                f"{self.name} reports a step that is not possible: got {step!r} after {self.last}; expected rising "
+                "whole numbers of steps. Try report(step + 1) at the end of step number `step`"
             )
+        reached = [rung for rung in self.rungs if self.last < rung <= step and rung < self.work.finetune_steps]
+        self.last = step
+        if reached and not self.stopped:
+            self.work.clock.lap("finetune")
+            modes = {module: module.training for module in self.generator.modules()}
+            self.stopped = not _measured_at(self.work, self.work.step_of_trial(reached[-1]), self.work.generators)
+            for module, training in modes.items():
+                module.training = training
+        return not self.stopped
+
+    def _check(self, returned: object, before: Mapping[str, str]) -> None:
+        if returned is not None and returned is not self.generator:
+            raise UserCodeFailed(
+                f"{self.name} returned another object: got {type(returned).__name__}; expected nothing, or the "
+                "generator that it was given. Try to train that one in place"
+            )
+        after = _architecture(self.generator)
+        if after != before:
+            other = next(name for name in sorted({*before, *after}) if before.get(name) != after.get(name))
+            raise UserCodeFailed(
+                f"{self.name} changed the network: got {other} as {after.get(other, 'nothing')}; expected "
+                f"{before.get(other, 'nothing')}. Try to leave layers and shapes as they are"
+            )
+        if not self.last:
+            raise UserCodeFailed(
+                f"{self.name} never reported: got no call of report(step); expected at least one. "
+                "Try report(steps) at its end"
+            )
+        wrong = [n for n, t in self.generator.state_dict().items() if t.is_floating_point() and not t.isfinite().all()]
+        if wrong:
+            raise WorkFailed(f"{self.name} diverged: {wrong[0]} is not finite; lower its learning rate")
+
+
+def _rungs(work: TrialWork) -> set[int]:
+    """Return the steps of fine-tuning at which a trial is measured and may end."""
+    config = work.study.config
+    return {max(1, round(share * config.finetune_steps)) + work.spare_steps for share in config.rungs}
+
+
+def _architecture(network: nn.Module) -> dict[str, str]:
+    """Return the kinds of all modules and the shapes of all tensors, by name."""
+    kinds = {f"module {name}": type(module).__name__ for name, module in network.named_modules()}
+    shapes = {name: "x".join(map(str, tensor.shape)) or "a number" for name, tensor in network.state_dict().items()}
+    return kinds | shapes
+
+
+def _measured_at(work: TrialWork, at: int, generators: Mapping[str, nn.Module]) -> bool:
+    """Measure a trial at a rung and report it; False ends the training."""
+    measured = work.study.measure(work.study.joined(generators), full=False)
+    quality = work.study.config.sign * measured[0].value
+    work.clock.lap("measure")
+    work.curve = {rung: value for rung, value in work.curve.items() if rung < at} | {at: quality}
+    write_curve(work.request.workspace, work.curve)
+    return work.report(
+        TrialReport(
+            step=at,
+            quality=quality,
+            cost=work.cost,
+            rungs=dict(work.curve),
+            widths=work.pruned.plan.widths,
+            architecture=work.architecture,
+            measurements=work.checked.costs,
+            seconds=dict(work.clock.seconds),
         )
+    )

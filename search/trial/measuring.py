@@ -73,8 +73,10 @@ def _constraints(work: TrialWork) -> dict[str, float]:
     return {text: 0.0 if abs(value) < ROUNDING else value for text, value in excess.items()}
 
 
-def _compute(work: TrialWork) -> ComputeSpent:
-    """Return the compute of the trial: every pass but those that check and measure."""
+def _compute(work: TrialWork) -> ComputeSpent | None:
+    """Return the compute of the trial: every pass but those that check and measure; None if a user's code trains."""
+    if work.study.config.own_training:
+        return None
     pruned = work.pruned
     refits = sum(done.macs for done in pruned.reconstructions.values())
     return ComputeSpent(pruned.training_macs, pruned.calibration_macs + refits + work.quantize_macs, work.trained.macs)

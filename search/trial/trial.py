@@ -9,7 +9,7 @@ from ..preparations.own_code import NAME as OWN_CODE
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest
 from .calibration import zero_shot_scores
 from .cut_check import check_cut
-from .fine_tuning import FineTuning
+from .fine_tuning import FineTuning, OwnTraining
 from .measuring import measure
 from .pruning import prune
 from .quantized import quantize
@@ -43,6 +43,9 @@ def _quantize(work: TrialWork) -> None:
 
 def _finetune(work: TrialWork) -> None:
     """Train to the last rung, measuring and reporting at each one."""
+    if work.study.config.own_training:
+        work.trained = OwnTraining(work).train()
+        return
     tuning = FineTuning(work)
     work.trained = tuning.train()
     work.collapse, work.health = tuning.watch.reason or "", tuple(tuning.watch.entries)

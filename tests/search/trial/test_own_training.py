@@ -1,0 +1,100 @@
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ganprune.gan_models.files.user_code import UserCodeFailed
+from ganprune.search.trial import fine_tuning
+from ganprune.search.trial.fine_tuning import OwnTraining
+from torch import nn
+
+GOOD = """
+import torch
+
+def fit(generator, teacher, steps, folder, report, data):
+    saved = folder / "step.txt"
+    first = int(saved.read_text()) if saved.exists() else 0
+    for step in range(first, steps):
+        with torch.no_grad():
+            generator[0].bias.add_(1.0)
+        saved.write_text(str(step + 1))
+        if not report(step + 1):
+            return
+"""
+
+
+def training(tmp_path, text: str, goes_on: bool = True, monkeypatch=None):
+    """A training by a file, and the rungs that were measured."""
+    (tmp_path / "fit.py").write_text(text)
+    config = SimpleNamespace(own_training=f"{tmp_path / 'fit.py'}:fit", rungs=(0.25, 0.5), finetune_steps=8)
+    networks = {"G": nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 1, 1))}
+    nn.init.zeros_(networks["G"][0].bias)
+    study = SimpleNamespace(
+        config=config, names=("G",), device=torch.device("cpu"), generators={"G": nn.Identity()}, train_data=[]
+    )
+    work = SimpleNamespace(
+        study=study, generators=networks, finetune_steps=8, spare_steps=0, workspace=tmp_path / "trial",
+        request=SimpleNamespace(seed=0), clock=SimpleNamespace(lap=lambda stage: None), step_of_trial=lambda step: step,
+    )  # fmt: skip
+    measured = []
+    monkeypatch.setattr(fine_tuning, "_measured_at", lambda work, at, generators: measured.append(at) or goes_on)
+    return OwnTraining(work), networks["G"], measured
+
+
+def test_a_function_trains_in_place_and_is_measured_at_rungs(tmp_path, monkeypatch):
+    """Nothing of ours trains: the weights are those that the function left, and rungs are measured once."""
+    own, generator, measured = training(tmp_path, GOOD, monkeypatch=monkeypatch)
+    done = own.train()
+    assert generator[0].bias.tolist() == [8.0, 8.0]
+    assert measured == [2, 4]
+    assert (done.stopped, generator.training) == (False, False)
+
+
+def test_a_trial_that_is_stopped_at_a_rung_is_told_so(tmp_path, monkeypatch):
+    """The report of a rung that ends the trial is False."""
+    own, generator, measured = training(tmp_path, GOOD, goes_on=False, monkeypatch=monkeypatch)
+    assert own.train().stopped
+    assert measured == [2]
+    assert generator[0].bias.tolist() == [2.0, 2.0]
+
+
+def test_a_training_goes_on_in_its_folder(tmp_path, monkeypatch):
+    """The folder of an attempt that was killed is the folder of the next one."""
+    (tmp_path / "trial" / "training").mkdir(parents=True)
+    (tmp_path / "trial" / "training" / "step.txt").write_text("6")
+    own, generator, _ = training(tmp_path, GOOD, monkeypatch=monkeypatch)
+    own.train()
+    assert generator[0].bias.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("pass", "never reported: got no call of report"),
+        ("report(1); return 3", "returned another object: got int; expected nothing"),
+        ("report(1); generator.append(__import__('torch').nn.ReLU())", "changed the network: got module 2 as ReLU"),
+        ("report('one')", "reports a step that is not possible: got 'one' after 0"),
+        ("report(2); report(2)", "reports a step that is not possible: got 2 after 2"),
+        ("raise OSError('no disk')", r"raised OSError: no disk \(fit.py, line 2\)"),
+    ],
+)
+def test_a_function_that_breaks_its_contract_is_named(tmp_path, monkeypatch, body, message):
+    """One line with the function's name, and file and line if it raises."""
+    own, _, _ = training(tmp_path, f"def fit(generator, report):\n    {body}\n", monkeypatch=monkeypatch)
+    with pytest.raises(UserCodeFailed, match=message) as raised:
+        own.train()
+    assert "\n" not in str(raised.value)
+
+
+def test_the_pages_function_trains(tmp_path, monkeypatch):
+    """The example of docs/own-training.md brings the generator nearer to its teacher, and goes on from its checkpoint."""
+    page = (Path(__file__).parents[3] / "docs" / "own-training.md").read_text(encoding="utf-8")
+    text = re.search(r"^```python\n# my_training.py\n(.*?)^```", page, flags=re.S | re.M)[1]
+    own, generator, measured = training(tmp_path, text, monkeypatch=monkeypatch)
+    own.work.study.train_data = [{"input": torch.ones(1, 4, 4)}]
+    before = float((generator(torch.ones(1, 1, 4, 4)) - 1).abs().mean().detach())
+    own.train()
+    assert float((generator(torch.ones(1, 1, 4, 4)) - 1).abs().mean().detach()) < before
+    assert measured == [2, 4]
+    assert (tmp_path / "trial" / "training" / "mine.pt").is_file()
