@@ -16,13 +16,15 @@ from PIL import Image
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from .command_server import CommandServer
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
 TOPS = ("benchmarks", "evaluators", "gan_models", "search", "ganprune", "spaces", "studies", "tests")
 # Documented small sizes: what makes the commands finish in seconds. Nothing else of them is changed.
 SMALL = {
-    "search": "--trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
+    "search": "--n-train 120 --n-test 20 --trials 2 --teacher-steps 2 --prune-steps 2 --finetune-steps 2 --batch-size 2 --executor local --metric shapes",
     "forecast": "--costs 1 --evaluations 2 --calibration-images 4 --finetune-steps 2 --prune-steps 2 --teacher-steps 2 "
     "--batch-size 2 --executor local --metric shapes",
     "resume": "--trials 3 --executor local",
@@ -77,9 +79,8 @@ def test_every_module_named_is_there():
     assert missing == readers | {"1a2b3c4d.py", "source.py"}  # copies in studies and bundles
 
 
-def run_commands(text: str, folder: Path) -> list[str]:
+def run_commands(text: str, folder: Path, server: CommandServer) -> list[str]:
     """Runs the ganprune commands of a page in their order, at small sizes, each exit 0; their names."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
     ran = []
     for command in commands(text):
         if command[0] != "ganprune":
@@ -90,8 +91,7 @@ def run_commands(text: str, folder: Path) -> list[str]:
             arguments += ["--image-size", "16"]
         if "own.py:generator" in arguments and command[1] == "search":
             arguments[arguments.index("--input-shape") + 1] = "3,16,16"
-        launch = [sys.executable, "-c", "from ganprune.studies.cli.main import main; main()", *arguments]
-        done = subprocess.run(launch, cwd=folder, capture_output=True, text=True, env=environment, timeout=900)
+        done = server.run(arguments, folder)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
         ran.append(command[1])
     return ran
@@ -116,9 +116,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def ran(folder):
+def server(tmp_path_factory):
+    """Runs commands, each in a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "160"}
+    with CommandServer(environment, tmp_path_factory.mktemp("printed")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ran(folder, server):
     """The README's commands, run; the pages' commands go on from there."""
-    return set(run_commands(README, folder))
+    return set(run_commands(README, folder, server))
 
 
 def test_every_command_of_the_readme_runs(ran):
@@ -127,9 +135,17 @@ def test_every_command_of_the_readme_runs(ran):
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS)
-def test_every_command_of_the_pages_runs(ran, folder, page: str):
+def test_every_command_of_the_pages_runs(ran, folder, server, page: str):
     """The same of every page under docs/, after the README's in the same folder."""
-    assert run_commands(PAGES[page], folder)
+    assert run_commands(PAGES[page], folder, server)
+
+
+def test_a_wrong_command_has_its_own_exit_code_and_lines(server, tmp_path):
+    """A page with one fails, and the next command is not touched by it."""
+    wrong = server.run(["search", "--model", "resnet", "--data", "nowhere", "--budget", "25%"], tmp_path)
+    assert wrong.returncode == 2
+    assert "nowhere" in wrong.stderr
+    assert server.run(["inspect", "--model", "resnet", "--image-size", "16"], tmp_path).returncode == 0
 
 
 def test_the_one_call_of_the_readme_runs(folder, tmp_path, monkeypatch):
