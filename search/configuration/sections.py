@@ -173,7 +173,7 @@ class DataOptions:
         unset=0,
         default_text="the data's own, up to the generator's",
     )
-    load_size: int | str | None = option(
+    load_size: str | int | None = option(
         "Size that training images are resized to before the random crop: the shorter side, or HEIGHTxWIDTH.",
         None,
         low=8,
