@@ -142,7 +142,7 @@ def _first_within(
         for step in 2 ** np.arange(len(own).bit_length()):
             for other, changes in ((place + step, ups), (place - step, downs)):
                 if 0 <= other < len(own):
-                    changes.append((group, int(own[other]), losses[widths[group] - 1] - losses[own[other] - 1]))
+                    changes.append((group, int(own[other]), float(losses[widths[group] - 1] - losses[own[other] - 1])))
     if not ups:
         return None
     gains = np.array([gain for *_, gain in ups])[:, None] + np.array([gain for *_, gain in downs])
