@@ -23,6 +23,9 @@ from ..reconstruction.targets import relative_error
 from ..training.compute import PassCount
 from .zero_shot import outputs_of, zero_shot
 
+# Weights in training end better than others of the same error. On the demo at 25 % coronet's own error was 0.257, the
+# refitted teacher's 0.207, and its own end the better one (4.19 against 4.23); mggc's own is that of a plain cut.
+NEARER = 0.5
 Restart = Literal["auto", "always", "never"]
 
 
@@ -60,7 +63,7 @@ def restarted(
         plan: What the method kept.
         own: The network that it cut.
         calibration: Inputs to refit with, and to judge by.
-        choice: `always` takes the teacher's, `auto` the one that is nearer to the teacher, `never` the method's own.
+        choice: `always` takes the teacher's, `auto` does if its error is below half of the other's, `never` does not.
     """
     judging = calibration.judging
     if not judging or not len(judging[0]):
@@ -72,7 +75,7 @@ def restarted(
         expected = outputs_of(teacher, judging, seed)
         errors = [relative_error(outputs_of(model.to(device), judging, seed), expected) for model in (own, other.model)]
     own_error, refitted_error = errors
-    nearer = math.isfinite(refitted_error) and not refitted_error >= own_error
+    nearer = math.isfinite(refitted_error) and not refitted_error >= NEARER * own_error
     takes = choice == "always" or (choice == "auto" and nearer)
     return Restarted(
         other.model if takes else own,

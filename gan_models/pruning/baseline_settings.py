@@ -28,8 +28,8 @@ def restart() -> Any:
         "auto",
         choices=("auto", "always", "never"),
         searched=False,
-        note="the plan is cut from the teacher again and refitted on the calibration inputs: if that is nearer to the "
-        "teacher than what training left (auto; never for published forms and without such inputs), always or never",
+        note="the plan is cut from the teacher again and refitted on the calibration inputs: if that is far nearer to "
+        "the teacher than what training left (auto; never for published forms), always or never",
     )
 
 
