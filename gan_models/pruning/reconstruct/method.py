@@ -23,6 +23,8 @@ from ..method import Pruned, PruneJob, Target
 from ..ranking import check_feasible, table_of
 from .settings import ReconstructSettings
 
+ROUNDING = 1e-9  # of a share times a width
+
 
 class Reconstruct:
     """Finds widths by zero-shot scores; spends no training steps."""
@@ -76,7 +78,7 @@ class Reconstruct:
 
 
 def floors(form: CostForm, target: Target, uniform: NDArray[np.int64], min_share: float) -> NDArray[np.int64]:
-    """Return the fewest channels of each group [G]: a share of its uniform width, at least the target's own floor.
+    """Return the fewest channels of each group [G]: a share of its uniform width, rounded up, or the target's floor.
 
     Args:
         form: Knows the groups.
@@ -84,8 +86,8 @@ def floors(form: CostForm, target: Target, uniform: NDArray[np.int64], min_share
         uniform: Widths of the uniform plan at this target [G].
         min_share: The share.
     """
-    least = form.floors(target.floor, target.multiple)
-    return np.maximum(least, form.fit(min_share * uniform, target.floor, target.multiple))
+    wanted = np.ceil(min_share * uniform / target.multiple - ROUNDING) * target.multiple
+    return form.fit(wanted, target.floor, target.multiple)
 
 
 def _features(job: PruneJob, settings: ReconstructSettings) -> Features | None:
