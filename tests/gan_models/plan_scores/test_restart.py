@@ -50,3 +50,16 @@ def test_without_inputs_to_judge_by_those_that_nothing_was_fitted_to_decide(give
     found = restarted(teacher, groups, plan, cut(teacher, groups, plan), alone, "always")
     assert found.reconstruction is not None
     assert found.refitted_error == pytest.approx(found.reconstruction.after, rel=1e-4)
+
+
+def test_auto_takes_the_refitted_teacher_if_its_error_is_below_half(given):
+    """Weights far from the teacher are given up; a plain cut whose refit is only somewhat nearer is not."""
+    teacher, groups, plan, calibration = given
+    near, far = cut(teacher, groups, plan), cut(teacher, groups, plan)
+    with torch.no_grad():
+        for parameter in far.parameters():
+            parameter.mul_(50)
+    assert restarted(teacher, groups, plan, near, calibration, "auto").model is near
+    found = restarted(teacher, groups, plan, far, calibration, "auto")
+    assert found.refitted_error < 0.5 * found.own_error
+    assert found.model is not far
