@@ -77,4 +77,5 @@ def _posterior(
     precision_FF = known_NF.T @ known_NF / NOISE**2 + np.diag(prior_F**-2)
     lower_FF = np.linalg.cholesky(precision_FF)
     pull_F = known_NF.T @ (log_N - known_NF @ mean_F) / NOISE**2
-    return mean_F + np.linalg.solve(precision_FF, pull_F), lower_FF
+    mean_F = mean_F + np.linalg.solve(precision_FF, pull_F)
+    return mean_F.astype(np.float64), lower_FF.astype(np.float64)

@@ -235,7 +235,7 @@ def inspect(
     measured = []
     if sensitivity:
         from ...gan_models.files.plain_values import to_json
-        from .plans.sensitivity import IMAGES, draw_sensitivity, print_sensitivity, sensitivities
+        from .plans.sensitivity import IMAGES, draw_sensitivity, sensitivities
 
         options = {"model": model, "model_args": arguments, "teacher": teacher, "data": data}
         others = {"task": task, "image_size": image_size, "input_shape": input_shape, "output": output}
@@ -248,8 +248,11 @@ def inspect(
         _print(found)
     else:
         print_inspection(found, wide_console(), layers)
-        for one in measured:
-            print_sensitivity(one, wide_console())
+        if measured:
+            from .plans.sensitivity import print_sensitivity
+
+            for one in measured:
+                print_sensitivity(one, wide_console())
         if out is not None:
             print(f"picture: {out}")
         if method:

@@ -186,7 +186,7 @@ def export(
     if plan is not None:
         cards: dict[int | str, Card] = {plan: study.export_plan(plan, out, untrained, overwrite, int8, named)}
     elif front:
-        cards = dict(study.export_front(out, overwrite, int8, named))
+        cards = {**study.export_front(out, overwrite, int8, named)}
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
         cards = {number: study.export(number, out, overwrite, int8, named, weights)}

@@ -105,7 +105,8 @@ def picture_size(path: str | Path) -> tuple[int, int] | None:
     """Return width and height of an upright picture, from its header; None if it is none."""
     try:
         if is_array(path):
-            return array_size(path)[:0:-1]
+            _, height, width = array_size(path)
+            return width, height
         with _opened(path) as file:
             return _upright_size(file)
     except Exception:  # as in `read_picture`
