@@ -53,7 +53,7 @@ STUDY = {**OPTIONS, "prune_steps": 0, "finetune_steps": STEPS, "metric": "shapes
 SMALL = {"image_size": 32, "n_train": 1000, "n_test": 300}
 SNGAN = {"batch_size": 16, "lr": 5e-4, "betas": (0.0, 0.9), "d_steps": 2}
 
-# Name -> what a study of this task is configured with.
+# Name -> fields of the `StudyConfig` of this task.
 TASKS: dict[str, Mapping[str, Any]] = {
     "demo": {**STUDY, "model": "resnet", "data": "builtin:shapes"},
     "unet": {
@@ -134,7 +134,7 @@ class Case:
     Attributes:
         task: One of `TASKS`.
         variant: `base`, or changes of the task's recipe: `ema=0.05`, `ema=0.05+reconstruct_first=0.1`.
-        method: What cuts.
+        method: Name of the pruning method.
         target: Share of the dense network's MACs.
         seed: Of pruning, fine-tuning and the order of data.
     """
@@ -268,7 +268,7 @@ def averaged(variant: str) -> float | None:
 
 
 def same_training(a: Case, b: Case) -> bool:
-    """Return whether two cases make the same steps."""
+    """Return True if two cases make the same steps."""
     return averaged(a.variant) is not None and averaged(b.variant) is not None and replace(a, variant=b.variant) == b
 
 
@@ -289,7 +289,7 @@ def print_table(path: Path) -> None:
 
 
 def main() -> None:
-    """Run what is not in the CSV yet, and print the table."""
+    """Run the cases that are missing in the CSV, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", default="demo,unet,cycle,sngan,upscaler")
     parser.add_argument("--variants", default="base,ema=0.05")

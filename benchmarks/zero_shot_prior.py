@@ -41,7 +41,7 @@ from ganprune.spaces.widths import WidthSpace
 BUDGET = 0.4  # of the dense network's MACs
 METHODS = ("uniform", "widths")
 PLANS = 48  # scored before a study
-SCATTER = 0.05  # std of a log error that has nothing to do with the plan
+SCATTER = 0.05  # standard deviation of a log error that does not depend on the plan
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,21 @@ class Case:
 
 @cache
 def form_of(groups: int) -> CostForm:
-    """The cost form of a ResNet with this many channel groups (9 for four blocks), at 64x64."""
+    """Return the cost form of a ResNet with this many channel groups (9 for four blocks), at 64x64."""
     with torch.device("meta"):
         network = build("resnet", {"ngf": 16, "n_blocks": groups - 5})
     return find_groups(network, InputSpec.parse("3,64,64").examples()).form
 
 
 def scores_of(surface: Surface, mislead: float) -> Surface:
-    """The response of the scores: the same groups with other weights."""
+    """Return the response of the scores: the same groups with other weights."""
     draw = np.random.default_rng(derived_seed(surface.seed, 1, "mislead"))
     matters = surface.matters * np.exp(mislead * draw.standard_normal(len(surface.matters)))
     return replace(surface, matters=matters / matters.sum())
 
 
 def study(case: Case) -> tuple[float, float]:
-    """Hypervolume of a study, and tau over its trials of like cost."""
+    """Return the hypervolume of a study, and Kendall's tau over its trials of similar cost."""
     form = form_of(case.groups)
     surface, space = Surface.drawn(form, case.instance), WidthSpace(form)
     judged, draw = scores_of(surface, case.mislead), np.random.default_rng(case.instance)
@@ -110,7 +110,7 @@ def study(case: Case) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Simulates and prints, with the paired difference of each pair of studies."""
+    """Simulate the studies, and print the paired difference of each pair."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", default="12,25,50")
     parser.add_argument("--groups", default="12,24")

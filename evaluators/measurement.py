@@ -109,7 +109,7 @@ def kernel_name(encoder: str, n: int) -> str:
 
 
 def zero_shot_name(name: str) -> str:
-    """Return the name of what is measured before any training, from its own: it is never under the same heading.
+    """Return the zero-shot name of a metric: scores before training never share a name with trained ones.
 
     `zero-shot[fd,features=shapes,n=500]` of `fd[shapes,n=500]`, `zero-shot[error,n=64]` of `error[n=64]`.
     """

@@ -270,7 +270,7 @@ class StudyConfig(
 
     @property
     def sign(self) -> float:
-        """What makes a value of the objective a quality, lower is better: -1 if higher values are better."""
+        """Factor from a value of the objective to a quality (lower is better): -1 if higher values are better."""
         return -1.0 if self.maximizes else 1.0
 
     @property

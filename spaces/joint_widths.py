@@ -35,7 +35,7 @@ class JointWidths(WidthSpace):
         return widths
 
     def target_of(self, widths: Mapping[str, int]) -> float:
-        """The least target whose share each network meets."""
+        """Return the least target whose share each network meets."""
         found = []
         for name, form, share, model in self.sides:
             own = form.widths({group: widths[f"{name}.{group}"] for group in form.names})

@@ -9,14 +9,14 @@ from ..gan_models.files.errors import UserError
 from ..gan_models.pruning.settings import Setting
 from ..gan_models.training.recipe import Recipe
 
-RECIPE = "recipe."  # what the names of these parameters begin with
+RECIPE = "recipe."  # prefix of these parameters' names
 _WEIGHTS = (0.0, 1.0, 10.0)
-# Name -> values that are tried beside the study's own. Choices instead of ranges: 0 is off, and no end of a log scale.
+# Name -> values that are tried beside the study's own. Choices, not ranges: 0 is off, and on no log scale.
 RECIPE_SETTINGS: Mapping[str, tuple[float, ...]] = {
     "ema": (0.0, 0.02, 0.05, 0.1),
     "reconstruct_first": (0.0, 0.1, 0.25),
     **{f"distill_{name}": _WEIGHTS for name in TERMS.own},
-    "distill_output": (10.0, 50.0),  # a student without any teacher is not worth its trial
+    "distill_output": (10.0, 50.0),  # a student without any distillation is not worth a trial
     "distill_total_variation": (0.0, 0.1, 1.0),
 }
 
@@ -29,7 +29,7 @@ def recipe_settings(recipe: Recipe, names: Sequence[str]) -> tuple[Setting, ...]
         names: Of `RECIPE_SETTINGS`.
 
     Raises:
-        UserError: A name that is none of them.
+        UserError: An unknown name.
     """
     found = []
     for name in names:

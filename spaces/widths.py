@@ -102,7 +102,7 @@ class WidthSpace:
         return float((self.model or self.form).predict(self.form.widths(widths), self.cost))
 
     def target_of(self, widths: Mapping[str, int]) -> float:
-        """The least target that a plan meets: its price."""
+        """Return the least target that a plan meets: its price."""
         return self.price(widths)
 
     def cheapest(self) -> float:

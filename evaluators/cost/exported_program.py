@@ -19,7 +19,7 @@ class ProgramSession:
         threads: Threads of torch while it runs.
 
     Raises:
-        RuntimeUnavailable: The file is none of this torch.
+        RuntimeUnavailable: This torch cannot load the file.
     """
 
     def __init__(self, path: Path, threads: int) -> None:
@@ -43,5 +43,5 @@ class ProgramSession:
 
 
 def open_program(source: str | Path, dtype: str, threads: int, device: str) -> ProgramSession:
-    """Open a file; it runs on the CPU in the type that it was written in."""
+    """Open a file; it runs on the CPU, in the data type of its weights."""
     return ProgramSession(Path(source), threads)

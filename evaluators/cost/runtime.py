@@ -25,7 +25,7 @@ class RuntimeUnavailable(WorkFailed):
 class Session(Protocol):
     """A generator opened in a runtime. Any callable of arrays is one.
 
-    It may have an attribute `batch`, the only size of a batch that it takes; None, or none at all, for any.
+    The optional attribute `batch` is the only batch size that it takes; None or a missing attribute means any size.
     """
 
     def __call__(self, *arrays: np.ndarray) -> Arrays:

@@ -33,19 +33,19 @@ FEWEST = 4  # images that an interval needs
 
 
 def looks_like_metric(found: Any) -> bool:
-    """Return whether an object by path is a metric, and no encoder: it has a metric's methods, or says a direction."""
+    """Return True if an object by path is a metric, not an encoder: it has a metric's methods or a direction."""
     methods = all(callable(getattr(found, name, None)) for name in ("prepare", "reset", "update", "compute"))
     return methods or hasattr(found, "better") or hasattr(found, "lower_is_better") or positional(found) > 1
 
 
 def is_function(found: Any) -> bool:
-    """Return whether an object is a plain function, in the place of a metric's class."""
+    """Return True if an object is a plain function instead of a metric's class."""
     methods = any(hasattr(found, name) for name in ("prepare", "reset", "update", "compute"))
     return callable(found) and not inspect.isclass(found) and not methods
 
 
 def positional(found: Any) -> int:
-    """Return how many arguments a function must be given; 0 for what is none."""
+    """Return the number of required arguments of a function; 0 if the object is no function."""
     if inspect.isclass(found) or not callable(found):
         return 0
     try:
@@ -57,14 +57,14 @@ def positional(found: Any) -> int:
 
 
 def lower_is_better(reference: str, found: Any) -> bool:
-    """Return the direction that a user's own metric says.
+    """Return True if lower values of a user's own metric are better.
 
     Args:
         reference: Its name by path, for messages.
         found: The object.
 
     Raises:
-        UserError: It says none, or another word.
+        UserError: `better` is missing, or neither `lower` nor `higher`.
     """
     said = getattr(found, "better", None)
     if said is None and isinstance(getattr(found, "lower_is_better", None), bool):
@@ -106,7 +106,7 @@ class OwnFunction:
 
     @property
     def combine(self) -> Callable[[Tensor], Any] | None:
-        """What makes one number of all rows; None for the mean."""
+        """The function that combines all rows into one number; None for the mean."""
         return getattr(self.function, "combine", None)
 
     def prepare(self, real: Any) -> None:
@@ -179,16 +179,16 @@ class OwnFunction:
         return _number(self.reference, self._called(self.function, *features))
 
     def _called(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:
-        """Return what the user's code gives. Raises UserCodeFailed if it raises."""
+        """Return the result of the user's code. Raises UserCodeFailed if it raises."""
         assert function is not None
         try:
             return function(*arguments)
-        except Exception as error:  # somebody else's code may raise anything
+        except Exception as error:  # a user's code may raise anything
             raise failed(f"metric {self.reference}", error) from error
 
 
 def _tensor(reference: str, given: Any) -> Tensor:
-    """Return what a function gave as float64 on the CPU. Raises UserCodeFailed: It is text, nothing or not finite."""
+    """Return a function's result as float64 on the CPU. Raises UserCodeFailed: It is text, None or not finite."""
     import numpy as np
     import torch
 

@@ -1,1 +1,1 @@
-"""What a generator learns from its teacher: an open table of terms, and the loss over them."""
+"""Distillation of a generator from its teacher: an open table of terms, and the loss over them."""

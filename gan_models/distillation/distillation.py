@@ -17,7 +17,7 @@ from .term import Pair, Seen, Term
 
 
 class Distillation(nn.Module):
-    """All that the students learn from their teachers.
+    """The distillation loss of all students from their teachers.
 
     Args:
         pairs: Students with their teachers, by generator name.
@@ -38,7 +38,7 @@ class Distillation(nn.Module):
 
     @contextmanager
     def watching(self) -> Iterator[dict[str, dict[str, Tensor]]]:
-        """While open, holds the students' features of their first call, by generator name."""
+        """Record the students' features of their first call while the context is open, by generator name."""
         with ExitStack() as stack:
             yield {
                 name: stack.enter_context(recorded(pair.student, self._layers(name)))
@@ -54,9 +54,9 @@ class Distillation(nn.Module):
         """Return the weighted terms, "<generator>.distill_<term>".
 
         Args:
-            inputs: What each student was given.
-            outputs: What it gave.
-            features: What `watching` held.
+            inputs: Inputs of each student.
+            outputs: Its output.
+            features: Its features, as `watching` recorded them.
         """
         found: dict[str, Tensor] = {}
         for name, pair in self._pairs.items() if self.weights else ():
@@ -71,7 +71,7 @@ class Distillation(nn.Module):
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **more: Any) -> Any:
-        """Put back what `state_dict` gave; version 0.2 began the keys of its only term with parameters otherwise."""
+        """Load the result of `state_dict`; keys of version 0.2 are renamed."""
         renamed = {
             f"terms.features.{key.removeprefix('matching.')}" if key.startswith("matching.") else key: value
             for key, value in state_dict.items()

@@ -1,8 +1,8 @@
 """Features matched through trained 1x1 maps, after GAN Compression (Li et al. 2020, eq. 4).
 
 Features of the student, mapped by a learnable 1x1 convolution to the teacher's channels, should equal the teacher's.
-Ours: each layer's squared error is a share of the teacher's variance there, so that one weight fits every network; maps
-start at the least-squares solution, so that inherited channels match from the first step.
+Original to ganprune: each layer's squared error is a share of the teacher's variance there, so that one weight fits
+every network; maps start at the least-squares solution, so that inherited channels match from the first step.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _mapped(convert: nn.Module, features: Tensor) -> Tensor:
 
 
 def _fitted(mine: Tensor, theirs: Tensor) -> nn.Conv2d:
-    """A 1x1 convolution at the ridge solution of theirs = W mine + b."""
+    """Return a 1x1 convolution at the ridge solution of theirs = W mine + b."""
     convert = nn.Conv2d(mine.shape[1], theirs.shape[1], 1).to(mine.device)
     rows, goals = (t.movedim(1, -1).flatten(0, -2) for t in (mine, theirs))
     stride = max(1, len(rows) // _FIT_ROWS)

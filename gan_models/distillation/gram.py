@@ -1,8 +1,8 @@
 """Gram matrices of an encoder's maps: the style of images (Gatys et al. 2016), as a distance to a teacher's output.
 
 OMGD (Ren et al. 2021): sum over four layers of |Gram(phi(S)) - Gram(phi(T))|, Gram(F) = F F^T / (C H W), L1 as a mean,
-with weight 1e4. Ours is a share of the teacher's matrices, their mean over the layers, so that one weight fits every
-encoder.
+with weight 1e4. Original to ganprune: the difference is relative to the teacher's matrices and averaged over the
+layers, so that one weight fits every encoder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LEAST = 1e-8  # of a matrix's mean, below which the maps are empty
 
 
 def gram(maps: Tensor) -> Tensor:
-    """Gram matrices [N, C, C] of maps [N, C, H, W], divided by C H W."""
+    """Return the Gram matrices [N, C, C] of maps [N, C, H, W], divided by C H W."""
     n, channels, height, width = maps.shape
     flat = maps.reshape(n, channels, height * width)
     return flat @ flat.transpose(1, 2) / (channels * height * width)

@@ -1,8 +1,8 @@
-"""Features of the teacher's discriminator: what tells real from made, compared between student and teacher.
+"""Features of the teacher's discriminator, compared between the outputs of student and teacher.
 
 DCD (Li et al. 2023) compares L1 of one layer of the teacher's discriminator, which it shows features of the generators
-through trained connectors. Ours shows it the outputs, and takes the mean over its convolutions but the last of
-|D(S) - D(T)| / mean |D(T)|, so that one weight fits every discriminator.
+through trained connectors. Original to ganprune: the discriminator takes the outputs instead. The term is the mean of
+|D(S) - D(T)| / mean |D(T)| over its convolutions but the last, so that one weight fits every discriminator.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class JudgeFeatures(Term):
 
 
 def judge_layers(judge: nn.Module, shown: tuple[Tensor, ...]) -> tuple[str, ...]:
-    """Return the discriminator's convolutions in order of execution, without a last one that gives the scores."""
+    """Return the discriminator's convolutions in order of execution, without a last one that computes the scores."""
     names = [name for name, each in judge.named_modules() if isinstance(each, nn.modules.conv._ConvNd)]
     with torch.no_grad(), recorded(judge, names) as outputs:
         judge(*shown)

@@ -1,8 +1,8 @@
 """Kernel alignment of a student's features with its teacher's, without any map between their channels.
 
-CAT (Jin et al. 2021): of features X, Y flattened to [B, C H W], KA = <X X^T, Y Y^T> / (|X X^T| |Y Y^T|), Frobenius
-inner product and norms; 1 if both see the same similarities between the images of a batch. The loss is 1 - KA, the mean
-over the layers; CAT has -KA.
+CAT (Jin et al. 2021): KA = <X X^T, Y Y^T> / (|X X^T| |Y Y^T|) of features X, Y flattened to [B, C H W], with the
+Frobenius inner product and norm. KA is 1 if the similarities between the images of a batch agree. The loss is 1 - KA,
+the mean over the layers; CAT has -KA.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from .term import Pair
 
 @contextmanager
 def recorded(module: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """While open, holds the output of each named submodule's first call."""
+    """Record the output of each named submodule's first call while the context is open."""
     outputs: dict[str, Tensor] = {}
 
     def keep(name: str):

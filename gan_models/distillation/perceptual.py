@@ -1,7 +1,8 @@
 """The perceptual distance of a student's output to its teacher's, in an encoder's maps.
 
-OMGD (Ren et al. 2021) and DCD (Li et al. 2023) take |phi(S) - phi(T)| of VGG-16 (Johnson et al. 2016). Ours is a share
-of the teacher's maps, over all of them, so that one weight fits every encoder; see `perceptual_loss`.
+OMGD (Ren et al. 2021) and DCD (Li et al. 2023) take |phi(S) - phi(T)| of VGG-16 (Johnson et al. 2016). Original to
+ganprune: the difference is relative to the teacher's maps, so that one weight fits every encoder; see
+`perceptual_loss`.
 """
 
 from __future__ import annotations

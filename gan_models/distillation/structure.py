@@ -1,6 +1,6 @@
 """The structural similarity of a student's output to its teacher's (Wang et al. 2004), as OMGD's term 1 - SSIM(S, T).
 
-Means, variances and covariance are taken in Gaussian windows of 11 pixels, sigma 1.5, with K1 = 0.01 and K2 = 0.03 on
+Means, variances and covariance are those of Gaussian windows of 11 pixels, sigma 1.5. K1 = 0.01 and K2 = 0.03, on
 images in [0, 1]. Smaller images have a smaller window, of an odd number of pixels.
 """
 

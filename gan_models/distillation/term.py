@@ -1,4 +1,4 @@
-"""A term of distillation: what it is made for, and what it sees in a step."""
+"""A term of distillation: the pair that it is made for, and its inputs in each step."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class FeatureMaps(Protocol):
     style_weight: float
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [N, 3, H, W] in [-1, 1] -> maps [N, c, h, w], from fine to coarse; a gradient flows back."""
+        """Return maps [N, c, h, w], from fine to coarse, of images [N, 3, H, W] in [-1, 1]; differentiable."""
         ...
 
     def to(self, device: torch.device | str) -> FeatureMaps:
-        """The same encoder, moved."""
+        """Return the encoder on another device."""
         ...
 
 
@@ -36,7 +36,7 @@ def _alone(_inputs: tuple[Tensor, ...], images: Tensor) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Pair:
-    """A student and its teacher, and what terms may compare them with.
+    """A student and its teacher, with the networks that terms may compare them by.
 
     Attributes:
         student: The generator that is trained.
@@ -59,10 +59,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a student and its teacher did with the inputs of one step.
+    """Inputs, outputs and features of a student and its teacher in one step.
 
     Attributes:
-        inputs: What both were given.
+        inputs: Inputs of both.
         output: The student's output; a gradient flows back.
         goal: The teacher's output.
         features: The student's features by layer, of all terms.

@@ -19,7 +19,7 @@ _HERE = "ganprune.gan_models.export"
 _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
-FLOAT_FORMATS = ("onnx", "exported-program")  # ours that compute the network as it is, and need none of its code
+FLOAT_FORMATS = ("onnx", "exported-program")  # formats of the float32 network that run without its code
 
 
 EXPORTERS: OpenTable[Exporter] = OpenTable(

@@ -27,10 +27,10 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         path: The file; it is replaced once the new one is whole.
 
     Returns:
-        Which PyTorch made the program.
+        The PyTorch version that wrote the program, as a note.
 
     Raises:
-        NoProgram: `torch.export` cannot follow the network.
+        NoProgram: `torch.export` cannot trace the network.
     """
     network, free = copy_network(job.model).cpu().float().eval(), None
     inputs = tuple(_plain(x) for x in job.inputs)

@@ -39,7 +39,7 @@ def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISS
 
 
 def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
-    """Return whether a value is that of a later version's field that nobody set."""
+    """Return True if a later version's field has its default value."""
     if _LATER not in field.metadata:
         return False
     return value == (field.default if field.default_factory is dataclasses.MISSING else field.default_factory())

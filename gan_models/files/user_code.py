@@ -25,10 +25,10 @@ _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 
 
 class UserCodeFailed(WorkFailed):
-    """A user's own code that raised, or gave what it must not.
+    """A failure of a user's own code: it raised, or its result is invalid.
 
     Attributes:
-        traceback: Of their code, for a log; empty if it did not raise.
+        traceback: Traceback of that code, for a log; empty if it did not raise.
     """
 
     traceback: str = ""

@@ -1,7 +1,7 @@
-"""Local search on a score that must be computed plan by plan, such as the zero-shot score, within all budgets.
+"""Local search on a score that is computed plan by plan, such as the zero-shot score, within all budgets.
 
-It starts from plans that are given, the solver's for one, and changes two groups of the best plan so far: one is made
-narrower or wider, the other takes what that leaves. No plan is scored twice. Original to ganprune.
+The search starts from given plans, such as the solver's. Each move changes two groups of the best plan so far: one gets
+narrower or wider, the other gets as wide as the budgets then allow. No plan is scored twice. Original to ganprune.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..costs.cost_form import CostForm
 from .solver import widest, width_options
 
 Integers = NDArray[np.int64]
-STEPS = (0.06, 0.35)  # range of the relative change of the first group, log-uniform
+STEPS = (0.06, 0.35)  # range of the relative change of the first group's width, log-uniform
 DRAWS = 200  # of moves that lead to no new plan, before the search ends
 
 
@@ -51,10 +51,10 @@ def local_search(
     evaluations: int,
     seed: int,
 ) -> LocalSearch:
-    """Return the plans that were scored on the way to a lower score.
+    """Return all plans that the search scored, in order.
 
     Args:
-        form: Knows the groups.
+        form: The cost form, with the groups.
         bounds: The budgets; any of them may be priced by a model.
         floors: Fewest channels of each group [G].
         multiple: Widths are multiples of this, or full.
@@ -94,7 +94,7 @@ def local_search(
 def _moved(
     bounds: Sequence[Bound], options: Sequence[Integers], widths: Integers, draw: np.random.Generator
 ) -> Integers | None:
-    """Return a plan with two other widths, as wide as the budgets allow; None if the move leads nowhere."""
+    """Return a plan with two other widths, as wide as the budgets allow; None if no such plan exists."""
     if len(widths) == 1:
         return widest(bounds, options, widths, 0)
     first, second = draw.choice(len(widths), size=2, replace=False)

@@ -1,10 +1,10 @@
 """The search for one plan before any training: sensitivities, the solver, then local search.
 
-A group's losses in the score table say what its readers lose, not what the output loses: an error early in a network
-is repaired by what follows, one at its end is seen. So the sensitivity of each group is measured end to end, as the
-zero-shot score of a network in which it alone is cut, over its loss in the table; losses times sensitivities are
-solved for, as SPDY (Frantar and Alistarh 2022) does with searched coefficients. The measured ones are original to
-ganprune.
+A group's losses in the score table are errors of its readers, not of the output: later layers compensate for errors
+early in a network, but not for errors at its end. The sensitivity of each group is therefore measured end to end: the
+zero-shot score of a network in which it alone is cut, over its loss in the table. The solver minimizes losses times
+sensitivities, as SPDY (Frantar and Alistarh 2022) does with searched coefficients. Measured coefficients are original
+to ganprune.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .solver import solve
 Widths = Mapping[str, int]
 Score = Callable[[Widths], float]
 POWERS = (0.5, 1.0)  # of sensitivities, both solved for: the first is closer to the table
-SHARE = 3  # one of so many evaluations may measure sensitivities
+SHARE = 3  # the part of the evaluations that may measure sensitivities is one over this
 
 
 @dataclass(frozen=True)
 class FoundPlan:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         search: All plans within the budgets that were scored, in order.
@@ -68,7 +68,7 @@ def find_plan(
         table: Losses of every group.
         bounds: The budgets.
         floors: Fewest channels of each group [G].
-        score: Zero-shot score of a plan's widths; lower is better.
+        score: Returns the zero-shot score of a plan's widths; lower is better.
         reference: Widths at which sensitivities are measured; within the budgets, it is a start as well.
         multiple: Widths are multiples of this, or full.
         starts: Other plans within the budgets.

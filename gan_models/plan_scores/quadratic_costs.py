@@ -1,6 +1,6 @@
 """Budgets as quadratic polynomials of the widths, which price a change of one or two groups in a few operations.
 
-A cost form is bilinear in the widths, so that c(w + d) = c(w) + g(w) d + d' H d / 2 exactly, with a constant H.
+A cost form is bilinear in the widths. Hence c(w + d) = c(w) + g(w) d + d' H d / 2 exactly, with a constant Hessian H.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class QuadraticCosts:
     """Budgets of one network as shares of their limits: a plan is within all of them if no share is above 1.
 
     Attributes:
-        constant: Share of the parts that no group changes, float64 [B].
+        constant: Share of the parts that do not depend on any group, float64 [B].
         linear: float64 [B, G].
         hessian: Symmetric, float64 [B, G, G].
     """
@@ -58,7 +58,7 @@ class QuadraticCosts:
         """Return the largest change d of one width for which slopes d + curvatures d^2 / 2 is within the slack.
 
         All shapes broadcast; the last axis is that of the budgets, over which the smallest d is taken. A cost that
-        does not depend on the width limits it not at all, unless its slack is negative already.
+        does not depend on the width sets no limit, unless its slack is already negative.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             root = np.sqrt(slopes**2 + 2 * curvatures * slack)

@@ -1,8 +1,8 @@
-"""Restart of a method that trained: its plan cut from the teacher again and refitted, if that is nearer to the teacher.
+"""Restart of a method that trained: its plan cut from the teacher again and refitted, if that error is lower.
 
-Original to ganprune. Training before the cut may leave weights that are worse than the teacher's, refitted: mggc trains
-no weights at all. Both networks have the same plan; they are compared by their error to the teacher's outputs on inputs
-that nothing was fitted to. Both fine-tune equally long from there.
+Original to ganprune. Weights trained before the cut may be worse than the teacher's refitted weights; mggc trains no
+weights at all. Both networks have the same plan. They are compared by their error to the teacher's outputs on held-out
+inputs. Fine-tuning is equally long from either.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ Restart = Literal["auto", "always", "never"]
 
 @dataclass(frozen=True)
 class Restarted:
-    """The network that a trial goes on with.
+    """The network that a trial continues with.
 
     Attributes:
         model: The method's own, or the teacher's, cut and refitted.
-        reconstruction: Of the second; None if the trial goes on with the method's own.
-        own_error, refitted_error: Squared error of the outputs of either, relative to the variance of the teacher's.
+        reconstruction: Record of the refit; None if the trial continues with the method's own network.
+        own_error, refitted_error: Squared error of the outputs of each, relative to the variance of the teacher's.
         macs: Multiply-accumulates of all passes.
     """
 
@@ -55,7 +55,7 @@ def restarted(
     calibration: Calibration,
     choice: Restart,
 ) -> Restarted:
-    """Return the network of a plan to go on with: `own`, or the teacher's refitted one.
+    """Return the network of a plan to continue with: `own`, or the one cut from the teacher and refitted.
 
     Args:
         teacher: The dense network.

@@ -1,6 +1,7 @@
-"""The score table of a network: what each group's readers lose at every width, from one pass on calibration inputs.
+"""The score table of a network: the loss of each group's readers at every width, from one pass on calibration inputs.
 
-The table knows no budget: widths for any budget follow from it (`solver`), and so do the channels that stay.
+Losses are ZipLM's structured scores, see `reconstruction.channel_scores`. The table is independent of the budget:
+widths for any budget follow from it (`solver`), and so do the channels that stay.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ class GroupScores:
 
     Attributes:
         worth: Its channels, the most important one first: width w keeps the first w.
-        losses: Squared error of what its readers give, relative to the variance of that, summed over them: at widths 1
-            to full, falling, zero at the end.
+        losses: Squared error of its readers' outputs relative to their variance, summed over the readers: at widths 1
+            to full, decreasing, zero at full width.
         how: `schur`: after the weights that stay have taken over what they can; `gauss_newton`, for groups that no
             convolution and no linear layer reads: to first order at the network's output; `even`, for groups that not
             even the output depends on to first order: in proportion to the channels that are gone.
 
     Raises:
-        UserError: Channels that are none, or another number of losses.
+        UserError: `worth` is no permutation of the channels, or the number of losses differs.
     """
 
     worth: tuple[int, ...]
@@ -52,7 +53,7 @@ class GroupScores:
 
     @property
     def channel_scores(self) -> Floats:
-        """Score of each channel [size]: the loss at its removal, above that of all that were removed before it."""
+        """Score of each channel [size]: the increase of the loss when it is removed after all less important ones."""
         scores, highest = np.zeros(len(self.worth)), 0.0
         at = (*self.losses, 0.0)
         for width in range(len(self.worth) - 1, -1, -1):  # the channel that goes when `width` stay
@@ -79,7 +80,7 @@ class ScoreTable:
 
     Attributes:
         groups: Group name -> its scores, in the order of the network's groups.
-        identity: Hash of all that the table follows from; see `identity_of`.
+        identity: Hash of everything that determines the table; see `identity_of`.
         inputs: Calibration inputs.
         macs: Multiply-accumulates of making it.
     """
@@ -125,7 +126,7 @@ class ScoreTable:
         return ChannelPlan({name: tuple(sorted(self.groups[name].worth[:width])) for name, width in widths.items()})
 
     def save(self, path: str | Path) -> None:
-        """Write the table as JSON, in one piece."""
+        """Write the table as JSON, atomically."""
         write_json(Path(path), to_json(self))
 
     @classmethod
@@ -133,7 +134,7 @@ class ScoreTable:
         """Return the table of a file.
 
         Raises:
-            UserError: There is no file, or it holds something else.
+            UserError: The file is missing, or contains no score table.
         """
         content = read_json(Path(path))
         if content is None:
@@ -170,7 +171,7 @@ def score_table(model: nn.Module, groups: ChannelGroups, calibration: Calibratio
 
 
 def _group(removed: NDArray[np.int64], losses: Floats, how: How) -> GroupScores:
-    """Return the scores of a group from the order in which its channels go, and what each removal costs."""
+    """Return the scores of a group from the order of its channels' removal and the loss of each removal."""
     summed = np.concatenate([[0.0], np.cumsum(losses)])[::-1]  # at width 1 first
     return GroupScores(tuple(int(channel) for channel in removed[::-1]), tuple(float(x) for x in summed), how)
 
@@ -188,7 +189,7 @@ def _relative(model: nn.Module, inputs: tuple[Tensor, ...], probed: Mapping[str,
 
 
 def identity_of(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> str:
-    """Return a hash (24 hex digits) of all that a table follows from: weights, groups, inputs and seed."""
+    """Return a hash (24 hex digits) of everything that determines a table: weights, groups, inputs and seed."""
     digest = hashlib.sha256(f"1 {seed} {list(groups.sizes.items())}".encode())
 
     def add(tensor: Tensor) -> None:

@@ -1,8 +1,9 @@
-"""The solver: widths of the least summed scores within every budget at once.
+"""The solver: widths with the least summed scores within all budgets.
 
-Scores are one number per group and width, budgets bilinear in the widths. Channels go where they cost the least score
-per cost until all budgets are met; then any two groups change their widths together while that lowers the sum, and
-seeded kicks with repairs look beyond. Original to ganprune; compared with exhaustive search in the tests.
+Scores are one number per group and width; budgets are bilinear in the widths. Channels with the least loss per saved
+cost are removed until all budgets are met. Then any two groups change their widths together while that lowers the sum.
+Seeded random changes with repairs leave local minima. Original to ganprune; compared with exhaustive search in the
+tests.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ Integers = NDArray[np.int64]
 KICKS = 30
 PRICED = 4096  # plans at once
 TRIES = 14  # of a bisection
-GAIN = 1e-9  # relative to the sum: less is rounding
+GAIN = 1e-9  # relative to the sum: smaller differences are rounding errors
 ROUNDING = 1e-9
 
 
 def bounds_of(form: CostForm, cost: str, limit: float, model: CostModel | None = None) -> tuple[Bound, ...]:
-    """Return the budgets that a target stands for: itself, and those that its model binds it with.
+    """Return the budgets of a target: the target itself, and the further budgets of its model.
 
     Args:
         form: The cost form.
@@ -52,21 +53,21 @@ def solve(
     starts: Sequence[Mapping[str, int]] = (),
     seed: int = 0,
 ) -> dict[str, int]:
-    """Return the widths of the least summed scores within all budgets.
+    """Return the widths with the least summed scores within all budgets.
 
     Args:
-        form: Knows the groups, in the order of the table.
+        form: The cost form, with the groups in the order of the table.
         table: Scores of every width.
-        bounds: The budgets. Those that are priced by the form, or another form over its groups, are met exactly;
-            others, such as latency, by tightening a limit on MACs until the solution meets them.
+        bounds: The budgets. Those priced by a cost form over the same groups are constraints of the solver; others,
+            such as latency, are met by tightening a limit on MACs.
         floors: Fewest channels of each group [G].
         multiple: Widths are multiples of this, or full.
-        starts: Plans to start from as well, by widths; they need not meet anything.
+        starts: Additional plans to start from, by widths; they may exceed the budgets.
         seed: Of the kicks.
 
     Raises:
         InfeasibleBudget: Not even the smallest plan is within all budgets.
-        UserError: The table is of other groups.
+        UserError: The groups of the table are not those of the form.
     """
     if table.sizes != dict(zip(form.names, form.sizes.tolist(), strict=True)):
         raise UserError("the score table is of another network: got other groups; expected those of the cost form")
@@ -106,7 +107,7 @@ def _tightened(
     starts: Sequence[Integers],
     seed: int,
 ) -> Integers:
-    """Return the solution under the loosest limit on MACs, found by bisection, that meets what no form prices."""
+    """Return the solution under the loosest limit on MACs, by bisection, that meets the budgets without a cost form."""
 
     best = np.array([each[0] for each in options])
     low, high = float(form.predict(best)), form.dense()
@@ -121,10 +122,10 @@ def _tightened(
 
 
 def _filled(table: ScoreTable, bounds: Sequence[Bound], options: Sequence[Integers], widths: Integers) -> Integers:
-    """Return a plan after changes that lower the loss within all budgets, whatever prices them.
+    """Return a plan after changes that lower the loss within all budgets, with or without a cost form.
 
     A change widens one group, or narrows one and widens another, by 1, 2, 4, ... steps. Plans are priced in the order
-    of what they gain until one is within all budgets.
+    of their gain until one is within all budgets.
     """
     while (other := _first_within(table, bounds, options, widths)) is not None:
         widths = other
@@ -134,7 +135,7 @@ def _filled(table: ScoreTable, bounds: Sequence[Bound], options: Sequence[Intege
 def _first_within(
     table: ScoreTable, bounds: Sequence[Bound], options: Sequence[Integers], widths: Integers
 ) -> Integers | None:
-    """Return the plan of the largest gain that is one change away and within all budgets; None: there is none."""
+    """Return the plan of the largest gain that is one change away and within all budgets; None if none exists."""
     ups: list[tuple[int, int, float]] = []
     downs: list[tuple[int, int, float]] = [(-1, 0, 0.0)]
     for group, (own, losses) in enumerate(zip(options, table.losses, strict=True)):
@@ -166,7 +167,7 @@ def _first_within(
 
 
 def _within(bounds: Sequence[Bound], plans: Integers) -> NDArray[np.bool_]:
-    """Return which plans [P, G] are within all budgets [P]."""
+    """Return a mask [P] of the plans [P, G] that are within all budgets."""
     fits = np.ones(len(plans), dtype=bool)
     for bound in bounds:
         fits &= np.asarray(bound.model.predict(plans, bound.cost)) <= bound.limit * (1 + ROUNDING)
@@ -269,7 +270,7 @@ class _Problem:
             slopes = self.costs.slopes(widths)
             curvature = np.diagonal(self.costs.hessian, axis1=1, axis2=2)
             saved = -(slopes[:, :, None] * change + 0.5 * curvature[:, :, None] * change**2)  # [B, G, K]
-            # What is saved beyond the excess of a budget is worth nothing.
+            # Savings beyond the excess of a budget do not count.
             useful = np.minimum(np.maximum(saved, 0), over[:, None, None]).sum(0)
             more = self.losses - self.losses[np.arange(len(plan)), plan][:, None]
             narrower = np.arange(self.losses.shape[1]) < plan[:, None]

@@ -1,4 +1,4 @@
-"""The zero-shot score of a plan: how far its network, cut and refitted but not trained, is from its teacher."""
+"""The zero-shot score of a plan: the distance of its network, cut and refitted but not trained, to its teacher."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class ZeroShot:
     """A plan's network after reconstruction, and its error.
 
     Attributes:
-        plan: What was kept.
+        plan: The kept channels.
         model: The cut and refitted network, on the teacher's device.
-        error: Squared error to the teacher's outputs on inputs that nothing was fitted to, relative to their variance.
+        error: Squared error to the teacher's outputs on held-out inputs, relative to the outputs' variance.
         n: Number of these inputs.
         reconstruction: The record of the refit.
-        macs: Multiply-accumulates of all of it, the teacher's passes included if they were made for it.
-        feature_error: The same of an encoder's features of the outputs; None without an encoder.
+        macs: Multiply-accumulates of all passes, with those of the teacher that were made for this score.
+        feature_error: The same error in an encoder's features of the outputs; None without an encoder.
     """
 
     plan: ChannelPlan
@@ -47,10 +47,10 @@ class ZeroShot:
 
     @property
     def guide(self) -> float:
-        """The number to search by: the error of features if there is one, else of outputs.
+        """The error to search by: that of features if it is measured, else that of outputs.
 
-        Among plans of trained methods the first orders final qualities; the second is the lowest for uniform plans,
-        which end as the worst (docs/measurements.md).
+        In docs/measurements.md, errors of features order the plans of trained methods by final quality. Errors of
+        outputs do not: they favor uniform plans, which have the worst final quality.
         """
         return self.error if self.feature_error is None else self.feature_error
 
@@ -85,11 +85,11 @@ class ZeroShotScorer:
 
     @cached_property
     def _shared(self) -> TeacherPass | None:
-        """The teacher's pass; None if it is one that cannot be watched, which each refit then says."""
+        """The teacher's pass; None if its activations cannot be recorded, which each refit's record then reports."""
         own = self._calibration
         try:
             shared = teacher_pass(self._teacher, self._groups, own.inputs, own.seed, self._options)
-        except Exception:  # a user's network may raise anything where it is watched
+        except Exception:  # a user's network may raise anything when hooks record it
             return None
         if shared is not None:
             self.macs += shared.targets.macs
@@ -132,7 +132,7 @@ def zero_shot(teacher: nn.Module, groups: ChannelGroups, plan: ChannelPlan, cali
 
 
 def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[Tensor]:
-    """Return all that a network gives in eval mode, batch by batch; what it draws itself is drawn from the seed."""
+    """Return a network's outputs in eval mode, computed batch by batch; its own random numbers follow the seed."""
     was_training = model.training
     model.eval()
     parts: list[list[Tensor]] = []

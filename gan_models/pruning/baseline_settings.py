@@ -23,7 +23,7 @@ def cost_exponent() -> Any:
 
 
 def restart() -> Any:
-    """Return the field of what a method that trained goes on with; the annotation is `Restart`."""
+    """Return the field for the restart of a method that trains; its annotation is `Restart`."""
     return setting(
         "auto",
         choices=("auto", "always", "never"),

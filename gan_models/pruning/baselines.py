@@ -14,7 +14,7 @@ class GivenWidths:
     """Cuts each group to the width that the search space gave, keeping its strongest channels."""
 
     def prune(self, job: PruneJob) -> Pruned:
-        """Cuts to `job.proposal.widths`, to its channels if the proposal says them.
+        """Cut to `job.proposal.widths`, or to its channels if the proposal has them.
 
         Raises:
             ValueError: No widths, or their cost is above the target.

@@ -174,16 +174,16 @@ class PruneJob:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What a method returns.
+    """The result of a method.
 
     Attributes:
         model: The cut generator, ready for fine-tuning.
         plan: What was kept.
         steps: Generator optimizer steps that were spent.
         discriminators: Discriminators to go on with, where the method changed them.
-        record: What the method wants remembered, plain JSON (`cost_before_landing`, paths of multipliers, ...).
+        record: The method's own record, plain JSON (`cost_before_landing`, paths of multipliers, ...).
         quantized: How fine-tuning and measuring quantize the generator; None leaves that to the trial.
-        reconstructions: What refitting did, by generator; set by the trial.
+        reconstructions: Records of refits, by generator; set by the trial.
         training_macs: Multiply-accumulates of all passes of the steps, a backward counted as two forwards.
         calibration_macs: Those of passes on calibration inputs by which channels were chosen.
     """

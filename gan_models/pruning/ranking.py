@@ -57,7 +57,7 @@ def ranked(job: PruneJob) -> Scores:
 
 
 def ranking_macs(job: PruneJob) -> int:
-    """Return the multiply-accumulates of the passes behind `ranked`, whichever trial made them; call it afterwards."""
+    """Return the multiply-accumulates of `ranked`'s passes, also if another trial made them; call it afterwards."""
     return 0 if job.calibration is None else job.calibration.macs.get(job.model, {}).get(_kind(job), 0)
 
 

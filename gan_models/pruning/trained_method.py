@@ -64,7 +64,7 @@ class TrainedMethod(ABC):
         return 1.0
 
     def restart(self, job: PruneJob) -> Restart:
-        """Return if the plan is cut from the teacher again; methods whose settings do not say so never do that."""
+        """Return the choice of restart; methods without this setting never restart."""
         return getattr(job.proposal.settings, "restart", "never")
 
     def target(self, job: PruneJob) -> Target:
@@ -81,7 +81,7 @@ class TrainedMethod(ABC):
             UserError: No training steps, nothing to train with, or no calibration inputs for a restart.
             InfeasibleBudget: Even the smallest plan costs more than the target.
             TrainingDiverged: A loss is not finite.
-            WorkFailed: The method did not get there; the message is the trial's reason.
+            WorkFailed: The method did not meet the target; the message is the trial's reason.
         """
         training = job.training
         if training is None:
@@ -128,7 +128,7 @@ class TrainedMethod(ABC):
 
 
 def _restart_record(again: Restarted | None) -> dict[str, Any]:
-    """Return which network a trial goes on with, and both errors to the teacher; nothing if there was one alone."""
+    """Return the network that a trial continues with and both errors to the teacher; empty without a restart."""
     if again is None:
         return {}
     errors = {"own_error": again.own_error, "refitted_error": again.refitted_error}

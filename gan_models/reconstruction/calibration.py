@@ -28,7 +28,7 @@ class Calibration:
         read: Returns them, one tensor per input of the generator, batch axis first; called at most once.
         seed: Of the places that are sampled.
         memory_bytes: Largest sum of live activations of one pass.
-        read_judging: Returns other inputs, which nothing is fitted to; called at most once. None: there are none.
+        read_judging: Returns held-out inputs, which nothing is fitted to; called at most once. None: there are none.
         scores: Scores of a network's channels that were made with them, by ranking; the teacher's are the same in every
             trial. A network whose weights are trained on must not be ranked twice.
         macs: Multiply-accumulates of the passes that these took, likewise.

@@ -68,8 +68,8 @@ class Removal:
 
     Attributes:
         channels: int64 [size], the channel that goes first in front; the last one stays.
-        losses: float64 [size - 1], what each removal costs the group's readers, those before it being done. Losses add
-            up: the sum of the first k is the loss of a group without its first k channels.
+        losses: float64 [size - 1], the increase of the readers' loss at each removal, after the ones before it. The sum
+            of the first k is the loss of a group without its first k channels.
     """
 
     channels: NDArray[np.int64]
@@ -92,12 +92,12 @@ class Removals:
 def removals(
     model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int = ROWS
 ) -> Removals:
-    """Return what removing channels costs their readers after the other weights have taken over what they can.
+    """Return the loss of the readers at each removal of a channel, after the other weights compensate for it.
 
-    The loss of a reader is tr(W_R ([H^-1]_RR)^-1 W_R') over the variance of its outputs, H the covariance of its
-    inputs (ZipLM's structured score, from optimal brain surgeon). Channels of a group are removed one by one, the one
-    of the least loss first, and H^-1 and the weights are updated in between. The removal within groups of several
-    readers is original to ganprune.
+    The loss of a reader is tr(W_R ([H^-1]_RR)^-1 W_R') over the variance of its outputs, with H the covariance of its
+    inputs. This is ZipLM's structured score, after optimal brain surgeon. Channels of a group are removed one by one,
+    the one of the least loss first, and H^-1 and the weights are updated in between. The removal within groups of
+    several readers is original to ganprune.
 
     Args:
         model: The dense network.
@@ -221,8 +221,8 @@ def _parts_of(
 def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> Scores:
     """Return the squared change of the outputs when a channel is removed, to first order and without compensation.
 
-    It is the diagonal of the outputs' Gauss-Newton matrix in gates on what reads the channels, E (d<v, G(x)>/dg)^2
-    with v ~ N(0, 1) per output element (Hutchinson's estimator), summed over `PROBES` v per batch of `BATCH` inputs. A
+    It is the diagonal of the outputs' Gauss-Newton matrix in gates g on the readers' inputs, E (d<v, G(x)>/dg)^2 with
+    v ~ N(0, 1) per output element (Hutchinson's estimator). It is summed over `PROBES` v per batch of `BATCH` inputs. A
     group that no weight reads has its gates on the weights that write it.
 
     Args:

@@ -56,7 +56,7 @@ class TeacherPass:
         tape: A pass of one of them.
         weights: Names of the teacher's parameters by identity of their tensors.
         note: How inputs were changed to stay within the memory option; empty if they were not.
-        targets: The teacher's activations at sampled places, all channels.
+        targets: The teacher's activations at sampled positions, all channels.
     """
 
     inputs: tuple[Tensor, ...]
@@ -129,20 +129,20 @@ def reconstruct(
     options: RefitOptions = RefitOptions(),
     shared: TeacherPass | None = None,
 ) -> Reconstruction:
-    """Refit a cut network in place; it stays as it is if that does not bring its outputs nearer to the teacher's.
+    """Refit a cut network in place; keep the plain cut if the refit does not lower the error of its outputs.
 
     Args:
         teacher: The dense network.
         student: The network that was cut from it; changed.
         groups: Of the teacher.
-        plan: What was kept.
+        plan: The kept channels.
         inputs: Calibration inputs without labels, one tensor per input of the network, batch axis first.
         seed: Of sampled places, and of what the networks draw themselves.
         options: Rows and memory.
         shared: The teacher's pass on these inputs, if it is made already.
 
     Returns:
-        What was done.
+        The record of the refit.
     """
     started = time.perf_counter()
     was_training, plain = (teacher.training, student.training), weights_of(student)

@@ -43,7 +43,7 @@ class Site:
     factors: Tensor | None = None
 
     def of_outputs(self, values: Tensor) -> Tensor:
-        """Return what the cut network should give of the teacher's activations, [P, channels] -> [P, O]."""
+        """Return the cut network's targets from the teacher's activations, [P, channels] -> [P, O]."""
         if self.outputs is not None:
             values = values[:, self.outputs.to(values.device)]
         return values if self.factors is None else values * self.factors.to(values)

@@ -1,8 +1,8 @@
 """Exponential moving average of weights, and the statistics of norms that fit them.
 
-The average of the last steps lies nearer to the center of where adversarial training circles (Yazici et al. 2019); its
-half-life follows StyleGAN2 (Karras et al. 2020), see `Recipe.averaging`. Running statistics belong to the weights that
-they were taken with, so for the averaged ones they are taken again.
+Adversarial training oscillates; the average of its weights is nearer to the center (Yazici et al. 2019). The half-life
+follows StyleGAN2 (Karras et al. 2020), see `Recipe.averaging`. Running statistics depend on the weights, so those of
+the averaged weights are estimated again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class AveragedWeights:
     """The average of a network's trained parameters: average <- beta average + (1 - beta) weights after each step.
 
     Args:
-        network: What is trained; the average starts at its weights.
-        beta: What the average keeps per step, 0 to 1.
+        network: The network in training; the average starts at its weights.
+        beta: The decay of the average per step, 0 to 1.
     """
 
     def __init__(self, network: nn.Module, beta: float) -> None:
@@ -31,12 +31,12 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the weights after a step."""
+        """Add the weights after a step to the average."""
         torch._foreach_lerp_(list(self._average.values()), list(self._trained.values()), 1 - self.beta)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """While open, the network has the averaged weights; afterwards its own, with their statistics of norms."""
+        """Give the network the averaged weights while the context is open, then its own with their statistics."""
         own = {name: each.detach().clone() for name, each in self._trained.items()}
         statistics = [
             (buffer, buffer.clone())
@@ -61,7 +61,7 @@ class AveragedWeights:
         return dict(self._average)
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Put back what `state` gave; raise ValueError for another network's."""
+        """Load the result of `state`; raise ValueError for another network's."""
         if state.keys() != self._average.keys():
             raise ValueError("the checkpoint's averaged weights are of another network")
         for name, value in state.items():
@@ -80,7 +80,7 @@ def norms_of(network: nn.Module) -> list[_Norm]:
 
 @contextmanager
 def reestimated(norms: Iterable[_Norm]) -> Iterator[None]:
-    """While open, each forward pass adds its statistics to the norms'; they begin from nothing and are the mean.
+    """Reset the norms' statistics, and set them to the mean over the forward passes in the context.
 
     The norms alone are in train mode, so that no dropout acts and no other buffer moves.
     """

@@ -1,7 +1,7 @@
 """Compute of training: multiply-accumulates of all forward and backward passes, a backward counted as two forwards.
 
 Every operator of a pass is counted by `torch.utils.flop_counter`'s own formulas: convolutions, linear layers, products
-of matrices, attention. What is read or made without a network (batches, optimizers, norms) is not counted.
+of matrices, attention. Batches, optimizers and norms are not counted.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class RunCompute:
     """Compute of one training run.
 
     Steps of one kind make the same passes: the first of each kind is counted, the others cost as much. Passes that
-    not every step makes are named by the code that makes them (`charged`, `uncounted`).
+    only some steps make are marked in the code that makes them (`charge`, `uncounted`).
 
     Args:
         macs: Spent before an interruption.
-        unknown_steps: Steps of which that is not known: they cost as much as the next one.
+        unknown_steps: Steps of unknown compute; each is charged as much as the next one.
 
     Attributes:
         macs: Multiply-accumulates of all steps.
@@ -107,7 +107,7 @@ class RunCompute:
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:
-        """Return a context of work that is no part of what each step of its kind spends."""
+        """Return a context of work that only some steps of a kind do."""
         if self._count is None:
             yield
         else:
@@ -120,7 +120,7 @@ _RUNNING: ContextVar[RunCompute | None] = ContextVar("running", default=None)
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Return a context of passes that not every step of a kind makes: reading a batch, or what is `charged` apart."""
+    """Return a context of passes that only some steps of a kind make: reading a batch, or passes charged apart."""
     running = _RUNNING.get()
     if running is None:
         yield
@@ -130,7 +130,7 @@ def uncounted() -> Iterator[None]:
 
 
 def charge(macs: int) -> None:
-    """Add passes to the step that is running, if there is one: those that were made while `uncounted` was open.
+    """Add the compute of passes in an `uncounted` context to the current step, if there is one.
 
     Args:
         macs: Multiply-accumulates.
@@ -141,7 +141,7 @@ def charge(macs: int) -> None:
 
 
 class ChargedCalls:
-    """A network that not every step calls: its passes are charged one by one, at what one example costs.
+    """A network that only some steps call: each pass is charged by the compute of one example.
 
     Args:
         network: Called without a gradient.

@@ -41,7 +41,7 @@ OnStep = Callable[[int, Mapping[str, float]], None]
 
 CHECKPOINT_FORMAT = 2  # 1: before phases and fine-tuning had one loop
 
-NORM_BATCHES = 16  # that statistics of norms are taken on for averaged weights
+NORM_BATCHES = 16  # for the statistics of norms with averaged weights
 
 _CURVE_POINTS = 100
 _CUDA_LOOK_EVERY = 10  # reading a loss waits for the GPU
@@ -60,7 +60,7 @@ class Phase(Protocol):
         ...
 
     def kind_of_step(self, step: int) -> Hashable:
-        """Return what tells steps apart that make other passes of the networks; the same value if none do."""
+        """Return a key of the step's kind: steps of equal kind make the same passes of the networks."""
         ...
 
     def finished(self, done: int) -> bool:

@@ -99,7 +99,7 @@ class Recipe:
         """Return the factor beta that averaged weights keep per step: 0.5^(1 / half-life); 0 without averaging.
 
         StyleGAN2 (Karras et al. 2020, released code) gives the half-life in images, beta = 0.5^(batch / half-life).
-        Ours is a share of all images, ema * steps * batch, so that one value fits short and long trainings.
+        ganprune's is a share of all images, ema * steps * batch, so that one value fits short and long trainings.
         """
         return 0.5 ** (1 / (self.ema * steps)) if self.ema > 0 else 0.0
 
@@ -114,7 +114,7 @@ class Recipe:
         return {name: weight for name, weight in (own | dict(self.distill_terms)).items() if weight > 0}
 
     def values(self) -> dict[str, float]:
-        """Return what a search may choose, by name: `ema`, `reconstruct_first`, and `distill_<term>` of every term."""
+        """Return the settings that a search may choose: `ema`, `reconstruct_first`, and `distill_<term>` per term."""
         found = {"ema": self.ema, "reconstruct_first": self.reconstruct_first}
         weights = dict.fromkeys(TERMS.own, 0.0) | dict(self.distill_terms)
         weights |= {name: getattr(self, f"distill_{name}") for name in FIELDS}
@@ -133,13 +133,13 @@ class Recipe:
 
     @property
     def without_teacher(self) -> Recipe:
-        """The same recipe without any distillation."""
+        """The recipe without any distillation."""
         return replace(self, distill_output=0.0, distill_features=0.0, distill_terms={})
 
 
 @dataclass(frozen=True)
 class TrainRecord:
-    """What came of a training run, interruptions included.
+    """The result of a training run, including interruptions.
 
     Attributes:
         steps: generator steps done.

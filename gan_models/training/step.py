@@ -109,7 +109,7 @@ class Trainer:
         return self.recipe.d_steps
 
     def kind_of_step(self, step: int) -> Hashable:
-        """Return if the adversarial terms count: steps without them may make fewer passes."""
+        """Return True if the adversarial terms count: steps without them may make fewer passes."""
         return self.recipe.adversarial(step, self.steps)
 
     def finished(self, done: int) -> bool:
@@ -123,10 +123,10 @@ class Trainer:
 
     @contextmanager
     def measured(self, batches: Iterable[Batch]) -> Iterator[None]:
-        """While open, generators have the weights that are measured: the averaged ones, if the recipe averages.
+        """Give generators the weights to be measured while the context is open: averaged ones, if the recipe averages.
 
         Args:
-            batches: Training data that statistics of norms are taken on again; read if there are such norms.
+            batches: Training data for new statistics of norms; read only if there are such norms.
         """
         if self._average is None:
             yield
@@ -136,13 +136,13 @@ class Trainer:
             yield
 
     def keep_measured(self, batches: Iterable[Batch]) -> None:
-        """Leave the generators with the weights that are measured, for good."""
+        """Give the generators the weights that are measured, permanently."""
         if self._average is not None:
             self._average.copy_to_networks()
             self.estimate_norms(batches)
 
     def estimate_norms(self, batches: Iterable[Batch]) -> None:
-        """Take running statistics of the trained generators anew, as the mean over some batches."""
+        """Reset the running statistics of the trained generators to the mean over some batches."""
         trained = [module for module in self.generators.values() if _is_trained(module)]
         norms = [norm for module in trained for norm in norms_of(module)]
         if not norms:

@@ -31,7 +31,7 @@ SELECTION, TEST = "selection", "test"  # images that trials are compared on
 CALIBRATION_IMAGES = 64  # of a new study; records of studies that knew the plain cut alone have none
 STEPS_UNSET = -1  # steps that are decided with the study's methods
 DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
-# What changes a teacher beside the data.
+# Options that change a teacher beside the data.
 TEACHER_FIELDS = {
     "model", "model_args", "input_shape", "output", "value_range", "seed", "device", "metric", "inception_weights",
     "weights", "teacher_recipe", "task_settings", "teacher_steps", "health", "select_on",

@@ -46,7 +46,7 @@ class Engine:
         folder: Where the study's files lie.
         study: The study, resolved; goes to every worker.
         prepared: What is prepared of the study; goes to every worker.
-        on_event: Is told what happens, in the driver's thread.
+        on_event: Called with each event, in the driver's thread.
         step_seconds: Of a simulated study; goes to every worker.
         scored: Plans that were scored and not trained, for the chooser.
     """
@@ -73,7 +73,7 @@ class Engine:
         self._asked: dict[int, int] = {}  # attempts that were counted when a trial was given out
         self._starts: dict[int, int] = {}  # times in a row that its process died before training began
         self._held: set[int] = set()  # RUNNING in the record, waiting for a trial of the same network to end
-        self._faults: set[str] = set()  # exceptions of refits that were told of
+        self._faults: set[str] = set()  # exceptions of refits that were reported
         self._reason: EndReason = "trials"
 
     @property

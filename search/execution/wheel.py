@@ -19,7 +19,7 @@ from ...gan_models.files.plugin_packages import plugin_packages
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 KINDS = (".py", ".safetensors", ".json", ".jinja")
-OWN_FILES = ("__init__.py", "py.typed")  # of the package itself, whose folders stand where they may
+OWN_FILES = ("__init__.py", "py.typed")  # of the package itself, whose folders may be anywhere
 
 
 def build_wheel(folder: Path) -> Path:

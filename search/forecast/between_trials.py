@@ -1,4 +1,4 @@
-"""Plans at a cost that no trial has: between those that were trained, scored before they are."""
+"""Plans at a cost between those of the trials, scored before any training."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ def plans_between(
 ) -> Iterator[tuple[PlanScore, ScoredPlan]]:
     """Yield scored plans at or under a cost, their networks cut from the teacher, or from the nearest dearer trial.
 
-    The plans: the uniform one; those of the front's neighbors, and the geometric mean of two neighbors, scaled to the
-    cost; the score table's; and what a local search on the error finds from these. They are measured in the study's
-    metrics as well.
+    The plans are the uniform one; those of the front's neighbors and their geometric mean, scaled to the cost; the
+    score table's; and those that a local search on the error finds from these. The study's metrics are measured, too.
 
     Args:
         study: The study, with its teacher.
@@ -62,7 +61,7 @@ def plans_between(
 
 
 def _starts(space: WidthSpace, front: Sequence[TrialRecord], target: float) -> dict[str, dict[str, int]]:
-    """Return plans that follow from the front's neighbors of a cost, by how they were found."""
+    """Return plans derived from the front's neighbors of a cost, by their origin."""
     below = [trial for trial in front if (trial.cost or 0.0) < target and trial.widths]
     above = [trial for trial in front if (trial.cost or 0.0) >= target and trial.widths]
     near = [*below[-1:], *above[:1]]
@@ -126,6 +125,6 @@ def _inside(
 
 
 def _weights(folder: Path, trial: TrialRecord) -> bool:
-    """Return whether a trial's float32 weights are there."""
+    """Return True if a trial's float32 weights are there."""
     artifact = trial.ended().artifact
     return artifact is not None and bool(artifact.plan) and (folder / artifact.path).is_file()

@@ -23,11 +23,11 @@ class ForecastOptions:
     """The effort of a forecast.
 
     Attributes:
-        costs: How many, from the budget down to the lowest target, in equal steps of the logarithm.
+        costs: Number of costs, from the budget down to the lowest target, in equal steps of the logarithm.
         evaluations: Plans that are scored per cost and generator.
 
     Raises:
-        UserError: One of them is below its least.
+        UserError: A number is below its minimum.
     """
 
     costs: int = 8

@@ -1,4 +1,4 @@
-"""A network that plans cut: a study's teacher, or the generator of a trial, which plans cut further."""
+"""A network to be cut by plans: a study's teacher, or the generator of a trial, which is cut further."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ..trial.saved_network import SavedGenerator, saved_generators
 
 @dataclass(frozen=True)
 class Cuttable:
-    """One generator that plans cut.
+    """One generator to be cut by plans.
 
     Attributes:
-        model: It, in eval mode on the CPU.
+        model: The generator, in eval mode on the CPU.
         groups: Its groups.
         calibration: Inputs that cut networks are refitted with.
         table: Scores of its groups by width.
-        saved: The trial's generator that it is; None for the teacher.
+        saved: The trial's generator that was loaded; None for the teacher.
     """
 
     model: nn.Module

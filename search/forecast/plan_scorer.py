@@ -1,4 +1,4 @@
-"""Scores of plans: what the network, cut to a plan and refitted, is worth before any training."""
+"""Scores of plans: the error and metrics of the network, cut to a plan and refitted, before any training."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PlanScorer:
 
     Args:
         study: The study.
-        networks: What is cut, by generator.
+        networks: The networks to be cut, by generator.
         parent: Number of the trial that they are of; None: they are the teacher's.
         keeps: Cut networks per generator that are kept in memory, the last ones.
     """
@@ -118,7 +118,7 @@ class PlanScorer:
         """Return the error to the teacher's outputs of a network that was cut from a trial's."""
         calibration = self.networks[name].calibration
         inputs = calibration.judging
-        if not inputs or not len(inputs[0]):  # the last ones are those that the refit left unseen
+        if not inputs or not len(inputs[0]):  # the refit has not seen the last ones
             inputs = tuple(x[-max(1, found.n) :] for x in calibration.fitting(found.model))
         expected = outputs_of(self.study.generators[name].cpu(), inputs, calibration.seed)
         return relative_error(outputs_of(found.model, inputs, calibration.seed), expected)

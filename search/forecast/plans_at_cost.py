@@ -16,7 +16,7 @@ from ...spaces.widths import WidthSpace
 from ..preparations.opened_study import OpenedStudy
 from .plan_scorer import PlanScorer
 
-MIN_SHARE = 0.5  # of its uniform width that a group keeps: untrained scores starve groups that training would use
+MIN_SHARE = 0.5  # of its uniform width that each group keeps: untrained scores underrate some groups
 
 Widths = Mapping[str, int]
 
@@ -38,7 +38,7 @@ class FoundPlans:
     visited: tuple[dict[str, int], ...]
 
     def origin(self, widths: Widths) -> str:
-        """Return how a plan was found, in words."""
+        """Return the origin of a plan in words."""
         if widths == self.uniform:
             return "uniform"
         return "score table" if widths == self.table else "local search"
@@ -109,7 +109,7 @@ def plans_at(
 
 
 def _rounded(floors: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
-    """Return floors as multiples, from below: the uniform plan must stay possible."""
+    """Return floors rounded down to multiples, so that the uniform plan stays possible."""
     return np.maximum(1, floors // multiple * multiple)
 
 

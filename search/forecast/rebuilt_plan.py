@@ -1,4 +1,4 @@
-"""The network of a scored plan, made again: it was not kept, because the same inputs and seed give the same."""
+"""The network of a scored plan, rebuilt: it was not stored, because the same inputs and seed reproduce it."""
 
 from __future__ import annotations
 

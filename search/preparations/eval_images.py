@@ -50,7 +50,7 @@ class RealImages:
         settings: Of the task.
         split: The split that is measured, `test` or `select`.
         make: Makes the study's task, which may know its teacher; None: one of the settings.
-        taught_by: Hash of the teacher whose outputs the images are; empty if they are data.
+        taught_by: Hash of the teacher, if the images are its outputs; empty if they are data.
     """
 
     spec: DataSpec

@@ -89,7 +89,7 @@ class PreparedStudy(StudyParts):
 
     @property
     def generators(self) -> Mapping[str, nn.Module]:
-        """The teacher's generators by name: eval mode, frozen; those that were given until the teacher is made."""
+        """The teacher's generators by name, in eval mode and frozen; the user's files until the teacher is made."""
         if "teacher" not in self.prepared.artifacts and self.config.teacher:
             return self._given_generators
         return self.teacher.generators

@@ -69,7 +69,7 @@ class StudyQuality:
             return []
         color, channels = taken.inputs[place].color, taken.inputs[place].shape[0]
         if color == output.color and channels != output.channels:
-            return []  # planes, which are not known to be the same ones
+            return []  # planes, which may differ in meaning
         if color != output.color and output.color not in ("rgb", "gray", "ab"):
             return []
 

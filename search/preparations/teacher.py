@@ -78,13 +78,13 @@ def state_sha256(generators: Mapping[str, nn.Module]) -> str:
 def given_generators(parts: StudyParts) -> dict[str, nn.Module]:
     """Return the generators of the files that the user gave, on the study's device, in eval mode and frozen.
 
-    What needs no discriminator works with these before the study's own teacher is made, which may train one.
+    Forecasts and other work without discriminators use these, before the study trains a discriminator for its teacher.
 
     Args:
         parts: The study's.
 
     Raises:
-        UserError: A file is not there, or is of another network.
+        UserError: A file is missing, or is of another network.
     """
     names = parts.task().generator_names
     generators = {name: one_network(parts.config) for name in names}

@@ -124,8 +124,8 @@ class StepsSpent:
 class ComputeSpent:
     """Multiply-accumulates of all forward and backward passes of a trial, a backward counted as two forwards.
 
-    Passes of the teacher are in it, and those that trials share (rankings, mggc's manifold) are charged to each trial
-    that stands on them. Passes that only check or measure the result are not.
+    Passes of the teacher count. Passes that trials share (rankings, mggc's manifold) are charged to each trial that
+    depends on them. Passes that only check or measure the result do not count.
 
     Attributes:
         prune: Training by the method.
@@ -175,7 +175,7 @@ class CostCheck:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """How a trial ended, and all that is known of it.
+    """The end of a trial, with all results and measurements.
 
     Attributes:
         state: COMPLETE (ran to its last rung), PRUNED (stopped early) or FAIL.
@@ -197,7 +197,7 @@ class TrialOutcome:
         health: Looks at its networks while they trained.
         cost_check: The independent count of the cut network.
         method_record: The method's own record, plain JSON: read by the method's author, shown in no table.
-        reconstructions: What refitting the cut network did, by generator; empty if nothing was refitted.
+        reconstructions: Records of refitting the cut network, by generator; empty if nothing was refitted.
         zero_shot: Scores of the teacher cut to the same plan and refitted, before any training; never a quality.
         same_as: Number of the trial whose result this is, because both are the same network; None for its own.
         traceback: The end of the traceback of a trial that failed.

@@ -22,7 +22,7 @@ class PlanScore:
         widths: Channels per group.
         cost: In the unit of the study's objective.
         scores: The error to the teacher's outputs first, then the study's metrics if they were measured.
-        origin: How the plan was found, in words: `uniform`, `score table`, `local search`, `between trials 4 and 7`.
+        origin: Origin of the plan in words: `uniform`, `score table`, `local search`, `between trials 4 and 7`.
         found_by: `forecast`, or `proposal` of `pareto --at`.
         parent: Number of the trial whose network was cut to the plan; None: the teacher.
         seconds: Of scoring it.
@@ -41,7 +41,7 @@ class PlanScore:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the names: a score must never be taken for a trial's quality."""
+        """Check the names: a score must never be mistaken for a trial's quality."""
         for score in self.scores:
             check_score(score)
 
@@ -69,7 +69,7 @@ def error_of(scores: tuple[Measurement, ...]) -> float | None:
 
 
 def metric_of(score: Measurement) -> str:
-    """Return what a zero-shot score is of, in short: `fd`, `fid`, `error`."""
+    """Return the short name of a zero-shot score's metric: `fd`, `fid`, `error`."""
     return score.name.removeprefix(f"{ZERO_SHOT}[").removesuffix("]").partition(",")[0]
 
 
@@ -88,7 +88,7 @@ def error_score(error: float, n: int, protocol: str) -> Measurement:
     Args:
         error: Squared error relative to the variance of the teacher's outputs.
         n: Inputs that it was measured on.
-        protocol: How.
+        protocol: How it was measured.
     """
     return Measurement(zero_shot_name(f"error[n={n}]"), error, "1", n=n, protocol=protocol)
 

@@ -1,4 +1,4 @@
-"""Refits that an exception ended: what a user must be told once, since such a trial goes on with its plain cut."""
+"""Refits that an exception ended: they are reported once, because such a trial continues with its plain cut."""
 
 from __future__ import annotations
 

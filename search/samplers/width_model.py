@@ -29,7 +29,7 @@ def propose(
     generator: np.random.Generator,
     expected_G: Floats | None = None,
 ) -> Floats:
-    """Log ratios [G] that are worth a trial.
+    """Return the log ratios [G] of the plan to try next.
 
     Args:
         ratios_NG: Log ratios of the plans that were trained [N, G], relative to each plan's mean.

@@ -47,7 +47,7 @@ def steps_of(prune: int, finetune: int, trains: bool) -> tuple[int, int]:
 def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     """The configuration with methods and steps decided, and what a user should be told of it."""
     short = config.trials < WIDTHS_FROM
-    alone = bool(config.own_training)  # nothing of ours trains
+    alone = bool(config.own_training)  # no training loop of ganprune runs
     usual = tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
     methods = config.methods or tuple(m for m in usual if not (alone and method_spec(m).trains))
     notes = []

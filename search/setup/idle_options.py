@@ -68,12 +68,12 @@ class Facts:
 
     @property
     def calibrates(self) -> bool:
-        """Return whether there are calibration inputs: every trial's plan is scored with them, whatever its method."""
+        """Return True if there are calibration inputs: the plans of all trials are scored with them."""
         return self.config.calibration_images != 0
 
     @property
     def cuts_at_once(self) -> bool:
-        """Return whether a method cuts without training, and steps are there to train in between."""
+        """Return True if a method cuts without training, and there are steps for training between two cuts."""
         return self.config.prune_steps != 0 and any(not METHODS.find(name).trains for name in self.config.methods)
 
     @property
@@ -83,7 +83,7 @@ class Facts:
 
     @property
     def judged(self) -> bool:
-        """Return whether a discriminator has a part in the task's loss."""
+        """Return True if the task's loss depends on a discriminator."""
         return bool(getattr(self.task, "has_judge", True))
 
     @property
@@ -117,7 +117,7 @@ class Facts:
 
     @property
     def reads_feature_maps(self) -> bool:
-        """Return whether a method, metric, task or term reads VGG-16's maps; others' methods are believed to."""
+        """Return True if a method, metric, task or term reads VGG-16's maps; unknown methods count as readers."""
         methods = self.config.methods
         if terms_that_need(MAPS, self.config.recipe.distillation):
             return True

@@ -34,7 +34,7 @@ from .kept_files import with_references
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import check_there, named_files
 
-# What a user's own training is called with, by name, as `search.trial.fine_tuning.OwnTraining` says.
+# Arguments of a user's own training, by name; see `search.trial.fine_tuning.OwnTraining`.
 GIVEN_TO_TRAINING = ("generator", "teacher", "steps", "folder", "report", "data", "device", "seed")
 SELECT_ON = SELECTION  # what trials of a new study are compared on
 
@@ -153,7 +153,7 @@ def with_calibration(config: StudyConfig) -> StudyConfig:
     """Return a new study with its number of calibration inputs decided.
 
     Raises:
-        UserError: There are to be none, and a method can do nothing without.
+        UserError: The number is 0, and a method needs calibration inputs.
     """
     if config.calibration_images is not None:
         if not config.calibration_images and (needing := [m for m in config.methods if method_spec(m).calibrated]):
@@ -233,7 +233,7 @@ def _with_objective(config: StudyConfig) -> StudyConfig:
     """Return the configuration with its objective's direction; a metric that was named as `metric` is the objective.
 
     Raises:
-        UserError: Two metrics are named, or one that says no direction.
+        UserError: Two metrics are named, or a metric has no direction.
     """
     named = config.metric
     by_path = is_path(named) and looks_like_metric(load_object(named, "metric"))
@@ -244,14 +244,14 @@ def _with_objective(config: StudyConfig) -> StudyConfig:
                 "encoder for --metric, and --also-measure for the other metric"
             )
         config = replace(config, metric=AUTO, objective=named)
-    if config.objective == next(iter(METRICS.own)):  # what quality is without an objective
+    if config.objective == next(iter(METRICS.own)):  # the quality without an objective
         config = replace(config, objective="")
     lower = METRICS.find(config.objective).lower_is_better if config.objective else True
     return replace(config, maximizes=not lower)
 
 
 def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
-    """Return a note of what does not act if a user's own function trains.
+    """Return a note on the options without effect if a user's own function trains.
 
     Raises:
         UserError: It cannot train this study's generator.

@@ -74,7 +74,7 @@ class Proposals(Protocol):
     def translate(
         self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]
     ) -> Mapping[str, Any] | None:
-        """A plan that some method built, with its recipe, as a point of another's sub-space; None if there is none."""
+        """Return one method's plan and recipe as a point of another's sub-space; None if it has no such point."""
         ...
 
 
@@ -105,7 +105,7 @@ class Chooser:
 
     Args:
         proposals: What may be searched.
-        choice: How.
+        choice: Settings of the choice.
         scored: Plans of the study that were scored and not trained: a prior of which groups matter.
 
     Raises:
@@ -169,7 +169,7 @@ class Chooser:
     def _prior(
         self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution], target: float | None
     ) -> NDArray[np.float64] | None:
-        """Return what zero-shot scores say of the groups' slopes near a cost; None if they say nothing.
+        """Return the groups' expected slopes near a cost by zero-shot scores; None if scores have no weight there.
 
         Without a target, because all trials have the same one or because none is chosen yet, the cost of most trials
         counts.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ..records.ledger import TrialRecord
 
 LEAST = 3  # trials that are compared at all
-LIKE = 1.5  # costs within this factor are alike: scores and qualities both fall with cost, which says nothing of plans
-TRUSTED_FROM = 6  # trials near a cost, before which scores there have no weight
-NEAR = 2.0  # factor between a cost and those of the trials that say how far scores are to be trusted there
+LIKE = 1.5  # costs within this factor are similar: over other pairs, scores and qualities correlate by cost alone
+TRUSTED_FROM = 6  # minimum of trials near a cost before scores there have weight
+NEAR = 2.0  # factor between a cost and those of the trials that set the weight of scores there
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def compared(records: Sequence[TrialRecord]) -> NDArray[np.float64]:
 
 
 def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
-    """Return how well scores foretold the trials' qualities; None below three trials, or if all are the same."""
+    """Return the agreement of scores with the trials' qualities; None below three trials, or if all are equal."""
     found_N3 = compared(records)
     if len(found_N3) < LEAST:
         return None
@@ -65,7 +65,7 @@ def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
 def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = None) -> float | None:
     """Return Kendall's tau-b of the first two columns; None if a column is constant, or there are no pairs.
 
-    `scipy.stats` has this too, over all pairs, and takes 0.6 s to import: as long as the rest of `ganprune show`.
+    `scipy.stats` has this too, over all pairs, and takes 0.6 s to import: as much as the rest of `ganprune show`.
 
     Args:
         found_N3: Rows of score and quality.
@@ -81,7 +81,7 @@ def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = Non
 
 
 def near(found_N3: NDArray[np.float64], cost: float) -> NDArray[np.float64]:
-    """Return the rows whose costs are near one."""
+    """Return the rows with costs near the given one."""
     return found_N3[np.abs(np.log(found_N3[:, 2] / cost)) <= np.log(NEAR)] if len(found_N3) else found_N3
 
 

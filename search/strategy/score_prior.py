@@ -1,8 +1,8 @@
-"""Zero-shot scores as prior knowledge of which groups matter, as far as this study's trials say they can be trusted.
+"""Zero-shot scores as a prior on the importance of groups, weighted by their agreement with this study's trials.
 
-The slopes of log error in the groups' log ratios, over plans that were scored and those that were trained, times the
-ratio of the spreads of log quality and log error, times max(0, tau): where tau is near the correlation, that is what a
-regression of quality on error would expect of them. Original to ganprune.
+The prior mean has three factors: the slopes of log error in the groups' log ratios, over scored and trained plans; the
+ratio of the standard deviations of log quality and log error; and max(0, tau). If tau is near the correlation, the
+product is the expectation by a regression of quality on error. Original to ganprune.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..samplers.width_model import slopes
 from .score_agreement import compared, near, trust
 
 Floats = NDArray[np.float64]
-LEAST_PLANS = 8  # scored plans, before which their slopes say nothing
+LEAST_PLANS = 8  # minimum of scored plans before their slopes are used
 Point = Callable[[Mapping[str, int], float], Mapping[str, Any] | None]
 
 
@@ -35,7 +35,7 @@ def expected_slopes(
     Args:
         records: The study's trials.
         scored: Its plans that were scored and not trained.
-        point: Makes widths at a cost a point of the method's sub-space; None if they are none.
+        point: Converts widths at a cost to a point of the method's sub-space; returns None if there is none.
         ratios: Names of the ratios in a point, in the model's order.
         target: The cost.
     """

@@ -81,13 +81,13 @@ def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconst
 
 
 def zero_shot_scores(bench: OpenedStudy, pruned: Pruned) -> tuple[Measurement, ...]:
-    """Return the error of the teacher cut to a trial's plan and refitted; nothing without calibration inputs.
+    """Return the error of the teacher cut to a trial's plan and refitted; empty without calibration inputs.
 
-    It is the same for all methods, whatever they did to the weights: scores of one study are compared with each other.
+    The weights of the method play no part, so that scores within one study are comparable.
 
     Args:
         bench: The study.
-        pruned: What the trial's method cut; its plan counts. Of several generators the mean of their errors counts.
+        pruned: The result of the trial's method; only its plan is used. Errors of several generators are averaged.
     """
     errors, inputs = [], 0
     for name in bench.names:

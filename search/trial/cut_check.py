@@ -132,13 +132,13 @@ def _priced_otherwise(
 def _check_outputs(bench: OpenedStudy, pruned: Pruned, changed: bool) -> None:
     """Compare the cut network with the gated one of the same weights.
 
-    Of a network that was only cut these are the teacher's. One that was trained or refitted since, its own, where they
-    came from.
+    The gated network has the teacher's weights if the network was only cut, and the network's own if it was trained or
+    refitted since.
 
     Args:
         bench: The study.
         pruned: The network.
-        changed: It was cut from another one than the teacher.
+        changed: The network was cut from another one than the teacher.
     """
     groups, plan, inputs = bench.groups, pruned.plan, examples(bench.config)
     full = bench.joined(bench.generators)

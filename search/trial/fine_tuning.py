@@ -70,11 +70,12 @@ class FineTuning:
 
 
 class OwnTraining:
-    """The training of one cut network by a user's own function; nothing of ours trains.
+    """The training of one cut network by a user's own function, without the training loop of ganprune.
 
-    The function has parameters of these names, those that it wants: `generator` (the pruned network, to be trained in
-    place), `teacher`, `steps`, `folder` (for its checkpoints: the same one if the trial is run again), `report`, `data`
-    (the study's training images), `device` and `seed`. `report(step)` measures at rungs, and is False if it is to end.
+    The function may have parameters of these names: `generator` (the pruned network, to be trained in place),
+    `teacher`, `steps`, `folder` (for its checkpoints: the same one if the trial is run again), `report`, `data` (the
+    study's training images), `device` and `seed`. `report(step)` measures at rungs, and returns False to end the
+    training.
 
     Args:
         work: The trial.
@@ -89,7 +90,7 @@ class OwnTraining:
         self.last, self.stopped = 0, False
 
     def train(self) -> TrainRecord:
-        """Call the function, and check what it left.
+        """Call the function, and check the trained generator.
 
         Raises:
             UserCodeFailed: It raises, never reports, or the generator is another network afterwards.
@@ -114,7 +115,7 @@ class OwnTraining:
             returned = fit(**taken(fit, arguments))
         except (UserCodeFailed, UserError):
             raise
-        except Exception as error:  # somebody else's code may raise anything
+        except Exception as error:  # a user's code may raise anything
             raise failed(self.name, error) from error
         self._check(returned, before)
         self.generator.eval()
@@ -122,13 +123,13 @@ class OwnTraining:
         return TrainRecord(work.finetune_steps, self.stopped, (), seconds)
 
     def report(self, step: int) -> bool:
-        """Measure if a rung is reached. Return whether to go on.
+        """Measure if a rung is reached. Return True if the training continues.
 
         Args:
             step: Steps that are done, 1 or more; rising from call to call.
 
         Raises:
-            UserCodeFailed: It is no such number.
+            UserCodeFailed: `step` is not a rising integer of 1 or more.
         """
         if isinstance(step, bool) or not isinstance(step, int) or not self.last < step:
             raise UserCodeFailed(

@@ -43,7 +43,7 @@ def training_inputs(
 def quantize(
     bench: OpenedStudy, generators: Mapping[str, nn.Module], settings: QuantSettings, seed: int
 ) -> tuple[dict[str, Quantizer], int]:
-    """Make the generators that are pruned run quantized, from ranges calibrated on training data.
+    """Quantize the pruned generators with ranges calibrated on training data.
 
     Args:
         bench: The study's.
@@ -52,7 +52,7 @@ def quantize(
         seed: Of the data that ranges are calibrated on.
 
     Returns:
-        What quantizes them, by name, and the multiply-accumulates of the passes.
+        Quantizers by name, and the multiply-accumulates of the passes.
     """
     made, macs = {}, 0
     for name in bench.names:

@@ -55,9 +55,9 @@ class SavedGenerator:
     """One generator of a trial, to be cut further.
 
     Attributes:
-        model: It, in eval mode on the CPU, in float32.
+        model: The generator, in eval mode on the CPU, in float32.
         groups: Its own groups, under the teacher's names.
-        kept: Channels of the teacher that it has, per group.
+        kept: The teacher's channels that it keeps, per group.
     """
 
     model: nn.Module
@@ -65,13 +65,13 @@ class SavedGenerator:
     kept: ChannelPlan
 
     def channels(self, plan: ChannelPlan) -> ChannelPlan:
-        """Return the teacher's channels that a plan of this network keeps; groups that it leaves whole as they are."""
+        """Return the teacher's channels that a plan of this network keeps; groups without a plan keep all."""
         own = {group: tuple(self.kept.kept[group][place] for place in places) for group, places in plan.kept.items()}
         return ChannelPlan({**self.kept.kept, **own})
 
 
 def saved_generators(opened: OpenedStudy, folder: Path, artifact: Artifact) -> dict[str, SavedGenerator]:
-    """Return what a trial pruned, by generator, each with the groups that it has now.
+    """Return the pruned generators of a trial by name, each with its current groups.
 
     Args:
         opened: The study.
@@ -79,7 +79,7 @@ def saved_generators(opened: OpenedStudy, folder: Path, artifact: Artifact) -> d
         artifact: Those of the trial.
 
     Raises:
-        WorkFailed: They are not there.
+        WorkFailed: The files are missing.
     """
     missing = [name for name in (artifact.path, artifact.plan) if not (folder / name).is_file()]
     if missing:

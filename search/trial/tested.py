@@ -22,7 +22,7 @@ from ..resolved_study import ResolvedStudy
 from .saved_network import run_quantized, saved_network
 
 MEASURE = "ganprune.search.trial.tested:measure"
-SUFFIX = ".tested.json"  # of what was measured, beside the trial's weights
+SUFFIX = ".tested.json"  # of the measurements, beside the trial's weights
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class TestedRequest:
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return `{"measurements": [...]}` of a `TestedRequest`, all as JSON; runs in a Ray task, or here.
 
-    What is measured is written beside the trial's weights first: a search that is killed before it records it finds it
-    there, if the request is the same.
+    Measurements are first written beside the trial's weights. If a search is killed before it records them, it reads
+    them from there for the same request.
     """
     request = from_json(TestedRequest, given)
     path = Path(request.folder) / f"{request.artifact.path}{SUFFIX}"

@@ -29,7 +29,7 @@ def _check(work: TrialWork) -> None:
 
 
 def _score(work: TrialWork) -> None:
-    """Score the plan as if the teacher had been cut to it and refitted, whatever the method did to the weights."""
+    """Score the plan on the teacher's weights, cut and refitted, and not on the method's."""
     work.zero_shot = zero_shot_scores(work.study, work.pruned)
 
 

@@ -53,7 +53,7 @@ class TrialWork:
         quantizers: Those that simulate 8 bits, by generator; empty in float32. Set by `quantize`.
         trained: How fine-tuning went. Set by `finetune`.
         collapse: Why fine-tuning was ended as collapsed; empty if it was not. Set by `finetune`.
-        health: What was seen of the training's health. Set by `finetune`.
+        health: Signs of collapse during training. Set by `finetune`.
         outcome: How the trial ended. Set by `measure`.
     """
 

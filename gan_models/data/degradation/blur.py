@@ -1,4 +1,4 @@
-"""Kernels of blur: Gaussian ones, round or stretched, and sinc; and the degradation that a deblurring network undoes.
+"""Kernels of blur (isotropic and anisotropic Gaussian, sinc), and the degradation for deblurring networks.
 
 Shapes: H x W pixels, K x K kernels.
 """

@@ -1,7 +1,7 @@
-"""A chain of what happens to photographs: blur, resizing, noise and JPEG, once or several times, and ringing.
+"""A chain of degradations of photographs: blur, resizing, noise and JPEG, once or several times, and ringing.
 
 The order and the kinds are those of Real-ESRGAN (Wang et al. 2021), sinc filters among the blurs and at the end too,
-with its shares and cutoffs. Shot noise is given in photons. Other ranges are ours, for small crops.
+with its shares and cutoffs. Shot noise is given in photons. Other ranges are original to ganprune, for small crops.
 """
 
 from __future__ import annotations

@@ -66,6 +66,6 @@ def check_classes(names: tuple[str, ...], inputs: InputSpec) -> None:
 
 
 def classes_legend(names: tuple[str, ...]) -> str:
-    """Return a note that says which label is which class."""
+    """Return a note that maps labels to classes."""
     shown = [f"{label} {name}" for label, name in enumerate(names)]
     return f"labels of classes: {', '.join([*shown[:12], *(['...'] if len(shown) > 12 else [])])}"

@@ -105,7 +105,7 @@ class EntryInputs:
 
     @staticmethod
     def _value(entry: Mapping[str, Path], one: Input, roles: RoleFolders) -> Path | int:
-        """Return the file of a vector, sound or label, or the label that the target's folder tells."""
+        """Return the file of a vector, sound or label, or the label that the target's folder stands for."""
         if one.name in entry or roles.classes is None:
             return entry[one.name]
         return roles.classes.label(entry[TARGET])

@@ -15,15 +15,15 @@ from .white_levels import white_of_floats, white_of_integers
 
 
 def is_array(path: str | Path) -> bool:
-    """Return whether a file's name says an array."""
+    """Return True if a file's suffix is that of an array."""
     return Path(path).suffix.lower() == ARRAY
 
 
 def read_array(path: str | Path) -> Picture:
-    """Return the picture of an array, of 0 .. 255: 8 bits as they are, other numbers to their full range.
+    """Return the picture of an array, scaled to 0 .. 255: 8 bits unchanged, other numbers by their full range.
 
     Raises:
-        PictureError: It is no array of a picture, or its black and white are not known.
+        PictureError: It is no array of a picture, or its values of black and white are unknown.
     """
     array = _mapped(path)
     values = _last(np.array(array), _channel_axis(array.shape))
@@ -52,7 +52,7 @@ def array_size(path: str | Path) -> tuple[int, int, int]:
 
 
 def has_bytes(path: str | Path) -> bool:
-    """Return whether an array has 8 bits per value, from its header: no value of such a one is in doubt."""
+    """Return True if an array has 8 bits per value, by its header: its range is then unambiguous."""
     return _mapped(path).dtype in (np.uint8, np.bool_)
 
 

@@ -1,4 +1,4 @@
-"""A picture that was read: its pixels, transparency and other channels, in any color and size that is asked for.
+"""A picture in memory: pixels, transparency and other channels, converted to any color and size.
 
 Shapes: H x W pixels; C channels of a color, see `colors`.
 """
@@ -48,7 +48,7 @@ class Picture:
         return (1 if self.gray else 3) + (self.alpha is not None)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> Picture:
-        """Return a part of it."""
+        """Return a rectangle of the picture."""
         part = np.s_[top : top + height, left : left + width]
         alpha, planes = (None if plane is None else plane[part] for plane in (self.alpha, self.planes))
         return Picture(self.pixels[part], alpha, self.gray, planes)
@@ -115,7 +115,7 @@ def picture_of_channels(values: np.ndarray) -> Picture:
 
 
 def channels_fault(channels: int, planes: int = 0) -> str | None:
-    """Return why a file of so many channels is not read; None if it is.
+    """Return the reason why a file with this number of channels cannot be read; None if it can.
 
     Args:
         channels: Of the file.
@@ -129,10 +129,10 @@ def channels_fault(channels: int, planes: int = 0) -> str | None:
 
 
 def halves_fault(width: int, height: int) -> str | None:
-    """Return why a picture of this size is not taken for A|B side by side; None if it is.
+    """Return the reason why a picture of this size cannot be A|B side by side; None if it can.
 
-    Squares are not: most of them are single pictures, which were given in the place of pairs. Neither are odd widths,
-    of which one half would be a column wider than the other.
+    Squares are refused, because most are single pictures that were given by mistake. Odd widths are refused, because
+    one half would be a column wider than the other.
     """
     if width == height or width < 2:
         return (

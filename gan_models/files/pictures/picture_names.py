@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-ARRAY = ".npy"  # of NumPy, for any number of channels
+ARRAY = ".npy"  # of NumPy arrays, which have any number of channels
 # Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
 _NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
 _SYSTEM_NAMES = (
@@ -32,7 +32,7 @@ def picture_suffixes() -> frozenset[str]:
 
 
 def is_picture_name(name: str) -> bool:
-    """Return whether a file's name says a picture that is read."""
+    """Return True if a file's suffix is that of a readable picture."""
     return Path(name).suffix.lower() in picture_suffixes()
 
 

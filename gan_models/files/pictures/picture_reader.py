@@ -40,7 +40,7 @@ def read_picture(path: str | Path, planes: int = 0) -> Picture:
         planes: Channels that are wanted, more than 4. The pages of a file with so many are then read as its channels.
 
     Raises:
-        PictureError: It is no picture, is damaged, or its black and white are not known.
+        PictureError: It is no picture, is damaged, or its values of black and white are unknown.
     """
     try:
         if is_array(path):
@@ -69,7 +69,7 @@ def read_indices(path: str | Path) -> np.ndarray | None:
 
 
 def picture_fault(path: str | Path, halves: bool = False, planes: int | None = None) -> str | None:
-    """Return why a file cannot be read; None if it can.
+    """Return the reason why a file cannot be read; None if it can.
 
     Looks at headers, PNG checksums and JPEG end marks, and decodes only if these leave a doubt: 50,000 pictures take
     seconds, not minutes.
@@ -114,14 +114,14 @@ def picture_size(path: str | Path) -> tuple[int, int] | None:
 
 
 def picture_doubt(path: str | Path, planes: int = 0) -> str | None:
-    """Return what is read of a file although it may not be meant; None if there is no doubt.
+    """Return a warning about a file whose content is ambiguous; None if it is not.
 
     Args:
         path: The file.
-        planes: As of `read_picture`: pages that are all read are not in doubt.
+        planes: As of `read_picture`; with it, several pages are channels and not ambiguous.
 
-    Several pictures in a file, of which the first is read; or more than 8 bits of which only the lowest part is used,
-    as of 12 bits that are stored in 16: these look black.
+    Two contents are ambiguous: several pictures in a file, of which only the first is read; and more than 8 bits of
+    which only the lowest are used, as of 12 bits stored in 16, so that the picture looks black.
     """
     try:
         with _opened(path) as file:

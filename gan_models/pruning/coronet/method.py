@@ -197,7 +197,7 @@ class Coronet(TrainedMethod):
         return job.proposal.settings.share
 
     def restart(self, job: PruneJob) -> Restart:
-        """Return the setting; training from random weights, as published, goes on with its own by default."""
+        """Return the setting; by default, training from random weights, as published, continues with them."""
         choice = super().restart(job)
         return "never" if choice == "auto" and job.proposal.settings.init == "random" else choice
 

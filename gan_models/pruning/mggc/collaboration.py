@@ -221,7 +221,7 @@ class Collaboration:
         return values | {"share": share, "share_wanted": target, "multiplier": self.generator.weight}
 
     def _charge_manifold(self) -> None:
-        """Charge the passes that the manifold's samples took, whoever made them: this run stands on them."""
+        """Charge the passes of the manifold's samples, also if another trial made them: this run depends on them."""
         stage, entries = self.stage, self.stage.manifold.entries
         with uncounted(), torch.no_grad(), torch.random.fork_rng(devices=[]):
             inputs = stage.samples.inputs(entries[:1].tolist())

@@ -1,8 +1,8 @@
 """Reconstruct: the plan of the lowest zero-shot score that a search without training finds. Original to ganprune.
 
-Widths are solved for in the score table, with sensitivities measured end to end, and changed by local search on the
-error of networks that are cut and refitted (`plan_scores.plan_search`). The trial then refits and fine-tunes as that of
-any plan. Untrained scores starve groups that training would use if much is cut, hence `min_share`.
+The solver finds widths from the score table, with sensitivities measured end to end. Local search then lowers the error
+of cut and refitted networks (`plan_scores.plan_search`). The trial refits and fine-tunes as with any plan. For large
+cuts, untrained scores make groups too narrow that training would use; `min_share` bounds them.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ ROUNDING = 1e-9  # of a share times a width
 
 
 class Reconstruct:
-    """Finds widths by zero-shot scores; spends no training steps."""
+    """The method: widths by zero-shot scores, without training steps."""
 
     def prune(self, job: PruneJob) -> Pruned:
-        """Cuts to the plan that the search found.
+        """Cut to the plan that the search found.
 
         Raises:
             InfeasibleBudget: No plan meets the target.

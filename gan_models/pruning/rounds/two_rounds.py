@@ -1,8 +1,9 @@
 """Two rounds of prune and distil: a large cut is made in two halves, with training in between.
 
-Minitron (Muralidharan et al. 2024) repeats pruning and distillation where more than half is cut. Ours: beyond a
-reduction of 75 %, the network is first cut to widths between the full and the final ones, refitted and trained for the
-steps that a method may spend on pruning; then it is cut to the final plan, which is part of the first one.
+Minitron (Muralidharan et al. 2024) repeats pruning and distillation where more than half is cut. Original to
+ganprune: beyond a reduction of 75 %, the network is first cut to widths between the full and the final ones. It is
+refitted and trained for the steps that a method may spend on pruning. Then it is cut to the final plan, a subset of the
+first one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ONE_ROUND = 0.25  # share of the dense cost down to which one cut is made
 
 
 def wants_two_rounds(job: PruneJob, plan: ChannelPlan) -> bool:
-    """Return whether the recipe asks for two rounds and the plan costs less than a quarter of the dense network."""
+    """Return True if the recipe has two rounds and the plan costs less than a quarter of the dense network."""
     training, form = job.training, job.groups.form
     if training is None or training.recipe.rounds < 2:
         return False
@@ -37,8 +38,8 @@ def plan_between(plan: ChannelPlan, scores: Scores) -> ChannelPlan:
     """Return the plan between the full network and a plan: each width the geometric mean of both.
 
     Args:
-        plan: What stays in the end; all of it stays here, with the best of the other channels.
-        scores: Of every group's channels, higher stays.
+        plan: The final plan; its channels stay, with the best of the others.
+        scores: Scores of every group's channels; the highest stay.
     """
     kept = {}
     for name, last in plan.kept.items():

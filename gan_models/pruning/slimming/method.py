@@ -254,7 +254,7 @@ class Slimming(TrainedMethod):
     name = "slimming"
 
     def restart(self, job: PruneJob) -> Restart:
-        """Return the setting; the published form goes on with its own weights by default."""
+        """Return the setting; by default, the published form continues with its own weights."""
         choice = super().restart(job)
         return "never" if choice == "auto" and job.proposal.settings.form == "published" else choice
 

@@ -1,1 +1,1 @@
-"""The task whose data are inputs without labels: what they should become is what the teacher makes of them."""
+"""The task on unlabeled inputs: the teacher's outputs are the targets."""

@@ -1,6 +1,6 @@
-"""Distillation alone: inputs without labels, and a teacher whose outputs are what its student should give.
+"""Distillation alone: unlabeled inputs, and a teacher whose outputs are the student's targets.
 
-Inputs are a folder of images, or latents that are drawn. Quality is the distance to the teacher's outputs.
+Inputs are a folder of images, or drawn latents. Quality is the distance to the teacher's outputs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..settings import DiscriminatorSettings, check_weights
 from ..single_generator import SingleGenerator
 from ..task import Batch, Network, build_discriminators
 
-TAUGHT = "taught"  # in a batch: outputs that stand in the place of the teacher's
+TAUGHT = "taught"  # in a batch: images that replace the teacher's outputs
 TeacherOutputs = Callable[[str, tuple[Tensor, ...]], Tensor]
 
 
@@ -38,9 +38,9 @@ class DistillationSettings:
 
     Attributes:
         inputs: What the generator takes, as `InputSpec.parse` reads it.
-        channels: Channels of what it gives.
-        weight_l1: Of the L1 distance to the teacher's outputs, which the recipe's distillation comes on top of.
-        discriminator: A network that nobody listens to; methods that train with one get it.
+        channels: Channels of its output.
+        weight_l1: Weight of the L1 distance to the teacher's outputs, in addition to the recipe's distillation.
+        discriminator: A network without influence on the generator; for methods that train with one.
     """
 
     inputs: str = "3,64,64"
@@ -59,13 +59,13 @@ class DistillationSettings:
 
 
 class DistillationTask(SingleGenerator):
-    """A student that learns from its teacher's outputs for unlabelled inputs, and from nothing else.
+    """A student that learns from its teacher's outputs for unlabeled inputs alone.
 
     G's loss is weight_l1 * |G(x) - teacher(x)|, beside the recipe's distillation. Batches: {"input" (N, C, H, W),
     "step" ()} of images, {"entry" (N,), "step" ()} if all inputs are drawn.
 
     Attributes:
-        teacher: Gives the teacher's outputs for inputs of a generator; a study sets it. None: there is no teacher yet.
+        teacher: Returns the teacher's outputs for a generator's inputs; a study sets it. None: there is no teacher yet.
     """
 
     name = "distill"
@@ -92,7 +92,7 @@ class DistillationTask(SingleGenerator):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return False: a folder of images alone does not say that a teacher is to be copied."""
+        """Return False: a folder of images alone does not identify this task."""
         return False
 
     @classmethod
@@ -130,7 +130,7 @@ class DistillationTask(SingleGenerator):
         """Return the settings for a generator of one image, or of latents alone.
 
         Raises:
-            UserError: It takes something else.
+            UserError: The generator has other inputs.
         """
         kinds = [one.kind for one in inputs.inputs]
         if kinds != ["image"] and set(kinds) != {"latent"}:
@@ -141,14 +141,14 @@ class DistillationTask(SingleGenerator):
         return {**settings, "inputs": inputs.text, "channels": output.channels}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
-        """Return one discriminator, "G", that has no part in the loss."""
+        """Return one discriminator, "G", which has no part in the generator's loss."""
         return build_discriminators(self.generator_names, self.settings.discriminator, self.settings.channels, seed)
 
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
         """Return the images, or latents of this batch's step.
 
         Raises:
-            KeyError: Latents are drawn, and the batch does not say its step.
+            KeyError: Latents are drawn, and the batch has no step.
         """
         if "input" in batch:
             return (batch["input"],)
@@ -176,7 +176,7 @@ class DistillationTask(SingleGenerator):
         return self.teacher(name, inputs).to(inputs[0].device)
 
     def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
-        """Return the batch with other images in the place of the teacher's outputs."""
+        """Return the batch with other images instead of the teacher's outputs."""
         return {**batch, TAUGHT: images}
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
@@ -194,14 +194,14 @@ class DistillationTask(SingleGenerator):
     def discriminator_loss(
         self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
     ) -> Tensor:
-        """Return half of D's terms: the teacher's outputs are real, the student's fake; nobody listens to it."""
+        """Return half of D's terms: the teacher's outputs are real, the student's fake. No generator loss uses D."""
         real = self.reals(batch, "G").to(outputs["G"].dtype)
         judge = discriminators["G"]
         return 0.5 * discriminator_adversarial(self.adversarial, judge(real), judge(outputs["G"].detach()))
 
 
 class _Numbers:
-    """Entries that are nothing but their numbers."""
+    """Entries that consist of their numbers alone."""
 
     def __init__(self, count: int) -> None:
         self.count = count

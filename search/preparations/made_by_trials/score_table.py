@@ -1,7 +1,7 @@
-"""The score table of each generator that is pruned: made by the first that needs it, kept by content for later studies.
+"""The score table of each pruned generator: made by the first trial that needs it, cached by content for later studies.
 
-A table knows no budget, so that a later study of the same teacher, calibration inputs and seed finds it in the user's
-cache (`evaluators.features.cache`), whatever its budget.
+A table is independent of the budget. A later study of the same teacher, calibration inputs and seed therefore finds it
+in the user's cache (`evaluators.features.cache`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ScoreTablePreparation:
     """The losses of every group at every width."""
 
     def wanted(self, study: PreparedStudy) -> bool:
-        """Return if a method of the study uses it, and the study has calibration inputs."""
+        """Return True if a method of the study uses it, and the study has calibration inputs."""
         return bool(study.config.calibration_images) and needed_by_methods(study.config, "score_table")
 
     def fingerprint(self, study: PreparedStudy) -> str:
@@ -42,10 +42,10 @@ class ScoreTablePreparation:
         return PreparedArtifact.of("score_table", self.fingerprint(study), folder, files)
 
     def load(self, study: PreparedStudy, folder: Path, artifact: PreparedArtifact) -> ScoreTables:
-        """Return what gives a generator's table: computed by whoever asks first, then read.
+        """Return the source of generators' tables: each is computed at first use, and then read.
 
         Raises:
-            WorkFailed: A file is missing, or not the one of the artifact.
+            WorkFailed: A file is missing, or differs from the artifact's.
         """
         if changed := artifact.changed(folder):
             raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
@@ -57,10 +57,10 @@ class ScoreTablePreparation:
 
 
 def made(shared: Path, model: nn.Module, groups: ChannelGroups, calibration: Calibration) -> ScoreTable:
-    """Return one table: from the study's folder, else from the cache, else computed; then it is in both.
+    """Return one table from the study's folder, else from the cache, else computed; store it in both.
 
     Args:
-        shared: The folder of what trials make.
+        shared: The folder of files that trials make.
         model: The dense generator.
         groups: Its groups.
         calibration: Its inputs.
@@ -79,7 +79,7 @@ def made(shared: Path, model: nn.Module, groups: ChannelGroups, calibration: Cal
 
 
 def _read(path: Path | None, identity: str) -> ScoreTable | None:
-    """Return a table; None if there is no file, or one that a transfer left in part."""
+    """Return a table; None if the file is missing, incomplete, or of another identity."""
     if path is None or not path.is_file():
         return None
     try:
