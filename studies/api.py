@@ -75,7 +75,7 @@ from .tested_front import measure_on_test, record_tested
 
 NEEDED = ("name", "model", "data", "budgets")  # of a configuration
 TRIAL = "ganprune.search.trial.trial:run"
-TEST_SHARE = 0.05  # of a time limit, kept for measuring the front on the test split
+TEST_SHARE = 0.05  # of a time limit, reserved for measuring the front on the test split
 
 OnTeacher = Callable[[int, int, Mapping[str, float]], None]
 
@@ -254,7 +254,7 @@ class Search:
         Args:
             options: How many costs and plans.
             on_plan: Called with each plan that was measured.
-            on_teacher: As in `run`; of a teacher that was given nothing is trained.
+            on_teacher: As in `run`; nothing is trained for a given teacher.
             resolved: As in `run`.
 
         Raises:
@@ -282,7 +282,7 @@ def _idle(resolved: ResolvedStudy, run_options: RunOptions, given: Mapping[str, 
 
 
 def _with_room(study: OpenedStudy, store: Store) -> OpenedStudy:
-    """Return a study whose total holds all trials that there are."""
+    """Return a study whose total of trials covers all existing ones."""
     there = sum(record.state != "FAIL" for record in store.records())
     if there <= study.config.trials:
         return study
@@ -291,7 +291,7 @@ def _with_room(study: OpenedStudy, store: Store) -> OpenedStudy:
 
 
 def _of_plans(store: Store, settings: EngineSettings) -> EngineSettings:
-    """Return the settings of a run that trains the plans it was given, each to its end, and no other new trial."""
+    """Return the settings of a run that trains the given plans, each to its last rung, and no other new trial."""
     there = sum(record.state != "FAIL" for record in store.records())
     return replace(settings, trials=there, stopping=None)
 
@@ -466,7 +466,7 @@ class Study:
 
     @property
     def plans(self) -> tuple[PlanScore, ...]:
-        """Plans that were scored before any training; none of them is a trial."""
+        """Plans that were scored before any training; they are no trials."""
         return recorded_plans(self.record.attributes)
 
     def export(
@@ -519,7 +519,7 @@ class Study:
         Args:
             name: The plan's: `P3`.
             out: The bundle's folder.
-            untrained: True: it is known that nothing was trained. False refuses the export.
+            untrained: Must be True, to confirm that nothing was trained.
             overwrite: Replace a bundle that is there.
             int8: Also write the file in 8 bits.
             formats: Names of export formats; None: those that are written by default.
@@ -557,7 +557,7 @@ class Study:
         options: Mapping[str, Any] | None = None,
         plans: Sequence[str] = (),
     ) -> Study:
-        """Goes on from the database and the artifacts.
+        """Continue from the database and the artifacts.
 
         Args:
             trials: The study's new total; None keeps it.

@@ -73,7 +73,7 @@ def simulate(
         ValueError: As `Search.run`, or `seconds_per_step` is not above 0.
     """
     resolved = search.resolve() if resolved is None else resolved
-    # Nothing is measured: the response surface stands for a distance, whatever the study's objective.
+    # Nothing is measured: the response surface simulates a distance, independent of the study's objective.
     config = replace(resolved.config, objective="", maximizes=False)
     opened, options = open_study(replace(resolved, config=config)), search.run_options
     if seconds_per_step is None:

@@ -29,12 +29,12 @@ def measure_on_test(
         store: The study's record, opened to be written; its files are at hand.
         study: The study, resolved.
         prepared: What is prepared of it.
-        executor: Runs the measurement, with nothing of the search beside it.
+        executor: Runs the measurement while no trial runs.
         threads: Threads of a trial.
-        left_hours: Gives the hours that are left; None without a limit. No measurement begins when there are none.
+        left_hours: Returns the remaining hours; None without a limit. No measurement begins when none remain.
 
     Returns:
-        Numbers of trials of the front that were not measured for lack of time.
+        Numbers of the front's trials that were not measured for lack of time.
     """
     untested = []
     outcome = outcome_of(StudyRecord(store.study, store.attributes, tuple(store.records())))
@@ -54,6 +54,6 @@ def measure_on_test(
 
 
 def record_tested(store: Store, number: int, measured: Sequence[Measurement]) -> None:
-    """Record what was measured of one trial on the test split, beside what is known of others."""
+    """Record one trial's measurements on the test split, in addition to those of others."""
     known = dict(store.attributes.get(TESTED) or {})
     store.set_attribute(TESTED, {**known, str(number): [each.to_json() for each in measured]})

@@ -1,4 +1,4 @@
-"""A benchmark in Python: contenders at equal cost and equal steps, run cell by cell, and what comes of it.
+"""A benchmark in Python: contenders at equal cost and equal steps, run cell by cell, and the results.
 
 Bench(tasks={"demo": {"model": "resnet", "data": "builtin:shapes"}}, contenders=("uniform", "coronet")).run()
 """
@@ -39,8 +39,8 @@ class Bench:
             several.
         contenders: Names (a row of the contenders, a method, `file.py:name`), or `Contender` by name.
         budgets: Levels; several costs of one level have `+` between them.
-        seeds: How many seeds of trials, or which.
-        teachers: How many teachers of each task are trained.
+        seeds: Number of trial seeds, or the seeds.
+        teachers: Number of teachers that are trained per task.
         against: The contender that the others are compared with; empty: the first.
         name: The benchmark's name, which its studies begin with.
         storage: The database's URL.
@@ -49,7 +49,7 @@ class Bench:
         threads: Threads of one cell.
 
     Raises:
-        UserError: Anything out of range, in one line.
+        UserError: An argument is out of range.
     """
 
     tasks: Mapping[str, Mapping[str, Any]]
@@ -65,7 +65,7 @@ class Bench:
     threads: int = field(default=1, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Check everything that can be seen without data and networks."""
+        """Check all options that need neither data nor networks."""
         for what, value in (("jobs", self.jobs), ("threads", self.threads)):
             if value < 1:
                 raise UserError(f"{what} is not possible: got {value}; expected 1 or more. Try 1")
@@ -97,12 +97,12 @@ class Bench:
 
     @property
     def place(self) -> Place:
-        """Where it is kept."""
+        """The place of database and artifacts."""
         root = Path(self.artifacts or artifacts_beside(self.storage)).expanduser().absolute()
         return Place(self.storage, root, self.threads)
 
     def records(self) -> dict[str, StudyRecord]:
-        """Return the studies of the cells that there are, by name.
+        """Return the existing studies of the cells, by name.
 
         Raises:
             StorageError: The database cannot be read.
@@ -110,7 +110,7 @@ class Bench:
         return records_of(self.place, [cell.study for cell in self.design.cells()])
 
     def plan(self, hours: bool = True) -> Plan:
-        """Return what a run would do; writes nothing, and takes a few steps for the hours.
+        """Return the plan of a run; write nothing, and time a few steps to estimate the hours.
 
         Raises:
             UserErrors: A task or a budget is not possible; each mistake has a line.
@@ -118,10 +118,10 @@ class Bench:
         return planned(self.design, self.place, self.records(), self.jobs, hours)
 
     def run(self, on_event: BenchListener = quiet, retry_failed: bool = False) -> None:
-        """Run the cells that have not ended; what is done of them stays.
+        """Run the cells that have not ended; continue those that were interrupted.
 
         Args:
-            on_event: Told what ends.
+            on_event: Called with each event.
             retry_failed: Remove cells that failed, and run them anew.
 
         Raises:

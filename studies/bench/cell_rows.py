@@ -1,4 +1,4 @@
-"""The rows of a cell: its study's trials, with what they are measured by."""
+"""The rows of a cell: its study's trials with their measurements."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rows_of(cell: Cell, record: StudyRecord, teacher: MadeTeacher | None) -> lis
     Args:
         cell: The cell.
         record: Its study.
-        teacher: Its teacher, which knows the distance of the mean image; None if that is not known.
+        teacher: Its teacher, with the distance of the mean image; None if that is not known.
     """
     outcome = outcome_of(record)
     return [_row(cell, outcome, trial, teacher) for trial in record.trials if trial.finished]

@@ -1,4 +1,4 @@
-"""Cells in the database: which have ended, and the running of one that has not."""
+"""Cells in the database: their state, and the run of one that has not ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ State = Literal["finished", "begun", "missing", "failed"]
 
 @dataclass(frozen=True)
 class Place:
-    """Where a benchmark is kept, and how its cells run.
+    """Database and folders of a benchmark, with the threads of its cells.
 
     Attributes:
         storage: The database's URL.
@@ -36,7 +36,7 @@ class Place:
 
     @property
     def run_options(self) -> RunOptions:
-        """The way in which a cell's study runs."""
+        """The run options of a cell's study."""
         return RunOptions(executor="local", cpus_per_trial=self.threads)
 
 
@@ -45,7 +45,7 @@ class RunsElsewhere(Exception):
 
 
 def records_of(place: Place, names: Iterable[str]) -> dict[str, StudyRecord]:
-    """Return the studies of these names that there are; one that a crash left half made is none.
+    """Return the existing studies of these names, without those that a crash left incomplete.
 
     Raises:
         StorageError: The database cannot be read.
@@ -60,7 +60,7 @@ def records_of(place: Place, names: Iterable[str]) -> dict[str, StudyRecord]:
 
 
 def state_of(cell: Cell, record: StudyRecord | None) -> State:
-    """Return how far a cell is.
+    """Return the state of a cell.
 
     Args:
         cell: The cell.
@@ -75,7 +75,7 @@ def state_of(cell: Cell, record: StudyRecord | None) -> State:
 
 
 def most_failed(cell: Cell) -> int:
-    """Return how many trials of a cell fail before its search gives up, as the engine counts."""
+    """Return the number of failed trials at which the engine ends a cell's search."""
     return max(5, cell.trials // 2)
 
 
@@ -85,19 +85,19 @@ def why_failed(record: StudyRecord) -> str:
 
 
 def _untested(record: StudyRecord) -> bool:
-    """Return True if a trial of the front is still to be measured on the test split."""
+    """Return True if a trial of the front has not been measured on the test split."""
     found = outcome_of(record)
     return found.selects and any(not found.tested(trial.number) for trial in found.front)
 
 
 def run_cell(cell: Cell, teacher: MadeTeacher, place: Place, on_event: Listener = ignore) -> StudyRecord:
-    """Run a cell to its end; what is done of it already stays, and one that has ended is not run again.
+    """Run a cell to its end: an interrupted one continues, and one that has ended is not run again.
 
     Args:
         cell: The cell.
         teacher: Its teacher.
-        place: Where it is kept.
-        on_event: Told what happens.
+        place: Database and folders of the benchmark.
+        on_event: Called with each event of its search.
 
     Returns:
         The record of its study.

@@ -1,4 +1,4 @@
-"""A contender of a benchmark: what its studies are configured with beside the task. Imports no torch."""
+"""A contender of a benchmark: the options of its studies beside the task's. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ...gan_models.files.errors import UserError
 
 # A cell of one trial: at its target, with the method's default settings, and never stopped.
 ONE_TRIAL: Mapping[str, Any] = {"trials": 1, "mode": "target", "rungs": (), "reduction": 0}
-# What the benchmark itself decides for each cell.
+# Options that the benchmark itself sets for each cell.
 OF_CELL = ("name", "budgets", "seed", "trial_seed", "teacher", "teacher_discriminator")
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What takes part in a benchmark: fields of `StudyConfig` that differ from the task's.
+    """A participant of a benchmark: fields of `StudyConfig` that differ from the task's.
 
     Attributes:
         options: Fields by name: `methods`, `method_settings`, `calibration_images`, `recipe`, ... With `trials` above
@@ -64,5 +64,5 @@ class Contender:
 
     @property
     def all_options(self) -> dict[str, Any]:
-        """Return the options with those of a cell of one trial."""
+        """Return all options, with those of a one-trial cell if it is one."""
         return {**({} if self.searches else ONE_TRIAL), **self.options}

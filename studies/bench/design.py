@@ -1,7 +1,7 @@
 """A benchmark's design: tasks, contenders, budgets, teachers and seeds, and the cells that they make.
 
-A cell is one study. Its name ends in a hash of all that decides its result, so that a finished cell is found again
-whatever was run in between, and one with another option is another cell.
+A cell is one study. Its name ends in a hash of everything that determines its result. A finished cell is therefore
+found again after any other run, and a changed option makes another cell.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class BenchTeacher:
 
     @property
     def given(self) -> str:
-        """The weights that are given; empty: it is trained."""
+        """The given weights; empty if it is trained."""
         return self.task.teachers[self.number] if self.task.teachers else ""
 
     @property
@@ -73,7 +73,7 @@ class BenchTeacher:
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """The fields of `StudyConfig` that decide it."""
+        """The fields of `StudyConfig` that determine it."""
         used = TEACHER_FIELDS | {field.name for field in fields(DataOptions)}
         own = {name: value for name, value in self.task.options.items() if name in used}
         weights = {"teacher": self.given} if self.given else {}
@@ -81,7 +81,7 @@ class BenchTeacher:
 
     @cached_property
     def key(self) -> str:
-        """A hash of what it is made from: weights that were given count by their content."""
+        """A hash of the options and, by content, of the given weights."""
         options = self.options | {"teacher": _content(self.given)}
         return json_sha256(to_json(options))[:12]
 
@@ -168,7 +168,7 @@ class Design:
         against: The contender that the others are compared with.
 
     Raises:
-        UserError: Nothing to run, a name twice, or an option that is not possible.
+        UserError: There is nothing to run, a name occurs twice, or an option is invalid.
     """
 
     name: str
@@ -222,7 +222,7 @@ class Design:
 
     @property
     def notes(self) -> list[str]:
-        """Options of tasks that do not act here, a line each."""
+        """Options of tasks that have no effect here, one line each."""
         return [
             f"{task.name}: {', '.join(idle)} of a search acts on no cell of one trial: contenders decide it"
             for task in self.tasks
@@ -234,7 +234,7 @@ class Design:
         return [BenchTeacher(task, number) for number in range(len(task.teachers) or self.teachers)]
 
     def cells(self) -> list[Cell]:
-        """Return all cells: what is compared with each other stands together, and the first budget comes first."""
+        """Return all cells: those that are compared are adjacent, and the first budget comes first."""
         return [
             cell for budget in self.budgets for task in self.tasks for cell in self._cells(task, (budget,), self.seeds)
         ]
@@ -256,7 +256,7 @@ class Design:
 
 
 def higher_is_better(metric: str) -> str:
-    """Return the line that refuses a metric whose ratios say the contrary of a distance's."""
+    """Return the error message for a metric of which higher is better: its ratios would have the opposite meaning."""
     return (
         f"a benchmark compares ratios of distances: got {metric}, of which higher is better; expected a metric of "
         "which lower is better. Try the distance, and --also-measure for this one"

@@ -1,4 +1,4 @@
-"""What a benchmark tells while it runs."""
+"""Events of a benchmark while it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ End = Literal["finished", "failed", "elsewhere"]
 
 @dataclass(frozen=True)
 class TeacherMade:
-    """A teacher that is there now.
+    """The end of a teacher's training.
 
     Attributes:
         label: The teacher, for people.
@@ -22,30 +22,30 @@ class TeacherMade:
     seconds: float
 
     def __str__(self) -> str:
-        """The event on one line."""
+        """Return the event on one line."""
         return f"{self.label}: trained in {self.seconds:.0f} s"
 
 
 @dataclass(frozen=True)
 class TeacherFailed:
-    """A teacher that cannot be made; its cells stay missing.
+    """The failure of a teacher; its cells stay missing.
 
     Attributes:
         label: The teacher, for people.
-        reason: Why, in one line.
+        reason: The reason in one line.
     """
 
     label: str
     reason: str
 
     def __str__(self) -> str:
-        """The event on one line."""
+        """Return the event on one line."""
         return f"{self.label}: cannot be made, and its cells stay missing: {self.reason}"
 
 
 @dataclass(frozen=True)
 class CellEnded:
-    """A cell that is not run any more.
+    """The end of a cell in this run.
 
     Attributes:
         label: The cell, for people.
@@ -62,7 +62,7 @@ class CellEnded:
     cells: int
 
     def __str__(self) -> str:
-        """The event on one line."""
+        """Return the event on one line."""
         said = {"finished": "", "failed": "failed: ", "elsewhere": "runs in another process: "}[self.end]
         return f"[{self.number}/{self.cells}] {self.label}: {said}{self.detail}"
 
@@ -72,4 +72,4 @@ BenchListener = Callable[[BenchEvent], None]
 
 
 def quiet(event: BenchEvent) -> None:
-    """Tell nothing."""
+    """Ignore an event."""

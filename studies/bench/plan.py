@@ -1,4 +1,4 @@
-"""A benchmark before it runs: which cells there are already, and the hours of those that are left."""
+"""The plan of a benchmark before it runs: states of its cells, and the hours of those that are left."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LEFT: tuple[State, ...] = ("missing", "begun")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do.
+    """The plan of a run.
 
     Attributes:
         cells: Number of cells by state, all of them.
         by_task: The same by task and budget, for people.
-        teachers: Teachers that are still to be made, for people.
-        hours: Hours of what is left, on so many processes; None if it was not asked for.
+        teachers: Labels of the teachers that are still to be made.
+        hours: Hours of the remaining cells on `jobs` processes; None if not estimated.
         jobs: Processes.
-        notes: What else a user should know.
+        notes: Further notes for the user.
     """
 
     cells: Mapping[State, int]
@@ -38,11 +38,11 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
-        """Return it as plain JSON."""
+        """Return the plan as plain JSON."""
         return to_json(self)
 
     def __str__(self) -> str:
-        """The plan for people."""
+        """Return the plan as lines of text."""
         said = ", ".join(f"{count} {state}" for state, count in self.cells.items())
         lines = [f"note: {note}" for note in self.notes]
         lines += [f"{sum(self.cells.values())} cells: {said}", *(f"  {line}" for line in self.by_task)]
@@ -54,12 +54,12 @@ class Plan:
 
 
 def planned(design: Design, place: Place, records: Mapping[str, StudyRecord], jobs: int, hours: bool = True) -> Plan:
-    """Return the plan of a benchmark; nothing is written, and nothing trained but a few steps for the hours.
+    """Return the plan of a benchmark; write nothing, and train only a few steps to estimate the hours.
 
     Args:
         design: All cells.
-        place: Where they are kept.
-        records: Studies that there are, by name.
+        place: Database and folders of the benchmark.
+        records: Existing studies by name.
         jobs: Cells that run at once.
         hours: Estimate the hours.
 

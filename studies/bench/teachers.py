@@ -1,4 +1,4 @@
-"""Teachers of a benchmark: made once, kept by what they are made from, and shared by all cells that start from them."""
+"""Teachers of a benchmark: made once, cached by their options and weights, and shared by their cells."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from ...search.preparations.teacher import FOLDER, TEACHER
 from ...search.setup.open_choices import decided, with_selection
 from .design import BenchTeacher, higher_is_better
 
-KEPT = "_teachers"  # no study's name begins like this
+KEPT = "_teachers"  # no name of a study has this prefix
 WORST = "mean-image"
 
 
 @dataclass(frozen=True)
 class MadeTeacher:
-    """The files of a teacher, and what its task scores without a generator.
+    """The files of a teacher, and the distance of its task's mean image.
 
     Attributes:
         options: Fields of `StudyConfig` that make a study start from it.
@@ -48,7 +48,7 @@ class MadeTeacher:
 
 
 def folder_of(root: Path, teacher: BenchTeacher) -> Path:
-    """Return where a teacher is kept.
+    """Return the folder of a teacher.
 
     Args:
         root: The folder of artifacts.
@@ -58,7 +58,7 @@ def folder_of(root: Path, teacher: BenchTeacher) -> Path:
 
 
 def known_teacher(root: Path, teacher: BenchTeacher) -> MadeTeacher | None:
-    """Return a teacher if it is made and measured."""
+    """Return a teacher if it is made and measured, else None."""
     folder = folder_of(root, teacher)
     record, measured = read_json(folder / FOLDER / TEACHER), read_json(_worst_file(folder, teacher))
     if record is None or measured is None or "measurements" not in record:
@@ -72,7 +72,7 @@ def known_teacher(root: Path, teacher: BenchTeacher) -> MadeTeacher | None:
 
 
 def made_teacher(root: Path, teacher: BenchTeacher, on_step: Progress | None = None) -> MadeTeacher:
-    """Make a teacher, or return the one that is there; an interrupted training goes on.
+    """Make a teacher, or return the existing one; an interrupted training continues.
 
     Args:
         root: The folder of artifacts.
@@ -80,7 +80,7 @@ def made_teacher(root: Path, teacher: BenchTeacher, on_step: Progress | None = N
         on_step: Called with (step, steps, losses).
 
     Raises:
-        UserError: Options that do not fit, weights of another network.
+        UserError: Options do not fit, or the weights are of another network.
         WorkFailed: The training failed.
     """
     folder = folder_of(root, teacher)
@@ -90,7 +90,7 @@ def made_teacher(root: Path, teacher: BenchTeacher, on_step: Progress | None = N
             return known
         given = {**teacher.options, **_measuring(teacher), "name": "teacher", "budgets": ["100%"], "trials": 1}
         config, _, output = decided(StudyConfig.from_json(given))
-        if config.maximizes:  # a user's own metric: its file says so
+        if config.maximizes:  # a user's own metric, by its file
             raise UserError(higher_is_better(config.objective))
         config, splits, _ = with_selection(config, output)
         study = PreparedStudy(config, splits=splits)
@@ -104,7 +104,7 @@ def made_teacher(root: Path, teacher: BenchTeacher, on_step: Progress | None = N
 
 
 def _measuring(teacher: BenchTeacher) -> dict[str, Any]:
-    """Return the options that decide how a teacher is measured, and not what it is."""
+    """Return the options that affect a teacher's measurement but not its weights."""
     names = {field.name for field in fields(QualityOptions)} | {"teacher_train_mode"}
     return {name: value for name, value in teacher.task.options.items() if name in names}
 

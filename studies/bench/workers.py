@@ -26,10 +26,10 @@ MOST_RESTARTS = 5  # of the processes; a cell that kills its process each time m
 
 @dataclass(frozen=True)
 class Ended:
-    """How a cell ended, in a worker.
+    """The end of a cell in a worker.
 
     Attributes:
-        end: As `CellEnded` has it.
+        end: As in `CellEnded`.
         detail: Its distance and seconds, or the reason.
     """
 
@@ -39,19 +39,19 @@ class Ended:
 
 @dataclass(frozen=True)
 class NoTeacher:
-    """Why a teacher cannot be made, in one line."""
+    """The reason why a teacher cannot be made, in one line."""
 
     reason: str
 
 
 def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchListener) -> None:
-    """Make teachers and run cells, in the cells' order as far as their teachers are there.
+    """Make teachers and run cells, in the cells' order as their teachers become available.
 
     Args:
         cells: Those that have not ended.
-        place: Where they are kept.
+        place: Database and folders of the benchmark.
         jobs: Processes.
-        on_event: Told what ends, in this process.
+        on_event: Called with each event, in this process.
 
     Raises:
         WorkFailed: The processes die again and again.
@@ -70,7 +70,7 @@ def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchLis
 
 
 def _drive(queue: CellQueue, jobs: int, threads: int) -> None:
-    """Run a queue in new processes, which are ended early if this one is interrupted."""
+    """Run a queue in new processes; terminate them if this process is interrupted."""
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (threads,)) as pool:
         try:
             queue.drive(pool, jobs)
@@ -78,12 +78,12 @@ def _drive(queue: CellQueue, jobs: int, threads: int) -> None:
             raise
         except BaseException:
             for process in multiprocessing.active_children():  # the pool's
-                process.terminate()  # a trial that runs is handed back, and goes on in the next run
+                process.terminate()  # a running trial is returned to the queue, and resumes in the next run
             raise
 
 
 class CellQueue:
-    """Cells that wait, and the teachers that they wait for."""
+    """The queue of waiting cells and their teachers."""
 
     def __init__(self, cells: Sequence[Cell], place: Place, on_event: BenchListener) -> None:
         self.cells, self._place, self._tell = deque(cells), place, on_event
@@ -96,7 +96,7 @@ class CellQueue:
                 self._teachers[teacher.key] = known
 
     def drive(self, pool: ProcessPoolExecutor, jobs: int) -> None:
-        """Run everything that there is."""
+        """Run all cells and teachers."""
         while True:
             while len(self._running) + len(self._making) < jobs and self._start(pool):
                 pass
@@ -108,12 +108,12 @@ class CellQueue:
                 self._finish(future)
 
     def put_back(self) -> None:
-        """Take back what ran in processes that have died, behind all others: a cell that kills its process waits."""
+        """Requeue cells of dead processes behind all others, so that a cell that kills its process runs last."""
         self.cells.extend(self._running.values())
         self._running, self._making = {}, {}
 
     def _start(self, pool: ProcessPoolExecutor) -> bool:
-        """Start the first thing that can be; False if nothing can."""
+        """Start the first teacher or cell that is ready; return False if none is."""
         making = {teacher.key for teacher in self._making.values()}
         for cell in self.cells:
             key = cell.teacher.key
@@ -145,7 +145,7 @@ class CellQueue:
 
 
 def _begin(threads: int) -> None:
-    """Prepare a worker: it must not outlive the process that started it, whichever way that dies."""
+    """Prepare a worker: it must end with the process that started it, also after a kill."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -170,7 +170,7 @@ def _cell(cell: Cell, teacher: MadeTeacher, place: Place) -> Ended:
         record = run_cell(cell, teacher, place)
     except RunsElsewhere as error:
         return Ended("elsewhere", _line(error))
-    except Exception as error:  # one cell must not end the others; its reason is told
+    except Exception as error:  # one cell must not end the others; its reason is reported
         kind = "" if isinstance(error, UserError | WorkFailed) else f"{type(error).__name__}: "
         return Ended("failed", kind + _line(error))
     if state_of(cell, record) != "finished":

@@ -43,7 +43,7 @@ from .format_files import BATCHES, WantedFormats, batches_of, outputs_of, write_
 WEIGHTS, CARD, CARD_TEXT, MANIFEST = "generator.safetensors", "card.json", "card.md", "manifest.json"
 # Inputs by name and the output, of one example: files are checked with these if the network's code may not run.
 STORED, STORED_OUTPUT = "example.safetensors", "the output"
-# The channels that a network kept, in a folder of files that say nothing of how the network is built.
+# The kept channels, in a folder of files without the network's builder.
 WITHOUT_BUILDER = "plan.json"
 REQUIRED = (WEIGHTS, ARCHITECTURE, CARD, CARD_TEXT)
 # Of outputs in [-1, 1]: rounding of float32 through some tens of layers stays ten times below.

@@ -133,7 +133,7 @@ class FormatReport:
 
 @dataclass(frozen=True)
 class Card:
-    """What somebody who is handed the bundle has to know.
+    """The card of a bundle, for its recipients.
 
     Attributes:
         costs: Cost name -> counted cost of the exported generator, one input.
@@ -143,8 +143,8 @@ class Card:
         lineage: Study, trial, method, target, settings, seeds, data and its hash, architecture.
         versions: Of ganprune, Python and the packages that made and ran the files.
         parity: Difference measured when the network was built again.
-        formats: Export format -> what is known of the file, or why there is none.
-        notes: What a user must know besides.
+        formats: Export format -> the file's facts, or the reason for its absence.
+        notes: Further notes for the user.
         input_measurements: The same for the untouched inputs; empty if the generator takes no images.
         split: What these were measured on, and the trial was chosen by: `selection` or `test`.
         tested: Everything measured of the trial on the test split, if it was not chosen by it; else empty.

@@ -128,20 +128,20 @@ def export_trial(
         out: The bundle's folder.
         overwrite: Whether a bundle that is there is replaced.
         int8: Also write the file in 8 bits of a trial that was trained in 32 bits.
-        formats: Names of export formats; None: those that are written by default, in 8 bits too of a trial of 8 bits.
+        formats: Names of export formats; None: the default ones, and 8-bit files for a trial of 8 bits.
         weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
             `AtoB=FILE,BtoA=FILE`. They are measured anew.
-        on_tested: Called with the number of a trial that was not measured on the test split before, and what is
-            measured now.
+        on_tested: Called with the number and measurements of a trial that is measured on the test split for the first
+            time.
 
     Returns:
-        The bundle's card; of two bundles that of the one whose files differ more.
+        The bundle's card; of two bundles, the one with the larger difference.
 
     Raises:
         NotExportable: The trial is not complete, or over the budget.
-        UserError: `out` exists, a format is unknown or has no form for this network, or the weights are not its.
-        ArtifactError: The trial's files are missing or not those of the record.
-        RuntimeError: The exported files do not give the generator's outputs.
+        UserError: `out` exists, a format is unknown or cannot hold this network, or the weights do not fit it.
+        ArtifactError: The trial's files are missing or differ from the record.
+        RuntimeError: The outputs of an exported file differ from the generator's.
     """
     trial = exportable(study, number)
     return StudyExporter(study, artifacts_root, int8, formats, weights, on_tested).export(trial, out, overwrite)
@@ -220,7 +220,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class Untrained:
-    """A network that was cut to a plan and refitted, and never trained.
+    """A network that was cut to a plan and refitted, but not trained.
 
     Attributes:
         plan_name: Name of the plan in the study.
@@ -234,7 +234,7 @@ class Untrained:
 
     @property
     def note(self) -> str:
-        """What a user of the bundle must know."""
+        """The note for users of the bundle."""
         return (
             f"NOT TRAINED: plan {self.plan_name} was cut and refitted in closed form; its measurements are zero-shot "
             "scores, a forecast of what training starts from"
@@ -266,7 +266,7 @@ class StudyExporter:
         self.data = StudyData(self.outcome, self.folder)
 
     def export(self, trial: TrialRecord, out: str | Path, overwrite: bool, untrained: Untrained | None = None) -> Card:
-        """Write a trial's generator, or an untrained network for which the trial stands in."""
+        """Write a trial's generator, or an untrained network in a trial's form."""
         config = self.outcome.config
         if self._full is None:
             self._full = self.parts.full_network()
@@ -384,7 +384,7 @@ class StudyExporter:
         return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)
 
     def _with_weights(self, trial: TrialRecord, part: _Part, own: OwnWeights) -> _Part:
-        """Return what goes into the bundle with weights from elsewhere, measured on the test split."""
+        """Return the contents of a bundle with weights from elsewhere, measured on the test split."""
         own.load(part.model, trial.number)
         found = self.data.measure(part.name)(lambda *inputs: outputs_of(part.model, *inputs))
         teacher, untouched = part.teacher, part.untouched

@@ -74,8 +74,8 @@ class WantedFormats:
 class FileGenerator:
     """An exported file as a generator: tensors in, images out, on the CPU.
 
-    A file of one size of a batch is run as often as it takes; what the last batch lacks is filled up with its last
-    example, and left out of the result.
+    A file with a fixed batch size is run once per batch. The last batch is padded with its last example; outputs of the
+    padding are dropped.
 
     Args:
         exporter: The format.

@@ -51,7 +51,7 @@ def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> Op
         UserError: Data, network or weights are not at hand.
     """
     made = (outcome.study.attributes.get(TEACHER) or {}).get("sha256")
-    given_alone = outcome.config.teacher and not made  # as after a forecast: nothing was trained against it yet
+    given_alone = outcome.config.teacher and not made  # as after a forecast, before any training
     prepared = Prepared() if given_alone else prepared_of(outcome.study, folder)
     look_in(folder.source)
     config = replace(outcome.config, device=device or outcome.config.device)
@@ -124,7 +124,7 @@ class OwnWeights:
     """The weights of one generator.
 
     Attributes:
-        file: Where they are; may end in `::key`.
+        file: Path of the weights; may end in `::key`.
     """
 
     file: Path
@@ -138,7 +138,7 @@ class OwnWeights:
         """Load the weights into a trial's network.
 
         Raises:
-            UserError: They are not those of this network, or not finite.
+            UserError: They do not fit this network, or are not finite.
         """
         try:
             load_into(model, self.file)
@@ -149,11 +149,11 @@ class OwnWeights:
             ) from error
 
     def lineage(self) -> dict[str, Any]:
-        """Return what a card says of them."""
+        """Return the lineage of the weights for a card."""
         return {"weights": self.path.name, "weights_sha256": file_sha256(self.path), "weights_trained": "elsewhere"}
 
     def note(self, trial: int, measured: bool) -> str:
-        """Return what a user of the bundle must know.
+        """Return the note for users of the bundle.
 
         Args:
             trial: The trial whose network it is.
@@ -174,7 +174,7 @@ def own_weights(text: str, names: tuple[str, ...]) -> dict[str, OwnWeights]:
         names: The generators of a trial.
 
     Raises:
-        UserError: Not one file for each generator.
+        UserError: The text does not name one file per generator.
     """
     found = named_files(text, names)
     if len(names) == 1 and "" in found:

@@ -32,10 +32,10 @@ class TooManyFailed(WorkFailed):
 
 
 class Display:
-    """Listens to a search.
+    """The display of a search's progress.
 
     Args:
-        console: Where to write.
+        console: Console for the output.
         metric: Name of the quality, for the lines.
         dense: Cost of the dense network, for shares.
         sign: -1 if the quality is maximized: events have it with the other sign.

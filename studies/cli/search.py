@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .progress import Display
 
 Section = TypeVar("Section")
-WHOLE_RANGE = "90%"  # budget of a forecast that states none
+WHOLE_RANGE = "90%"  # budget of a forecast without the option
 _RUN = (StudyPlace, ProfileOptions, RunOptions)  # share the last table with the study's own options
 SEARCH_FLAGS = tuple(flag for table, section in SECTIONS.items() for flag in flags_of(table, section)) + tuple(
     flag for section in _RUN for flag in flags_of("run", section)
@@ -318,7 +318,7 @@ def shown_search(
     split: str = "",
     simulated: bool = False,
 ) -> Study:
-    """Runs a search under a display, prints its front, and returns the study.
+    """Run a search under a display, print its front, and return the study.
 
     Args:
         config: The study's, with its quality.

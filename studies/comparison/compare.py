@@ -87,16 +87,16 @@ class Compared:
 
 
 def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
-    """Find which of A and B is nearer to the real images, or that nobody can tell.
+    """Find the nearer of A and B to the real images, or report that the data cannot decide.
 
     Args:
         a: A folder of images, a bundle, weights that say their network (`spandrel:FILE`), or a trial (`STUDY:3`,
             `STUDY:teacher`).
         b: The same; a trial of the same study.
-        options: How; `real` is empty for the images of the study, or of `options.data`.
+        options: Options of the measurement; `real` is empty for the images of the study, or of `options.data`.
 
     Raises:
-        ValueError: Something that cannot be compared; one line that says what can.
+        ValueError: A source cannot be compared; the message lists those that can.
     """
     real = options.real
     device, kinds = device_of(options.device), {source: kind_of(source) for source in (a, b)}
@@ -114,7 +114,7 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
         encoder, inputs = options.own_encoder(trials.bench), trials.inputs
     else:
         encoder = options.encoder()
-        if networks:  # a bundle first: it says the task
+        if networks:  # a bundle first: it contains the task
             inputs = inputs_for(networks[0], "", encoder, device, options)
     if inputs is not None:
         for source in networks:

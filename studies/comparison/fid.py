@@ -39,7 +39,7 @@ from .measure_options import FidOptions, MeasureOptions
 from .recognized_weights import RecognizedWeights
 
 Features = FeatureSample | FeatureStatistics
-GENERATORS = ("bundle", "weights")  # kinds of sources that are fed data
+GENERATORS = ("bundle", "weights")  # kinds of sources with a generator, which take data as inputs
 Z90 = 1.6448536269514722
 
 
@@ -71,7 +71,7 @@ class QualityFound:
 
 
 def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
-    """Measure how far A's images are from B's.
+    """Measure the distance of A's images to B's.
 
     Args:
         a: A folder of images, an `.npz`, a bundle, weights that say their network (`spandrel:FILE`), or a trial
@@ -81,7 +81,7 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
         options: How; with `save` the real side's statistics are written, in pytorch-fid's format.
 
     Raises:
-        ValueError: Something that cannot be measured; one line that says what can.
+        ValueError: A source cannot be measured; the message lists those that can.
     """
     save = Path(options.save) if options.save else None
     _check_target(save)
@@ -235,7 +235,7 @@ def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, pro
 
 
 def inputs_for(source: str, b: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Inputs:
-    """Return the inputs of a bundle, or of weights that say their network: from `--data`, or from B if that is data."""
+    """Return the inputs of a bundle or recognized weights: from `--data`, or from B if that is data."""
     data = options.data or ("" if b.endswith(".npz") else b)
     if not data:
         raise UserError(f"{source} is a generator: say what it is fed with --data, such as --data builtin:shapes")
@@ -246,7 +246,7 @@ def inputs_for(source: str, b: str, encoder: Encoder, device: torch.device, opti
 
 
 def network_of(source: str, device: torch.device, options: MeasureOptions) -> nn.Module:
-    """Return the generator of a bundle, or of weights that say their network."""
+    """Return the generator of a bundle, or of recognized weights."""
     if kind_of(source) == "weights":
         return RecognizedWeights(source).network(device)
     return generator_of(source, device, options.catalog_only)

@@ -108,10 +108,10 @@ class InputBatches:
 
 
 def kind_of(source: str) -> str:
-    """`trial`, `statistics`, `bundle`, `weights` or `images`.
+    """Return the kind of a source: `trial`, `statistics`, `bundle`, `weights` or `images`.
 
     Raises:
-        ValueError: None of them; says what is allowed.
+        ValueError: It is none of them; the message lists them.
     """
     path = Path(source).expanduser()
     if source.startswith(PREFIX):

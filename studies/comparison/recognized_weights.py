@@ -1,4 +1,4 @@
-"""Weights that say their network, `spandrel:FILE`, as what `fid` and `compare` measure."""
+"""Weights whose network is recognized from the file, `spandrel:FILE`, as a source for `fid` and `compare`."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from .image_sources import InputBatches, Inputs, test_inputs
 
 
 class RecognizedWeights:
-    """A dense generator of the network that its weights are of, which a search would take as its teacher.
+    """A dense generator whose network is recognized from its weights; a search could take it as its teacher.
 
     Args:
         source: `spandrel:FILE`.
 
     Raises:
-        UserError: The file cannot be read, or is of no network that is known.
+        UserError: The file cannot be read, or its network is not recognized.
     """
 
     def __init__(self, source: str) -> None:
@@ -41,7 +41,7 @@ class RecognizedWeights:
     def inputs(
         self, data: str, encoder: Encoder, device: torch.device, protocol: str = "", direction: str = "", limit: int = 0
     ) -> Inputs:
-        """Return the test inputs of some data for it, and the real images to compare with.
+        """Return the test inputs of some data for the generator, and the real images to compare with.
 
         Args:
             data: A source in a layout of super-resolution; low sides of single images are made by `bicubic`.
@@ -55,7 +55,7 @@ class RecognizedWeights:
         return test_inputs(config.data_spec(output, RESTORING), "G", protocol or TEST_VS_TEST, limit, encoder, device)
 
     def check_eats(self, batches: InputBatches) -> None:
-        """Raise UserError unless it takes the inputs that others are fed, and gives images of the same size."""
+        """Raise UserError unless the generator takes the other side's inputs, and its images have the same size."""
         (taken,), target = next(batches())
         own = output_of(self._any, self._any.inputs)
         shape = None if target is None else tuple(target.shape[1:])
@@ -67,14 +67,14 @@ class RecognizedWeights:
             )
 
     def network(self, device: torch.device) -> nn.Module:
-        """Return it with its weights where it runs; its images have the range that all data have."""
+        """Return the network with its weights on a device; its images have the common range of all data."""
         network = one_network(self._any)
         load_into(network, self._any.teacher)
         return network.to(device).eval()
 
     @cached_property
     def _any(self) -> StudyConfig:
-        """A configuration of it without data of its own."""
+        """A configuration of the generator on built-in data."""
         return self._config("builtin:shapes", DataSpec.direction)
 
     def _config(self, data: str, direction: str) -> StudyConfig:
@@ -83,5 +83,5 @@ class RecognizedWeights:
 
 
 def _given(output: OutputSpec, size: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an output from an input of a size."""
+    """Return the shape of an output for an input's height and width."""
     return (output.channels, *(int(scale * side) for scale, side in zip(output.scales, size, strict=True)))

@@ -80,7 +80,7 @@ def fixed_settings(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def sign_of(attributes: Mapping[str, Any]) -> float:
-    """Return what makes an objective's value in Optuna's tables a quality: -1 if the study maximizes it."""
+    """Return the factor from an objective's value in Optuna's tables to a quality: -1 if the study maximizes it."""
     config = attributes.get("ganprune.config")
     return -1.0 if isinstance(config, Mapping) and config.get("maximizes") else 1.0
 
@@ -105,7 +105,7 @@ def list_studies(url: str, names: Container[str] | None = None) -> tuple[StudyRe
 
     Args:
         url: The database.
-        names: Those that are wanted, as far as they are there; None for all.
+        names: Names of the wanted studies; missing ones are left out. None for all.
 
     Raises:
         StorageError: It cannot be read.

@@ -100,8 +100,8 @@ def record_of(
     Args:
         row: The row.
         fixed: Settings that the study fixes, by `method.setting`; rows of version 0.1.0 do not repeat them.
-        whole: False leaves the outcome out, which is half of the work.
-        sign: What makes an objective's value in Optuna's tables a quality: -1 if the study maximizes it.
+        whole: False leaves the outcome out, which halves the time.
+        sign: Factor from an objective's value in Optuna's tables to a quality: -1 if the study maximizes it.
 
     Raises:
         UserError: The trial was not written by ganprune.

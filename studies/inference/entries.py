@@ -92,7 +92,7 @@ class EntryRun:
 
     @cached_property
     def _rule(self) -> SizeRule:
-        """The sizes that the generator runs at; found by trying, so only if an entry has another one."""
+        """The sizes that the generator runs at; found by trial runs, so only if an entry has another size."""
         return find_size_rule(self.generator.generate, self.generator.inputs)
 
     @cached_property
@@ -132,7 +132,7 @@ class EntryRun:
         return at_own_size(height, width, self._rule)
 
     def _samples(self, paths: Sequence[Path]) -> int:
-        """Return the samples of an entry's sound at which the generator runs: its own, if it does; 0 without one."""
+        """Return the sound's length in samples if the generator runs at it, else the trained one; 0 without sound."""
         sounds = [(one, path) for one, path in zip(self._read, paths, strict=True) if one.kind == "audio"]
         if len(sounds) != 1:
             return sum(one.shape[1] for one, _ in sounds)
@@ -148,12 +148,12 @@ class EntryRun:
     def _runs_at(self, samples: int) -> bool:
         try:
             self.generator.generate(*self._sized(None, samples).examples(1))
-        except Exception:  # the network is anybody's
+        except Exception:  # a user's network may raise anything
             return False
         return True
 
     def _sized(self, placement: Placement | None, samples: int) -> InputSpec:
-        """Return what the generator takes of an entry."""
+        """Return the input specification at an entry's sizes."""
         inputs = self.generator.inputs
         inputs = inputs if placement is None else sized(inputs, *placement.size)
         sounds = len(inputs.of_kind("audio")) == 1

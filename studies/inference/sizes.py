@@ -72,8 +72,9 @@ def sized(inputs: InputSpec, height: int, width: int) -> InputSpec:
 def find_size_rule(generate: Generate, inputs: InputSpec) -> SizeRule:
     """Return the sizes that a generator runs at.
 
-    The stride is the smallest s, of the divisors of the trained size and the powers of two, with which a picture that
-    is s pixels higher and 3 s wider than the trained one becomes an output that is larger by the same factor.
+    Candidates s for the stride are the divisors of the trained size and the powers of two. The generator runs on a
+    picture that is s pixels higher and 3 s wider than the trained one. The stride is the smallest s with the same ratio
+    of output to input size.
 
     Args:
         generate: The generator.

@@ -1,1 +1,1 @@
-"""One call in Python on a network that is already there: inspect it, prune it, write its files."""
+"""One call in Python on a network in memory: inspection, pruning, and export."""

@@ -1,4 +1,4 @@
-"""Example inputs of a network as its specification, and calibration inputs from whatever gives batches."""
+"""Example inputs of a network as its specification, and calibration inputs from any iterable of batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Inputs = Tensor | tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs of a network that are at hand.
+    """Example inputs of a network.
 
     Attributes:
         tensors: One per input, batch axis first, on the CPU.
@@ -33,7 +33,7 @@ class Examples:
 
     @classmethod
     def of(cls, given: Any) -> Examples:
-        """Return inputs as they were given to a call.
+        """Return the example inputs of a call.
 
         Args:
             given: A tensor, or a tuple or list of tensors, batch axis first: images [N, C, H, W], sound [N, C, L],
@@ -59,12 +59,12 @@ class Examples:
             network: In eval mode, on the CPU.
 
         Raises:
-            UserError: It raises, or gives several tensors or none.
+            UserError: It raises, or its output is not one tensor of the batch size.
         """
         try:
             with torch.no_grad():
                 returned = network(*self.tensors)
-        except Exception as error:  # anybody's network may raise anything
+        except Exception as error:  # a user's network may raise anything
             shapes = " and ".join("x".join(map(str, x.shape)) for x in self.tensors)
             raise UserError(
                 f"the network does not run on the example inputs of {shapes}: got {type(error).__name__}: "

@@ -1,4 +1,4 @@
-"""The files of a network that is at hand: weights, plan, ONNX and a PyTorch program, without its builder."""
+"""The files of a network in memory: weights, plan, ONNX and a PyTorch program, without its builder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ExportedFiles:
 
     Attributes:
         path: The folder.
-        formats: Format -> what is known of its file, or why there is none.
+        formats: Format -> facts about its file, or the reason for its absence.
     """
 
     path: Path
@@ -44,11 +44,11 @@ class ExportedFiles:
 
 @dataclass(frozen=True)
 class KeptChannels:
-    """The content of the file that stands for a network without builder.
+    """The content of the file that describes a network without a builder.
 
     Attributes:
         network: Class of the network.
-        inputs: What it takes, as `--input-shape` reads it.
+        inputs: Its inputs, in the form of `--input-shape`.
         plan: Kept channels by group.
     """
 
@@ -68,12 +68,12 @@ def export(
 ) -> ExportedFiles:
     """Write a pruned network into a folder, as it is now, and compare each file's outputs with the network's.
 
-    Its builder is not known, so `load_bundle` cannot make it again: the folder holds the weights
+    Its builder is unknown, so `load_bundle` cannot rebuild it. The folder contains the weights
     (`generator.safetensors`), the plan, and files that run without the network's code.
 
     Args:
-        model: The pruned network, trained since perhaps; it is not changed.
-        plan: What was kept of it; `Pruned.plan`.
+        model: The pruned network, possibly trained further; it is not changed.
+        plan: Its kept channels; `Pruned.plan`.
         path: The folder; it appears whole or not at all.
         example_inputs: A tensor, or a tuple of tensors in the order of forward, batch axis first.
         formats: Names of export formats. One that the network cannot be written in is reported with the reason.

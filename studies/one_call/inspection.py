@@ -1,4 +1,4 @@
-"""Inspection of a network that is at hand: what of it can be pruned, what stays whole and why, and what it costs."""
+"""Inspection of a network in memory: prunable groups, modules that stay whole with the reasons, and costs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class WholeModule:
 
     Attributes:
         name: The module, or the group's first one.
-        reason: Why they stay.
-        advice: What to change so that they can be pruned.
+        reason: The reason why they stay.
+        advice: A change that makes them prunable.
     """
 
     name: str
@@ -47,13 +47,13 @@ class WholeModule:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that pruning needs to know of a network; shown as tables.
+    """The prunable parts and costs of a network; shown as tables.
 
     Attributes:
         network: Its class.
         inputs: Shapes of the example inputs, without the batch.
-        groups: What can be pruned.
-        whole: What cannot.
+        groups: Groups that can be pruned.
+        whole: Modules and groups that cannot.
         dense: Cost name -> cost of one input at full width.
         cheapest: Cost name -> cost of the smallest plan.
     """
@@ -101,7 +101,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts below a head, for a terminal and for a notebook."""
+    """A table of texts with a header, for a terminal and a notebook."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -122,7 +122,7 @@ class Table:
 
 
 def inspect(model: nn.Module, example_inputs: Any, *, keep: Sequence[str] = (), check: bool = False) -> Inspection:
-    """Return what of a network can be pruned, what stays whole and why, and what it costs.
+    """Return the prunable groups of a network, the modules that stay whole with reasons, and its costs.
 
     Args:
         model: Any network of which `torch.export` can make a graph; it is not changed.

@@ -63,11 +63,11 @@ class Pruned:
     Attributes:
         model: An ordinary, smaller network: of the class that was given, on its device and in its mode, to be trained
             and saved like any other.
-        plan: The channels that were kept, by group; files on disk name it, and `ChannelPlan.from_json` reads it.
+        plan: The kept channels by group; exported files contain it, and `ChannelPlan.from_json` reads it.
         costs: Cost name -> its value before and after.
         method: The method's name.
         budgets: The budgets as they were given.
-        notes: What a user should know.
+        notes: Notes for the user.
         reconstruction: What refitting to the calibration inputs changed; None without any.
         example_inputs: The inputs that the network was traced with, for `export`.
     """
@@ -122,7 +122,7 @@ def prune(
     seed: int = 0,
     check: bool = True,
 ) -> Pruned:
-    """Prune a network to a budget; the network that is given is not changed, and nothing is trained.
+    """Prune a network to a budget. The given network is not changed, and nothing is trained.
 
     Args:
         model: Any network of which `torch.export` can make a graph.
@@ -132,18 +132,18 @@ def prune(
         method: `uniform`, `widths`, `magnitude`, or another method that does not train, also by path `file.py:Name`.
         keep: Shell patterns of groups, and of modules whose output channels all stay; see `ganprune.inspect`.
         calibration: Training inputs without labels: a tensor, a tuple of tensors, or an iterable of batches such as a
-            `DataLoader`, of which 64 entries are taken. With them channels are ranked by what is lost without them,
-            and the cut network is refitted to the outputs of every layer.
-        settings: Of the method, by name.
+            `DataLoader`, of which 64 entries are taken. With them, channels are ranked by the loss at their
+            removal, and the cut network is refitted to the outputs of every layer.
+        settings: Settings of the method, by name.
         ratios: For `widths`: shell pattern of groups -> width relative to the others; 1 for groups without one.
         multiple: Widths are multiples of this, or full.
-        seed: Of all that is drawn.
-        check: Cut the network to random plans first and compare outputs and costs; what breaks is left whole.
+        seed: Seed of all random numbers.
+        check: First cut the network to random plans and compare outputs and costs; groups that break are left whole.
 
     Raises:
         UserError: The network cannot be traced or has nothing to prune, the budget cannot be met, or an argument is
             not understood.
-        WorkFailed: The method did not get there, or its result is not what was planned.
+        WorkFailed: The method failed or is over budget, or its network does not match its plan.
     """
     spec = _untrained(method)
     budgets = Budgets.parse((budget,) if isinstance(budget, str) else tuple(budget))
@@ -239,12 +239,12 @@ def _ratios(names: Sequence[str], given: Mapping[str, float]) -> dict[str, float
 
 
 def _cut(job: PruneJob, method: str) -> MethodResult:
-    """Return what the method cuts. Raises WorkFailed: It raises, or gives something else."""
+    """Return the result of the method. Raises WorkFailed: It raises; UserError: It returns another type."""
     try:
         result = make_method(method).prune(job)
     except UserError:
         raise
-    except Exception as error:  # a method by path is anybody's code
+    except Exception as error:  # a user's method may raise anything
         raise WorkFailed(f"method {method} failed: {one_line(error)}") from error
     if not isinstance(result, MethodResult):
         raise UserError(

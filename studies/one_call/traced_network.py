@@ -1,4 +1,4 @@
-"""A network that is at hand, traced: a copy of it, its channel groups, and what prices its plans."""
+"""A traced network in memory: a copy of it, its channel groups, and the price model of its plans."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TracedNetwork:
         examples: The inputs that it was traced with.
         groups: Its channel groups, less those that are left whole.
         pinned: Groups that could be cut and are left whole -> the reason.
-        prices: What its plans cost.
+        prices: Costs of its plans.
     """
 
     name: str
@@ -49,7 +49,7 @@ def trace(
 
     Args:
         model: Any network of which `torch.export` can make a graph.
-        example_inputs: What it takes, as `Examples.of` reads it.
+        example_inputs: Its inputs, in a form that `Examples.of` reads.
         keep: Shell patterns of groups, and of modules whose output channels all stay.
         costs: Names of costs that are priced beside MACs, parameters and bytes.
         check: Cut the network to random plans and compare outputs and costs; groups that break are left whole.

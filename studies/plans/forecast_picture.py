@@ -1,4 +1,4 @@
-"""The picture of a forecast: zero-shot scores against cost, and under it what the networks give."""
+"""The picture of a forecast: zero-shot scores against cost, above outputs of the networks."""
 
 from __future__ import annotations
 

@@ -41,12 +41,12 @@ def make_forecast(
 ) -> Forecast:
     """Score a study's plans, record each as soon as it is scored, and return them.
 
-    A teacher that was given is not prepared for trials: no discriminator is trained.
+    A given teacher is not prepared for trials: no discriminator is trained.
 
     Args:
         store: The study's record, opened to be written.
         study: The study.
-        options: How many costs and plans.
+        options: Numbers of costs and plans.
         on_plan: Called with each plan that was measured.
         on_teacher: Called with (step, steps, losses) while a teacher is trained.
     """
@@ -73,7 +73,7 @@ def make_forecast(
 
 
 def label_of(study: OpenedStudy, plan: PlanScore) -> str:
-    """Return what stands above a plan's pictures: its name, cost and scores."""
+    """Return the label above a plan's pictures: its name, cost and scores."""
     quality = plan.quality
     score = "" if quality is None or quality.reason is not None else f"{metric_of(quality)} {quality.value:.3g}"
     share = plan.cost / study.resolved.dense[study.resolved.cost]

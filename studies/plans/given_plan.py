@@ -1,4 +1,4 @@
-"""A plan that a user wants to be trained: a scored one by its name, or a JSON file."""
+"""A plan that a user wants to train: a scored one by its name, or a JSON file."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ...gan_models.files.plain_values import from_json, to_json
 from ...search.records.plan_score import PlanScore
 from ..database.store import Store
 
-PREFIX = "ganprune.plan."  # with the plan's name: the attribute that holds it
+PREFIX = "ganprune.plan."  # prefix of the attribute that contains a plan, before its name
 
 
 def recorded_plans(attributes: Mapping[str, Any]) -> tuple[PlanScore, ...]:
@@ -30,7 +30,7 @@ def record_plans(store: Store, plans: Iterable[PlanScore]) -> tuple[PlanScore, .
 
     Args:
         store: The study's record, opened to be written.
-        plans: Their names are not looked at.
+        plans: The plans; their names are ignored.
     """
     known = list(recorded_plans(store.attributes))
     named = []

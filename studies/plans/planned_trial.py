@@ -14,7 +14,7 @@ from ...spaces.methods import settings_of
 from .given_plan import GivenPlan
 
 METHOD = "widths"
-ORIGIN = "plan:"  # before the plan's name: who chose the trial
+ORIGIN = "plan:"  # before the plan's name, in the record of the trial's origin
 _ROUNDING = 1e-9
 
 
@@ -26,7 +26,7 @@ def planned_trial(study: OpenedStudy, plan: GivenPlan) -> NewTrial:
         plan: The plan.
 
     Raises:
-        UserError: It is of other groups, its widths or channels are none of the network's, or it is over a budget.
+        UserError: Its groups, widths or channels do not fit the network, or it is over a budget.
     """
     sizes = dict(zip(study.groups.form.names, study.groups.form.sizes.tolist(), strict=True))
     _check_groups(plan, sizes)
@@ -58,7 +58,7 @@ def planned_trial(study: OpenedStudy, plan: GivenPlan) -> NewTrial:
 
 
 def _check_groups(plan: GivenPlan, sizes: Mapping[str, int]) -> None:
-    """Raise UserError unless a plan says each group of the network, and no other."""
+    """Raise UserError unless the groups of a plan are exactly those of the network."""
     unknown = [name for name in plan.widths if name not in sizes]
     missing = [name for name in sizes if name not in plan.widths]
     if unknown or missing:

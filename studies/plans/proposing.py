@@ -63,7 +63,7 @@ def propose_plans(
 
     Raises:
         UserError: The cost is none of the study's, or it has no calibration inputs.
-        ArtifactError: Its files are not at hand.
+        ArtifactError: Its files are missing.
     """
     target = cost_at(outcome, at)
     study = open_recorded(outcome, store.folder)

@@ -1,4 +1,4 @@
-"""The export of a scored plan that was never trained: only if it is asked for by that word, and the card says so."""
+"""The export of a scored plan that was never trained: only with explicit consent, which the card repeats."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def export_plan(
         name: The plan's.
         artifacts_root: Folder of all studies' artifacts.
         out: The bundle's folder.
-        untrained: The user knows that it was never trained.
+        untrained: The user confirms that it was never trained.
         overwrite: Replace a bundle that is there.
         int8: Also write the file in 8 bits.
         formats: Names of export formats; None: those that are written by default.
 
     Raises:
-        NotExportable: There is no such plan, or it was not said that it is untrained.
+        NotExportable: There is no such plan, or `untrained` is False.
         UserError, ArtifactError, RuntimeError: As `export_trial`.
     """
     plans = recorded_plans(study.attributes)
@@ -67,7 +67,7 @@ def export_plan(
 
 
 def _stand_in(plan: PlanScore, cost: str, architecture: str) -> TrialRecord:
-    """Return what a bundle says of where a plan comes from, in a trial's form; it is in no record."""
+    """Return the provenance of a plan for a bundle, in a trial's form; it is in no record."""
     scores = sorted(plan.scores, key=lambda score: score is not plan.quality)
     widths = dict(plan.widths)
     proposal = Proposal(METHOD, settings_of(METHOD, {}), plan.cost, cost, widths, parent=plan.parent)

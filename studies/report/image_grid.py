@@ -48,7 +48,7 @@ def picture_grid(
     rows: int = 4,
     device: str = "auto",
 ) -> bytes:
-    """A PNG: a row for each input, columns for input, target, teacher and trials.
+    """Return a PNG with a row per input, and columns for input, target, teacher and trials.
 
     Of a generator that takes a class, rows are the classes, drawn from the same latents.
 
@@ -101,7 +101,7 @@ def write_pictures(
 
 
 def draw_grid(columns: Sequence[Column], titles: Sequence[str] = ()) -> bytes:
-    """Columns of pictures with their labels, as PNG; small pictures are enlarged by whole factors.
+    """Return labeled columns of pictures as PNG; small pictures are enlarged by whole factors.
 
     Args:
         columns: At least one.
@@ -144,7 +144,7 @@ def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
 
 
 def shown_inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column], list[str]]:
-    """Return the generator's inputs [rows, ...], the columns that the task shows beside its outputs, and rows' titles.
+    """Return the generator's inputs [rows, ...], the task's columns beside its outputs, and the titles of rows.
 
     Rows have titles if they are classes.
     """
@@ -175,7 +175,7 @@ def shown_inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor
 
 
 def _first_of_classes(bench: OpenedStudy, name: str, count: int) -> dict[int, int]:
-    """Return the place of the first test image of each class -> its label, of a generator that takes one; else nothing.
+    """Return the position of each class's first test image -> its label; empty for a generator without classes.
 
     Of many classes some are taken, spread over all.
     """
@@ -202,7 +202,7 @@ def _title(classes: Sequence[str], label: int) -> str:
 
 
 def shown_outputs(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return pictures of what a generator makes of inputs."""
+    """Return pictures of a generator's outputs for inputs."""
     return tuple(_shown(bench, outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu(), inputs))
 
 

@@ -119,7 +119,7 @@ class Outcome:
 
     @property
     def better(self) -> str:
-        """Which values of the quality are better, for people."""
+        """The direction of the quality, as a phrase."""
         return "higher is better" if self.config.maximizes else "lower is better"
 
     @property
@@ -201,7 +201,7 @@ class Outcome:
         return quality.reason is None and inputs.reason is None and self._worse(quality, inputs)
 
     def _worse(self, one: Measurement, other: Measurement) -> bool:
-        """Return whether one value of the quality is worse than another."""
+        """Return True if one value of the quality is worse than another."""
         return self.config.sign * one.value > self.config.sign * other.value
 
     @property
@@ -350,12 +350,12 @@ def quality_of(trial: TrialRecord) -> Measurement | None:
 
 
 def is_quality(measurement: Measurement) -> bool:
-    """Return whether the first measurement of a trial is its quality: of one that was stopped it is a cost."""
+    """Return True if the first measurement of a trial is its quality; of a stopped trial it is a cost."""
     return cost_name(measurement) not in COSTS and measurement.unit not in {row.unit for row in COSTS.own.values()}
 
 
 def _overlap(one: Measurement, other: Measurement) -> bool:
-    """Return whether two intervals have values in common; False if one has none."""
+    """Return True if two intervals overlap; False if one is missing."""
     if one.low is None or one.high is None or other.low is None or other.high is None:
         return False
     return one.low <= other.high and other.low <= one.high

@@ -488,7 +488,7 @@ def remarks(outcome: Outcome) -> list[str]:
 
 
 def score_line(outcome: Outcome) -> str:
-    """Return how well zero-shot scores foretold the trials' qualities; empty while there is nothing to compare."""
+    """Return a line on the agreement of zero-shot scores with final qualities; empty with too few trials."""
     found = score_agreement(outcome.study.trials)
     if found is None:
         return ""

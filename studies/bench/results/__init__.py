@@ -1,1 +1,1 @@
-"""Results of a benchmark: trials as rows, statistics of paired runs, comparisons, fronts, tables. Knows no study."""
+"""Results of a benchmark: rows of trials, paired statistics, comparisons, fronts, tables. Independent of studies."""

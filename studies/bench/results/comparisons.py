@@ -32,7 +32,7 @@ class Standing:
     """One contender on one task at one budget.
 
     Attributes:
-        task, budget, contender: Which.
+        task, budget, contender: Their names.
         runs: Runs with a result.
         distance, deviation: Mean over teachers and seeds, and standard deviation (NaN of one run).
         metric: Name of the distance.
@@ -67,7 +67,7 @@ class Standing:
 
     @property
     def verdict(self) -> Verdict:
-        """What the paired comparison says."""
+        """The verdict of the paired comparison."""
         return _verdict(self.test, self.p)
 
 
@@ -76,7 +76,7 @@ class Overall:
     """One contender over all tasks and budgets, against the reference.
 
     Attributes:
-        contender: Which.
+        contender: Its name.
         cells: Tasks times budgets with pairs.
         test: The paired comparison over all pairs.
         p: Its p-value, adjusted for the number of contenders.
@@ -93,7 +93,7 @@ class Overall:
 
     @property
     def verdict(self) -> Verdict:
-        """What the paired comparison says."""
+        """The verdict of the paired comparison."""
         return _verdict(self.test, self.p)
 
 
@@ -107,7 +107,7 @@ def _verdict(test: PairedTest | None, p: float | None) -> Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is said of a benchmark.
+    """The results of a benchmark.
 
     Attributes:
         reference: The contender that the others are compared with.
@@ -123,7 +123,7 @@ class Comparison:
 
     @property
     def losses(self) -> tuple[Standing, ...]:
-        """Contenders that are behind the reference in the mean of ratios, the furthest first."""
+        """Contenders that are worse than the reference in the mean of ratios, the worst first."""
         behind = [one for one in self.standings if one.test is not None and one.test.ratio > 1]
         return tuple(sorted(behind, key=lambda one: -(one.test.ratio if one.test else 0.0)))
 
@@ -173,7 +173,7 @@ def _paired(rows: Sequence[BenchRow], others: dict[tuple[int, int], BenchRow]) -
 
 
 def _pairs(rows: Sequence[BenchRow], others: dict[tuple[int, int], BenchRow]) -> list[tuple[float, float]]:
-    """Return distances of the same teacher and seed; such of another metric are no pair, nor is a distance below 0."""
+    """Return pairs of distances by teacher and seed, without those of different metrics or below 0."""
     matched = [(row, others[row.pair]) for row in rows if row.pair in others]
     return [
         (row.quality, other.quality)

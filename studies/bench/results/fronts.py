@@ -1,4 +1,4 @@
-"""Fronts of contenders: the hypervolume that their trials reach, against trials and against compute.
+"""Fronts of contenders: hypervolume against the number of trials and against compute.
 
 Points are (log cost, log distance); the reference is fixed: the dense network's cost and the distance of the mean
 image. Trials of all budgets of one contender, teacher and seed make one front.
@@ -24,7 +24,7 @@ class Growth:
         task, contender: Of the trials.
         runs: Pairs of teacher and seed.
         volumes: After 1, 2, ... trials; in the product of natural logarithms.
-        compute_macs: MACs that were spent by then, as the mean; None if they were not counted.
+        compute_macs: Mean MACs spent up to each trial; None if they were not counted.
         low, high: Least and greatest last volume of the runs.
     """
 
@@ -73,7 +73,7 @@ def growth(rows: Sequence[BenchRow]) -> list[Growth]:
 def volumes(run: Sequence[BenchRow]) -> list[float]:
     """Return the hypervolume after each trial of one contender, teacher and seed; empty without a reference.
 
-    A trial that failed, was stopped or is over its budget adds nothing, and counts as a trial.
+    A trial that failed, was stopped or is over its budget counts as a trial without gain.
     """
     reference = next(((row.dense, row.worst) for row in run if row.dense and row.worst), None)
     if reference is None or reference[0] is None or reference[1] is None:

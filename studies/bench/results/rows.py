@@ -44,7 +44,7 @@ class BenchRow:
         compute_macs: MACs of all passes after the teacher was made; None if they were not counted.
         prune_seconds, finetune_seconds, seconds: Of the phases, and of the whole trial.
         widths: Channels by group, in order.
-        failed: Why it failed or was stopped.
+        failed: Reason for a failure or stop.
         study, version, data, weights: Name of the study, version of ganprune, and hashes of data and weights.
     """
 
@@ -94,7 +94,7 @@ class BenchRow:
 
     @property
     def pair(self) -> tuple[int, int]:
-        """What runs of different contenders are paired by: teacher and seed."""
+        """The key by which runs of different contenders are paired: teacher and seed."""
         return self.teacher_number, self.seed
 
 
@@ -108,7 +108,7 @@ def write_rows(rows: Iterable[BenchRow], path: Path) -> None:
 
 
 def rows_to_json(rows: Iterable[BenchRow]) -> list[dict[str, Any]]:
-    """Return rows as plain JSON; what is not known is null."""
+    """Return rows as plain JSON; unknown values are null."""
     frame = pd.DataFrame([asdict(row) for row in rows], columns=list(_TYPES))
     return json.loads(str(frame.to_json(orient="records", double_precision=15)))
 
@@ -134,7 +134,7 @@ def read_rows(path: Path) -> list[BenchRow]:
 
 
 def _read(record: Mapping[Any, Any]) -> BenchRow:
-    """Return the row of a line; a column that it does not have is at its default."""
+    """Return the row of a line; missing columns have their defaults."""
     values: dict[str, Any] = {}
     for name, kind in _TYPES.items():
         value = record.get(name)
@@ -149,7 +149,7 @@ def _read(record: Mapping[Any, Any]) -> BenchRow:
 
 
 def scored(rows: Sequence[BenchRow]) -> list[BenchRow]:
-    """Return the one row per cell that its contender is judged by: of several trials the best within the budget.
+    """Return one row per cell: of several trials the best within the budget.
 
     Trials of a search are compared on its selection images, so that the test images choose nothing.
     """

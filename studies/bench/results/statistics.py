@@ -1,8 +1,8 @@
-"""Statistics of paired runs: what is said of two contenders, and with which certainty.
+"""Statistics of paired runs: estimates, intervals and tests for two contenders.
 
 After Agarwal et al. 2021, "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (interquartile mean,
-stratified bootstrap, probability of improvement) and Holm 1979. Ours, because rliable is archived; a dozen lines on
-scipy. Lower values are better everywhere, as distances are.
+stratified bootstrap, probability of improvement) and Holm 1979. Implemented here on
+scipy, because rliable is archived. Lower values are better everywhere, as distances are.
 
 Shape suffixes: S strata, R runs of a stratum, P pairs, B bootstrap samples.
 """
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
 SAMPLES = 2000
 TRIMMED = 0.25  # of the runs at each end
-NO_SPREAD = 1e-9  # of logarithms: below it their differences are rounding
+NO_SPREAD = 1e-9  # of logarithms: smaller differences are rounding errors
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Interval:
     """A statistic with its interval.
 
     Attributes:
-        value: Of the runs as they are.
+        value: The statistic of the runs.
         low, high: The 95 % interval; both NaN if there are too few runs.
     """
 

@@ -1,4 +1,4 @@
-"""The tables of a benchmark as Markdown, and all of them as JSON: where a contender is behind stands first."""
+"""The tables of a benchmark as Markdown and JSON; losses to the reference come first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def markdown(comparison: Comparison, growths: Sequence[Growth] = ()) -> str:
 
 
 def as_json(comparison: Comparison, growths: Sequence[Growth] = ()) -> dict[str, Any]:
-    """Return the same numbers as plain JSON; one that is not known is null."""
+    """Return the same numbers as plain JSON; unknown ones are null."""
     found = {
         "reference": comparison.reference,
         "behind": [f"{one.task} {one.budget} {one.contender}" for one in comparison.losses],
@@ -41,7 +41,7 @@ def as_json(comparison: Comparison, growths: Sequence[Growth] = ()) -> dict[str,
 
 
 def _plain(value: Any) -> Any:
-    """Return a value with null for every number that is none: JSON knows no NaN."""
+    """Return a value with null instead of NaN, which JSON lacks."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -109,7 +109,7 @@ def bench(
 
 
 def _refuse_beside_csv(given: Mapping[str, Any], others: Sequence[Any]) -> None:
-    """Raise UserError if options of a run stand beside a CSV, which has its cells."""
+    """Raise UserError if options of a run are given with a CSV, which contains its own cells."""
     named = [flag.spelling for flag in BENCH_FLAGS if given.get(flag.name) not in (None, [])]
     if named or any(others):
         told = named[0] if named else "--config, --contender, --budget, --teacher or --set"
@@ -120,7 +120,7 @@ def _refuse_beside_csv(given: Mapping[str, Any], others: Sequence[Any]) -> None:
 
 @dataclass(frozen=True)
 class _Kept:
-    """Where a benchmark is kept, and the threads of a cell."""
+    """Database and folder of a benchmark, and the threads of a cell."""
 
     storage: str
     artifacts: str | None
@@ -130,7 +130,7 @@ class _Kept:
 def _tasks(
     given: Mapping[str, Any], configs: Sequence[Path], teachers: Sequence[str], set_values: list[str] | None
 ) -> tuple[dict[str, Values], _Kept]:
-    """Return the options of each task by its name, and where the benchmark is kept."""
+    """Return the options of each task by its name, and the place of the benchmark."""
     files = list(configs) or [None]
     tasks: dict[str, Values] = {}
     kept = set[_Kept]()
@@ -211,10 +211,10 @@ def _contenders(tasks: Mapping[str, Values], named: Sequence[str]) -> dict[str, 
 
 
 def _show(made: Bench, csv: Path | None, markdown: Path | None, as_json: bool) -> None:
-    """Print what there is, and fail if a cell is without a result.
+    """Print the existing results, and fail if a cell has none.
 
     Raises:
-        WorkFailed: One is.
+        WorkFailed: A cell has no result.
     """
     rows, comparison = made.rows(), made.compared()
     _write(rows, comparison, csv, markdown, as_json)

@@ -30,15 +30,15 @@ def shown_forecast(
     console: Console,
     on_teacher: Callable[[int, int, Mapping[str, float]], None],
 ) -> None:
-    """Forecast a search, and write and print what came of it.
+    """Forecast a search, and write and print the result.
 
     Args:
-        search: What would be searched.
+        search: The search.
         resolved: The same, resolved.
-        options: How many costs and plans.
+        options: Numbers of costs and plans.
         out: Folder of picture and JSON.
         as_json: Print JSON on standard output.
-        console: Where everything else is written.
+        console: Console for all other output.
         on_teacher: Called with (step, steps, losses) while a teacher is trained.
     """
     from ....search.forecast.cost_range import TEACHER

@@ -23,9 +23,9 @@ def shown_proposals(study: Study, at: str, evaluations: int | None, as_json: boo
     Args:
         study: The study.
         at: The cost.
-        evaluations: Plans that a local search scores; None: the usual number.
+        evaluations: Plans that a local search scores; None: the default number.
         as_json: Print JSON on standard output.
-        console: Where everything else is written.
+        console: Console for all other output.
     """
     from ....spaces.budget import describe
     from ...plans.plan_table import NOTE, plan_table, plans_json

@@ -1,4 +1,4 @@
-"""Sensitivity of a teacher's groups: which cost quality and which cost MACs, as a table and a picture."""
+"""Sensitivity of a teacher's groups: their effects on quality and MACs, as a table and a picture."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ MORE = 0.01  # of the dense MACs
 
 @dataclass(frozen=True)
 class GroupRow:
-    """One group, each number for it alone at half of its channels.
+    """One group; all numbers are for this group alone at half of its channels.
 
     Attributes:
         name: The group.
         channels: At full width.
-        macs: Share of the dense MACs that goes.
-        loss: Squared error of its readers, refitted, relative to the variance of what they give.
-        error: Error to the teacher that this makes: the loss times the measured sensitivity.
+        macs: Removed share of the dense MACs.
+        loss: Squared error of its refitted readers' outputs, relative to their variance.
+        error: Resulting error to the teacher: the loss times the measured sensitivity.
     """
 
     name: str
@@ -59,14 +59,14 @@ class GroupRow:
 
 @dataclass(frozen=True)
 class BudgetRow:
-    """The solved plan of one budget, and what one more percent of the dense MACs buys.
+    """The solved plan of one budget, and the gain from one more percent of the dense MACs.
 
     Attributes:
         share: Share of the dense MACs.
         widths: Kept channels by group.
         error: Summed errors of the groups: a guide, not an error of this network.
-        bought: What less of it there is with one percent more.
-        wider: Groups that get wider with it, the one that gains the most first.
+        bought: Decrease of the error with one percent more.
+        wider: Groups that get wider with it, the one with the largest gain first.
     """
 
     share: float
@@ -103,7 +103,7 @@ def sensitivities(options: Mapping[str, Any], images: int = IMAGES) -> list[Sens
         images: Calibration inputs, taken from the training data.
 
     Raises:
-        UserError: No teacher, no data, or ones that do not fit.
+        UserError: Teacher or data are missing, or do not fit.
     """
     for name in ("teacher", "data"):
         if not options.get(name):
