@@ -1,4 +1,4 @@
-"""Two rounds of prune and distil: a large cut is made in two halves, with training in between.
+"""Two rounds of pruning and distillation: a large cut is made in two halves, with training in between.
 
 Minitron (Muralidharan et al. 2024) repeats pruning and distillation where more than half is cut. Original to
 ganprune: beyond a reduction of 75 %, the network is first cut to widths between the full and the final ones. It is
