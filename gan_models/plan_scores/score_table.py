@@ -1,7 +1,7 @@
 """The score table of a network: the loss of each group's readers at every width, from one pass on calibration inputs.
 
-Losses are ZipLM's structured scores, see `reconstruction.channel_scores`. The table is independent of the budget:
-widths for any budget follow from it (`solver`), and so do the channels that stay.
+Losses are ZipLM's structured scores if a layer reads the group, see `reconstruction.channel_scores`. The table does
+not depend on the budget: widths for any budget follow from it (`solver`), and so do the channels that stay.
 """
 
 from __future__ import annotations
