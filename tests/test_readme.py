@@ -85,7 +85,8 @@ def run_commands(text: str, folder: Path, server: CommandServer) -> list[str]:
     for command in commands(text):
         if command[0] != "ganprune":
             continue
-        arguments = [*command[1:], *SMALL.get(command[1], "").split()]
+        small = "" if "--from-csv" in command else SMALL.get(command[1], "")  # which runs nothing
+        arguments = [*command[1:], *small.split()]
         # images of 32 stay: SNGAN has no smaller ones
         if "64" in arguments or (command[1] in ("search", "train", "forecast") and "--image-size" not in arguments):
             arguments += ["--image-size", "16"]

@@ -49,7 +49,9 @@ def test_the_outputs_are_named_if_none_is_chosen(model, monkeypatch, capsys):
         assert f"{named}; say which one counts, --output image" in refused(monkeypatch, capsys, *command, *model)
         wrong = refused(monkeypatch, capsys, *command, *model, "--output", "picture")
         assert f"got --output picture; expected one of {named}" in wrong
-    assert "gives 5x16x16 from 3x16x16" in refused(monkeypatch, capsys, "search", *DATA, *model, "--output", "0")
+    assert "got a generator of 5 channels; expected 1 to 4" in refused(
+        monkeypatch, capsys, "search", *DATA, *model, "--output", "0"
+    )
     assert not Path("ganprune.db").exists()
 
 

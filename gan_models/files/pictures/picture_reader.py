@@ -263,6 +263,8 @@ def _reason(error: Exception, path: str | Path) -> str:
         if head.startswith((b"<!doctype", b"<html")):
             return "an HTML page, not an image; download it again"
         if Path(path).suffix.lower() in (".tif", ".tiff"):
-            return "a TIFF that Pillow cannot read, such as one of more than 4 channels per page; try .npy of [C, H, W]"
+            return (
+                "not an image, or a TIFF of over 4 channels per page, which Pillow cannot read; try .npy of [C, H, W]"
+            )
         return "not an image, or of a kind that Pillow cannot read"
     return " ".join(str(error).split()) or type(error).__name__

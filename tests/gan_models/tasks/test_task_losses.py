@@ -22,7 +22,8 @@ def batch_for(name, n=3):
     return next(batches(data_for(name), n, 0))
 
 
-@pytest.mark.parametrize("name", sorted(TASKS))
+# `distill` compares with a teacher, which a task alone has not: tests/gan_models/tasks/unlabelled.
+@pytest.mark.parametrize("name", sorted(set(TASKS) - {"distill"}))
 class TestEveryTask:
     def test_other_images_can_stand_for_the_real_ones(self, name):
         """What D is shown as real changes, what generators eat does not, and the batch itself stays as it is."""

@@ -147,6 +147,7 @@ def test_every_built_in_set_serves_a_task_first():
     assert {source: builtin_task(source) for source in BUILTIN} == {
         "builtin:shapes": "paired",
         "builtin:stripes": "unpaired",
+        "builtin:latents": "distill",
     }
 
 

@@ -61,17 +61,18 @@ from torch import nn
 from torch.nn import functional as F
 
 class Modulated(nn.Module):
-    """A convolution with weights of its own for each image, as StyleGAN2 computes it: one group an image."""
+    """A convolution with weights of its own for each image, one group per image, times a matrix's exponential."""
     def __init__(self, width):
         super().__init__()
         self.first, self.style = nn.Conv2d(3, width, 3, padding=1), nn.Linear(3, width)
         self.weight = nn.Parameter(torch.randn(3, width, 3, 3))
+        self.turn = nn.Parameter(torch.zeros(2, 2))
     def forward(self, x):
         n, _, h, w = x.shape
         inner = torch.relu(self.first(x))
         weight = self.weight * self.style(x.mean((2, 3)))[:, None, :, None, None]
         y = F.conv2d(inner.reshape(1, -1, h, w), weight.reshape(-1, *self.weight.shape[1:]), padding=1, groups=n)
-        return torch.tanh(y.reshape(n, 3, h, w))
+        return torch.tanh(y.reshape(n, 3, h, w)) * torch.matrix_exp(self.turn).sum()
 '''
 
 

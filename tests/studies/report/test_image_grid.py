@@ -5,7 +5,7 @@ import io
 import numpy as np
 import torch
 from ganprune.search.config import StudyConfig
-from ganprune.studies.report.image_grid import MOST_CLASSES, Column, _first_of_classes, _inputs, draw_grid
+from ganprune.studies.report.image_grid import MOST_CLASSES, Column, _first_of_classes, draw_grid, shown_inputs
 from PIL import Image
 
 from ...tiny_study import SMALL, opened
@@ -29,7 +29,7 @@ def test_rows_are_the_classes_drawn_from_one_latent(tmp_path):
     own = {"model": f"{tmp_path / 'net.py'}:Net", "model_args": {}, "input_shape": "latent:4;label:4"}
     config = StudyConfig(name="c", **SMALL | own | {"task": "class_conditional", "task_settings": {}, "image_size": 0})
     bench = opened(config)
-    (latents, labels), columns, titles = _inputs(bench, "G", 4)
+    (latents, labels), columns, titles = shown_inputs(bench, "G", 4)
     assert labels.tolist() == [0, 1, 2, 3]
     assert torch.equal(latents, latents[:1].expand(4, -1))
     assert titles == [f"{i} {name}" for i, name in enumerate(bench.test_data.classes)]

@@ -196,7 +196,7 @@ def test_keys_of_earlier_versions_stay():
         assert csv_text(rows).partition("\n")[0].split(",")[: len(first)] == first
     assert rows_json(trial_rows(by_hand(bare)))[1]["l1"] is None
     tested = ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
-    assert list(frame(())) == [*first, *tested]
+    assert list(frame(())) == [*first, *tested, "zero-shot[error]"]
 
 
 def test_screen_marks_front_and_keeps_brackets():
@@ -349,7 +349,7 @@ def test_grid_of_a_study(monkeypatch):
 
     seen = []
     real = pictures.draw_grid
-    monkeypatch.setattr(pictures, "draw_grid", lambda columns: (seen.append(columns), real(columns))[1])
+    monkeypatch.setattr(pictures, "draw_grid", lambda columns, titles: (seen.append(columns), real(columns, titles))[1])
     study = made()
     picture_grid(study.record, study.root, trials=[0, 2], rows=3)
     labels = [column.label for column in seen[0]]
