@@ -46,8 +46,13 @@ def start():
 
 
 def launch(url, artifacts, address, **environment):
+    # Not in the checkout: workers search the driver's folder first, and would find its `ganprune` before the wheel's.
+    elsewhere = Path(f"{artifacts}-driver")
+    elsewhere.mkdir(exist_ok=True)
+    if not (elsewhere / "tests").exists():
+        (elsewhere / "tests").symlink_to(HERE.parent)
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.cluster_driver", url, artifacts, address], cwd=HERE.parents[1],
+        [sys.executable, "-m", "tests.integration.cluster_driver", url, artifacts, address], cwd=elsewhere,
         env={**os.environ, "DATABASE_URL": url, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True,
     )  # fmt: skip
