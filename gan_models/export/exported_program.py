@@ -6,13 +6,12 @@ import warnings
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
 from ..groups.surgery import copy_network
 from ..tracing.graph.trace_errors import silence
-from .exporter import ExportJob
+from .exporter import ExportJob, file_input
 
 
 class NoProgram(WorkFailed):
@@ -33,7 +32,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         NoProgram: `torch.export` cannot trace the network.
     """
     network, free = copy_network(job.model).cpu().float().eval(), None
-    inputs = tuple(_plain(x) for x in job.inputs)
+    inputs = tuple(file_input(x) for x in job.inputs)
     if job.free_batch:
         # Never traced with a batch of one: torch.export takes a 1 for a constant.
         inputs = tuple(x if len(x) > 1 else torch.cat([x, x]) for x in inputs)
@@ -51,8 +50,3 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     with written_beside(path) as beside, beside.open("wb") as file:
         torch.export.save(program, file)
     return (f"made by torch {torch.__version__}",)
-
-
-def _plain(x: Tensor) -> Tensor:
-    x = x.detach().cpu()
-    return x.float() if x.is_floating_point() else x

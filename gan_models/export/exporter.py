@@ -53,6 +53,12 @@ class ExportJob:
     alone: bool = False
 
 
+def file_input(x: Tensor) -> Tensor:
+    """Return an input (N, ...) as exported files take it: on the CPU, numbers with a fraction in float32."""
+    x = x.detach().cpu()
+    return x.float() if x.is_floating_point() else x
+
+
 class FileRunner(Protocol):
     """The runtime of an exported file, as an exporter that examines its file is given it."""
 

@@ -21,7 +21,7 @@ from ..checkpoints.state_dicts import first
 from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
 from ..groups.surgery import copy_network
-from .exporter import ExportJob
+from .exporter import ExportJob, file_input
 
 BATCH = "batch"
 MAX_STRIDES = 2**15  # of a side, in strides
@@ -48,7 +48,7 @@ def write_onnx(job: ExportJob, path: str | Path, optimize: bool = True) -> None:
     Raises:
         NotWritable: The network cannot be traced, needs an operation that ONNX lacks, or fixes its batch.
     """
-    examples, free = tuple(_plain(x) for x in job.inputs), None
+    examples, free = tuple(file_input(x) for x in job.inputs), None
     if job.free_batch:
         # Never traced with a batch of one: torch.export refuses to leave a 1 free, and the exporter would fall
         # back to ways that trace less faithfully.
@@ -64,11 +64,6 @@ def _free_sizes(batch: dict[int, Any], strides: tuple[int, ...]) -> tuple[dict[i
         {**batch, **{axis: stride * side if stride > 1 else side for axis, side in sides.items()}} if stride else batch
         for stride in strides
     )
-
-
-def _plain(x: Tensor) -> Tensor:
-    x = x.detach().cpu()
-    return x.float() if x.is_floating_point() else x
 
 
 def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: Any, optimize: bool) -> None:

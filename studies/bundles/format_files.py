@@ -19,7 +19,7 @@ from ...evaluators.cost.catalog import RUNTIMES
 from ...evaluators.cost.runtime import FileOpener, Runtime, Session
 from ...evaluators.measurement import Measurement
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default_formats
-from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm
+from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm, file_input
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.networks.specs import OUTPUT, InputSpec
@@ -91,7 +91,7 @@ class FileGenerator:
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return outputs (N, ...) in float32."""
-        arrays = tuple(_plain(x).numpy() for x in inputs)
+        arrays = tuple(file_input(x).numpy() for x in inputs)
         if self.batch is None:
             return torch.from_numpy(self.session(*arrays)[0])
         n, runs = len(arrays[0]), list[Tensor]()
@@ -332,11 +332,6 @@ def outputs_of(model: nn.Module, *inputs: Tensor) -> Tensor:
     """Return outputs in eval mode, without gradients."""
     with torch.no_grad():
         return model.eval()(*inputs)
-
-
-def _plain(x: Tensor) -> Tensor:
-    x = x.detach().cpu()
-    return x.float() if x.is_floating_point() else x
 
 
 def _shown(name: str) -> str:
