@@ -33,7 +33,7 @@ for line in sys.stdin:
 
 
 class Done(NamedTuple):
-    """What came of a command."""
+    """The result of a command."""
 
     returncode: int
     stdout: str

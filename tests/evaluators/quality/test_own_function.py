@@ -86,7 +86,7 @@ def test_encoders_are_not_taken_for_metrics():
 
 
 def test_the_objective_is_measured_first_and_at_rungs(tmp_path):
-    """Of a cheap pass it is there too, and its first measurement is what counts."""
+    """A cheap pass has it too, and its first measurement is the quality."""
     (tmp_path / "own.py").write_text(
         "def features(sample):\n    return sample.norm(dim=1).mean()\n\n\nfeatures.better = 'lower'\n"
         "features.reads = 'sample'\n"

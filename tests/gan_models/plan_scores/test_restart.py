@@ -1,4 +1,4 @@
-"""Which network of one plan a trained method goes on with."""
+"""The choice between a trained method's own weights and the refitted teacher, both of one plan."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def test_the_refitted_teacher_is_nearer_than_a_plain_cut(given):
 
 
 def test_weights_that_are_nearer_to_the_teacher_are_gone_on_with(given):
-    """What no refit can better (here the teacher's own outputs) stays, but for `always`."""
+    """Weights that no refit can improve on (here the teacher's own) stay, except with `always`."""
     teacher, groups, plan, calibration = given
     own = copy_network(teacher)
     found = restarted(teacher, groups, plan, own, calibration, "auto")

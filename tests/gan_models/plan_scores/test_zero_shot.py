@@ -29,7 +29,7 @@ def _calibration(judged: int = 8) -> Calibration:
 
 
 def test_the_full_plan_has_no_error(teacher):
-    """What keeps every channel is its teacher."""
+    """A plan that keeps every channel has the teacher's outputs."""
     model, groups = teacher
     found = zero_shot(model, groups, groups.full_plan(), _calibration())
     assert found.error == pytest.approx(0, abs=1e-9)

@@ -52,7 +52,7 @@ def test_the_first_step_tells_what_all_steps_take(name, monkeypatch):
 
 
 def test_an_interrupted_run_has_taken_what_an_uninterrupted_one_takes(tmp_path):
-    """What a checkpoint of an earlier version does not say, its steps took like those that follow."""
+    """Steps before a checkpoint of an earlier version, which counts none, are charged like those that follow."""
     recipe = Recipe(batch_size=2, distill_output=1.0)
     whole = run(steps=4, recipe=recipe).macs
 

@@ -25,7 +25,7 @@ def test_what_is_compared_stands_together_and_the_first_budget_first():
 
 
 def test_every_contender_has_the_same_steps():
-    """Where only fine-tuning is stated, the steps of pruning are set aside for all: uniform fine-tunes so much longer."""
+    """If only fine-tuning steps are given, a share for pruning is set aside for all; uniform fine-tunes for it instead."""
     steps = {(cell.options["prune_steps"], cell.options["finetune_steps"]) for cell in bench().design.cells()}
     assert steps == {(30, 70)}
 
@@ -113,7 +113,7 @@ def test_bad_input_is_one_line(values, said):
 
 @pytest.mark.parametrize("options", [{"budgets": ["5%"]}, {"methods": ("a", "b")}, {"calibration_images": 0}])
 def test_a_contender_says_a_method_and_no_budget(options):
-    """What the benchmark decides is not the contender's, and one trial has one method."""
+    """A contender sets no option that the benchmark decides, and one trial has one method."""
     with pytest.raises(UserError, match="expected"):
         Contender(options)
 

@@ -72,7 +72,7 @@ def test_cells_of_a_teacher_that_cannot_be_made_stay_missing(tmp_path):
 
 
 def test_a_cell_whose_process_dies_is_put_behind_the_others(tmp_path):
-    """What kills its process runs again after everything else, in new processes."""
+    """A cell that kills its process runs again after all others, in a new process."""
     told, dies = [], [BrokenProcessPool("killed")]
     waiting = queue(tmp_path, told)
     with pytest.raises(BrokenProcessPool):

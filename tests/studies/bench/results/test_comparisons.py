@@ -74,7 +74,7 @@ def test_distances_of_two_metrics_are_no_pair():
 
 
 def test_a_search_is_judged_by_what_its_selection_images_choose():
-    """Of several trials the best on the selection images counts, with its distance on the test images."""
+    """Among several trials, the best on the selection images counts, with its distance on the test images."""
     rows = [row("a", 3.0, selection=2.0, trial=0), row("a", 1.0, selection=4.0, trial=1), row("a", 0.5, state="PRUNED")]
     assert [(one.trial, one.quality) for one in scored(rows)] == [(0, 3.0)]
 

@@ -16,7 +16,7 @@ from scipy import stats
 
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_each_end():
-    """Of eight runs the middle four count, whatever the others are; of three runs all do."""
+    """The middle four of eight runs count, whatever the others are; all of three runs do."""
     assert interquartile_mean([1, 2, 3, 4, 5, 6, 7, 1000]) == 4.5
     assert interquartile_mean([1, 2, 6]) == 3.0
 
