@@ -4,19 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test zoo fuzz torture coverage install install-test lint types bench compare clean
+.PHONY: demo test test-long zoo fuzz torture coverage install install-test lint types bench compare clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
 
 # One thread per process: two workers on two cores, each with a thread pool of its own, wait for each other.
 test: install-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone and not long"
 	$(BIN)/python -m pytest -m alone
+
+# The tests of more than ten seconds: every command of the README and of the docs pages, whole searches, ONNX of the zoo.
+test-long: install-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 # Branch coverage of the suite, worker and driver processes included; the ten least covered files stand first.
 coverage: install-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone" --cov --cov-branch --cov-report=
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone and not long" --cov --cov-branch --cov-report=
 	$(BIN)/coverage report --sort=cover
 
 # Small generators with one trait each, in two processes: what can be pruned of each, by hand and found.
