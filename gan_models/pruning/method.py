@@ -186,6 +186,7 @@ class Pruned:
         reconstructions: Records of refits, by generator; set by the trial.
         training_macs: Multiply-accumulates of all passes of the steps, a backward counted as two forwards.
         calibration_macs: Those of passes on calibration inputs by which channels were chosen.
+        notes: Notes for a user who prunes one network in one call.
     """
 
     model: nn.Module
@@ -197,6 +198,7 @@ class Pruned:
     reconstructions: Mapping[str, Reconstruction] = field(default_factory=dict)
     training_macs: int = 0
     calibration_macs: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Method(Protocol):

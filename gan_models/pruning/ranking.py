@@ -22,6 +22,7 @@ from .method import PruneJob, Target
 
 Scores = Mapping[str, NDArray[np.float64]]
 SCORE_TABLE = "score_table"  # the preparation
+_GIVE_INPUTS = "Try --calibration-images 64, or calibration= of ganprune.prune"
 
 
 def ranked(job: PruneJob) -> Scores:
@@ -40,7 +41,7 @@ def ranked(job: PruneJob) -> Scores:
     if kind in ("l1", "l2"):
         return (l1_scores if kind == "l1" else l2_scores)(job.model, job.groups)
     if job.calibration is None:
-        raise UserError(f"ranking {kind} needs inputs: got no calibration images. Try --calibration-images 64")
+        raise UserError(f"ranking {kind} needs inputs: got none; expected calibration inputs. {_GIVE_INPUTS}")
     known = job.calibration.scores.setdefault(job.model, {})
     if kind not in known:
         with PassCount() as one_pass:  # of one input, which says how many fit into memory
@@ -77,7 +78,7 @@ def table_of(job: PruneJob) -> ScoreTable:
     """
     if job.calibration is None:
         method = job.proposal.method
-        raise UserError(f"method {method} needs inputs: got no calibration images. Try --calibration-images 64")
+        raise UserError(f"method {method} needs inputs: got none; expected calibration inputs. {_GIVE_INPUTS}")
     if job.prepared is None or SCORE_TABLE not in method_spec(job.proposal.method).preparations:
         return score_table(job.model, job.groups, job.calibration)
     return job.prepared(SCORE_TABLE)(job.model, job.groups, job.calibration)

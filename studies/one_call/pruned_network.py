@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...gan_models.costs.catalog import COSTS
-from ...gan_models.costs.combined_budgets import Bound, priced_with
 from ...gan_models.cut_checks.comparison import compare
 from ...gan_models.cut_checks.precision import precision_of
 from ...gan_models.files.errors import UserError, WorkFailed
@@ -20,20 +18,17 @@ from ...gan_models.files.user_code import one_line
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network, embedded
 from ...gan_models.pruning.catalog import METHODS, make_method, method_spec
-from ...gan_models.pruning.method import MethodSpec, PruneJob, Target
+from ...gan_models.pruning.method import MethodSpec, PruneJob
 from ...gan_models.pruning.method import Pruned as MethodResult
-from ...gan_models.pruning.proposal import Proposal
 from ...gan_models.reconstruction.calibration import Calibration
 from ...gan_models.reconstruction.reconstruction import reconstruct
 from ...gan_models.reconstruction.record import Reconstruction
 from ...spaces.budget import Budgets, describe
-from ...spaces.widths import WidthSpace
 from .example_inputs import Inputs, calibration_inputs
 from .exported_files import ExportedFiles, export
 from .inspection import Table
+from .prune_job import Given, job_of
 from .traced_network import TracedNetwork, trace
-
-NETWORK = "G"  # the name of the only generator, in budgets and records
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,8 @@ class Pruned:
     @property
     def title(self) -> str:
         """The network, the budget and the method as one line."""
-        return f"{type(self.model).__name__} pruned to {', '.join(self.budgets)} by {self.method}"
+        given = ", ".join(self.budgets) or "given widths"
+        return f"{type(self.model).__name__} pruned to {given} by {self.method}"
 
     @property
     def table(self) -> Table:
@@ -111,14 +107,16 @@ class Pruned:
 def prune(
     model: nn.Module,
     example_inputs: Inputs,
-    budget: str | Sequence[str],
+    budget: str | Sequence[str] = (),
     *,
     method: str = "uniform",
     keep: Sequence[str] = (),
     calibration: Any = None,
     settings: Mapping[str, Any] | None = None,
     ratios: Mapping[str, float] | None = None,
+    widths: Mapping[str, int] | None = None,
     multiple: int = 1,
+    convention: str = "exact",
     seed: int = 0,
     check: bool = True,
 ) -> Pruned:
@@ -127,16 +125,20 @@ def prune(
     Args:
         model: Any network of which `torch.export` can make a graph.
         example_inputs: A tensor, or a tuple of tensors in the order of forward, batch axis first.
-        budget: `30%` of its exact MACs at the size of the example inputs, `2.5GMACs`, `1.2Mparams`, `2MB`; or several,
-            all of which are met.
-        method: `uniform`, `widths`, `magnitude`, or another method that does not train, also by path `file.py:Name`.
+        budget: `30%` of its MACs at the size of the example inputs, `2.5GMACs`, `5GFLOPs`, `1.2Mparams`, `2MB`, or
+            another unit that needs no profile of a device; or several, all of which are met. With `widths` it may be
+            left out.
+        method: `uniform`, `widths`, `magnitude`, `reconstruct` (needs calibration inputs), or another method that does
+            not train, also by path `file.py:Name`.
         keep: Shell patterns of groups, and of modules whose output channels all stay; see `ganprune.inspect`.
         calibration: Training inputs without labels: a tensor, a tuple of tensors, or an iterable of batches such as a
             `DataLoader`, of which 64 entries are taken. With them, channels are ranked by the loss at their
             removal, and the cut network is refitted to the outputs of every layer.
         settings: Settings of the method, by name.
         ratios: For `widths`: shell pattern of groups -> width relative to the others; 1 for groups without one.
+        widths: For `widths`, in the place of ratios: shell pattern of groups -> channels; others stay whole.
         multiple: Widths are multiples of this, or full.
+        convention: `exact` or `published`: the meaning of MACs and percentages.
         seed: Seed of all random numbers.
         check: First cut the network to random plans and compare outputs and costs; groups that break are left whole.
 
@@ -145,8 +147,9 @@ def prune(
             not understood.
         WorkFailed: The method failed or is over budget, or its network does not match its plan.
     """
-    spec = _untrained(method)
-    budgets = Budgets.parse((budget,) if isinstance(budget, str) else tuple(budget))
+    spec = _untrained(method, calibration is not None)
+    texts = (budget,) if isinstance(budget, str) else tuple(budget)
+    budgets = Budgets.parse(texts, convention) if texts or widths is None else Budgets((), convention)
     for cost in budgets.profiled:
         raise UserError(
             f"a budget in {COSTS.find(cost).unit} needs a profile of a device: got {', '.join(budgets.texts)}; "
@@ -160,7 +163,8 @@ def prune(
         )
     inputs = None if calibration is None else calibration_inputs(calibration, traced.examples)
     calibrated = None if inputs is None else Calibration(lambda: inputs, seed)
-    job = _job(traced, spec, method, budgets, settings or {}, ratios, multiple, seed, calibrated)
+    given = Given(spec, method, settings or {}, ratios, widths)
+    job = job_of(traced, given, budgets, multiple, seed, calibrated)
     result = _cut(job, method)
     reconstruction = None
     if inputs is not None and spec.refits and getattr(job.proposal.settings, "refit", True):
@@ -174,68 +178,27 @@ def prune(
         costs=_costs(traced, result),
         method=method,
         budgets=budgets.texts,
-        notes=(*budgets.notes, *_notes(traced, spec, reconstruction)),
+        notes=(*budgets.notes, *_notes(traced, spec, reconstruction), *result.notes),
         reconstruction=reconstruction,
         example_inputs=traced.examples.tensors,
     )
 
 
-def _untrained(method: str) -> MethodSpec:
-    """Return the row of a method. Raises UserError: It is unknown, trains, or needs what a study prepares."""
+def _untrained(method: str, calibrated: bool) -> MethodSpec:
+    """Return the row of a method. Raises UserError: It is unknown, trains, or lacks calibration inputs."""
     spec = method_spec(method)
-    if spec.trains or spec.preparations:
-        names = ", ".join(name for name, row in METHODS.usable() if not (row.trains or row.preparations))
+    if spec.trains:
+        names = ", ".join(name for name, row in METHODS.usable() if not row.trains)
         raise UserError(
             f"method {method} needs a study: got one call without data and losses; expected one of {names}. Try "
             f"ganprune search --methods {method}"
         )
+    if spec.calibrated and not calibrated:
+        raise UserError(
+            f"method {method} needs calibration inputs: got none; expected training inputs without labels. Try "
+            "calibration=images, 64 of them"
+        )
     return spec
-
-
-def _job(
-    traced: TracedNetwork,
-    spec: MethodSpec,
-    method: str,
-    budgets: Budgets,
-    settings: Mapping[str, Any],
-    ratios: Mapping[str, float] | None,
-    multiple: int,
-    seed: int,
-    calibration: Calibration | None,
-) -> PruneJob:
-    form, prices = traced.groups.form, traced.prices
-    priced = budgets.priced(prices.dense(), prices.cheapest(multiple=multiple), NETWORK)
-    first, others = priced[0], priced[1:]
-    bounds = tuple(Bound(b.budget.cost, b.limit, prices.model(b.budget.cost) or form) for b in others)
-    model = prices.model(first.budget.cost)
-    space = WidthSpace(form, first.budget.cost, multiple=multiple, model=model, bounds=bounds)
-    if ratios is not None and not spec.searches_ratios:
-        raise UserError(f"method {method} takes no ratios: got {dict(ratios)}. Try method='widths'")
-    widths = None
-    if spec.widths == "given":
-        widths = space.decode(_ratios(form.names, ratios or {}), first.limit)
-    target = Target(
-        first.budget.cost,
-        first.limit,
-        multiple=multiple,
-        model=priced_with(model or form, first.limit, bounds) if bounds else model,
-    )
-    proposal = Proposal(method, spec.read_settings(settings), first.limit, first.budget.cost, widths)
-    return PruneJob(traced.network, NETWORK, traced.groups, proposal, target, seed, calibration=calibration)
-
-
-def _ratios(names: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
-    """Return the ratio of each group. Raises UserError: A pattern matches no group, or a ratio is not above 0."""
-    found = dict.fromkeys(names, 1.0)
-    for pattern, ratio in given.items():
-        matched = [name for name in names if fnmatchcase(name, pattern)]
-        if not matched or not (isinstance(ratio, int | float) and 0 < ratio < float("inf")):
-            raise UserError(
-                f"ratios are not understood: got {pattern!r}: {ratio!r}; expected a name or shell pattern of groups "
-                "with a number above 0. Try ganprune.inspect, which names the groups"
-            )
-        found |= dict.fromkeys(matched, float(ratio))
-    return found
 
 
 def _cut(job: PruneJob, method: str) -> MethodResult:
@@ -245,7 +208,11 @@ def _cut(job: PruneJob, method: str) -> MethodResult:
     except UserError:
         raise
     except Exception as error:  # a user's method may raise anything
-        raise WorkFailed(f"method {method} failed: {one_line(error)}") from error
+        needed = ", ".join(method_spec(method).preparations)
+        advice = (
+            f"; expected {needed}, which a study prepares. Try ganprune search --methods {method}" if needed else ""
+        )
+        raise WorkFailed(f"method {method} failed: {one_line(error)}{advice}") from error
     if not isinstance(result, MethodResult):
         raise UserError(
             f"method {method} returned {type(result).__name__}; expected ganprune.gan_models.pruning.method.Pruned"

@@ -8,6 +8,7 @@ cuts, untrained scores make groups too narrow that training would use; `min_shar
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...costs.cost_form import CostForm
+from ...files.errors import UserError
 from ...groups.surgery import cut
 from ...plan_scores.plan_search import find_plan
 from ...plan_scores.solver import bounds_of
 from ...plan_scores.zero_shot import Features, ZeroShotScorer
+from ...reconstruction.reconstruction import FEWEST
 from ..method import Pruned, PruneJob, Target
 from ..ranking import check_feasible, table_of
 from .settings import ReconstructSettings
@@ -34,7 +37,7 @@ class Reconstruct:
 
         Raises:
             InfeasibleBudget: No plan meets the target.
-            UserError: The job has no calibration inputs.
+            UserError: The job has no calibration inputs, or too few to score a plan.
         """
         form, target, settings = job.groups.form, job.target, job.proposal.settings
         assert isinstance(settings, ReconstructSettings)
@@ -62,6 +65,12 @@ class Reconstruct:
             evaluations=settings.evaluations,
             seed=job.seed,
         )
+        if not np.isfinite(found.search.best.score):
+            raise UserError(
+                f"method {job.proposal.method} cannot score plans: got {len(job.calibration.inputs[0])} calibration "
+                f"inputs, of which {len(job.calibration.fitting(job.model)[0])} fit into memory; expected at least "
+                f"{FEWEST}. Try 64 of them, or smaller ones"
+            )
         plan = table.plan(found.widths)
         record = {
             "table": {"identity": table.identity, "inputs": table.inputs, "macs": table.macs},
@@ -74,7 +83,8 @@ class Reconstruct:
             "path": [one.score for one in found.search.visited],
         }
         spent = table.macs + scorer.macs
-        return Pruned(cut(job.model, job.groups, plan), plan, record=record, calibration_macs=spent)
+        pruned = cut(job.model, job.groups, plan)
+        return Pruned(pruned, plan, record=record, calibration_macs=spent, notes=(_note(record),))
 
 
 def floors(form: CostForm, target: Target, uniform: NDArray[np.int64], min_share: float) -> NDArray[np.int64]:
@@ -88,6 +98,16 @@ def floors(form: CostForm, target: Target, uniform: NDArray[np.int64], min_share
     """
     wanted = np.ceil(min_share * uniform / target.multiple - ROUNDING) * target.multiple
     return form.fit(wanted, target.floor, target.multiple)
+
+
+def _note(record: Mapping[str, Any]) -> str:
+    """Return how the plan was found, for a user."""
+    text = f"{record['evaluations']} plans were compared by the error of their {record['guide']}: {record['score']:.3g}"
+    return (
+        text
+        if record["uniform_score"] is None
+        else f"{text}, that of the uniform plan is {record['uniform_score']:.3g}"
+    )
 
 
 def _features(job: PruneJob, settings: ReconstructSettings) -> Features | None:

@@ -55,6 +55,45 @@ def test_copies_of_channels_cost_nothing_with_calibration_inputs():
     assert f"refitted {pruned.reconstruction.refitted} layers on 6 inputs" in repr(pruned)
 
 
+def test_reconstruct_finds_the_layer_with_copies():
+    """Half of the first layer's channels are copies: they go, the second layer stays whole, and the error is far lower."""
+    torch.manual_seed(1)
+    model = network(8)
+    with torch.no_grad():
+        model[0].weight[4:], model[0].bias[4:] = model[0].weight[:4], model[0].bias[:4]
+    given = {"budget": "61%", "calibration": torch.randn(16, 3, 16, 16), "check": False}
+    uniform = ganprune.prune(model, IMAGE, **given)
+    found = ganprune.prune(model, IMAGE, method="reconstruct", settings={"evaluations": 12, "min_share": 0.2}, **given)
+    assert found.plan.widths == {"0": 4, "2": 8}
+    assert found.reconstruction.after < 0.01 * uniform.reconstruction.after
+    assert "plans were compared by the error of their outputs" in repr(found)
+
+
+def test_given_widths_are_the_widths():
+    """Channels by pattern, the last one that matches; groups without one stay whole; a budget may be left out."""
+    pruned = ganprune.prune(network(), IMAGE, method="widths", widths={"*": 5, "2": 3}, check=False)
+    assert pruned.plan.widths == {"0": 5, "2": 3}
+    assert pruned.title == "Sequential pruned to given widths by widths"
+    assert ganprune.prune(network(), IMAGE, "90%", method="widths", widths={"0": 5}).plan.widths == {"0": 5, "2": 8}
+
+
+@pytest.mark.parametrize(
+    ("budget", "cost", "limit"),
+    [
+        ("400kFLOPs", "macs", 2e5),
+        ("150kMACs", "macs", 1.5e5),
+        ("500params", "params", 500),
+        ("2kB", "bytes", 2000),
+        ("1KiB", "bytes", 1024),
+        ("4kvalues", "feature_values", 4000),
+    ],
+)
+def test_every_unit_that_needs_no_profile_is_a_budget(budget, cost, limit):
+    """MACs, FLOPs, parameters, bytes, and another package's exact cost, each met closely from below."""
+    pruned = ganprune.prune(network(16), IMAGE, budget, check=False)
+    assert 0.8 * limit < pruned.costs[cost].pruned <= limit
+
+
 def test_kept_modules_stay_whole():
     """A pattern of `keep` matches groups, and modules that write their channels."""
     pruned = ganprune.prune(network(), IMAGE, "60%", keep=["2"])
@@ -119,6 +158,18 @@ class Fails(nn.Module):
         ({"budget": "20ms"}, "a budget in ms needs a profile of a device: got 20ms"),
         ({"budget": "0.01%"}, "cannot be met: give one between"),
         ({"method": "coronet"}, "method coronet needs a study: got one call without data and losses; expected one of"),
+        ({"method": "reconstruct"}, "method reconstruct needs calibration inputs: got none; expected training inputs"),
+        (
+            {"method": "reconstruct", "calibration": torch.zeros(2, 3, 16, 16)},
+            "method reconstruct cannot score plans: got 2 calibration inputs, .*; expected at least 4",
+        ),
+        ({"method": "widths", "widths": {"0": 9}}, "widths are not understood: got '0': 9; expected 1 to 8 channels"),
+        ({"method": "widths", "widths": {"0": 7}}, "widths are over the budget 40%: got"),
+        ({"method": "widths", "widths": {"0": 7}, "ratios": {"0": 1.0}}, "got ratios and widths; expected one"),
+        ({"widths": {"0": 7}}, "method uniform takes no widths"),
+        ({"budget": ()}, "no budget is given"),
+        ({"convention": "new"}, "convention 'new' is unknown; use exact or published"),
+        ({"settings": {"ranking": "schur"}}, "ranking schur needs inputs: got none; expected calibration inputs"),
         ({"method": "unifrom"}, "unknown method 'unifrom'.*Did you mean uniform"),
         ({"keep": "0"}, "keep is not understood: got the text '0'"),
         ({"keep": ["decoder.*"]}, "nothing to keep: got 'decoder.\\*', which matches no group and no module"),
