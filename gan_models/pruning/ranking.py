@@ -202,8 +202,10 @@ def plan_within_target(form: CostForm, scores: Scores, target: Target) -> Channe
 def _scan(
     form: CostForm, ordered: list[NDArray[np.float64]], levels: NDArray[np.float64], target: Target
 ) -> NDArray[np.int64]:
-    """Of the plans of all thresholds at once the one with the most channels that fits: a model's cost may fall as
-    channels are added, so there is nothing to bisect."""
+    """Return the widths [G] of the plan with the most channels that fits, of the plans of all thresholds.
+
+    A model's cost may fall as channels are added, so thresholds cannot be bisected.
+    """
     kept = [np.searchsorted(-scores, -levels, side="right") for scores in ordered]
     plans = form.fit(np.stack(kept, axis=1), target.floor, target.multiple)
     plans = np.concatenate([form.floors(target.floor, target.multiple)[None], plans])
