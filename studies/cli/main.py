@@ -84,8 +84,9 @@ COMMANDS: Mapping[str, Command] = {
     "inspect": Command(
         "main:inspect", "Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."
     ),
+    "new": Command("starters:new", "Write a working file of your own code with its test into the current folder."),
     "demo": Command("main:demo", "The whole path on built-in data: teacher, search, front, pictures, bundle, verify."),
-    "doctor": Command("main:doctor", "What this machine can and cannot do, and the cure."),
+    "doctor": Command("main:doctor", "Tell what this machine can and cannot do, and the cure."),
     "gc": Command("main:gc", "Remove checkpoints of finished trials off the front; never a front's."),
     "delete": Command("main:delete", "Remove a study: its trials and its files."),
 }
@@ -272,7 +273,7 @@ def demo(
 
 
 def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
-    """What this machine can and cannot do, and the cure."""
+    """Tell what this machine can and cannot do, and the cure."""
     from .doctor import as_json as plain
     from .doctor import examine
 
