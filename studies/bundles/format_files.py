@@ -174,10 +174,10 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
         notes = exporter.write(replace(job, inputs=examples, strides=strides), path)
         other = sized(inputs, *(n * rule.stride + side for n, side in zip((1, 3), inputs.pixels, strict=True)))
         expected, found = network(*other.examples(1)), FileGenerator(exporter, path)(*other.examples(1))
-    except RuntimeError:  # the network's form at free sizes is beyond the format
+    except WorkFailed:  # the network's form at free sizes is beyond the format or its runtime
         return None
     allowed = None if exporter.tolerance is None else exporter.tolerance * max(1.0, float(expected.abs().max()))
-    if found.shape != expected.shape or (allowed and not float((found - expected).abs().max()) <= allowed):
+    if found.shape != expected.shape or (allowed is not None and not float((found - expected).abs().max()) <= allowed):
         return None
     return (*notes, f"takes heights and widths that are multiples of {rule.stride}")
 
