@@ -10,6 +10,7 @@ from math import isfinite
 from ..gan_models.costs.catalog import CONVENTIONS, COSTS, cost_of, shown_cost
 from ..gan_models.costs.cost import Cost
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.texts.number_text import percent
 
 
 class BudgetError(UserError):
@@ -51,7 +52,7 @@ class Budget:
         allowed = (
             f"between {describe(least, self.cost)} (smallest plan) and {describe(whole, self.cost)} (dense network)"
         )
-        share = f" or {100 * least / whole:.3g}% to 100%"
+        share = f" or {percent(least / whole)}% to 100%"
         if value < least:
             raise BudgetError(
                 f"budget {self.text} = {describe(value, self.cost)} cannot be met: give one {allowed}{share}"

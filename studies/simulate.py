@@ -7,6 +7,7 @@ from typing import Any
 
 from ..gan_models.files.errors import UserError
 from ..gan_models.files.plain_values import from_json, to_json
+from ..gan_models.files.texts.number_text import percent
 from ..search.engine.engine import Engine
 from ..search.execution.executor import InProcessExecutor
 from ..search.preparations.opened_study import OpenedStudy, open_study
@@ -51,7 +52,7 @@ class Estimate:
         return (
             f"estimate: {self.hours:.3g} h = teacher {self.teacher_hours:.3g} h + trials {self.trial_hours:.3g} h / "
             f"{self.at_once} at once (a step takes {t.dense:.3g} s at full width, {t.small:.3g} s at "
-            f"{100 * t.share:.2g} % of the cost; measuring quality comes on top)"
+            f"{percent(t.share, 2)} % of the cost; measuring quality comes on top)"
         )
 
 

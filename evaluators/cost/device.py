@@ -10,6 +10,7 @@ from pathlib import Path
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
 from ...gan_models.files.packages import UNKNOWN
+from ...gan_models.files.texts.number_text import counted
 from .catalog import RUNTIMES
 
 COMMAND = "command"  # a remote device, by a command that the user gives
@@ -56,10 +57,8 @@ class Device:
     def describe(self) -> str:
         """One line for people."""
         where = self.gpu or self.cpu
-        plural = "s" if self.threads > 1 else ""
-        return (
-            f"{where}, {self.runtime} {self.version}, {self.threads} thread{plural}, {self.dtype}, batch {self.batch}"
-        )
+        threads = counted(self.threads, "thread")
+        return f"{where}, {self.runtime} {self.version}, {threads}, {self.dtype}, batch {self.batch}"
 
 
 def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu") -> Device:

@@ -20,6 +20,7 @@ from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.pictures.picture import PictureError
 from ...gan_models.files.pictures.picture_names import is_hidden, is_picture_name
 from ...gan_models.files.pictures.picture_reader import picture_fault, read_picture
+from ...gan_models.files.texts.number_text import counted
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -48,9 +49,9 @@ def readable_files(folder: Path) -> list[Path]:
     bad = {path: reason for path in files if (reason := picture_fault(path)) is not None}
     shown = "; ".join(f"{path.name}: {reason}" for path, reason in [*bad.items()][:5]) + "; ..." * (len(bad) > 5)
     if len(bad) == len(files):
-        raise UserError(f"none of {len(files)} images in {folder} can be read: {shown}")
+        raise UserError(f"none of {counted(len(files), 'image')} in {folder} can be read: {shown}")
     if bad:
-        warnings.warn(f"left out {len(bad)} of {len(files)} images in {folder}: {shown}", stacklevel=2)
+        warnings.warn(f"left out {len(bad)} of {counted(len(files), 'image')} in {folder}: {shown}", stacklevel=2)
     counts = Counter(filter(None, map(_other, folder.iterdir())))
     if counts:
         parts = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))

@@ -6,6 +6,8 @@ import re
 import zipfile
 from pathlib import Path
 
+from ..files.texts.number_text import counted
+
 _STATE_DICT = "save model.state_dict() with torch.save or as .safetensors"
 _STARTS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself: fetch it with `git lfs pull`"),
@@ -88,4 +90,4 @@ def _archive(path: Path) -> str:
         return f"an exported program of torch.export, not a state dict: {_STATE_DICT}"
     if names and all(name.endswith(".npy") for name in names):
         return f"a NumPy archive (.npz), not a state dict: {_STATE_DICT}"
-    return f"a zip archive of {len(names)} files, none of them a state dict: unpack it, and give the file inside"
+    return f"a zip archive of {counted(len(names), 'file')} and no state dict: unpack it, and give the file inside"

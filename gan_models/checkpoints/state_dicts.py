@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..files.errors import UserError
+from ..files.texts.number_text import counted
 
 CHOICE = "::"  # FILE::key
 LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
@@ -151,18 +152,20 @@ def _check_values(model: nn.Module, given: Mapping[str, Tensor]) -> None:
     unstored = [name for name in given if given[name].is_meta]
     if unstored:
         raise UserError(
-            f"holds no values for {len(unstored)} tensors ({first(unstored)}), which lay on the meta device: save the "
-            "network after its weights were loaded"
+            f"holds no values for {counted(len(unstored), 'tensor')} ({first(unstored)}), which lay on the meta "
+            "device: save the network after its weights were loaded"
         )
     odd = [f"{name} (complex)" for name in own if given[name].is_complex()]
     odd += [f"{name} (sparse)" for name in own if given[name].layout != torch.strided]
     if odd:
-        raise UserError(f"holds {len(odd)} tensors that the network has real and dense ({first(odd)}): convert them")
+        raise UserError(
+            f"holds {counted(len(odd), 'tensor')} that the network has real and dense ({first(odd)}): convert them"
+        )
     integers = [f"{name} ({str(given[name].dtype).removeprefix('torch.')})" for name in own if _whole(given[name])]
     if integers:
         raise UserError(
-            f"holds integers for {len(integers)} tensors ({first(integers)}): give the weights in floating point, "
-            "from before the network was quantized"
+            f"holds integers for {counted(len(integers), 'tensor')} ({first(integers)}): give the weights in "
+            "floating point, from before the network was quantized"
         )
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     broken = {

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..files.errors import UserError
+from ..files.texts.number_text import counted
 from .channel_swap import exchanged
 
 Floats = NDArray[np.float64]
@@ -177,8 +178,8 @@ class CostForm:
         least = float((model or self).predict(smallest, cost))
         if least > target:
             raise InfeasibleBudget(
-                f"target {target:g} {cost} cannot be met: the smallest plan ({floor} channel(s) a group, multiples of "
-                f"{multiple}) costs {least:g}; raise the budget"
+                f"target {target:g} {cost} cannot be met: the smallest plan ({counted(floor, 'channel')} per group, "
+                f"multiples of {multiple}) costs {least:g}; raise the budget"
             )
         if model is not None:
             return self._scan(ratios, target, cost, floor, multiple, model)

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from ..files.hashes import remembered_sha256
 from ..files.seeds import mixed
+from ..files.texts.number_text import counted
 from .image_readers import PartOf, Pictures, some_of
 from .spec import DataSpec, PictureForm
 
@@ -170,11 +171,11 @@ def notes_of(*splits: ImageSet) -> list[str]:
     skipped = list(dict.fromkeys(line for images in splits for line in images.skipped))
     if skipped:
         total = len(skipped) + sum(images.total for images in splits)
-        notes.append(f"left out {len(skipped)} of {total} images: {some_of(skipped)}")
+        notes.append(f"left out {len(skipped)} of {counted(total, 'image')}: {some_of(skipped)}")
     counts = {reason: n for images in splits for reason, n in images.left_out.items()}
     if counts:
         parts = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items()))
-        notes.append(f"left out {sum(counts.values())} files below {splits[0].spec.source}: {parts}")
+        notes.append(f"left out {counted(sum(counts.values()), 'file')} below {splits[0].spec.source}: {parts}")
     return notes
 
 

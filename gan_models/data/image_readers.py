@@ -20,6 +20,7 @@ from torch import Tensor
 from ..files.errors import UserError, WorkFailed
 from ..files.pictures.picture import Picture, PictureError
 from ..files.pictures.picture_reader import picture_doubt, picture_fault, picture_size, read_picture
+from ..files.texts.number_text import counted
 from .spec import PictureForm
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
@@ -108,7 +109,7 @@ class ArrayPictures:
         return self._digests[index]
 
 
-class LabelledPictures:
+class LabeledPictures:
     """Images, each with the label of its class (int64, shape ()) as the last part of its entry."""
 
     def __init__(self, pictures: Pictures, labels: Sequence[int]) -> None:
@@ -202,7 +203,9 @@ def good_files(
         raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
     good = [path for path in paths if path not in reasons]
     if bad and not good:
-        raise UserError(f"none of {len(paths)} images can be read: {some_of(bad)}{PLANES_CURE * bool(planes)}")
+        raise UserError(
+            f"none of {counted(len(paths), 'image')} can be read: {some_of(bad)}{PLANES_CURE * bool(planes)}"
+        )
     return good, bad
 
 

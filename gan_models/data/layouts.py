@@ -15,6 +15,7 @@ from pathlib import Path
 from ..files.errors import UserError
 from ..files.hashes import remembered_sha256
 from ..files.pictures.picture_reader import picture_size
+from ..files.texts.number_text import counted
 from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture, may_be_held_out
 from .spec import BUILTIN
 
@@ -63,7 +64,9 @@ class SplitFolder:
         pictures = self.tree.of_domain(domain)
         if pictures and self.divides and not any(self.tree.says(each, domain) for each in ("train", *HELD_OUT)):
             where = self.root / domain if (self.root / domain).is_dir() else self.root
-            raise LayoutError(f"data folder {where} holds {len(pictures)} images, too few for a {split} split")
+            raise LayoutError(
+                f"data folder {where} holds {counted(len(pictures), 'image')}, too few for a {split} split"
+            )
         raise LayoutError(f"data folder {self.root} has no {split}{domain}/")
 
     @cached_property

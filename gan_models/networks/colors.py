@@ -21,6 +21,7 @@ from ..files.pictures.colors import (
     XYZ_OF_RGB,
     Color,
 )
+from ..files.texts.number_text import counted
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +81,7 @@ def to_rgb(images: Tensor, color: Color | str, inputs: Sequence[Tensor] = ()) ->
 
     channels = images.shape[1]
     if channels != CHANNELS.get(color, channels):
-        raise ValueError(f"images of {channels} channels are not {color}: expected {CHANNELS[color]}")
+        raise ValueError(f"images of {counted(channels, 'channel')} are not {color}: expected {CHANNELS[color]}")
     if color == "rgb":
         return images
     if color == "planes":

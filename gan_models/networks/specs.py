@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..files.errors import UserError
 from ..files.pictures.colors import CHANNELS, Color, color_of
 from ..files.plain_values import from_json
+from ..files.texts.number_text import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -321,7 +322,9 @@ class OutputSpec:
 
     def __post_init__(self) -> None:
         if any(size < 1 for size in self.shape):
-            raise UserError(f"output of {self.channels} channels and size {_comma(self.size)}: each must be positive")
+            raise UserError(
+                f"output of {counted(self.channels, 'channel')} and size {_comma(self.size)}: each must be positive"
+            )
         object.__setattr__(self, "value_range", checked_range(self.value_range))
         object.__setattr__(self, "size", tuple(self.size))
         if len(self.size) == 2:
@@ -399,7 +402,7 @@ def checked_color(color: str, channels: int, what: str) -> Color:
     found = color or color_of(channels)
     if found != "planes" and CHANNELS.get(found) != channels:
         allowed = ", ".join(name for name, number in CHANNELS.items() if number == channels) or "planes"
-        raise UserError(f"{what} of {channels} channels has no color {found!r}; expected {allowed}")
+        raise UserError(f"{what} of {counted(channels, 'channel')} has no color {found!r}; expected {allowed}")
     return found  # type: ignore[return-value]
 
 

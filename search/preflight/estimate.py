@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import log
 
 from ...gan_models.files.meta_device import build_for_shapes, run_for_shapes
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.pruning.catalog import method_spec
 from ...gan_models.training.loop import best_device
 from ..config import StudyConfig
@@ -253,7 +254,7 @@ def _parts(work: Workload, timing: Timing) -> Iterator[Part]:
         name = "teacher"
         yield Part(name, work.teacher_steps * steps.teacher / 3600, _each(work.teacher_steps, steps.teacher))
     compared = work.generators * (work.reals + 2 * work.measured)
-    yield Part("real images, teacher measured", compared * timing.image / 3600, f"{compared:,} images")
+    yield Part("real images, teacher measured", compared * timing.image / 3600, counted(compared, "image"))
 
     def shared(name: str, count: float, seconds: float) -> Part:
         return Part(name, count * seconds / at_once / 3600, f"{_each(count, seconds)}, {at_once} at once")
@@ -272,17 +273,19 @@ def _parts(work: Workload, timing: Timing) -> Iterator[Part]:
     ended = work.continuing(len(work.rungs))
     details = INTERVAL_S * images * min(work.measured, 2 * timing.features) * timing.features
     seconds = images * image * (rungs + ended) + ended * details
-    yield Part("measuring", trials * seconds / at_once / 3600, f"{trials * (rungs + ended):.0f} x {images:,} images")
+    yield Part(
+        "measuring", trials * seconds / at_once / 3600, f"{trials * (rungs + ended):.0f} x {counted(images, 'image')}"
+    )
     once, each = work.start
     if work.tested:
         front, images = max(1, round(ON_FRONT * trials)), work.generators * work.tested
         seconds = each * timing.slowdown + images * image
-        yield Part("front on test images", front * seconds / 3600, f"{front} x {images:,} images")
-    yield Part("starting", timing.slowdown * (once + trials * each / at_once) / 3600, f"{trials} trials")
+        yield Part("front on test images", front * seconds / 3600, f"{front} x {counted(images, 'image')}")
+    yield Part("starting", timing.slowdown * (once + trials * each / at_once) / 3600, counted(trials, "trial"))
 
 
 def _each(count: float, seconds: float) -> str:
-    return f"{count:,.0f} steps of {seconds:.2g} s"
+    return f"{counted(round(count), 'step')} of {seconds:.2g} s"
 
 
 def _scaled(steps: StepTimes, factor: float) -> StepTimes:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from optuna.distributions import BaseDistribution
 
+from ...gan_models.files.texts.number_text import percent
 from ...gan_models.pruning.proposal import Proposal
 from .messages import FINISHED_STATES, TrialOutcome, TrialReport
 
@@ -92,7 +93,7 @@ class TrialRecord:
         return tuple(
             "measured against other real images"
             if name == SET_ASIDE
-            else f"over {'the budget' if name == 'budget' else name} by {100 * value:.3g} %"
+            else f"over {'the budget' if name == 'budget' else name} by {percent(value)} %"
             for name, value in self.constraints.items()
             if value > 0
         )

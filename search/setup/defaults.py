@@ -13,6 +13,7 @@ from dataclasses import replace
 from torch import nn
 
 from ...gan_models.files.meta_device import build_for_shapes
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.pruning.catalog import TRAINED, fixed_for, method_sizes, method_spec
 from ...gan_models.training.device_memory import GB, free_bytes
@@ -90,7 +91,7 @@ def within_memory(
         kept.append(name)
         if len(fit) == len(rows):
             continue
-        asked = f"{at_once * rows[0][1] / GB:.1f} GB for {at_once} trial{'s' * (at_once > 1)} at once"
+        asked = f"{at_once * rows[0][1] / GB:.1f} GB for {counted(at_once, 'trial')} at once"
         need = f"{asked}, and {device} has {free / GB:.1f} GB free"
         if fit:
             fixed |= {f"{name}.{setting}": value for setting, value in fit[0].items()}

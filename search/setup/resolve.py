@@ -12,6 +12,7 @@ from ...gan_models.cut_checks.group_check import GroupCheck
 from ...gan_models.data.dataset import notes_of
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.meta_device import build_for_shapes
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.tracing.unpruned_reasons import UnprunedReason
@@ -146,7 +147,9 @@ def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) 
     cure = "name fewer methods" if enough is None else f"give --trials {enough}, or name fewer methods"
     plans = min(len(ladder), config.trials)
     uniform = f"{plans} of them are the ladder's, of {' and '.join(dict.fromkeys(ladder))}"
-    return [f"{config.trials} trials are too few to try {' and '.join(left)}: {uniform}; {cure}"]
+    return [
+        f"{counted(config.trials, 'trial is', 'trials are')} too few to try {' and '.join(left)}: {uniform}; {cure}"
+    ]
 
 
 def _broken_groups(
@@ -258,7 +261,7 @@ def _priced_in(parts: StudyParts, prices: Prices, budgets: Budgets, name: str) -
 
 def _cheapest(config: StudyConfig, prices: Prices, bits: tuple[int, ...]) -> dict[str, float]:
     """Return cost name -> cost of the smallest plan, in the cheapest of these bits."""
-    return prices.cheapest(1, config.channel_multiple, bits, config.quantisation.per_channel)
+    return prices.cheapest(1, config.channel_multiple, bits, config.quantization_settings.per_channel)
 
 
 def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
@@ -273,7 +276,7 @@ def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
     if not bits:
         texts = " and ".join(each.budget.text for each in priced.budgets)
         raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits: raise one of them")
-    if config.quantisation.scheme == "published" and 8 not in bits:
+    if config.quantization_settings.scheme == "published" and 8 not in bits:
         raise UserError("the published quantizer is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
     return bits
 

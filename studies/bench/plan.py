@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...gan_models.files.plain_values import to_json
+from ...gan_models.files.texts.number_text import counted
 from ...search.preflight.estimate import Estimate, duration
 from ..api import Search
 from ..database.reader import StudyRecord
@@ -45,7 +46,7 @@ class Plan:
         """Return the plan as lines of text."""
         said = ", ".join(f"{count} {state}" for state, count in self.cells.items())
         lines = [f"note: {note}" for note in self.notes]
-        lines += [f"{sum(self.cells.values())} cells: {said}", *(f"  {line}" for line in self.by_task)]
+        lines += [f"{counted(sum(self.cells.values()), 'cell')}: {said}", *(f"  {line}" for line in self.by_task)]
         if self.teachers:
             lines.append(f"teachers to make: {', '.join(self.teachers)}")
         if self.hours is not None:

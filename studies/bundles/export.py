@@ -16,6 +16,7 @@ from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.kept_copies import located, look_in
+from ...gan_models.files.texts.number_text import percent
 from ...gan_models.files.user_code import file_of
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import InputSpec
@@ -93,7 +94,7 @@ def best_under(study: StudyRecord, budget: str) -> TrialRecord:
         return min(under)[-1]
     cost, trial = min(known, key=lambda entry: (entry[0], entry[1].number))
     whole = outcome.dense.get(wanted.cost)
-    share = f", {100 * cost / whole:.3g}% of the dense network" if whole else ""
+    share = f", {percent(cost / whole)}% of the dense network" if whole else ""
     raise NotExportable(
         f"no trial costs at most {budget} = {describe(limit, wanted.cost)}; the cheapest is trial {trial.number} "
         f"with {describe(cost, wanted.cost)}{share}"
@@ -345,7 +346,7 @@ class StudyExporter:
         wanted = replace(
             self.wanted,
             quantization=part.quantized,
-            settings=config.quantisation,
+            settings=config.quantization_settings,
             calibration=self.data.calibration(part.name),
             measure=self.data.measure(part.name),
         )

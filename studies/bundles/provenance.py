@@ -18,6 +18,7 @@ from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import derived_seed
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.networks.catalog import NETWORKS
 from ...gan_models.pruning.catalog import METHODS
 from ...gan_models.quantization.settings import FULL_BITS, Quantization
@@ -107,7 +108,7 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
         )
     if source is not None:
         beside = sum(path.suffix == ".py" for path in with_neighbors(source)) - 1
-        with_them = f" with the {beside} files that it imports" if beside else ""
+        with_them = f" with the {counted(beside, 'file')} that it imports" if beside else ""
         lines.append(f"loading the PyTorch network runs {SOURCE}, the copy of {source.name}{with_them} in this bundle")
     elif package := NETWORKS.package(outcome.config.model):
         lines.append(f"loading the PyTorch network needs the package {package.name}; files of other runtimes do not")
@@ -124,8 +125,8 @@ def refit_line(name: str, done: Reconstruction) -> str:
         return f"{name} was cut and not refitted: {done.why}"
     return (
         f"{name} was refitted to its teacher after the cut, {done.refitted} of {len(done.layers)} weights in closed "
-        f"form on {n} training inputs: error of its outputs on {done.unseen} of them that nothing was fitted to "
-        f"{done.before:.3g}, then {done.after:.3g}, relative to their variance"
+        f"form on {counted(n, 'training input')}: error of its outputs on {done.unseen} of them that nothing was "
+        f"fitted to {done.before:.3g}, then {done.after:.3g}, relative to their variance"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.texts.number_text import counted
 from ..api import RunOptions, Search
 from ..bundles.verify import verify_bundle
 from ..report.image_grid import write_pictures
@@ -78,7 +79,8 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
     )
     resolved = search.resolve()
     console.print(
-        f"demo: outlines to shaded shapes, budget {BUDGET} of {resolved.dense['macs'] / 1e6:.0f} MMACs, {trials} trials"
+        f"demo: outlines to shaded shapes, budget {BUDGET} of {resolved.dense['macs'] / 1e6:.0f} MMACs, "
+        f"{counted(trials, 'trial')}"
     )
     with Display(console, "selection fd[shapes]", resolved.dense["macs"]).live() as display:
         study = search.run(display.event, display.teacher, resolved)

@@ -24,6 +24,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package, install_command
 from ...gan_models.files.plugin_packages import PluginPackage, plugin_packages
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.networks.catalog import DISCRIMINATORS, NETWORKS
 from ...gan_models.pruning.catalog import METHODS
 from ...gan_models.tasks.catalog import TASKS
@@ -166,7 +167,7 @@ def _database(storage: str) -> tuple[bool, str, str]:
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         with tempfile.NamedTemporaryFile(dir=Path(str(url.database)).parent):
             return True, f"{shown(url)}: none yet, the folder can be written", ""
-    return True, f"{shown(url)}: {len(list_studies(storage))} studies", ""
+    return True, f"{shown(url)}: {counted(len(list_studies(storage)), 'study', 'studies')}", ""
 
 
 def _disk() -> tuple[bool, str, str]:

@@ -13,6 +13,7 @@ from torch import nn
 from ...gan_models.costs.catalog import COSTS
 from ...gan_models.costs.prices import Prices
 from ...gan_models.cut_checks.group_check import GroupCheck
+from ...gan_models.files.texts.number_text import counted, percent
 from ...gan_models.groups.channel_groups import AxisChannels, ChannelGroups, owner
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.networks.specs import InputSpec
@@ -132,11 +133,16 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
     names = {"macs": "exact", "macs_published": "as papers count (transposed convolutions on their output grid)"}
     for cost in dense:
         exact = f" = {dense[cost]:,.0f}" if cost != "bytes" else ""
-        share = f"{describe(cheapest[cost], cost)} ({100 * cheapest[cost] / dense[cost]:.3g}%)"
+        share = f"{describe(cheapest[cost], cost)} ({percent(cheapest[cost] / dense[cost])}%)"
         totals.add_row(f"{cost} {names.get(cost, '')}".strip(), describe(dense[cost], cost) + exact, share)
     console.print(totals)
     table = Table(
-        "group", "channels", "carried by", "MACs at half", title=f"{len(found['groups'])} groups", title_justify="left"
+        "group",
+        "channels",
+        "carried by",
+        "MACs at half",
+        title=counted(len(found["groups"]), "group"),
+        title_justify="left",
     )
     for group in found["groups"]:
         modules = group["modules"]

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from ...gan_models.files.errors import UserError, UserErrors, WorkFailed, errors_of
+from ...gan_models.files.texts.number_text import counted
 from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
 from . import options as opt
@@ -305,7 +306,7 @@ def gc(
     if as_json:
         _print({"study": name, "trials": list(done.trials), "freed_bytes": done.freed})
     else:
-        print(f"{done.freed / 1e6:.1f} MB of {len(done.trials)} trials off the front removed")
+        print(f"{done.freed / 1e6:.1f} MB of {counted(len(done.trials), 'trial')} off the front removed")
 
 
 def delete(
@@ -319,7 +320,7 @@ def delete(
     from ..database.store import delete_study
 
     study = Study.open(name, storage, artifacts)
-    if not yes and not typer.confirm(f"remove study {name} with {len(study.trials)} trials and their files?"):
+    if not yes and not typer.confirm(f"remove study {name} with {counted(len(study.trials), 'trial')} and all files?"):
         raise typer.Exit(1)
     delete_study(storage, name, study.remote or study.artifacts)
     print(f"study {name} is gone")

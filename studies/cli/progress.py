@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.texts.number_text import counted, percent
 from ...search.records.events import (
     Event,
     Noted,
@@ -84,7 +85,7 @@ class Display:
         elif isinstance(event, SearchStarted):
             self._total, self._finished, self._already = event.total, event.finished, event.finished
             self._begun = time.monotonic()
-            self._say(f"search: {event.finished} of {event.total} trials done", always=False)
+            self._say(f"search: {event.finished} of {counted(event.total, 'trial')} done", always=False)
         elif isinstance(event, TrialStarted):
             self._running[event.number] = event.method
             again = f", attempt {event.attempt}" if event.attempt > 1 else ""
@@ -143,7 +144,7 @@ class Display:
             self._say(f"trial {event.number}: {event.method} {event.state}: {event.reason}", always=True)
 
     def _share(self, cost: float) -> str:
-        return f"{100 * cost / self.dense:.3g}%"
+        return f"{percent(cost / self.dense)}%"
 
     def _left(self) -> str:
         done = self._finished - self._already

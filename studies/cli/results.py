@@ -13,6 +13,7 @@ import typer
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import to_json
+from ...gan_models.files.texts.number_text import counted
 from . import options as opt
 from .console import wide_console
 
@@ -262,4 +263,7 @@ def run(
         print(f"note: {note}", file=sys.stderr)
     for line in done.skipped:
         print(f"skipped {line}", file=sys.stderr)
-    print(f"{len(done.written)} images in {done.folder}" + (f", {len(done.skipped)} skipped" if done.skipped else ""))
+    print(
+        f"{counted(len(done.written), 'image')} in {done.folder}"
+        + (f", {len(done.skipped)} skipped" if done.skipped else "")
+    )

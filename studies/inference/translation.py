@@ -22,6 +22,7 @@ from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.pictures.colors import OF_LAB, color_of
 from ...gan_models.files.pictures.picture import Picture, PictureError
 from ...gan_models.files.pictures.picture_reader import picture_fault, picture_size, read_picture
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from ...gan_models.networks.value_ranges import USUAL, translate, usual_values
@@ -202,10 +203,12 @@ class Translation:
                     written[place] = path.relative_to(self.out).as_posix()
         if not written:
             raise UserError(
-                f"none of {len(self.entries)} images in {self.folder} can be read: {'; '.join(self.skipped[:3])}"
+                f"none of {counted(len(self.entries), 'image')} in {self.folder} can be read: "
+                f"{'; '.join(self.skipped[:3])}"
             )
         self.notes += [
-            f"{n} images are computed in tiles of {width}x{height}" for (height, width), n in sorted(in_parts.items())
+            f"{counted(n, 'image is', 'images are')} computed in tiles of {width}x{height}"
+            for (height, width), n in sorted(in_parts.items())
         ]
         names = tuple(written[place] for place in sorted(written))
         return Translated(self.out, names, tuple(sorted(self.skipped)), tuple(self.notes))
@@ -221,7 +224,7 @@ class Translation:
         trees = [PictureTree(folder, repeats=True) for folder in folders if folder.is_dir()]
         if left_out := sum((tree.left_out for tree in trees), Counter[str]()):
             reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()))
-            self.notes.append(f"left out {left_out.total()} files below {self.folder}: {reasons}")
+            self.notes.append(f"left out {counted(left_out.total(), 'file')} below {self.folder}: {reasons}")
         found = [_images(folder, self.out) for folder in folders]
         for one, files in zip(self.pictured, found, strict=True):
             self.notes += doubts_of(files, PictureForm.of(one).planes)
@@ -275,9 +278,10 @@ class Translation:
             # Who enlarges wants detail: a picture that is made smaller first has lost it.
             fit = "tile" if self.rule.scale > 1 else "stretch"
             done = "computed in tiles of it" if fit == "tile" else "stretched to it and back"
+            told = counted(len(others), "image of another size is", "images of other sizes are")
             self.notes.append(
-                f"{self.generator.title} runs at {trained[1]}x{trained[0]} alone ({self.rule.reason}): {len(others)} "
-                f"images of other sizes are {done}; choose with --fit crop, pad, stretch or tile"
+                f"{self.generator.title} runs at {trained[1]}x{trained[0]} alone ({self.rule.reason}): {told} {done}; "
+                "choose with --fit crop, pad, stretch or tile"
             )
         if self.options.tile and not (others and not self.rule.fixed):
             self.notes.append(

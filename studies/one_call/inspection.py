@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from ...gan_models.files.texts.number_text import counted
 from ...spaces.budget import describe
 from .traced_network import TracedNetwork, trace
 
@@ -70,7 +71,7 @@ class Inspection:
         """The network with its inputs, and the number of its groups."""
         shapes = " and ".join("x".join(map(str, shape)) or "a number" for shape in self.inputs)
         count = len(self.groups)
-        return f"{self.network} at input {shapes}: {count} group{'s' * (count != 1)} can be pruned"
+        return f"{self.network} at input {shapes}: {counted(count, 'group')} can be pruned"
 
     @property
     def tables(self) -> tuple[Table, ...]:

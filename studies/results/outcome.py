@@ -12,6 +12,7 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
+from ...gan_models.files.texts.number_text import percent
 from ...search.config import BOTH, SHOWN, StudyConfig
 from ...search.records.ledger import TrialRecord
 from ...search.resolved_study import ResolvedStudy
@@ -179,7 +180,7 @@ class Outcome:
     def _over(self, measured: Measurement) -> str:
         name = cost_name(measured)
         over = [
-            f"{text} by {100 * (measured.value / amount - 1):.3g} %"
+            f"{text} by {percent(measured.value / amount - 1)} %"
             for text, amount in self._budgets_in(name)
             if measured.value > amount
         ]

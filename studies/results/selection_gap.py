@@ -8,6 +8,7 @@ from math import hypot
 from statistics import mean
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.texts.number_text import counted
 from ...search.records.ledger import TrialRecord
 from .outcome import Outcome, measurements_of
 
@@ -82,7 +83,7 @@ def gap_line(outcome: Outcome) -> str:
     n, first = len(gaps), gaps[0]
     sign = outcome.config.sign
     share = sign * mean(gap.share for gap in gaps)
-    said = f"on the test split the front is {_amount(share)} on average ({n} trial{'s' * (n > 1)}"
+    said = f"on the test split the front is {_amount(share)} on average ({counted(n, 'trial')}"
     known = [gap.intervals for gap in gaps if gap.intervals is not None]
     if known:
         beyond = sum(abs(value) > 1 for value in known)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
+from ...gan_models.files.texts.number_text import counted
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
 from ...search.records.refit_faults import fault_line, refit_faults
@@ -494,7 +495,7 @@ def score_line(outcome: Outcome) -> str:
         return ""
     ends = [describe(cost, outcome.cost) for cost in (found.low, found.high)]
     alike = (
-        f"{found.alike:+.2f} over {found.pairs} pair{'s' * (found.pairs != 1)}"
+        f"{found.alike:+.2f} over {counted(found.pairs, 'pair')}"
         if found.alike is not None
         else "not known, there are no pairs of them"
     )

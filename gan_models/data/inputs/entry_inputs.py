@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate, one_hot
 
 from ...files.errors import UserError
 from ...files.pictures.picture_reader import picture_fault
+from ...files.texts.number_text import counted
 from ...networks.specs import ONLY, Input, InputSpec
 from ..dataset import ImageSet
 from ..image_readers import PLANES_CURE, doubts_of, some_of
@@ -197,5 +198,5 @@ def _good(
     good = [entry for entry in entries if not reasons.keys() & set(entry.values())]
     if not good:
         cure = PLANES_CURE * any(planes.values())
-        raise UserError(f"none of {len(entries)} entries can be read: {some_of(bad)}{cure}")
+        raise UserError(f"none of {counted(len(entries), 'entry', 'entries')} can be read: {some_of(bad)}{cure}")
     return good, bad

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...files.errors import UserError, WorkFailed
 from ...files.pictures.picture import Picture, PictureError
 from ...files.pictures.picture_reader import read_indices, read_picture
+from ...files.texts.number_text import percent
 from ...networks.specs import Input
 from ..image_readers import MEMORY_LIMIT_BYTES
 from ..spec import PictureForm
@@ -154,8 +155,8 @@ def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -
     if len(grays) and not soft:
         raise UserError(
             f"mask {path} holds other values than black and white: got {float(grays[0]):g} of 255 in "
-            f"{100 * len(grays) / pixels.size:.2g} % of its pixels; expected 0 and 255. Try PNG in the place of JPEG, "
-            "or --task-setting soft_masks=true"
+            f"{percent(len(grays) / pixels.size, 2)} % of its pixels; expected 0 and 255. Try PNG in the place of "
+            "JPEG, or --task-setting soft_masks=true"
         )
     if soft:
         form = PictureForm(part.shape[0], height, width)

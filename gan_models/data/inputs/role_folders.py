@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...files.errors import UserError
 from ...files.pictures.picture_names import is_picture_name
+from ...files.texts.number_text import counted
 from ...networks.specs import Input, InputSpec
 from ..layouts import LayoutError, SplitFolder
 from ..picture_tree import PictureTree, PlacedPicture, says_domain, split_said
@@ -97,8 +98,9 @@ class RoleFolders:
         over = [] if "" in {key[0] for key in files} else [key for key in files if key not in targets]
         if not (lacking or over):
             return
-        parts = [f"{len(lacking)} targets have no {name} ({_stems(lacking)})"] * bool(lacking)
-        parts += [f"{len(over)} files of {name} have no target ({_stems(over)})"] * bool(over)
+        parts = [f"{counted(len(lacking), 'target has', 'targets have')} no {name} ({_stems(lacking)})"] * bool(lacking)
+        surplus = counted(len(over), f"file of {name} has", f"files of {name} have")
+        parts += [f"{surplus} no target ({_stems(over)})"] * bool(over)
         raise UserError(
             f"files of {self.folder.root} do not belong together in {split}: {' and '.join(parts)}. Try the same name, "
             f"apart from its suffix, for {name} and {TARGET}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..texts.number_text import counted
 from .colors import CHANNELS, LUMA, OF_LAB, scaled_lab
 
 MOST_COLORS = 4  # channels that a color has, transparency among them
@@ -122,9 +123,9 @@ def channels_fault(channels: int, planes: int = 0) -> str | None:
         planes: How many there must be; 0: 1 to 4, which are read in any color.
     """
     if planes and channels != planes:
-        return f"it has {channels} channels; expected {planes}"
+        return f"it has {counted(channels, 'channel')}; expected {planes}"
     if not planes and channels > MOST_COLORS:
-        return f"it has {channels} channels; expected 1 to {MOST_COLORS}"
+        return f"it has {counted(channels, 'channel')}; expected 1 to {MOST_COLORS}"
     return None
 
 

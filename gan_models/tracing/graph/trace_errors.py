@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ...files.texts.number_text import counted
+
 _CURE = (
     "the input shape must be what it eats, a branch on a tensor's value must become torch.where, "
     "a size must come from a shape"
@@ -52,7 +54,7 @@ def other_inputs(model: nn.Module, given: int) -> str | None:
         asked = [one for one in signature.parameters.values() if one.kind not in varied]
         needed = [one.name for one in asked if one.default is inspect.Parameter.empty]
         return (
-            f"its forward takes {', '.join(needed) or 'nothing'}, and is given {given} input{'s' * (given != 1)}; "
+            f"its forward takes {', '.join(needed) or 'nothing'}, and is given {counted(given, 'input')}; "
             "say what each input is, in order, such as --input-shape 'image:3,64,64;latent:8', with a task that "
             "provides them; or name a wrapper whose forward fixes some or derives them from the others"
         )

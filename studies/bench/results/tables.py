@@ -7,6 +7,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from ....gan_models.files.plain_values import to_json
+from ....gan_models.files.texts.number_text import counted
 from .comparisons import Comparison, Overall, Standing
 from .fronts import Growth
 
@@ -153,6 +154,6 @@ def _missing(comparison: Comparison) -> str:
 
 def _missing_lines(missing: Sequence[str]) -> Iterator[str]:
     if missing:
-        yield f"Without a result: {len(missing)} cells, which no number above stands for."
+        yield f"Without a result: {counted(len(missing), 'cell')}, which no number above stands for."
         yield ""
         yield from (f"* {line}" for line in missing)

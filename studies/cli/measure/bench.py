@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ....gan_models.files.errors import UserError, WorkFailed
+from ....gan_models.files.texts.number_text import counted
 from ....search.config import StudyConfig
 from ....search.configuration.flags import Values
 from ....search.configuration.sections import SearchOptions
@@ -220,8 +221,8 @@ def _show(made: Bench, csv: Path | None, markdown: Path | None, as_json: bool) -
     _write(rows, comparison, csv, markdown, as_json)
     if comparison.missing:
         raise WorkFailed(
-            f"{len(comparison.missing)} cells have no result: {comparison.missing[0]}; the same command goes on, and "
-            "--retry-failed runs failed ones anew"
+            f"{counted(len(comparison.missing), 'cell has', 'cells have')} no result: {comparison.missing[0]}; the "
+            "same command goes on, and --retry-failed runs failed ones anew"
         )
 
 

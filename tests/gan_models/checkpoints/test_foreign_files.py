@@ -104,7 +104,7 @@ def test_weights_that_are_integers_are_refused(tmp_path):
     state = Wrapped().state_dict()
     state["net.0.weight"] = (state["net.0.weight"] * 127).to(torch.int8)
     torch.save(state, tmp_path / "g.pth")
-    with pytest.raises(CheckpointError, match=r"integers for 1 tensors \(net\.0\.weight \(int8\)\)"):
+    with pytest.raises(CheckpointError, match=r"integers for 1 tensor \(net\.0\.weight \(int8\)\)"):
         load_into(Wrapped(), tmp_path / "g.pth")
 
 
@@ -125,7 +125,7 @@ def test_a_buffer_may_hold_the_infinities_that_the_network_gives_it(tmp_path):
     [
         (lambda weight: torch.complex(weight, weight), r"net\.0\.weight \(complex\)"),
         (lambda weight: weight.to_sparse(), r"net\.0\.weight \(sparse\)"),
-        (lambda weight: weight.to("meta"), r"no values for 1 tensors \(net\.0\.weight\)"),
+        (lambda weight: weight.to("meta"), r"no values for 1 tensor \(net\.0\.weight\)"),
     ],
     ids=["complex", "sparse", "meta"],
 )

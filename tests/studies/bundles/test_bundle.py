@@ -463,7 +463,7 @@ def test_run_says_what_is_wrong(bundle, tmp_path):
     for given, message in (
         ((tmp_path / "none", tmp_path / "o"), "not a folder"),
         ((tmp_path / "empty", tmp_path / "o"), "holds no images"),
-        ((tmp_path / "bad", tmp_path / "o"), "none of 1 images"),
+        ((tmp_path / "bad", tmp_path / "o"), "none of 1 image can"),
         ((tmp_path / "bad", tmp_path / "bad"), "overwritten"),
         ((None, tmp_path / "o"), "--input"),
     ):

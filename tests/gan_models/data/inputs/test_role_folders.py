@@ -68,5 +68,5 @@ def test_files_that_lack_another_are_named(tmp_path):
         opened(tmp_path, InputSpec.parse("photo=3,8,8;mask:1,8,8")).entries("train")
     said = str(caught.value)
     assert "7 targets have no mask (2, 3, 4, 5, 6, ...)" in said
-    assert "1 files of mask have no target (odd)" in said
+    assert "1 file of mask has no target (odd)" in said
     assert "\n" not in said

@@ -100,7 +100,7 @@ def test_pages_of_another_number_or_in_color_are_refused(tmp_path):
     """Channels are counted, never guessed."""
     pages(tmp_path / "six.tif", 6)
     pages(tmp_path / "color.tif", 7, "RGB")
-    assert "it has 1 channels; expected 7" in str(picture_fault(tmp_path / "six.tif", planes=7))
+    assert "it has 1 channel; expected 7" in str(picture_fault(tmp_path / "six.tif", planes=7))
     assert "it has 3 channels; expected 7" in str(picture_fault(tmp_path / "color.tif", planes=7))
 
 
