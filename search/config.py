@@ -25,7 +25,7 @@ from ..gan_models.pruning.catalog import check_fixed, method_spec
 from ..gan_models.quantization.settings import FULL_BITS
 from ..gan_models.tasks.catalog import builtin_task, check_asked, check_source
 from ..spaces.budget import Budget, Budgets
-from .configuration.option import check_options
+from .configuration.option import check_options, former_names
 from .configuration.sections import (
     DISTILL,
     SELECTION,
@@ -208,8 +208,8 @@ class StudyConfig(
     def _check_bits(self) -> None:
         if len(set(self.bits)) != len(self.bits) or not set(self.bits) <= {8, FULL_BITS}:
             raise UserError(f"bits are 32, 8, or 32,8; got {', '.join(map(str, self.bits))}")
-        if self.quantisation.bits != 8:
-            raise UserError(f"trials are quantized to 8 bits; got quantisation with bits={self.quantisation.bits}")
+        if (bits := self.quantization_settings.bits) != 8:
+            raise UserError(f"trials are quantized to 8 bits; got quantization_settings with bits={bits}")
 
     def _check_names(self) -> None:
         if not self.budgets:
@@ -366,11 +366,12 @@ class StudyConfig(
         Raises:
             UserError: An unknown field, or a value that a field does not take.
         """
-        allowed = {f.name for f in dataclasses.fields(cls)}
+        allowed, former = {f.name for f in dataclasses.fields(cls)}, former_names(cls)
+        data = {former.get(name, name): value for name, value in data.items()}
         unknown = sorted(set(data) - allowed)
         if unknown:
             raise UserError(f"unknown option {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
-        values = dict(data)
+        values = data
         for name, own in _NESTED.items():
             if isinstance(values.get(name), Mapping):
                 values[name] = own | dict(values[name])
@@ -383,8 +384,11 @@ class StudyConfig(
 
     def fingerprint(self) -> str:
         """Hash (16 hex digits) of all that changes what a trial is."""
+        former = {name: old for old, name in former_names(type(self)).items()}
         data = {
-            name: value for name, value in self.to_json().items() if name not in FREE and (value or name not in LATER)
+            former.get(name, name): value
+            for name, value in self.to_json().items()
+            if name not in FREE and (value or name not in LATER)
         }
         # A folder may be moved: what is in it is known by its hash.
         return json_sha256(data | {"data": self.data if self.data in BUILTIN else ""})[:16]
@@ -397,7 +401,7 @@ def _parsed(texts: tuple[str, ...], convention: str) -> Budgets:
 
 
 # What a study's own defaults add to a nested setting that is given in part.
-_NESTED = {"recipe": {"distill_output": DISTILL}, "quantisation": {"per_channel": True}}
+_NESTED = {"recipe": {"distill_output": DISTILL}, "quantization_settings": {"per_channel": True}}
 _LISTS = tuple(f.name for f in dataclasses.fields(StudyConfig) if str(f.type).startswith("tuple"))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...gan_models.files.errors import UserError
 from .flag_text import read_arguments, read_list, read_numbers, read_setting
-from .option import Option, Shortcut, options_of
+from .option import Option, Shortcut, former_names, options_of
 
 Values = dict[str, Any]  # nested: field, field of the field, ...
 Tables = Mapping[str, tuple[type, ...]]  # the sections of each table of TOML
@@ -168,7 +168,9 @@ def _known(key: str, fields: Mapping[str, type], flags: Iterable[Flag]) -> bool:
 
 def _place(values: Values, key: str, value: Any, fields: Mapping[str, type], flags: Iterable[Flag], where: str) -> None:
     """Put one entry of a table where it belongs."""
+    former = {old: now for section in set(fields.values()) for old, now in former_names(section).items()}
     name = key.replace("-", "_")
+    name = former.get(name, name)
     flags = tuple(flags)
     flag = next((flag for flag in flags if flag.name == name or flag.paths == ((name,),)), None)
     if flag is not None:

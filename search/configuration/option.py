@@ -70,6 +70,7 @@ class Option:
         read: How the flag's text becomes a value, if its type does not say it.
         shortcuts: Flags of values inside the field.
         acts_if: The condition under which it acts; None: always.
+        formerly: The field's name in earlier versions. Records and files with this name are still read.
     """
 
     help: str
@@ -86,6 +87,7 @@ class Option:
     read: Callable[[str], Any] | None = None
     shortcuts: tuple[Shortcut, ...] = ()
     acts_if: Condition | None = None
+    formerly: str = ""
 
 
 def option(help: str, default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **more: Any) -> Any:
@@ -107,6 +109,11 @@ def option(help: str, default: Any = dataclasses.MISSING, *, factory: Any = data
 def options_of(section: Any) -> Mapping[str, Option]:
     """Return the options of a section by field name, in the order of the fields."""
     return {f.name: f.metadata[_KEY] for f in dataclasses.fields(section) if _KEY in f.metadata}
+
+
+def former_names(section: Any) -> Mapping[str, str]:
+    """Return the fields of a section that had another name in earlier versions, by that name."""
+    return {declared.formerly: name for name, declared in options_of(section).items() if declared.formerly}
 
 
 def check_options(section: Any) -> None:

@@ -482,10 +482,11 @@ class QuantizationOptions:
     """8 bits: whether trials are quantized, and how."""
 
     bits: tuple[int, ...] = option("Bits of trials: 32, 8 or 32,8.", (), default_text="32,8 if bytes are budgeted")
-    quantisation: QuantSettings = option(
+    quantization_settings: QuantSettings = option(
         "How trials of 8 bits are quantized.",
         factory=lambda: QuantSettings(per_channel=True),
         hidden=True,
+        formerly="quantisation",
         shortcuts=(
             Shortcut(
                 "--per-channel/--no-per-channel",

@@ -48,13 +48,13 @@ class OpenedLatency(OpenedProfile):
         Raises:
             NoProfile: The study wants 8 bits, which the profile cannot price.
         """
-        int8 = self.profile.whole_int8 is not None and config.quantisation.scheme != "published"
+        int8 = self.profile.whole_int8 is not None and config.quantization_settings.scheme != "published"
         offered = config.bits_offered(int8)
         if 8 in offered and not int8:
             raise NoProfile(
                 f"8 bits under a budget in ms need a profile that was measured in 8 bits, with integers to compute on: "
                 f"`ganprune profile-device --runtime onnxruntime`; this one is of {self.profile.device.describe()}"
-                if config.quantisation.scheme != "published"
+                if config.quantization_settings.scheme != "published"
                 else "8 bits under a budget in ms need the signed quantizer: no int8 file is made of the published one"
             )
         return offered

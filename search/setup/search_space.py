@@ -97,7 +97,7 @@ class SearchSpace:
             config.ladder,
             fixed_target=config.mode == "target",
             bits=study.bits,
-            per_channel=config.quantisation.per_channel,
+            per_channel=config.quantization_settings.per_channel,
             fixed=config.method_settings,
             recipe=recipe_settings(config.recipe, config.search_recipe),
         )

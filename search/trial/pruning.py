@@ -86,7 +86,7 @@ def _prune_one(
         files = Artifact(f"{proposal.parent}/{WEIGHTS}", "", f"{proposal.parent}/{PLAN}")
         parent = saved_generators(bench, Path(request.workspace).parent, files)[name]
         model, groups = parent.model, parent.groups
-    quantized = config.quantisation if proposal.bits < FULL_BITS else None
+    quantized = config.quantization_settings if proposal.bits < FULL_BITS else None
     stored = cost_as_stored(proposal.cost, quantized)
     bounds = list(bench.bounds)
     if quantized:

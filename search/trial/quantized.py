@@ -17,7 +17,7 @@ from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ...gan_models.training.compute import PassCount
 from ..preparations.opened_study import OpenedStudy
 
-QUANTIZATION = "quantisation.json"
+QUANTIZATION = "quantization.json"
 CALIBRATION_BATCHES = 8
 
 

@@ -88,7 +88,7 @@ def test_a_studys_plan_offers_what_fits():
         resolve(StudyConfig(budgets=(f"{0.98 * least:.0f}B",), bits=(32,), **SMALL))
 
 
-@pytest.mark.parametrize("wrong", [{"bits": (16,)}, {"bits": (8, 8)}, {"quantisation": {"bits": 4}}])
+@pytest.mark.parametrize("wrong", [{"bits": (16,)}, {"bits": (8, 8)}, {"quantization_settings": {"bits": 4}}])
 def test_bits_that_are_not_offered(wrong):
     """Only 32 and 8 bits can be searched, and the error says so in one line."""
     with pytest.raises(ValueError, match=r"bits"):

@@ -168,7 +168,7 @@ def test_the_file_of_the_documentation_is_read(tmp_path):
     assert config.method_settings == {"coronet.embedding": 1}
     assert (config.recipe.amp, config.recipe.batch_size, config.teacher_recipe.lr_discriminator) == ("bf16", 4, 1e-4)
     assert config.task_settings == {"weight_l1": 50.0, "discriminator": {"ndf": 16}}
-    assert config.quantisation.reduce_range
+    assert config.quantization_settings.reduce_range
     assert (place.storage, options.executor, config.name) == ("sqlite:///ganprune.db", "local", "written")
     for table, panel in PANELS.items():
         assert f"| `{table}` | {panel} |" in page
@@ -300,3 +300,13 @@ def test_a_seed_that_samplers_cannot_take_is_refused(seed):
     """The range is told, not the sampler that would fail."""
     with pytest.raises(UserError, match=f"seed is not possible: got {seed}; expected 0 to 4294967295"):
         StudyConfig(**MINIMUM, seed=seed)
+
+
+def test_an_option_is_read_by_the_name_that_it_had_in_earlier_versions(tmp_path):
+    """Files, `--set` and records with it; a record's fingerprint stays what it was."""
+    settings = {"quantization_settings": {"reduce_range": True}}
+    assert toml(tmp_path, "[quantization]\nquantisation = { reduce_range = true }\n") == settings
+    assert options_given(SEARCH_FLAGS, {}, None, ["quantisation.reduce_range=true"]) == settings
+    config = StudyConfig.from_json({**MINIMUM, "quantisation": {"reduce_range": True}})
+    assert config == StudyConfig.from_json({**MINIMUM, **settings})
+    assert config.fingerprint() == "8d16fc8174805879"

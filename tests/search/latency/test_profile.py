@@ -67,7 +67,7 @@ def test_bits_are_a_dimension_where_the_device_was_measured_in_eight(profile):
     with pytest.raises(NoProfile, match="profile-device --runtime onnxruntime"):
         one.bits(config(bits=(8,)))
     with pytest.raises(NoProfile, match="signed quantizer"):
-        both.bits(config(bits=(8,), quantisation=QuantSettings(scheme="published")))
+        both.bits(config(bits=(8,), quantization_settings=QuantSettings(scheme="published")))
     assert "in 8 bits" in both.predicted(1.0, 8).protocol
 
 

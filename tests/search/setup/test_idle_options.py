@@ -132,8 +132,8 @@ def test_the_negative_of_a_flag_is_named_as_it_was_typed():
 
 def test_a_value_without_a_flag_is_named_by_its_path():
     """What only `--set` reaches is named by the path that `--set` takes."""
-    (idle,) = idle_options(ALL_SECTIONS, facts({"quantisation": {"reduce_range": True}}))
-    assert idle.name == "quantisation.reduce_range"
+    (idle,) = idle_options(ALL_SECTIONS, facts({"quantization_settings": {"reduce_range": True}}))
+    assert idle.name == "quantization_settings.reduce_range"
 
 
 def test_one_flag_of_two_recipes_acts_in_the_other():

@@ -43,7 +43,7 @@ def test_a_trial_of_eight_bits_is_cut_as_the_study_quantizes(tiny):
     """What it is quantized by goes with the cut network, though the method knows nothing of bits."""
     study, request = tiny
     found = prune(study, replace(request, proposal=replace(request.proposal, bits=8)))
-    assert found.quantized == study.config.quantisation
+    assert found.quantized == study.config.quantization_settings
 
 
 def test_the_teacher_is_left_as_it_was(tiny):

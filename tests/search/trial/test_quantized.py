@@ -43,13 +43,13 @@ def test_a_network_runs_quantized_until_it_is_detached(study):
     ((x,), *_) = training_inputs(study, "G", 0)
     with torch.no_grad():
         plain = model(x)
-        quantizers, _ = quantize(study, {"G": model}, study.config.quantisation, 0)
+        quantizers, _ = quantize(study, {"G": model}, study.config.quantization_settings, 0)
         moved = model.eval()(x)
         said = json.loads(json.dumps(detach(quantizers)))
         assert torch.equal(model(x), plain)
     assert 0 < float((moved - plain).abs().max()) < 0.1
     (found,) = read_quantizations(said).values()
-    assert found.settings == study.config.quantisation
+    assert found.settings == study.config.quantization_settings
     assert set(found.ranges) == set(quantized_layers(model))
 
 

@@ -132,7 +132,7 @@ def test_a_changed_int8_file_is_found(tmp_path):
 def test_the_published_quantizer_is_not_exported():
     """Trials with the published quantizer train and are exported in float32; who asks for int8 is told why not."""
     quantization = QuantSettings(scheme="published")
-    config = StudyConfig(name="published", bits=(8,), quantisation=quantization, **SMALL)
+    config = StudyConfig(name="published", bits=(8,), quantization_settings=quantization, **SMALL)
     study = make(config, [("uniform", 0.6, "ladder:0", "run 8")])
     out = new_folder() / "b"
     card = export_trial(study.record, 0, study.root, out)
