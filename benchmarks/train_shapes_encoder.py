@@ -76,12 +76,12 @@ class _Heads(nn.Module):
         super().__init__()
         self.hidden = nn.Sequential(nn.Linear(SHAPES_DIMENSION, 160), nn.ReLU())
         self.drawing = nn.Linear(160, 16 * 16)
-        self.colours = nn.Linear(160, 3 * 8 * 8)
+        self.colors = nn.Linear(160, 3 * 8 * 8)
         self.damage = nn.Linear(SHAPES_DIMENSION, len(DAMAGES))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.hidden(features)
-        return self.drawing(hidden), self.colours(hidden), self.damage(features)
+        return self.drawing(hidden), self.colors(hidden), self.damage(features)
 
 
 def _targets(images: Tensor, drawings: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,7 +114,7 @@ def _explained(network: ShapesNetwork, heads: _Heads, n: int, seed: int) -> dict
     predicted = heads(features)
     targets = (*_targets(images, drawing), strength)
     shares = {}
-    for name, guess, truth in zip(("drawing", "colours", "damage"), predicted, targets, strict=True):
+    for name, guess, truth in zip(("drawing", "colors", "damage"), predicted, targets, strict=True):
         shares[name] = 1 - float(((guess - truth) ** 2).sum() / ((truth - truth.mean(0)) ** 2).sum())
     for i, name in enumerate(DAMAGES):
         truth = targets[2][:, i]

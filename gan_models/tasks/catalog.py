@@ -42,8 +42,10 @@ class TaskSpec:
     kinds: tuple[str, ...] = ()
 
     def load(self) -> Any:
-        """Return the class, a `task.Task`; this imports torch."""
-        return load_named(self.implementation, "task", __package__)
+        """Return the class, a `task.Task`, with the defaults of what it does not say; this imports torch."""
+        from .task_parts import with_defaults
+
+        return with_defaults(load_named(self.implementation, "task", __package__))
 
 
 def _adopted(reference: str, found: Any) -> TaskSpec:
@@ -103,7 +105,7 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
         "deblur": TaskSpec(f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "colorize": TaskSpec(f"{_RESTORATION}:ColorizeTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "distill": TaskSpec(
-            ".unlabelled.distillation_task:DistillationTask",
+            ".unlabeled.distillation_task:DistillationTask",
             "a folder of images, without labels",
             (SHAPES, LATENTS),
             "a teacher alone: its outputs are the targets",

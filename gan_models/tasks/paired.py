@@ -26,11 +26,11 @@ from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
 from ..networks.specs import ONLY, InputSpec, OutputSpec
 from .generator_fit import one_image, with_channels
-from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .single_generator import SingleGenerator
 from .task import Batch, Network, build_discriminators
+from .task_parts import ImageTranslation
 
 _LATER = ("inputs", "soft_masks", "any_halves")  # settings that earlier versions did not write
 _LOOKED_AT = 50  # files of which the proportions are looked at

@@ -15,15 +15,14 @@ from ..data.layouts import existing
 from ..data.spec import SPLITS, DataSpec
 from ..networks.specs import OutputSpec
 from .task import Batch, Network
+from .task_parts import TaskDefaults
 
 
-class SingleGenerator:
+class SingleGenerator(TaskDefaults):
     """A task of the generator "G" and its discriminator, stateless, whose real images are each batch's `real_key`."""
 
     generator_names: tuple[str, ...] = ("G",)
-    needs_teacher = False
     has_reference = False
-    border = 0
     real_key: ClassVar[str] = "target"
     source: ClassVar[str] = "target"  # of the `ImageSet`, whose entries are the batches' entries
 

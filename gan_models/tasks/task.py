@@ -27,6 +27,7 @@ from ..networks.specs import InputSpec, OutputSpec
 from ..networks.user_builders import call_builder, needed, taken
 from .catalog import TASKS
 from .settings import DiscriminatorSettings
+from .task_parts import Maps, TeacherOutputs
 
 Network = Callable[..., Tensor]
 Batch = Mapping[str, Tensor]
@@ -36,7 +37,8 @@ class Task(Protocol):
     """All that is particular to one kind of GAN training: its data, its generators' inputs, its losses.
 
     What it reads and what a generator must be for it are class methods; an instance has settings, and no state but
-    what `state` returns. `single_generator.SingleGenerator` has what tasks of one generator share.
+    what `state` returns. `task_parts.TaskDefaults` has the defaults of what a class need not say, and
+    `single_generator.SingleGenerator` what tasks of one generator share.
 
     Attributes:
         name: As in the catalog.
@@ -44,6 +46,12 @@ class Task(Protocol):
         needs_teacher: It cannot be trained without distillation from a teacher.
         has_reference: Each input has an image that it should become.
         border: Pixels at each side of an output that comparisons with its reference leave out.
+        has_judge: The discriminator has a part in the generator's loss.
+        reads_teacher: Its real images are the outputs of `teacher`.
+        reads_feature_maps: Its loss reads `feature_maps`.
+        resizes: It resizes images; else it cuts crops from images at their own size.
+        teacher: Returns a teacher's outputs for a generator's inputs; a study sets it if `reads_teacher`.
+        feature_maps: The maps of an encoder of RGB images; a study sets it if `reads_feature_maps`.
         adversarial: The adversarial loss, `vanilla`, `lsgan` or `hinge`.
     """
 
@@ -51,10 +59,24 @@ class Task(Protocol):
     generator_names: tuple[str, ...]
     needs_teacher: bool
     has_reference: bool
+    resizes: bool
+    reads_teacher: bool
+    teacher: TeacherOutputs | None
+    feature_maps: Maps | None
 
     @property
     def border(self) -> int:
-        """Pixels at each side that comparisons leave out; of a task without the attribute 0."""
+        """Pixels at each side that comparisons leave out."""
+        ...
+
+    @property
+    def has_judge(self) -> bool:
+        """True if the discriminator has a part in the generator's loss."""
+        ...
+
+    @property
+    def reads_feature_maps(self) -> bool:
+        """True if an encoder's maps have a part in the loss."""
         ...
 
     @property
@@ -80,6 +102,11 @@ class Task(Protocol):
     @classmethod
     def files(cls, spec: DataSpec) -> Iterable[Path]:
         """Return every file of the data, of all splits. Raises LayoutError for a folder of another layout."""
+        ...
+
+    @classmethod
+    def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
+        """Return heights and widths of the first pictures, at most so many; nothing if they are not known."""
         ...
 
     @classmethod

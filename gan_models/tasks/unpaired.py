@@ -22,10 +22,10 @@ from ..files.seeds import mixed
 from ..networks.specs import InputSpec, OutputSpec
 from .generator_fit import one_image, with_channels
 from .image_pool import ImagePool
-from .image_translation import ImageTranslation
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
+from .task_parts import ImageTranslation
 
 _FROM = {"AtoB": "A", "BtoA": "B"}
 _TO = {"AtoB": "B", "BtoA": "A"}
@@ -117,7 +117,6 @@ class UnpairedTask(ImageTranslation):
     """
 
     name = "unpaired"
-    border = 0
 
     def __init__(self, settings: UnpairedSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or UnpairedSettings()

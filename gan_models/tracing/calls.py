@@ -109,7 +109,7 @@ class Walk:
         splits: Labels of one axis that a call made several axes of, and the axis that goes on to carry the channels,
             if that is known.
         modules: By name.
-        sites: Every labelled axis of every parameter and buffer.
+        sites: Every labeled axis of every parameter and buffer.
         graph, values: The graph, and node name -> what was traced of it, for those who look at single calls.
         parameters: Node name -> the parameter or buffer that it stands for.
         shapes: Shapes of parameters and buffers.
@@ -168,7 +168,7 @@ class Walk:
         return site if int(ids.max()) <= int(site.ids[-1]) else None
 
     def sites_at(self, gates: Iterable[tuple[str, int]]) -> list[Site]:
-        """Return the labelled axes with these names and numbers."""
+        """Return the labeled axes with these names and numbers."""
         return [site for site in self.sites if (site.parameter, site.axis) in set(gates)]
 
     def mask(self, zero: Zero) -> None:

@@ -102,7 +102,7 @@ class PreparedStudy(StudyParts):
     @property
     def taught_by(self) -> str:
         """Hash of the teacher's weights, if the task's real images are its outputs; else empty."""
-        return state_sha256(self.generators) if getattr(self.task(), "reads_teacher", False) else ""
+        return state_sha256(self.generators) if self.task().reads_teacher else ""
 
     @cached_property
     def _given_generators(self) -> Mapping[str, nn.Module]:

@@ -124,7 +124,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
     networks = _networks(parts, task, given, judges)
     seconds = 0.0
     # A discriminator with no part in the loss is not warmed up.
-    judged = getattr(task, "has_judge", True) and not config.own_training
+    judged = task.has_judge and not config.own_training
     if not judges and not (given and not judged):
         steps = config.teacher_steps
         if steps < 1:

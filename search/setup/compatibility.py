@@ -71,15 +71,16 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
     _check_size(config)
     fitting, output = fitted(config, task)
     kind = TASKS.find(task).load()
-    find = getattr(kind, "picture_sizes", None)
-    if fitting.data in BUILTIN or find is None:
+    if fitting.data in BUILTIN:
         return fitting, output, []
     try:
-        found = find(fitting.data_spec(output, task), LOOKED_AT)
+        found = kind.picture_sizes(fitting.data_spec(output, task), LOOKED_AT)
     except UserError:
-        return fitting, output, []  # opening the data says it, with the layouts
+        found = []  # opening the data says it, with the layouts
+    if not found:
+        return fitting, output, []
     own = fitting.inputs.pixels or (output.size[0], output.size[1])
-    if not getattr(kind, "resizes", True):
+    if not kind.resizes:
         size, note = (
             (own, "") if config.size else size_for_crops(own, found, lambda size: runs_at(config, size, output.scales))
         )

@@ -84,7 +84,7 @@ class Facts:
     @property
     def judged(self) -> bool:
         """Return True if the task's loss depends on a discriminator."""
-        return bool(getattr(self.task, "has_judge", True))
+        return self.task.has_judge
 
     @property
     def trains_before(self) -> bool:
@@ -102,8 +102,8 @@ class Facts:
 
     @property
     def resizes(self) -> bool:
-        """Return whether the task resizes images; one of another package is believed to."""
-        return getattr(self.task, "resizes", True)
+        """Return whether the task resizes images."""
+        return self.task.resizes
 
     @property
     def mode_matters(self) -> bool:
@@ -121,7 +121,7 @@ class Facts:
         methods = self.config.methods
         if terms_that_need(MAPS, self.config.recipe.distillation):
             return True
-        if getattr(self.task, "reads_feature_maps", False):
+        if self.task.reads_feature_maps:
             return True
         return "slimming" in methods or any(name not in METHODS.own for name in methods) or "vgg" in self._measured_with
 
@@ -151,8 +151,8 @@ class Facts:
 
     def judge_takes(self, argument: str) -> bool:
         """Return whether the discriminator's builder takes an argument."""
-        settings = getattr(getattr(self.task, "settings", None), "discriminator", None)
-        model = getattr(settings, "model", "")
+        judge = self.task.settings_json().get("discriminator")
+        model = str(judge.get("model", "")) if isinstance(judge, Mapping) else ""
         return not model or bool(taken(find_builder(model), {argument: None}))
 
 

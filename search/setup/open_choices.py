@@ -95,13 +95,13 @@ def decided(
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)
-    if getattr(own_task, "reads_teacher", False) and not config.teacher:
+    if own_task.reads_teacher and not config.teacher:
         raise UserError(
             f"the task {task} learns from a teacher alone: got none; expected its weights. Try --teacher FILE"
         )
     check_recipe(config.recipe, config.search_recipe, own_task)
     notes += _with_own_training(config, own_task)
-    judged = getattr(own_task, "has_judge", True) and not config.own_training
+    judged = own_task.has_judge and not config.own_training
     if config.teacher and not config.teacher_discriminator and judged:
         notes.append(
             "no --teacher-discriminator: one is trained against the frozen teacher first, for "
@@ -133,7 +133,7 @@ def check_recipe(recipe: Recipe, searched: Sequence[str], task: Task) -> None:
     for name in recipe.distillation:
         TERMS.find(name)
     recipe_settings(recipe, searched)  # raises for a name that is none
-    judged = getattr(task, "has_judge", True)
+    judged = task.has_judge
     idle = [] if judged else [name for name in searched if name in ("distill_judge", "reconstruct_first")]
     if idle:
         raise UserError(

@@ -83,10 +83,10 @@ class StudyParts:
     def task(self) -> Task:
         """Return a fresh task: it may hold an image pool, so no two runs share one."""
         task = make_task(self.config.task, self.config.task_settings, self.config.seed)
-        if getattr(task, "reads_feature_maps", False):
-            task.feature_maps = self._maps_of  # pyright: ignore[reportAttributeAccessIssue]
-        if getattr(task, "reads_teacher", False):
-            task.teacher = self.taught  # pyright: ignore[reportAttributeAccessIssue]
+        if task.reads_feature_maps:
+            task.feature_maps = self._maps_of
+        if task.reads_teacher:
+            task.teacher = self.taught
         return task
 
     def taught(self, name: str, inputs: tuple[Tensor, ...]) -> Tensor:
@@ -110,7 +110,7 @@ class StudyParts:
     def trains_before(self) -> bool:
         """Return whether a teacher, or a discriminator that has a part in the loss, is trained before the search."""
         judged = bool(self.config.teacher_discriminator or self.config.own_training)
-        judged = judged or not getattr(self.task(), "has_judge", True)
+        judged = judged or not self.task().has_judge
         return not (self.config.teacher and judged)
 
     def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
@@ -258,7 +258,7 @@ class StudyParts:
     @cached_property
     def metrics(self) -> dict[str, MetricSet]:
         """What is measured of each generator that is pruned; what they prepare is kept in the process."""
-        config, border = self.config, getattr(self.task(), "border", 0)
+        config, border = self.config, self.task().border
         told = {"border": border}
         return {
             name: MetricSet(config.also_measure, config.weight_files, told, config.objective) for name in self.names

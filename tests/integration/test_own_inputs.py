@@ -190,7 +190,7 @@ def test_run_draws_images_of_one_class_or_of_each_in_turn(place, monkeypatch, ca
     assert "got 4; expected 0 to 3" in refused(monkeypatch, capsys, "run", "b", "--label", 4, "--out", "x")
 
 
-def labelled_folders(root: Path, names) -> None:
+def labeled_folders(root: Path, names) -> None:
     """Folders of classes with four pictures each."""
     for split in ("train", "test"):
         for i, name in enumerate(names):
@@ -201,7 +201,7 @@ def labelled_folders(root: Path, names) -> None:
 
 def test_folders_of_classes_are_known_by_the_generators_label(place, monkeypatch, capsys):
     """Without --task: the same folder is of classes for a generator that takes a label; the note says which is which."""
-    labelled_folders(place / "animals", ("cat", "dog", "emu"))
+    labeled_folders(place / "animals", ("cat", "dog", "emu"))
     model = ["--model", "own_inputs.py:of_class", "--input-shape", "latent:6;label:4", "--data", "animals"]
     model += ["--task-setting", "discriminator.model=own_inputs.py:judge", "--budget", "50%", "--select-on", "test"]
     assert call(monkeypatch, "search", *model, *QUICK, "--trials", 1, "--study", "s") == 0
@@ -254,7 +254,7 @@ def test_what_does_not_fit_is_refused_in_one_line(name, place, monkeypatch, caps
 
 def test_more_classes_than_the_generator_has_are_refused(place, monkeypatch, capsys):
     """The first class without a label is named."""
-    labelled_folders(place / "animals", ("cat", "dog", "emu"))
+    labeled_folders(place / "animals", ("cat", "dog", "emu"))
     model = ["--model", "own_inputs.py:of_class", "--model-args", "classes=2", "--input-shape", "latent:6;label:2"]
     line = refused(
         monkeypatch, capsys, "search", *model, "--data", "animals", "--budget", "50%", "--study", "s", *QUICK

@@ -73,7 +73,7 @@ class WeightHypernetwork(nn.Module):
             weight: T, in its own layout.
             latents: [1 + N], as in `forward`.
             coupling: Share of T that goes through the latents: 1, and a latent at zero is a slice of zeros; 0, and
-                latents do nothing until W2 has learnt.
+                latents do nothing until W2 has learned.
             generator: Of W1.
         """
         teacher = self._by_pair(weight.detach()).to(self.B2)

@@ -13,7 +13,7 @@ from ...data.builtin_sets import PAINTING, shape_labels, shapes
 from ...data.dataset import ImageSet
 from ...data.image_readers import (
     FilePictures,
-    LabelledPictures,
+    LabeledPictures,
     cifar_labels,
     cifar_pictures,
     doubts_of,
@@ -96,14 +96,14 @@ class ClassConditionalTask(UnconditionalTask):
         (form,) = spec.loaded(split, spec.output)
         if spec.source == SHAPES:
             check_classes(SHAPE_KINDS, spec.inputs)
-            pictures = LabelledPictures(shapes(spec, split, (PAINTING, form)), shape_labels(spec, split))
+            pictures = LabeledPictures(shapes(spec, split, (PAINTING, form)), shape_labels(spec, split))
             return ImageSet(
                 spec, {"target": pictures}, cls.item, notes=[classes_legend(SHAPE_KINDS)], classes=SHAPE_KINDS
             )
         root = cls.root(spec)
         if is_cifar(root):
             check_classes(CIFAR_CLASSES, spec.inputs)
-            pictures = LabelledPictures(cifar_pictures(root, split, form), cifar_labels(root, split))
+            pictures = LabeledPictures(cifar_pictures(root, split, form), cifar_labels(root, split))
             return ImageSet(
                 spec, {"target": pictures}, cls.item, notes=[classes_legend(CIFAR_CLASSES)], classes=CIFAR_CLASSES
             )
@@ -111,7 +111,7 @@ class ClassConditionalTask(UnconditionalTask):
         classes = ClassFolders(folder.root, folder.tree.pictures)
         check_classes(classes.names, spec.inputs)
         good, bad = good_files(classes.mixed(folder.files(split)), spec.strict, planes=form.planes)
-        pictures = LabelledPictures(FilePictures(good, form), [classes.label(path) for path in good])
+        pictures = LabeledPictures(FilePictures(good, form), [classes.label(path) for path in good])
         notes = [*folder.notes, *doubts_of(good, form.planes), classes_legend(classes.names)]
         return ImageSet(spec, {"target": pictures}, cls.item, bad, folder.left_out, notes, classes=classes.names)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-# Images [N, 3, H, W] in [-1, 1] to maps [N, c, h, w], from fine to coarse.
-Maps = Callable[[Tensor], tuple[Tensor, ...]]
+from ..task_parts import Maps
+
 _LEAST = 1e-6  # of a map's mean, below which the map is empty
 
 

@@ -27,7 +27,7 @@ from ..losses import discriminator_adversarial, generator_adversarial, l1
 from ..single_generator import SingleGenerator
 from ..task import Batch, Network, build_discriminators
 from .low_high_folders import LARGEST_SCALE, has_low_high
-from .perceptual_loss import Maps, perceptual_loss
+from .perceptual_loss import perceptual_loss
 from .restoration_data import SOURCE, low_sizes, opened, source_files
 from .settings import RestorationSettings
 
@@ -54,7 +54,6 @@ class SuperResolutionTask(SingleGenerator):
 
     def __init__(self, settings: RestorationSettings | None = None) -> None:
         self.settings = settings or RestorationSettings()
-        self.feature_maps: Maps | None = None
 
     @property
     def adversarial(self) -> str:

@@ -30,7 +30,7 @@ def test_outputs_that_do_not_fit_differ_without_bound():
 def test_an_ill_conditioned_network_is_allowed_its_own_rounding_and_no_more():
     """What a jitter of all weights by rounding moves, 30 times, but never a tenth of the output."""
 
-    class Cancelling(nn.Module):
+    class Canceling(nn.Module):
         def __init__(self):
             super().__init__()
             self.a, self.b = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 3, 1)
@@ -40,7 +40,7 @@ def test_an_ill_conditioned_network_is_allowed_its_own_rounding_and_no_more():
             return (y * 1e5 + 1e9) - 1e9
 
     torch.manual_seed(0)
-    model, x = Cancelling(), torch.rand(1, 3, 8, 8)
+    model, x = Canceling(), torch.rand(1, 3, 8, 8)
     groups = find_groups(model, x)
     plan = groups.full_plan()
     plan = type(plan)({name: kept[::2] for name, kept in plan.kept.items()})

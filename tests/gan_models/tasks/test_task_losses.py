@@ -22,7 +22,7 @@ def batch_for(name, n=3):
     return next(batches(data_for(name), n, 0))
 
 
-# `distill` compares with a teacher, which a task alone has not: tests/gan_models/tasks/unlabelled.
+# `distill` compares with a teacher, which a task alone has not: tests/gan_models/tasks/unlabeled.
 @pytest.mark.parametrize("name", sorted(set(TASKS) - {"distill"}))
 class TestEveryTask:
     def test_other_images_can_stand_for_the_real_ones(self, name):

@@ -15,6 +15,7 @@ from ganprune.gan_models.tasks.catalog import TASKS, TaskSpec, builtin_task
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.tasks.task import shown as arguments_of
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
+from ganprune.gan_models.tasks.task_parts import with_defaults
 from PIL import Image
 
 from ...data_specs import square
@@ -45,7 +46,7 @@ def spec_of(name: str) -> DataSpec:
 def task_of(name: str, inputs: InputSpec):
     kind = TASKS.find(name).load()
     task = make_task(name, kind.complete(kind.fit(SETTINGS.get(name, {}), "model", inputs, OUTPUT), OUTPUT), seed=3)
-    if getattr(task, "reads_teacher", False):
+    if task.reads_teacher:
         task.teacher = lambda generator, given: -given[0]
     return task
 
@@ -195,3 +196,28 @@ class Numbers:
     @classmethod
     def detect(cls, root):
         return (root / "numbers.npy").is_file()
+
+
+class Bare:
+    """A task of a user's own that inherits nothing."""
+
+    has_judge = False
+
+
+def test_a_class_that_inherits_nothing_has_the_defaults_of_what_it_leaves_out():
+    """Its own parts stay, its name and the class itself too; one that inherits them is taken as it is."""
+    kind = with_defaults(Bare)
+    assert (kind.has_judge, kind.reads_teacher, kind.resizes, kind.border) == (False, False, True, 0)
+    assert kind.picture_sizes(spec_of("paired"), 2) == []
+    assert (kind.__name__, kind.__module__) == ("Bare", __name__)
+    assert not hasattr(Bare, "border")
+    assert with_defaults(kind) is kind
+    assert with_defaults(Bare) is kind
+
+
+def test_every_task_by_path_is_loaded_with_the_defaults(tmp_path):
+    """A row's class has each of them."""
+    (tmp_path / "bare.py").write_text(
+        "class Task:\n    def from_json(self): ...\n    open = detect = inputs = from_json\n"
+    )
+    assert TASKS.find(f"{tmp_path / 'bare.py'}:Task").load().has_judge

@@ -5,7 +5,7 @@ import pytest
 from ganprune.gan_models.files.pictures.colors import color_of, lab_of, scaled_lab
 from ganprune.gan_models.files.pictures.picture_reader import Picture, PictureError
 
-# sRGB -> L*, a*, b* with D65, as colour tables print them to two digits.
+# sRGB -> L*, a*, b* with D65, as color tables print them to two digits.
 KNOWN = {
     (255, 255, 255): (100.0, 0.0, 0.0),
     (0, 0, 0): (0.0, 0.0, 0.0),

@@ -5,7 +5,7 @@ Inputs are a folder of images, or drawn latents. Quality is the distance to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from ..single_generator import SingleGenerator
 from ..task import Batch, Network, build_discriminators
 
 TAUGHT = "taught"  # in a batch: images that replace the teacher's outputs
-TeacherOutputs = Callable[[str, tuple[Tensor, ...]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,6 @@ class DistillationTask(SingleGenerator):
 
     name = "distill"
     source = "input"
-    needs_teacher = False
     reads_teacher = True
     has_reference = True
     has_judge = False
@@ -79,7 +77,6 @@ class DistillationTask(SingleGenerator):
     def __init__(self, settings: DistillationSettings | None = None, seed: int = 0) -> None:
         self.settings = settings or DistillationSettings()
         self.seed = seed
-        self.teacher: TeacherOutputs | None = None
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> DistillationTask:
