@@ -133,7 +133,7 @@ class Budgets:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was converted, to be printed."""
+        """Return the conversions that were made, to be printed."""
         return tuple(budget.note for budget in self.stated if budget.note)
 
     def priced(

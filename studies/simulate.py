@@ -27,7 +27,7 @@ RUN = "ganprune.search.simulation.simulated_trial:run"
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the search would take; measuring quality and starting up are not in it.
+    """The time that the search would take, without measuring quality and starting up.
 
     Attributes:
         teacher_hours: Training of the teacher.
@@ -102,7 +102,7 @@ def _engine(
 
 
 def estimate(record: StudyRecord, options: RunOptions) -> Estimate:
-    """What a simulated study says of the real one on this machine.
+    """Return the estimate that a simulated study gives of the real one on this machine.
 
     Raises:
         ValueError: The study is not simulated.

@@ -1,4 +1,4 @@
-"""What a latency belongs to: the device, and how it was used. Imports no torch until it is asked."""
+"""The device that a latency belongs to, and its use. Imports no torch until it is asked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Device:
 
     @property
     def machine(self) -> tuple[str, int, str]:
-        """What is bought, without how it is used."""
+        """Return the processor, its cores and the GPU, without their use."""
         return self.cpu, self.cores, self.gpu
 
     def describe(self) -> str:

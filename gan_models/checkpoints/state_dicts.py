@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint are a network's: alone, under a key, or behind a prefix, told by names and shapes.
+"""Tensors of a checkpoint that are a network's: alone, under a key, or behind a prefix, told by names and shapes.
 The network itself may have a prefix that the checkpoint lacks.
 
 Everything that a file holds is one tree of dotted names: `{"g_ema": {"conv.weight": ...}}` and

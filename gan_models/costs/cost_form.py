@@ -29,7 +29,7 @@ class InfeasibleBudget(UserError):
 
 
 class CostModel(Protocol):
-    """What a budget is priced with: anything that maps widths to a cost, such as a latency table."""
+    """The price of plans: anything that maps widths to a cost, such as a latency table."""
 
     def predict(self, widths: ArrayLike, cost: str = "macs") -> Floats:
         """Cost [P] of plans with these widths [P, G]."""

@@ -1,4 +1,4 @@
-"""What tasks of one generator and one discriminator share: a class to start a new task from."""
+"""The parts that tasks of one generator and one discriminator share: a class to start a new task from."""
 
 from __future__ import annotations
 

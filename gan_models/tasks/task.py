@@ -167,7 +167,7 @@ class Task(Protocol):
         ...
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """What a discriminator is shown of images that a generator made of `inputs`; several tensors if it takes them.
+        """Return what a discriminator is shown of images that a generator made of `inputs`; several tensors if it takes them.
 
         `shown` gives either as the discriminator's arguments.
         """
@@ -193,7 +193,7 @@ class Task(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """What must be in a checkpoint beside weights (image pools)."""
+        """Return the tensors of a checkpoint beside the weights (image pools)."""
         ...
 
     def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:

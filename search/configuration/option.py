@@ -53,7 +53,7 @@ class Shortcut:
 
 @dataclass(frozen=True)
 class Option:
-    """What a field's metadata holds.
+    """The metadata of a field.
 
     Attributes:
         help: One sentence; the command line adds the default.

@@ -75,7 +75,7 @@ def _distill_flags() -> tuple[Shortcut, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """What to prune: the generator, its teacher's weights, and the groups of channels that may shrink."""
+    """The network to prune: the generator, its teacher's weights, and the groups of channels that may shrink."""
 
     model: str = option("Catalog name, package.module:function, or path/to/file.py:function.")
     model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
@@ -507,7 +507,7 @@ class QuantizationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceOptions:
-    """Where it runs and is kept."""
+    """The place where a study runs and is kept."""
 
     name: str = option("The study's name.", flag="--study", default_text="search")
     device: str = option("auto, cpu or cuda.", "auto")

@@ -79,7 +79,7 @@ class OpenedLatency(OpenedProfile):
 
 
 def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
-    """How a latency was predicted, for its measurement."""
+    """Return the protocol of a predicted latency, for its measurement."""
     whole = profile.whole if bits == FULL_BITS else profile.whole_int8
     assert whole is not None
     return (

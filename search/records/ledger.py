@@ -84,7 +84,7 @@ class TrialRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will be written to this trial."""
+        """Return True if nothing more will be written to this trial."""
         return self.state in FINISHED_STATES
 
     @property
@@ -100,12 +100,12 @@ class TrialRecord:
 
     @property
     def feasible(self) -> bool:
-        """Whether no constraint is violated."""
+        """Return True if no constraint is violated."""
         return all(value <= 0 for value in self.constraints.values())
 
     @property
     def scored(self) -> bool:
-        """Whether the trial may stand on a front: complete, inside its constraints, both values known."""
+        """Return True if the trial may stand on a front: complete, inside its constraints, both values known."""
         return self.state == "COMPLETE" and self.feasible and self.quality is not None and self.cost is not None
 
     @property

@@ -1,4 +1,4 @@
-"""What a search does where methods and steps were left open: the methods that won the comparison, and their steps.
+"""Defaults of a search whose methods and steps were left open: those that won the comparison, and their steps.
 
 At equal cost and equal steps `coronet` or `mggc` has the best mean in 8 of 12 cells, four tasks by three costs;
 `slimming` has the other four (U-Net, and CycleGAN at half its cost; docs/measurements.md). A fourth method that learns

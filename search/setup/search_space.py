@@ -1,4 +1,4 @@
-"""What a resolved study may propose: its spaces of widths, priced by its cost form or its latency profile."""
+"""The spaces of widths that a resolved study proposes from, priced by its cost form or its latency profile."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class SearchSpace:
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """What every plan of the one generator meets beside its target: all budgets after the first."""
+        """Return the bounds that every plan of the one generator meets beside its target: all budgets after the first."""
         return tuple(
             Bound(priced.budget.cost, priced.limit, self.prices.model(priced.budget.cost) or self.groups.form)
             for priced in self.study.others

@@ -133,12 +133,12 @@ class StudyParts:
 
     @cached_property
     def output(self) -> OutputSpec:
-        """What each generator gives, found once by its traced graph."""
+        """Return the output of each generator, found once by its traced graph."""
         return output_of(self.config, self.config.inputs)
 
     @cached_property
     def device(self) -> torch.device:
-        """Where networks run."""
+        """Return the device that networks run on."""
         return best_device(self.config.device)
 
     @cached_property
@@ -257,7 +257,7 @@ class StudyParts:
 
     @cached_property
     def metrics(self) -> dict[str, MetricSet]:
-        """What is measured of each generator that is pruned; what they prepare is kept in the process."""
+        """Return the metrics of each generator that is pruned; their preparation is kept in the process."""
         config, border = self.config, self.task().border
         told = {"border": border}
         return {
@@ -294,12 +294,12 @@ class StudyParts:
 
     @cached_property
     def own_prices(self) -> Mapping[str, Prices]:
-        """What prices plans of each generator; empty if one generator is pruned."""
+        """Return the prices of each generator's plans; empty if one generator is pruned."""
         return {name: self.prices_of(groups) for name, groups in self.own_groups.items()}
 
     @cached_property
     def prices(self) -> Prices:
-        """What prices plans of all that is pruned; profiled costs of several networks add up."""
+        """Return the prices of plans of all that is pruned; profiled costs of several networks add up."""
         if not self.own_groups:
             return self.prices_of(self.groups)
         names = {network: groups.names for network, groups in self.own_groups.items()}

@@ -71,5 +71,5 @@ def detach(quantizers: Mapping[str, Quantizer]) -> dict[str, Any]:
 
 
 def read_quantizations(data: Mapping[str, Any]) -> dict[str, Quantization]:
-    """What `detach` gave, by generator name. Raises ValueError."""
+    """Read the ranges that `detach` gave, by generator name. Raises ValueError."""
     return {str(name): from_json(Quantization, entry, name) for name, entry in data.items()}

@@ -184,7 +184,7 @@ def export_front(
 
 @dataclass(frozen=True)
 class _OnTest:
-    """What was measured on the test split, of a study that chose by other images; else empty.
+    """The measurements on the test split, of a study that chose by other images; else empty.
 
     Attributes:
         pruned, teacher, untouched: Of the trial, the dense generator and the untouched inputs.
@@ -204,7 +204,7 @@ class _OnTest:
 
 @dataclass(frozen=True)
 class _Part:
-    """What goes into one bundle: a generator, its plan and groups at full width, and what was measured of it."""
+    """The content of one bundle: a generator, its plan and groups at full width, and its measurements."""
 
     name: str
     model: nn.Module
@@ -243,7 +243,7 @@ class Untrained:
 
 
 class StudyExporter:
-    """What all exports of one study share: its network at full width and its groups."""
+    """An exporter of one study, whose network at full width and groups all its exports share."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a bundle's card says of where the generator comes from."""
+"""The provenance of a generator, as a bundle's card states it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .bundle import WEIGHTS
 
 
 def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: str) -> dict[str, Any]:
-    """Where a generator comes from: study, trial, method, settings, seeds, data and its hash.
+    """Return the provenance of a generator: study, trial, method, settings, seeds, data and its hash.
 
     Args:
         outcome: Of the study.
@@ -91,7 +91,7 @@ def _counted(outcome: Outcome) -> dict[str, int | str]:
 
 
 def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[str, ...]:
-    """What a user of the bundle must know besides."""
+    """Return the notes that a user of the bundle must know besides."""
     accepted = accepted_changes(outcome.study.attributes)
     lines = [f"the study went on although something had changed, {line}" for line in accepted]
     if over := outcome.over_when_measured(trial.number):

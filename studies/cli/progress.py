@@ -1,4 +1,4 @@
-"""What a user sees while a search runs: one live display in a terminal, plain lines elsewhere."""
+"""The progress of a search for people: one live display in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class TranslationOptions:
 
 @dataclass(frozen=True)
 class Translated:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
         folder: Where the images are.

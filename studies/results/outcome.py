@@ -1,4 +1,4 @@
-"""What came of a study, read from its record: the front, the ladder, the teacher, how good the front is."""
+"""The outcome of a study, read from its record: the front, the ladder, the teacher, how good the front is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BEYOND = 1.1
 
 @dataclass(frozen=True)
 class Hypervolume:
-    """How much of the space of quality and cost is dominated, as shares of the reference's rectangle.
+    """The part of the space of quality and cost that is dominated, as shares of the reference's rectangle.
 
     Attributes:
         quality, cost: The reference point: 1.1 x the worst quality of the ladder, 1.1 x the budget (or, in a study
@@ -53,7 +53,7 @@ class Hypervolume:
 
     @property
     def gain(self) -> float:
-        """What the search added to its ladder."""
+        """Return the part that the search added to its ladder."""
         return self.front - self.ladder
 
     def to_json(self) -> dict[str, float]:
@@ -103,7 +103,7 @@ class Outcome:
 
     @property
     def split(self) -> str:
-        """What trials are compared on: `selection` or `test`."""
+        """Return the name of the images that trials are compared on: `selection` or `test`."""
         return SHOWN[self.config.scored_on]
 
     @property
@@ -125,7 +125,7 @@ class Outcome:
 
     @property
     def note(self) -> str:
-        """What must be said before any number of the study; empty as a rule."""
+        """Return a line that must stand before any number of the study; empty as a rule."""
         return SIMULATED_NOTE if self.study.attributes.get(SIMULATED) else ""
 
     @property
@@ -147,7 +147,7 @@ class Outcome:
 
     @property
     def ladder_name(self) -> str:
-        """What the ladder is called: in a study without `uniform` other methods' trials stand on it."""
+        """Return the name of the ladder: in a study without `uniform` other methods' trials stand on it."""
         return "uniform ladder" if all(trial.new.method == "uniform" for trial in self.ladder) else "first trials"
 
     @property
@@ -207,7 +207,7 @@ class Outcome:
 
     @property
     def doubts(self) -> list[str]:
-        """What speaks against the teacher: notes when it was measured, and what is better than it."""
+        """Return doubts about the teacher: notes of its measurement, and inputs or plans that are better than it."""
         said = list(self.teacher_notes)
         if not self.teacher or (teacher := self.teacher[0]).reason is not None:
             return said
@@ -226,7 +226,7 @@ class Outcome:
 
     @property
     def _cure(self) -> str:
-        """What to look at if the teacher is worse than it should be."""
+        """Return advice for a teacher that is worse than it should be."""
         if self.config.teacher:
             return "check that weights, data, direction and --value-range are those that belong together"
         return f"--teacher-steps {self.config.teacher_steps:,} may be too few"
@@ -249,7 +249,7 @@ class Outcome:
         return cost / whole if whole and cost is not None else None
 
     def hypervolume(self) -> Hypervolume | None:
-        """How good the front is; None while no plan of the ladder is complete."""
+        """Return the hypervolume of the front; None while no plan of the ladder is complete."""
         ladder = points(self.ladder)
         if not len(ladder):
             return None

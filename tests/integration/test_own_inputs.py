@@ -214,7 +214,7 @@ ROLES = "photo=3,16,16;mask:1,16,16"
 
 
 def without(role: str, *numbers: int):
-    """What makes entries of which some lack a role."""
+    """Return a function that makes entries of which some lack a role."""
     whole = CASES["image and mask"].data
     return lambda n: {name: x for name, x in whole(n).items() if name != role or (numbers and n not in numbers)}
 

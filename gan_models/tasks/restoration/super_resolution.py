@@ -62,12 +62,12 @@ class SuperResolutionTask(SingleGenerator):
 
     @property
     def has_judge(self) -> bool:
-        """Whether the discriminator has a part in the loss."""
+        """Return True if the discriminator has a part in the loss."""
         return self.settings.weight_adversarial > 0
 
     @property
     def reads_feature_maps(self) -> bool:
-        """Whether an encoder's maps have a part in the loss."""
+        """Return True if an encoder's maps have a part in the loss."""
         return self.settings.weight_perceptual > 0
 
     @property

@@ -1,4 +1,4 @@
-"""Why a network cannot be traced, in one line without torch's terms, and torch's own words kept off the screen."""
+"""Reasons why a network cannot be traced, in one line without torch's terms, and torch's own words kept off the screen."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def silence() -> Iterator[None]:
 
 
 def other_inputs(model: nn.Module, given: int) -> str | None:
-    """What is wrong with the number of inputs that a network is given; None where its forward takes as many."""
+    """Return the fault in the number of inputs that a network is given; None if its forward takes as many."""
     try:
         signature = inspect.signature(model.forward)
     except (TypeError, ValueError):  # a forward that Python cannot look into

@@ -28,7 +28,7 @@ def test_outputs_that_do_not_fit_differ_without_bound():
 
 
 def test_an_ill_conditioned_network_is_allowed_its_own_rounding_and_no_more():
-    """What a jitter of all weights by rounding moves, 30 times, but never a tenth of the output."""
+    """It is 30 times the effect of a jitter of all weights by rounding, but never a tenth of the output."""
 
     class Canceling(nn.Module):
         def __init__(self):

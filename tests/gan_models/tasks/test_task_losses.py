@@ -26,7 +26,7 @@ def batch_for(name, n=3):
 @pytest.mark.parametrize("name", sorted(set(TASKS) - {"distill"}))
 class TestEveryTask:
     def test_other_images_can_stand_for_the_real_ones(self, name):
-        """What D is shown as real changes, what generators eat does not, and the batch itself stays as it is."""
+        """The real images that D is shown change, the generators' inputs do not, and the batch itself stays as it is."""
         task, batch = task_named(name), batch_for(name)
         nets, which = networks_for(task), task.generator_names[0]
         images = torch.zeros_like(next(iter(task.generate(nets.generators, batch).values())))

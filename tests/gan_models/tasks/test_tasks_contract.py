@@ -1,4 +1,4 @@
-"""What holds for every row of the tasks, and for a user's own task of two inputs."""
+"""The contract of every row of the tasks, and of a user's own task of two inputs."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +29,7 @@ SETTINGS = {"super_resolution": {"degrade": "noise"}}  # at one size nothing but
 
 
 def fitting(name: str) -> InputSpec:
-    """What a generator of a task takes: the first of the table that the task accepts."""
+    """Return the inputs of the first generator of the table that the task accepts."""
     if name in GIVEN:
         return InputSpec.parse(GIVEN[name])
     for row in NETWORKS.values():

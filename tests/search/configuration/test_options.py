@@ -265,7 +265,7 @@ def test_a_configuration_is_flat_json_both_ways():
 
 
 def test_the_fingerprint_is_that_of_version_0_1_0():
-    """What 0.1.0 stored and hashed has the same hash now; it stored the catalog's size where none was given."""
+    """A record of 0.1.0 has the same hash now; it stored the catalog's size where none was given."""
     config = StudyConfig.from_json({**MINIMUM, "recipe": {"batch_size": 4}, "image_size": 256})
     assert config.fingerprint() == "48e7365c601a4b7d"
 

@@ -72,7 +72,7 @@ def test_bits_are_a_dimension_where_the_device_was_measured_in_eight(profile):
 
 
 def test_a_profile_is_plain_json_both_ways(profile, tmp_path):
-    """What is written is read again, and its sha256 tells another profile apart."""
+    """A written profile is read again, and its sha256 tells another profile apart."""
     again = LatencyProfile.from_json(json.loads(json.dumps(profile.to_json())))
     assert again == profile
     write_profile(profile, tmp_path / "p.json")
@@ -127,7 +127,7 @@ def test_each_distinct_layer_is_measured_once_over_its_grid(profile):
     ],
 )
 def test_the_multiple_that_a_device_likes_is_found(time, multiple: int):
-    """Of the multiples to which a width can be rounded up for nothing the largest is offered; 1 where none is free."""
+    """The largest multiple to which a width can be rounded up for nothing is offered; 1 if none is free."""
     found, costs = liked_multiple({n: time(n) for n in range(32, 65)})
     assert found == multiple
     assert set(costs) == {2, 4, 8, 16, 32}

@@ -131,7 +131,7 @@ def test_the_negative_of_a_flag_is_named_as_it_was_typed():
 
 
 def test_a_value_without_a_flag_is_named_by_its_path():
-    """What only `--set` reaches is named by the path that `--set` takes."""
+    """A value that only `--set` reaches is named by the path that `--set` takes."""
     (idle,) = idle_options(ALL_SECTIONS, facts({"quantization_settings": {"reduce_range": True}}))
     assert idle.name == "quantization_settings.reduce_range"
 

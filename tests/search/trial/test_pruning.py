@@ -40,7 +40,7 @@ def test_the_cut_costs_at_most_the_target_and_nearly_all_of_it(tiny):
 
 
 def test_a_trial_of_eight_bits_is_cut_as_the_study_quantizes(tiny):
-    """What it is quantized by goes with the cut network, though the method knows nothing of bits."""
+    """The settings of 8 bits go with the cut network, though the method knows nothing of bits."""
     study, request = tiny
     found = prune(study, replace(request, proposal=replace(request.proposal, bits=8)))
     assert found.quantized == study.config.quantization_settings

@@ -258,7 +258,7 @@ def test_existing_folder_is_kept(bundle, tmp_path):
 
 
 def test_files_that_do_not_give_the_outputs_are_not_handed_over(tmp_path, monkeypatch):
-    """When the ONNX file's outputs differ by more than 1e-4 the export fails and leaves nothing behind."""
+    """If the ONNX file's outputs differ by more than 1e-4, the export fails and leaves nothing behind."""
     exporter = EXPORTERS["onnx"]
 
     def wrong(job, path):
@@ -345,7 +345,7 @@ def test_groups_left_whole_by_patterns_stay_whole(tmp_path):
 
 
 def test_a_bundle_of_a_version_that_found_fewer_groups_loads(tmp_path):
-    """What that version could not prune yet stays whole, though this one could."""
+    """Layers that the earlier version could not prune stay whole, though this one could."""
     name = next(iter(read_architecture(exported()).sizes))
     study = make(StudyConfig(name="kept", keep=(name,), **SMALL), [("magnitude", 0.6, "tpe", "run")])
     export_trial(study.record, 0, study.root, tmp_path / "b")

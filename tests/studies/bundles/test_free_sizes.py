@@ -15,7 +15,7 @@ INPUTS = InputSpec.parse("3,8,8")
 
 
 def written(monkeypatch, tmp_path, tolerance: float | None, error: float, raised: Exception | None = None):
-    """What comes of an exporter whose file is wrong by `error`, or that raises."""
+    """Return the notes of an exporter whose file is wrong by `error`, or that raises."""
     model = nn.Conv2d(3, 3, 3, padding=1)
 
     def write(self, job, path):

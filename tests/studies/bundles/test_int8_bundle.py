@@ -105,7 +105,7 @@ def test_a_float_trial_is_calibrated_after_training():
 
 @pytest.mark.parametrize("name", ["generator.onnx", FILE])
 def test_no_file_tells_where_it_was_made(name):
-    """What is not numbers in an ONNX file of a bundle holds no path, no source line and nothing but the graph."""
+    """An ONNX file of a bundle holds the graph and its numbers alone: no path and no source line."""
     file = onnx.load(calibrated() / name)
     for tensor in file.graph.initializer:
         tensor.ClearField("raw_data")
