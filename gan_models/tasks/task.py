@@ -167,7 +167,7 @@ class Task(Protocol):
         ...
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return what a discriminator is shown of images that a generator made of `inputs`; several tensors if it takes them.
+        """Return what a discriminator is shown of images made of `inputs`; several tensors if it takes them.
 
         `shown` gives either as the discriminator's arguments.
         """

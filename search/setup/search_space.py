@@ -74,7 +74,7 @@ class SearchSpace:
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """Return the bounds that every plan of the one generator meets beside its target: all budgets after the first."""
+        """Return the bounds of every plan of the one generator beside its target: all budgets after the first."""
         return tuple(
             Bound(priced.budget.cost, priced.limit, self.prices.model(priced.budget.cost) or self.groups.form)
             for priced in self.study.others

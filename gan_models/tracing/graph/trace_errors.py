@@ -1,4 +1,4 @@
-"""Reasons why a network cannot be traced, in one line without torch's terms, and torch's own words kept off the screen."""
+"""Reasons why a network cannot be traced, in one line without the terms and the output of torch."""
 
 from __future__ import annotations
 
