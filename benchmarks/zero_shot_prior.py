@@ -30,7 +30,7 @@ from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.search.records.ledger import TrialRecord
 from ganprune.search.records.messages import TrialOutcome
-from ganprune.search.records.plan_score import PlanScore, error_score
+from ganprune.search.records.plan_score import PlanErrors, PlanScore, error_scores
 from ganprune.search.simulation.response_surface import DENSE_QUALITY, Surface
 from ganprune.search.strategy import pareto
 from ganprune.search.strategy.chooser import Choice, Chooser
@@ -87,9 +87,8 @@ def study(case: Case) -> tuple[float, float]:
         spread = 0.0 if i % 8 == 0 else 0.15 if i % 2 else 0.4
         ratios = np.exp(spread * draw.standard_normal(len(form.names)))
         widths = space.decode(dict(zip(form.names, ratios.tolist(), strict=True)), target)
-        scored.append(
-            PlanScore(f"P{i}", widths, space.price(widths), (error_score(error(widths), 8, "drawn"),), "drawn")
-        )
+        scores = error_scores(PlanErrors(error(widths)), "", 8, "drawn")
+        scored.append(PlanScore(f"P{i}", widths, space.price(widths), scores, "drawn"))
     chooser = Chooser(proposals, Choice("linear", seed=case.instance), scored if case.prior else ())
     records, true = [], []
     for number in range(case.trials):
@@ -99,7 +98,7 @@ def study(case: Case) -> tuple[float, float]:
         cost, quality = float(form.predict(plan_G)), surface.quality(plan_G, noise=seed)
         outcome = TrialOutcome("COMPLETE", quality, cost, widths=widths)
         record = TrialRecord(number, "COMPLETE", new, quality=quality, cost=cost, outcome=outcome)
-        records.append(replace(record, zero_shot=error(widths)))
+        records.append(replace(record, zero_shot=PlanErrors(error(widths))))
         true.append((surface.quality(plan_G), cost))
     smallest_G = form.widths(space.uniform(proposals.lowest))
     corner = (1.1 * surface.quality(smallest_G), 1.1 * proposals.budget)

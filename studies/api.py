@@ -47,7 +47,7 @@ from .bundles.export import best_under, export_front, export_trial
 from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
-from .database.store import Store, check_free, make_way
+from .database.store import Store, check_free, is_there, make_way
 from .finalist_costs import measure_front
 from .plans.forecasting import Forecast, OnPlan, make_forecast
 from .plans.given_plan import read_plan
@@ -132,13 +132,14 @@ class Search:
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
         return {**self.options, "name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
 
-    def preflight(self, hours: bool = True) -> Preflight:
+    def preflight(self, hours: bool = True, goes_on: bool = False) -> Preflight:
         """Return all that can be said of the search before it starts; writes nothing, and takes no name.
 
         What is opened for it stays open in this process: `run` goes on with it.
 
         Args:
             hours: Estimate the hours; that trains for some steps.
+            goes_on: A study of this name may exist already, as for a forecast.
 
         Raises:
             WorkFailed: The database cannot be reached.
@@ -151,7 +152,9 @@ class Search:
             config = self._readable(refusals)
         with refusals.kept():
             study = None if config is None else open_study(self._resolved(config))
-        refusals.passes(check_free, self.storage, self.name)
+        with refusals.kept():
+            if not (goes_on and is_there(self.storage, self.name)):
+                check_free(self.storage, self.name)
         notes = study.resolved.notes if study is not None else ()
         found = [*of_errors(refusals.errors), *(Finding("note", note) for note in notes)]
         if config is None:
@@ -228,13 +231,7 @@ class Search:
         resolved = resolved or self.preflight(hours=False).study()
         study, root = open_study(resolved), self.artifacts_root()
         source = StudyFolder.at(root, self.name).source
-
-        def attributes() -> dict[str, Any]:
-            return self.attributes(study.kept_in(source), root)
-
-        make_way(self.storage, self.name, root)
-        attempts, maximizes = self.run_options.max_attempts, resolved.config.maximizes
-        with Store.create(self.storage, self.name, root, attributes, attempts, maximizes) as store:
+        with self._created(study, root) as store:
             _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
         made = Study.open(self.name, self.storage, root, PATIENCE_S)
         check_failures(made.record, made.folder.path)
@@ -249,7 +246,8 @@ class Search:
     ) -> Forecast:
         """Make the study, score plans over the whole range of costs without training one, and stop there.
 
-        `Study.resume` trains from it: given plans, or trials as a search has them.
+        A study of this name with the same options goes on: what it has scored already is not scored again.
+        `Study.resume` trains from it: given plans, or the best at each cost and then trials as a search has them.
 
         Args:
             options: How many costs and plans.
@@ -258,19 +256,32 @@ class Search:
             resolved: As in `run`.
 
         Raises:
-            UserError, WorkFailed: As `run`.
+            UserError, WorkFailed: As `run`; and a study of this name has other options.
         """
-        resolved = resolved or self.preflight(hours=False).study()
+        resolved = resolved or self.preflight(hours=False, goes_on=True).study()
         study, root = open_study(resolved), self.artifacts_root()
         source = StudyFolder.at(root, self.name).source
-
-        def attributes() -> dict[str, Any]:
-            return self.attributes(study.kept_in(source), root)
-
         check_calibration(study)
-        make_way(self.storage, self.name, root)
-        with Store.create(self.storage, self.name, root, attributes, self.run_options.max_attempts) as store:
+        if is_there(self.storage, self.name):
+            with Store.open(self.storage, self.name, root, self.run_options.max_attempts) as store:
+                resumed(StudyConfig.from_json(store.attributes[CONFIG]), to_json(study.config))  # refuses other options
+                check_unchanged(store, study, accept=False)
+                return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
+        with self._created(study, root) as store:
             return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
+
+    def _created(self, study: OpenedStudy, root: str) -> Store:
+        """Return the record of the study, made and opened to be written."""
+        source, maximizes = StudyFolder.at(root, self.name).source, study.config.maximizes
+        make_way(self.storage, self.name, root)
+        return Store.create(
+            self.storage,
+            self.name,
+            root,
+            lambda: self.attributes(study.kept_in(source), root),
+            self.run_options.max_attempts,
+            maximizes,
+        )
 
 
 def _idle(resolved: ResolvedStudy, run_options: RunOptions, given: Mapping[str, Any]) -> list[str]:
@@ -343,7 +354,7 @@ def _search(
         study=study.resolved,
         prepared=prepared,
         on_event=on_event,
-        scored=recorded_plans(store.attributes),
+        scored=recorded_plans(store),
     )
     executor = options.make_executor()
     selects = config.scored_on != "test"
@@ -467,7 +478,7 @@ class Study:
     @property
     def plans(self) -> tuple[PlanScore, ...]:
         """Plans that were scored before any training; they are no trials."""
-        return recorded_plans(self.record.attributes)
+        return recorded_plans(self.record)
 
     def export(
         self,
@@ -596,7 +607,7 @@ class Study:
             check_there(wanted)
             resolved, parts = resolve(wanted, check_teacher=not made, pinned=whole)
             study = open_study(resolved, parts=parts)
-            scored = recorded_plans(store.attributes)
+            scored = recorded_plans(store)
             asked = [planned_trial(study, read_plan(text, store.study, scored)) for text in plans]
             check_unchanged(store, study, accept_changes)
             for new in asked:

@@ -33,11 +33,13 @@ class FoundPlan:
 
     Attributes:
         search: All plans within the budgets that were scored, in order.
+        solved: The solver's plans, before the local search.
         sensitivities: Group name -> score per loss of the table.
         evaluations: Plans that were scored, those that measured sensitivities included.
     """
 
     search: LocalSearch
+    solved: tuple[Widths, ...]
     sensitivities: Mapping[str, float]
     evaluations: int
 
@@ -84,16 +86,24 @@ def find_plan(
         blocks = min(len(form.names), evaluations // SHARE)
         sensitivities = measured_sensitivities(table, reference, score, blocks)
         spent = blocks
-    solved = [
-        solve(
-            form, table.times({name: value**power for name, value in sensitivities.items()}), bounds, floors, multiple
-        )
-        for power in POWERS
-    ]
+    solved = solved_plans(form, table, sensitivities, bounds, floors, multiple)
     found = local_search(
         form, bounds, floors, multiple, score, [*solved, *starts, reference], max(1, evaluations - spent), seed
     )
-    return FoundPlan(found, sensitivities, spent + len(found.visited))
+    return FoundPlan(found, solved, sensitivities, spent + len(found.visited))
+
+
+def solved_plans(
+    form: CostForm,
+    table: ScoreTable,
+    sensitivities: Mapping[str, float],
+    bounds: Sequence[Bound],
+    floors: NDArray[np.int64],
+    multiple: int = 1,
+) -> tuple[Widths, ...]:
+    """Return the solver's plans, one per power of the sensitivities; arguments and errors as for `find_plan`."""
+    weighted = (table.times({name: value**power for name, value in sensitivities.items()}) for power in POWERS)
+    return tuple(solve(form, each, bounds, floors, multiple) for each in weighted)
 
 
 def measured_sensitivities(table: ScoreTable, reference: Widths, score: Score, blocks: int) -> dict[str, float]:

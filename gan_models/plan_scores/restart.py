@@ -17,11 +17,10 @@ from torch import nn
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..reconstruction.calibration import Calibration
-from ..reconstruction.reconstruction import split_of
 from ..reconstruction.record import Reconstruction
 from ..reconstruction.targets import relative_error
 from ..training.compute import PassCount
-from .zero_shot import outputs_of, zero_shot
+from .zero_shot import NotScored, judging_inputs, outputs_of, zero_shot
 
 # Weights in training end better than others of the same error. On the demo at 25 % coronet's own error was 0.257, the
 # refitted teacher's 0.207, and its own end the better one (4.19 against 4.23); mggc's own is that of a plain cut.
@@ -35,7 +34,8 @@ class Restarted:
 
     Attributes:
         model: The method's own, or the teacher's, cut and refitted.
-        reconstruction: Record of the refit; None if the trial continues with the method's own network.
+        reconstruction: Record of the refit, or of the exception that ended it; None if the trial continues with the
+            method's own network for other reasons.
         own_error, refitted_error: Squared error of the outputs of each, relative to the variance of the teacher's.
         macs: Multiply-accumulates of all passes.
     """
@@ -45,6 +45,11 @@ class Restarted:
     own_error: float
     refitted_error: float
     macs: int
+
+    @property
+    def restarted(self) -> bool:
+        """True if the trial continues with the teacher's network, cut and refitted."""
+        return self.reconstruction is not None and not self.reconstruction.fault
 
 
 def restarted(
@@ -64,12 +69,17 @@ def restarted(
         own: The network that it cut.
         calibration: Inputs to refit with, and to judge by.
         choice: `always` takes the teacher's, `auto` does if its error is below half of the other's, `never` does not.
+
+    Raises:
+        NotScored: An exception ended the refit, and `choice` is `always`.
     """
-    judging = calibration.judging
-    if not judging or not len(judging[0]):
-        unseen = split_of(len(calibration.inputs[0])).unseen
-        judging = tuple(x[unseen.to(x.device)] for x in calibration.inputs)
-    other = zero_shot(teacher, groups, plan, calibration)
+    judging = judging_inputs(calibration)
+    try:
+        other = zero_shot(teacher, groups, plan, calibration)
+    except NotScored as fault:
+        if choice == "always":
+            raise
+        return Restarted(own, fault.record, math.nan, math.inf, 0)
     seed, device = calibration.seed, next(teacher.parameters()).device
     with PassCount() as count, torch.no_grad():
         expected = outputs_of(teacher, judging, seed)

@@ -14,13 +14,26 @@ from ..groups.plan import ChannelPlan
 from ..groups.surgery import cut
 from ..reconstruction.calibration import Calibration
 from ..reconstruction.call_tape import tensors
-from ..reconstruction.reconstruction import RefitOptions, TeacherPass, reconstruct, teacher_pass
+from ..reconstruction.reconstruction import RefitOptions, TeacherPass, reconstruct, split_of, teacher_pass
 from ..reconstruction.record import Reconstruction
-from ..reconstruction.targets import relative_error
+from ..reconstruction.targets import OtherCalls, relative_error
+from ..training.compute import PassCount
 
 Features = Callable[[Tensor], Tensor]
 BATCH = 16
 ERROR = "error"  # measured name, with the number of inputs: `error[n=64]`
+
+
+class NotScored(RuntimeError):
+    """A plan has no score because an exception ended its refit.
+
+    Args:
+        record: The record of the refit, with the exception's text.
+    """
+
+    def __init__(self, record: Reconstruction) -> None:
+        super().__init__(f"the network cannot be refitted: {record.fault}")
+        self.record = record
 
 
 @dataclass(frozen=True)
@@ -69,6 +82,8 @@ class ZeroShotScorer:
         calibration: Inputs to refit with. Errors are of its `judging` inputs; if it has none, of the part of the
             others that a refit leaves unseen.
         features: Encoder of output images, [N, C, H, W] -> [N, d], for errors in its features. It needs `judging`.
+        reference: Network whose outputs errors are relative to, on the CPU; None: the teacher. A network that is cut
+            further is refitted to its own activations, and judged by those of the dense network.
 
     Attributes:
         macs: Multiply-accumulates of all that was computed so far.
@@ -76,20 +91,32 @@ class ZeroShotScorer:
     """
 
     def __init__(
-        self, teacher: nn.Module, groups: ChannelGroups, calibration: Calibration, features: Features | None = None
+        self,
+        teacher: nn.Module,
+        groups: ChannelGroups,
+        calibration: Calibration,
+        features: Features | None = None,
+        reference: nn.Module | None = None,
     ) -> None:
         self._teacher, self._groups, self._calibration = teacher, groups, calibration
         self._options = RefitOptions(memory_bytes=calibration.memory_bytes)
-        self._judging, self._features = calibration.judging, features
+        self._reference = teacher if reference is None else reference
+        self._judging = calibration.judging if reference is None else judging_inputs(calibration)
+        self._features = features if has_inputs(calibration.judging) else None
         self.macs = self.evaluations = 0
+
+    @property
+    def guided_by_features(self) -> bool:
+        """True if plans are compared by errors of features, False if by errors of outputs."""
+        return self._features is not None
 
     @cached_property
     def _shared(self) -> TeacherPass | None:
-        """The teacher's pass; None if its activations cannot be recorded, which each refit's record then reports."""
+        """The teacher's pass; None if its calls differ from pass to pass, or not even a few inputs fit."""
         own = self._calibration
         try:
             shared = teacher_pass(self._teacher, self._groups, own.inputs, own.seed, self._options)
-        except Exception:  # a user's network may raise anything when hooks record it
+        except OtherCalls:  # the record of each refit reports it
             return None
         if shared is not None:
             self.macs += shared.targets.macs
@@ -97,9 +124,10 @@ class ZeroShotScorer:
 
     @cached_property
     def _expected(self) -> list[Tensor]:
-        if self._shared is not None:
-            self.macs += self._shared.targets.macs * len(self._judging[0]) // len(self._shared.inputs[0])
-        return outputs_of(self._teacher, self._judging, self._calibration.seed)
+        with PassCount() as count:
+            expected = outputs_of(self._reference, self._judging, self._calibration.seed)
+        self.macs += count.macs
+        return expected
 
     @cached_property
     def _expected_features(self) -> Tensor:
@@ -107,13 +135,19 @@ class ZeroShotScorer:
         return _batched(self._features, self._expected[0])
 
     def score(self, plan: ChannelPlan) -> ZeroShot:
-        """Return a plan's network, cut and refitted, with its error to the teacher."""
+        """Return a plan's network, cut and refitted, with its error to the teacher.
+
+        Raises:
+            NotScored: The user's network or ganprune raised an exception while the network was refitted.
+        """
         before, own = self.macs, self._calibration
         model = cut(self._teacher, self._groups, plan)
         done = reconstruct(self._teacher, model, self._groups, plan, own.inputs, own.seed, self._options, self._shared)
+        if done.fault:
+            raise NotScored(done)
         self.macs += done.macs
         feature_error = None
-        if self._judging and len(self._judging[0]):
+        if has_inputs(self._judging):
             n, outputs = len(self._judging[0]), outputs_of(model, self._judging, own.seed)
             error = relative_error(outputs, self._expected)
             if self._features is not None:
@@ -131,6 +165,19 @@ def zero_shot(teacher: nn.Module, groups: ChannelGroups, plan: ChannelPlan, cali
     return ZeroShotScorer(teacher, groups, calibration).score(plan)
 
 
+def has_inputs(inputs: tuple[Tensor, ...]) -> bool:
+    """Return True if there is at least one example."""
+    return bool(inputs) and len(inputs[0]) > 0
+
+
+def judging_inputs(calibration: Calibration) -> tuple[Tensor, ...]:
+    """Return inputs that nothing is fitted to: the calibration's own, else those that a refit leaves unseen."""
+    if has_inputs(calibration.judging):
+        return calibration.judging
+    unseen = split_of(len(calibration.inputs[0])).unseen
+    return tuple(x[unseen.to(x.device)] for x in calibration.inputs)
+
+
 def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[Tensor]:
     """Return a network's outputs in eval mode, computed batch by batch; its own random numbers follow the seed."""
     was_training = model.training
@@ -146,7 +193,16 @@ def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[
     return [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
 
 
+def cpu_features(encoder: Callable[[Tensor], Tensor], device: torch.device) -> Features:
+    """Return an encoder that lies on a device as one of images, and with features, on the CPU."""
+
+    def features(images: Tensor) -> Tensor:
+        return encoder(images.to(device)).to(torch.float32).cpu()
+
+    return features
+
+
 def _batched(features: Features, images: Tensor) -> Tensor:
     """Return the features of images, computed batch by batch."""
     with torch.no_grad():
-        return torch.cat([features(images[begin : begin + BATCH]).cpu() for begin in range(0, len(images), BATCH)])
+        return torch.cat([features(images[begin : begin + BATCH]) for begin in range(0, len(images), BATCH)])

@@ -132,7 +132,7 @@ def _restart_record(again: Restarted | None) -> dict[str, Any]:
     if again is None:
         return {}
     errors = {"own_error": again.own_error, "refitted_error": again.refitted_error}
-    return {"restart": {"restarted": again.reconstruction is not None, **errors}}
+    return {"restart": {"restarted": again.restarted, **errors}}
 
 
 def run_phase(phase: Phase, job: PruneJob, steps: int) -> TrainRecord:

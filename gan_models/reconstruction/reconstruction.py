@@ -29,6 +29,7 @@ MOST_ROWS = 4  # times as many, for a small layer
 SUMS = 1_000_000_000  # multiplications of a layer's sums that are worth that
 IMAGE_AXES = 4  # N, C, H, W
 LEAST_PIXELS = 16  # per side of what is left of an image
+SHAPE_ERRORS = (RuntimeError, ValueError, IndexError, AssertionError)  # of networks at a size they are not made for
 FEWEST = 4  # two to fit to, one to choose ridges, one that nothing is fitted to
 
 
@@ -255,7 +256,9 @@ def _runs(model: nn.Module, inputs: tuple[Tensor, ...]) -> bool:
     try:
         with torch.no_grad():
             model(*(x[:1] for x in inputs))
-    except Exception:  # a user's network may raise anything
+    except torch.OutOfMemoryError:
+        raise
+    except SHAPE_ERRORS:
         return False
     return True
 

@@ -14,16 +14,21 @@ from ..records.ledger import TrialRecord
 from ..records.plan_score import PlanScore
 from .cost_range import check_calibration
 from .cuttable import Cuttable, teacher_networks, trial_networks
-from .plan_scorer import PlanScorer, ScoredPlan
-from .plans_at_cost import plans_at, space_of
+from .plan_scorer import KnownScores, PlanScorer
+from .plans_at_cost import plans_at, sensitivities, space_of
 
 Widths = Mapping[str, int]
 ROUNDING = 1e-9
 
 
 def plans_between(
-    study: OpenedStudy, folder: Path, front: Sequence[TrialRecord], target: float, evaluations: int
-) -> Iterator[tuple[PlanScore, ScoredPlan]]:
+    study: OpenedStudy,
+    folder: Path,
+    front: Sequence[TrialRecord],
+    target: float,
+    evaluations: int,
+    known: KnownScores = KnownScores(),
+) -> Iterator[PlanScore]:
     """Yield scored plans at or under a cost, their networks cut from the teacher, or from the nearest dearer trial.
 
     The plans are the uniform one; those of the front's neighbors and their geometric mean, scaled to the cost; the
@@ -35,6 +40,7 @@ def plans_between(
         front: The front of trials, by rising cost.
         target: The cost.
         evaluations: Plans per generator that the local search scores at most.
+        known: Scores that the study has already: none of them is made again.
 
     Raises:
         UserError: The study has no calibration inputs.
@@ -42,22 +48,23 @@ def plans_between(
     check_calibration(study)
     space = space_of(study)
     starts = _starts(space, front, target)
-    scorer = PlanScorer(study, teacher_networks(study), keeps=evaluations + len(starts) + 3)
-    found = plans_at(study, scorer, target, list(starts.values()), evaluations + len(starts))
+    networks = teacher_networks(study, folder)
+    scorer = PlanScorer(study, networks, keeps=evaluations + len(starts) + 3, known=known)
+    found = plans_at(
+        study, scorer, target, sensitivities(study, scorer), list(starts.values()), evaluations + len(starts)
+    )
     named = {**starts, found.origin(found.best): found.best, "uniform": found.uniform}
     chosen = _distinct(named)
     for origin, widths in chosen.items():
-        plan = scorer.scored(widths)
-        yield scorer.record(plan, origin, "proposal"), plan
+        yield scorer.record(widths, origin, "proposal")
     parent = next((trial for trial in front if (trial.cost or 0.0) >= target and _weights(folder, trial)), None)
     if parent is None:
         return
     networks = trial_networks(study, folder, parent)
-    own = PlanScorer(study, networks, parent.number, keeps=len(chosen) + 1)
+    own = PlanScorer(study, networks, parent.number, keeps=len(chosen) + 1, known=known)
     inside = {origin: _inside(study, networks, space, widths, target) for origin, widths in chosen.items()}
     for origin, widths in _distinct({name: plan for name, plan in inside.items() if plan is not None}).items():
-        plan = own.scored(widths)
-        yield own.record(plan, origin, "proposal"), plan
+        yield own.record(widths, origin, "proposal")
 
 
 def _starts(space: WidthSpace, front: Sequence[TrialRecord], target: float) -> dict[str, dict[str, int]]:

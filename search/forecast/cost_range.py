@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import nn
 
 from ...gan_models.files.errors import UserError
 from ...spaces.widths import ladder
 from ..preparations.opened_study import OpenedStudy
-from ..records.plan_score import PlanScore
+from ..records.plan_score import PlanScore, as_score
 from .cuttable import teacher_networks
-from .plan_scorer import PlanScorer, ScoredPlan
-from .plans_at_cost import plans_at, space_of
+from .plan_scorer import KnownScores, PlanScorer
+from .plans_at_cost import plans_at, sensitivities, space_of
 
 TEACHER = "dense teacher"  # origin of the plan that keeps everything
 
@@ -50,14 +52,24 @@ class ForecastPlan:
 
     Attributes:
         record: Its scores.
-        networks: Its networks by generator, if it is the teacher or has the least error at its cost; else None.
+        pictured: True if it is the teacher, or has the least error at its cost.
+        scorer: Has its networks.
     """
 
     record: PlanScore
-    networks: Mapping[str, nn.Module] | None = None
+    pictured: bool
+    scorer: PlanScorer
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        """Return its networks by generator."""
+        if self.record.origin == TEACHER:
+            return {name: own.model for name, own in self.scorer.networks.items()}
+        return self.scorer.networks_of(self.record.widths)
 
 
-def forecast(study: OpenedStudy, options: ForecastOptions) -> Iterator[ForecastPlan]:
+def forecast(
+    study: OpenedStudy, folder: Path, options: ForecastOptions, known: KnownScores = KnownScores()
+) -> Iterator[ForecastPlan]:
     """Yield scored plans from the dearest to the cheapest; the teacher comes first.
 
     At each cost the uniform plan and the best of all that were scored are measured in the study's metrics, too; the
@@ -65,30 +77,41 @@ def forecast(study: OpenedStudy, options: ForecastOptions) -> Iterator[ForecastP
 
     Args:
         study: The study, with its teacher's generators and the features of its real images.
+        folder: Its files.
         options: How many costs and plans.
+        known: Scores of an earlier, interrupted forecast: none of them is made again.
 
     Raises:
         UserError: The study has no calibration inputs.
     """
     check_calibration(study)
-    scorer = PlanScorer(study, teacher_networks(study), keeps=options.evaluations + 2)
-    sizes = dict(zip(study.groups.form.names, study.groups.form.sizes.tolist(), strict=True))
-    whole = ScoredPlan(sizes, {name: study.generators[name] for name in study.names}, 0.0, 0, 0.0)
-    yield ForecastPlan(scorer.record(whole, TEACHER, "forecast"), whole.networks)
+    scorer = PlanScorer(study, teacher_networks(study, folder), keeps=options.evaluations + 2, known=known)
+    yield ForecastPlan(_teacher(study, known), True, scorer)
     proposals, previous = study.proposals(), list[Mapping[str, int]]()
+    weights = sensitivities(study, scorer)
     for target in ladder(proposals.lowest, proposals.highest, options.costs):
         starts = [space_of(study).decode(space_of(study).encode(plan), target) for plan in previous]
-        found = plans_at(study, scorer, target, starts, options.evaluations)
+        found = plans_at(study, scorer, target, weights, starts, options.evaluations)
         shown = [found.best] if found.best == found.uniform else [found.uniform, found.best]
         for widths in shown:
-            plan = scorer.scored(widths)
-            networks = plan.networks if widths == found.best else None
-            yield ForecastPlan(scorer.record(plan, found.origin(widths), "forecast"), networks)
+            record = scorer.record(widths, found.origin(widths), "forecast")
+            yield ForecastPlan(record, widths == found.best, scorer)
         for widths in found.visited:
             if widths not in shown:
-                other = scorer.record(scorer.scored(widths), found.origin(widths), "forecast", measured=False)
-                yield ForecastPlan(other)
+                yield ForecastPlan(scorer.record(widths, found.origin(widths), "forecast", False), False, scorer)
         previous = [found.best]
+
+
+def _teacher(study: OpenedStudy, known: KnownScores) -> PlanScore:
+    """Return the record of the plan that keeps everything, whose error is zero by definition."""
+    before = next((plan for plan in known.plans if plan.origin == TEACHER), None)
+    if before is not None:
+        return before
+    begun = time.perf_counter()
+    sizes = dict(zip(study.groups.form.names, study.groups.form.sizes.tolist(), strict=True))
+    measured = study.measure(study.joined(dict(study.generators)), full=True)
+    cost = study.proposals().widths.price(sizes)
+    return PlanScore("P0", sizes, cost, tuple(map(as_score, measured)), TEACHER, seconds=time.perf_counter() - begun)
 
 
 def check_calibration(study: OpenedStudy) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from torch import nn
 
 from ...gan_models.groups.channel_groups import ChannelGroups
-from ...gan_models.plan_scores.score_table import ScoreTable, score_table
+from ...gan_models.plan_scores.score_table import ScoreTable
 from ...gan_models.reconstruction.calibration import Calibration
+from ..artifacts.remote import SHARED
+from ..preparations.made_by_trials.score_table import made
 from ..preparations.opened_study import OpenedStudy
 from ..records.ledger import TrialRecord
 from ..trial.calibration import calibration_of
@@ -35,14 +37,15 @@ class Cuttable:
     saved: SavedGenerator | None = None
 
 
-def teacher_networks(study: OpenedStudy) -> dict[str, Cuttable]:
+def teacher_networks(study: OpenedStudy, folder: Path) -> dict[str, Cuttable]:
     """Return the dense generators that a study prunes, by name.
 
     Args:
         study: The study; it has calibration inputs.
+        folder: Its files; score tables are read from there, or written to it.
     """
     return {
-        name: _cuttable(study, name, study.generators[name].cpu(), study.own_groups.get(name, study.groups))
+        name: _cuttable(study, folder, name, study.generators[name].cpu(), study.own_groups.get(name, study.groups))
         for name in study.names
     }
 
@@ -52,20 +55,25 @@ def trial_networks(study: OpenedStudy, folder: Path, trial: TrialRecord) -> dict
 
     Args:
         study: The study; it has calibration inputs.
-        folder: Its files.
+        folder: Its files, as of `teacher_networks`.
         trial: With an artifact.
     """
     artifact = trial.ended().artifact
     assert artifact is not None
     return {
-        name: _cuttable(study, name, saved.model, saved.groups, saved)
+        name: _cuttable(study, folder, name, saved.model, saved.groups, saved)
         for name, saved in saved_generators(study, folder, artifact).items()
     }
 
 
 def _cuttable(
-    study: OpenedStudy, name: str, model: nn.Module, groups: ChannelGroups, saved: SavedGenerator | None = None
+    study: OpenedStudy,
+    folder: Path,
+    name: str,
+    model: nn.Module,
+    groups: ChannelGroups,
+    saved: SavedGenerator | None = None,
 ) -> Cuttable:
     calibration = calibration_of(study, name)
     assert calibration is not None
-    return Cuttable(model, groups, calibration, score_table(model, groups, calibration), saved)
+    return Cuttable(model, groups, calibration, made(folder / SHARED, model, groups, calibration), saved)

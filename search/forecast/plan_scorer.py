@@ -1,19 +1,19 @@
-"""Scores of plans: the error and metrics of the network, cut to a plan and refitted, before any training."""
+"""Scores of plans: errors and metrics of the network, cut to a plan and refitted, before any training."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 from torch import nn
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.plan_scores.zero_shot import ZeroShot, ZeroShotScorer, outputs_of
-from ...gan_models.reconstruction.targets import relative_error
+from ...gan_models.plan_scores.zero_shot import ZeroShotScorer, cpu_features
 from ..preparations.opened_study import OpenedStudy
-from ..records.plan_score import PlanScore, as_score, error_score
+from ..records.plan_evaluation import PlanEvaluation
+from ..records.plan_score import PlanErrors, PlanScore, as_score, error_scores, mean_errors
 from ..setup.pruned_generators import own_entries
 from ..trial.calibration import ZERO_SHOT_PROTOCOL
 from .cuttable import Cuttable
@@ -22,22 +22,18 @@ Widths = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class ScoredPlan:
-    """A plan's network with its error.
+class KnownScores:
+    """The scores that a study has already, and the way to keep new ones.
 
     Attributes:
-        widths: The plan.
-        networks: The cut and refitted generators by name.
-        error: Squared error to the teacher's outputs relative to their variance; infinite if it is not known.
-        n: Inputs that it was measured on.
-        seconds: Of cutting and refitting.
+        evaluations: Errors of single generators' plans.
+        plans: Plans with their scores.
+        keep: Called with each new evaluation, as soon as it is made.
     """
 
-    widths: Widths
-    networks: Mapping[str, nn.Module]
-    error: float
-    n: int
-    seconds: float
+    evaluations: Sequence[PlanEvaluation] = ()
+    plans: Sequence[PlanScore] = ()
+    keep: Callable[[PlanEvaluation], None] = lambda evaluation: None
 
 
 class PlanScorer:
@@ -48,81 +44,93 @@ class PlanScorer:
         networks: The networks to be cut, by generator.
         parent: Number of the trial that they are of; None: they are the teacher's.
         keeps: Cut networks per generator that are kept in memory, the last ones.
+        known: Scores that were made before.
     """
 
     def __init__(
-        self, study: OpenedStudy, networks: Mapping[str, Cuttable], parent: int | None = None, keeps: int = 4
+        self,
+        study: OpenedStudy,
+        networks: Mapping[str, Cuttable],
+        parent: int | None = None,
+        keeps: int = 4,
+        known: KnownScores = KnownScores(),
     ) -> None:
-        self.study, self.networks, self.parent, self.keeps = study, networks, parent, keeps
-        self._scorers = {name: ZeroShotScorer(own.model, own.groups, own.calibration) for name, own in networks.items()}
-        self.errors: dict[tuple[str, tuple[int, ...]], float] = {}
-        self._kept: dict[tuple[str, tuple[int, ...]], tuple[ZeroShot, float, float]] = {}
+        self.study, self.networks, self.parent, self.keeps, self._scores = study, networks, parent, keeps, known
+        features = cpu_features(study.output_encoder, study.device)
+        self._scorers = {
+            name: ZeroShotScorer(
+                own.model,
+                own.groups,
+                own.calibration,
+                features,
+                None if parent is None else study.generators[name].cpu(),
+            )
+            for name, own in networks.items()
+        }
+        self._known = {one.key: one for one in known.evaluations}
+        self._kept: dict[tuple[str, object], nn.Module] = {}
 
     def error(self, name: str, widths: Widths) -> float:
-        """Return the error of one generator's plan, its groups under its own names."""
-        key = _key(name, widths)
-        return self.errors[key] if key in self.errors else self._scored(name, widths)[1]
+        """Return the error that plans of one generator are compared by, its groups under its own names."""
+        return self._evaluated(name, widths).errors.guide
 
-    def scored(self, widths: Widths) -> ScoredPlan:
-        """Return a plan's refitted networks with their mean error; groups of several have their names before them."""
-        found = {name: self._scored(name, self.own(name, widths)) for name in self.networks}
-        errors = [error for _, error, _ in found.values()]
-        return ScoredPlan(
-            dict(widths),
-            {name: one.model for name, (one, _, _) in found.items()},
-            sum(errors) / len(errors),
-            sum(one.n for one, _, _ in found.values()),
-            sum(seconds for _, _, seconds in found.values()),
-        )
+    def networks_of(self, widths: Widths) -> dict[str, nn.Module]:
+        """Return the cut and refitted generators of a plan by name; groups of several have their names before them."""
+        return {name: self._network(name, self.own(name, widths)) for name in self.networks}
 
     def own(self, name: str, widths: Widths) -> dict[str, int]:
         """Return one generator's part of a plan."""
         return dict(widths) if len(self.networks) == 1 else own_entries(name, widths)
 
-    def record(self, plan: ScoredPlan, origin: str, found_by: str, measured: bool = True) -> PlanScore:
-        """Return a plan's record.
+    def record(self, widths: Widths, origin: str, found_by: str, measured: bool = True) -> PlanScore:
+        """Return a plan's record; one that was scored before keeps its scores.
 
         Args:
-            plan: The plan.
+            widths: The plan.
             origin: How it was found.
             found_by: `forecast` or `proposal`.
             measured: Measure the study's metrics of its networks, too.
         """
-        begun, scores = time.perf_counter(), list[Measurement]()
-        if plan.n and isfinite(plan.error):
-            scores.append(error_score(plan.error, plan.n, ZERO_SHOT_PROTOCOL + self._source))
+        each = [self._evaluated(name, self.own(name, widths)) for name in self.networks]
+        errors, n = mean_errors([one.errors for one in each]), sum(one.n for one in each)
+        seconds = sum(one.seconds for one in each)
+        for before in self._scores.plans:
+            same = (before.parent, before.widths, before.errors) == (self.parent, dict(widths), errors)
+            if same and (before.quality is not None or not measured):
+                return before
+        scores: list[Measurement] = []
+        if n and isfinite(errors.outputs):
+            source = "" if self.parent is None else f"; cut from trial {self.parent}"
+            scores += error_scores(errors, self.study.encoder.name, n, ZERO_SHOT_PROTOCOL + source)
         if measured:
-            networks = dict(self.study.generators) | dict(plan.networks)
+            networks, begun = dict(self.study.generators) | self.networks_of(widths), time.perf_counter()
             scores += map(as_score, self.study.measure(self.study.joined(networks), full=True))
-        cost = self.study.proposals().widths.price(plan.widths)
-        seconds = plan.seconds + time.perf_counter() - begun
-        return PlanScore("P0", plan.widths, cost, tuple(scores), origin, found_by, self.parent, seconds)
+            seconds += time.perf_counter() - begun
+        cost = self.study.proposals().widths.price(widths)
+        return PlanScore("P0", dict(widths), cost, tuple(scores), origin, found_by, self.parent, seconds)
 
-    @property
-    def _source(self) -> str:
-        return "" if self.parent is None else f"; cut from trial {self.parent}"
+    def _evaluated(self, name: str, widths: Widths) -> PlanEvaluation:
+        """Return the errors of one generator's plan."""
+        identity = f"{self.networks[name].table.identity} {self.study.resolved.encoder}"
+        wanted = PlanEvaluation(identity, dict(widths), PlanErrors(float("inf")), 0)
+        if wanted.key not in self._known:
+            begun = time.perf_counter()
+            found = self._scorers[name].score(self.networks[name].table.plan(widths))
+            errors = PlanErrors(found.error, found.feature_error)
+            made = PlanEvaluation(identity, dict(widths), errors, found.n, time.perf_counter() - begun)
+            self._known[wanted.key] = made
+            self._keep(name, widths, found.model)
+            self._scores.keep(made)
+        return self._known[wanted.key]
 
-    def _scored(self, name: str, widths: Widths) -> tuple[ZeroShot, float, float]:
-        key = _key(name, widths)
+    def _network(self, name: str, widths: Widths) -> nn.Module:
+        """Return one generator's cut and refitted network, made again if it is not in memory any more."""
+        key = name, tuple(sorted(widths.items()))
         if key not in self._kept:
-            begun, own = time.perf_counter(), self.networks[name]
-            found = self._scorers[name].score(own.table.plan(widths))
-            error = found.error if self.parent is None else self._to_teacher(name, found)
-            self._kept[key] = (found, error, time.perf_counter() - begun)
-            self.errors[key] = error
-            while sum(kept == name for kept, _ in self._kept) > self.keeps:
-                del self._kept[next(each for each in self._kept if each[0] == name)]
+            self._keep(name, widths, self._scorers[name].score(self.networks[name].table.plan(widths)).model)
         return self._kept[key]
 
-    def _to_teacher(self, name: str, found: ZeroShot) -> float:
-        """Return the error to the teacher's outputs of a network that was cut from a trial's."""
-        calibration = self.networks[name].calibration
-        inputs = calibration.judging
-        if not inputs or not len(inputs[0]):  # the refit has not seen the last ones
-            inputs = tuple(x[-max(1, found.n) :] for x in calibration.fitting(found.model))
-        expected = outputs_of(self.study.generators[name].cpu(), inputs, calibration.seed)
-        return relative_error(outputs_of(found.model, inputs, calibration.seed), expected)
-
-
-def _key(name: str, widths: Widths) -> tuple[str, tuple[int, ...]]:
-    return name, tuple(widths[group] for group in sorted(widths))
+    def _keep(self, name: str, widths: Widths, network: nn.Module) -> None:
+        self._kept[name, tuple(sorted(widths.items()))] = network
+        while sum(kept == name for kept, _ in self._kept) > self.keeps:
+            del self._kept[next(each for each in self._kept if each[0] == name)]

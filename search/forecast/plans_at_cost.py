@@ -1,24 +1,25 @@
-"""Plans at one cost: the uniform one, the one that the score table finds, and those of a local search around them."""
+"""Plans at one cost: the uniform one, the solver's, and those of a local search around them.
+
+The search is that of the method `reconstruct` (`plan_scores.plan_search`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...gan_models.costs.combined_budgets import Bound
 from ...gan_models.costs.cost_form import CostForm, CostModel
-from ...gan_models.plan_scores.local_search import local_search
-from ...gan_models.plan_scores.solver import solve
+from ...gan_models.plan_scores.least_widths import least_widths
+from ...gan_models.plan_scores.plan_search import find_plan, measured_sensitivities
 from ...spaces.widths import WidthSpace
 from ..preparations.opened_study import OpenedStudy
 from .plan_scorer import PlanScorer
 
-MIN_SHARE = 0.5  # of its uniform width that each group keeps: untrained scores underrate some groups
+BLOCKS = 12  # plans per generator that measure sensitivities, at most; once per study
 
 Widths = Mapping[str, int]
+Sensitivities = Mapping[str, Mapping[str, float]]  # by generator and group
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class FoundPlans:
 
     Attributes:
         uniform: The same share of every group.
-        table: Of the least summed scores in the table.
+        solved: Of the least summed scores in the table, times sensitivities.
         best: Of the least error among all that were scored.
         visited: All that were scored, the best one included.
     """
 
     uniform: dict[str, int]
-    table: dict[str, int]
+    solved: tuple[dict[str, int], ...]
     best: dict[str, int]
     visited: tuple[dict[str, int], ...]
 
@@ -41,7 +42,7 @@ class FoundPlans:
         """Return the origin of a plan in words."""
         if widths == self.uniform:
             return "uniform"
-        return "score table" if widths == self.table else "local search"
+        return "score table" if widths in self.solved else "local search"
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,33 @@ def space_of(study: OpenedStudy) -> WidthSpace:
     return study.proposals().space("widths").widths_at(study.resolved.bits[0])
 
 
+def sensitivities(study: OpenedStudy, scorer: PlanScorer) -> Sensitivities:
+    """Return the sensitivity of each group, measured end to end at the middle of the study's costs.
+
+    Args:
+        study: The study.
+        scorer: Scores plans that cut the teacher.
+    """
+    proposals = study.proposals()
+    uniform = space_of(study).uniform((proposals.lowest * proposals.highest) ** 0.5)
+    return {
+        side.name: measured_sensitivities(
+            scorer.networks[side.name].table,
+            scorer.own(side.name, uniform),
+            lambda widths, name=side.name: scorer.error(name, widths),
+            min(BLOCKS, len(side.form.names)),
+        )
+        for side in _sides(study)
+    }
+
+
 def plans_at(
     study: OpenedStudy,
     scorer: PlanScorer,
     target: float,
+    weights: Sensitivities,
     starts: Sequence[Widths] = (),
     evaluations: int = 6,
-    min_share: float = MIN_SHARE,
 ) -> FoundPlans:
     """Return plans at or under a cost, by their errors.
 
@@ -74,43 +95,40 @@ def plans_at(
         study: The study.
         scorer: Scores plans that cut the teacher.
         target: The cost.
+        weights: Sensitivities of the groups.
         starts: Plans to start from as well, at or under the cost.
         evaluations: Plans per generator that are scored at most.
-        min_share: Of its uniform width that each group keeps.
     """
     space, multiple = space_of(study), study.config.channel_multiple
     uniform = space.uniform(target)
-    table: dict[str, int] = {}
     best: dict[str, int] = {}
+    solved: list[dict[str, int]] = []
     visited: list[dict[str, int]] = []
     sides = _sides(study)
     for side in sides:
         own = scorer.own(side.name, uniform)
-        floors = np.ceil(min_share * side.form.widths(own)).astype(np.int64)
-        bounds = (Bound(space.cost, side.share * target, side.model or side.form), *side.others)
-        solved = solve(side.form, scorer.networks[side.name].table, bounds, _rounded(floors, multiple), multiple)
-        given = [solved, own, *(scorer.own(side.name, start) for start in starts)]
-        found = local_search(
+        found = find_plan(
             side.form,
-            bounds,
-            _rounded(floors, multiple),
-            multiple,
+            scorer.networks[side.name].table,
+            (Bound(space.cost, side.share * target, side.model or side.form), *side.others),
+            least_widths(side.form, side.form.widths(own), multiple=multiple),
             lambda widths, name=side.name: scorer.error(name, widths),
-            given,
-            evaluations,
-            study.config.seed,
+            reference=own,
+            multiple=multiple,
+            starts=[scorer.own(side.name, start) for start in starts],
+            evaluations=evaluations,
+            seed=study.config.seed,
+            sensitivities=weights[side.name],
         )
         start = "" if len(sides) == 1 else f"{side.name}."
-        table |= {f"{start}{group}": width for group, width in solved.items()}
-        best |= {f"{start}{group}": width for group, width in found.best.widths.items()}
+        solved = [
+            before | {f"{start}{group}": width for group, width in plan.items()}
+            for before, plan in zip(solved or [{} for _ in found.solved], found.solved, strict=True)
+        ]
+        best |= {f"{start}{group}": width for group, width in found.widths.items()}
         if len(sides) == 1:
-            visited = [dict(one.widths) for one in found.visited]
-    return FoundPlans(uniform, table, best, tuple(visited) or (best,))
-
-
-def _rounded(floors: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
-    """Return floors rounded down to multiples, so that the uniform plan stays possible."""
-    return np.maximum(1, floors // multiple * multiple)
+            visited = [dict(one.widths) for one in found.search.visited]
+    return FoundPlans(uniform, tuple(solved), best, tuple(visited) or (best,))
 
 
 def _sides(study: OpenedStudy) -> list[_Side]:

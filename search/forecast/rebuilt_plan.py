@@ -25,13 +25,13 @@ def rebuilt_plan(
         plan: The plan.
         parent: The trial whose network it cuts; None: the teacher.
     """
-    networks = teacher_networks(study) if parent is None else trial_networks(study, folder, parent)
+    networks = teacher_networks(study, folder) if parent is None else trial_networks(study, folder, parent)
     scorer = PlanScorer(study, networks, plan.parent)
-    made, kept = scorer.scored(plan.widths), dict[str, tuple[int, ...]]()
+    kept: dict[str, tuple[int, ...]] = {}
     for name, own in networks.items():
         start = "" if len(networks) == 1 else f"{name}."
         cut_to = own.table.plan(scorer.own(name, plan.widths))
         channels = cut_to if own.saved is None else own.saved.channels(cut_to)
         kept |= {start + group: places for group, places in channels.kept.items()}
-    generators = dict(study.generators) | dict(made.networks)
+    generators = dict(study.generators) | scorer.networks_of(plan.widths)
     return study.joined(generators).cpu().eval(), ChannelPlan(kept)

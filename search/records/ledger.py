@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution
 from ...gan_models.files.texts.number_text import percent
 from ...gan_models.pruning.proposal import Proposal
 from .messages import FINISHED_STATES, TrialOutcome, TrialReport
+from .plan_score import PlanErrors
 
 SET_ASIDE = "other real images"  # a constraint's name: the trial was measured against images that are no longer there
 State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
@@ -61,7 +62,7 @@ class TrialRecord:
         cost: Cost known; None when not yet measured.
         constraints: By name; a value above 0 means that it is violated.
         rungs: Quality by rung.
-        zero_shot: Error of the plan's network before any training, of a trial that ended; None if it was not scored.
+        zero_shot: Errors of the plan's network before any training, of a trial that ended; None if it was not scored.
         stopped: Why it ended early or failed.
         lost: Why it was last put back without an end; empty if it never was.
         report: The last report of a trial that has not ended; None before the first.
@@ -76,7 +77,7 @@ class TrialRecord:
     cost: float | None = None
     constraints: Mapping[str, float] = field(default_factory=dict)
     rungs: Mapping[int, float] = field(default_factory=dict)
-    zero_shot: float | None = None
+    zero_shot: PlanErrors | None = None
     stopped: str | None = None
     lost: str = ""
     report: TrialReport | None = None

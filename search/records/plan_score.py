@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...evaluators.measurement import Measurement, zero_shot_name
 from ...gan_models.files.errors import UserError
 
 ZERO_SHOT = "zero-shot"  # before the bracket of each score's name
-ERROR = f"{ZERO_SHOT}[error"  # the start of the name of the error to the teacher
+ERROR = f"{ZERO_SHOT}[error"  # the start of the name of an error to the teacher
+FEATURES_ERROR = f"{ERROR},features="  # of that in an encoder's features
+
+
+@dataclass(frozen=True)
+class PlanErrors:
+    """Errors of a plan's refitted network to its teacher, before any training.
+
+    Attributes:
+        outputs: Squared error of the outputs, relative to the variance of the teacher's.
+        features: The same of the outputs' features in the study's encoder; None if it was not measured.
+    """
+
+    outputs: float
+    features: float | None = None
+
+    @property
+    def guide(self) -> float:
+        """The error that plans are compared by: that of features if it was measured, else that of outputs."""
+        return self.outputs if self.features is None else self.features
+
+    def by(self, features: bool) -> float | None:
+        """Return the error of features, or of outputs; None if it was not measured."""
+        return self.features if features else self.outputs
 
 
 @dataclass(frozen=True)
@@ -21,7 +43,8 @@ class PlanScore:
         name: `P0`, `P1`, ... within the study.
         widths: Channels per group.
         cost: In the unit of the study's objective.
-        scores: The error to the teacher's outputs first, then the study's metrics if they were measured.
+        scores: The errors to the teacher first, of outputs and of features; then the study's metrics if they were
+            measured.
         origin: Origin of the plan in words: `uniform`, `score table`, `local search`, `between trials 4 and 7`.
         found_by: `forecast`, or `proposal` of `pareto --at`.
         parent: Number of the trial whose network was cut to the plan; None: the teacher.
@@ -46,9 +69,14 @@ class PlanScore:
             check_score(score)
 
     @property
+    def errors(self) -> PlanErrors | None:
+        """The errors to the teacher; None if they could not be measured."""
+        return errors_of(self.scores)
+
+    @property
     def error(self) -> float | None:
         """The error to the teacher's outputs, relative to their variance; None if it could not be measured."""
-        return error_of(self.scores)
+        return None if self.errors is None else self.errors.outputs
 
     @property
     def quality(self) -> Measurement | None:
@@ -62,10 +90,21 @@ def check_score(score: Measurement) -> None:
         raise UserError(f"a plan's score has the name of a quality: got {score.name}; expected {ZERO_SHOT}[...]")
 
 
-def error_of(scores: tuple[Measurement, ...]) -> float | None:
-    """Return the error to the teacher's outputs among zero-shot scores; None if it is not there."""
-    found = next((score for score in scores if score.name.startswith(ERROR)), None)
-    return None if found is None or found.reason is not None else found.value
+def errors_of(scores: Sequence[Measurement]) -> PlanErrors | None:
+    """Return the errors to the teacher among zero-shot scores; None if that of the outputs is not there."""
+    found = {
+        score.name.startswith(FEATURES_ERROR): score.value
+        for score in scores
+        if score.name.startswith(ERROR) and score.reason is None
+    }
+    return PlanErrors(found[False], found.get(True)) if False in found else None
+
+
+def mean_errors(errors: Sequence[PlanErrors]) -> PlanErrors:
+    """Return the mean errors of several generators; that of features only if all have one."""
+    features = [one.features for one in errors if one.features is not None]
+    outputs = sum(one.outputs for one in errors) / len(errors)
+    return PlanErrors(outputs, sum(features) / len(features) if len(features) == len(errors) else None)
 
 
 def metric_of(score: Measurement) -> str:
@@ -73,24 +112,20 @@ def metric_of(score: Measurement) -> str:
     return score.name.removeprefix(f"{ZERO_SHOT}[").removesuffix("]").partition(",")[0]
 
 
-def stored_error(scores: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the error to the teacher's outputs among scores in their JSON form; None if it is not there."""
-    return next((_number(score["value"]) for score in scores if str(score["name"]).startswith(ERROR)), None)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
-def error_score(error: float, n: int, protocol: str) -> Measurement:
-    """Return an error to the teacher's outputs as a zero-shot score.
+def error_scores(errors: PlanErrors, encoder: str, n: int, protocol: str) -> tuple[Measurement, ...]:
+    """Return errors to the teacher as scores: `zero-shot[error,n=64]`, and `zero-shot[error,features=shapes,n=64]`.
 
     Args:
-        error: Squared error relative to the variance of the teacher's outputs.
-        n: Inputs that it was measured on.
-        protocol: How it was measured.
+        errors: Squared errors relative to variances.
+        encoder: Name of the encoder of the features.
+        n: Inputs that they were measured on.
+        protocol: How they were measured.
     """
-    return Measurement(zero_shot_name(f"error[n={n}]"), error, "1", n=n, protocol=protocol)
+    scores = [Measurement(zero_shot_name(f"error[n={n}]"), errors.outputs, "1", n=n, protocol=protocol)]
+    if errors.features is not None:
+        name = zero_shot_name(f"error[features={encoder},n={n}]")
+        scores.append(Measurement(name, errors.features, "1", n=n, protocol=f"features of {encoder}; {protocol}"))
+    return tuple(scores)
 
 
 def as_score(measured: Measurement) -> Measurement:

@@ -21,6 +21,7 @@ class ScoreAgreement:
     """Kendall's tau between the zero-shot error of trials' plans and their quality at the end.
 
     Attributes:
+        features: True if errors are of features in the study's encoder, False if of outputs.
         tau: Over all pairs of trials; 1 is the same order.
         trials: Number of them.
         low, high: Their costs.
@@ -28,6 +29,7 @@ class ScoreAgreement:
         pairs: Number of such pairs.
     """
 
+    features: bool
     tau: float
     trials: int
     low: float
@@ -37,14 +39,34 @@ class ScoreAgreement:
 
 
 def compared(records: Sequence[TrialRecord]) -> NDArray[np.float64]:
-    """Return (zero-shot error, quality, cost) [N, 3] of trials that ran to their end."""
+    """Return (zero-shot error, quality, cost) [N, 3] of trials that ran to their end; errors as `by_features` says."""
+    features = by_features(records)
     found = [
-        (record.zero_shot, record.quality, record.cost)
+        (record.zero_shot.by(features), record.quality, record.cost)
+        for record in _ended(records)
+        if record.zero_shot is not None
+    ]
+    return np.array(found, dtype=float).reshape(-1, 3)
+
+
+def by_features(records: Sequence[TrialRecord]) -> bool:
+    """Return True if trials are compared by errors of features: all of them have one. Those of earlier versions do not.
+
+    Args:
+        records: The study's trials.
+    """
+    found = [record.zero_shot for record in _ended(records) if record.zero_shot is not None]
+    return bool(found) and all(errors.features is not None for errors in found)
+
+
+def _ended(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials that ran to their end and have a quality, a cost and a score."""
+    return [
+        record
         for record in records
         if record.state == "COMPLETE"
         if record.quality is not None and record.cost is not None and record.zero_shot is not None
     ]
-    return np.array(found, dtype=float).reshape(-1, 3)
 
 
 def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
@@ -59,7 +81,9 @@ def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
     if every is None:
         return None
     pairs = int(same_cost.sum()) if alike is not None else 0
-    return ScoreAgreement(every, len(found_N3), float(costs_N.min()), float(costs_N.max()), alike, pairs)
+    return ScoreAgreement(
+        by_features(records), every, len(found_N3), float(costs_N.min()), float(costs_N.max()), alike, pairs
+    )
 
 
 def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = None) -> float | None:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records.ledger import TrialRecord
-from ..records.plan_score import PlanScore
+from ..records.plan_score import PlanErrors, PlanScore
 from ..samplers.width_model import slopes
-from .score_agreement import compared, near, trust
+from .score_agreement import by_features, compared, near, trust
 
 Floats = NDArray[np.float64]
 LEAST_PLANS = 8  # minimum of scored plans before their slopes are used
@@ -41,11 +41,13 @@ def expected_slopes(
     """
     found_N3 = compared(records)
     weight = trust(found_N3, target)
-    plans = [(plan.widths, plan.cost, plan.error) for plan in scored if plan.parent is None and plan.error]
+    features = by_features(records)
+    plans = [(plan.widths, plan.cost, _error(plan.errors, features)) for plan in scored if plan.parent is None]
+    plans = [plan for plan in plans if plan[2]]
     if weight <= 0 or len(plans) < LEAST_PLANS:
         return None
-    plans += [(r.widths, r.cost or 0.0, r.zero_shot) for r in records if r.state == "COMPLETE" and r.zero_shot]
-    points = [(point(widths, cost), cost, error) for widths, cost, error in plans if widths and cost > 0]
+    plans += [(r.widths, r.cost or 0.0, _error(r.zero_shot, features)) for r in records if r.state == "COMPLETE"]
+    points = [(point(widths, cost), cost, error) for widths, cost, error in plans if widths and cost > 0 and error]
     known = [(at, cost, error) for at, cost, error in points if at is not None]
     if len(known) < LEAST_PLANS:
         return None
@@ -55,3 +57,7 @@ def expected_slopes(
     spread = np.log(np.maximum(near(found_N3, target)[:, :2], 1e-12)).std(axis=0)
     scale = float(spread[1] / spread[0]) if spread[0] > 0 else 0.0
     return weight * min(scale, 2.0) * slopes(ratios_NG, costs_N, errors_N, target)
+
+
+def _error(errors: PlanErrors | None, features: bool) -> float | None:
+    return None if errors is None else errors.by(features)

@@ -7,16 +7,17 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from ...evaluators.measurement import Measurement
+from ...evaluators.measurement import Measurement, zero_shot_name
 from ...gan_models.data.dataset import batches
 from ...gan_models.files.seeds import mixed
-from ...gan_models.plan_scores.zero_shot import zero_shot
+from ...gan_models.plan_scores.zero_shot import ERROR as ERROR_NAME
+from ...gan_models.plan_scores.zero_shot import NotScored, ZeroShot, ZeroShotScorer, cpu_features
 from ...gan_models.pruning.method import Pruned, PruneJob
 from ...gan_models.reconstruction.calibration import MEMORY, Calibration
 from ...gan_models.reconstruction.reconstruction import RefitOptions, reconstruct
 from ...gan_models.reconstruction.record import Reconstruction
 from ..preparations.opened_study import OpenedStudy
-from ..records.plan_score import error_score
+from ..records.plan_score import PlanErrors, error_scores, mean_errors
 from ..setup.pruned_generators import own_plan
 
 BATCH = 16
@@ -81,7 +82,7 @@ def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconst
 
 
 def zero_shot_scores(bench: OpenedStudy, pruned: Pruned) -> tuple[Measurement, ...]:
-    """Return the error of the teacher cut to a trial's plan and refitted; empty without calibration inputs.
+    """Return the errors of the teacher cut to a trial's plan and refitted; empty without calibration inputs.
 
     The weights of the method play no part, so that scores within one study are comparable.
 
@@ -89,15 +90,20 @@ def zero_shot_scores(bench: OpenedStudy, pruned: Pruned) -> tuple[Measurement, .
         bench: The study.
         pruned: The result of the trial's method; only its plan is used. Errors of several generators are averaged.
     """
-    errors, inputs = [], 0
+    found: list[ZeroShot] = []
     for name in bench.names:
         calibration = calibration_of(bench, name)
         if calibration is None:
             return ()
         groups = bench.own_groups.get(name, bench.groups)
         plan = own_plan(name, pruned.plan) if bench.own_groups else pruned.plan
-        found = zero_shot(bench.generators[name].cpu(), groups, plan, calibration)
-        errors.append(found.error)
-        inputs += found.n
-    mean = sum(errors) / len(errors)
-    return (error_score(mean, inputs, ZERO_SHOT_PROTOCOL),) if isfinite(mean) and inputs else ()
+        features = cpu_features(bench.output_encoder, bench.device)
+        try:
+            found.append(ZeroShotScorer(bench.generators[name].cpu(), groups, calibration, features).score(plan))
+        except NotScored as fault:  # the trial goes on: its plan has no score, and the record has the reason
+            return (Measurement.absent(zero_shot_name(ERROR_NAME), "1", str(fault), protocol=ZERO_SHOT_PROTOCOL),)
+    errors = mean_errors([PlanErrors(one.error, one.feature_error) for one in found])
+    inputs = sum(one.n for one in found)
+    if not isfinite(errors.outputs) or not inputs:
+        return ()
+    return error_scores(errors, bench.encoder.name, inputs, ZERO_SHOT_PROTOCOL)

@@ -148,7 +148,7 @@ def search(
 
     model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
     wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
-    found = wanted.preflight(hours=not simulate and not zero_shot)
+    found = wanted.preflight(hours=not simulate and not zero_shot, goes_on=zero_shot)
     if dry_run:
         show_preflight(found, as_json)
         return
@@ -208,7 +208,7 @@ def forecast(
     options = ForecastOptions(costs, evaluations)
     model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
     wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
-    resolved = told(wanted.preflight(hours=False), wide_console(stderr=True))
+    resolved = told(wanted.preflight(hours=False, goes_on=True), wide_console(stderr=True))
     _forecast(wanted, resolved, options, out, as_json)
 
 
@@ -217,8 +217,12 @@ def _forecast(wanted: Search, resolved: ResolvedStudy, options: ForecastOptions,
     from .progress import Display
 
     console = wide_console(stderr=as_json)
-    with Display(console, "", resolved.dense[resolved.cost]).live() as show:
-        shown_forecast(wanted, resolved, options, out, as_json, console, show.teacher)
+    try:
+        with Display(console, "", resolved.dense[resolved.cost]).live() as show:
+            shown_forecast(wanted, resolved, options, out, as_json, console, show.teacher)
+    except KeyboardInterrupt as stopped:
+        print("interrupted; the same command goes on with the forecast, from all that is scored", file=sys.stderr)
+        raise typer.Exit(130) from stopped
 
 
 def show_preflight(found: Preflight, as_json: bool) -> None:

@@ -21,7 +21,7 @@ from ...search.study_name import check_study_name
 from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study
-from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, SIMULATED, find_study, fixed_settings, sign_of
+from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, SIMULATED, find_study, fixed_settings, sign_of, study_names
 from .storage import WrongStorage, check_file, open_storage, parse_url, shown
 from .trial_rows import LOST, checked, outcome_attributes, record_of, report_attributes, template, within_budget
 
@@ -335,6 +335,25 @@ def check_free(url: str, study: str) -> None:
     try:
         if not _simulated(storage, study):
             _half_made(storage, url, study)
+    finally:
+        storage.engine.dispose()
+
+
+def is_there(url: str, study: str) -> bool:
+    """Return True if a study of this name exists, whole, with real trials or none.
+
+    Raises:
+        StorageError: The database cannot be reached.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
+        return False
+    try:
+        storage = open_storage(url, write=False)
+    except WrongStorage:  # there are no tables yet
+        return False
+    try:
+        return study in study_names(storage) and not _simulated(storage, study)
     finally:
         storage.engine.dispose()
 

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ...evaluators.measurement import Measurement
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.pruning.proposal import Proposal
 from ...search.records.layout_0_1 import upgraded_row
 from ...search.records.ledger import NewTrial, TrialRecord
 from ...search.records.messages import TrialOutcome, TrialReport
-from ...search.records.plan_score import stored_error
+from ...search.records.plan_score import errors_of
 from ...spaces.methods import BITS, TARGET, stored_settings
 
 NOTHING: Mapping[str, Any] = {}  # one for all
@@ -132,7 +133,7 @@ def record_of(
         cost=cost,
         constraints=dict(row.constraints),
         rungs=rungs,
-        zero_shot=stored_error(attributes.get("zero_shot", ())),
+        zero_shot=errors_of([Measurement.from_json(score) for score in attributes.get("zero_shot", ())]),
         stopped=None if stopped is None else intern(stopped),
         lost=intern(attributes.get(LOST, "")),
     )

@@ -18,7 +18,7 @@ from ...gan_models.files.atomic_files import write_file
 from ...search.forecast.cost_range import TEACHER
 from ...search.records.plan_score import PlanScore
 from ..report.image_grid import Column, draw_grid
-from .plan_table import NOTE
+from .plan_table import NOTE, error_name
 
 STYLES = {"uniform": ("#0072B2", "o"), "score table": ("#D55E00", "s"), "local search": ("#009E73", "^")}
 OTHER = ("#CC79A7", "D")
@@ -64,10 +64,11 @@ def _plot(heading: str, cost: str, dense: float, plans: Sequence[PlanScore]) -> 
     _scatter(left, dense, [(plan, score.value, score) for plan, score in measured])
     if teacher is not None and teacher.quality is not None and teacher.quality.reason is None:
         left.axhline(teacher.quality.value, color="gray", ls=":", lw=1.1, label="dense teacher")
-    _scatter(right, dense, [(plan, plan.error, None) for plan in cut if plan.error is not None])
+    errors = [(plan, plan.errors.guide, None) for plan in cut if plan.errors is not None]
+    _scatter(right, dense, errors)
     left.set_ylabel(f"{measured[0][1].name if measured else 'zero-shot'}, lower is better")
-    errors = [plan.scores[0].name for plan in cut if plan.error is not None]
-    right.set_ylabel(f"{errors[0] if errors else 'zero-shot[error]'}, lower is better")
+    name = error_name(cut, features=True) or error_name(cut, features=False) or "zero-shot[error]"
+    right.set_ylabel(f"{name}, lower is better")
     for axes in (left, right):
         axes.set_xlabel(f"{cost}, % of the dense network's, log scale")
     names, labels = left.get_legend_handles_labels()

@@ -1,13 +1,23 @@
-"""The forecast of a study: its plans are scored before any training, recorded, and pictured."""
+"""The forecast of a study: its plans are scored before any training, recorded, and pictured.
+
+All that is made is stored at once, so that an interrupted forecast goes on and repeats nothing.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...gan_models.files.atomic_files import write_file
 from ...gan_models.files.plain_values import to_json
 from ...search.forecast.cost_range import TEACHER as DENSE
-from ...search.forecast.cost_range import ForecastOptions, forecast
+from ...search.forecast.cost_range import ForecastOptions, ForecastPlan, forecast
 from ...search.preparations.catalog import PREPARATIONS
 from ...search.preparations.opened_study import OpenedStudy
 from ...search.preparations.prepare import make_teacher, prepare
@@ -16,9 +26,10 @@ from ...spaces.budget import describe
 from ..database.store import Store
 from ..report.image_grid import Column, shown_inputs, shown_outputs
 from ..results.outcome import PREPARED, TEACHER
-from .plan_records import record_plans
+from .plan_records import known_scores, record_plans
 
 ROWS = 2  # inputs that are pictured
+PICTURES = "forecast"  # folder of the pictured outputs, in the study's
 OnTeacher = Callable[[int, int, dict[str, float]], None]
 OnPlan = Callable[[PlanScore], None]
 
@@ -41,7 +52,8 @@ def make_forecast(
 ) -> Forecast:
     """Score a study's plans, record each as soon as it is scored, and return them.
 
-    A given teacher is not prepared for trials: no discriminator is trained.
+    Scores and pictures of an earlier forecast of the study are taken from its record. A given teacher is not prepared
+    for trials: no discriminator is trained.
 
     Args:
         store: The study's record, opened to be written.
@@ -61,15 +73,26 @@ def make_forecast(
     made = Forecast()
     inputs = {name: shown_inputs(study, name, ROWS) for name in study.names}
     made.pictures += [column for _, columns, _ in inputs.values() for column in columns if column.label != "target"]
-    for plan in forecast(study, options):
+    for plan in forecast(study, folder, options, known_scores(store)):
         (named,) = record_plans(store, [plan.record])
         made.plans.append(named)
         if named.quality is not None:
             on_plan(named)
-        for name, network in (plan.networks or {}).items():
-            images = shown_outputs(study, network, inputs[name][0])
-            made.pictures.append(Column(label_of(study, named), images))
+        for name in study.names if plan.pictured else ():
+            file = folder / PICTURES / f"{named.name}-{name}.npy"
+            made.pictures.append(Column(label_of(study, named), _pictures(study, plan, name, inputs[name][0], file)))
     return made
+
+
+def _pictures(
+    study: OpenedStudy, plan: ForecastPlan, name: str, inputs: tuple[Tensor, ...], file: Path
+) -> tuple[Tensor, ...]:
+    """Return one generator's outputs, from their file if it is there."""
+    if not file.is_file():
+        buffer = io.BytesIO()
+        np.save(buffer, torch.stack(shown_outputs(study, plan.networks()[name], inputs)).numpy())
+        write_file(file, buffer.getvalue())
+    return tuple(torch.from_numpy(np.load(file)))
 
 
 def label_of(study: OpenedStudy, plan: PlanScore) -> str:

@@ -1,25 +1,38 @@
-"""Plans that were scored before any training, in a study's record: apart from its trials, one attribute each."""
+"""Plans that were scored before any training, in a study's record: apart from its trials, one attribute each.
+
+Each evaluation of a search among plans is recorded as well, as soon as it is made: an interrupted search goes on from
+them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
+from ...gan_models.files.hashes import json_sha256
 from ...gan_models.files.plain_values import from_json, to_json
+from ...search.forecast.plan_scorer import KnownScores
+from ...search.records.plan_evaluation import PlanEvaluation
 from ...search.records.plan_score import PlanScore
 from ..database.store import Store
 
 PREFIX = "ganprune.plan."  # prefix of the attribute that contains a plan, before its name
+EVALUATION = "ganprune.evaluation."  # before the hash of an evaluation's key
 
 
-def recorded_plans(attributes: Mapping[str, Any]) -> tuple[PlanScore, ...]:
-    """Return the scored plans of a study, in the order of their names.
+class Recorded(Protocol):
+    """A study's record, opened to be read or written."""
 
-    Args:
-        attributes: Of the study.
-    """
-    found = [from_json(PlanScore, value, name) for name, value in attributes.items() if name.startswith(PREFIX)]
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        """The study's attributes."""
+        ...
+
+
+def recorded_plans(study: Recorded) -> tuple[PlanScore, ...]:
+    """Return the scored plans of a study, in the order of their names."""
+    found = [from_json(PlanScore, value, name) for name, value in study.attributes.items() if name.startswith(PREFIX)]
     return tuple(sorted(found, key=lambda plan: int(plan.name[1:])))
 
 
@@ -32,7 +45,7 @@ def record_plans(store: Store, plans: Iterable[PlanScore]) -> tuple[PlanScore, .
         store: The study's record, opened to be written.
         plans: The plans; their names are ignored.
     """
-    known = list(recorded_plans(store.attributes))
+    known = list(recorded_plans(store))
     named = []
     for plan in plans:
         same = next((old for old in known if _key(old) == _key(plan)), None)
@@ -45,5 +58,20 @@ def record_plans(store: Store, plans: Iterable[PlanScore]) -> tuple[PlanScore, .
     return tuple(named)
 
 
-def _key(plan: PlanScore) -> tuple[Any, ...]:
+def known_scores(store: Store) -> KnownScores:
+    """Return all that a study has scored so far; new evaluations are recorded as soon as they are made.
+
+    Args:
+        store: The study's record, opened to be written.
+    """
+    stored = (value for name, value in store.attributes.items() if name.startswith(EVALUATION))
+    evaluations = tuple(from_json(PlanEvaluation, value, "evaluation") for value in stored)
+
+    def keep(evaluation: PlanEvaluation) -> None:
+        store.set_attribute(EVALUATION + json_sha256(to_json(evaluation.key))[:24], to_json(evaluation))
+
+    return KnownScores(evaluations, recorded_plans(store), keep)
+
+
+def _key(plan: PlanScore) -> tuple[int | None, tuple[tuple[str, int], ...]]:
     return plan.parent, tuple(sorted(plan.widths.items()))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from rich.table import Table
 from rich.text import Text
 
-from ...gan_models.files.plain_values import to_json
-from ...search.records.plan_score import PlanScore
+from ...search.records.plan_score import ERROR, FEATURES_ERROR, PlanScore
 from ...spaces.budget import describe
 from ..results.measurement_text import with_interval
 
@@ -26,16 +25,14 @@ def plan_table(plans: Sequence[PlanScore], cost: str, dense: float | None, title
         title: Stands above the table.
     """
     qualities = [plan.quality.name for plan in plans if plan.quality is not None]
-    errors = [
-        score.name for plan in plans for score in plan.scores if plan.error is not None and score is plan.scores[0]
-    ]
+    errors = [name for features in (False, True) if (name := error_name(plans, features))]
     heads = {
         "plan": [plan.name for plan in plans],
         "found by": [plan.origin for plan in plans],
         "cut from": ["" if plan.parent is None else f"trial {plan.parent}" for plan in plans],
         cost: [describe(plan.cost, cost) for plan in plans],
         "of dense": ["" if not dense else f"{100 * plan.cost / dense:.1f} %" for plan in plans],
-        errors[0] if errors else "zero-shot[error]": ["" if p.error is None else f"{p.error:.3g}" for p in plans],
+        **{name: [_value(plan, name) for plan in plans] for name in errors},
         f"{qualities[0] if qualities else 'zero-shot'} [90 %]": [with_interval(plan.quality) for plan in plans],
         "seconds": [f"{plan.seconds:.1f}" for plan in plans],
     }
@@ -49,15 +46,38 @@ def plan_table(plans: Sequence[PlanScore], cost: str, dense: float | None, title
     return table
 
 
-def plans_json(study: str, cost: str, plans: Sequence[PlanScore], dense: Mapping[str, float]) -> dict[str, Any]:
-    """Return scored plans as JSON: a file of it names each of them to `resume --plan`."""
-    return {
-        "study": study,
-        "note": NOTE,
-        "cost": cost,
-        "dense": dict(dense),
-        "plans": [to_json(plan) for plan in plans],
-    }
+@dataclass(frozen=True)
+class PlansFile:
+    """The content of a file of scored plans: it names each of them to `resume --plan`.
+
+    Attributes:
+        study: Name of the study.
+        cost: Name of its cost objective.
+        dense: Costs of the dense network.
+        plans: The plans.
+        at: Cost that they were proposed at; None of a forecast.
+        seconds: Of proposing them; None of a forecast.
+        note: Says that scores are zero-shot.
+    """
+
+    study: str
+    cost: str
+    dense: Mapping[str, float]
+    plans: tuple[PlanScore, ...]
+    at: float | None = None
+    seconds: float | None = None
+    note: str = NOTE
+
+
+def error_name(plans: Sequence[PlanScore], features: bool) -> str:
+    """Return the name of the errors of features, or of outputs, among plans' scores; empty if there are none."""
+    names = (score.name for plan in plans for score in plan.scores if score.name.startswith(ERROR))
+    return next((name for name in names if name.startswith(FEATURES_ERROR) == features), "")
+
+
+def _value(plan: PlanScore, name: str) -> str:
+    """Return a plan's score of a name as text; empty without one."""
+    return next((f"{score.value:.3g}" for score in plan.scores if score.name == name and score.reason is None), "")
 
 
 def doubt(plans: Sequence[PlanScore], teacher: PlanScore | None) -> str:

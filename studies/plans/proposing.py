@@ -11,7 +11,7 @@ from ...spaces.budget import describe
 from ..bundles.trial_weights import open_recorded
 from ..database.store import Store
 from ..results.outcome import Outcome
-from .plan_records import record_plans
+from .plan_records import known_scores, record_plans
 
 OnPlan = Callable[[PlanScore], None]
 
@@ -68,7 +68,8 @@ def propose_plans(
     target = cost_at(outcome, at)
     study = open_recorded(outcome, store.folder)
     proposed = []
-    for plan, _ in plans_between(study, store.folder.path, outcome.front, target, evaluations):
+    known = known_scores(store)
+    for plan in plans_between(study, store.folder.path, outcome.front, target, evaluations, known):
         (named,) = record_plans(store, [plan])
         proposed.append(named)
         on_plan(named)

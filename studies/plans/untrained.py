@@ -47,7 +47,7 @@ def export_plan(
         NotExportable: There is no such plan, or `untrained` is False.
         UserError, ArtifactError, RuntimeError: As `export_trial`.
     """
-    plans = recorded_plans(study.attributes)
+    plans = recorded_plans(study)
     plan = next((each for each in plans if each.name == name), None)
     if plan is None:
         there = f"{plans[0].name} to {plans[-1].name}" if plans else "none"

@@ -17,6 +17,7 @@ from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.texts.number_text import counted
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
+from ...search.records.plan_score import PlanErrors
 from ...search.records.refit_faults import fault_line, refit_faults
 from ...search.strategy.early_stopping import agreements
 from ...search.strategy.score_agreement import LIKE, score_agreement
@@ -28,7 +29,7 @@ from .selection_gap import Gap, gap_line, input_gap, teacher_gap, trial_gap
 DENSE_TEACHER, INPUT = "dense teacher", "input"
 BEHIND_INPUT = "worse than the input"
 ALWAYS = ("trial", "method")
-ZERO_SHOT_ERROR = "zero-shot[error]"
+ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES = "zero-shot[error]", "zero-shot[error,features]"
 # Distances between features that stand beside the quality: in files and reports, and no columns of a screen.
 _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
 
@@ -51,7 +52,7 @@ class Row:
         low, high: 90 % interval of the quality.
         split: What it was measured on, `selection` or `test`.
         gap: The same on the test split, and how far it is from this; None if it was not measured there as well.
-        zero_shot: Error of the plan before any training, see `search.records.plan_score`; never the quality.
+        zero_shot: Errors of the plan before any training; never the quality.
         params: Parameters.
         bits: Of weights and activations: 8, or 32 for float32.
         target: The cost that was aimed at.
@@ -78,7 +79,7 @@ class Row:
     high: float | None
     split: str
     gap: Gap | None
-    zero_shot: float | None
+    zero_shot: PlanErrors | None
     params: float | None
     bits: int
     target: float | None
@@ -88,6 +89,10 @@ class Row:
     costs: Mapping[str, Measurement]
     measured: Mapping[str, Measurement]
     metrics: Mapping[str, Measurement]
+
+    def zero_shot_by(self, features: bool) -> float | None:
+        """Return the zero-shot error of features, or of outputs; None if it was not measured."""
+        return None if self.zero_shot is None else self.zero_shot.by(features)
 
     def to_json(self, keys: Sequence[str] = ()) -> dict[str, Any]:
         """Return the row as JSON, flat.
@@ -100,7 +105,8 @@ class Row:
         values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
         values |= {name: getattr(self, name) for name in _FIELDS}
         values["split"] = self.split
-        values[ZERO_SHOT_ERROR] = self.zero_shot
+        for features, name in ((False, ZERO_SHOT_ERROR), (True, ZERO_SHOT_FEATURES)):
+            values[name] = self.zero_shot_by(features)
         if (gap := self.gap) is not None:
             test = gap.test
             values |= {"test_quality": test.value, "test_low": test.low, "test_high": test.high, "test_n": test.n}
@@ -115,7 +121,8 @@ _FIXED = [*_FIELDS]
 _FIXED.insert(_FIXED.index("params"), "l1")
 _PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
 _FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
-_FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals", ZERO_SHOT_ERROR]
+_FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
+_FIXED += [ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES]
 
 
 def _keys(cost: str) -> tuple[str, str]:
@@ -356,7 +363,8 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         ),
         Column("test [90 %]", lambda row: _tested_cell(row)),
         Column("gap (intervals)", lambda row: _gap_cell(row)),
-        Column(ZERO_SHOT_ERROR, number(lambda row: row.zero_shot, ".3g")),
+        Column(ZERO_SHOT_ERROR, number(lambda row: row.zero_shot_by(features=False), ".3g")),
+        Column(ZERO_SHOT_FEATURES, number(lambda row: row.zero_shot_by(features=True), ".3g")),
         *(Column(_with_unit(name, units[name]), metric(name), metric=True) for name in names if name not in details),
         Column(
             "params",
@@ -500,6 +508,7 @@ def score_line(outcome: Outcome) -> str:
         else "not known, there are no pairs of them"
     )
     return (
-        f"zero-shot error and quality at the end: Kendall's tau {found.tau:+.2f} (n={found.trials}, from {ends[0]} to "
+        f"zero-shot error of {'features' if found.features else 'outputs'} and quality at the end: "
+        f"Kendall's tau {found.tau:+.2f} (n={found.trials}, from {ends[0]} to "
         f"{ends[1]}); of trials whose costs are within a factor of {LIKE:g}: {alike}"
     )

@@ -11,22 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from ...costs.cost_form import CostForm
 from ...files.errors import UserError
 from ...groups.surgery import cut
+from ...plan_scores.least_widths import least_widths
 from ...plan_scores.plan_search import find_plan
 from ...plan_scores.solver import bounds_of
-from ...plan_scores.zero_shot import Features, ZeroShotScorer
+from ...plan_scores.zero_shot import Features, ZeroShotScorer, cpu_features
 from ...reconstruction.reconstruction import FEWEST
-from ..method import Pruned, PruneJob, Target
+from ..method import Pruned, PruneJob
 from ..ranking import check_feasible, table_of
 from .settings import ReconstructSettings
-
-ROUNDING = 1e-9  # of a share times a width
 
 
 class Reconstruct:
@@ -58,7 +53,7 @@ class Reconstruct:
             form,
             table,
             bounds_of(form, target.cost, target.value, target.model),
-            floors(form, target, uniform, settings.min_share),
+            least_widths(form, uniform, settings.min_share, target.floor, target.multiple),
             score,
             reference=widths_by_name,
             multiple=target.multiple,
@@ -87,19 +82,6 @@ class Reconstruct:
         return Pruned(pruned, plan, record=record, calibration_macs=spent, notes=(_note(record),))
 
 
-def floors(form: CostForm, target: Target, uniform: NDArray[np.int64], min_share: float) -> NDArray[np.int64]:
-    """Return the fewest channels of each group [G]: a share of its uniform width, rounded up, or the target's floor.
-
-    Args:
-        form: Knows the groups.
-        target: The target.
-        uniform: Widths of the uniform plan at this target [G].
-        min_share: The share.
-    """
-    wanted = np.ceil(min_share * uniform / target.multiple - ROUNDING) * target.multiple
-    return form.fit(wanted, target.floor, target.multiple)
-
-
 def _note(record: Mapping[str, Any]) -> str:
     """Return how the plan was found, for a user."""
     text = f"{record['evaluations']} plans were compared by the error of their {record['guide']}: {record['score']:.3g}"
@@ -117,9 +99,4 @@ def _features(job: PruneJob, settings: ReconstructSettings) -> Features | None:
         return None
     if not judging or not len(judging[0]):  # all training inputs are fitted to
         return None
-    encoder, device = job.training.encoder, job.training.device
-
-    def features(images: Tensor) -> Tensor:
-        return encoder(images.to(device)).to(torch.float32).cpu()
-
-    return features
+    return cpu_features(job.training.encoder, job.training.device)

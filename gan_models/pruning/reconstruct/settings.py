@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ...plan_scores.least_widths import MIN_SHARE
 from ..settings import setting
 
 
@@ -19,7 +20,7 @@ class ReconstructSettings:
         note="plans that are cut, refitted and scored on the way to one; a third of them measure sensitivities",
     )
     min_share: float = setting(
-        0.4,
+        MIN_SHARE,
         low=0.2,
         high=1.0,
         note="every group keeps at least this share of its width in the uniform plan: untrained scores starve groups "

@@ -41,9 +41,10 @@ def shown_forecast(
         console: Console for all other output.
         on_teacher: Called with (step, steps, losses) while a teacher is trained.
     """
+    from ....gan_models.files.plain_values import to_json
     from ....search.forecast.cost_range import TEACHER
     from ...plans.forecast_picture import write_forecast
-    from ...plans.plan_table import NOTE, doubt, plan_table, plans_json
+    from ...plans.plan_table import NOTE, PlansFile, doubt, plan_table
 
     cost, dense = resolved.cost, resolved.dense[resolved.cost]
 
@@ -52,7 +53,7 @@ def shown_forecast(
         console.print(f"{plan.name}: {plan.origin} at {share:.1f} % of the dense {cost}", highlight=False)
 
     found = search.forecast(options, on_plan, on_teacher, resolved)
-    content = plans_json(search.name, cost, found.plans, resolved.dense)
+    content = to_json(PlansFile(search.name, cost, resolved.dense, tuple(found.plans)))
     write_file(out / PLANS, json.dumps(content, indent=1, allow_nan=False).encode())
     config = resolved.config
     heading = f"forecast of {search.name}: {config.model} on {config.data_name}"

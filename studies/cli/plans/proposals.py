@@ -27,8 +27,9 @@ def shown_proposals(study: Study, at: str, evaluations: int | None, as_json: boo
         as_json: Print JSON on standard output.
         console: Console for all other output.
     """
+    from ....gan_models.files.plain_values import to_json
     from ....spaces.budget import describe
-    from ...plans.plan_table import NOTE, plan_table, plans_json
+    from ...plans.plan_table import NOTE, PlansFile, plan_table
     from ...plans.proposing import cost_at
     from ...results.outcome import outcome_of
 
@@ -39,8 +40,8 @@ def shown_proposals(study: Study, at: str, evaluations: int | None, as_json: boo
     plans = study.propose(at, evaluations or EVALUATIONS)
     seconds = time.perf_counter() - begun
     if as_json:
-        content = plans_json(study.record.name, outcome.cost, plans, outcome.dense)
-        print(json.dumps(content | {"at": target, "seconds": seconds}, indent=1, allow_nan=False))
+        content = PlansFile(study.record.name, outcome.cost, outcome.dense, plans, target, seconds)
+        print(json.dumps(to_json(content), indent=1, allow_nan=False))
         return
     title = f"proposals of {study.record.name} at {describe(target, outcome.cost)}"
     console.print(plan_table(plans, outcome.cost, dense, title))

@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
+from ganprune.search.records.plan_score import PlanErrors
 from ganprune.search.strategy.score_agreement import TRUSTED_FROM, compared, kendall, score_agreement, trust
 from scipy.stats import kendalltau
 
 
 def record(number, score, quality, cost, state="COMPLETE"):
     new = NewTrial(Proposal("m", {}, 1.0, "macs"), {}, {}, "tpe")
-    return TrialRecord(number, state, new, quality=quality, cost=cost, zero_shot=score)
+    return TrialRecord(
+        number, state, new, quality=quality, cost=cost, zero_shot=None if score is None else PlanErrors(score)
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

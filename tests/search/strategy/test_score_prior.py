@@ -11,7 +11,7 @@ from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.messages import TrialOutcome
-from ganprune.search.records.plan_score import PlanScore, error_score
+from ganprune.search.records.plan_score import PlanErrors, PlanScore, error_scores
 from ganprune.search.samplers.width_model import propose
 from ganprune.search.strategy.chooser import Choice, Chooser
 from ganprune.search.strategy.proposals import SpaceProposals
@@ -33,7 +33,7 @@ def plans(n: int) -> list[dict[str, int]]:
 
 def scored(n: int) -> list[PlanScore]:
     return [
-        PlanScore(f"P{i}", widths, 10.0, (error_score(0.1 * value(widths), 8, "p"),), "drawn")
+        PlanScore(f"P{i}", widths, 10.0, error_scores(PlanErrors(0.1 * value(widths)), "", 8, "p"), "drawn")
         for i, widths in enumerate(plans(n))
     ]
 
@@ -45,7 +45,9 @@ def trials(n: int, turned: bool = False) -> list[TrialRecord]:
         new = NewTrial(Proposal("widths", {}, 10.0, "macs", widths), {}, {}, "linear")
         outcome = TrialOutcome("COMPLETE", quality, 10.0, widths=widths)
         score = -value(widths) + 9 if turned else 0.1 * value(widths)
-        found.append(TrialRecord(i, "COMPLETE", new, quality=quality, cost=10.0, zero_shot=score, outcome=outcome))
+        found.append(
+            TrialRecord(i, "COMPLETE", new, quality=quality, cost=10.0, zero_shot=PlanErrors(score), outcome=outcome)
+        )
     return found
 
 
@@ -103,7 +105,10 @@ def test_a_search_over_a_real_space_proposes_other_plans_with_scores_than_withou
         widths = space.decode(dict(zip(form.names, ratios.tolist(), strict=True)), 0.3 * form.dense())
         error = 0.1 / widths[form.names[0]] + 0.01 * i / 24
         seen.append((widths, space.price(widths), error))
-    scored = [PlanScore(f"P{i}", w, c, (error_score(e, 8, "p"),), "drawn") for i, (w, c, e) in enumerate(seen[8:])]
+    scored = [
+        PlanScore(f"P{i}", w, c, error_scores(PlanErrors(e), "", 8, "p"), "drawn")
+        for i, (w, c, e) in enumerate(seen[8:])
+    ]
     records = []
     for i, (widths, cost, error) in enumerate(seen[:8]):
         params = proposals.translate(widths, cost, 32, "widths", {})
@@ -111,7 +116,9 @@ def test_a_search_over_a_real_space_proposes_other_plans_with_scores_than_withou
             Proposal("widths", {}, cost, "macs", widths), params, proposals.distributions("widths"), "linear"
         )
         outcome = TrialOutcome("COMPLETE", 50 * error, cost, widths=widths)
-        records.append(TrialRecord(i, "COMPLETE", new, quality=50 * error, cost=cost, zero_shot=error, outcome=outcome))
+        records.append(
+            TrialRecord(i, "COMPLETE", new, quality=50 * error, cost=cost, zero_shot=PlanErrors(error), outcome=outcome)
+        )
     ladder = [replace(records[0].new, origin=f"ladder:{i}") for i in range(2)]
     records[:2] = [replace(record, new=new) for record, new in zip(records[:2], ladder, strict=True)]
     plain, informed = (Chooser(proposals, Choice(seed=1), given).next(records, 8) for given in ((), scored))

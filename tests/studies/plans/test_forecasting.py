@@ -5,7 +5,9 @@ import torch
 from ganprune.gan_models.checkpoints.checkpoint import save_weights
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import build
+from ganprune.gan_models.plan_scores.zero_shot import ZeroShotScorer
 from ganprune.search.forecast.cost_range import ForecastOptions
+from ganprune.search.preparations.opened_study import OpenedStudy
 from ganprune.studies.api import RunOptions, Search, Study
 from ganprune.studies.bundles.verify import verify_bundle
 from ganprune.studies.plans.forecast_picture import write_forecast
@@ -101,8 +103,47 @@ def test_resume_trains_a_plan_of_the_forecast(forecast):
     after = Study.open("f", f"sqlite:///{folder}/s.db").resume(run_options=LOCAL, plans=[plan.name])
     (trial,) = after.trials
     assert (trial.state, trial.new.origin, dict(trial.widths)) == ("COMPLETE", f"plan:{plan.name}", dict(plan.widths))
-    assert trial.zero_shot == pytest.approx(plan.error)
+    assert trial.zero_shot.outputs == pytest.approx(plan.errors.outputs)
+    assert trial.zero_shot.features == pytest.approx(plan.errors.features)
     assert after.plans == tuple(found.plans)
+
+
+def test_an_interrupted_forecast_goes_on_and_repeats_nothing(tmp_path, monkeypatch, forecast):
+    """Ended after some evaluations, it makes the others once; the plans are those of a forecast without the end."""
+    scored, measured, evaluations = [], [], ZeroShotScorer.score
+
+    def counted(self, plan):
+        if len(scored) == 5 and not ended:
+            raise KeyboardInterrupt
+        scored.append(plan)
+        return evaluations(self, plan)
+
+    monkeypatch.setattr(ZeroShotScorer, "score", counted)
+    quality = OpenedStudy.measure
+    monkeypatch.setattr(OpenedStudy, "measure", lambda *a, **k: measured.append(1) or quality(*a, **k))
+    ended, options = False, ForecastOptions(costs=2, evaluations=2)
+    with pytest.raises(KeyboardInterrupt):
+        search_of(tmp_path).forecast(options)
+    ended = True
+    after = search_of(tmp_path).forecast(options)
+    assert len({str(plan) for plan in scored}) == len(scored)
+    assert len(measured) == sum(plan.quality is not None for plan in after.plans)
+    _, whole, _ = forecast
+    assert [(plan.name, plan.widths, plan.scores) for plan in after.plans] == [
+        (plan.name, plan.widths, plan.scores) for plan in whole.plans
+    ]
+    scored.clear()
+    again = search_of(tmp_path).forecast(options)
+    assert scored == []
+    assert again.plans == after.plans
+    assert len(again.pictures) == len(whole.pictures)
+
+
+def test_a_study_of_other_options_is_not_gone_on_with(forecast):
+    """A forecast of the same name with other options would mix two studies."""
+    folder, *_ = forecast
+    with pytest.raises(UserError, match="seed of study 'f' cannot change: got 7; it has 0"):
+        search_of(folder, seed=7).forecast()
 
 
 def test_a_study_without_calibration_inputs_is_refused(tmp_path):

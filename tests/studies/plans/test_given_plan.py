@@ -5,12 +5,12 @@ import json
 import pytest
 from ganprune.evaluators.measurement import Measurement
 from ganprune.gan_models.files.errors import UserError
-from ganprune.search.records.plan_score import PlanScore, as_score, error_score
+from ganprune.search.records.plan_score import PlanErrors, PlanScore, as_score, error_scores
 from ganprune.studies.plans.given_plan import read_plan
 
 SCORED = (
     PlanScore("P0", {"a": 4, "b": 8}, 100.0, (), "dense teacher"),
-    PlanScore("P1", {"a": 2, "b": 3}, 20.0, (error_score(0.25, 8, "p"),), "local search", parent=7),
+    PlanScore("P1", {"a": 2, "b": 3}, 20.0, error_scores(PlanErrors(0.25), "", 8, "p"), "local search", parent=7),
 )
 
 

@@ -97,4 +97,4 @@ def test_resume_trains_the_plans_it_is_given_and_nothing_else(tmp_path):
     assert after.trials[1].new.proposal.channels == {name: tuple(kept) for name, kept in channels.items()}
     assert set(after.trials[2].widths.values()) == {1}
     assert after.config.trials == 3
-    assert all(0 < trial.zero_shot < 2 for trial in after.trials)
+    assert all(0 < trial.zero_shot.outputs < 2 for trial in after.trials)

@@ -1,10 +1,9 @@
-"""The fewest channels that `reconstruct` leaves in a group: never below the share of the uniform width."""
+"""The least widths of plans found by untrained scores: never below the share of the uniform width."""
 
 import numpy as np
 import pytest
 from ganprune.gan_models.costs.cost_form import CostForm, Row
-from ganprune.gan_models.pruning.method import Target
-from ganprune.gan_models.pruning.reconstruct.method import floors
+from ganprune.gan_models.plan_scores.least_widths import least_widths
 
 FORM = CostForm.from_rows(
     {"a": 16, "b": 64}, [Row(np.arange(1, 17), np.arange(17, 81), {"macs": 1.0, "params": 1.0})], ("macs", "params")
@@ -24,5 +23,5 @@ FORM = CostForm.from_rows(
 def test_the_share_of_a_uniform_width_is_rounded_up(uniform, share, multiple, fewest):
     """Half a channel below the share would be a group narrower than what was asked for."""
     floor = 3 if share == 0.01 else 1
-    found = floors(FORM, Target("macs", 100.0, floor, multiple), np.array(uniform), share)
+    found = least_widths(FORM, np.array(uniform), share, floor, multiple)
     assert found.tolist() == fewest
