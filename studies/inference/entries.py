@@ -25,6 +25,8 @@ from .placements import Placement, at_own_size
 from .sizes import LARGEST_DENOMINATOR, SizeRule, find_size_rule, follows, sized, trained_size
 from .translation import DRAWN, OpenedGenerator, Translated, drawn_inputs
 
+SHAPE_ERRORS = (RuntimeError, ValueError, IndexError, AssertionError)  # of networks at a length they are not made for
+
 
 def takes_entries(inputs: InputSpec) -> bool:
     """Return whether a generator takes label maps, vectors or sound, which have a file each."""
@@ -148,7 +150,9 @@ class EntryRun:
     def _runs_at(self, samples: int) -> bool:
         try:
             self.generator.generate(*self._sized(None, samples).examples(1))
-        except Exception:  # a user's network may raise anything
+        except torch.OutOfMemoryError:
+            raise
+        except SHAPE_ERRORS:
             return False
         return True
 

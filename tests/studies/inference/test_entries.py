@@ -81,3 +81,16 @@ def test_a_sound_runs_at_its_own_length_if_the_network_does(tmp_path, runs, widt
     assert made.shape == (2, width)
     assert np.abs(made - ((samples[0, : 2 * width].reshape(2, width) + 1) * 127.5)).max() <= 0.51
     assert bool(done.notes) != runs
+
+
+def test_a_fault_at_another_length_is_not_taken_for_a_length_that_does_not_run(tmp_path):
+    """A TypeError is a defect, so it ends the run."""
+
+    def spectrum(sound):
+        return sound.reshape(len(sound), 1, 2, -1) if sound.shape[2] == 32 else sound.no_such_method()
+
+    (tmp_path / "in" / "sound").mkdir(parents=True)
+    np.save(tmp_path / "in/sound/a.npy", np.zeros((1, 48)))
+    generator = OpenedGenerator(spectrum, InputSpec.parse("sound=audio:1,32"))
+    with pytest.raises(AttributeError):
+        EntryRun(generator, tmp_path / "in", tmp_path / "out", 8).run()
