@@ -1,4 +1,4 @@
-"""What is shown of a study is what its record holds: tables, hypervolume, plot, pictures, report."""
+"""A report shows of a study what its record holds: tables, hypervolume, plot, pictures, report."""
 
 import io
 import json
@@ -415,7 +415,7 @@ def test_report_escapes_what_others_wrote():
 
 
 def test_report_without_files_says_so():
-    """Where weights or data are gone, the report is made all the same and names what is missing."""
+    """If weights or data are gone, the report is made all the same and names what is missing."""
     words = " ".join(Page(report_html(record(*LADDER), Path("/nowhere"))).words)
     assert "No pictures:" in words
     empty = " ".join(Page(report_html(record(), Path("/nowhere"), pictures=False)).words)
