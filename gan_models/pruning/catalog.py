@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..files.errors import UserError
+from ..files.errors import UserError, WorkFailed
 from ..files.open_table import OpenTable
-from ..files.user_code import first_line, load_named
-from .method import Method, MethodSpec
+from ..files.user_code import UserCodeFailed, failed, first_line, load_named, one_line
+from .method import Method, MethodSpec, Pruned, PruneJob
 from .settings import NoSettings, Setting, settings_of
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from ..groups.channel_groups import ChannelGroups
 
@@ -162,6 +162,65 @@ def make_method(name: str) -> Method:
     reference = method_spec(name).implementation
     found = load_named(reference, "method", __package__)
     return found() if isinstance(found, type) or not hasattr(found, "prune") else found
+
+
+def run_method(name: str, job: PruneJob) -> Pruned:
+    """Return the result of a method; one that is not ours is checked.
+
+    Args:
+        name: A name of the table, or an object by path.
+        job: The job. Weights of its model that the method changed are put back, so that other trials have the teacher.
+
+    Raises:
+        UserError: Unknown name, or an input that the method refuses.
+        UserCodeFailed: A method that is not ours raises, returns anything but a cut network with a plan of the job's
+            groups, or changes the teacher's weights.
+    """
+    method = make_method(name)
+    if name in METHODS.own:
+        return method.prune(job)
+    before = {key: tensor.detach().clone() for key, tensor in job.model.state_dict().items()}
+    what, own = f"method {name}", "Try cut(job.model, job.groups, plan), which makes a copy"
+    try:
+        pruned = method.prune(job)
+    except (UserError, WorkFailed):
+        raise
+    except Exception as error:  # a user's code may raise anything
+        raise failed(what, error) from error
+    finally:
+        changed = _put_back(job.model, before)
+    if changed:
+        raise UserCodeFailed(
+            f"{what} changed the teacher's weights: got other values of {changed}; expected job.model as it was. {own}"
+        )
+    if not isinstance(pruned, Pruned):
+        raise UserCodeFailed(
+            f"{what} returned another object: got {type(pruned).__name__}; expected "
+            f"ganprune.gan_models.pruning.method.Pruned. Try Pruned(cut(job.model, job.groups, plan), plan)"
+        )
+    if pruned.model is job.model:
+        raise UserCodeFailed(f"{what} returned the teacher itself: got job.model; expected a cut network. {own}")
+    try:
+        job.groups.mask(pruned.plan)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserCodeFailed(
+            f"{what} returned a plan that does not fit the network: got {one_line(error)}; expected a ChannelPlan with "
+            "kept channels of each of job.groups.names. Try plan_within_target(job.groups.form, scores, job.target)"
+        ) from error
+    return pruned
+
+
+def _put_back(model: nn.Module, before: Mapping[str, Tensor]) -> str:
+    """Give a network the weights that it had; return the name of the first one that had changed, else empty."""
+    import torch
+
+    now = model.state_dict()
+    changed = [key for key in before if key not in now or not torch.equal(before[key], now[key])]
+    with torch.no_grad():
+        for key in changed:
+            if key in now and now[key].shape == before[key].shape:
+                now[key].copy_(before[key])
+    return next(iter((*changed, *(key for key in now if key not in before))), "")
 
 
 def method_sizes(name: str, model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:

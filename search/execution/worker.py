@@ -13,7 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ...gan_models.files.errors import WorkFailed
+from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.user_code import UserCodeFailed
 from ..artifacts.remote import at_hand
 from ..artifacts.study_folder import write_result
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
@@ -62,7 +63,7 @@ def limit_threads(threads: int) -> None:
 
 
 def stop_reason(step: int) -> str:
-    """Why a trial was stopped at a rung."""
+    """Return the reason of a trial that was stopped at a rung."""
     return f"stopped early at step {step}: its rivals there were better"
 
 
@@ -133,9 +134,16 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
                 "make room (`ganprune gc` removes checkpoints off the front), then `ganprune resume`"
             ) from None
         _let_go()
-        reason = "".join(traceback.format_exception_only(error)).strip()
-        return failure(reason, traceback.format_exc())
+        own = error.traceback if isinstance(error, UserCodeFailed) else ""
+        return failure(_reason(error), own or traceback.format_exc())
     return result
+
+
+def _reason(error: Exception) -> str:
+    """Return the reason of a failed trial: what an error of ours says, or any other one with its class."""
+    text = str(error)
+    told = isinstance(error, UserError | WorkFailed) and bool(text)
+    return text if told else f"{type(error).__name__}: {text}"
 
 
 def _let_go() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from ...gan_models.costs.prices import Prices
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.plan import ChannelPlan
-from ...gan_models.pruning.catalog import make_method, method_spec
+from ...gan_models.pruning.catalog import method_spec, run_method
 from ...gan_models.pruning.method import Pruned, PruneJob, TrainingContext
 from ...gan_models.pruning.ranking import cost_of
 from ...gan_models.pruning.rounds.two_rounds import in_two_rounds, wants_two_rounds
@@ -114,7 +114,7 @@ def _prune_one(
         prepared=bench.load,
         calibration=calibration_of(bench, name),
     )
-    pruned, spec = make_method(proposal.method).prune(job), method_spec(proposal.method)
+    pruned, spec = run_method(proposal.method, job), method_spec(proposal.method)
     wanted = spec.refits and getattr(proposal.settings, "refit", True)
     if not spec.trains and wants_two_rounds(job, pruned.plan):
         pruned = in_two_rounds(job, pruned, wanted)

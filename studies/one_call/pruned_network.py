@@ -17,7 +17,7 @@ from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.user_code import one_line
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network, embedded
-from ...gan_models.pruning.catalog import METHODS, make_method, method_spec
+from ...gan_models.pruning.catalog import METHODS, method_spec, run_method
 from ...gan_models.pruning.method import MethodSpec, PruneJob
 from ...gan_models.pruning.method import Pruned as MethodResult
 from ...gan_models.reconstruction.calibration import Calibration
@@ -202,22 +202,16 @@ def _untrained(method: str, calibrated: bool) -> MethodSpec:
 
 
 def _cut(job: PruneJob, method: str) -> MethodResult:
-    """Return the result of the method. Raises WorkFailed: It raises; UserError: It returns another type."""
+    """Return the result of the method. Raises WorkFailed: It fails; UserError: It refuses its inputs."""
     try:
-        result = make_method(method).prune(job)
+        return run_method(method, job)
     except UserError:
         raise
-    except Exception as error:  # a user's method may raise anything
+    except Exception as error:
+        text = str(error) if isinstance(error, WorkFailed) else f"method {method} failed: {one_line(error)}"
         needed = ", ".join(method_spec(method).preparations)
-        advice = (
-            f"; expected {needed}, which a study prepares. Try ganprune search --methods {method}" if needed else ""
-        )
-        raise WorkFailed(f"method {method} failed: {one_line(error)}{advice}") from error
-    if not isinstance(result, MethodResult):
-        raise UserError(
-            f"method {method} returned {type(result).__name__}; expected ganprune.gan_models.pruning.method.Pruned"
-        )
-    return result
+        advice = f"; expected {needed} of a study. Try ganprune search --methods {method}" if needed else ""
+        raise WorkFailed(f"{text}{advice}") from error
 
 
 def _check(traced: TracedNetwork, job: PruneJob, result: MethodResult, refitted: Reconstruction | None) -> None:

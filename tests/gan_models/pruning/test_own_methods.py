@@ -4,9 +4,10 @@ import pytest
 import torch
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.user_code import UserCodeFailed
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, make_method, method_spec
+from ganprune.gan_models.pruning.catalog import METHODS, check_fixed, make_method, method_spec, run_method
 from ganprune.gan_models.pruning.method import MethodSpec, PruneJob, Target
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.gan_models.pruning.settings import setting, settings_of
@@ -95,6 +96,63 @@ def test_an_object_that_is_no_method_is_refused_in_one_line(file, name, message)
     with pytest.raises(UserError, match=message) as caught:
         method_spec(f"{file}:{name}")
     assert "\n" not in str(caught.value)
+
+
+BROKEN = """
+import torch
+from ganprune.gan_models.groups.plan import ChannelPlan
+from ganprune.gan_models.groups.surgery import cut
+from ganprune.gan_models.pruning.method import Pruned
+
+
+class Raises:
+    def prune(self, job):
+        raise KeyError("no such layer")
+
+
+class Number:
+    def prune(self, job):
+        return 5
+
+
+class Itself:
+    def prune(self, job):
+        return Pruned(job.model, job.groups.full_plan())
+
+
+class Partly:
+    def prune(self, job):
+        return Pruned(cut(job.model, job.groups, job.groups.full_plan()), ChannelPlan({job.groups.names[0]: (0,)}))
+
+
+class Changes:
+    def prune(self, job):
+        with torch.no_grad():
+            next(job.model.parameters()).data.zero_()
+        return Pruned(cut(job.model, job.groups, job.groups.full_plan()), job.groups.full_plan())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Raises", r"raised KeyError: 'no such layer' \(broken.py, line 10\)$"),
+        ("Number", "returned another object: got int; expected ganprune.gan_models.pruning.method.Pruned"),
+        ("Itself", "returned the teacher itself: got job.model; expected a cut network"),
+        ("Partly", "returned a plan that does not fit the network: got .*; expected a ChannelPlan with kept channels"),
+        ("Changes", "changed the teacher's weights: got other values of .*weight; expected job.model as it was"),
+    ],
+)
+def test_a_method_that_breaks_its_contract_is_named_and_the_teacher_stays(tmp_path, network, name, message):
+    """One line with file and line number; weights that it changed are put back for the next trial."""
+    (tmp_path / "broken.py").write_text(BROKEN)
+    model, groups = network
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    method, target = f"{tmp_path / 'broken.py'}:{name}", Target("macs", groups.form.dense())
+    with pytest.raises(UserCodeFailed, match=message) as caught:
+        run_method(method, PruneJob(model, "G", groups, Proposal(method, None, target.value, "macs"), target, 0))
+    assert "\n" not in str(caught.value)
+    assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 
 
 def test_a_method_of_another_package_stands_in_the_table(file, monkeypatch):

@@ -1,10 +1,11 @@
-"""What is prepared of a study is loaded by name, once per process, from the files of its record."""
+"""Parts that are prepared of a study: each is loaded by name, once per process, from the files of its record."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ganprune.gan_models.files.errors import UserError, WorkFailed
+from ganprune.gan_models.pruning import catalog
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
@@ -69,7 +70,7 @@ def test_a_methods_job_loads_what_its_row_asks_for_once_per_process(needing, mon
             given.append(job.prepared("numbers"))
             raise WorkFailed("that is all")
 
-    monkeypatch.setattr(pruning, "make_method", lambda name: Reads())
+    monkeypatch.setattr(catalog, "make_method", lambda name: Reads())
     for _ in range(2):
         with pytest.raises(WorkFailed, match="that is all"):
             pruning.prune(open_study(parts.resolved, parts.prepared), request(parts))
@@ -104,7 +105,7 @@ def test_a_row_that_asks_for_what_there_is_not_is_refused_before_anything_is_mad
 
 
 def test_another_file_is_loaded_after_it_is_made_anew_and_refused_before(needing):
-    """What a process holds is of the artifact that it was loaded for."""
+    """Parts that a process holds are of the artifact that it was loaded for."""
     needing("numbers")
     parts, folder = study(), new_folder()
     prepare(parts, folder)
