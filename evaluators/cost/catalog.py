@@ -1,4 +1,4 @@
-"""The runtimes by name: PyTorch eager and compiled, ONNX Runtime, and those of other packages. Imports no torch."""
+"""The runtimes by name: PyTorch, ONNX Runtime, those of devices, and those of other packages. Imports no torch."""
 
 from __future__ import annotations
 
@@ -42,6 +42,58 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "\n"
                 'z = torch.export.load(str(bundle / "{file}")).module()(*inputs).detach().numpy()'
             ),
+            operators_of=f"{_HERE}.exported_program:operators",
+        ),
+        "litert": Runtime(
+            f"{_HERE}.device_runtimes.litert:open_file",
+            "LiteRT",
+            needs=(Package("ai_edge_litert", "ai-edge-litert", extra="litert"),),
+            usage=(
+                "from ai_edge_litert.interpreter import Interpreter  # needs neither ganprune nor PyTorch\n"
+                "\n"
+                'runner = Interpreter(str(bundle / "{file}")).get_signature_runner()\n'
+                "named = {{f'args_{{i}}': x.numpy() for i, x in enumerate(inputs)}}\n"
+                'z = runner(**named)["output_0"]'
+            ),
+            operators_of=f"{_HERE}.device_runtimes.litert:operators",
+        ),
+        "ncnn": Runtime(
+            f"{_HERE}.device_runtimes.ncnn:open_file",
+            "ncnn",
+            needs=(Package("ncnn", extra="ncnn"),),
+            usage=(
+                "import ncnn  # needs neither ganprune nor PyTorch\n"
+                "import numpy\n"
+                "\n"
+                "net = ncnn.Net()\n"
+                "net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False\n"
+                'net.load_param(str(bundle / "{file}"))\n'
+                'net.load_model(str((bundle / "{file}").with_suffix(".bin")))\n'
+                "extractor = net.create_extractor()\n"
+                "for i, x in enumerate(inputs):\n"
+                '    extractor.input(f"in{{i}}", ncnn.Mat(x[0].numpy()).clone())\n'
+                'z = numpy.array(extractor.extract("out0")[1])[None]'
+            ),
+            operators_of=f"{_HERE}.device_runtimes.ncnn:operators",
+        ),
+        "openvino": Runtime(
+            f"{_HERE}.device_runtimes.openvino:open_file",
+            "OpenVINO",
+            needs=(Package("openvino", extra="openvino"),),
+            usage=(
+                "import openvino  # needs neither ganprune nor PyTorch\n"
+                "\n"
+                'model = openvino.Core().compile_model(str(bundle / "{file}"), "CPU", '
+                '{{"INFERENCE_PRECISION_HINT": "f32"}})\n'
+                "z = model([x.numpy() for x in inputs])[0]"
+            ),
+            operators_of=f"{_HERE}.device_runtimes.openvino:operators",
+        ),
+        "coreml": Runtime(
+            f"{_HERE}.device_runtimes.core_ml:open_file",
+            "Core ML",
+            needs=(Package("coremltools", extra="coreml"),),
+            only_on="darwin",
         ),
     },
     group="ganprune.runtimes",

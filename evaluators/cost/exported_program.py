@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from .pytorch import torch_threads
-from .runtime import Arrays, RuntimeUnavailable
+from .runtime import Arrays, one_line_errors
+
+TITLE = "torch.export"
 
 
 class ProgramSession:
@@ -24,22 +28,25 @@ class ProgramSession:
 
     def __init__(self, path: Path, threads: int) -> None:
         self.path, self.threads = path, threads
-        try:
-            with path.open("rb") as file:
-                self.call = torch.export.load(file).module()
-        except Exception as error:  # torch raises many kinds
-            raise self._unavailable(error) from error
+        with one_line_errors(TITLE, path), path.open("rb") as file:
+            self.call = torch.export.load(file).module()
 
     def __call__(self, *arrays: np.ndarray) -> Arrays:
         """Return the program's output."""
-        with torch_threads(self.threads), torch.inference_mode():
-            try:
-                return (self.call(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)).numpy(),)
-            except Exception as error:  # torch raises many kinds
-                raise self._unavailable(error) from error
+        with torch_threads(self.threads), torch.inference_mode(), one_line_errors(TITLE, self.path):
+            return (self.call(*(torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)).numpy(),)
 
-    def _unavailable(self, error: Exception) -> RuntimeUnavailable:
-        return RuntimeUnavailable(f"torch.export cannot run {self.path}: {' '.join(str(error).split())[:300]}")
+
+def operators(path: Path) -> Mapping[str, int]:
+    """Return operator -> calls in a program.
+
+    Raises:
+        RuntimeUnavailable: This torch cannot load the file.
+    """
+    with one_line_errors(TITLE, path), path.open("rb") as file:
+        nodes = torch.export.load(file).graph.nodes
+    names = [str(node.target).split(".")[1] for node in nodes if isinstance(node.target, torch._ops.OpOverload)]
+    return dict(Counter(names))
 
 
 def open_program(source: str | Path, dtype: str, threads: int, device: str) -> ProgramSession:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .runtime import Arrays, RuntimeUnavailable
+from .runtime import Arrays, one_line_errors
+
+TITLE = "ONNX Runtime"
 
 
 class OnnxSession:
@@ -30,7 +31,7 @@ class OnnxSession:
 
     def __init__(self, path: str | Path, threads: int) -> None:
         self.path = path
-        with _one_line(path):
+        with one_line_errors(TITLE, path):
             self.session = _session(path, threads)
         self.names = [entry.name for entry in self.session.get_inputs()]
         fixed = {entry.shape[0] for entry in self.session.get_inputs() if entry.shape}
@@ -38,7 +39,7 @@ class OnnxSession:
 
     def __call__(self, *arrays: np.ndarray) -> Arrays:
         """Return every output of the file."""
-        with _one_line(self.path):
+        with one_line_errors(TITLE, self.path):
             return tuple(self.session.run(None, self._feed(arrays)))
 
     def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
@@ -64,7 +65,7 @@ def operators(path: Path) -> Mapping[str, int]:
     """
     import onnx
 
-    with tempfile.TemporaryDirectory() as folder, _one_line(path):
+    with tempfile.TemporaryDirectory() as folder, one_line_errors(TITLE, path):
         optimized = Path(folder) / "optimized.onnx"
         _session(path, 1, optimized)
         return dict(Counter(node.op_type for node in onnx.load(optimized).graph.node))
@@ -79,12 +80,3 @@ def _session(path: str | Path, threads: int, optimized: Path | None = None) -> A
     if optimized is not None:
         options.optimized_model_filepath = str(optimized)
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-@contextmanager
-def _one_line(path: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # ONNX Runtime's errors have no common parent
-        message = " ".join(str(error).split())[:300]
-        raise RuntimeUnavailable(f"ONNX Runtime cannot run {path}: {message}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
@@ -16,10 +18,27 @@ if TYPE_CHECKING:
     from torch import nn
 
 Arrays: TypeAlias = "tuple[np.ndarray, ...]"
+LONGEST_REASON = 300
 
 
 class RuntimeUnavailable(WorkFailed):
     """A runtime does not work here, or not with this network; the message says what to use instead."""
+
+
+@contextmanager
+def one_line_errors(title: str, path: str | Path) -> Iterator[None]:
+    """Make any error of a runtime one line that names it and the file.
+
+    Raises:
+        RuntimeUnavailable: In the place of any error.
+    """
+    try:
+        yield
+    except RuntimeUnavailable:
+        raise
+    except Exception as error:  # other packages raise many kinds
+        message = " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+        raise RuntimeUnavailable(f"{title} cannot run {path}: {message}") from error
 
 
 class Session(Protocol):
@@ -54,6 +73,7 @@ class Runtime:
         gpu: Whether it runs on the GPU if the device is one.
         usage: Lines of Python that run the file `{file}` of a folder `bundle` on the tuple of tensors `inputs` without
             ganprune and leave its first output in `z`; for the card. Empty for none.
+        only_on: The one `sys.platform` that it runs on; empty for all. Its files are written elsewhere, too.
         operators_of: A function (or its name) that gives operator -> number of nodes that are really run of a file.
     """
 
@@ -63,7 +83,13 @@ class Runtime:
     needs: tuple[Package, ...] = ()
     gpu: bool = False
     usage: str = ""
+    only_on: str = ""
     operators_of: str | Callable[[Path], Mapping[str, int]] | None = None
+
+    @property
+    def runs_here(self) -> bool:
+        """True if it runs on this kind of system."""
+        return self.only_on in ("", sys.platform)
 
     def open(
         self, source: nn.Module | str | Path, dtype: str = "float32", threads: int = 1, device: str = "cpu"
@@ -78,8 +104,13 @@ class Runtime:
 
         Raises:
             PackageMissing: Something it needs is not installed.
-            RuntimeUnavailable: The file cannot be opened.
+            RuntimeUnavailable: The file cannot be opened, or not on this system.
         """
+        if not self.runs_here:
+            raise RuntimeUnavailable(
+                f"{self.title} does not run here: got {sys.platform}; expected {self.only_on}. Try the file on such a "
+                "machine"
+            )
         check_installed(f"runtime {self.title}", self.needs)
         return cast(Open, load_named(self.opener, "runtime"))(source, dtype, threads, device)
 

@@ -36,7 +36,24 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
         ),
         "exported-program": Exporter(
             f"{_HERE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
-            needs=(Package("torch"),),
+            needs=(Package("torch"),), free_size=True,
+        ),
+        "litert": Exporter(
+            f"{_HERE}.devices.litert:write", "generator.tflite", "litert", "LiteRT",
+            needs=(Package("litert_torch", "litert-torch", extra="litert"),), free_batch=False,
+        ),
+        "ncnn": Exporter(
+            f"{_HERE}.devices.ncnn:write", "generator-ncnn.param", "ncnn", "ncnn", parts=(".bin",),
+            needs=(Package("pnnx", extra="ncnn"),), free_batch=False, free_size=True,
+        ),
+        "openvino": Exporter(
+            f"{_HERE}.devices.openvino:write", "generator-openvino.xml", "openvino", "OpenVINO", parts=(".bin",),
+            needs=(Package("openvino", extra="openvino"),), free_size=True,
+        ),
+        "coreml": Exporter(
+            f"{_HERE}.devices.core_ml:write", "generator-coreml.zip", "coreml", "Core ML",
+            needs=(Package("coremltools", extra="coreml"),), free_batch=False,
+            examiner=f"{_HERE}.devices.core_ml:examine",
         ),
     },
     group="ganprune.exporters",
@@ -67,7 +84,7 @@ def check_formats(names: Sequence[str]) -> tuple[str, ...]:
     files: dict[str, str] = {}
     for name in unique:
         exporter = EXPORTERS.find(name)
-        for file in (exporter.filename, *exporter.companions):
+        for file in exporter.files:
             if file in files:
                 raise UserError(f"formats {files[file]} and {name} both write {file}; choose one of them")
             files[file] = name

@@ -114,6 +114,8 @@ class Exporter:
         examiner: A function `examine(path, model, inputs, runner) -> Findings`, or its name; None for no checks
             beside `tolerance`.
         companions: Names of other files that `writer` lays beside its own.
+        parts: Suffixes of further files that `filename` cannot be opened without. They have its stem, whatever it is.
+        rewrites: Rows of the rewrites that a copy of the network goes through before it is written, in order.
         free_batch: True if files take batches of any size, where the network allows it; else one example at a time.
         free_size: Whether `writer` can leave height and width of pictures free, if the network allows it.
         written: `always`, for trials trained in fewer bits (`if quantized`), or only if it is `asked` for.
@@ -128,9 +130,17 @@ class Exporter:
     tolerance: float | None = 1e-4
     examiner: str | Examine | None = None
     companions: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    rewrites: tuple[str, ...] = ()
     free_batch: bool = True
     free_size: bool = False
     written: Literal["always", "if quantized", "asked"] = "asked"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file of the format in a bundle, the one that is opened first."""
+        stem = Path(self.filename).stem
+        return (self.filename, *(stem + part for part in self.parts), *self.companions)
 
     def write(self, job: ExportJob, path: Path) -> tuple[str, ...]:
         """Write the file; return lines for the card.

@@ -22,9 +22,7 @@ from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
 from ..groups.surgery import copy_network
 from .exporter import ExportJob, file_input
-
-BATCH = "batch"
-MAX_STRIDES = 2**15  # of a side, in strides
+from .program import free_sizes
 
 
 class NotWritable(WorkFailed):
@@ -48,22 +46,12 @@ def write_onnx(job: ExportJob, path: str | Path, optimize: bool = True) -> None:
     Raises:
         NotWritable: The network cannot be traced, needs an operation that ONNX lacks, or fixes its batch.
     """
-    examples, free = tuple(file_input(x) for x in job.inputs), None
+    examples = tuple(file_input(x) for x in job.inputs)
     if job.free_batch:
         # Never traced with a batch of one: torch.export refuses to leave a 1 free, and the exporter would fall
         # back to ways that trace less faithfully.
         examples = tuple(x if len(x) > 1 else torch.cat([x, x]) for x in examples)
-        free = {0: torch.export.Dim(BATCH)}
-    _export(job, examples, Path(path), free and _free_sizes(free, job.strides or (0,) * len(examples)), optimize)
-
-
-def _free_sizes(batch: dict[int, Any], strides: tuple[int, ...]) -> tuple[dict[int, Any], ...]:
-    """Return the free sizes of each input: its batch, and height and width if it has a stride."""
-    sides = {axis: torch.export.Dim(name, min=2, max=MAX_STRIDES) for axis, name in ((2, "height"), (3, "width"))}
-    return tuple(
-        {**batch, **{axis: stride * side if stride > 1 else side for axis, side in sides.items()}} if stride else batch
-        for stride in strides
-    )
+    _export(job, examples, Path(path), free_sizes(job), optimize)
 
 
 def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: Any, optimize: bool) -> None:

@@ -23,10 +23,12 @@ class Package:
     Attributes:
         module: The name it is imported by: `PIL`.
         distribution: The name it is installed by: `pillow`; empty if it is that of the module.
+        extra: The extra of ganprune that installs it, with what else is needed then: `litert`; empty for none.
     """
 
     module: str
     distribution: str = ""
+    extra: str = ""
 
     @property
     def name(self) -> str:
@@ -49,8 +51,9 @@ class Package:
 
 
 def install_command(packages: Iterable[Package]) -> str:
-    """Return the command that installs packages."""
-    return f"pip install {' '.join(package.name for package in packages)}"
+    """Return the command that installs packages; those of an extra by its name."""
+    wanted = dict.fromkeys(f"'ganprune[{package.extra}]'" if package.extra else package.name for package in packages)
+    return f"pip install {' '.join(wanted)}"
 
 
 def check_installed(what: str, packages: Iterable[Package]) -> None:

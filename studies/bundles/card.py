@@ -30,7 +30,7 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        """Whether the difference is within the tolerance (a NaN is not)."""
+        """True if the difference is within the tolerance (a NaN is not)."""
         return self.reload <= self.tolerance * self.scale
 
 
@@ -57,7 +57,7 @@ class SpeedBeside:
 
 @dataclass(frozen=True)
 class FormatReport:
-    """What is known of a generator in one export format.
+    """The facts about a generator in one export format.
 
     Attributes:
         title: The format's name for people.
@@ -97,7 +97,7 @@ class FormatReport:
 
     @property
     def agrees(self) -> bool:
-        """Whether the file's outputs are within what is allowed (a NaN is not)."""
+        """True if the file's outputs are within what is allowed (a NaN is not)."""
         return self.difference is None or self.allowed is None or self.difference <= self.allowed
 
     def line(self) -> str:
@@ -105,7 +105,8 @@ class FormatReport:
         if self.absent:
             return f"no {self.title} file: {self.absent}"
         if self.difference is None:
-            return f"{self.file}: not compared with PyTorch, no runtime here runs it"
+            runtime = f"{self.runtime} does not run here" if self.runtime else "no runtime here runs it"
+            return f"{self.file}: not compared with PyTorch, {runtime}"
         limit = "" if self.allowed is None else f", allowed {self.allowed:.3g}"
         return f"{self.file} in {self.runtime}: largest difference {self.difference:.3g}{limit}"
 

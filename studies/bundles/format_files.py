@@ -106,6 +106,11 @@ def opener(exporter: Exporter) -> FileOpener:
     return FileOpener(RUNTIMES.find(exporter.runtime), exporter.dtype, torch.get_num_threads())
 
 
+def runs_here(exporter: Exporter) -> bool:
+    """Return if files of a format can be run on this system."""
+    return bool(exporter.runtime) and RUNTIMES.find(exporter.runtime).runs_here
+
+
 def write_formats(
     folder: Path, model: nn.Module, inputs: InputSpec, wanted: WantedFormats, output: str = OUTPUT
 ) -> dict[str, FormatReport]:
@@ -144,7 +149,7 @@ def write_formats(
         except (NoForm, RuntimeError) as error:
             if name == wanted.only or (name in wanted.asked and not isinstance(error, NoForm)):
                 raise
-            for file in (exporter.filename, *exporter.companions):
+            for file in exporter.files:
                 (folder / file).unlink(missing_ok=True)
             reports[_shown(name)] = FormatReport(exporter.title, absent=" ".join(str(error).split()))
     return _measured(folder, inputs, reports, {_shown(name): EXPORTERS.find(name) for name in wanted.every}, wanted)
@@ -157,7 +162,7 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
         The file's notes; None if the network has a fixed size, the format cannot say another one, or the file does not
         give the network's outputs at another size. It is then to be written at the trained size.
     """
-    if not (exporter.free_size and exporter.free_batch and exporter.runtime and inputs.pixels):
+    if not (exporter.free_size and runs_here(exporter) and inputs.pixels):
         return None
 
     def network(*tensors: Tensor) -> Tensor:
@@ -168,7 +173,9 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
         return None
     strides = tuple(rule.stride if follows(one, inputs) else 0 for one in inputs.inputs)
     # Never traced with one stride a side: torch.export takes a 1 for a constant.
-    examples = sized(inputs, *(max(side, 2 * rule.stride) for side in inputs.pixels)).examples(2)
+    examples = sized(inputs, *(max(side, 2 * rule.stride) for side in inputs.pixels)).examples(
+        2 if exporter.free_batch else 1
+    )
     path = folder / exporter.filename
     try:
         notes = exporter.write(replace(job, inputs=examples, strides=strides), path)
@@ -237,11 +244,21 @@ def _checked(
 ) -> FormatReport:
     path = folder / exporter.filename
     report = FormatReport(
-        exporter.title, exporter.filename, dtype=exporter.dtype, sha256=file_sha256(path), bytes=path.stat().st_size
+        exporter.title,
+        exporter.filename,
+        dtype=exporter.dtype,
+        sha256=file_sha256(path),
+        bytes=path.stat().st_size + sum(path.with_suffix(part).stat().st_size for part in exporter.parts),
     )
     if not exporter.runtime:
         return replace(report, notes=notes)
     runtime: Runtime = RUNTIMES.find(exporter.runtime)
+    if not runtime.runs_here:
+        found = exporter.examine(path, model, inputs.examples(N_EXAMINED), opener(exporter))
+        unrun = f"not run: {runtime.title} runs on {runtime.only_on} alone"
+        notes = (*notes, *found.notes, unrun)
+        report = replace(report, notes=notes, summary=found.summary, counts=found.counts, operators=found.operators)
+        return replace(report, runtime=runtime.title)
     generate = FileGenerator(exporter, path)
     difference, scale = _difference(generate, model, inputs)
     examples = inputs.examples(generate.batch or N_EXAMINED)

@@ -26,7 +26,7 @@ from .bundle import (
     stored_example,
 )
 from .card import FormatReport
-from .format_files import FileGenerator, check_format, outputs_of
+from .format_files import FileGenerator, check_format, outputs_of, runs_here
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def check_alone(folder: Path, architecture: Architecture, name: str, report: For
     if report.absent:
         return report.line()
     exporter = EXPORTERS.find(name)
-    if not exporter.runtime:
-        return f"{report.file}: not run, no runtime here runs it"
+    if not runs_here(exporter):
+        return report.line()
     inputs, expected = stored_example(folder, architecture.inputs)
     found = FileGenerator(exporter, folder / report.file)(*inputs)
     if not bool(found.isfinite().all()):

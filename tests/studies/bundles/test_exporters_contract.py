@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.evaluators.cost.catalog import RUNTIMES
+from ganprune.evaluators.cost.runtime import RuntimeUnavailable
 from ganprune.gan_models.export.catalog import EXPORTERS, INT8, check_formats, default_formats, latency_writer
 from ganprune.gan_models.export.exporter import ExportJob, Findings
 from ganprune.gan_models.files import open_table
@@ -26,6 +27,7 @@ from ganprune.studies.bundles.format_files import (
     check_format,
     opener,
     outputs_of,
+    runs_here,
     write_formats,
 )
 from PIL import Image
@@ -41,13 +43,28 @@ def job(n: int = 2, **changes) -> ExportJob:
     return ExportJob(network(), inputs(n), SPEC.names, calibration=lambda: map(inputs, (8, 9, 10)), **changes)
 
 
-@pytest.mark.parametrize("name", list(EXPORTERS))
+@pytest.fixture
+def name(request) -> str:
+    """A row whose packages are installed: most runtimes are extras."""
+    row = EXPORTERS[request.param]
+    missing = [package.name for package in (*row.needs, *RUNTIMES[row.runtime].needs) if not package.installed()]
+    if missing:
+        pytest.skip(f"format {request.param} needs {', '.join(missing)}")
+    return request.param
+
+
+every_format = pytest.mark.parametrize("name", list(EXPORTERS), indirect=True)
+
+
+@every_format
 def test_every_format_gives_the_networks_outputs(name, tmp_path):
     """Its file, opened in its runtime, is within the row's tolerance, or passes the row's own checks, at any batch."""
     exporter = EXPORTERS[name]
     path = tmp_path / exporter.filename
     exporter.write(job() if exporter.free_batch else job(1, free_batch=False), path)
-    assert {file.name for file in tmp_path.iterdir()} == {exporter.filename, *exporter.companions}
+    assert {file.name for file in tmp_path.iterdir()} == set(exporter.files)
+    if not runs_here(exporter):
+        return
     generate = FileGenerator(exporter, path)
     for n in (1, 3):
         expected = outputs_of(network(), *inputs(n))
@@ -63,37 +80,51 @@ def test_every_format_gives_the_networks_outputs(name, tmp_path):
     assert exporter.tolerance is not None or findings.summary
 
 
-@pytest.mark.parametrize("name", list(EXPORTERS))
+@every_format
 def test_every_format_tells_another_network_apart(name, tmp_path):
     """A file of other weights exceeds the tolerance, or fails the row's own checks."""
     report = write_formats(tmp_path, network(), SPEC, WantedFormats((name,)))[name]
     torch.manual_seed(1)
     other = type(network())().eval()
+    if not runs_here(EXPORTERS[name]):
+        assert "does not run here" in check_format(tmp_path, other, SPEC, name, report)
+        return
     with pytest.raises(RuntimeError, match=EXPORTERS[name].filename):
         check_format(tmp_path, other, SPEC, name, report)
     assert report.file in check_format(tmp_path, network(), SPEC, name, report)
 
 
-@pytest.mark.parametrize("name", list(EXPORTERS))
+@every_format
 def test_every_format_reports_its_file(name, tmp_path):
     """The report has the file's hash and size, its difference, runtime and operators; several formats have a speed."""
     reports = write_formats(tmp_path, network(), SPEC, WantedFormats(tuple(dict.fromkeys(("onnx", name)))))
     report, exporter = reports[name], EXPORTERS[name]
     assert report.sha256 == file_sha256(tmp_path / report.file)
-    assert report.bytes == (tmp_path / report.file).stat().st_size
+    files = [exporter.filename, *(Path(exporter.filename).stem + part for part in exporter.parts)]
+    assert report.bytes == sum((tmp_path / file).stat().st_size for file in files)
     assert report.runtime == RUNTIMES[exporter.runtime].title
+    assert report.operators or not RUNTIMES[exporter.runtime].operators_of
+    if not runs_here(exporter):
+        assert "alone" in report.notes[-1]
+        return
     assert report.difference is not None
     assert (report.allowed is None) == (exporter.tolerance is None)
     assert (report.speed is None) == (name == "onnx")
     assert report.line().startswith(exporter.filename)
 
 
-@pytest.mark.parametrize("name", list(EXPORTERS))
+@every_format
 def test_every_format_can_have_fixed_sizes(name, tmp_path):
     """For latency it writes one file for inputs of exactly these sizes, and nothing beside it."""
-    latency_writer(name)(network(), inputs(1), tmp_path / "network.bin")
-    assert [file.name for file in tmp_path.iterdir()] == ["network.bin"]
-    session = opener(EXPORTERS[name]).open(tmp_path / "network.bin")
+    exporter = EXPORTERS[name]
+    path = tmp_path / f"network{Path(exporter.filename).suffix}"
+    latency_writer(name)(network(), inputs(1), path)
+    assert {file.name for file in tmp_path.iterdir()} == {path.name, *(f"network{part}" for part in exporter.parts)}
+    if not runs_here(exporter):
+        with pytest.raises(RuntimeUnavailable, match="does not run here"):
+            opener(exporter).open(path)
+        return
+    session = opener(exporter).open(path)
     assert session(*(x.numpy() for x in inputs(1)))[0].shape == (1, 3, 8, 8)
 
 

@@ -1,0 +1,1 @@
+"""Runtimes for phones, small computers and edge accelerators; each needs an extra package."""

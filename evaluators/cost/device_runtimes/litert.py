@@ -1,0 +1,88 @@
+"""LiteRT as a runtime: `.tflite` files on the CPU, with XNNPACK."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime import Arrays, one_line_errors
+
+TITLE = "LiteRT"
+
+
+class LiteRtSession:
+    """A LiteRT file, loaded; it takes one batch size, that of its inputs.
+
+    Args:
+        path: The file.
+        threads: Threads on the CPU.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+
+    def __init__(self, path: str | Path, threads: int) -> None:
+        self.path = path
+        with one_line_errors(TITLE, path):
+            self.interpreter = _interpreter(path, threads)
+            runner = self.interpreter.get_signature_runner()
+            inputs, outputs = runner.get_input_details(), runner.get_output_details()
+            self.inputs = [inputs[name] for name in sorted(inputs, key=_place)]
+            self.outputs = [outputs[name] for name in sorted(outputs, key=_place)]
+        self.batch: int | None = int(self.inputs[0]["shape"][0])
+
+    def __call__(self, *arrays: np.ndarray) -> Arrays:
+        """Return every output of the file."""
+        with one_line_errors(TITLE, self.path):
+            self._place(arrays)
+            self.interpreter.invoke()
+            return tuple(self.interpreter.get_tensor(each["index"]) for each in self.outputs)
+
+    def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
+        """Return a call on these inputs; it was made once already."""
+        self(*arrays)
+        return self.interpreter.invoke
+
+    def _place(self, arrays: Arrays) -> None:
+        for each, array in zip(self.inputs, arrays, strict=True):
+            self.interpreter.set_tensor(each["index"], np.ascontiguousarray(array, each["dtype"]))
+
+
+def open_file(source: str | Path, dtype: str, threads: int, device: str) -> LiteRtSession:
+    """Open a file of any data type; the device is the CPU."""
+    return LiteRtSession(source, threads)
+
+
+def operators(path: Path) -> Mapping[str, int]:
+    """Return operator -> nodes of a file, as it is before XNNPACK takes its part.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+    with one_line_errors(TITLE, path):
+        details = _interpreter(path, 1, plain=True)._get_ops_details()
+    return dict(Counter(each["op_name"] for each in details))
+
+
+def _interpreter(path: str | Path, threads: int, plain: bool = False) -> Any:
+    litert: Any = import_module("ai_edge_litert.interpreter")
+
+    resolvers = litert.OpResolverType
+    kind = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else resolvers.AUTO
+    # From memory: the interpreter maps a file, and a file that is replaced then ends the process.
+    interpreter = litert.Interpreter(
+        model_content=Path(path).read_bytes(), num_threads=threads, experimental_op_resolver_type=kind
+    )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Return the place of an input or output by the number at its name's end."""
+    number = name.rpartition("_")[2]
+    return (int(number) if number.isdecimal() else -1, name)

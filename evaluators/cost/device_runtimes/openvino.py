@@ -1,0 +1,86 @@
+"""OpenVINO as a runtime: its intermediate representation on the CPU."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime import Arrays, RuntimeUnavailable, one_line_errors
+
+TITLE = "OpenVINO"
+PRECISIONS = {"float32": "f32", "float16": "f16", "int8": "f32"}  # of what is not quantized in the file itself
+
+
+class OpenVinoSession:
+    """A model, compiled for the CPU.
+
+    Args:
+        path: The `.xml` file, its `.bin` beside it.
+        dtype: Data type of the arithmetic. Without it OpenVINO takes a smaller one if the processor has it.
+        threads: Threads on the CPU.
+
+    Attributes:
+        batch: The only size of a batch that the model takes; None for any.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+
+    def __init__(self, path: str | Path, dtype: str, threads: int) -> None:
+        self.path = path
+        with one_line_errors(TITLE, path):
+            self.model = _compiled(path, dtype, threads)
+            self.request = self.model.create_infer_request()
+            first = self.model.inputs[0].get_partial_shape()[0]
+        self.batch: int | None = None if first.is_dynamic else int(first.get_length())
+
+    def __call__(self, *arrays: np.ndarray) -> Arrays:
+        """Return every output of the model."""
+        with one_line_errors(TITLE, self.path):
+            found = self.request.infer([np.ascontiguousarray(array) for array in arrays])
+            return tuple(np.array(found[output]) for output in self.model.outputs)
+
+    def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
+        """Return a call on these inputs; it was made once already."""
+        self(*arrays)
+        return self.request.infer
+
+
+def open_file(source: str | Path, dtype: str, threads: int, device: str) -> OpenVinoSession:
+    """Open a model in a data type; the device is the CPU.
+
+    Raises:
+        RuntimeUnavailable: An unknown data type, or a file that cannot be loaded.
+    """
+    if dtype not in PRECISIONS:
+        raise RuntimeUnavailable(f"OpenVINO has no such data type: got {dtype}; expected {', '.join(PRECISIONS)}")
+    return OpenVinoSession(source, dtype, threads)
+
+
+def operators(path: Path) -> Mapping[str, int]:
+    """Return operator -> nodes that OpenVINO runs of a model on this CPU, after its own fusions.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+    with one_line_errors(TITLE, path):
+        nodes = _compiled(path, "float32", 1).get_runtime_model().get_ops()
+        kinds = [node.get_rt_info()["layerType"].astype(str) for node in nodes]
+    return dict(Counter(kind for kind in kinds if kind not in ("Const", "Input", "Output", "Parameter", "Result")))
+
+
+def _compiled(path: str | Path, dtype: str, threads: int) -> Any:
+    openvino: Any = import_module("openvino")
+
+    options = {
+        "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+    }
+    return openvino.Core().compile_model(str(path), "CPU", options)

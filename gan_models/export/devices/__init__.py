@@ -1,0 +1,1 @@
+"""Formats of runtimes for phones, small computers and edge accelerators; each needs an extra package."""

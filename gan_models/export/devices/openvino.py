@@ -1,0 +1,50 @@
+"""A generator as OpenVINO's intermediate representation (`.xml` and `.bin`): Intel processors, graphics and NPUs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..exporter import ExportJob
+from ..program import trace
+from .converter import converting
+
+TITLE = "OpenVINO"
+WEIGHTS = ".bin"
+
+
+def write(job: ExportJob, path: Path) -> None:
+    """Write a network in float32; batch, heights and widths are free if the job says so.
+
+    Raises:
+        NoProgram: `torch.export` cannot trace the network.
+        NotConverted: OpenVINO has no form for one of its operators.
+    """
+    program = trace(job)
+    with converting(type(job.model).__name__, TITLE), tempfile.TemporaryDirectory() as folder:
+        openvino: Any = import_module("openvino")
+        frontend: Any = import_module("openvino.frontend")
+        pytorch: Any = import_module("openvino.frontend.pytorch.fx_decoder")
+        # Not `openvino.convert_model`: it starts a process that reports its use.
+        front = frontend.FrontEndManager().load_by_framework("pytorch")
+        decoder = pytorch.TorchFXPythonDecoder.from_exported_program(program)  # held until the end: C++ does not
+        model = front.convert(front.load(decoder))
+        strides = job.strides or (0,) * len(job.inputs)
+        shapes = {}
+        for place, (x, stride) in enumerate(zip(job.inputs, strides, strict=True)):
+            sides = [-1, -1] if stride else list(x.shape[2:])
+            shapes[place] = openvino.PartialShape([-1 if job.free_batch else len(x), *x.shape[1:2], *sides])
+        model.reshape({model.inputs[place]: shape for place, shape in shapes.items()})
+        for each, name in zip(model.inputs, job.names, strict=True):
+            each.set_names({name})
+        model.outputs[0].set_names({job.output})
+        openvino.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The weights first: a graph without them cannot be opened.
+        for suffix, target in ((WEIGHTS, path.with_suffix(WEIGHTS)), (".xml", path)):
+            beside = target.with_name(f".{target.name}.new")
+            beside.write_bytes((Path(folder) / f"model{suffix}").read_bytes())
+            os.replace(beside, target)
