@@ -135,6 +135,7 @@ def test_every_command_of_the_readme_runs(ran):
     assert ran >= {"search", "resume", "pareto", "report", "export", "verify", "run", "train", "inspect"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", WITH_COMMANDS)
 def test_every_command_of_the_pages_runs(ran, folder, server, page: str):
     """The same of every page under docs/, after the README's in the same folder."""

@@ -55,6 +55,7 @@ def test_a_cyclegan_is_pruned_one_way(direction, other, place, monkeypatch, caps
     assert f"is for {other}; this study prunes {direction}" in line
 
 
+@pytest.mark.long
 def test_a_cyclegan_is_pruned_both_ways(place, monkeypatch, capsys):
     """Each direction is cut under its own budget, in every trial; cost is the sum, quality the mean; two bundles."""
     assert call(monkeypatch, "inspect", *STRIPES[:6], "--json") == 0

@@ -133,6 +133,7 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
 
 
 @pytest.mark.parametrize("budgets", [["--budget", "8ms"], ["--budget", "90%", "--budget", "8ms"]], ids=len)
+@pytest.mark.long
 def test_a_finalist_that_is_measured_over_a_budget_says_so(place, counting, budgets, monkeypatch, capsys):
     """A device that is 3 % slower after the search: what is over 8 ms says by how much in table, page and card."""
     assert call(monkeypatch, "profile-device", *PROFILE) == 0
@@ -160,6 +161,7 @@ def test_a_finalist_that_is_measured_over_a_budget_says_so(place, counting, budg
     assert f"* {says}\n" in (place / "b0" / "card.md").read_text()
 
 
+@pytest.mark.long
 def test_every_plan_meets_the_later_budgets_as_well(place, counting, profile, monkeypatch, capsys):
     """`--budget 90% --budget 8ms`: MACs are the objective, what 8 ms leave of them is told and is the highest target,
     and no trial of any method is over either."""
@@ -182,6 +184,7 @@ def test_every_plan_meets_the_later_budgets_as_well(place, counting, profile, mo
     assert max(trial.constraints["8ms"] for trial in study.trials) > -0.03
 
 
+@pytest.mark.long
 def test_methods_that_learn_widths_meet_a_later_budget_in_parameters(place, monkeypatch, capsys):
     """Under `--budget 60% --budget 5kparams` each trial is at or under both, though MACs alone would allow for more."""
     arguments = [*SEARCH, "--methods", "magnitude,coronet,slimming", "--prune-steps", 2]
@@ -221,6 +224,7 @@ def test_bits_are_chosen_under_a_budget_in_ms(place, monkeypatch, capsys):
         assert outcome.finalist(trial.number, "latency_ms").value == pytest.approx(trial.cost, rel=1e-6)
 
 
+@pytest.mark.long
 def test_a_later_budget_in_ms_may_be_one_that_only_8_bits_meet(place, monkeypatch, capsys):
     """`--budget 12kB --budget 1.2ms`: every plan of 32 bits takes longer, so all trials have 8, and all meet both."""
     monkeypatch.setattr(Measurer, "__call__", _twice_as_fast_on_integers)

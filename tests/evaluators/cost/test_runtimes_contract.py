@@ -44,7 +44,9 @@ def compiles() -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", list(RUNTIMES))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name == "compile" else name for name in RUNTIMES]
+)
 def test_every_runtime_gives_pytorchs_outputs(name, tmp_path):
     """Opened by the table's one way, it takes an array per input and gives arrays within 1e-5 of PyTorch's."""
     if name == "compile" and not compiles():

@@ -154,6 +154,7 @@ def test_against_pytorch_fid(n, m):
     assert abs(frechet_to_statistics(a, FeatureStatistics(tensors[2], tensors[3])) - theirs) <= 1e-6 * traces
 
 
+@pytest.mark.long
 def test_against_pytorch_fid_at_full_dimension():
     """2048 features of 120 and 150 images, both covariances singular: every form within 1e-6 of pytorch-fid's number."""
     d = 2048
