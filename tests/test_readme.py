@@ -100,7 +100,7 @@ def run_commands(text: str, folder: Path, server: CommandServer) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the commands run: folders of pairs, photos and CycleGAN's layout, weights, the README's own generator."""
+    """Make the folder in which the commands run: folders of pairs, photos and CycleGAN's layout, weights, the README's own generator."""
     root, rng = tmp_path_factory.mktemp("readme"), np.random.default_rng(0)
     sizes = {f"pairs/{split}": (16, 32, 3) for split in ("train", "val", "test")}
     sizes |= {f"photos/{split}": (64, 72, 3) for split in ("train", "test")}
