@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..gan_models.files.plain_values import later
+
+DIRECTIONS = ("lower", "higher")
 # name, or name[what,key=value,...], or name[key=value,...]: macs, fid[inception,n=500], psnr[border=4],
 # zero-shot[fd,features=shapes,n=500]
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:-[a-z0-9_]+)*(\[[^\[\],=]+(=[^\[\],=]+)?(,[^\[\],=]+=[^\[\],=]+)*\])?")
@@ -27,10 +30,13 @@ class Measurement:
         n: sample size behind the value, or None where there is none (a count of operations).
         protocol: how it was measured, in words and `key=value` pairs separated by `; `.
         reason: why there is no value, where `value` is NaN; else None.
+        better: which values are better, `lower` or `higher`; empty of costs, and in records of earlier versions.
+        note: what the number cannot tell, such as that it is saturated; empty as a rule.
 
     Raises:
         ValueError: a malformed name, a value that is not finite and gives no reason, an interval that is not
-            one, a distance called `fid` whose features are not Inception's.
+            one, a distance called `fid` whose features are not Inception's, or a score called `is` that is not of
+            Inception's classes.
     """
 
     name: str
@@ -41,6 +47,8 @@ class Measurement:
     n: int | None = None
     protocol: str = ""
     reason: str | None = None
+    better: str = later("")
+    note: str = later("")
 
     def __post_init__(self):
         for field in ("value", "low", "high"):
@@ -53,6 +61,10 @@ class Measurement:
             raise ValueError(f"measurement name {self.name!r} is not of the form name or name[what,key=value]")
         if self.name.startswith(("fid", "kid")) and not self.name[3:].startswith("[inception,"):
             raise ValueError(f"{self.name!r}: only Inception's distances are called FID or KID; use fd or kd")
+        if self.name.startswith("is[") and not self.name.startswith("is[inception,"):
+            raise ValueError(f"{self.name!r}: only scores of Inception's classes are Inception Scores; use class_score")
+        if self.better not in ("", *DIRECTIONS):
+            raise ValueError(f"measurement {self.name}: better must be one of {', '.join(DIRECTIONS)}: {self.better!r}")
         if not self.unit:
             raise ValueError(f"measurement {self.name} needs a unit; use '1' for a pure number")
         if math.isfinite(self.value) != (self.reason is None):
@@ -76,7 +88,7 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON; a value that is not finite is null, as records of all versions have it."""
-        record = asdict(self)
+        record = {key: value for key, value in asdict(self).items() if value or key not in ("better", "note")}
         if not math.isfinite(self.value):
             record["value"] = None
         return record
@@ -101,6 +113,11 @@ class Measurement:
 def frechet_name(encoder: str, n: int) -> str:
     """`fid[inception,n=500]` for Inception's features, `fd[shapes,n=500]` for any others."""
     return f"{'fid' if encoder == 'inception' else 'fd'}[{encoder},n={n}]"
+
+
+def class_score_name(encoder: str, n: int, splits: int) -> str:
+    """`is[inception,n=500,splits=10]`, the Inception Score, for Inception's classes; else `class_score[lite0,...]`."""
+    return f"{'is' if encoder == 'inception' else 'class_score'}[{encoder},n={n},splits={splits}]"
 
 
 def kernel_name(encoder: str, n: int) -> str:

@@ -17,7 +17,7 @@ from .frechet import frechet_between
 from .jackknife import Estimate, group_jackknife
 from .kid import kernel_distance
 from .metric import RealSide
-from .prdc import coverage_of
+from .prdc import SHARES, coverage_of
 from .reference_based import Z90, MeanOverImages
 
 # Large sides cost seconds a distance: fewer groups there keep an interval within a minute or so.
@@ -86,7 +86,7 @@ def frechet_measurement(
             estimate = group_jackknife(frechet_between, (generated, real), tied, groups)
     low, high = (max(estimate.low, 0.0), estimate.high) if estimate else (None, None)
     how = _joined(protocol, "interval of E[distance at this n], delete-a-group jackknife" if estimate else "")
-    return Measurement(frechet_name(encoder, generated.n), value, "1", low, high, generated.n, how)
+    return Measurement(frechet_name(encoder, generated.n), value, "1", low, high, generated.n, how, better="lower")
 
 
 def kernel_measurement(
@@ -101,7 +101,8 @@ def kernel_measurement(
     reach = Z90 * kernel.standard_error
     how = _joined(protocol, _subsets(generated, real_features), f"cubic kernel, {kernel.how}, delete-one jackknife")
     name = kernel_name(encoder, n)
-    return [Measurement(name, kernel.value, "1", kernel.value - reach, kernel.value + reach, n, how)]
+    low, high = kernel.value - reach, kernel.value + reach
+    return [Measurement(name, kernel.value, "1", low, high, n, how, better="lower")]
 
 
 def coverage_measurements(
@@ -113,11 +114,14 @@ def coverage_measurements(
     if min(n, len(real)) <= _K:
         return []
     shares = coverage_of(features, real, _K)
-    how = _joined(protocol, _subsets(generated, real_features))
-    names = ("precision", "recall", "density", "coverage")
+    how, notes = _joined(protocol, _subsets(generated, real_features)), shares.saturated()
     return [
-        Measurement(f"{name}[{encoder},n={n},k={_K}]", getattr(shares, name), "1", n=n, protocol=how) for name in names
-    ]
+        Measurement(
+            f"{name}[{encoder},n={n},k={_K}]", getattr(shares, name), "1", n=n, protocol=how, better="higher",
+            note=notes.get(name, ""),
+        )
+        for name in SHARES
+    ]  # fmt: skip
 
 
 def details_of(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SHARES = ("precision", "recall", "density", "coverage")
 _ROWS_AT_ONCE = 1024
 
 
@@ -29,6 +30,8 @@ class Coverage:
             equal distributions.
         coverage: real images with a generated one in their k-neighborhood.
         k: neighbors that make a neighborhood.
+        n: generated images.
+        m: real images.
     """
 
     precision: float
@@ -36,6 +39,39 @@ class Coverage:
     density: float
     coverage: float
     k: int
+    n: int
+    m: int
+
+    @property
+    def expected_coverage(self) -> float:
+        """Coverage in expectation if both sets are drawn from one distribution.
+
+        A real image is left out if its k nearest of all other images are real: 1 - prod_i (m - i) / (n + m - i) over
+        i = 1 .. k (Naeem et al. 2020, section 3).
+        """
+        missed = 1.0
+        for i in range(1, self.k + 1):
+            missed *= max(self.m - i, 0) / (self.n + self.m - i)
+        return 1 - missed
+
+    def saturated(self) -> dict[str, str]:
+        """Return, for each share that is at an end of its scale, what it cannot tell any more.
+
+        Precision and recall are saturated if all images are inside, or all but one, or none; coverage and density if
+        they are not below what real images themselves would have in expectation, or 0.
+        """
+        said = dict[str, str]()
+        for name, images in (("precision", self.n), ("recall", self.m)):
+            if getattr(self, name) >= 1 - 1.5 / images:
+                said[name] = "at its upper end: no generator could have a plainly higher one on these images"
+        expected = {"density": 1.0, "coverage": self.expected_coverage}
+        for name, value in expected.items():
+            if getattr(self, name) >= value:
+                said[name] = (
+                    f"not below {value:.3g}, as real images themselves have in expectation: higher is not nearer"
+                )
+        said |= {name: "at 0: no worse generator could have a lower one" for name in SHARES if not getattr(self, name)}
+        return {name: f"saturated, {text}" for name, text in said.items()}
 
 
 def coverage_of(generated_ND: Tensor, real_MD: Tensor, k: int = 5) -> Coverage:
@@ -66,6 +102,8 @@ def coverage_of(generated_ND: Tensor, real_MD: Tensor, k: int = 5) -> Coverage:
         density=float(inside_real.double().mean()) / k,
         coverage=float(covered.double().mean()),
         k=k,
+        n=len(generated),
+        m=len(real),
     )
 
 

@@ -119,7 +119,8 @@ def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
         for name, measured in found.items()
         for m in measured
     ]
-    return [Measurement(first[0].name, mean, first[0].unit, low, high, first[0].n, protocol), *named]
+    whole = Measurement(first[0].name, mean, first[0].unit, low, high, first[0].n, protocol, better=first[0].better)
+    return [whole, *named]
 
 
 def own_measurements(found: Sequence[Measurement], name: str) -> tuple[Measurement, ...]:

@@ -61,6 +61,7 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
             costs=[_cost_row(card, name) for name in card.costs],
             splits=splits,
             protocols=list(dict.fromkeys(m.protocol for each in splits for m in each.quality if m.protocol)),
+            measured_notes=_measured_notes(card),
             inputs=inputs,
             ranges=", ".join(f"{one.name} in {_range(one.value_range)}" for one in inputs.inputs if one.value_range),
             given=f"It gives {output}." if output else f"Images that it gives are in {_range(RANGES['image'])}.",
@@ -84,6 +85,21 @@ def _cost_row(card: Card, name: str) -> tuple[str, str, str, str]:
 def _described(value: float, cost: str) -> str:
     """Return a cost with its unit; the bare number of a cost whose package is not installed."""
     return describe(value, cost) if cost in COSTS else f"{value:.6g}"
+
+
+def _measured_notes(card: Card) -> list[str]:
+    """Return what the notes of measurements say, a line each; one text of several generators is told once."""
+    said: dict[str, list[str]] = {}
+    named = (
+        ("", card.measurements), ("", card.tested), (" of the dense teacher", card.teacher_measurements),
+        (" of the dense teacher", card.teacher_tested), (" of the untouched input", card.input_measurements),
+        (" of the untouched input", card.input_tested),
+    )  # fmt: skip
+    for whose, measured in named:
+        for m in measured:
+            if m.note and f"{m.name}{whose}" not in said.setdefault(m.note, []):
+                said[m.note].append(f"{m.name}{whose}")
+    return [f"{', '.join(names)}: {note}" for note, names in said.items()]
 
 
 def _usages(card: Card) -> list[str]:

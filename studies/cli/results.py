@@ -34,6 +34,7 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
     """The front as a table with its hypervolume, or as JSON on standard output."""
     from ...search.strategy.early_stopping import agreements
     from ...search.strategy.score_agreement import score_agreement
+    from ..results.metric_directions import directions, metric_notes
     from ..results.outcome import outcome_of
     from ..results.selection_gap import gap_json
     from ..results.tables import front_rows, remarks, rich_table, rows_json
@@ -47,6 +48,7 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
         if (scores := score_agreement(study.trials)) is not None:
             found["zero_shot_agreement"] = asdict(scores)
         found["selected_on"] = outcome.split
+        found |= {"better": directions(rows, outcome), "metric_notes": metric_notes(rows)}
         if (gap := gap_json(outcome)) is not None:
             found["selection_gap"] = gap
         if outcome.note:
@@ -66,6 +68,7 @@ def show(
 ) -> None:
     """Every trial of a study, with its state and reason."""
     from ..api import Study
+    from ..results.metric_directions import directions, metric_notes
     from ..results.outcome import outcome_of
     from ..results.tables import remarks, rich_table, rows_json, trial_rows
 
@@ -73,7 +76,8 @@ def show(
     rows = trial_rows(outcome)
     if as_json:
         simulated = {"simulated": outcome.note} if outcome.note else {}
-        print(json.dumps({"study": name, "trials": rows_json(rows)} | simulated, indent=1, allow_nan=False))
+        said = {"better": directions(rows, outcome), "metric_notes": metric_notes(rows)} | simulated
+        print(json.dumps({"study": name, "trials": rows_json(rows)} | said, indent=1, allow_nan=False))
     else:
         console = wide_console()
         console.print(rich_table(rows, outcome, f"trials of {name}", console.width))

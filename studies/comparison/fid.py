@@ -107,7 +107,8 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
             raise UserError(f"--also-measure needs images: {a} holds statistics only. Give the folder of the images.")
         name = frechet_name(encoder.name, generated.n or 0).replace("n=0", "n=unknown")
         value = frechet_between(generated, real if isinstance(real, FeatureStatistics) else real.statistics())
-        found = [Measurement(name, value, "1", n=generated.n, protocol=f"{protocol}; from statistics, no interval")]
+        how = f"{protocol}; from statistics, no interval"
+        found = [Measurement(name, value, "1", n=generated.n, protocol=how, better="lower")]
     else:
         found = [frechet_measurement(generated, real, encoder.name, protocol)]
         found += _extra(generated, real, encoder, protocol, options)
@@ -219,7 +220,7 @@ def _extra(
         reach = Z90 * kernel.standard_error
         how = f"{protocol}; {kernel.how}, spread over subsets"
         low, high = kernel.value - reach, kernel.value + reach
-        found.append(Measurement(name, kernel.value, "1", low, high, generated.n, how))
+        found.append(Measurement(name, kernel.value, "1", low, high, generated.n, how, better="lower"))
     return found
 
 
@@ -231,7 +232,7 @@ def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, pro
     estimate = extrapolated_frechet(generated, real)
     name = frechet_name(encoder.name, 0).replace("n=0", "n=inf")
     how = f"{protocol}; extrapolated in 1/n from n={generated.n}, delete-a-group jackknife"
-    return [Measurement(name, estimate.value, "1", estimate.low, estimate.high, generated.n, how)]
+    return [Measurement(name, estimate.value, "1", estimate.low, estimate.high, generated.n, how, better="lower")]
 
 
 def inputs_for(source: str, b: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Inputs:

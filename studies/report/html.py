@@ -27,7 +27,18 @@ from ..results.tables import Row, columns, front_rows, remarks, teacher_row, tri
 from .image_grid import picture_grid
 
 TEMPLATE = "page.html.jinja"
-TEXT = ("method", "state", "reason", "measurement", "unit", "protocol", "option", "value")  # columns of words
+TEXT = (
+    "method",
+    "state",
+    "reason",
+    "measurement",
+    "unit",
+    "better",
+    "protocol",
+    "note",
+    "option",
+    "value",
+)  # columns of words
 LONG = 40  # characters from which a text may be broken into lines
 
 
@@ -225,8 +236,8 @@ def _protocols(outcome: Outcome) -> TableView:
     measured: list[Measurement] = [*outcome.teacher, *outcome.inputs, *outcome.teacher_tested, *outcome.inputs_tested]
     for trial in outcome.study.trials:
         measured += (*measurements_of(trial), *outcome.finalists(trial.number), *outcome.tested(trial.number))
-    keys = dict.fromkeys((m.name, m.unit, m.protocol) for m in measured)
-    return _table(("measurement", "unit", "protocol"), [("", key) for key in keys])
+    keys = dict.fromkeys((m.name, m.unit, m.better, m.protocol, m.note) for m in measured)
+    return _table(("measurement", "unit", "better", "protocol", "note"), [("", key) for key in keys])
 
 
 def _configuration(outcome: Outcome, folder: StudyFolder) -> TableView:

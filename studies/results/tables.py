@@ -23,6 +23,7 @@ from ...search.strategy.early_stopping import agreements
 from ...search.strategy.score_agreement import LIKE, score_agreement
 from ...spaces.budget import describe
 from .measurement_text import with_interval
+from .metric_directions import LEGEND, directions, headed, saturation_line
 from .outcome import TEACHER, Outcome, cost_name, is_quality, measurements_of, named, quality_of
 from .selection_gap import Gap, gap_line, input_gap, teacher_gap, trial_gap
 
@@ -351,6 +352,8 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
     names = metric_names(rows)
     details = [name for name in names if _DETAILS.match(name)]
     units = {name: m.unit for row in reversed(rows) for name, m in row.metrics.items()}
+    better = directions(rows, outcome)
+    heads = {name: headed(_with_unit(name, units[name]), better.get(name, "")) for name in names}
     params = f" {shown_cost('params').unit}"
     named_columns = [
         Column("trial", lambda row: "" if row.trial is None else f"{row.trial}{'*' if row.front else ''}"),
@@ -358,14 +361,14 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         Column(outcome.cost, costs(lambda row: row.cost), spare=True),
         Column("of dense", lambda row: "" if row.share is None else f"{100 * row.share:.1f} %"),
         Column(
-            f"{_on(outcome)}{outcome.metric} [90 %]",
+            headed(f"{_on(outcome)}{outcome.metric} [90 %]", better[outcome.metric]),
             lambda row: _quality_cell(row, outcome.metric),
         ),
         Column("test [90 %]", lambda row: _tested_cell(row)),
         Column("gap (intervals)", lambda row: _gap_cell(row)),
         Column(ZERO_SHOT_ERROR, number(lambda row: row.zero_shot_by(features=False), ".3g")),
         Column(ZERO_SHOT_FEATURES, number(lambda row: row.zero_shot_by(features=True), ".3g")),
-        *(Column(_with_unit(name, units[name]), metric(name), metric=True) for name in names if name not in details),
+        *(Column(heads[name], metric(name), metric=True) for name in names if name not in details),
         Column(
             "params",
             lambda row: "" if row.params is None else describe(row.params, "params").removesuffix(params),
@@ -376,7 +379,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         Column("target", costs(lambda row: row.target), spare=True),
         Column("seconds", number(lambda row: row.seconds, ".1f")),
         Column("state", lambda row: f"{row.state}: {row.reason}" if row.reason else row.state, words=True),
-        *(Column(_with_unit(name, units[name]), metric(name)) for name in details if every),
+        *(Column(heads[name], metric(name)) for name in details if every),
     ]
     return tuple(c for c in named_columns if c.head in ALWAYS or any(c.cell(row) for row in rows))
 
@@ -490,6 +493,8 @@ def remarks(outcome: Outcome) -> list[str]:
     said = [outcome.note] if outcome.note else []
     said += [f"note: {doubt}" for doubt in outcome.doubts]
     said += [f"note: {fault_line(fault, numbers)}" for fault, numbers in refit_faults(outcome.study.trials).items()]
+    said.append(LEGEND)
+    said += [f"note: {line}"] if (line := saturation_line(trial_rows(outcome))) else []
     said.append(hypervolume_line(outcome))
     said += [line] if (line := gap_line(outcome)) else []
     said += [line] if (line := score_line(outcome)) else []

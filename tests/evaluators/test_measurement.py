@@ -36,6 +36,8 @@ def test_absent_value_is_explicit():
         {"name": "fid[shapes,n=500]"},
         {"name": "fid[inception-12345678,n=500]"},
         {"name": "kid[shapes,n=500]"},
+        {"name": "is[shapes,n=500,splits=10]"},
+        {"better": "up"},
         {"name": "l1[]"},
         {"name": "-shot[error,n=8]"},
         {"name": "zero-[error,n=8]"},

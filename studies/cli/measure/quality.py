@@ -38,7 +38,9 @@ def fid(
     width = max(len(m.name) for m in found.measurements)
     for m in found.measurements:
         unit = "" if m.unit == "1" else f" {m.unit}"
-        console.print(f"{m.name:<{width}}  {with_interval(m)}{unit}", highlight=False, markup=False)
+        better = f", {m.better} is better" if m.better else ""
+        note = f" ({m.note})" if m.note else ""
+        console.print(f"{m.name:<{width}}  {with_interval(m)}{unit}{better}{note}", highlight=False, markup=False)
     counts = ["unknown" if n is None else str(n) for n in (found.n_generated, found.n_real)]
     console.print(f"n: {counts[0]} of A, {counts[1]} real; intervals are 90 %", highlight=False)
     console.print(f"protocol: {found.measurements[0].protocol}", highlight=False, markup=False)
@@ -74,4 +76,5 @@ def compare(
         console.print(line, highlight=False, markup=False)
     for name, measurements in (("A", found.measurements_a), ("B", found.measurements_b)):
         for m in measurements:
-            console.print(f"{name} {m.name}: {with_interval(m)}", highlight=False, markup=False)
+            better, note = f", {m.better} is better" * bool(m.better), f" ({m.note})" * bool(m.note)
+            console.print(f"{name} {m.name}: {with_interval(m)}{better}{note}", highlight=False, markup=False)

@@ -99,6 +99,25 @@ def test_coverage_in_chunks(monkeypatch):
     assert coverage_of(a, b) == whole
 
 
+def test_expected_coverage_is_that_of_equal_distributions():
+    """Over many draws, the coverage of one distribution by itself has the mean that the formula says."""
+    found = [coverage_of(normal(30, 2, seed), normal(20, 2, 1000 + seed), 3) for seed in range(60)]
+    mean = sum(one.coverage for one in found) / len(found)
+    missed = (19 * 18 * 17) / (49 * 48 * 47)  # all three nearest of the other 49 are among the 19 real ones
+    assert found[0].expected_coverage == pytest.approx(1 - missed)
+    assert mean == pytest.approx(1 - missed, abs=0.01)
+
+
+def test_shares_at_the_end_of_their_scale_are_saturated():
+    """Equal sets, and sets far apart, are told as saturated; sets that partly overlap are not."""
+    real = normal(200, 4, 1)
+    assert set(coverage_of(real, real).saturated()) == {"precision", "recall", "density", "coverage"}
+    away = coverage_of(normal(200, 4, 3, -500), real).saturated()
+    assert set(away) == {"precision", "recall", "density", "coverage"}
+    assert "at 0" in away["recall"]
+    assert coverage_of(normal(200, 4, 3, 2), real).saturated() == {}
+
+
 def test_too_few_images():
     """Sets too small for the number of neighbors, or for a kernel distance, are refused with one line."""
     with pytest.raises(ValueError, match="k=5"):

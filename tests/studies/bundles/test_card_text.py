@@ -44,8 +44,7 @@ def tables(text: str) -> list[list[str]]:
 def test_no_value_breaks_a_table():
     """Bars and line breaks in names, protocols and reasons leave every row with its table's columns, and no tag."""
     text = card_text(CARD, InputSpec.of_shape((3, 16, 16)))
-    assert {len(row) for row in tables(text)} == {4, 3}
-    assert [len(row) for row in tables(text)] == [4, 4, 4, 4, 3, 3, 3, 3]
+    assert [len(row) for row in tables(text)] == [4] * 8
     assert "<script>" not in text
     assert "# mine\\|yours, pruned: trial 3 of study a \\| b c &lt;script>" in text
     assert "* first \\| note second line\n" in text

@@ -190,6 +190,7 @@ METRIC = """
 from ganprune.evaluators.measurement import Measurement
 
 class Brightness:
+    better = "higher"
     def __init__(self): self.total, self.n, self.real = 0.0, 0, None
     def prepare(self, real):
         if real.images is not None: self.real = sum(float(x.mean((1, 2, 3)).sum()) for x in real.images())

@@ -156,7 +156,7 @@ def test_columns_are_what_the_records_have():
     assert [row["edge_error"] for row in rows_json(rows)] == [None, 0.125, None]
     assert list(pd.read_csv(io.StringIO(csv_text(rows)))["psnr"].dropna()) == [21.5]
     heads = [column.head for column in columns(rows, outcome)]
-    assert heads[4:8] == ["fd[shapes,n=9] [90 %]", "l1 (of [-1, 1])", "psnr (dB)", "edge_error"]
+    assert heads[4:8] == ["fd[shapes,n=9] [90 %] ↓", "l1 (of [-1, 1])", "psnr (dB)", "edge_error"]
     assert "kd[shapes,n=9]" not in heads  # on a screen the distances beside the quality are left out
     page = report_html(outcome.study, Path("/nowhere"), pictures=False)
     assert page.count('<th class="number">kd[shapes,n=9]</th>') == 1

@@ -1,0 +1,74 @@
+"""Directions of a table's metrics, and what their notes say of its rows. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ...evaluators.measurement import Measurement
+    from .outcome import Outcome
+
+ARROWS = {"higher": "↑", "lower": "↓"}
+LEGEND = "↑ higher is better, ↓ lower is better"
+
+
+class MeasuredRow(Protocol):
+    """A row of a table, as far as its metrics go; see `tables.Row`."""
+
+    @property
+    def trial(self) -> int | None:
+        """Number of the trial; None of teacher and input."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """Its pruning method, or what else it is."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, Measurement]:
+        """What was measured beside the quality, by name."""
+        ...
+
+
+def directions(rows: Iterable[MeasuredRow], outcome: Outcome) -> dict[str, str]:
+    """Return which values of each metric are better, `lower` or `higher`, by its name; the quality first.
+
+    Metrics of records of earlier versions, which do not say it, are left out.
+    """
+    found = {outcome.metric: outcome.better.partition(" ")[0]}
+    for row in rows:
+        found |= {name: m.better for name, m in row.metrics.items() if m.better and name not in found}
+    return found
+
+
+def headed(head: str, better: str) -> str:
+    """Return a column's heading with the arrow of its direction; without one if it is not known."""
+    return f"{head} {ARROWS[better]}" if better in ARROWS else head
+
+
+def metric_notes(rows: Sequence[MeasuredRow]) -> dict[str, dict[str, list[str]]]:
+    """Return the notes of metrics: the metric's name -> the note -> the rows that it is said of."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        for name, m in row.metrics.items():
+            if m.note:
+                found.setdefault(name, {}).setdefault(m.note, []).append(_called(row))
+    return found
+
+
+def saturation_line(rows: Sequence[MeasuredRow]) -> str:
+    """Return which metrics are at an end of their scale in which rows, on one line; empty if none is."""
+    said = []
+    for name, notes in metric_notes(rows).items():
+        of = list(
+            dict.fromkeys(each for note, named in notes.items() if note.startswith("saturated") for each in named)
+        )
+        if of:
+            said.append(f"{name} of {'all rows' if len(of) == len(rows) else ', '.join(of)}")
+    return f"saturated, and no measure between such rows: {'; '.join(said)}" if said else ""
+
+
+def _called(row: MeasuredRow) -> str:
+    return row.method if row.trial is None else f"trial {row.trial}"
