@@ -98,6 +98,7 @@ class MetricSet:
         of_task: What the task says of its comparisons: `border`.
         objective: Name of the row, or class or function by path, that is the quality: measured first and at rungs, too.
             Empty: the first row.
+        usual: Measure the rows of ours that are not on request, too.
 
     Raises:
         UserError: A name that is not known, or a metric whose weights are not given.
@@ -109,12 +110,17 @@ class MetricSet:
         weights: Mapping[str, Path] | None = None,
         of_task: Mapping[str, Any] | None = None,
         objective: str = "",
+        *,
+        usual: bool = True,
     ) -> None:
         self.objective = objective
-        usual = [name for name, row in METRICS.own.items() if not row.on_request or name in also]
+        ours = [name for name, row in METRICS.own.items() if (usual and not row.on_request) or name in also]
         first = (objective,) if objective else ()
-        rows = {name: METRICS.find(name) for name in dict.fromkeys((*first, *usual, *also))}
-        self.metrics = tuple(MeasuredMetric(name, row, row.build(name, weights, of_task)) for name, row in rows.items())
+        rows = {name: METRICS.find(name) for name in dict.fromkeys((*first, *ours, *also))}
+        self.metrics = tuple(
+            MeasuredMetric(name, row, row.build(name, weights, of_task), own=name not in METRICS.own)
+            for name, row in rows.items()
+        )
         self._prepared: dict[str, RealSide] = {}
 
     def prepared(self, real: RealSide, *, references: bool, full: bool) -> tuple[MeasuredMetric, ...]:
@@ -141,7 +147,7 @@ class MetricSet:
         for m in taken:
             before = self._prepared.get(m.name)
             if before is None or not before.same(real):
-                m.metric.prepare(real)
+                m.prepare(real)
                 self._prepared[m.name] = real
-            m.metric.reset(full)
+            m.reset(full)
         return tuple(taken)

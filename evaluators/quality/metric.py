@@ -9,12 +9,12 @@ Shapes: n images of a batch, N of all, d features.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from ...gan_models.files.errors import UserError
-from ...gan_models.files.user_code import first_line, load_named
+from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.user_code import UserCodeFailed, failed, first_line, load_named, place_of
 from ..measurement import Measurement
 from .own_function import OwnFunction, is_function, lower_is_better, positional
 
@@ -105,6 +105,7 @@ class MetricSpec:
         on_request: It is measured only if a study asks for it.
         own_channels: Of a metric that reads images: it takes any channels, and is given them as the generator gives
             them; others are given RGB.
+        fewest: Images that it needs to give a number.
 
     Raises:
         UserError: `reads` is unknown, or channels of what are no images.
@@ -120,6 +121,7 @@ class MetricSpec:
     takes: tuple[str, ...] = ()
     on_request: bool = False
     own_channels: bool = False
+    fewest: int = 1
 
     def __post_init__(self) -> None:
         if self.own_channels and self.reads != "images":
@@ -149,16 +151,77 @@ class MetricSpec:
             )
         make = load_named(self.make, "metric", __package__)
         told = {key: value for key, value in (of_task or {}).items() if key in self.takes}
-        return make(**{key: given[key] for key in self.weights}, **told)
+        arguments = {**{key: given[key] for key in self.weights}, **told}
+        try:
+            return make(**arguments)
+        except (UserError, WorkFailed):
+            raise
+        except Exception as error:
+            if not place_of(make):  # ours
+                raise
+            raise UserError(
+                str(failed(f"metric {name!r}, called with ({', '.join(arguments)}),", error, make))
+            ) from error
 
 
 @dataclass(frozen=True)
 class MeasuredMetric:
-    """A metric with its name and row."""
+    """A metric with its name and row.
+
+    Attributes:
+        name: The row's name, or the user's object by path.
+        row: The row.
+        metric: The metric.
+        own: It is of a user or of another package: what it raises is their code's failure.
+    """
 
     name: str
     row: MetricSpec
     metric: Metric
+    own: bool = False
+
+    def prepare(self, real: RealSide) -> None:
+        """Give the metric the real images."""
+        self._called(self.metric.prepare, real)
+
+    def reset(self, full: bool) -> None:
+        """Have the metric forget the last pass."""
+        self._called(self.metric.reset, full)
+
+    def update(self, outputs: Any, references: Any) -> None:
+        """Give the metric a batch."""
+        self._called(self.metric.update, outputs, references)
+
+    def compute(self) -> list[Measurement]:
+        """Return what was measured, each with its direction.
+
+        Raises:
+            UserCodeFailed: A user's own metric raised, or its result is no list of measurements.
+        """
+        found = self._called(self.metric.compute)
+        if not isinstance(found, list | tuple) or not all(isinstance(m, Measurement) for m in found):
+            raise UserCodeFailed(
+                f"metric {self.name}{self._place} gives {type(found).__name__}: got {found!r:.60}; expected a list of "
+                "measurements. Try return [Measurement(name, value, unit)]"
+            )
+        better = "lower" if self.row.lower_is_better else "higher"
+        return [m if m.better else replace(m, better=better) for m in found]
+
+    @property
+    def _place(self) -> str:
+        """The place of the user's code, for messages."""
+        return place_of(self.metric.compute, type(self.metric))
+
+    def _called(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return the result of a metric's method. Raises UserCodeFailed if code of a user raises."""
+        try:
+            return function(*arguments)
+        except (UserError, WorkFailed):
+            raise
+        except Exception as error:  # a user's code may raise anything
+            if not self.own:
+                raise
+            raise failed(f"metric {self.name}", error, function, type(self.metric)) from error
 
 
 def spec_of(reference: str, found: Any) -> MetricSpec:
@@ -177,15 +240,19 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
     missing = [name for name in needed if not callable(getattr(found, name, None))]
     if missing or not callable(found):
         raise UserError(
-            f"metric {reference!r} is no metric: got {type(found).__name__} without {', '.join(missing) or 'a call'}; "
+            f"metric {reference!r}{place_of(found)} is no metric: got {_kind(found)} without "
+            f"{', '.join(missing) or 'a call'}; "
             f"expected a class with the methods {', '.join(needed)}"
         )
     fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights", "takes", "own_channels")
     said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
-    if hasattr(found, "better"):
-        said["lower_is_better"] = lower_is_better(reference, found)
+    said["lower_is_better"] = lower_is_better(reference, found)
     said |= {name: tuple(said.get(name, ())) for name in ("weights", "takes")}
     return MetricSpec(cast(Any, found), **said, note=(found.__doc__ or "").strip().partition("\n")[0])
+
+
+def _kind(found: Any) -> str:
+    return "a class" if isinstance(found, type) else f"an object of type {type(found).__name__}"
 
 
 def _of_function(reference: str, found: Callable[..., Any]) -> MetricSpec:
@@ -193,8 +260,9 @@ def _of_function(reference: str, found: Callable[..., Any]) -> MetricSpec:
     lower, reads, taken = lower_is_better(reference, found), getattr(found, "reads", "images"), positional(found)
     if reads not in ("images", "sample") or taken not in (1, 2):
         raise UserError(
-            f"metric {reference!r} is not understood: got a function of {taken} arguments that reads {reads!r}; "
-            "expected (images), (images, references), or with reads = 'sample' (features) or (features, real_features)"
+            f"metric {reference!r}{place_of(found)} takes other arguments: got {taken} of a function that reads "
+            f"{reads!r}; expected (images), (images, references), or with reads = 'sample' (features) or (features, "
+            "real_features)"
         )
 
     def make() -> Metric:

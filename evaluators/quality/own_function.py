@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.user_code import UserCodeFailed, failed
+from ...gan_models.files.user_code import UserCodeFailed, failed, place_of
 from ..measurement import Measurement
 
 if TYPE_CHECKING:
@@ -72,10 +72,17 @@ def lower_is_better(reference: str, found: Any) -> bool:
     if said not in BETTER:
         name = reference.rpartition(":")[2]
         raise UserError(
-            f"metric {reference!r} does not say which direction is better: got better={said!r}; expected 'lower' or "
-            f"'higher'. Try {name}.better = \"higher\" below its definition"
+            f"metric {reference!r}{place_of(found)} does not say which direction is better: got better={said!r}; "
+            f"expected 'lower' or 'higher'. Try {_cure(name, found)}"
         )
     return said == "lower"
+
+
+def _cure(name: str, found: Any) -> str:
+    """Return the line that says a direction, and its place."""
+    if inspect.isclass(found):
+        return f'better = "higher" in the class {name}'
+    return f'{name}.better = "higher" below its definition'
 
 
 @dataclass
@@ -126,14 +133,14 @@ class OwnFunction:
 
         given = (outputs, references) if self.references else (outputs,)
         with torch.no_grad():
-            rows = _tensor(self.reference, self._called(self.function, *given))
+            rows = _tensor(self._placed, self._called(self.function, *given))
         n = len(outputs)
         if rows.ndim == 0 and n == 1:
             rows = rows[None]
         if rows.ndim not in (1, 2) or len(rows) != n or (rows.ndim == 2 and self.combine is None):
             shape = "x".join(map(str, rows.shape)) or "one number"
             raise UserCodeFailed(
-                f"metric {self.reference} gives {shape} for {n} images; expected one number per image, or rows of "
+                f"metric {self._placed} gives {shape} for {n} images; expected one number per image, or rows of "
                 f"numbers with {self.name}.combine, which makes one number of all rows. Try .mean((1, 2, 3))"
             )
         self._rows.append(rows)
@@ -168,15 +175,20 @@ class OwnFunction:
         return [Measurement(f"{self.name}[n={n}]", value, "1", low, high, n, f"{how} of {self._shown}")]
 
     @property
+    def _placed(self) -> str:
+        """The reference with the place of the function, for messages."""
+        return f"{self.reference}{place_of(self.function)}"
+
+    @property
     def _shown(self) -> str:
         location, _, name = self.reference.rpartition(":")
         return f"{Path(location).name}:{name}"
 
     def _of_rows(self, rows: Tensor) -> float:
-        return _number(self.reference, self._called(self.combine, rows) if self.combine else rows.mean())
+        return _number(self._placed, self._called(self.combine, rows) if self.combine else rows.mean())
 
     def _of_all(self, *features: Tensor) -> float:
-        return _number(self.reference, self._called(self.function, *features))
+        return _number(self._placed, self._called(self.function, *features))
 
     def _called(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:
         """Return the result of the user's code. Raises UserCodeFailed if it raises."""
@@ -184,7 +196,7 @@ class OwnFunction:
         try:
             return function(*arguments)
         except Exception as error:  # a user's code may raise anything
-            raise failed(f"metric {self.reference}", error) from error
+            raise failed(f"metric {self.reference}", error, function) from error
 
 
 def _tensor(reference: str, given: Any) -> Tensor:
@@ -192,7 +204,7 @@ def _tensor(reference: str, given: Any) -> Tensor:
     import numpy as np
     import torch
 
-    if isinstance(given, bool | str | bytes) or given is None:
+    if isinstance(given, bool | str | bytes | tuple | dict) or given is None:
         raise UserCodeFailed(
             f"metric {reference} gives {type(given).__name__}: got {given!r:.60}; expected numbers. Try to return a "
             "tensor of one number per image"

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import UserCodeFailed, place_of
 from ..measurement import Measurement
 from .metric import RealSide
 
@@ -45,8 +46,23 @@ class MeanOverImages:
 
     def update(self, outputs: Tensor, references: Tensor | None) -> None:
         """Take in a batch; one without references is left out if they are needed."""
-        if references is not None or not self.needs_references:
-            self._values.append(self.values(outputs, references).cpu())  # pyright: ignore[reportArgumentType]
+        if references is None and self.needs_references:
+            return
+        values = self.values(outputs, references)  # pyright: ignore[reportArgumentType]
+        if not isinstance(values, Tensor) or values.shape != (len(outputs),):
+            shape = (
+                f"{'x'.join(map(str, values.shape)) or 'one number'}" if isinstance(values, Tensor) else repr(values)
+            )
+            raise UserCodeFailed(
+                f"metric {self.name}{place_of(self.values)} gives {shape:.60} for {len(outputs)} images; expected a "
+                "tensor of one number per image. Try .flatten(1).mean(1)"
+            )
+        if bool(torch.isnan(values).any()):
+            raise UserCodeFailed(
+                f"metric {self.name}{place_of(self.values)} gives values that are not numbers: got nan; expected "
+                "finite numbers. Try to look at the images that it is given"
+            )
+        self._values.append(values.detach().cpu())
 
     def compute(self) -> list[Measurement]:
         """Return the mean over all images, absent with the reason if one of them is infinite."""

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...gan_models.files.errors import UserError, WorkFailed
 from ..features.encoders import Encoder, check_finite, feature_batches
 from ..features.sample import SampleCollector, as_sample
 from ..features.statistics import FeatureStatistics
@@ -90,7 +91,7 @@ def measure_quality(
         f"{protocol}; n_real={n_real}; images {one_pass.shape}; {encoder.preprocessing}; "
         f"encoder sha256 {encoder.sha256[:8]}"
     )
-    return _all_measured(taken, protocol)
+    return _all_measured(taken, protocol, metrics.objective, sample.n)
 
 
 @dataclass
@@ -119,7 +120,7 @@ class _Pass:
         """
         # One reference waits while its output is encoded: the encoder is moved and cuDNN set once per pass.
         waiting: list[Tensor | None] = [None]
-        wanted = any(m.row.reads == "features" for m in self.metrics)
+        wanted = any(m.row.reads == "features" and m.row.needs_references for m in self.metrics)
         for features in feature_batches(self._outputs(generate, batches, waiting), self.encoder, self.device):
             theirs, reference = None, waiting[0]
             if known_ND is not None:
@@ -135,7 +136,7 @@ class _Pass:
         """Give the metrics of one kind what they read; of images those of the generator's channels, or of RGB."""
         for m in self.metrics:
             if m.row.reads == reads and m.row.own_channels == own_channels:
-                m.metric.update(outputs, references)
+                m.update(outputs, references)
 
     def _outputs(self, generate: Generate, batches: Iterable[Batch], waiting: list[Tensor | None]) -> Iterator[Tensor]:
         for inputs, reference in batches:
@@ -159,17 +160,33 @@ def _unchanged(images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     return images
 
 
-def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str) -> list[Measurement]:
+def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str, objective: str, n: int) -> list[Measurement]:
     """Return what the metrics measured, each with the pass's protocol before its own.
 
+    Args:
+        metrics: The metrics, which have seen all images.
+        protocol: Of the pass.
+        objective: The metric that is the quality; empty for the first one.
+        n: Images.
+
     Raises:
-        ValueError: Two measurements of one name.
+        UserError: Two measurements of one name.
+        WorkFailed: The objective gave no number.
     """
     found: dict[str, Measurement] = {}
     for each in metrics:
-        for m in each.metric.compute():
+        measured = each.compute()
+        if not measured and each.name == objective:
+            raise WorkFailed(
+                f"the quality is unknown, because metric {objective!r} gave no number: got {n} images; expected more. "
+                "Try --n-eval 0"
+            )
+        for m in measured:
             if m.name in found:
-                raise ValueError(f"metric {each.name!r} measures {m.name!r}, which another metric has measured already")
+                raise UserError(
+                    f"metric {each.name!r} measures {m.name!r}, which another metric has measured already: got two "
+                    "numbers of one name; expected one. Try another name"
+                )
             found[m.name] = replace(m, protocol=f"{protocol}; {m.protocol}" if m.protocol else protocol)
     return list(found.values())
 

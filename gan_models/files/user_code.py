@@ -5,6 +5,7 @@ A file is run when it is loaded, as any Python file is: name only files that you
 
 from __future__ import annotations
 
+import inspect
 import re
 import sysconfig
 import traceback
@@ -131,16 +132,41 @@ def one_line(error: Exception) -> str:
     return text
 
 
-def failed(what: str, error: Exception) -> UserCodeFailed:
+def place_of(*found: Any) -> str:
+    """Return the place of a user's function or method as text to append: ` (my_metric.py, line 3)`.
+
+    Args:
+        found: Functions, methods, classes or objects of such; the first one that is defined in a user's file is taken.
+
+    Returns:
+        Empty if none is.
+    """
+    for one in found:
+        try:
+            function = inspect.unwrap(getattr(one, "__func__", one)) if callable(one) else type(one)
+            file, line = inspect.getsourcefile(function), inspect.getsourcelines(function)[1]
+        except (TypeError, OSError):  # a builtin, or a file that is gone
+            continue
+        if file is not None and _is_users(file):
+            return f" ({Path(file).name}, line {line})"
+    return ""
+
+
+def _is_users(file: str) -> bool:
+    """Return True if a file is neither ours, nor of an installed package."""
+    return not file.startswith((*_PACKAGES, *_OURS, "<"))
+
+
+def failed(what: str, error: Exception, *called: Any) -> UserCodeFailed:
     """Return the failure of a user's own code.
 
     Args:
         what: The kind and name of what failed: `metric my_metric.py:score`.
         error: Whatever it raised.
+        called: What was called; its place is told if no line of the user's was reached, as of wrong arguments.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith((*_PACKAGES, *_OURS, "<"))]
-    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else place_of(*called)
     text = one_line(error).removeprefix(f"{type(error).__name__}: ")[:300]
     raised = UserCodeFailed(f"{what} raised {type(error).__name__}: {text}{place}")
     raised.traceback = "".join(traceback.format_exception(error))

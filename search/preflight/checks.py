@@ -22,6 +22,7 @@ from ..setup.weight_files import files_by_network
 from ..teacher_checks.value_range_check import value_range_note
 from .finding import Finding
 from .launch import Launch, cpus_here
+from .metrics_check import metrics
 
 Check = Callable[[Launch], Iterable[Finding]]
 
@@ -121,4 +122,4 @@ def machine(launch: Launch) -> Iterator[Finding]:
         yield Finding("note", what, f"{BUSY * cpus:.1f} or less; hours are those beside what runs now")
 
 
-CHECKS: tuple[Check, ...] = (cpus_and_gpus, machine, disk, images, cuts, value_range)
+CHECKS: tuple[Check, ...] = (cpus_and_gpus, machine, disk, images, cuts, value_range, metrics)

@@ -258,11 +258,15 @@ class StudyParts:
     @cached_property
     def metrics(self) -> dict[str, MetricSet]:
         """Return the metrics of each generator that is pruned; their preparation is kept in the process."""
-        config, border = self.config, self.task().border
-        told = {"border": border}
+        config, told = self.config, self.told_of_task
         return {
             name: MetricSet(config.also_measure, config.weight_files, told, config.objective) for name in self.names
         }
+
+    @property
+    def told_of_task(self) -> dict[str, Any]:
+        """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
+        return {"border": self.task().border}
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:

@@ -50,6 +50,8 @@ def encoder(weights=None):
 
 
 class Brightness:
+    better = "higher"
+
     def prepare(self, real): ...
 
     def reset(self, full):

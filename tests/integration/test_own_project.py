@@ -75,7 +75,7 @@ from sizes import WIDTH
 from .layers import mean
 
 class Brightness(MeanOverImages):
-    name, unit, needs_references = "brightness", f"of {WIDTH}", False
+    name, unit, needs_references, better = "brightness", f"of {WIDTH}", False, "higher"
     def values(self, outputs, references):
         return mean(outputs)
 """,

@@ -9,7 +9,7 @@ import torch
 from ganprune.evaluators.features.catalog import load_encoder
 from ganprune.evaluators.measurement import Measurement
 from ganprune.evaluators.quality.catalog import METRICS, MetricSet
-from ganprune.evaluators.quality.metric import MetricSpec
+from ganprune.evaluators.quality.metric import MeasuredMetric, MetricSpec
 from ganprune.evaluators.quality.reference_based import MeanOverImages
 from ganprune.evaluators.quality.suite import measure_quality
 from ganprune.gan_models.data.synthetic import render_shapes
@@ -27,7 +27,7 @@ from ganprune.evaluators.quality.reference_based import MeanOverImages
 class EdgeError(MeanOverImages):
     """Difference of neighboring pixels' differences."""
 
-    name = "edge_error"
+    name, better = "edge_error", "lower"
 
     def values(self, outputs, references):
         return (outputs.diff(dim=-1) - references.diff(dim=-1)).abs().flatten(1).mean(1)
@@ -113,7 +113,7 @@ def test_real_images_are_prepared_once(study):
             return outputs.flatten(1).mean(1)
 
     metrics, metric = only("frechet"), Counting()
-    extra = SimpleNamespace(name="counting", row=MetricSpec(Counting, needs_references=True), metric=metric)
+    extra = MeasuredMetric("counting", MetricSpec(Counting, needs_references=True), metric)
     metrics.metrics += (extra,)
     for _ in range(3):
         measured(study, near(study), metrics)

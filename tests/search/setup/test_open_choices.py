@@ -43,7 +43,7 @@ def test_paths_are_absolute_once_a_study_is_resolved(tmp_path, monkeypatch):
     """A worker in another folder finds own metrics and weights."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(
-        "class Mine:\n    def prepare(self, real): ...\n    def reset(self, full): ...\n"
+        "class Mine:\n    better = 'lower'\n    def prepare(self, real): ...\n    def reset(self, full): ...\n"
         "    def update(self, outputs, references): ...\n    def compute(self): return []\n"
     )
     config, *_ = decided(StudyConfig(**SMALL, also_measure=("mine.py:Mine",), weights={"lpips": "w.pt"}))

@@ -227,7 +227,7 @@ from ganprune.evaluators.quality.reference_based import MeanOverImages
 
 
 class EdgeError(MeanOverImages):
-    name = "edge_error"
+    name, better = "edge_error", "lower"
     opened = []
 
     def prepare(self, real):

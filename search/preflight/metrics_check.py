@@ -1,0 +1,85 @@
+"""A call of the metrics that a study asks for on a few images, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from ...evaluators.features.encoders import feature_batches
+from ...evaluators.measurement import Measurement
+from ...evaluators.quality.catalog import METRICS, MetricSet
+from ...evaluators.quality.suite import measure_quality
+from ...gan_models.checkpoints.checkpoint import load_into
+from ...gan_models.files.errors import UserError
+from ...gan_models.files.user_code import UserCodeFailed
+from ..preparations.opened_study import OpenedStudy
+from ..preparations.quality import StudyQuality
+from ..setup.pruned_generators import one_network
+from ..setup.weight_files import files_by_network
+from .finding import Finding
+from .launch import Launch
+
+CALLED_WITH = 8  # images
+
+
+def metrics(launch: Launch) -> Iterator[Finding]:
+    """Yield what is wrong with the metrics that a study asks for besides ours, or that they work.
+
+    Each one is measured on a few images: outputs of the teacher if one was given, else of fresh weights.
+    """
+    study = launch.study
+    asked = tuple(dict.fromkeys(filter(None, (launch.config.objective, *launch.config.also_measure))))
+    if study is None or not asked:
+        return
+    counts = study.resolved.data.images
+    n = min(filter(None, (counts.get(study.config.scored_on), study.config.n_eval)), default=0)
+    for name in asked:
+        fewest = METRICS.find(name).fewest
+        if 0 < n < fewest:
+            raise UserError(f"metric {name} needs more images: got {n} to compare trials on; expected {fewest} or more")
+    called = [name for name in asked if METRICS.find(name).fewest <= CALLED_WITH]
+    try:
+        found = _called(study, called)
+    except UserCodeFailed as error:
+        raise UserError(str(error)) from error
+    absent = [m for m in found if m.reason is not None]
+    for m in absent:
+        kind = "error" if launch.config.objective in called and m is found[0] else "warning"
+        yield Finding(kind, f"{m.name} has no value on {CALLED_WITH} images: {m.reason}")
+    told = [f"{m.name} {m.value:.4g} ({m.better} is better)" for m in found if m.reason is None]
+    if told:
+        yield Finding("passed", f"metrics on {CALLED_WITH} images: {'; '.join(told)}")
+
+
+def _called(study: OpenedStudy, asked: list[str]) -> list[Measurement]:
+    """Return what the metrics of these names measure on a few images."""
+    config, name = study.config, study.names[0]
+    quality = StudyQuality(study, {}, config.scored_on)
+    example = quality.example(name).first(CALLED_WITH, study.device)
+    images = study.rgb(example.reals, example.inputs).cpu()
+    real_ND = torch.cat(list(feature_batches([images], study.encoder, study.device)))
+    objective = config.objective if config.objective in asked else ""
+    chosen = MetricSet(asked, config.weight_files, study.told_of_task, objective, usual=False)
+    return measure_quality(
+        quality.runner(_network(study, name)),
+        [(example.inputs, example.reference)],
+        study.encoder,
+        real_ND,
+        device=study.device,
+        aligned=False,
+        metrics=chosen,
+        real_images=lambda: [images],
+        rgb=study.rgb,
+    )
+
+
+def _network(study: OpenedStudy, name: str) -> nn.Module:
+    """Return the dense generator with the teacher's weights if they were given, else with fresh ones."""
+    with torch.random.fork_rng(devices=[]):
+        network = one_network(study.config)
+    if study.config.teacher:
+        files = files_by_network(study.config.teacher, study.task().generator_names, "--teacher")
+        load_into(network, files[name])
+    return network
