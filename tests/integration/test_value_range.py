@@ -103,7 +103,10 @@ def test_bundles_and_files_have_the_networks_own_range(monkeypatch, capsys):
     card = Path("bundle/card.md").read_text()
     assert "(input in [0, 1])" in card
     assert "3x16x16 in [0, 1]" in card
-    assert "| measurement | pruned | dense teacher | untouched input | better |\n|---|---|---|---|---|\n| fd[shapes" in card
+    assert (
+        "| measurement | pruned | dense teacher | untouched input | better |\n|---|---|---|---|---|\n| fd[shapes"
+        in card
+    )
     costs = json.loads(Path("bundle/card.json").read_text())
     measured = {m["name"]: m["value"] for m in costs["measurements"]}
     assert costs["costs"]["peak_activation_bytes"] == measured["peak_activation_bytes"]
