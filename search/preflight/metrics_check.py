@@ -78,6 +78,7 @@ def _called(study: OpenedStudy, asked: list[str]) -> list[Measurement]:
 def _network(study: OpenedStudy, name: str) -> nn.Module:
     """Return the dense generator with the teacher's weights if they were given, else with fresh ones."""
     with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(study.config.seed)
         network = one_network(study.config)
     if study.config.teacher:
         files = files_by_network(study.config.teacher, study.task().generator_names, "--teacher")
