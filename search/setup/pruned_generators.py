@@ -61,7 +61,7 @@ def _generators(config: StudyConfig) -> tuple[str, ...]:
 
 
 def joined(config: StudyConfig, generators: Mapping[str, nn.Module]) -> nn.Module:
-    """Of all generators those that are pruned, as one network."""
+    """Return those of all generators that are pruned, as one network."""
     names = pruned_names(config)
     return generators[names[0]] if len(names) == 1 else GeneratorPair({name: generators[name] for name in names})
 
@@ -90,7 +90,7 @@ def new_discriminators(config: StudyConfig, task: Task, output: OutputSpec) -> n
 
 
 def new_network(config: StudyConfig) -> nn.Module:
-    """What is pruned, at full width with fresh weights."""
+    """Return the pruned part at full width, with fresh weights."""
     return joined(config, {name: one_network(config) for name in pruned_names(config)})
 
 
@@ -124,6 +124,6 @@ def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
 
 
 def own_measurements(found: Sequence[Measurement], name: str) -> tuple[Measurement, ...]:
-    """Of what `mean_quality` gave, one side's measurements under the names that they have when it is alone."""
+    """Return one side's measurements of `mean_quality`, under the names that they have when it is alone."""
     start = f"{name.lower()}_"
     return tuple(replace(m, name=m.name.removeprefix(start)) for m in found if m.name.startswith(start))

@@ -28,7 +28,7 @@ class MeasuredRow(Protocol):
 
     @property
     def metrics(self) -> Mapping[str, Measurement]:
-        """What was measured beside the quality, by name."""
+        """Measurements beside the quality, by name."""
         ...
 
 

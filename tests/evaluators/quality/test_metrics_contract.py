@@ -67,7 +67,7 @@ def only(name):
 
 
 def own_of(study, name, outputs, **how):
-    """What one row measures."""
+    """Return the measurements of one row."""
     names = {m.name for m in measured(study, outputs, only("frechet"), **how)} if name != "frechet" else set()
     return [m for m in measured(study, outputs, only(name), **how) if m.name not in names]
 
@@ -237,6 +237,6 @@ def test_the_table_needs_no_torch():
 
 
 def test_measurements_of_the_table_are_valid(study):
-    """What every row measures comes back from JSON as it was."""
+    """Measurements of every row come back from JSON as they were."""
     found = measured(study, near(study))
     assert [Measurement.from_json(m.to_json()) for m in found] == found

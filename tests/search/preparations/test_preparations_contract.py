@@ -64,7 +64,7 @@ def folder(study):
 
 @pytest.mark.parametrize("name", PREPARATIONS)
 def test_a_row_is_made_once_recorded_and_checked(name, study, folder):
-    """What is there is not made again; a file that is another one is named, and refused when it is loaded."""
+    """An artifact that is there is not made again; a file that is another one is named, and refused when it is loaded."""
     row = PREPARATIONS.find(name).open()
     if name not in PREPARATIONS.own and not row.wanted(study):
         pytest.skip("another package's row, which this study does not want")

@@ -1,4 +1,4 @@
-"""What a trial measures besides its quality: health, memory, what no count holds; and which images it is measured on."""
+"""Measurements of a trial besides its quality: health, memory, what no count holds; and which images it is measured on."""
 
 from dataclasses import replace
 from functools import cache
@@ -202,7 +202,7 @@ def test_protocols_differ_in_their_real_images_alone():
 
 
 def test_unpaired_images_are_measured_once_each(tmp_path):
-    """Where A and B differ in number, no image of the smaller domain is generated from, or compared with, twice."""
+    """If A and B differ in number, no image of the smaller domain is generated from, or compared with, twice."""
     data = images_in(tmp_path / "data", {"trainA": 4, "trainB": 9, "testA": 5, "testB": 7})
     plan, made = prepared.__wrapped__(
         data=str(data),

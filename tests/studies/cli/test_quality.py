@@ -58,7 +58,7 @@ def folders(tmp_path, monkeypatch):
 
 
 def said(capsys, monkeypatch, *arguments):
-    """What a command prints as JSON."""
+    """Return the JSON that a command prints."""
     capsys.readouterr()
     assert call(monkeypatch, *arguments, "--json") == 0
     return json.loads(capsys.readouterr().out)
@@ -137,7 +137,7 @@ def test_a_bundle_on_its_data_is_at_its_cards_number(monkeypatch, capsys, tmp_pa
 
 
 def test_real_features_come_from_the_cache(monkeypatch, capsys):
-    """What the study's teacher took of the real images is not taken again for a bundle on the same data."""
+    """Features that the study's teacher took of the real images are not taken again for a bundle on the same data."""
     made()
     said(capsys, monkeypatch, "fid", exported(0), "builtin:shapes", "--metric", "shapes")
     monkeypatch.setattr(image_sources.RealImages, "batches", lambda self: pytest.fail("real images were read again"))
