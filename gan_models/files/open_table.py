@@ -107,8 +107,11 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
     def _load(self, name: str) -> Row:
         points = _entry_points(self.group).get(name, ())
         if len(points) > 1:
-            packages = " and ".join(sorted(point.dist.name if point.dist else "?" for point in points))
-            raise UserError(f"{self.kind} {name!r} is defined twice: by {packages}; uninstall one of them")
+            packages = sorted(point.dist.name if point.dist else "?" for point in points)
+            raise UserError(
+                f"{self.kind} {name!r} is defined twice: by {' and '.join(packages)}; expected one package. Try pip "
+                f"uninstall {packages[0]}"
+            )
         if points:
             return self._of_entry_point(points[0])
         if is_path(name):

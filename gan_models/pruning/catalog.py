@@ -18,7 +18,7 @@ from .method import Method, MethodSpec, Pruned, PruneJob
 from .settings import NoSettings, Setting, settings_of
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from ..groups.channel_groups import ChannelGroups
 
@@ -176,10 +176,12 @@ def run_method(name: str, job: PruneJob) -> Pruned:
         UserCodeFailed: A method that is not ours raises, returns anything but a cut network with a plan of the job's
             groups, or changes the teacher's weights.
     """
+    from ..checkpoints.kept_weights import copied_weights, put_back  # imports torch
+
     method = make_method(name)
     if name in METHODS.own:
         return method.prune(job)
-    before = {key: tensor.detach().clone() for key, tensor in job.model.state_dict().items()}
+    before = copied_weights(job.model)
     what, own = f"method {name}", "Try cut(job.model, job.groups, plan), which makes a copy"
     try:
         pruned = method.prune(job)
@@ -188,7 +190,7 @@ def run_method(name: str, job: PruneJob) -> Pruned:
     except Exception as error:  # a user's code may raise anything
         raise failed(what, error) from error
     finally:
-        changed = _put_back(job.model, before)
+        changed = put_back(job.model, before)
     if changed:
         raise UserCodeFailed(
             f"{what} changed the teacher's weights: got other values of {changed}; expected job.model as it was. {own}"
@@ -208,19 +210,6 @@ def run_method(name: str, job: PruneJob) -> Pruned:
             "kept channels of each of job.groups.names. Try plan_within_target(job.groups.form, scores, job.target)"
         ) from error
     return pruned
-
-
-def _put_back(model: nn.Module, before: Mapping[str, Tensor]) -> str:
-    """Give a network the weights that it had; return the name of the first one that had changed, else empty."""
-    import torch
-
-    now = model.state_dict()
-    changed = [key for key in before if key not in now or not torch.equal(before[key], now[key])]
-    with torch.no_grad():
-        for key in changed:
-            if key in now and now[key].shape == before[key].shape:
-                now[key].copy_(before[key])
-    return next(iter((*changed, *(key for key in now if key not in before))), "")
 
 
 def method_sizes(name: str, model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:

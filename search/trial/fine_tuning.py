@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
+from ...gan_models.checkpoints.kept_weights import copied_weights, put_back
 from ...gan_models.distillation.catalog import MAPS, terms_that_need
+from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.seeds import mixed
 from ...gan_models.files.user_code import UserCodeFailed, failed, load_object
@@ -88,22 +90,28 @@ class OwnTraining:
         (self.network,) = work.study.names
         self.generator = work.generators[self.network]
         self.last, self.stopped = 0, False
+        self.before = _architecture(self.generator)
+        # Another attempt may have been killed after the last step, which its function then does not report again.
+        self.finished = work.workspace / "trained.json"
+        self.measured = set(work.curve)
 
     def train(self) -> TrainRecord:
         """Call the function, and check the trained generator.
 
         Raises:
-            UserCodeFailed: It raises, never reports, or the generator is another network afterwards.
+            UserCodeFailed: It raises, does not report its last step, changes the teacher, or the generator is another
+                network afterwards.
         """
         work, started = self.work, time.perf_counter()
         fit = load_object(work.study.config.own_training, "training")
         device, folder = work.study.device, work.workspace / "training"
         folder.mkdir(parents=True, exist_ok=True)
         self.generator.to(device).train().requires_grad_(True)
-        before = _architecture(self.generator)
+        teacher = work.study.generators[self.network].to(device).eval()
+        weights = copied_weights(teacher)
         arguments = {
             "generator": self.generator,
-            "teacher": work.study.generators[self.network].to(device).eval(),
+            "teacher": teacher,
             "steps": work.finetune_steps,
             "folder": folder,
             "report": self.report,
@@ -117,7 +125,14 @@ class OwnTraining:
             raise
         except Exception as error:  # a user's code may raise anything
             raise failed(self.name, error) from error
-        self._check(returned, before)
+        finally:
+            changed = put_back(teacher, weights)  # other trials of this process have the same teacher
+        if changed:
+            raise UserCodeFailed(
+                f"{self.name} changed the teacher: got other values of {changed}; expected it as it was. Try to give "
+                "the optimizer the parameters of the generator alone"
+            )
+        self._check(returned)
         self.generator.eval()
         seconds = time.perf_counter() - started
         return TrainRecord(work.finetune_steps, self.stopped, (), seconds)
@@ -126,47 +141,78 @@ class OwnTraining:
         """Measure if a rung is reached. Return True if the training continues.
 
         Args:
-            step: Steps that are done, 1 or more; rising from call to call.
+            step: Steps that are done, 1 to all; rising from call to call.
 
         Raises:
-            UserCodeFailed: `step` is not a rising integer of 1 or more.
+            UserCodeFailed: `step` is no rising whole number of at most all steps, or the generator is another network.
+            WorkFailed: A weight of the generator is not finite at a rung.
         """
+        steps = self.work.finetune_steps
         if isinstance(step, bool) or not isinstance(step, int) or not self.last < step:
             raise UserCodeFailed(
                 f"{self.name} reports a step that is not possible: got {step!r} after {self.last}; expected rising "
                 "whole numbers of steps. Try report(step + 1) at the end of step number `step`"
             )
-        reached = [rung for rung in self.rungs if self.last < rung <= step and rung < self.work.finetune_steps]
+        if step > steps:
+            raise UserCodeFailed(
+                f"{self.name} reports more steps than it was given: got {step}; expected at most {steps}. Try to end "
+                "after `steps` of them"
+            )
+        resumed = self.measured if not self.last else ()  # rungs behind the checkpoint that it began with
+        reached = [
+            rung
+            for rung in self.rungs
+            if self.last < rung <= step and rung < steps
+            if rung == step or self.work.step_of_trial(rung) not in resumed
+        ]
         self.last = step
         if reached and not self.stopped:
+            self._check_network()
             self.work.clock.lap("finetune")
             modes = {module: module.training for module in self.generator.modules()}
             self.stopped = not _measured_at(self.work, self.work.step_of_trial(reached[-1]), self.work.generators)
             for module, training in modes.items():
                 module.training = training
+        if step == steps:
+            write_json(self.finished, {"steps": steps})
         return not self.stopped
 
-    def _check(self, returned: object, before: Mapping[str, str]) -> None:
+    def _check(self, returned: object) -> None:
+        """Check what the function returned and left. Raises UserCodeFailed or WorkFailed."""
         if returned is not None and returned is not self.generator:
             raise UserCodeFailed(
                 f"{self.name} returned another object: got {type(returned).__name__}; expected nothing, or the "
                 "generator that it was given. Try to train that one in place"
             )
-        after = _architecture(self.generator)
-        if after != before:
-            other = next(name for name in sorted({*before, *after}) if before.get(name) != after.get(name))
-            raise UserCodeFailed(
-                f"{self.name} changed the network: got {other} as {after.get(other, 'nothing')}; expected "
-                f"{before.get(other, 'nothing')}. Try to leave layers and shapes as they are"
-            )
+        self._check_network()
+        steps = self.work.finetune_steps
+        if self.stopped or self.last == steps or (not self.last and read_json(self.finished) == {"steps": steps}):
+            return
         if not self.last:
             raise UserCodeFailed(
                 f"{self.name} never reported: got no call of report(step); expected at least one. "
                 "Try report(steps) at its end"
             )
+        raise UserCodeFailed(
+            f"{self.name} ended early: got a last report of step {self.last}; expected {steps}, because trials are "
+            "compared at equal steps. Try to end sooner only if report(step) returns False"
+        )
+
+    def _check_network(self) -> None:
+        """Check the generator. Raises UserCodeFailed: It is another network; WorkFailed: A weight is not finite."""
+        after = _architecture(self.generator)
+        if after != self.before:
+            other = next(n for n in sorted({*self.before, *after}) if self.before.get(n) != after.get(n))
+            raise UserCodeFailed(
+                f"{self.name} changed the network: got {other} as {after.get(other, 'nothing')}; expected "
+                f"{self.before.get(other, 'nothing')}. Try to leave layers, shapes and number types as they are"
+            )
         wrong = [n for n, t in self.generator.state_dict().items() if t.is_floating_point() and not t.isfinite().all()]
         if wrong:
-            raise WorkFailed(f"{self.name} diverged: {wrong[0]} is not finite; lower its learning rate")
+            raise WorkFailed(
+                f"{self.name} diverged: got {wrong[0]} with values that are not finite after step {self.last}; "
+                "expected finite weights. Try a lower learning rate"
+            )
 
 
 def _rungs(work: TrialWork) -> set[int]:
@@ -176,10 +222,13 @@ def _rungs(work: TrialWork) -> set[int]:
 
 
 def _architecture(network: nn.Module) -> dict[str, str]:
-    """Return the kinds of all modules and the shapes of all tensors, by name."""
+    """Return the kinds of all modules, and shapes and types of all tensors, by name."""
     kinds = {f"module {name}": type(module).__name__ for name, module in network.named_modules()}
-    shapes = {name: "x".join(map(str, tensor.shape)) or "a number" for name, tensor in network.state_dict().items()}
-    return kinds | shapes
+    return kinds | {name: _shown(tensor) for name, tensor in network.state_dict().items()}
+
+
+def _shown(tensor: Tensor) -> str:
+    return f"{'x'.join(map(str, tensor.shape)) or 'a number'} of {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def _measured_at(work: TrialWork, at: int, generators: Mapping[str, nn.Module]) -> bool:

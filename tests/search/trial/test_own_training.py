@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from ganprune.gan_models.files.errors import WorkFailed
 from ganprune.gan_models.files.user_code import UserCodeFailed
 from ganprune.search.trial import fine_tuning
 from ganprune.search.trial.fine_tuning import OwnTraining
@@ -31,10 +32,10 @@ def training(tmp_path, text: str, goes_on: bool = True, monkeypatch=None):
     networks = {"G": nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 1, 1))}
     nn.init.zeros_(networks["G"][0].bias)
     study = SimpleNamespace(
-        config=config, names=("G",), device=torch.device("cpu"), generators={"G": nn.Identity()}, train_data=[]
+        config=config, names=("G",), device=torch.device("cpu"), generators={"G": nn.BatchNorm2d(1)}, train_data=[]
     )
     work = SimpleNamespace(
-        study=study, generators=networks, finetune_steps=8, spare_steps=0, workspace=tmp_path / "trial",
+        study=study, generators=networks, finetune_steps=8, spare_steps=0, workspace=tmp_path / "trial", curve={},
         request=SimpleNamespace(seed=0), clock=SimpleNamespace(lap=lambda stage: None), step_of_trial=lambda step: step,
     )  # fmt: skip
     measured = []
@@ -76,6 +77,14 @@ def test_a_training_goes_on_in_its_folder(tmp_path, monkeypatch):
         ("report(1); generator.append(__import__('torch').nn.ReLU())", "changed the network: got module 2 as ReLU"),
         ("report('one')", "reports a step that is not possible: got 'one' after 0"),
         ("report(2); report(2)", "reports a step that is not possible: got 2 after 2"),
+        ("report(2); report(1)", "reports a step that is not possible: got 1 after 2"),
+        ("report(float('nan'))", "reports a step that is not possible: got nan after 0"),
+        ("report(True)", "reports a step that is not possible: got True after 0"),
+        ("report(9)", "reports more steps than it was given: got 9; expected at most 8"),
+        ("report(1)", "ended early: got a last report of step 1; expected 8"),
+        ("generator.half(); report(3)", "changed the network: got 0.bias as 2 of float16; expected 2 of float32"),
+        ("generator[0] = generator[1]; report(3)", "changed the network: got 0.bias as 1 of float32; expected 2 of"),
+        ("return __import__('copy').deepcopy(generator)", "returned another object: got Sequential; expected nothing"),
         ("raise OSError('no disk')", r"raised OSError: no disk \(fit.py, line 2\)"),
     ],
 )
@@ -85,6 +94,42 @@ def test_a_function_that_breaks_its_contract_is_named(tmp_path, monkeypatch, bod
     with pytest.raises(UserCodeFailed, match=message) as raised:
         own.train()
     assert "\n" not in str(raised.value)
+
+
+def test_a_divergence_is_found_at_the_next_rung(tmp_path, monkeypatch):
+    """The trial fails where a weight is not finite, instead of being measured with it."""
+    body = "generator[0].bias.data.fill_(float('nan'))\n    [report(step + 1) for step in range(steps)]"
+    own, _, measured = training(tmp_path, f"def fit(generator, report, steps):\n    {body}\n", monkeypatch=monkeypatch)
+    with pytest.raises(WorkFailed, match=r"diverged: got 0\.bias with values that are not finite after step 2"):
+        own.train()
+    assert measured == []
+
+
+def test_a_teacher_that_was_trained_is_named_and_put_back(tmp_path, monkeypatch):
+    """Other trials of the process have the same teacher."""
+    body = "teacher.weight.data.add_(1)\n    report(8)"
+    own, _, _ = training(tmp_path, f"def fit(generator, teacher, report):\n    {body}\n", monkeypatch=monkeypatch)
+    with pytest.raises(UserCodeFailed, match="changed the teacher: got other values of weight; expected it as it was"):
+        own.train()
+    assert own.work.study.generators["G"].weight.tolist() == [1.0]
+
+
+def test_a_training_that_was_killed_after_its_last_step_need_not_report_again(tmp_path, monkeypatch):
+    """Its function finds all steps in its folder and has nothing to do; the trial is measured at its end."""
+    training(tmp_path, GOOD, monkeypatch=monkeypatch)[0].train()
+    own, _, measured = training(tmp_path, GOOD, monkeypatch=monkeypatch)
+    assert own.train().stopped is False
+    assert measured == []
+
+
+def test_rungs_behind_a_checkpoint_are_not_measured_again(tmp_path, monkeypatch):
+    """The second attempt begins at step 3: the rung at step 2 was measured by the first one, the one at 4 was not."""
+    (tmp_path / "trial" / "training").mkdir(parents=True)
+    (tmp_path / "trial" / "training" / "step.txt").write_text("2")
+    own, _, measured = training(tmp_path, GOOD, monkeypatch=monkeypatch)
+    own.measured = {2}
+    own.train()
+    assert measured == [4]
 
 
 def test_the_pages_function_trains(tmp_path, monkeypatch):
