@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..evaluators.features.catalog import AUTO, ENCODERS
 from ..evaluators.quality.catalog import METRICS
 from ..gan_models.costs.catalog import cost_of
-from ..gan_models.data.spec import BUILTIN, DataSpec, PictureForm
+from ..gan_models.data.spec import BUILTIN, DataSpec, PictureForm, is_own
 from ..gan_models.files.errors import Refusals, UserError
 from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.pictures.image_size import image_size_of, read_image_size
@@ -239,9 +239,12 @@ class StudyConfig(
             output: What the generators give.
             task: The task that was detected, if the study's is not decided.
         """
-        return self._data_spec(task or self.task, self.inputs, PictureForm.of(output))
+        own = self.own_inputs if is_own(self.data) else None
+        return self._data_spec(task or self.task, self.inputs, PictureForm.of(output), own)
 
-    def _data_spec(self, task: str, inputs: InputSpec, output: PictureForm) -> DataSpec:
+    def _data_spec(
+        self, task: str, inputs: InputSpec, output: PictureForm, own_inputs: InputSpec | None = None
+    ) -> DataSpec:
         return DataSpec(
             source=self.data,
             task=task,
@@ -256,6 +259,8 @@ class StudyConfig(
             strict=self.strict,
             selects=self.scored_on == "select",
             settings=dict(self.task_settings),
+            own_inputs=own_inputs,
+            own_range=self.value_ranges.given,
         )
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from ..files.errors import UserError
 from ..files.hashes import remembered_sha256
 from ..files.seeds import mixed
 from ..files.texts.number_text import counted
-from .image_readers import PartOf, Pictures, some_of
+from .image_readers import PartOf, Pictures, read_drawn, some_of
 from .spec import DataSpec, PictureForm
 
 
@@ -105,6 +107,10 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             raise IndexError(f"image {index} is not in 0 .. {len(self) - 1}")
         return self._item(self, index, number)
 
+    def parts(self, source: str, index: int, number: int | None) -> tuple[Tensor, ...]:
+        """Return what a source has of an entry, neither cropped nor mirrored; arguments as of `read`."""
+        return read_drawn(self._sources[source], index, number)
+
     def read(self, source: str, index: int, number: int | None, *forms: PictureForm) -> tuple[Tensor, ...]:
         """Return the images of one entry of a source, all cropped and mirrored alike.
 
@@ -123,7 +129,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         Raises:
             ValueError: An image is smaller than its form.
         """
-        parts = self._sources[source].read(index)
+        parts = self.parts(source, index, number)
         images = tuple(part for part in parts if part.dim() > 2)  # labels, which come last, have nothing to crop
         wanted = [form.size for form in forms or (self.spec.output,) * len(images)]
         mirrored = number is not None and self.spec.flip and bool(mixed(number, 4) % 2)
@@ -245,9 +251,23 @@ def batches(
         source = iter(loader)
     else:
         source = (default_collate([dataset[key] for key in keys]) for keys in order)
-    for step, batch in enumerate(source, start_step):
+    for step in count(start_step):
+        try:
+            batch = next(source)
+        except UserError as error:
+            raise _of_process(error) from error
         batch["step"] = torch.tensor(step)
         yield batch
+
+
+def _of_process(error: UserError) -> UserError:
+    """Return an error of a process that reads ahead as it was raised there: torch sends the traceback as its text."""
+    text = str(error)
+    if not text.startswith("Caught "):
+        return error
+    found = UserError(text.strip().rpartition("\n")[2].partition(": ")[2])
+    found.traceback = text
+    return found
 
 
 def in_order(dataset: Any, batch_size: int, limit: int | None = None) -> Iterator[dict[str, Tensor]]:
@@ -258,8 +278,8 @@ def in_order(dataset: Any, batch_size: int, limit: int | None = None) -> Iterato
         batch_size: entries a batch.
         limit: at most so many entries.
     """
-    count = len(dataset) if limit is None else min(limit, len(dataset))
-    for step, start in enumerate(range(0, count, batch_size)):
-        batch = default_collate([dataset[i] for i in range(start, min(start + batch_size, count))])
+    entries = len(dataset) if limit is None else min(limit, len(dataset))
+    for step, start in enumerate(range(0, entries, batch_size)):
+        batch = default_collate([dataset[i] for i in range(start, min(start + batch_size, entries))])
         batch["step"] = torch.tensor(step)
         yield batch

@@ -34,7 +34,8 @@ class Pictures(Protocol):
     """A list of entries, each of one or more images.
 
     Entries that are copies of each other are never on both sides of a split if they say what they hold: `files(index)`
-    gives an entry's files, or `digest(index)` the hash of its pixels.
+    gives an entry's files, or `digest(index)` the hash of its pixels. Those that are augmented by their own code have
+    `drawn(index, number)`, which reads like `read`, by random numbers from `number`.
     """
 
     def __len__(self) -> int: ...
@@ -160,6 +161,22 @@ class PartOf:
     def read(self, index: int) -> tuple[Tensor, ...]:
         """Return the images of one entry."""
         return self.whole.read(self.entries[index])
+
+    def drawn(self, index: int, number: int | None) -> tuple[Tensor, ...]:
+        """Return the images of one entry, augmented by their own code if it does."""
+        return read_drawn(self.whole, self.entries[index], number)
+
+
+def read_drawn(pictures: Pictures, index: int, number: int | None) -> tuple[Tensor, ...]:
+    """Return the images of one entry, augmented by their own code if it does.
+
+    Args:
+        pictures: The entries.
+        index: Of the entry.
+        number: Decides the augmentation; None: without.
+    """
+    drawn = getattr(pictures, "drawn", None)
+    return pictures.read(index) if drawn is None else drawn(index, number)
 
 
 def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, forms: Sequence[PictureForm]) -> Pictures:

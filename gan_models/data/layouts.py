@@ -157,7 +157,12 @@ def existing(source: str) -> Path:
     """
     root = Path(source).expanduser()
     if not root.exists():
-        raise UserError(f"data {source} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+        raise UserError(f"data {source!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+    if root.suffix == ".py":
+        raise UserError(
+            f"data {source} is a file of Python: got no name behind it; expected that of a dataset, or of a function "
+            f"that gives one. Try {source}:NAME"
+        )
     return root
 
 

@@ -11,13 +11,19 @@ from typing import Any, Literal
 from ..files.errors import UserError
 from ..files.pictures.colors import Color
 from ..files.pictures.image_size import read_image_size
-from ..networks.specs import Input, InputSpec, OutputSpec, checked_color
+from ..files.user_code import names_object
+from ..networks.specs import RANGES, Input, InputSpec, OutputSpec, checked_color
 
 SPLITS = ("train", "val", "test")  # as sets lie on the disk; what a study reads: `tasks.task_data.Splits`
 SHAPES, STRIPES, LATENTS = "builtin:shapes", "builtin:stripes", "builtin:latents"
 BUILTIN = (SHAPES, STRIPES, LATENTS)
 DIRECTIONS = ("AtoB", "BtoA")
 MIN_SIDE, MAX_SIDE, MAX_LOAD_SIDE = 8, 4096, 8192  # pixels
+
+
+def is_own(source: str) -> bool:
+    """Return True if a source is data of a user's own code, `file.py:name` or `package.module:name`."""
+    return names_object(source)
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ class DataSpec:
 
     Args:
         source: `builtin:shapes`, `builtin:stripes`, `builtin:latents` (drawn inputs, no images), a folder in the layout
-            of the task, or CIFAR-10's binary archive (.tar.gz or its extracted folder).
+            of the task, CIFAR-10's binary archive (.tar.gz or its extracted folder), or data of a user's own code,
+            `file.py:name` or `package.module:name`.
         task: The task that reads it; see `gan_models.tasks.catalog`.
         inputs: What the generator takes.
         output: The form of the images that its outputs are compared with.
@@ -93,6 +100,9 @@ class DataSpec:
         strict: Fail on an image that cannot be read instead of leaving it out.
         selects: Images to choose generators by are kept apart: the training split is without them.
         settings: The task's own settings as JSON.
+        own_inputs: What the generator takes with the ranges of values of its own code, which a user's own data have;
+            None: as `inputs`.
+        own_range: Least and largest value of its output there.
 
     Raises:
         UserError: A field outside what is allowed.
@@ -111,11 +121,13 @@ class DataSpec:
     strict: bool = False
     selects: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    own_inputs: InputSpec | None = None
+    own_range: tuple[float, float] = RANGES["image"]
 
     def __post_init__(self) -> None:
         """Check the fields."""
         if not self.source:
-            raise UserError(f"no data given; use {', '.join(BUILTIN)} or a folder")
+            raise UserError(f"no data given; use {', '.join(BUILTIN)}, a folder, or your own as file.py:name")
         if self.direction not in DIRECTIONS:
             raise UserError(f"direction {self.direction!r} is unknown; use AtoB or BtoA")
         for form in (*self.pictures, self.output):

@@ -10,7 +10,12 @@ class UserError(ValueError):
     """Input that cannot be used: the command line ends with exit code 2 and this one line.
 
     The message reads `what is wrong: got X; expected Y. Try Z.`, on one line.
+
+    Attributes:
+        traceback: Traceback of the user's own code, for a log; empty unless that code raised.
     """
+
+    traceback: str = ""
 
 
 class UserErrors(UserError):
@@ -23,6 +28,7 @@ class UserErrors(UserError):
     def __init__(self, errors: Sequence[UserError]) -> None:
         super().__init__("\n".join(map(str, errors)))
         self.errors = tuple(errors)
+        self.traceback = "\n".join(error.traceback for error in errors if error.traceback)
 
     def __reduce__(self) -> tuple[type, tuple[tuple[UserError, ...]]]:
         return type(self), (self.errors,)

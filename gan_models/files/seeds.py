@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +34,30 @@ def mixed(seed: int, *parts: int) -> int:
 def derived_seed(seed: int, number: int, purpose: str = "") -> int:
     """Return a seed of 32 bits for one purpose of one trial, from the study's seed."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{number}:{purpose}".encode()).digest()[:4], "big")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let the global random numbers of torch (CPU), NumPy and Python start from a seed; they are put back afterwards.
+
+    For code of others, which draws from them.
+
+    Args:
+        seed: 0 or more.
+    """
+    import numpy as np
+    import torch
+
+    of_numpy, of_python = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed % 2**63)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(of_numpy)
+            random.setstate(of_python)
 
 
 def index_keys(indices: Tensor) -> Tensor:

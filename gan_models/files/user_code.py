@@ -17,12 +17,13 @@ from typing import Any
 from .errors import UserError, WorkFailed
 from .kept_copies import is_copy, located
 from .projects.project import Project, TooLarge, read_project
-from .projects.project_modules import circle, failing_file, load_project, package_of
+from .projects.project_modules import circle, failing_file, load_project, package_of, project_files
 
 _PACKAGES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
 _FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 _OURS = tuple(f"{Path(__file__).parents[2] / name}/" for name in _FOLDERS)
 _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_imported: set[str] = set()  # files of modules that users named
 
 
 class UserCodeFailed(WorkFailed):
@@ -40,6 +41,13 @@ def is_path(reference: str) -> bool:
     return ":" in reference
 
 
+def names_object(text: str) -> bool:
+    """Return True if a text has the form of an object's name by path; folders, URLs and built-in sets have another."""
+    location, colon, name = text.rpartition(":")
+    module = bool(re.fullmatch(_NAME, location)) and bool(re.fullmatch(_NAME, name)) and location != "builtin"
+    return bool(colon) and (location.endswith(".py") or module)
+
+
 def absolute(reference: str) -> str:
     """Return a reference whose file is named by its absolute path, so that other processes find it; others as it is.
 
@@ -55,6 +63,17 @@ def file_of(reference: str) -> Path | None:
     """Return the file that a reference names, as it names it; None if it names a package's module or a table's row."""
     location, _, _ = reference.rpartition(":")
     return Path(location).expanduser() if location.endswith(".py") else None
+
+
+def check_file(reference: str, kind: str) -> None:
+    """Check that the file is there that a reference names; nothing of it is run.
+
+    Raises:
+        UserError: It is missing.
+    """
+    path = file_of(reference)
+    if path is not None and not located(path).is_file():
+        raise UserError(f"{kind} file is missing: got {path}; expected a Python file. Try its absolute path")
 
 
 def load_object(reference: str, kind: str) -> Any:
@@ -165,17 +184,57 @@ def failed(what: str, error: Exception, *called: Any) -> UserCodeFailed:
         error: Whatever it raised.
         called: What was called; its place is told if no line of the user's was reached, as of wrong arguments.
     """
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
-    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else place_of(*called)
-    text = one_line(error).removeprefix(f"{type(error).__name__}: ")[:300]
-    raised = UserCodeFailed(f"{what} raised {type(error).__name__}: {text}{place}")
+    raised = UserCodeFailed(_raised(what, error, *called))
     raised.traceback = "".join(traceback.format_exception(error))
     return raised
 
 
+def refused(what: str, error: Exception) -> UserError:
+    """Return the same as a mistake in the user's input: for code that is called before anything is trained.
+
+    Args:
+        what: As of `failed`.
+        error: Whatever it raised.
+    """
+    raised = UserError(_raised(what, error))
+    raised.traceback = "".join(traceback.format_exception(error))
+    return raised
+
+
+def blamed(error: Exception) -> UserCodeFailed | None:
+    """Return an exception as the failure of the user's own code that it came through; None if it came through none.
+
+    Errors with a message for the user, and those of a machine that is full, stay as they are.
+
+    Args:
+        error: Whatever was raised.
+    """
+    full = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if full or isinstance(error, UserError | WorkFailed) or not any(map(_was_named, files)):
+        return None
+    return failed("your own code", error)
+
+
+def _raised(what: str, error: Exception, *called: Any) -> str:
+    """Return one line that says what raised which error, at the last line of the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_users(frame.filename) or _was_named(frame.filename)]
+    place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else place_of(*called)
+    text = one_line(error).removeprefix(f"{type(error).__name__}: ")[:300]
+    return f"{what} raised {type(error).__name__}: {text}{place}"
+
+
+def _was_named(file: str) -> bool:
+    """Return True if a user named a file or its module, or one that imports it."""
+    return (file in _imported or file in project_files()) and not file.startswith(_OURS)
+
+
 def _import(reference: str, name: str, kind: str) -> ModuleType:
     try:
-        return import_module(name)
+        module = import_module(name)
+        _imported.update(filter(None, (getattr(module, "__file__", None),)))
+        return module
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise UserError(

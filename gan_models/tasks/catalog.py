@@ -30,6 +30,7 @@ class TaskSpec:
         asked_by: Settings that say how its data are read, and so ask for the task: data that lie as another task of
             ours reads them are read by this one.
         kinds: Kinds of inputs that a generator must have for this task to be chosen by the data's layout; empty: any.
+        item_names: Names in the items of a user's own data that mean this task; empty: it is asked for by name.
     """
 
     implementation: str
@@ -40,6 +41,7 @@ class TaskSpec:
     particular: bool = False
     asked_by: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    item_names: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """Return the class, a `task.Task`, with the defaults of what it does not say; this imports torch."""
@@ -48,13 +50,22 @@ class TaskSpec:
         return with_defaults(load_named(self.implementation, "task", __package__))
 
 
+# Methods of a `task.Task`, but for those that read folders: items of a user's own data need none.
+NEEDED = (
+    "from_json", "settings_json", "fit", "complete", "alone", "n_inputs", "n_reals", "make_discriminators", "inputs",
+    "reference", "reals", "with_reals", "columns", "generate", "judged", "generator_losses", "discriminator_loss",
+    "state", "load_state",
+)  # fmt: skip
+
+
 def _adopted(reference: str, found: Any) -> TaskSpec:
     """Return the row of a class that a user named by path."""
-    lacking = [name for name in ("from_json", "open", "detect", "inputs") if not hasattr(found, name)]
+    lacking = [name for name in NEEDED if not hasattr(found, name)]
     if not isinstance(found, type) or lacking:
         raise UserError(
             f"task {reference} is {type(found).__name__} {getattr(found, '__name__', '')!r}: expected a class like "
-            f"gan_models.tasks.paired:PairedTask; it lacks {', '.join(lacking) or 'nothing but that'}"
+            f"gan_models.tasks.paired:PairedTask; it lacks {', '.join(lacking) or 'nothing but that'}. Try a subclass "
+            "of ganprune.gan_models.tasks.single_generator:SingleGenerator"
         )
     return TaskSpec(reference, str(getattr(found, "layout", "its own layout")), BUILTIN)
 
@@ -70,13 +81,18 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
     "task",
     {
         "unpaired": TaskSpec(
-            ".unpaired:UnpairedTask", "trainA/ trainB/ testA/ testB/ or A/ B/", (STRIPES,), "CycleGAN"
+            ".unpaired:UnpairedTask",
+            "trainA/ trainB/ testA/ testB/ or A/ B/",
+            (STRIPES,),
+            "CycleGAN",
+            item_names=("A", "B"),
         ),
         "paired": TaskSpec(
             ".paired:PairedTask",
             "train/ and test/ (or val/) with A|B side by side, or with a folder per input and target/",
             (SHAPES,),
             "pix2pix",
+            item_names=("input", "target"),
         ),
         "class_conditional": TaskSpec(
             ".conditional.class_conditional:ClassConditionalTask",
@@ -85,6 +101,7 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             "projection discriminator",
             catch_all=True,
             kinds=("latent", "label"),
+            item_names=("target", "label"),
         ),
         "unconditional": TaskSpec(
             ".unconditional:UnconditionalTask",
@@ -92,6 +109,7 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             (SHAPES,),
             "SNGAN",
             catch_all=True,
+            item_names=("target",),
         ),
         "super_resolution": TaskSpec(
             f"{_RESTORATION}:SuperResolutionTask",
@@ -100,6 +118,7 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             "Real-ESRGAN",
             particular=True,
             asked_by=_MADE_BY,
+            item_names=("lr", "hr"),
         ),
         "denoise": TaskSpec(f"{_RESTORATION}:DenoiseTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "deblur": TaskSpec(f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),

@@ -17,6 +17,7 @@ from ..data.image_readers import FilePictures, doubts_of, good_files, sizes_of
 from ..data.inputs.entry_inputs import EntryInputs
 from ..data.inputs.role_folders import TARGET, RoleFolders, has_targets
 from ..data.layouts import LayoutError, SplitFolder, first_is_wide, is_cifar
+from ..data.own_data.items import OwnItems
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec, PictureForm
 from ..files.errors import UserError
@@ -271,6 +272,11 @@ class PairedTask(ImageTranslation, SingleGenerator):
             folder.left_out,
             [*folder.notes, *doubts_of(good, planes), *([] if one else [*_portrait_notes(good), *_apart_notes(spec)])],
         )
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return pairs of a user's own data: items of the inputs that are read, and `target`."""
+        return EntryInputs(spec.inputs).of_items(spec, items, bool(spec.settings.get("soft_masks", False)))
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -13,18 +13,74 @@ from ..data.dataset import ImageSet
 from ..data.image_readers import sizes_of
 from ..data.layouts import existing
 from ..data.spec import SPLITS, DataSpec
-from ..networks.specs import OutputSpec
+from ..files.errors import UserError
+from ..files.plain_values import JSON, from_json, to_json
+from ..networks.specs import InputSpec, OutputSpec
 from .task import Batch, Network
 from .task_parts import TaskDefaults
 
 
 class SingleGenerator(TaskDefaults):
-    """A task of the generator "G" and its discriminator, stateless, whose real images are each batch's `real_key`."""
+    """A task of the generator "G" and its discriminator, stateless, whose real images are each batch's `real_key`.
+
+    A subclass has at least `name`, `inputs`, `make_discriminators`, `generator_losses` and `discriminator_loss`. One
+    that reads folders has `open` and `split_files`, too; else its data are a user's own, whose items are its batches.
+
+    Attributes:
+        settings_type: Frozen dataclass of its settings; None: it has none.
+
+    Args:
+        settings: Its settings.
+        seed: Of what it draws.
+    """
 
     generator_names: tuple[str, ...] = ("G",)
     has_reference = False
+    adversarial = "lsgan"
     real_key: ClassVar[str] = "target"
     source: ClassVar[str] = "target"  # of the `ImageSet`, whose entries are the batches' entries
+    settings_type: ClassVar[type | None] = None
+
+    def __init__(self, settings: Any = None, seed: int = 0) -> None:
+        self.settings, self.seed = settings, seed
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, JSON], seed: int) -> Self:
+        """Return the task with these settings.
+
+        Raises:
+            UserError: A setting that it does not have.
+        """
+        if cls.settings_type is not None:
+            return cls(from_json(cls.settings_type, dict(settings), "task_settings"), seed)
+        if settings:
+            raise UserError(
+                f"the task {cls.__name__} has no settings: got {', '.join(settings)}; expected none. Try a dataclass "
+                "of them as its settings_type"
+            )
+        return cls(None, seed)
+
+    def settings_json(self) -> dict[str, JSON]:
+        """Return the settings as JSON."""
+        return {} if self.settings is None else to_json(self.settings)
+
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return False: no folder identifies the task."""
+        return False
+
+    @classmethod
+    def open(cls, spec: DataSpec, split: str) -> ImageSet:
+        """Raise UserError: the task reads no folders."""
+        raise UserError(
+            f"the task {cls.__name__} reads no folders: got {spec.source}; expected data of your own. Try --data "
+            "my_data.py:make"
+        )
+
+    @classmethod
+    def fit(cls, settings: Mapping[str, Any], model: str, inputs: InputSpec, output: OutputSpec) -> dict[str, Any]:
+        """Return the settings as they are: any generator is taken."""
+        return dict(settings)
 
     @classmethod
     def split_files(cls, spec: DataSpec, split: str) -> list[Path]:

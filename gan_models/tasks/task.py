@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.dataset import ImageSet
+from ..data.own_data.items import OwnItems
 from ..data.spec import DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON
@@ -97,6 +98,16 @@ class Task(Protocol):
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return one split of the data. Raises LayoutError for a folder of another layout."""
+        ...
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return one split of a user's own data; by default items are the batches' entries as they are.
+
+        Args:
+            spec: Which data.
+            items: The split.
+        """
         ...
 
     @classmethod

@@ -1,19 +1,27 @@
-"""A task's data: which task a source means, one split of it opened, and the fingerprint of its content."""
+"""A task's data: which task a source means, one split of it opened, and the fingerprint of its content.
+
+What a user's own code gives is opened here for all tasks: by the class's `of_items`, or as it is without one.
+"""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..data.builtin_sets import builtin_fingerprint
 from ..data.dataset import DataNote, ImageSet, files_fingerprint, notes_of
 from ..data.layouts import LayoutError, existing
+from ..data.own_data.examination import Examination, examined
+from ..data.own_data.items import OwnItems, shown
+from ..data.own_data.parts import ItemParts
+from ..data.own_data.splits import own_data
 from ..data.picture_tree import PictureTree
 from ..data.selection import Entries, chosen, others, own_part
-from ..data.spec import BUILTIN, DataSpec
+from ..data.spec import BUILTIN, SPLITS, DataSpec, is_own
 from ..files.errors import UserError
 from ..files.pictures.picture_names import is_picture_name
 from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_detection_order
@@ -21,18 +29,21 @@ from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_det
 READ_AS = ("train", "select", "test", "val")  # splits as a study reads them, and validation as it lies
 
 
-def detect_task(source: str, kinds: Collection[str] = ()) -> str:
+def detect_task(source: str, kinds: Collection[str] = (), seed: int = 0) -> str:
     """Return the first task whose layout a data source has.
 
     Args:
-        source: A folder, an archive or a built-in set.
+        source: A folder, an archive, a built-in set, or data of a user's own code.
         kinds: Of the generator's inputs, if they are known: tasks of other kinds alone are passed over.
+        seed: Of what the user's code draws.
 
     Raises:
         UserError: No such source, or a folder in no task's layout.
     """
     if source.startswith("builtin:"):
         return builtin_task(source)
+    if is_own(source):
+        return _task_of_items(own_data(source, seed).items("train"), kinds)
     root = existing(source)
     for name, row in in_detection_order(kinds):
         if row.load().detect(root):
@@ -46,6 +57,21 @@ def detect_task(source: str, kinds: Collection[str] = ()) -> str:
     counts = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()) if n)
     there = f" (left out: {counts})" if counts else ""
     raise UserError(f"data folder {source} holds no images in a known layout{there}; {expected_layouts()}")
+
+
+def _task_of_items(items: OwnItems, kinds: Collection[str]) -> str:
+    """Return the task whose names the first item has, the one of most names first."""
+    item = items.item(0)
+    given = item if isinstance(item, Mapping) else {}
+    rows = sorted(TASKS.own.items(), key=lambda row: -len(row[1].item_names))
+    for name, row in rows:
+        if row.item_names and set(row.kinds) <= set(kinds) and set(row.item_names) <= set(given):
+            return name
+    known = ", or ".join(f"{', '.join(row.item_names)} ({name})" for name, row in rows if row.item_names)
+    raise UserError(
+        f"{items.what}: items do not say their task: got {shown(item)}; expected --task, or dictionaries of {known}. "
+        "Try --task paired"
+    )
 
 
 class Splits:
@@ -88,8 +114,11 @@ class Splits:
     def _whole(self, name: str) -> ImageSet:
         """Return a split of the set as it lies."""
         check_source(self.spec.task, self.spec.source)
+        kind = TASKS.find(self.spec.task).load()
         try:
-            found: ImageSet = TASKS.find(self.spec.task).load().open(self.spec, name)
+            if is_own(self.spec.source):
+                return _of_items(kind, self.spec, name)
+            found: ImageSet = kind.open(self.spec, name)
         except LayoutError as error:
             raise _explained(error, self.spec) from error
         return found
@@ -106,6 +135,14 @@ class Splits:
         whole = self._all_train if same_size else Splits(replace(self.spec, load_size=None))._all_train
         return whole.part(entries)
 
+    def examined(self) -> list[str]:
+        """Read and check every item of a user's own data; return what a user should know. Nothing for other data.
+
+        Raises:
+            UserError: An item does not fit, or the user's code raises.
+        """
+        return _examined(self.spec).notes if is_own(self.spec.source) else []
+
     def undivided(self) -> Splits:
         """Return the splits of the same set with nothing kept apart to choose by; what is open stays open."""
         found = Splits(replace(self.spec, selects=False))
@@ -121,6 +158,9 @@ class Splits:
         """The validation images of the set itself; None if it has none that are apart from the others."""
         if self.spec.source in BUILTIN:
             return self._whole("val")
+        if is_own(self.spec.source):
+            data = own_data(self.spec.source, self.spec.seed)
+            return self._whole("val") if data.has("val") and data.has("test") else None
         if self.spec.task in TASKS.own and not _has_validation(existing(self.spec.source)):
             return None
         try:
@@ -164,6 +204,8 @@ def open_split(spec: DataSpec, split: str, tell: bool = True) -> ImageSet:
 def fingerprint(spec: DataSpec) -> str:
     """Return the sha256 (hex) of what the data holds: names and bytes of every file, or a built-in set's parameters.
 
+    Of a user's own data it is that of every item, or their own fingerprint.
+
     Direction, sizes and augmentation are not part of it: they are the spec's, not the data's.
 
     Raises:
@@ -171,11 +213,60 @@ def fingerprint(spec: DataSpec) -> str:
     """
     if spec.source in BUILTIN:
         return builtin_fingerprint(spec)
+    if is_own(spec.source):
+        return _examined(spec).sha256
     root = existing(spec.source)
     try:
         return files_fingerprint(root, TASKS.find(spec.task).load().files(spec))
     except LayoutError as error:
         raise _explained(error, spec) from error
+
+
+def picture_sizes(spec: DataSpec, most: int) -> list[tuple[int, int]]:
+    """Return heights and widths of the first pictures that the generator takes, or that are real ones.
+
+    Args:
+        spec: Which data.
+        most: Pictures that are looked at; of a user's own data one, for all have one size.
+
+    Returns:
+        Nothing if the task, or the data, does not say it.
+
+    Raises:
+        UserError: The data cannot be read.
+    """
+    kind = TASKS.find(spec.task).load()
+    if not is_own(spec.source):
+        return kind.picture_sizes(spec, most)
+    parts = next(iter(_of_items(kind, spec, "train").sources.values()))
+    if not isinstance(parts, ItemParts):
+        return []
+    size = parts.size()
+    if size is not None and spec.inputs.of_kind("image") and parts.parts[0].name == "target":
+        scale = max(1, spec.output.height // spec.input.height)  # of high sides alone
+        size = size[0] // scale, size[1] // scale
+    return [] if size is None else [size]
+
+
+def _of_items(kind: Any, spec: DataSpec, split: str) -> ImageSet:
+    """Return one split of a user's own data, as the task's class reads items."""
+    return kind.of_items(spec, own_data(spec.source, spec.seed).items(split))
+
+
+_examinations: dict[tuple[int, str], Examination] = {}
+
+
+def _examined(spec: DataSpec) -> Examination:
+    """Return the examination of a user's own data, done once per process for one way to read them."""
+    data = own_data(spec.source, spec.seed)
+    key = (id(data), repr(spec))  # own_data keeps the data
+    if key not in _examinations:
+        kind = TASKS.find(spec.task).load()
+        names = [name for name in SPLITS if data.has(name)]
+        for name in ("train", "test"):
+            data.items(name)  # raises without any
+        _examinations[key] = examined(data, {name: _of_items(kind, spec, name) for name in names})
+    return _examinations[key]
 
 
 def _explained(error: LayoutError, spec: DataSpec) -> UserError:

@@ -8,6 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ..data.dataset import ImageSet
+from ..data.own_data.items import OwnItems
+from ..data.own_data.plain_items import SOURCE, plain_set
 from ..data.spec import DataSpec
 from ..networks.specs import OutputSpec
 from .generator_fit import patch_layers
@@ -29,11 +32,18 @@ class TaskDefaults:
     resizes = True
     teacher: TeacherOutputs | None = None
     feature_maps: Maps | None = None
+    item_names: tuple[str, ...] = ()  # of the tensors of a user's own items that are tuples; dictionaries say them
 
     @classmethod
     def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
         """Return nothing: the sizes of pictures are not known."""
         return []
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return one split of a user's own data, its items as they are."""
+        named = items.called(*((str(name),) for name in cls.item_names))
+        return plain_set(spec, named, str(getattr(cls, "source", SOURCE)))
 
 
 @cache

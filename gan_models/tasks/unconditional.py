@@ -14,6 +14,8 @@ from ..data.dataset import ImageSet
 from ..data.image_readers import CIFAR_SIZE, FilePictures, cifar_pictures, doubts_of, good_files
 from ..data.inputs.latents import draw_latents
 from ..data.layouts import SplitFolder, is_cifar
+from ..data.own_data.items import OwnItems
+from ..data.own_data.parts import ItemParts, target
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
@@ -138,6 +140,12 @@ class UnconditionalTask(SingleGenerator):
             folder.left_out,
             [*folder.notes, *doubts_of(good, form.planes)],
         )
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return images of a user's own data: items of `target`, or images alone."""
+        part = target(spec, "image")
+        return ImageSet(spec, {"target": ItemParts(items.same_length().called(part.names), [part])}, cls.item)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -14,6 +14,8 @@ from ..data.builtin_sets import stripes
 from ..data.dataset import ImageSet
 from ..data.image_readers import FilePictures, doubts_of, good_files, sizes_of
 from ..data.layouts import SplitFolder, existing, has_domains, is_cifar
+from ..data.own_data.items import OwnItems
+from ..data.own_data.parts import ItemParts, input_range, of_form
 from ..data.picture_tree import DOMAINS
 from ..data.spec import DIRECTIONS, SPLITS, STRIPES, DataSpec, PictureForm
 from ..files.errors import UserError
@@ -219,6 +221,22 @@ class UnpairedTask(ImageTranslation):
         sources = {domain: FilePictures(paths, forms[domain]) for domain, paths in good.items()}
         item = cls.paired_item if pairs else cls.item
         return ImageSet(spec, sources, item, skipped, folder.left_out, notes, independent=not pairs)
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return images of both domains of a user's own data: items of `A` and `B`, or a dataset for each.
+
+        Raises:
+            UserError: Test images are to be pairs, and there are other numbers of A and of B.
+        """
+        pairs = bool(spec.settings.get("paired_test", False)) and items.split != "train"
+        items, forms = (items.same_length() if pairs else items).called(*((name,) for name in DOMAINS)), _forms(spec)
+        start = "B" if tuple(spec.settings.get("directions", DIRECTIONS)) == ("BtoA",) else "A"
+        bounds = {name: input_range(spec) if name == start else spec.own_range for name in DOMAINS}
+        sources = {
+            name: ItemParts(items.column(name), [of_form(spec, forms[name], bounds[name], name)]) for name in DOMAINS
+        }
+        return ImageSet(spec, sources, cls.paired_item if pairs else cls.item, independent=not pairs)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -38,8 +38,8 @@ TEACHER_FIELDS = {
 }  # fmt: skip
 _BOTH_RECIPES = ("teacher_recipe",)
 
-_FILES = Condition(lambda f: not f.builtin_data, "the images are built in, and no file is read")
-_BUILT_IN = Condition(lambda f: f.builtin_data, "all images of a folder are used; it is for built-in data")
+_FILES = Condition(lambda f: f.reads_files, "the images are built in or of your own code, and no file is read")
+_BUILT_IN = Condition(lambda f: f.builtin_data, "all images of other data are used; it is for built-in data")
 _TRAINED_BEFORE = Condition(
     lambda f: f.trains_before, "teacher and discriminator are both given, and nothing is trained before the search"
 )
@@ -150,7 +150,9 @@ class BudgetOptions:
 class DataOptions:
     """Data: the images, and what the task makes of them."""
 
-    data: str = option("builtin:shapes, builtin:stripes, or a folder of images.")
+    data: str = option(
+        "builtin:shapes, builtin:stripes, a folder of images, or your own: path/to/file.py:name, package.module:name."
+    )
     task: str = option(
         "paired, unpaired, unconditional, class_conditional, super_resolution, denoise, deblur, colorize, another "
         "package's, or package.module:Class, path/to/file.py:Class.",
@@ -178,7 +180,10 @@ class DataOptions:
         None,
         low=8,
         default_text="no crop",
-        acts_if=Condition(lambda f: f.resizes, "the task cuts crops from images at their own size"),
+        acts_if=Condition(
+            lambda f: f.resizes and not f.own_data,
+            lambda f: "your own data resize" if f.own_data else "the task cuts crops from images at their own size",
+        ),
     )
     flip: bool = option("Mirror training images at random.", True)
     strict: bool = option("Fail on an image that cannot be read.", False, acts_if=_FILES)

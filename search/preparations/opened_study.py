@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...gan_models.costs.combined_budgets import Bound
-from ...gan_models.data.spec import BUILTIN, DataSpec
+from ...gan_models.data.spec import BUILTIN, DataSpec, is_own
 from ...gan_models.files.errors import UserError
 from ...gan_models.reconstruction.calibration import Calibration
 from ..config import StudyConfig
@@ -80,7 +80,7 @@ class OpenedStudy(PreparedStudy):
 
 def check_there(config: StudyConfig) -> None:
     """Raise UserError unless a study's data is where the record says."""
-    if config.data in BUILTIN or Path(config.data).expanduser().exists():
+    if config.data in BUILTIN or is_own(config.data) or Path(config.data).expanduser().exists():
         return
     raise UserError(
         f"the data of study {config.name!r} is gone: got no {config.data}; expected the folder that it was searched "

@@ -15,7 +15,7 @@ NAME = "own_code"  # in the table of preparations
 
 
 class OwnCodePreparation:
-    """The files of generator, task, methods, metrics, encoder and sampler, if they are named by path.
+    """The files of generator, data, task, methods, metrics, training, encoder and sampler, if named by path.
 
     Each file comes with what it imports from its own project. Objects of packages are known by their source's hash.
     """

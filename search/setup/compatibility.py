@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ...gan_models.data.spec import BUILTIN
+from ...gan_models.data.spec import BUILTIN, is_own
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.meta_device import build_for_shapes, run_for_shapes
 from ...gan_models.files.pictures.colors import CHANNELS
@@ -21,6 +21,7 @@ from ...gan_models.networks.output_selection import size_text
 from ...gan_models.networks.specs import InputSpec, OutputSpec, checked_color
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import make_task, shown
+from ...gan_models.tasks.task_data import picture_sizes
 from ...gan_models.tracing.graph.export import output_shapes
 from ..checks.data_size import resized_note, size_for_crops, size_for_data, stride_of
 from ..config import StudyConfig
@@ -74,7 +75,7 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
     if fitting.data in BUILTIN:
         return fitting, output, []
     try:
-        found = kind.picture_sizes(fitting.data_spec(output, task), LOOKED_AT)
+        found = picture_sizes(fitting.data_spec(output, task), LOOKED_AT)
     except UserError:
         found = []  # opening the data says it, with the layouts
     if not found:
@@ -87,6 +88,11 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
         if size != own:
             fitting, output = fitted(replace(config, image_size=image_size_of(*size)), task)
         return fitting, output, [note] * bool(note)
+    if is_own(config.data):
+        (size,) = found
+        if not config.size and size != own and fitting.inputs.pixels and runs_at(config, size, output.scales):
+            fitting, output = fitted(replace(config, image_size=image_size_of(*size)), task)
+        return fitting, output, []  # nothing is resized: items of another size are refused
     if config.size or not fitting.inputs.pixels:
         note = resized_note(found, own)
         given = bool(config.image_size) and not config.input_shape

@@ -15,7 +15,7 @@ from torch import nn
 
 from ...evaluators.quality.catalog import METRICS
 from ...gan_models.costs.catalog import cost_of
-from ...gan_models.data.spec import BUILTIN
+from ...gan_models.data.spec import BUILTIN, is_own
 from ...gan_models.distillation.catalog import MAPS, terms_that_need
 from ...gan_models.files.errors import UserError
 from ...gan_models.networks.catalog import NETWORKS, build, find_builder
@@ -54,6 +54,16 @@ class Facts:
     def builtin_data(self) -> bool:
         """Return whether the images are rendered, instead of read from files."""
         return self.config.data in BUILTIN
+
+    @property
+    def own_data(self) -> bool:
+        """Return True if a user's own code gives the images."""
+        return is_own(self.config.data)
+
+    @property
+    def reads_files(self) -> bool:
+        """Return True if images are files that are read here."""
+        return not self.builtin_data and not self.own_data
 
     @property
     def cuda(self) -> bool:
@@ -98,7 +108,8 @@ class Facts:
         config = self.config
         chosen = config.direction in self.task.generator_names and config.prune_network == config.direction
         one_picture = any(one.color == "lightness" for one in config.inputs.inputs)  # is both sides of a pair
-        return (self.task.has_reference and not one_picture) or chosen or config.task not in TASKS.own
+        pairs = self.task.has_reference and not one_picture and not self.own_data  # items say which is the input
+        return pairs or chosen or config.task not in TASKS.own
 
     @property
     def resizes(self) -> bool:

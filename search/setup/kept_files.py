@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...gan_models.data.spec import is_own
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import code_sha256, keep, located, with_neighbors
 from ...gan_models.files.user_code import file_of, is_path, load_object
@@ -22,6 +23,7 @@ from ..config import StudyConfig
 # Field -> kind of object.
 _ONE = {
     "model": "model",
+    "data": "data",
     "task": "task",
     "metric": "encoder",
     "objective": "metric",
@@ -36,7 +38,7 @@ _DEGRADE, _DEGRADATION = "degrade", "degradation"  # of the task's settings: a d
 def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
     """Yield the kind and the name of each object of a user's own that a configuration names by path."""
     for field, kind in _ONE.items():
-        if is_path(name := getattr(config, field)):
+        if _names_own(field, name := getattr(config, field)):
             yield kind, name
     for field, kind in _SEVERAL.items():
         yield from ((kind, name) for name in getattr(config, field) if is_path(name))
@@ -61,7 +63,10 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
         method, dot, own = name.rpartition(".")
         return f"{changed('method', method)}{dot}{own}"
 
-    values: dict[str, Any] = {field: changed(kind, getattr(config, field)) for field, kind in _ONE.items()}
+    named = {field: (kind, getattr(config, field)) for field, kind in _ONE.items()}
+    values: dict[str, Any] = {
+        field: change(kind, name) if _names_own(field, name) else name for field, (kind, name) in named.items()
+    }
     for field, kind in _SEVERAL.items():
         values[field] = tuple(changed(kind, name) for name in getattr(config, field))
     values["method_settings"] = {setting(name): value for name, value in config.method_settings.items()}
@@ -73,6 +78,11 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
         settings = values.get("task_settings", config.task_settings)
         values["task_settings"] = {**settings, _DEGRADE: changed(_DEGRADATION, name)}
     return replace(config, **values)
+
+
+def _names_own(field: str, name: str) -> bool:
+    """Return if the value of a field is the name of a user's own object; of data it may be a folder, too."""
+    return is_own(name) if field == "data" else is_path(name)
 
 
 def judge_settings(config: StudyConfig) -> Mapping[str, Any]:

@@ -10,8 +10,9 @@ from ...evaluators.features.catalog import AUTO, ENCODERS, choose_encoder
 from ...evaluators.features.feature_maps import vgg_maps
 from ...evaluators.quality.catalog import METRICS, MetricSet
 from ...evaluators.quality.own_function import looks_like_metric
+from ...gan_models.data.layouts import existing
 from ...gan_models.data.selection import TooFewToSelect
-from ...gan_models.data.spec import BUILTIN
+from ...gan_models.data.spec import is_own
 from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.user_code import absolute, check_callable, is_path, load_object
@@ -75,7 +76,9 @@ def decided(
         find_builder(config.model)  # raises if there is no such model
         if not there:
             seen.end()
-        layout = config.known_task() or detect_task(config.data, {one.kind for one in config.inputs.inputs})
+        layout = config.known_task() or detect_task(
+            config.data, {one.kind for one in config.inputs.inputs}, config.seed
+        )
         task = config.task or asked_task(config.task_settings, layout)
         config, told = _alone(config, task)
         if new:
@@ -287,9 +290,9 @@ def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
 
 
 def _check_data(data: str) -> None:
-    """Raise UserError if a folder of data is not there."""
-    if not data.startswith("builtin:") and not Path(data).expanduser().exists():
-        raise UserError(f"data {data!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+    """Raise UserError if a folder of data is not there; a user's own code says it when it is loaded."""
+    if not data.startswith("builtin:") and not is_own(data):
+        existing(data)
 
 
 def _absolute(data: str) -> str:

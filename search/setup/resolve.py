@@ -80,7 +80,7 @@ def resolve(
     parts = StudyParts(config, find_profile, output=output, pinned=pinned, splits=splits)
     with refusals.kept():
         images = {name: len(parts.splits.open(name)) for name in dict.fromkeys(("train", config.scored_on, "test"))}
-        data_notes = notes_of(*map(parts.splits.open, images))
+        data_notes = [*notes_of(*map(parts.splits.open, images)), *parts.splits.examined()]
         for name in dict.fromkeys((config.scored_on, "test")):
             data_notes += _data_notes(config, name, images[name])
     loads = not check_teacher or refusals.passes(check_weights, config)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from ...gan_models.data.spec import BUILTIN
+from ...gan_models.data.layouts import existing
+from ...gan_models.data.spec import is_own
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.plain_values import from_json
+from ...gan_models.files.user_code import check_file
 from ...gan_models.networks.catalog import NETWORKS
 from ...search.config import SHOWN, StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
@@ -388,6 +390,8 @@ def check_early(config: StudyConfig) -> None:
                 "path/to/file.py:function"
             )
     with refusals.kept():
-        if not config.data.startswith("builtin:") and not Path(config.data).expanduser().exists():
-            raise UserError(f"data {config.data!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+        if is_own(config.data):
+            check_file(config.data, "data")
+        elif not config.data.startswith("builtin:"):
+            existing(config.data)
     refusals.end()

@@ -186,6 +186,8 @@ def bundle_inputs(
         n_train=int(line.get("n_train", DataSpec.n_train)),
         n_test=int(line.get("n_test", DataSpec.n_test)),
         settings=settings,
+        own_inputs=inputs,
+        own_range=output.value_range,
     )
     limit = n_eval or int(line.get("n_eval", 0))
     return test_inputs(spec, architecture.network, name, limit, encoder, device)

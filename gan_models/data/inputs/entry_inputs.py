@@ -19,6 +19,8 @@ from ...files.texts.number_text import counted
 from ...networks.specs import ONLY, Input, InputSpec
 from ..dataset import ImageSet
 from ..image_readers import PLANES_CURE, doubts_of, some_of
+from ..own_data.items import OwnItems
+from ..own_data.parts import ItemParts, Part, target
 from ..spec import DataSpec, PictureForm
 from .class_folders import classes_legend
 from .latents import draw_latents
@@ -104,6 +106,26 @@ class EntryInputs:
         notes += [classes_legend(classes)] if classes else []
         return ImageSet(spec, sources, self.item, bad, roles.left_out, notes, classes=classes)
 
+    def of_items(self, spec: DataSpec, items: OwnItems, soft_masks: bool) -> ImageSet:
+        """Return one split of a user's own data: each item has the inputs that are not drawn, and the target.
+
+        Args:
+            spec: Which data.
+            items: The split.
+            soft_masks: Masks may have values between 0 and 1.
+        """
+        given = {one.name: one for one in (spec.own_inputs or spec.inputs).inputs}
+        parts = {
+            one.name: Part((self.key(one), *{one.name} - {self.key(one)}), given[one.name], soft=soft_masks)
+            for one in self.spec.inputs
+            if not one.drawn
+        }
+        of_target = target(spec)
+        items = items.same_length().called(*(part.names for part in parts.values()), of_target.names)
+        pictures = ItemParts(items, [*(parts[one.name] for one in self.pictures), of_target])
+        values = {VALUES: ItemParts(items, [parts[one.name] for one in self.values])} if self.values else {}
+        return ImageSet(spec, {PICTURES: pictures, **values}, self.item)
+
     @staticmethod
     def _value(entry: Mapping[str, Path], one: Input, roles: RoleFolders) -> Path | int:
         """Return the file of a vector, sound or label, or the label that the target's folder stands for."""
@@ -116,7 +138,7 @@ class EntryInputs:
         *read, target = images.read(PICTURES, index, number, *self.forms(images.spec))
         found = {self.key(one): _own_values(one, picture) for one, picture in zip(self.pictures, read, strict=True)}
         if self.values:
-            given = images.sources[VALUES].read(index)
+            given = images.parts(VALUES, index, number)
             found |= {self.key(one): value for one, value in zip(self.values, given, strict=True)}
         return {**found, TARGET: target}
 

@@ -53,6 +53,11 @@ def package_of(project: Project) -> str:
     return PREFIX + digest.hexdigest()[:16]
 
 
+def project_files() -> set[str]:
+    """Return the paths of all files of the projects that were loaded in this process."""
+    return {str(file) for project in _projects.values() for file in (project.path, *project.files.values())}
+
+
 def failing_file(project: Project, error: BaseException) -> tuple[Path, int]:
     """Return the project's file, and its line, that an error came from last."""
     files = {str(file): file for file in (project.path, *project.files.values())}

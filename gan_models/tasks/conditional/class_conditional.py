@@ -21,6 +21,8 @@ from ...data.image_readers import (
 )
 from ...data.inputs.class_folders import ClassFolders, check_classes, classes_legend
 from ...data.layouts import is_cifar
+from ...data.own_data.items import OwnItems
+from ...data.own_data.parts import ItemParts, Part, target
 from ...data.spec import SHAPES, DataSpec
 from ...data.synthetic import SHAPE_KINDS
 from ...files.meta_device import build_for_shapes
@@ -114,6 +116,13 @@ class ClassConditionalTask(UnconditionalTask):
         pictures = LabeledPictures(FilePictures(good, form), [classes.label(path) for path in good])
         notes = [*folder.notes, *doubts_of(good, form.planes), classes_legend(classes.names)]
         return ImageSet(spec, {"target": pictures}, cls.item, bad, folder.left_out, notes, classes=classes.names)
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return images with their labels of a user's own data: items of `target` and `label`."""
+        parts = [target(spec, "image"), Part(("label",), spec.inputs.of_kind("label")[0])]
+        items = items.same_length().called(*(part.names for part in parts))
+        return ImageSet(spec, {"target": ItemParts(items, parts)}, cls.item)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -21,6 +21,8 @@ from ...data.degradation.catalog import DEGRADATIONS
 from ...data.degradation.degradation import WHITE, Degradation, degraded
 from ...data.image_readers import doubts_of, good_files, sizes_of, some_of
 from ...data.layouts import SplitFolder, existing
+from ...data.own_data.items import OwnItems
+from ...data.own_data.parts import ItemParts, input_range, of_form
 from ...data.picture_tree import PictureTree
 from ...data.spec import SHAPES, DataSpec, PictureForm
 from ...data.whole_pictures import WholePictures
@@ -94,6 +96,56 @@ def opened(spec: DataSpec, split: str, usual_degradation: str) -> ImageSet:
         found.folder.left_out,
         [*found.folder.notes, *doubts_of([path for entry in entries for path in entry]), *notes],
     )
+
+
+@dataclass(frozen=True)
+class PairItems:
+    """Maker of the items of a user's own pairs: crops of both sides, in the channels and values of the generator.
+
+    Attributes:
+        scale: Pixels of the high side per pixel of the low side.
+    """
+
+    scale: int
+
+    def __call__(self, images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
+        """Return {"input", "target"}, cropped and mirrored alike.
+
+        Raises:
+            UserError: The sizes of the sides do not belong together.
+        """
+        small, large = ((side.shape[2], side.shape[1]) for side in images.parts(SOURCE, index, number))
+        if (small[0] * self.scale, small[1] * self.scale) != large:
+            fault = size_fault(small, large, self.scale) or f"{small[0]}x{small[1]} and {large[0]}x{large[1]} differ"
+            raise UserError(f"data {images.spec.source}, item {index}: {fault}")
+        low, high = images.read(SOURCE, index, number, images.spec.input, images.spec.output)
+        return {"input": low, "target": high}
+
+
+def of_items(spec: DataSpec, items: OwnItems, usual_degradation: str) -> ImageSet:
+    """Return one split of a user's own data: pairs, or high sides in RGB whose low sides are made.
+
+    Args:
+        spec: Which data; its settings are those of the task.
+        items: The split.
+        usual_degradation: As of `opened`.
+    """
+    settings = from_json(RestorationSettings, dict(spec.settings), "task_settings")
+    scale = spec.output.height // spec.input.height
+    names = ("input", "lr", "low"), ("target", "hr", "high")
+    items = items.same_length().called(*names)
+    if "input" in items.present():
+        if settings.degrade or settings.degradation:
+            raise UserError(
+                f"{items.what} has a low and a high side: got settings of a degradation, which makes the low side; "
+                "expected one of them. Try leaving --degrade out"
+            )
+        small = of_form(spec, spec.input, input_range(spec), *names[0], larger=True)
+        large = of_form(spec, spec.output, spec.own_range, *names[1], larger=True)
+        return ImageSet(spec, {SOURCE: ItemParts(items, [small, large])}, PairItems(scale))
+    maker, notes = _made(settings, usual_degradation, scale)
+    high = of_form(spec, PictureForm(3, *spec.output.size), spec.own_range, *names[1], larger=True)
+    return ImageSet(spec, {SOURCE: ItemParts(items, [high])}, maker, notes=notes)
 
 
 def source_files(spec: DataSpec, split: str) -> list[Path]:

@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 from ...data.dataset import ImageSet
 from ...data.degradation.catalog import DEGRADATIONS
+from ...data.own_data.items import OwnItems
 from ...data.spec import DataSpec
 from ...files.errors import UserError
 from ...files.plain_values import JSON, from_json, to_json
@@ -28,7 +29,7 @@ from ..single_generator import SingleGenerator
 from ..task import Batch, Network, build_discriminators
 from .low_high_folders import LARGEST_SCALE, has_low_high
 from .perceptual_loss import perceptual_loss
-from .restoration_data import SOURCE, low_sizes, opened, source_files
+from .restoration_data import SOURCE, low_sizes, of_items, opened, source_files
 from .settings import RestorationSettings
 
 COLORS = ("gray", "rgb", "lightness", "ab")  # what is read of pictures and degraded; none has transparency
@@ -163,6 +164,11 @@ class SuperResolutionTask(SingleGenerator):
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return pairs: {"input", "target"}; the low side is read, or made on the fly."""
         return opened(spec, split, cls.usual_degradation)
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return pairs of a user's own data: items of `input` and `target`, or high sides alone, which are degraded."""
+        return of_items(spec, items, cls.usual_degradation)
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """Return one discriminator, "G"."""

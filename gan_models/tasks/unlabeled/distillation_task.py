@@ -18,6 +18,8 @@ from ...data.dataset import ImageSet
 from ...data.image_readers import FilePictures, doubts_of, good_files
 from ...data.inputs.latents import draw_latents
 from ...data.layouts import SplitFolder
+from ...data.own_data.items import OwnItems
+from ...data.own_data.parts import ItemParts, input_range, of_form
 from ...data.spec import LATENTS, SHAPES, DataSpec
 from ...files.errors import UserError
 from ...files.plain_values import JSON, from_json, to_json
@@ -115,6 +117,14 @@ class DistillationTask(SingleGenerator):
             folder.left_out,
             [*folder.notes, *doubts_of(good, form.planes)],
         )
+
+    @classmethod
+    def of_items(cls, spec: DataSpec, items: OwnItems) -> ImageSet:
+        """Return inputs of a user's own data: items of `input`, or images alone; entries if all inputs are drawn."""
+        if not spec.inputs.of_kind("image"):
+            return ImageSet(spec, {cls.source: _Numbers(len(items))}, _entry)
+        part = of_form(spec, spec.input, input_range(spec), "input", "image")
+        return ImageSet(spec, {cls.source: ItemParts(items.same_length().called(part.names), [part])}, cls.item)
 
     @staticmethod
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:

@@ -11,11 +11,11 @@ from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
-from ganprune.gan_models.tasks.catalog import TASKS, TaskSpec, builtin_task
-from ganprune.gan_models.tasks.task import make_task
+from ganprune.gan_models.tasks.catalog import NEEDED, TASKS, TaskSpec, builtin_task
+from ganprune.gan_models.tasks.task import Task, make_task
 from ganprune.gan_models.tasks.task import shown as arguments_of
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
-from ganprune.gan_models.tasks.task_parts import with_defaults
+from ganprune.gan_models.tasks.task_parts import TaskDefaults, with_defaults
 from PIL import Image
 
 from ...data_specs import square
@@ -154,10 +154,17 @@ def test_every_built_in_set_serves_a_task_first():
 
 def test_a_class_that_is_no_task_is_refused_by_path():
     """The message names what is missing."""
-    with pytest.raises(UserError, match="from_json, open, detect, inputs"):
+    with pytest.raises(UserError, match=r"lacks from_json, settings_json, fit, .* Try a subclass of"):
         TASKS.find("torch.nn:Linear")
     with pytest.raises(UserError, match="Did you mean paired"):
         make_task("pared")
+
+
+def test_methods_that_a_task_needs_are_those_of_its_protocol():
+    """But for those with a default, and those that read folders."""
+    named = {name for name, value in vars(Task).items() if callable(value) or isinstance(value, classmethod)}
+    given = {"open", "detect", "files", *vars(TaskDefaults)}
+    assert {name for name in named if not name.startswith("_")} - given == {*NEEDED}
 
 
 def test_another_packages_task_is_asked_before_the_one_that_takes_any_folder(monkeypatch, tmp_path):
@@ -217,7 +224,6 @@ def test_a_class_that_inherits_nothing_has_the_defaults_of_what_it_leaves_out():
 
 def test_every_task_by_path_is_loaded_with_the_defaults(tmp_path):
     """A row's class has each of them."""
-    (tmp_path / "bare.py").write_text(
-        "class Task:\n    def from_json(self): ...\n    open = detect = inputs = from_json\n"
-    )
+    methods = " = ".join(name for name in NEEDED if name != "from_json")
+    (tmp_path / "bare.py").write_text(f"class Task:\n    def from_json(self): ...\n    {methods} = from_json\n")
     assert TASKS.find(f"{tmp_path / 'bare.py'}:Task").load().has_judge
