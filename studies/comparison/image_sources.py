@@ -1,4 +1,4 @@
-"""What `fid` and `compare` are given: folders of images, statistics, bundles, trials; and their features.
+"""Inputs of `fid` and `compare`: folders of images, statistics, bundles, trials; and their features.
 
 Shapes: N images, d features.
 """
@@ -51,7 +51,7 @@ Generate = Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What generators are fed, and the real images that their outputs are compared with.
+    """Inputs of generators, and the real images that their outputs are compared with.
 
     Attributes:
         batches: Opens batches of inputs, with their references if there are any.
@@ -81,7 +81,7 @@ class Inputs:
 
     @property
     def aligned(self) -> bool:
-        """Whether real image i is the target of input i."""
+        """Return True if real image i is the target of input i."""
         return self.paired and self.protocol == TEST_VS_TEST
 
 

@@ -19,7 +19,7 @@ USUAL = (-1.0, 1.0)
 
 @dataclass
 class Examination:
-    """What reading the items has shown.
+    """The result of reading all items.
 
     Attributes:
         sha256: Hash of the content of all splits, or the user's own fingerprint.

@@ -110,7 +110,7 @@ class OwnData:
 
     @cached_property
     def _result(self) -> Any:
-        """What the object gives for all splits together."""
+        """Splits that the object gives together."""
         return self._called(self._found) if callable(self._found) else self._found
 
     def _called(self, function: Any, **given: str) -> Any:
