@@ -187,6 +187,7 @@ class Pruned:
         training_macs: Multiply-accumulates of all passes of the steps, a backward counted as two forwards.
         calibration_macs: Those of passes on calibration inputs by which channels were chosen.
         notes: Notes for a user who prunes one network in one call.
+        curves: (step, {term: value}) of training before the cut, by generator; empty for methods that do not train.
     """
 
     model: nn.Module
@@ -199,6 +200,7 @@ class Pruned:
     training_macs: int = 0
     calibration_macs: int = 0
     notes: tuple[str, ...] = ()
+    curves: Mapping[str, tuple[tuple[int, Mapping[str, float]], ...]] = field(default_factory=dict)
 
 
 class Method(Protocol):

@@ -123,6 +123,7 @@ class TrainedMethod(ABC):
             quantized=training.quantized,
             reconstructions={} if done is None else {job.name: done},
             training_macs=run.macs,
+            curves={job.name: run.curve},
             calibration_macs=0 if again is None else again.macs - (0 if done is None else done.macs),
         )
 

@@ -38,6 +38,7 @@ __all__ = ["Networks", "Phase", "Recipe", "TrainRecord", "TrainingDiverged", "be
 
 OnRung = Callable[[int, Mapping[str, nn.Module]], bool]
 OnStep = Callable[[int, Mapping[str, float]], None]
+OnCurve = Callable[[Sequence[tuple[int, Mapping[str, float]]]], None]
 
 CHECKPOINT_FORMAT = 2  # 1: before phases and fine-tuning had one loop
 
@@ -52,7 +53,7 @@ class Phase(Protocol):
 
     @property
     def batches_per_step(self) -> int:
-        """How often each step asks for a batch."""
+        """Batches that each step asks for."""
         ...
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
@@ -121,6 +122,7 @@ def train(
     rungs: Sequence[int] = (),
     on_rung: OnRung | None = None,
     on_step: OnStep | None = None,
+    on_curve: OnCurve | None = None,
     workers: int = 0,
 ) -> TrainRecord:
     """Train in place; go on from the checkpoint in `checkpoint_dir` if there is one.
@@ -146,6 +148,7 @@ def train(
         on_rung: called with the step count and the generators in eval mode; False stops the training. After
             an interruption a rung may be called again, with the same weights.
         on_step: called with the step count and the losses: after each step on a CPU, each tenth on CUDA.
+        on_curve: called before each rung with the points of the losses' curve so far.
         workers: processes that read data ahead.
 
     Returns:
@@ -202,7 +205,7 @@ def train(
         record = run_phase(
             trainer, data, batch_size=recipe.batch_size, steps=steps, seed=data_seed, identity=identity, device=device,
             checkpoint_dir=checkpoint_dir, checkpoint_every=checkpoint_every, rungs=rungs, on_rung=at_rung,
-            on_step=on_step, workers=workers,
+            on_step=on_step, on_curve=on_curve, workers=workers,
         )  # fmt: skip
     finally:
         trainer.set_mode(training=False)
@@ -229,6 +232,7 @@ def run_phase(
     rungs: Sequence[int] = (),
     on_rung: Callable[[int], bool] | None = None,
     on_step: OnStep | None = None,
+    on_curve: OnCurve | None = None,
     workers: int = 0,
 ) -> TrainRecord:
     """Train a phase for at most `steps` generator steps; go on from the checkpoint in `checkpoint_dir`.
@@ -248,6 +252,7 @@ def run_phase(
         rungs: Step counts after which `on_rung` is called.
         on_rung: Called with the step count; False stops the training.
         on_step: Called with the step count and the values: after each step on a CPU, each tenth on CUDA.
+        on_curve: Called before each rung with the points of the values' curve so far.
         workers: Processes that read data ahead.
 
     Raises:
@@ -259,7 +264,8 @@ def run_phase(
         run = _Run(phase, identity, checkpoint_dir)
         source = batches(data, batch_size, seed, run.done * phase.batches_per_step, workers)
         try:
-            _steps(run, steps, seed, _reading(source), device, checkpoint_every, frozenset(rungs), on_rung, on_step)
+            reading, listeners = _reading(source), (on_rung, on_step, on_curve)
+            _steps(run, steps, seed, reading, device, checkpoint_every, frozenset(rungs), *listeners)
         finally:
             source.close()
     return TrainRecord(run.done, run.stopped, tuple(run.curve), run.seconds, run.compute.macs)
@@ -289,7 +295,7 @@ def _own_random_numbers(device: torch.device) -> AbstractContextManager[None]:
 
 
 class _Run:
-    """How far a phase has come, and its checkpoint."""
+    """Progress of a phase, and its checkpoint."""
 
     def __init__(self, phase: Phase, identity: Mapping[str, JSON], folder: Path | None) -> None:
         self.phase, self.identity, self.folder = phase, dict(identity), folder
@@ -376,6 +382,7 @@ def _steps(
     rungs: frozenset[int],
     on_rung: Callable[[int], bool] | None,
     on_step: OnStep | None,
+    on_curve: OnCurve | None,
 ) -> None:
     values = _Values(device)
     look_every = _CUDA_LOOK_EVERY if device.type == "cuda" else 1
@@ -400,6 +407,8 @@ def _steps(
                 on_step(run.done, numbers)
         if save_now:
             run.seconds += time.perf_counter() - started
+            if at_rung and on_curve is not None:
+                on_curve(tuple(run.curve))
             if at_rung and on_rung is not None:
                 run.stopped = on_rung(run.done) is False
                 finished = finished or run.stopped

@@ -78,7 +78,7 @@ class Engine:
 
     @property
     def slots(self) -> int | None:
-        """How many trials may run at once; None leaves it to the executor."""
+        """Trials that may run at once; None leaves it to the executor."""
         return self._slots
 
     def set_slots(self, slots: int) -> None:
@@ -177,6 +177,7 @@ class Engine:
                 architecture=report.architecture,
                 stopped=stop_reason(report.step),
                 seconds=report.seconds,
+                curves=report.curves,
             ),
         )
 
@@ -194,7 +195,7 @@ class Engine:
         self._let_go(self.ledger.records()[number])
 
     def out_of_time(self) -> bool:
-        """Whether the time limit is over."""
+        """Return True if the time limit is over."""
         return time.monotonic() >= self._deadline
 
     def _over(self) -> bool:
@@ -230,7 +231,7 @@ class Engine:
         return self.ledger.create_trial(self._chooser.next(self._known(number), number))
 
     def _repeats(self, record: TrialRecord) -> bool:
-        """Whether the same network was, or is being, trained the same way: its result is this trial's too."""
+        """Return True if the same network was, or is being, trained the same way: its result is this trial's too."""
         number, same = record.number, record.new.identity
         twins = [r for r in self.ledger.records() if same and r.number != number and r.new.identity == same]
         done = next((r for r in twins if r.scored), None)
@@ -256,7 +257,7 @@ class Engine:
         return number - number % batch if batch else 0
 
     def _known(self, number: int) -> list[TrialRecord]:
-        """What trial `number` may know: everything, or with batches the ends of the batches before its own."""
+        """Return the records that trial `number` may know: all, or with batches the ends of the batches before its own."""
         records = list(self.ledger.records())
         if not self.settings.batch:
             return records

@@ -9,7 +9,9 @@ from typing import Any
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.hashes import file_sha256
+from ...gan_models.files.plain_values import from_json
 from ...gan_models.pruning.catalog import method_spec
+from ..records.learning_curve import LearningCurve
 from ..records.prepared_artifact import Prepared
 from ..records.teacher_artifact import TeacherArtifact
 from ..teacher_checks.value_range_check import value_range_note
@@ -98,6 +100,7 @@ def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None =
         tested=_read(record, "tested"),
         tested_inputs=_read(record, "tested_inputs"),
         notes=tuple(record["notes"]),
+        curves=from_json(dict[str, LearningCurve], record.get("curves", {}), str(path)),
     )
 
 

@@ -20,6 +20,8 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.tasks.task import Task
 from ...gan_models.training.loop import Networks, train
+from ..pictures.kept_pictures import LAST_SHARE, keep_beside, keep_pictures
+from ..records.learning_curve import LearningCurve, thinned
 from ..records.teacher_artifact import TeacherArtifact
 from ..setup.pruned_generators import new_discriminators, one_network
 from ..setup.study_parts import StudyParts
@@ -28,6 +30,7 @@ from .preparation import PreparedArtifact, Progress
 from .reference_features import REAL, REAL_OF_TEST, computed, same_features
 
 TEACHER, FOLDER = "teacher.json", "teacher"
+PICTURED = (0.02, 0.1, 0.25, 0.5, 0.75)  # shares of the teacher's steps after which pictures are kept, beside its end
 MEASURED = ("measurements", "inputs", "tested", "tested_inputs", "notes")  # keys of the record that are made anew
 
 
@@ -122,7 +125,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
         raise UserError("--teacher-discriminator needs --teacher: a new generator is trained with a new discriminator")
     data, held_out = parts.train_data, {parts.test_data, parts.scored_data}
     networks = _networks(parts, task, given, judges)
-    seconds = 0.0
+    seconds, losses = 0.0, LearningCurve()
     # A discriminator with no part in the loss is not warmed up.
     judged = task.has_judge and not config.own_training
     if not judges and not (given and not judged):
@@ -132,6 +135,11 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
             raise UserError(f"teacher_steps is 0: use 1 or more to train the {what}")
         for generator in networks.generators.values():
             generator.requires_grad_(not given)
+
+        def pictured(step: int, generators: Mapping[str, nn.Module]) -> bool:
+            keep_pictures(parts, generators, folder, step, (1 - LAST_SHARE) / len(PICTURED))
+            return True
+
         # A generator alone needs a discriminator that knows it: with frozen generators the loop trains only D.
         trained = train(
             task,
@@ -145,9 +153,13 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
             checkpoint_dir=folder / "checkpoint",
             checkpoint_every=max(100, steps // 20),
             workers=config.data_workers,
+            rungs=() if given else sorted({max(1, round(share * steps)) for share in PICTURED} - {steps}),
+            on_rung=pictured,
             on_step=None if on_step is None else lambda step, losses: on_step(step, steps, dict(losses)),
         )
-        seconds = trained.seconds
+        seconds, losses = trained.seconds, LearningCurve.of(trained.curve)
+    keep_pictures(parts, dict(networks.generators.items()), folder, 0 if given else config.teacher_steps, LAST_SHARE)
+    keep_beside(parts, folder)
     files = {}
     for kind, modules in (("generator", networks.generators), ("discriminator", networks.discriminators)):
         for name, module in modules.items():
@@ -163,6 +175,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
         "data": parts.data_sha256,
         "skipped": len({line for images in (data, *held_out) for line in images.skipped}),
         "seconds": seconds,
+        "curves": to_json(thinned({"teacher": losses})),
     }
 
 

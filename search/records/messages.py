@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from ...evaluators.health.collapse import Health
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.plain_values import later
 from ...gan_models.pruning.proposal import Proposal
 from ...gan_models.quantization.settings import QuantSettings
 from ...gan_models.reconstruction.record import Reconstruction
 from ...spaces.methods import stored_settings
 from ..resolved_study import ResolvedStudy
+from .learning_curve import LearningCurve
 from .prepared_artifact import Prepared
 
 FinishedState = Literal["COMPLETE", "PRUNED", "FAIL"]
@@ -57,7 +59,7 @@ class TrialRequest:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What a running trial says at a rung; it carries everything said before, so that no report can be missed.
+    """Report of a running trial at a rung; it carries everything said before, so that no report can be missed.
 
     Attributes:
         step: The rung: fine-tuning steps done.
@@ -68,6 +70,7 @@ class TrialReport:
         architecture: The plan's hash.
         measurements: What is measured so far.
         seconds: Seconds so far, by phase.
+        curves: Losses so far, by phase.
 
     Raises:
         ValueError: The step is below 0.
@@ -81,6 +84,7 @@ class TrialReport:
     architecture: str = ""
     measurements: tuple[Measurement, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, LearningCurve] = later(factory=dict)
 
     def __post_init__(self) -> None:
         if self.step < 0:
@@ -160,7 +164,7 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class CostCheck:
-    """What the independent count of a cut network says beside its costs.
+    """Results of the independent count of a cut network beside its costs.
 
     Attributes:
         uncounted: Calls of operators that ran and are in no MACs count, by operator.
@@ -201,6 +205,7 @@ class TrialOutcome:
         zero_shot: Scores of the teacher cut to the same plan and refitted, before any training; never a quality.
         same_as: Number of the trial whose result this is, because both are the same network; None for its own.
         traceback: The end of the traceback of a trial that failed.
+        curves: Losses by phase, thinned to `learning_curve.LOSS_BYTES`; empty if nothing was trained here.
 
     Raises:
         ValueError: The state is none of the three, or a trial that is not COMPLETE does not say why.
@@ -229,6 +234,7 @@ class TrialOutcome:
     zero_shot: tuple[Measurement, ...] = ()
     same_as: int | None = None
     traceback: str = ""
+    curves: Mapping[str, LearningCurve] = later(factory=dict)
 
     def __post_init__(self) -> None:
         if self.state not in FINISHED_STATES:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.plain_values import later
+from .learning_curve import LearningCurve
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class TeacherArtifact:
         tested, tested_inputs: The same two on the test split, if trials are compared on another one; else empty.
         notes: What a user should be told of it.
         times: Seconds per step of a simulated study, by kind of network.
+        curves: Losses of its training, by phase; empty if it was not trained here.
     """
 
     path: str = ""
@@ -36,3 +39,4 @@ class TeacherArtifact:
     tested_inputs: tuple[Measurement, ...] = ()
     notes: tuple[str, ...] = ()
     times: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, LearningCurve] = later(factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from ...gan_models.groups.surgery import copy_network
 from ...gan_models.networks.user_builders import taken
 from ...gan_models.training.loop import Networks, TrainRecord, train
 from ..artifacts.study_folder import write_curve
+from ..records.learning_curve import Point
 from ..records.messages import TrialReport
 from .collapse_monitor import HealthWatch
 from .work import TrialWork
@@ -56,8 +57,13 @@ class FineTuning:
             checkpoint_every=max(200, steps // 10),
             rungs=sorted(step for step in stops if step < steps),
             on_rung=self._rung,
+            on_curve=self._noted,
             workers=config.data_workers,
         )
+
+    def _noted(self, losses: Sequence[Point]) -> None:
+        """Keep the losses so far for the next report."""
+        self.work.losses = losses
 
     def _rung(self, step: int, generators: Mapping[str, nn.Module]) -> bool:
         """Look at the training's health, and at a rung measure and report; False stops the training."""
@@ -235,6 +241,7 @@ def _measured_at(work: TrialWork, at: int, generators: Mapping[str, nn.Module]) 
     """Measure a trial at a rung and report it; False ends the training."""
     measured = work.study.measure(work.study.joined(generators), full=False)
     quality = work.study.config.sign * measured[0].value
+    work.picture(at)
     work.clock.lap("measure")
     work.curve = {rung: value for rung, value in work.curve.items() if rung < at} | {at: quality}
     write_curve(work.request.workspace, work.curve)
@@ -248,5 +255,6 @@ def _measured_at(work: TrialWork, at: int, generators: Mapping[str, nn.Module]) 
             architecture=work.architecture,
             measurements=work.checked.costs,
             seconds=dict(work.clock.seconds),
+            curves=work.curves,
         )
     )

@@ -31,7 +31,9 @@ def measure(work: TrialWork) -> TrialOutcome:
     else:
         measured = work.study.measure(model, full=True)
         quality = work.study.config.sign * measured[0].value
-        work.curve[work.step_of_trial(work.finetune_steps)] = quality
+        end = work.step_of_trial(work.finetune_steps)
+        work.curve[end] = quality
+        work.picture(end, last=True)
     number, workspace = work.request.number, work.workspace
     write_json(workspace / PLAN, work.pruned.plan.to_json())
     ranges, ranges_sha256 = "", ""
@@ -62,6 +64,7 @@ def measure(work: TrialWork) -> TrialOutcome:
         method_record=to_json(work.pruned.record),
         reconstructions=dict(work.pruned.reconstructions),
         zero_shot=work.zero_shot,
+        curves=work.curves,
     )
 
 

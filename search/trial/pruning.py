@@ -68,6 +68,7 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
         quantized=next(iter(done.values())).quantized,
         reconstructions={name: each for found in done.values() for name, each in found.reconstructions.items()},
         record={name: dict(found.record) for name, found in done.items()},
+        curves={name: curve for found in done.values() for name, curve in found.curves.items()},
     )
 
 

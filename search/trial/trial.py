@@ -42,12 +42,15 @@ def _quantize(work: TrialWork) -> None:
 
 
 def _finetune(work: TrialWork) -> None:
-    """Train to the last rung, measuring and reporting at each one."""
+    """Train to the last rung, measuring, reporting and keeping pictures at each one, and before the first."""
+    work.picture(work.step_of_trial(0))
+    work.clock.lap("measure")
     if work.study.config.own_training:
         work.trained = OwnTraining(work).train()
         return
     tuning = FineTuning(work)
     work.trained = tuning.train()
+    work.losses = work.trained.curve
     work.collapse, work.health = tuning.watch.reason or "", tuple(tuning.watch.entries)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import TrainRecord
 from ...gan_models.training.recipe import Recipe
 from ..artifacts.study_folder import read_curve
+from ..pictures.kept_pictures import LAST_SHARE, keep_pictures
 from ..preparations.opened_study import OpenedStudy
+from ..records.learning_curve import LearningCurve, Point, thinned
 from ..records.messages import Health, TrialOutcome, TrialReport, TrialRequest
 from .cut_check import CutCheck
 
@@ -51,6 +53,7 @@ class TrialWork:
         zero_shot: Scores of the plan before any training. Set by `score`.
         generators: Every generator by name, the pruned ones cut. Set by `quantize`.
         quantizers: Those that simulate 8 bits, by generator; empty in float32. Set by `quantize`.
+        losses: Points of fine-tuning's losses so far. Set by `finetune`.
         trained: How fine-tuning went. Set by `finetune`.
         collapse: Why fine-tuning was ended as collapsed; empty if it was not. Set by `finetune`.
         health: Signs of collapse during training. Set by `finetune`.
@@ -68,6 +71,7 @@ class TrialWork:
     generators: dict[str, nn.Module] = field(init=False)
     quantizers: Mapping[str, Quantizer] = field(init=False)
     quantize_macs: int = field(default=0, init=False)
+    losses: Sequence[Point] = field(default=(), init=False)
     trained: TrainRecord = field(init=False)
     collapse: str = field(default="", init=False)
     health: tuple[Health, ...] = field(default=(), init=False)
@@ -108,9 +112,27 @@ class TrialWork:
         """Steps of fine-tuning."""
         return self.study.config.finetune_steps + self.spare_steps
 
+    @property
+    def curves(self) -> dict[str, LearningCurve]:
+        """Losses so far by phase, fine-tuning's at steps of the whole trial, thinned as they are recorded."""
+        before, several = self.pruned.curves, len(self.study.names) > 1
+        found = {f"prune {name}" if several else "prune": LearningCurve.of(points) for name, points in before.items()}
+        return thinned({**found, "finetune": LearningCurve.of(self.losses, self.pruned.steps)})
+
     def step_of_trial(self, step: int) -> int:
         """Return a fine-tuning step as a step of the whole trial, pruning included."""
         return self.pruned.steps + step
+
+    def picture(self, step: int, last: bool = False) -> None:
+        """Keep pictures of what the generators make now.
+
+        Args:
+            step: Steps of the whole trial that are done.
+            last: Training has ended.
+        """
+        others = len(self.study.config.rungs) + 1  # after the cut, and at rungs
+        share = LAST_SHARE if last else (1 - LAST_SHARE) / others
+        keep_pictures(self.study, self.generators, self.workspace, step, share)
 
     def networks(self) -> dict[str, nn.Module]:
         """Return every generator by name: the pruned ones cut and trainable, the others copies of the teacher's."""

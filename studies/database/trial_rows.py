@@ -13,6 +13,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.pruning.proposal import Proposal
 from ...search.records.layout_0_1 import upgraded_row
+from ...search.records.learning_curve import LearningCurve
 from ...search.records.ledger import NewTrial, TrialRecord
 from ...search.records.messages import TrialOutcome, TrialReport
 from ...search.records.plan_score import errors_of
@@ -25,6 +26,7 @@ CONSTRAINT = "constraints:"  # where Optuna's Trial.set_constraint stores them, 
 # of their own names.
 IN_ROW = ("state", "rungs", "constraints")  # the state, Optuna's intermediate values, Optuna's constraints
 PLAN = "plan"  # the widths: of the proposal until a trial says how it was cut
+CURVES = "curves"  # losses by phase, of a report and of an outcome
 OUTCOME = tuple(field.name for field in fields(TrialOutcome) if field.name not in (*IN_ROW, "widths"))
 
 
@@ -142,7 +144,9 @@ def record_of(
     if not rungs or quality is None or cost is None:
         return record
     widths, plan = attributes.get(PLAN, NOTHING), attributes.get("architecture", "")
-    return replace(record, report=TrialReport(max(rungs), quality, cost, rungs, widths, plan))
+    curves = from_json(dict[str, LearningCurve], attributes.get(CURVES, {}), f"trial {row.number}")
+    report = TrialReport(max(rungs), quality, cost, rungs, widths, plan, curves=curves)
+    return replace(record, report=report)
 
 
 def _outcome_of(attributes: Mapping[str, Any], record: TrialRecord) -> TrialOutcome:
@@ -196,7 +200,7 @@ def report_attributes(new: NewTrial, report: TrialReport) -> dict[str, Any]:
     Its rungs are Optuna's intermediate values, and its step is the last of them.
     """
     values = {name: getattr(report, name) for name in ("cost", "quality", "architecture")}
-    return _of_plan(new, report.widths) | _filled({**values, PLAN: report.widths})
+    return _of_plan(new, report.widths) | _filled({**values, PLAN: report.widths, CURVES: report.curves})
 
 
 def outcome_attributes(new: NewTrial, outcome: TrialOutcome) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from PIL import Image
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.atomic_files import write_file
 from ...search.forecast.cost_range import TEACHER
+from ...search.pictures.shown_pictures import Column
 from ...search.records.plan_score import PlanScore
-from ..report.image_grid import Column, draw_grid
+from ..report.image_grid import draw_grid
 from .plan_table import NOTE, error_name
 
 STYLES = {"uniform": ("#0072B2", "o"), "score table": ("#D55E00", "s"), "local search": ("#009E73", "^")}

@@ -18,13 +18,13 @@ from ...gan_models.files.atomic_files import write_file
 from ...gan_models.files.plain_values import to_json
 from ...search.forecast.cost_range import TEACHER as DENSE
 from ...search.forecast.cost_range import ForecastOptions, ForecastPlan, forecast
+from ...search.pictures.shown_pictures import Column, shown_inputs, shown_outputs
 from ...search.preparations.catalog import PREPARATIONS
 from ...search.preparations.opened_study import OpenedStudy
 from ...search.preparations.prepare import make_teacher, prepare
 from ...search.records.plan_score import PlanScore, metric_of
 from ...spaces.budget import describe
 from ..database.store import Store
-from ..report.image_grid import Column, shown_inputs, shown_outputs
 from ..results.outcome import PREPARED, TEACHER
 from .plan_records import known_scores, record_plans
 

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor, nn
 
-from ...gan_models.data.dataset import in_order
 from ...gan_models.files.atomic_files import write_file
-from ...gan_models.files.pictures.colors import color_of
-from ...gan_models.networks.colors import to_rgb
 from ...gan_models.quantization.fake_quant import FixedRanges, add_hooks
 from ...search.artifacts.study_folder import StudyFolder
-from ...search.preparations.eval_images import EVAL_BATCH
-from ...search.preparations.opened_study import OpenedStudy
+from ...search.pictures.shown_pictures import Column, shown_inputs, shown_outputs
 from ...search.records.ledger import TrialRecord
 from ...spaces.budget import describe
 from ..bundles.export import exportable
-from ..bundles.format_files import outputs_of
 from ..bundles.trial_weights import open_recorded, trial_generator, trial_quantizations
 from ..database.reader import StudyRecord
 from ..inference.output_pictures import to_picture
 from ..results.outcome import Outcome, outcome_of
 
 TILE, GAP, HEADING = 144, 6, 44  # pixels: a picture at least, between pictures, above each column
-MOST_TRIALS, MOST_CLASSES = 4, 12
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a grid: its label and its pictures."""
-
-    label: str
-    images: tuple[Tensor, ...]
+MOST_TRIALS = 4
 
 
 def picture_grid(
@@ -141,76 +125,6 @@ def draw_grid(columns: Sequence[Column], titles: Sequence[str] = ()) -> bytes:
 def _spread(items: Sequence[TrialRecord], n: int) -> list[TrialRecord]:
     places = np.unique(np.linspace(0, len(items) - 1, min(n, len(items))).round().astype(int)) if items else []
     return [items[i] for i in places]
-
-
-def shown_inputs(bench: OpenedStudy, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column], list[str]]:
-    """Return the generator's inputs [rows, ...], the task's columns beside its outputs, and the titles of rows.
-
-    Rows have titles if they are classes.
-    """
-    task = bench.task()
-    count = min(len(bench.test_data), bench.config.n_eval or len(bench.test_data))
-    wanted = np.unique(np.linspace(0, count - 1, max(1, min(rows, count))).round().astype(int)).tolist()
-    labels = _first_of_classes(bench, name, count)
-    if labels:
-        wanted = sorted(labels)
-    picked: list[tuple[Tensor, ...]] = []
-    shown: dict[str, list[Tensor]] = {}
-    for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
-        places = [i - step * EVAL_BATCH for i in wanted if step * EVAL_BATCH <= i < (step + 1) * EVAL_BATCH]
-        if places:
-            picked.append(tuple(x[places] for x in task.inputs(batch, name)))
-            for label, images in task.columns(batch, name).items():
-                shown.setdefault(label, []).extend(_shown(bench, images[places], picked[-1]))
-    inputs = tuple(torch.cat(part) for part in zip(*picked, strict=True))
-    suffix = "" if len(bench.names) == 1 else f" of {name}"
-    if labels:
-        shown = {label: [images[i] for i in _by_label(labels)] for label, images in shown.items()}
-        inputs = tuple(
-            x[:1].expand_as(x) if one.drawn else x[_by_label(labels)]
-            for one, x in zip(bench.config.inputs.inputs, inputs, strict=True)
-        )
-    titles = [_title(bench.test_data.classes, label) for label in sorted(labels.values())]
-    return inputs, [Column(label + suffix, tuple(images)) for label, images in shown.items()], titles
-
-
-def _first_of_classes(bench: OpenedStudy, name: str, count: int) -> dict[int, int]:
-    """Return the position of each class's first test image -> its label; empty for a generator without classes.
-
-    Of many classes some are taken, spread over all.
-    """
-    places = [i for i, one in enumerate(bench.config.inputs.inputs) if one.kind == "label" and not one.is_map]
-    if not places:
-        return {}
-    firsts: dict[int, int] = {}
-    for step, batch in enumerate(in_order(bench.test_data, EVAL_BATCH, count)):
-        for i, label in enumerate(bench.task().inputs(batch, name)[places[0]].tolist()):
-            firsts.setdefault(label, step * EVAL_BATCH + i)
-    found = sorted(firsts)
-    spread = np.unique(np.linspace(0, len(found) - 1, min(MOST_CLASSES, len(found))).round().astype(int))
-    return {firsts[found[i]]: found[i] for i in spread}
-
-
-def _by_label(labels: Mapping[int, int]) -> list[int]:
-    """Return the rows of places in their order, sorted by label."""
-    by_place = [labels[place] for place in sorted(labels)]
-    return sorted(range(len(by_place)), key=by_place.__getitem__)
-
-
-def _title(classes: Sequence[str], label: int) -> str:
-    return f"{label} {classes[label]}" if label < len(classes) else f"class {label}"
-
-
-def shown_outputs(bench: OpenedStudy, model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return pictures of a generator's outputs for inputs."""
-    return tuple(_shown(bench, outputs_of(model.to(bench.device), *(x.to(bench.device) for x in inputs)).cpu(), inputs))
-
-
-def _shown(bench: OpenedStudy, images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
-    """Return pictures [n, 3, H, W] of the outputs' channels, or of an input's."""
-    if images.shape[1] == bench.output.channels:
-        return bench.rgb(images, inputs)
-    return to_rgb(images, color_of(images.shape[1]))
 
 
 def _teacher_label(outcome: Outcome) -> str:

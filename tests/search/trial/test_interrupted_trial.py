@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.config import StudyConfig
+from ganprune.search.pictures.kept_pictures import kept_strips
 from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
 from ganprune.search.trial import measuring, trial
@@ -53,7 +54,10 @@ def test_a_report_that_dies_with_its_driver_is_in_the_next_ones_curve(request_at
     result = trial.run(request_at(tmp_path), lambda report: heard.append(report) or True)
     assert untimed(result) == untimed(whole)
     assert list(result.rungs) == [2, 4, 6, 8]
+    assert result.curves["finetune"].steps == tuple(range(1, 9))
+    assert [strip.step for strip in kept_strips(tmp_path)] == [0, 2, 4, 6, 8]
     for report in heard:
+        assert report.curves["finetune"].steps == tuple(range(1, report.step + 1))
         assert list(report.rungs) == list(range(2, report.step + 1, 2))
 
 

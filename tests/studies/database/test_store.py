@@ -2,11 +2,13 @@ import math
 import pickle
 import shutil
 import warnings
+from dataclasses import replace
 
 import optuna
 import pytest
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.artifacts.study_folder import OWNER, write_result
+from ganprune.search.records.learning_curve import LearningCurve
 from ganprune.search.records.messages import TrialOutcome, TrialReport, TrialRequest
 from ganprune.studies.database.lock import StudyLocked
 from ganprune.studies.database.reader import list_studies, read_study
@@ -28,7 +30,7 @@ def put_on_disk(store, number, result=GOOD):
 
 
 def reopened(store, url, tmp_path, **options):
-    """What a new driver finds after this one died."""
+    """Return the store that a new driver finds after this one died."""
     store.close()
     return Store.open(url, "s", tmp_path / "a", **options)
 
@@ -56,12 +58,13 @@ def test_a_trial_is_written_in_one_transaction(store, new):
 
 
 def test_records_come_back_as_they_were(store, new, url, tmp_path):
-    """What a driver knew, the next one reads: every field of every record, whatever the state."""
+    """The next driver reads all that a driver knew: every field of every record, whatever the state."""
+    curves = {"finetune": LearningCurve((1, 3), {"l1": (0.5, None)})}
     for number in range(5):
         store.create_trial(new())
         store.started(number)
-        store.report(number, TrialReport(1, 7.0, 1.0, {}, widths={"g": 3}))
-    store.finish(0, GOOD)
+        store.report(number, TrialReport(1, 7.0, 1.0, {}, widths={"g": 3}, curves=curves))
+    store.finish(0, replace(GOOD, curves=curves))
     store.finish(1, TrialOutcome("PRUNED", 7.0, 1.0, rungs={1: 7.0}, stopped="slow"))
     store.finish(2, TrialOutcome("FAIL", stopped="broken"))
     store.requeue(3)

@@ -5,7 +5,8 @@ import io
 import numpy as np
 import torch
 from ganprune.search.config import StudyConfig
-from ganprune.studies.report.image_grid import MOST_CLASSES, Column, _first_of_classes, draw_grid, shown_inputs
+from ganprune.search.pictures.shown_pictures import MOST_CLASSES, Column, _first_of_classes, shown_inputs
+from ganprune.studies.report.image_grid import draw_grid
 from PIL import Image
 
 from ...tiny_study import SMALL, opened

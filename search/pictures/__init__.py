@@ -1,0 +1,1 @@
+"""Pictures of a study's generators: a few fixed inputs, and what is made of them at fixed steps."""

@@ -1,0 +1,1 @@
+"""Tests of pictures of a study's generators."""
