@@ -28,6 +28,11 @@ CASES = {
     "color to gray, twice the size": ("inputs=3,outputs=1,high=2,wide=2", "3,16,16", "L", (80, 48)),
     "lightness to ab": ("inputs=1,outputs=2", "1,16,16", "RGB", (40, 24)),
     "alpha, twice as wide": ("inputs=4,outputs=4,wide=2", "4,16,16", "RGBA", (80, 24)),
+    "gray to gray and alpha": ("inputs=1,outputs=2", "1,16,16", "LA", (40, 24)),
+}
+MORE = {
+    "gray to color, rectangular": ["--load-size", "20x36"],
+    "gray to gray and alpha": ["--output-color", "gray_alpha"],
 }
 
 
@@ -46,10 +51,11 @@ def test_a_generator_of_any_channels_goes_the_whole_way(case, place, monkeypatch
     """Searched, shown, exported, verified, compared and run; references are measured in the generator's channels."""
     arguments, shape, mode, size = CASES[case]
     given = ["--model", "net.py:net", "--model-args", arguments, "--input-shape", shape, "--task", "paired"]
-    data = ["--data", "builtin:shapes", "--budget", "60%", "--study", "s", "--trials", 1]
+    data = ["--data", "builtin:shapes", "--budget", "60%", "--study", "s", "--trials", 1, *MORE.get(case, [])]
     assert call(monkeypatch, "search", *given, *data, *QUICK) == 0
     study = optuna.load_study(study_name="s", storage="sqlite:///ganprune.db")
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"]
+    assert study.user_attrs["ganprune.config"]["load_size"] == ("20x36" if "rectangular" in case else None)
     assert call(monkeypatch, "report", "s", "--out", "report.html") == 0
     assert call(monkeypatch, "export", "s", "--trial", 0, "--out", "bundle", "--formats", "onnx") == 0
     assert call(monkeypatch, "verify", "bundle") == 0
@@ -60,7 +66,10 @@ def test_a_generator_of_any_channels_goes_the_whole_way(case, place, monkeypatch
         assert (picture.mode, picture.size) == (mode, size)
     output = read_architecture(place / "bundle").output
     assert output is not None
-    assert output.color == {"RGB": "rgb", "L": "gray", "RGBA": "rgba"}[mode] or case == "lightness to ab"
+    assert (
+        output.color == {"RGB": "rgb", "L": "gray", "RGBA": "rgba", "LA": "gray_alpha"}[mode]
+        or case == "lightness to ab"
+    )
 
 
 def test_colorized_pictures_keep_their_lightness(place, monkeypatch):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ import numpy as np
 
 from .array_reader import array_size, has_bytes, is_array, read_array
 from .picture import Picture, PictureError, channels_fault, halves_fault, picture_of_channels
+from .tiff_bands import TiffBands, tiff_bands
 from .white_levels import white_of_floats, white_of_integers
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ READING = "upright, every mode to its full range"  # part of the keys of what is
 _DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _GRAY = ("1", "L", "LA", "La", *_DEEP)
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_SEVERAL = "several pictures in a file: the first is read"
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # tags of TIFF and EXIF
 
 
@@ -45,6 +47,8 @@ def read_picture(path: str | Path, planes: int = 0) -> Picture:
     try:
         if is_array(path):
             return read_array(path)
+        if planes and (bands := tiff_bands(path)) is not None:
+            return _read_bands(bands)
         with _opened(path) as file:
             return _read_pages(file) if planes and _channels(file, planes) == planes else _read(file)
     except PictureError:
@@ -86,6 +90,10 @@ def picture_fault(path: str | Path, halves: bool = False, planes: int | None = N
                 read_array(path)
             reason = None if planes is None else channels_fault(channels, planes)
             return reason or (halves_fault(width, height) if halves else None)
+        if planes and (bands := tiff_bands(path)) is not None:
+            if (reason := channels_fault(bands.channels, planes)) is None:
+                _read_bands(bands)
+            return reason or (halves_fault(*_bands_size(bands)) if halves else None)
         with _opened(path) as file:
             width, height = _upright_size(file)
             if planes and (reason := channels_fault(_channels(file, planes), planes)) is not None:
@@ -107,6 +115,8 @@ def picture_size(path: str | Path) -> tuple[int, int] | None:
         if is_array(path):
             _, height, width = array_size(path)
             return width, height
+        if (bands := tiff_bands(path)) is not None:
+            return _bands_size(bands)
         with _opened(path) as file:
             return _upright_size(file)
     except Exception:  # as in `read_picture`
@@ -124,11 +134,13 @@ def picture_doubt(path: str | Path, planes: int = 0) -> str | None:
     which only the lowest are used, as of 12 bits stored in 16, so that the picture looks black.
     """
     try:
+        if planes and (bands := tiff_bands(path)) is not None:
+            return _SEVERAL if bands.pages else None
         with _opened(path) as file:
             if planes and _channels(file, planes) == planes:
                 return None
             if getattr(file, "is_animated", False):
-                return "several pictures in a file: the first is read"
+                return _SEVERAL
             if file.mode not in _DEEP or file.mode == "F":
                 return None
             brightest = float(_deep(file).max())
@@ -206,24 +218,54 @@ def _read_pages(file: Image.Image) -> Picture:
     return picture_of_channels(np.concatenate([page.pixels[:, :, :1] for page in pages], 2))
 
 
+def _read_bands(bands: TiffBands) -> Picture:
+    """Return the picture of a TIFF of more than 4 channels."""
+    values, orientation = bands.read(), bands.tags.get(_ORIENTATION)
+    if values.dtype != np.uint8:
+        values = _scaled(values, bands.tags)
+    elif _first(bands.tags.get(_PHOTOMETRIC)) == 0:
+        values = 255 - values
+    planes = [_turned(values[:, :, i], orientation) for i in range(bands.channels)]
+    return picture_of_channels(np.stack(planes, 2))
+
+
+def _bands_size(bands: TiffBands) -> tuple[int, int]:
+    """Return width and height of the upright picture."""
+    width, height = bands.size
+    return (height, width) if bands.tags.get(_ORIENTATION) in _TURNED else (width, height)
+
+
 def _deep(file: Image.Image) -> np.ndarray:
     """Return a picture of more than 8 bits as float32 (H, W) of 0 .. 255.
 
     Raises:
         PictureError: Its black and white are not known.
     """
-    values, tags = np.asarray(file), getattr(file, "tag_v2", {})
+    return _scaled(np.asarray(file), getattr(file, "tag_v2", {}), file.mode)
+
+
+def _scaled(values: np.ndarray, tags: Mapping[int, Any], mode: str = "") -> np.ndarray:
+    """Return values of more than 8 bits as float32 of 0 .. 255.
+
+    Args:
+        values: As stored.
+        tags: Of a TIFF; empty of another file.
+        mode: Pillow's; empty: it does not say the bits.
+
+    Raises:
+        PictureError: Their black and white are not known.
+    """
     bits, number = _first(tags.get(_BITS)), _first(tags.get(_SAMPLE_FORMAT))
-    if file.mode == "F":
+    if values.dtype.kind == "f":
         white = white_of_floats(values)
     else:
         signed = number == 2
         if bits == 32 and not signed and number is not None:
             values = values.astype(np.int32).view(np.uint32)
-        white = white_of_integers(values, bits or (16 if file.mode != "I" else None), signed)
+        white = white_of_integers(values, bits or (16 if mode not in ("", "I") else None), signed)
     scaled = (values.astype(np.float64) * (255.0 / white)).clip(0, 255).astype(np.float32)
     # Pillow turns pictures whose 0 is white for 8 bits alone.
-    return 255 - scaled if tags.get(_PHOTOMETRIC) == 0 else scaled
+    return 255 - scaled if _first(tags.get(_PHOTOMETRIC)) == 0 else scaled
 
 
 def _turned(plane: np.ndarray, orientation: int | None) -> np.ndarray:
@@ -262,9 +304,7 @@ def _reason(error: Exception, path: str | Path) -> str:
             return "a Git LFS pointer, not the image itself; fetch it with `git lfs pull`"
         if head.startswith((b"<!doctype", b"<html")):
             return "an HTML page, not an image; download it again"
-        if Path(path).suffix.lower() in (".tif", ".tiff"):
-            return (
-                "not an image, or a TIFF of over 4 channels per page, which Pillow cannot read; try .npy of [C, H, W]"
-            )
+        if (bands := tiff_bands(path)) is not None:
+            return channels_fault(bands.channels) or "not an image"
         return "not an image, or of a kind that Pillow cannot read"
     return " ".join(str(error).split()) or type(error).__name__
