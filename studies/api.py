@@ -165,10 +165,12 @@ class Search:
     def _readable(self, refusals: Refusals) -> StudyConfig | None:
         """Return the configuration without the options that cannot be read: the others can be checked all the same."""
         least = {name: self._given[name] for name in (*NEEDED, "input_shape") if name in self._given}
+        others = {"name": least["name"], **self.options}
+        least["name"] = "search"  # until the name that was given has passed
         found = None
         with refusals.kept():
             found = StudyConfig.from_json(least)
-        for name, value in self.options.items() if found is not None else ():
+        for name, value in others.items() if found is not None else ():
             with refusals.kept():
                 found = StudyConfig.from_json(least | {name: value})
                 least[name] = value

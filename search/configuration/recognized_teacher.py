@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.pictures.image_size import read_image_size
+from ...gan_models.networks.specs import InputSpec
 
 PREFIX = "spandrel:"
 FILLED = ("model", "model_args")  # nothing of these may be given beside it
@@ -36,8 +38,10 @@ def with_recognized(values: Mapping[str, Any]) -> dict[str, Any]:
     told = {"model": found.model, "model_args": dict(found.arguments)}
     if "teacher" in files:
         told["teacher"] = found.teacher
-    if found.inputs:
-        told |= {name: value for name, value in (("input_shape", found.inputs),) if not values.get(name)}
+    if found.inputs and not values.get("input_shape"):
+        size = values.get("image_size")
+        inputs = InputSpec.parse(found.inputs)
+        told["input_shape"] = inputs.at_size(read_image_size(size)).text if size else found.inputs
     if not values.get("value_range"):
         told["value_range"] = found.value_range
     return {**values, **told}

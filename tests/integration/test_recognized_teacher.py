@@ -1,10 +1,13 @@
 """`--teacher spandrel:FILE`: a search, a bundle and its checks from weights alone, without a dependency that stays."""
 
 import json
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
+from ganprune.gan_models.checkpoints.checkpoint import load_weights
 from ganprune.gan_models.networks.catalog import build
 from ganprune.studies.bundles.bundle import load_bundle
 from PIL import Image
@@ -59,3 +62,61 @@ def test_weights_alone_are_inspected_measured_and_compared(tmp_path, monkeypatch
     assert "spandrel:x4.pth takes 3 channels and gives" in line
     assert "these cannot be compared" in line
     assert "is not a file" in refused(monkeypatch, capsys, "fid", "spandrel:none.pth", "photos", *measure)
+
+
+MINI = """
+from torch import nn
+
+class Mini(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.hyperparameters = {"width": width}
+        self.body = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 12, 3, padding=1))
+        self.up = nn.PixelShuffle(2)
+
+    def forward(self, x):
+        return self.up(self.body(x))
+"""
+LOADER = """
+from types import SimpleNamespace
+
+class MaskedImageModelDescriptor: ...
+
+class ModelLoader:
+    def load_from_state_dict(self, state):
+        from .architectures.Mini import Mini
+        network = Mini(len(state["body.0.bias"]))
+        network.load_state_dict(state)
+        return SimpleNamespace(
+            model=network, architecture=SimpleNamespace(id="Mini", name="Mini"), input_channels=3,
+            size_requirements=SimpleNamespace(minimum=0, multiple_of=1),
+        )
+"""
+
+
+def test_a_network_that_the_package_knows_is_trained_from_nothing(tmp_path, monkeypatch):
+    """`train` builds the network that spandrel, here a package of a single architecture, tells by the file's weights."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "spandrel"]:
+        monkeypatch.delitem(sys.modules, name)
+    for place, text in (("", LOADER), ("architectures", ""), ("architectures/Mini", MINI)):
+        (tmp_path / "spandrel" / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "spandrel" / place / "__init__.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    network = import_module("spandrel.architectures.Mini").Mini(6)
+    torch.save({"params": network.state_dict()}, "mini.pth")
+    random = np.random.default_rng(0)
+    for split in ("train", "test"):
+        Path("photos", split).mkdir(parents=True)
+        for i in range(4):
+            Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(f"photos/{split}/{i}.png")
+    given = ["--model", "spandrel:mini.pth", "--data", "photos", "--steps", 2, "--batch-size", 2, "--ndf", 4]
+    size = ["--scale", 2, "--image-size", 16, "--metric", "shapes"]
+    try:
+        assert call(monkeypatch, "train", *given, *size, "--out", "teacher.safetensors") == 0
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "spandrel"]:
+            monkeypatch.delitem(sys.modules, name)
+    written = load_weights("teacher.safetensors")
+    assert {n: t.shape for n, t in written.items()} == {n: t.shape for n, t in network.state_dict().items()}
+    assert Path("teacher.discriminator.safetensors").is_file()

@@ -94,6 +94,16 @@ def test_options_that_cannot_be_read_are_told_beside_the_rest(tmp_path):
     assert found.estimate is None
 
 
+def test_a_name_that_cannot_be_hides_no_other_mistake(tmp_path):
+    """Ten mistakes of all kinds are ten lines."""
+    wrong = {"seed": -1, "trials": 0, "rungs": [0.5, 0.2], "bits": [16], "sampler": "tpee", "methods": ["magnetude"]}
+    options = OPTIONS | wrong | {"n_test": 1, "teacher": "gone.pt"}
+    found = Search("resnet", "builtin:shapes", "0%", "a/b", options, f"sqlite:///{tmp_path}/s.db").preflight()
+    lines = [finding.line for finding in found.of_kind("error")]
+    for part in ("'a/b'", "got -1", "trials is 0", "rising shares", "bits are 32", "'tpee'", "'magnetude'"):
+        assert sum(part in line for line in lines) == 1, (part, lines)
+
+
 def test_a_search_that_names_no_network_is_a_finding(tmp_path):
     """Without what a configuration needs there is nothing else to look at."""
     found = Search("own.py:net", "builtin:shapes", "60%", "pre", {}, f"sqlite:///{tmp_path}/s.db").preflight()
