@@ -73,7 +73,7 @@ def test_a_generator_of_any_channels_goes_the_whole_way(case, place, monkeypatch
 
 
 def test_colorized_pictures_keep_their_lightness(place, monkeypatch):
-    """What a generator of a*, b* makes is written with the lightness of its input, at the picture's own size."""
+    """Outputs of a generator of a*, b* are written with the lightness of its input, at the picture's own size."""
     given = ["--model", "net.py:net", "--model-args", "inputs=1,outputs=2", "--input-shape", "1,16,16"]
     data = ["--task", "paired", "--data", "builtin:shapes", "--budget", "60%", "--study", "s", "--trials", 1]
     assert call(monkeypatch, "search", *given, *data, *QUICK) == 0

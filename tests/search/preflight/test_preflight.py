@@ -36,7 +36,7 @@ def sound(tmp_path_factory):
 
 
 def test_a_search_in_order_passes_with_its_hours(sound):
-    """What was checked is named, the study is resolved, and the hours have their parts."""
+    """Each check is named, the study is resolved, and the hours have their parts."""
     found, _ = sound
     assert found.passes
     text = str(found)
@@ -66,7 +66,7 @@ def test_it_is_plain_json(sound):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that is asked for")
 def test_everything_that_is_wrong_is_told_at_once(tmp_path):
-    """What resolving refuses, and what the table's checks find: one line each, and no estimate."""
+    """Refusals of resolving, and what the table's checks find: one line each, and no estimate."""
     run = RunOptions(gpus_per_trial=1, cpus_per_trial=10**6)
     found = search(tmp_path, run, device="cuda", metric="inception", n_test=1, teacher="gone.pt").preflight()
     lines = [finding.line for finding in found.of_kind("error")]
