@@ -31,6 +31,15 @@ zoo: install-test
 fuzz: install-test
 	FUZZ_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/gan_models/groups/test_random_networks.py
 
+# Converters and runtimes of other packages over the catalog's networks, as a table: they are large, and extras. Without
+# their dependencies: litert-torch asks for language models' packages and an older typing-extensions, and uses neither.
+RUNTIMES := ai-edge-litert litert-torch litert-converter ai-edge-quantizer torchao jaxtyping wadler-lindig immutabledict \
+	multipledispatch tabulate backports.strenum ncnn portalocker pnnx openvino coremltools cattrs pyaml
+test-runtimes: install-test
+	$(PIP) --no-deps $(RUNTIMES)
+	$(PIP) absl-py jax tqdm
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.runtimes.matrix
+
 torture: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture
 

@@ -20,7 +20,11 @@ _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
 FLOAT_FORMATS = ("onnx", "exported-program")  # formats of the float32 network that run without its code
-
+# For runtimes of phones: in this order, so that a norm is folded before its convolution is changed.
+REWRITTEN = (
+    "constants", "batch-norm", "modulated-convolution", "transposed-convolution", "padding", "instance-norm", "prelu",
+    "pixel-shuffle", "upsampling",
+)  # fmt: skip
 
 EXPORTERS: OpenTable[Exporter] = OpenTable(
     "format",
@@ -41,6 +45,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
         "litert": Exporter(
             f"{_HERE}.devices.litert:write", "generator.tflite", "litert", "LiteRT",
             needs=(Package("litert_torch", "litert-torch", extra="litert"),), free_batch=False,
+            rewrites=REWRITTEN,
         ),
         "ncnn": Exporter(
             f"{_HERE}.devices.ncnn:write", "generator-ncnn.param", "ncnn", "ncnn", parts=(".bin",),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ..files.errors import UserError
+from ..files.errors import UserError, WorkFailed
 from ..files.packages import Package, check_installed
 from ..files.user_code import load_named
 from ..quantization.settings import Quantization, QuantSettings
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 INPUT, OUTPUT = "input", "output"
+_REWRITING = "ganprune.gan_models.export.rewriting"  # by name: it knows exporters
+
+
+class NotConverted(WorkFailed):
+    """A network that another package cannot convert; the message gives its reason."""
 
 
 class NoForm(UserError):
@@ -39,6 +44,7 @@ class ExportJob:
         strides: Per input, the numbers that its height and width may be any multiples of; 0: they are those of
             `inputs`. Empty: all are.
         alone: True to write no companions: the file is timed, and belongs to no bundle.
+        title: Class of the network, for messages; empty: that of `model`.
     """
 
     model: nn.Module
@@ -51,6 +57,12 @@ class ExportJob:
     output: str = OUTPUT
     strides: tuple[int, ...] = ()
     alone: bool = False
+    title: str = ""
+
+    @property
+    def network(self) -> str:
+        """Class of the network, for messages."""
+        return self.title or type(self.model).__name__
 
 
 def file_input(x: Tensor) -> Tensor:
@@ -152,7 +164,15 @@ class Exporter:
             RuntimeError: The network cannot be written in this format.
         """
         check_installed(f"format {self.title}", self.needs)
-        return tuple(load_named(self.writer, "exporter")(job, path) or ())
+        write = load_named(self.writer, "exporter")
+        if not self.rewrites:
+            return tuple(write(job, path) or ())
+        prepared, notes = load_named(f"{_REWRITING}:rewritten", "rewriting")(job, self.rewrites)
+        try:
+            return (*(write(prepared, path) or ()), *notes)
+        except NotConverted as error:
+            reason = load_named(f"{_REWRITING}:rejected_operator", "rewriting")(job, self.rewrites, write)
+            raise NotConverted(f"{error}; {reason}" if reason else str(error)) from error
 
     def examine(self, path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: FileRunner) -> Findings:
         """Return what the format's own checks find of a file.

@@ -58,7 +58,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
     exported = copy_network(job.model).cpu().float().eval()
     if assigned := _assigned(exported, examples):
         raise NotWritable(
-            f"{type(job.model).__name__} cannot be written as ONNX: its forward assigns the data of {first(assigned)}. "
+            f"{job.network} cannot be written as ONNX: its forward assigns the data of {first(assigned)}. "
             "Try to compute the value in forward, or by torch.nn.utils.parametrize"
         )
     with written_beside(path) as beside:
@@ -79,7 +79,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
             content = onnx.load(beside)
             if dynamic and not all(x.type.tensor_type.shape.dim[0].dim_param for x in content.graph.input):
                 raise NotWritable(
-                    f"{type(job.model).__name__} cannot be written as ONNX for batches of any size: its forward fixes "
+                    f"{job.network} cannot be written as ONNX for batches of any size: its forward fixes "
                     "the size. Try x.shape[0] in the place of len(x)"
                 )
             without_origin(content)
@@ -92,7 +92,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
             cause = error.__cause__ or error
             lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
             raise NotWritable(
-                f"{type(job.model).__name__} cannot be written as ONNX: {type(cause).__name__}: "
+                f"{job.network} cannot be written as ONNX: {type(cause).__name__}: "
                 f"{lines[0] if lines else 'no reason given'}"
             ) from error
 

@@ -40,7 +40,7 @@ def trace(job: ExportJob) -> torch.export.ExportedProgram:
     except Exception as error:  # torch raises many kinds
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise NoProgram(
-            f"{type(job.model).__name__} cannot be written as a program: {type(error).__name__}: "
+            f"{job.network} cannot be written as a program: {type(error).__name__}: "
             f"{lines[0] if lines else 'no reason given'}"
         ) from error
 

@@ -11,12 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ...files.errors import WorkFailed
+from ..exporter import NotConverted
 
 LONGEST_REASON = 300
-
-
-class NotConverted(WorkFailed):
-    """A network that another package cannot convert; the message gives its reason."""
 
 
 @contextmanager

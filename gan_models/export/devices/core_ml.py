@@ -34,7 +34,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         NotConverted: Core ML has no form for one of its operators.
     """
     program = trace(job).run_decompositions({})
-    with converting(type(job.model).__name__, TITLE), tempfile.TemporaryDirectory() as folder:
+    with converting(job.network, TITLE), tempfile.TemporaryDirectory() as folder:
         coremltools: Any = import_module("coremltools")
 
         inputs = [

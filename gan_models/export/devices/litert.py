@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...files.atomic_files import written_beside
+from ...groups.surgery import copy_network
 from ..exporter import ExportJob, file_input
 from .converter import converting
 
@@ -20,11 +21,11 @@ def write(job: ExportJob, path: Path) -> None:
     Raises:
         NotConverted: LiteRT has no form for one of its operators.
     """
-    network = job.model.cpu().float().eval()
+    network = copy_network(job.model).cpu().float().eval()
     inputs = tuple(file_input(x)[:1] for x in job.inputs)
     # litert-torch ships unused adapters of other frameworks; their log lines are no news of this file.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with converting(type(job.model).__name__, TITLE), written_beside(path) as beside:
+    with converting(job.network, TITLE), written_beside(path) as beside:
         converter: Any = import_module("litert_torch")
 
         converter.convert(network, inputs).export(str(beside))

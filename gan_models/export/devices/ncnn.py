@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..exporter import ExportJob, file_input
-from .converter import NotConverted, converting
+from ...groups.surgery import copy_network
+from ..exporter import ExportJob, NotConverted, file_input
+from .converter import converting
 
 TITLE = "ncnn"
 WEIGHTS = ".bin"
@@ -26,9 +27,9 @@ def write(job: ExportJob, path: Path) -> None:
     Raises:
         NotConverted: The network cannot be traced, or ncnn has no form for one of its operators.
     """
-    network = job.model.cpu().float().eval()
+    network = copy_network(job.model).cpu().float().eval()
     inputs = tuple(file_input(x)[:1] for x in job.inputs)
-    name = type(job.model).__name__
+    name = job.network
     with tempfile.TemporaryDirectory() as folder:
         with converting(name, TITLE), torch.no_grad():
             pnnx: Any = import_module("pnnx")

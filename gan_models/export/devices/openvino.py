@@ -24,7 +24,7 @@ def write(job: ExportJob, path: Path) -> None:
         NotConverted: OpenVINO has no form for one of its operators.
     """
     program = trace(job)
-    with converting(type(job.model).__name__, TITLE), tempfile.TemporaryDirectory() as folder:
+    with converting(job.network, TITLE), tempfile.TemporaryDirectory() as folder:
         openvino: Any = import_module("openvino")
         frontend: Any = import_module("openvino.frontend")
         pytorch: Any = import_module("openvino.frontend.pytorch.fx_decoder")

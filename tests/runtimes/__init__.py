@@ -1,0 +1,1 @@
+"""Formats and runtimes that are extras, over the catalog's networks."""
