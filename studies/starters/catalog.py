@@ -64,4 +64,9 @@ STARTERS: Mapping[str, Starter] = {
         f"{_SEARCH} --model resnet --teacher FILE --train {{object}} --methods uniform,magnitude --data FOLDER "
         "--budget 25%",
     ),
+    "data": Starter(
+        "images of each split, by any code",
+        "class",
+        f"{_SEARCH} --model resnet --data {{object}} --image-size 64 --budget 25%",
+    ),
 }

@@ -38,15 +38,15 @@ def test_the_new_command_says_what_to_do_next(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.long
-def test_network_method_metric_and_training_are_searched_together(tmp_path, monkeypatch, capsys):
-    """One study of the four files as they are written; trials are ranked by the metric, higher is better."""
+def test_network_method_metric_training_and_data_are_searched_together(tmp_path, monkeypatch, capsys):
+    """One study of the five files as they are written; trials are ranked by the metric, higher is better."""
     monkeypatch.chdir(tmp_path)
     own = {kind: write_new(kind, f"own_{kind}", tmp_path).reference for kind in STARTERS}
     save_file(load_object(own["network"], "model")(width=6, blocks=1).state_dict(), tmp_path / "teacher.safetensors")
-    given = ["--model", own["network"], "--model-args", "width=6,blocks=1", "--input-shape", "3,16,16", "--teacher",
-             "teacher.safetensors", "--train", own["training"], "--metric", own["metric"], "--data", "builtin:shapes",
+    given = ["--model", own["network"], "--model-args", "width=6,blocks=1", "--input-shape", "3,64,64", "--teacher",
+             "teacher.safetensors", "--train", own["training"], "--metric", own["metric"], "--data", own["data"],
              "--methods", f"{own['method']},uniform", "--budget", "60%", "--trials", 3, "--ladder", 1]  # fmt: skip
-    quick = [*QUICK[2 : QUICK.index("--batch-size")], "--n-train", 8, "--n-test", 8, "--executor", "local"]
+    quick = [*QUICK[2 : QUICK.index("--batch-size")], "--executor", "local"]
     assert call(monkeypatch, "search", "--study", "s", *given, *quick) == 0, capsys.readouterr().err
     study = Study.open("s")
     assert {trial.state for trial in study.trials} <= {"COMPLETE", "PRUNED"}, [t.stopped for t in study.trials]
