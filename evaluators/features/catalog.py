@@ -70,6 +70,11 @@ ENCODERS: OpenTable[EncoderSpec] = OpenTable(
             ".inception:find_inception_weights",
             "pytorch-fid's InceptionV3, 2048 features: the distance is FID",
         ),
+        "lite0": EncoderSpec(
+            ".pretrained.lite0:load_lite0",
+            ".pretrained.lite0:find_lite0_weights",
+            "EfficientNet-Lite0 by its weights, 1280 features of natural images",
+        ),
         "shapes": EncoderSpec(".shapes_encoder:load_shapes", note="bundled, 96 features"),
     },
     group="ganprune.encoders",
@@ -101,8 +106,8 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
     """Return the encoder called `name`.
 
     Args:
-        name: A row of `catalog.ENCODERS`, such as `inception` (pytorch-fid's InceptionV3, 2048 features) or `shapes`
-            (bundled, 96 features), or an object by path.
+        name: A row of `catalog.ENCODERS`, such as `inception` (pytorch-fid's InceptionV3, 2048 features), `lite0`
+            (EfficientNet-Lite0, 1280 features) or `shapes` (bundled, 96 features), or an object by path.
         weights: The weights' file; for `inception` else GANPRUNE_INCEPTION_WEIGHTS or torch hub's cache.
             Never a download.
 

@@ -7,7 +7,6 @@ ImageNet weights, layers relu1_2, 2_2, 3_3, 4_3, images mapped to [0, 1] and not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -19,11 +18,10 @@ from torch import Tensor, nn
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256
+from .pretrained.backbones import MAPS, stages, vgg16
 from .shapes_encoder import BUNDLED, load_shapes_network
 
-# Convolutions of torchvision's `features`, up to relu4_3; None is a pooling.
-_VGG = (64, 64, None, 128, 128, None, 256, 256, 256, None, 512, 512, 512)
-_VGG_MAPS = (3, 8, 15, 22)
+_VGG_MAPS = MAPS["vgg"][:-1]  # up to relu4_3
 # The published weight of the Gram matrices beside the first maps' L1; of the same use with the bundled encoder (at a
 # mean difference of 0.1 in pixels the two parts are about equal).
 STYLE_WEIGHT = 1e5
@@ -73,15 +71,7 @@ def vgg_maps(weights: Path) -> EncoderMaps:
     Raises:
         ValueError: No such file, or it does not hold VGG-16's convolutions; one line with the cure.
     """
-    layers: list[nn.Module] = []
-    channels = 3
-    for width in _VGG:
-        if width is None:
-            layers.append(nn.MaxPool2d(2))
-        else:
-            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
-            channels = width
-    network = nn.Sequential(*layers)
+    network = vgg16()[: _VGG_MAPS[-1] + 1]
     wanted = {f"features.{name}" for name in network.state_dict()}
     try:
         tensors: dict[str, Any] = (
@@ -105,9 +95,7 @@ def vgg_maps(weights: Path) -> EncoderMaps:
             f"{weights} holds no VGG-16 weights ({reason}); give torchvision's vgg16-397923af.pth, or leave "
             "--vgg-weights out to use the bundled encoder"
         ) from error
-    bounds = [0, *(last + 1 for last in _VGG_MAPS)]
-    stages = [network[first:last] for first, last in pairwise(bounds)]
-    return EncoderMaps(f"vgg16-{file_sha256(weights)[:8]}", stages, STYLE_WEIGHT, unit=True)
+    return EncoderMaps(f"vgg16-{file_sha256(weights)[:8]}", stages(network, _VGG_MAPS), STYLE_WEIGHT, unit=True)
 
 
 def load_feature_maps(weights: Path | None) -> EncoderMaps:

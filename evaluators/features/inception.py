@@ -7,8 +7,6 @@ GANPRUNE_INCEPTION_WEIGHTS, or torch hub's cache, where pytorch-fid itself would
 from __future__ import annotations
 
 import os
-import pickle
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import file_sha256
+from .pretrained.weight_file import name_of_content, read_tensors
 from .torchvision_import import make_torchvision_importable
 
 WEIGHTS_NAME = "pt_inception-2015-12-05-6726825d.pth"
@@ -27,7 +26,6 @@ WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_we
 WEIGHTS_VARIABLE = "GANPRUNE_INCEPTION_WEIGHTS"
 
 _PUBLISHED_DIGITS = "6726825d"
-_DIGITS_IN_NAME = re.compile(r"-([0-9a-f]{8})\.\w+$")
 _LOADING = threading.Lock()
 
 
@@ -37,14 +35,30 @@ class InceptionEncoder:
     dimension = 2048
     preprocessing = "8 bits, resized to 299x299 (bilinear, not antialiased), pytorch-fid's InceptionV3"
 
-    def __init__(self, network: nn.Module, name: str, sha256: str):
+    def __init__(self, network: nn.Module, name: str, sha256: str, classes_KD: Tensor | None = None):
         self.name = name
         self.sha256 = sha256
+        self._classes_KD = classes_KD
         self._network = network.eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images (N, 3, H, W) in [-1, 1] to features (N, 2048); gradients flow to the images that ask for them."""
         return self._network((images.float() + 1) / 2)[0].flatten(1)
+
+    def class_scores(self, features: Tensor) -> Tensor:
+        """Features (N, 2048) on the CPU to scores of Inception's 1008 classes (N, 1008), before a softmax.
+
+        Without a bias, as the published code of the Inception Score takes them (Salimans et al. 2016).
+
+        Raises:
+            UserError: The file of weights holds no classifier.
+        """
+        if self._classes_KD is None:
+            raise UserError(
+                "the Inception weights hold no classifier: got no fc.weight; expected the published file. "
+                f"Try {WEIGHTS_URL}"
+            )
+        return features @ self._classes_KD.T
 
     def to(self, device: torch.device | str) -> InceptionEncoder:
         """The encoder itself, moved."""
@@ -91,7 +105,8 @@ def load_inception(weights: Path | None = None) -> InceptionEncoder:
         )
     sha256 = file_sha256(path)
     name = _checked_name(path, sha256)
-    return InceptionEncoder(_build(_read(path), path), name, sha256)
+    state = read_tensors(path, "pytorch-fid")
+    return InceptionEncoder(_build(state, path), name, sha256, state.get("fc.weight"))
 
 
 def check_inception_weights(path: Path) -> str:
@@ -104,30 +119,7 @@ def check_inception_weights(path: Path) -> str:
 
 
 def _checked_name(path: Path, sha256: str) -> str:
-    promised = _DIGITS_IN_NAME.search(path.name)
-    if promised and not sha256.startswith(promised[1]):
-        raise UserError(
-            f"{path}: its name promises sha256 {promised[1]}..., its content has {sha256[:8]}...; "
-            f"the file is damaged or misnamed, fetch it again from {WEIGHTS_URL}"
-        )
-    if sha256.startswith(_PUBLISHED_DIGITS):
-        return "inception"
-    if not promised:
-        raise UserError(
-            f"{path} is not the published Inception file (sha256 {sha256[:8]}..., published {_PUBLISHED_DIGITS}...); "
-            f"if other weights are meant, let its name end in -{sha256[:8]}{path.suffix}"
-        )
-    return f"inception-{sha256[:8]}"
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise UserError(f"{path} cannot be read as plain tensors ({str(error).splitlines()[0]})") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path} is not a dictionary of tensors, as pytorch-fid's weights are")
-    return state
+    return name_of_content(path, sha256, "inception", _PUBLISHED_DIGITS, WEIGHTS_URL)
 
 
 def _build(state: dict[str, Tensor], path: Path) -> nn.Module:

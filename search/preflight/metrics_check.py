@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...evaluators.features.encoders import feature_batches
 from ...evaluators.measurement import Measurement
@@ -39,32 +39,34 @@ def metrics(launch: Launch) -> Iterator[Finding]:
         fewest = METRICS.find(name).fewest
         if 0 < n < fewest:
             raise UserError(f"metric {name} needs more images: got {n} to compare trials on; expected {fewest} or more")
-    called = [name for name in asked if METRICS.find(name).fewest <= CALLED_WITH]
+    called_with = max(CALLED_WITH, *(METRICS.find(name).fewest for name in asked))
     try:
-        found = _called(study, called)
+        found = _called(study, asked, called_with)
     except UserCodeFailed as error:
         raise UserError(str(error)) from error
     absent = [m for m in found if m.reason is not None]
     for m in absent:
-        kind = "error" if launch.config.objective in called and m is found[0] else "warning"
-        yield Finding(kind, f"{m.name} has no value on {CALLED_WITH} images: {m.reason}")
+        kind = "error" if launch.config.objective and m is found[0] else "warning"
+        yield Finding(kind, f"{m.name} has no value on {called_with} images: {m.reason}")
     told = [f"{m.name} {m.value:.4g} ({m.better} is better)" for m in found if m.reason is None]
     if told:
-        yield Finding("passed", f"metrics on {CALLED_WITH} images: {'; '.join(told)}")
+        yield Finding("passed", f"metrics on {called_with} images: {'; '.join(told)}")
 
 
-def _called(study: OpenedStudy, asked: list[str]) -> list[Measurement]:
-    """Return what the metrics of these names measure on a few images."""
+def _called(study: OpenedStudy, asked: tuple[str, ...], count: int) -> list[Measurement]:
+    """Return what the metrics of these names measure on a few images; of fewer ones some come again."""
     config, name = study.config, study.names[0]
     quality = StudyQuality(study, {}, config.scored_on)
-    example = quality.example(name).first(CALLED_WITH, study.device)
-    images = study.rgb(example.reals, example.inputs).cpu()
+    example = quality.example(name).first(count, study.device)
+    again = count if max(METRICS.find(name).fewest for name in asked) > len(example.reals) else len(example.reals)
+    inputs, reals = tuple(_again(x, again) for x in example.inputs), _again(example.reals, again)
+    reference = None if example.reference is None else _again(example.reference, again)
+    images = study.rgb(reals, inputs).cpu()
     real_ND = torch.cat(list(feature_batches([images], study.encoder, study.device)))
-    objective = config.objective if config.objective in asked else ""
-    chosen = MetricSet(asked, config.weight_files, study.told_of_task, objective, usual=False)
+    chosen = MetricSet(asked, config.weight_files, study.told_of_task, config.objective, usual=False)
     return measure_quality(
         quality.runner(_network(study, name)),
-        [(example.inputs, example.reference)],
+        [(inputs, reference)],
         study.encoder,
         real_ND,
         device=study.device,
@@ -73,6 +75,11 @@ def _called(study: OpenedStudy, asked: list[str]) -> list[Measurement]:
         real_images=lambda: [images],
         rgb=study.rgb,
     )
+
+
+def _again(images: Tensor, count: int) -> Tensor:
+    """Return as many images, the first ones again if there are fewer."""
+    return images[torch.arange(count, device=images.device) % len(images)]
 
 
 def _network(study: OpenedStudy, name: str) -> nn.Module:

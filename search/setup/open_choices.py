@@ -94,7 +94,8 @@ def decided(
     if refusals is None:
         seen.end()
     if config.metric == AUTO and metric != next(iter(ENCODERS)) and not config.objective:
-        notes.append("no Inception weights at hand: quality is fd[shapes], a distance in the bundled encoder, not FID")
+        where = "the bundled encoder" if metric == "shapes" else metric
+        notes.append(f"no Inception weights at hand: quality is fd[{metric}], a distance in {where}, not FID")
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)

@@ -100,7 +100,7 @@ def test_row_of_another_package(monkeypatch):
         open_table, "_entry_points", lambda group: {"other": (point,)} if group == "ganprune.encoders" else {}
     )
     assert load_encoder("other").name == "shapes"
-    assert list(ENCODERS) == ["inception", "shapes", "other"]
+    assert list(ENCODERS) == ["inception", "lite0", "shapes", "other"]
 
 
 def test_auto_takes_the_first_at_hand(tmp_path, monkeypatch):

@@ -123,6 +123,7 @@ def test_features_are_pytorch_fids(weights, tmp_path, monkeypatch):
     assert ours.shape == (3, 2048)
     assert theirs.std() > 1e-3
     np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-3, atol=1e-5 * np.abs(theirs).max())
+    torch.testing.assert_close(encoder.class_scores(ours), ours @ state["fc.weight"].T)
     assert encoder.name == f"inception-{encoder.sha256[:8]}"
     assert encoder.sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
 
@@ -224,5 +225,5 @@ def test_wrong_files_are_refused(tmp_path, name, content, match):
 
 def test_unknown_encoder():
     """An unknown encoder's name lists those that exist."""
-    with pytest.raises(UserError, match="unknown encoder 'vgg'; expected one of inception, shapes"):
+    with pytest.raises(UserError, match="unknown encoder 'vgg'; expected one of inception, lite0, shapes"):
         load_encoder("vgg")

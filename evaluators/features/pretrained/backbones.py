@@ -1,0 +1,47 @@
+"""Convolutions of AlexNet and VGG-16 as torchvision orders them, cut into stages that end in the maps of LPIPS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from torch import nn
+
+Backbone = Literal["alex", "vgg"]
+# Convolutions of torchvision's VGG-16; None is a pooling.
+_VGG = (64, 64, None, 128, 128, None, 256, 256, 256, None, 512, 512, 512, None, 512, 512, 512)
+# Modules that give a map: each ends in the ReLU before a pooling, of AlexNet also before each further convolution.
+MAPS: dict[Backbone, tuple[int, ...]] = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}
+WIDTHS: dict[Backbone, tuple[int, ...]] = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
+LEAST_SIDE: dict[Backbone, int] = {"alex": 31, "vgg": 16}
+
+
+def alexnet() -> nn.Sequential:
+    """Return the convolutions of AlexNet (Krizhevsky 2014), as torchvision's `features` up to the last ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, 4, 2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(),
+    )  # fmt: skip
+
+
+def vgg16() -> nn.Sequential:
+    """Return the convolutions of VGG-16 (Simonyan and Zisserman 2015), as torchvision's `features` without its end."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in _VGG:
+        if width is None:
+            layers.append(nn.MaxPool2d(2))
+        else:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers)
+
+
+def stages(network: nn.Sequential, maps: Sequence[int]) -> list[nn.Sequential]:
+    """Return a network cut behind the modules of these numbers, as networks one after the other."""
+    bounds = [0, *(last + 1 for last in maps)]
+    return [network[first:last] for first, last in pairwise(bounds)]

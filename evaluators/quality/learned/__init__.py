@@ -1,0 +1,1 @@
+"""Metrics by a trained network: class scores, perceptual distance, overlap of segmentations."""
