@@ -412,8 +412,8 @@ class QualityOptions:
     """Quality: the metric, and the images that it is measured on."""
 
     metric: str = option(
-        "Quality. An encoder, in whose features a distance is taken: inception (FID), shapes (bundled), your own as "
-        "file.py:name, or auto: inception if its weights are there. Or a metric, as for --objective.",
+        "Quality. An encoder, in whose features a distance is taken: inception (FID), lite0, shapes (bundled), your "
+        "own as file.py:name, or auto: inception if its weights are there. Or a metric, as for --objective.",
         "auto",
     )
     objective: str = option(
@@ -438,7 +438,7 @@ class QualityOptions:
         ),
     )
     weights: Mapping[str, Any] = option(
-        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.",
+        "Weight files of encoders and metrics by name: inception=FILE, lite0=FILE, lpips=FILE,alex=FILE.",
         factory=dict,
         example="inception=FILE,vgg=FILE",
         acts_if=Condition(

@@ -30,15 +30,15 @@ class MeasureOptions:
     """
 
     metric: str = option(
-        "inception (FID), shapes (bundled encoder), your own as file.py:name, or auto: Inception if its weights are "
-        "at hand.",
+        "inception (FID), lite0, shapes (bundled encoder), your own as file.py:name, or auto: Inception if its weights "
+        "are at hand.",
         AUTO,
     )
     also_measure: tuple[str, ...] = option(
         "Metrics besides ours: names of installed ones, or your own as file.py:Class.", ()
     )
     weights: Mapping[str, Any] = option(
-        "Weight files of encoders and metrics by name: inception=FILE,vgg=FILE.",
+        "Weight files of encoders and metrics by name: inception=FILE, lite0=FILE, lpips=FILE,alex=FILE.",
         factory=dict,
         example="inception=FILE,vgg=FILE",
     )

@@ -41,7 +41,7 @@ def vgg16() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def stages(network: nn.Sequential, maps: Sequence[int]) -> list[nn.Sequential]:
+def stages(network: nn.Module, maps: Sequence[int]) -> list[nn.Sequential]:
     """Return a network cut behind the modules of these numbers, as networks one after the other."""
-    bounds = [0, *(last + 1 for last in maps)]
-    return [network[first:last] for first, last in pairwise(bounds)]
+    bounds, layers = [0, *(last + 1 for last in maps)], list(network.children())
+    return [nn.Sequential(*layers[first:last]) for first, last in pairwise(bounds)]

@@ -22,7 +22,7 @@ def test_a_study_without_them_keeps_its_fingerprint():
 
 def test_names_are_checked_before_anything_is_opened():
     """An unknown encoder or metric is refused by name; an object by path is looked for when the study is resolved."""
-    with pytest.raises(UserError, match="metric 'vgg' is unknown; use auto, inception, shapes"):
+    with pytest.raises(UserError, match="metric 'vgg' is unknown; use auto, inception, lite0, shapes"):
         StudyConfig(**SMALL | {"metric": "vgg"}).checked()
     with pytest.raises(UserError, match=r"unknown metric 'ssmi'.*Did you mean ssim"):
         StudyConfig(**SMALL, also_measure=("ssmi",)).checked()

@@ -252,7 +252,7 @@ BAD = [
     ),
     (["fid", "nowhere", "real"], "nowhere does not exist; give a folder of images"),
     (["fid", "little"], "say what the images are compared with"),
-    (["fid", "little", "real", "--metric", "vgg"], "use auto, inception, shapes"),
+    (["fid", "little", "real", "--metric", "vgg"], "use auto, inception, lite0, shapes"),
     (["fid", "little", "text.txt"], "text.txt is a file; give a folder"),
     (["fid", "little", "small.npz", "--metric", "shapes"], "statistics of 3 features, the encoder 'shapes' gives 96"),
     (["fid", "little", "broken.npz", "--metric", "shapes"], "not an .npz of statistics"),
