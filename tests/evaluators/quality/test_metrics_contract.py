@@ -18,8 +18,8 @@ from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
 
 from ...fakes.features import features_of
+from ...fakes.lpips_files import written
 from ...tiny_study import new_folder
-from .learned.test_lpips import written
 
 N = 30
 ROWS = [name for name in METRICS if name != "lpips_vgg"]  # the class of lpips, with a network ten times slower

@@ -3,25 +3,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from ganprune.evaluators.features.pretrained.backbones import MAPS, WIDTHS, alexnet, vgg16
+from ganprune.evaluators.features.pretrained.backbones import MAPS, alexnet, vgg16
 from ganprune.evaluators.quality.learned import lpips
 from ganprune.evaluators.quality.learned.lpips import LpipsDistance, load_lpips, lpips_alex
 from ganprune.gan_models.files.errors import UserError
 
-
-def written(folder, backbone):
-    """Write learned weights and a network as the package `lpips` and torchvision do; return their paths."""
-    random = torch.Generator().manual_seed(7)
-    network = alexnet() if backbone == "alex" else vgg16()
-    state = {
-        f"features.{name}": torch.randn(value.shape, generator=random) * (2 / value[0].numel()) ** 0.5
-        for name, value in network.state_dict().items()
-    }
-    torch.save(state | {"classifier.1.weight": torch.zeros(1)}, folder / "network.pth")
-    widths = enumerate(WIDTHS[backbone])
-    learned = {f"lin{i}.model.1.weight": torch.rand(1, width, 1, 1, generator=random) for i, width in widths}
-    torch.save(learned, folder / "lpips.pth")
-    return folder / "lpips.pth", folder / "network.pth"
+from ....fakes.lpips_files import written
 
 
 @pytest.fixture(scope="module")
