@@ -21,9 +21,12 @@ from ..evaluators.measurement import Measurement
 from ..gan_models.files.errors import Refusals, UserError, WorkFailed
 from ..gan_models.files.kept_copies import look_in
 from ..gan_models.files.plain_values import to_json
+from ..gan_models.files.user_code import blaming
+from ..search.artifacts.error_log import tracebacks_in
 from ..search.artifacts.remote import SHARED, is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
+from ..search.configuration.object_names import with_names
 from ..search.configuration.recognized_teacher import with_recognized
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
@@ -93,11 +96,12 @@ class Search:
 
     Attributes:
         model: Catalog name, `package.module:function` or `path.py:function`; empty if a teacher
-            `spandrel:FILE` says it.
-        data: `builtin:shapes`, or a folder.
+            `spandrel:FILE` says it; or the function that builds it.
+        data: `builtin:shapes`, a folder, or data of your own: `path.py:name`, or the function, class or dataset.
         budget: One budget or several; the first is the cost objective.
         name: The study's name.
-        options: Any other field of `StudyConfig`, by name.
+        options: Any other field of `StudyConfig`, by name. Functions, classes and objects that a module has a name for
+            may stand in the place of names: `{"task": MyTask, "methods": [Mine], "own_training": fit}`.
         storage: The database's URL.
         artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it beside the database.
         run_options: How to run.
@@ -108,8 +112,8 @@ class Search:
         ValueError: Anything out of range, in one line.
     """
 
-    model: str
-    data: str
+    model: str | Callable[..., Any]
+    data: object
     budget: str | Sequence[str]
     name: str = "search"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -130,7 +134,8 @@ class Search:
     def _given(self) -> dict[str, Any]:
         """The values of a configuration that were given."""
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
-        return {**self.options, "name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
+        named = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
+        return with_names({**self.options, **named})
 
     def preflight(self, hours: bool = True, goes_on: bool = False) -> Preflight:
         """Return all that can be said of the search before it starts; writes nothing, and takes no name.
@@ -150,7 +155,7 @@ class Search:
         except UserError as error:
             refusals.add(error)
             config = self._readable(refusals)
-        with refusals.kept():
+        with refusals.kept(), blaming():
             study = None if config is None else open_study(self._resolved(config))
         with refusals.kept():
             if not (goes_on and is_there(self.storage, self.name)):
@@ -162,15 +167,34 @@ class Search:
         config = study.config if study is not None else config
         return examined(Launch(config, self.run_options.placement(), self.artifacts_root(), study), found, hours)
 
+    def study_of(self, found: Preflight) -> ResolvedStudy:
+        """Return the study of a preflight; tracebacks of the user's own code go to the log in the study's folder.
+
+        Args:
+            found: What `preflight` returned.
+
+        Raises:
+            UserError: There are errors; each has a line of its own.
+        """
+        with tracebacks_in(self._folder):
+            return found.study()
+
+    @property
+    def _folder(self) -> str:
+        """The study's folder, or its URL."""
+        root = self.artifacts_root()
+        return f"{root}/{self.name}" if is_url(root) else str(StudyFolder.at(root, self.name).path)
+
     def _readable(self, refusals: Refusals) -> StudyConfig | None:
         """Return the configuration without the options that cannot be read: the others can be checked all the same."""
-        least = {name: self._given[name] for name in (*NEEDED, "input_shape") if name in self._given}
-        others = {"name": least["name"], **self.options}
-        least["name"] = "search"  # until the name that was given has passed
-        found = None
+        given, found = dict[str, Any](), None
         with refusals.kept():
-            found = StudyConfig.from_json(least)
-        for name, value in others.items() if found is not None else ():
+            given = self._given
+        least = {name: given[name] for name in (*NEEDED, "input_shape") if name in given}
+        least["name"] = "search"  # until the name that was given has passed
+        with refusals.kept():
+            found = StudyConfig.from_json(least) if given else None
+        for name, value in given.items() if found is not None else ():
             with refusals.kept():
                 found = StudyConfig.from_json(least | {name: value})
                 least[name] = value
@@ -230,11 +254,12 @@ class Search:
             EveryTrialFailed: No trial has a result.
             WorkFailed: The database cannot be used, or training failed.
         """
-        resolved = resolved or self.preflight(hours=False).study()
+        resolved = resolved or self.study_of(self.preflight(hours=False))
         study, root = open_study(resolved), self.artifacts_root()
         source = StudyFolder.at(root, self.name).source
         with self._created(study, root) as store:
-            _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
+            with tracebacks_in(store.folder.path):
+                _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
         made = Study.open(self.name, self.storage, root, PATIENCE_S)
         check_failures(made.record, made.folder.path)
         return made
@@ -260,7 +285,7 @@ class Search:
         Raises:
             UserError, WorkFailed: As `run`; and a study of this name has other options.
         """
-        resolved = resolved or self.preflight(hours=False, goes_on=True).study()
+        resolved = resolved or self.study_of(self.preflight(hours=False, goes_on=True))
         study, root = open_study(resolved), self.artifacts_root()
         source = StudyFolder.at(root, self.name).source
         check_calibration(study)
@@ -268,8 +293,9 @@ class Search:
             with Store.open(self.storage, self.name, root, self.run_options.max_attempts) as store:
                 resumed(StudyConfig.from_json(store.attributes[CONFIG]), to_json(study.config))  # refuses other options
                 check_unchanged(store, study, accept=False)
-                return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
-        with self._created(study, root) as store:
+                with tracebacks_in(store.folder.path):
+                    return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
+        with self._created(study, root) as store, tracebacks_in(store.folder.path):
             return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
 
     def _created(self, study: OpenedStudy, root: str) -> Store:
@@ -621,7 +647,8 @@ class Study:
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
             settings = partial(_of_plans, store) if asked and "trials" not in given else None
-            _search(store, study, run_options, on_event, on_teacher, settings)
+            with tracebacks_in(store.folder.path):
+                _search(store, study, run_options, on_event, on_teacher, settings)
         after = Study.open(self.record.name, self.storage, self.remote or self.artifacts, PATIENCE_S)
         check_failures(after.record, after.folder.path)
         return after

@@ -9,6 +9,8 @@ import inspect
 import re
 import sysconfig
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -214,6 +216,24 @@ def blamed(error: Exception) -> UserCodeFailed | None:
     if full or isinstance(error, UserError | WorkFailed) or not any(map(_was_named, files)):
         return None
     return failed("your own code", error)
+
+
+@contextmanager
+def blaming() -> Iterator[None]:
+    """Turn what the user's own code raises in the block into a mistake in their input.
+
+    Raises:
+        UserError: It raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        found = blamed(error)
+        if found is None:
+            raise
+        wrong = UserError(str(found))
+        wrong.traceback = found.traceback
+        raise wrong from error
 
 
 def _raised(what: str, error: Exception, *called: Any) -> str:

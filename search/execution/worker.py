@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ...gan_models.files.errors import UserError, WorkFailed
-from ...gan_models.files.user_code import UserCodeFailed
+from ..artifacts.error_log import tracebacks_in
 from ..artifacts.remote import at_hand
 from ..artifacts.study_folder import write_result
 from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
@@ -121,7 +121,8 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
     try:
         function = load_run(run)
         with at_hand(request) as here, alone_in(Path(here.workspace)):
-            result = function(here, listen)
+            with tracebacks_in(here.workspace, named=False):
+                result = function(here, listen)
             if not isinstance(result, TrialOutcome):
                 raise TypeError(f"{run} must return a TrialOutcome; got {type(result).__name__}")
             if result.state == "PRUNED" and stopped_at:
@@ -134,8 +135,7 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
                 "make room (`ganprune gc` removes checkpoints off the front), then `ganprune resume`"
             ) from None
         _let_go()
-        own = error.traceback if isinstance(error, UserCodeFailed) else ""
-        return failure(_reason(error), own or traceback.format_exc())
+        return failure(_reason(error), getattr(error, "traceback", "") or traceback.format_exc())
     return result
 
 

@@ -17,12 +17,14 @@ class Finding:
         what: What was seen.
         expected: What should have been; empty if `what` says it, or if it is in order.
         cure: What to do; empty if nothing has to be done.
+        traceback: Of the user's own code; empty unless that raised.
     """
 
     kind: Kind
     what: str
     expected: str = ""
     cure: str = ""
+    traceback: str = ""
 
     @property
     def line(self) -> str:

@@ -43,7 +43,9 @@ def metrics(launch: Launch) -> Iterator[Finding]:
     try:
         found = _called(study, asked, called_with)
     except UserCodeFailed as error:
-        raise UserError(str(error)) from error
+        wrong = UserError(str(error))
+        wrong.traceback = error.traceback
+        raise wrong from error
     absent = [m for m in found if m.reason is not None]
     for m in absent:
         kind = "error" if launch.config.objective and m is found[0] else "warning"

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...gan_models.files.errors import Refusals, UserError, errors_of
 from ...gan_models.files.plain_values import to_json
+from ...gan_models.files.user_code import blaming
 from ..resolved_study import ResolvedStudy
 from .checks import CHECKS, Check
 from .estimate import Estimate, Workload, estimated, options_that_shorten
@@ -49,7 +50,9 @@ class Preflight:
         """
         refusals = Refusals()
         for finding in self.of_kind("error"):
-            refusals.add(UserError(finding.line))
+            wrong = UserError(finding.line)
+            wrong.traceback = finding.traceback
+            refusals.add(wrong)
         refusals.end()
         assert self.resolved is not None  # without an error there is one
         return self.resolved
@@ -69,7 +72,7 @@ class Preflight:
 
 def of_errors(errors: Iterable[UserError]) -> list[Finding]:
     """Return mistakes that were raised as findings."""
-    return [Finding("error", str(one)) for error in errors for one in errors_of(error)]
+    return [Finding("error", str(one), traceback=one.traceback) for error in errors for one in errors_of(error)]
 
 
 def examined(
@@ -88,7 +91,7 @@ def examined(
         if launch is None:
             break
         refusals = Refusals()
-        with refusals.kept():
+        with refusals.kept(), blaming():
             findings += check(launch)
         findings += of_errors(refusals.errors)
     ordered = [finding for kind in MARKS for finding in dict.fromkeys(findings) if finding.kind == kind]

@@ -364,9 +364,10 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
     except KeyboardInterrupt:
         print("interrupted; `ganprune resume` goes on", file=sys.stderr)
         return 130
-    except Exception as error:
+    except Exception as raised:
         if debug:
             raise
+        error = _blamed(raised)
         if isinstance(error, UserErrors):
             for one in errors_of(error):
                 print(f"error: {' '.join(str(one).split())}", file=sys.stderr)
@@ -380,6 +381,16 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
         print(f"error: {text}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1
     return 0
+
+
+def _blamed(error: Exception) -> Exception:
+    """Return an error as the failure of the user's own code, if it came through that; else the error."""
+    if isinstance(error, UserError | WorkFailed):
+        return error
+    from ...gan_models.files.user_code import blamed
+
+    found = blamed(error)
+    return error if found is None else WorkFailed(f"{found}. Run the command again with --debug for its traceback")
 
 
 def _of_surroundings(error: Exception) -> bool:

@@ -154,7 +154,7 @@ def search(
     if dry_run:
         show_preflight(found, as_json)
         return
-    resolved = told(found, wide_console(stderr=True))
+    resolved = told(wanted, found, wide_console(stderr=True))
     if zero_shot:
         if simulate:
             raise UserError("--zero-shot scores real networks: got --simulate too, which has none; give one of them")
@@ -210,7 +210,7 @@ def forecast(
     options = ForecastOptions(costs, evaluations)
     model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
     wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
-    resolved = told(wanted.preflight(hours=False, goes_on=True), wide_console(stderr=True))
+    resolved = told(wanted, wanted.preflight(hours=False, goes_on=True), wide_console(stderr=True))
     _forecast(wanted, resolved, options, out, as_json)
 
 
@@ -241,8 +241,13 @@ def show_preflight(found: Preflight, as_json: bool) -> None:
         raise typer.Exit(2)
 
 
-def told(found: Preflight, console: Console) -> ResolvedStudy:
+def told(wanted: Search, found: Preflight, console: Console) -> ResolvedStudy:
     """Print what a preflight warns of and notes, and the hours; return the study.
+
+    Args:
+        wanted: The search.
+        found: Its preflight.
+        console: Where it is printed.
 
     Raises:
         UserError: Something is wrong; each mistake has a line of its own.
@@ -250,7 +255,7 @@ def told(found: Preflight, console: Console) -> ResolvedStudy:
     for kind in ("warning", "note"):
         for finding in found.of_kind(kind):
             console.print(f"{kind}: {finding.line}", highlight=False, soft_wrap=True)
-    resolved = found.study()
+    resolved = wanted.study_of(found)
     if found.estimate is not None:
         console.print(f"estimate: {found.estimate.line}", highlight=False, soft_wrap=True)
     return resolved

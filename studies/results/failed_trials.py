@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from ...gan_models.files.errors import WorkFailed
+from ...search.artifacts.error_log import LOG
 from ..database.reader import StudyRecord
 
 LONGEST_REASON = 300  # characters
@@ -33,10 +34,11 @@ def check_failures(record: StudyRecord, folder: Path) -> None:
     reason, count = reasons.most_common(1)[0]
     first = next(trial.number for trial in trials if (trial.stopped or "no reason on record") == reason)
     each = "" if count == len(trials) else f" ({count} of them)"
+    log = folder / str(first) / LOG
+    trace = f"in {log}" if log.is_file() else f"Study.open({record.name!r}, ...).trials[{first}].outcome.traceback"
     more = 2 * (len(trials) + 1)  # the engine allows for half as many failures as the study has trials
     raise EveryTrialFailed(
         f"every trial of study {record.name!r} failed: got {len(trials)} failures, the commonest reason{each}: "
         f"{textwrap.shorten(reason, LONGEST_REASON)}; the files of trial {first} are in {folder / str(first)}, and its "
-        f"traceback is Study.open({record.name!r}, ...).trials[{first}].outcome.traceback. Mend the cause, "
-        f"then try `ganprune resume {record.name} --trials {more}`"
+        f"traceback is {trace}. Mend the cause, then try `ganprune resume {record.name} --trials {more}`"
     )
