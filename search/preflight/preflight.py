@@ -21,7 +21,7 @@ MARKS: dict[Kind, str] = {"error": "error", "warning": "warn ", "note": "note ",
 
 @dataclass(frozen=True)
 class Preflight:
-    """What can be said of a search before it starts. `str()` is the table that a user reads.
+    """Findings and hours of a search before it starts. `str()` is the table that a user reads.
 
     Attributes:
         findings: Errors first, then warnings, notes, and what is in order.
