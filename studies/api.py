@@ -33,6 +33,7 @@ from ..search.engine.engine import Engine
 from ..search.engine.settings import EngineSettings
 from ..search.execution.signals import HandedBack
 from ..search.forecast.cost_range import ForecastOptions, check_calibration
+from ..search.forecast.solved_widths import SolvedWidths
 from ..search.preflight.finding import Finding
 from ..search.preflight.launch import Launch
 from ..search.preflight.preflight import Preflight, examined, of_errors
@@ -54,8 +55,8 @@ from .database.store import Store, check_free, is_there, make_way
 from .finalist_costs import measure_front
 from .plans.forecasting import Forecast, OnPlan, make_forecast
 from .plans.given_plan import read_plan
-from .plans.plan_records import recorded_plans
-from .plans.planned_trial import planned_trial
+from .plans.plan_records import known_scores, recorded_plans
+from .plans.planned_trial import ORIGIN, forecast_trials, planned_trial
 from .plans.proposing import cost_at, propose_plans
 from .plans.untrained import export_plan
 from .results.failed_trials import check_failures
@@ -374,9 +375,13 @@ def _search(
     settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
     settings = settings if narrowed is None else narrowed(settings)
     open_study(study.resolved, prepared, study)  # trials in this process go on with what is open
+    proposals = study.proposals()
+    if config.calibration_images and any(map(proposals.takes_plans, proposals.methods)):
+        solved = SolvedWidths(study, store.folder.path, known_scores(store))
+        proposals = replace(proposals, solved=solved)
     engine = Engine(
         store,
-        study.proposals(),
+        proposals,
         settings,
         store.folder,
         study=study.resolved,
@@ -607,7 +612,8 @@ class Study:
             accept_changes: Go on although data, teacher, space, budget, metric or code changed; it is recorded.
             options: Other fields of `StudyConfig` that a resume may change, by name; see `resume_options`.
             plans: Plans to train, each as a trial: names of scored ones, or JSON files. Without a total, these and
-                what was interrupted are all that is run.
+                what was interrupted are all that is run. Without plans, the first resume of a forecast begins with its
+                best plans, a quarter of the trials.
 
         Raises:
             ValueError: An option that a resume may not change, a total below what is done already, something changed
@@ -638,6 +644,11 @@ class Study:
             scored = recorded_plans(store)
             asked = [planned_trial(study, read_plan(text, store.study, scored)) for text in plans]
             check_unchanged(store, study, accept_changes)
+            begun = [record.new.origin for record in store.records()]
+            if not asked and all(origin.startswith(ORIGIN) for origin in begun):  # no search has begun: the forecast's
+                forecasts = [new for new in forecast_trials(study, scored) if new.origin not in begun]
+                for new in forecasts[: max(0, study.config.trials - done)]:
+                    store.requeue(store.create_trial(new).number)
             for new in asked:
                 store.requeue(store.create_trial(new).number)
             if asked:

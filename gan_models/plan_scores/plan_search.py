@@ -19,7 +19,7 @@ from ..costs.combined_budgets import Bound
 from ..costs.cost_form import CostForm
 from .local_search import LocalSearch, local_search
 from .score_table import ScoreTable
-from .solver import solve
+from .solver import solve, within
 
 Widths = Mapping[str, int]
 Score = Callable[[Widths], float]
@@ -73,7 +73,7 @@ def find_plan(
         score: Returns the zero-shot score of a plan's widths; lower is better.
         reference: Widths at which sensitivities are measured; within the budgets, it is a start as well.
         multiple: Widths are multiples of this, or full.
-        starts: Other plans within the budgets.
+        starts: Other plans; those over a budget are left out.
         evaluations: Most plans that are scored, one at least.
         seed: Of the moves.
         sensitivities: Those that are known already; None measures them.
@@ -87,6 +87,7 @@ def find_plan(
         sensitivities = measured_sensitivities(table, reference, score, blocks)
         spent = blocks
     solved = solved_plans(form, table, sensitivities, bounds, floors, multiple)
+    starts = [start for start in starts if within(bounds, form.widths(start)[None]).all()]
     found = local_search(
         form, bounds, floors, multiple, score, [*solved, *starts, reference], max(1, evaluations - spent), seed
     )

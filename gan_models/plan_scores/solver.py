@@ -114,7 +114,7 @@ def _tightened(
     for _ in range(TRIES):
         middle = 0.5 * (low + high)
         widths = _solved(table, (*exact, Bound("macs", middle, form)), options, starts, seed)
-        if _within(others, widths[None]).all():
+        if within(others, widths[None]).all():
             best, low = widths, middle
         else:
             high = middle
@@ -160,13 +160,13 @@ def _first_within(
         plans[rows, taking[:, 0].astype(int)] = taking[:, 1].astype(int)
         narrowed = giving[:, 0] >= 0
         plans[rows[narrowed], giving[narrowed, 0].astype(int)] = giving[narrowed, 1].astype(int)
-        fits = _within(bounds, plans)
+        fits = within(bounds, plans)
         if fits.any():
             return plans[int(fits.argmax())]
     return None
 
 
-def _within(bounds: Sequence[Bound], plans: Integers) -> NDArray[np.bool_]:
+def within(bounds: Sequence[Bound], plans: Integers) -> NDArray[np.bool_]:
     """Return a mask [P] of the plans [P, G] that are within all budgets."""
     fits = np.ones(len(plans), dtype=bool)
     for bound in bounds:
@@ -185,7 +185,7 @@ def widest(bounds: Sequence[Bound], options: Sequence[Integers], widths: Integer
     """
     plans = np.repeat(widths[None], len(options[group]), 0)
     plans[:, group] = options[group]
-    fits = _within(bounds, plans)
+    fits = within(bounds, plans)
     return plans[fits][-1] if fits.any() else None
 
 

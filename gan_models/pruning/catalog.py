@@ -84,6 +84,7 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             "learned",
             ".reconstruct.settings:ReconstructSettings",
             preparations=("score_table",),
+            starts_from_plans=True,
             refits=True,
             calibrated=True,
             note="widths of the lowest error after cut and refit, before any training: solver, then local search",

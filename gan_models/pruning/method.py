@@ -44,6 +44,7 @@ class MethodSpec:
         sizes: "module:function" of what it holds in memory beside the networks, (model, groups) -> rows of plain
             values; empty if that is nothing.
         preparations: Names of what it is given by `PruneJob.prepared`: made once per study, shared by its trials.
+        starts_from_plans: True if its search for a plan starts from those that a study knows (`Proposal.starts`).
         refits: True if what it cut is then refitted to the teacher's activations on calibration inputs.
         calibrated: True if it can do nothing without calibration inputs.
         note: One line for tables.
@@ -56,6 +57,7 @@ class MethodSpec:
     trains: bool = False
     sizes: str = ""
     preparations: tuple[str, ...] = ()
+    starts_from_plans: bool = False
     refits: bool = False
     calibrated: bool = False
     note: str = ""

@@ -23,6 +23,7 @@ class Proposal:
         bits: Of weights and activations; 32 is float32.
         channels: Channels that stay per group, of a plan that says them; None: the method chooses them.
         parent: Number of the trial whose network is cut; None: the teacher.
+        starts: Widths of plans at or under the target that a search for a plan starts from as well.
         recipe: Values of the training recipe that the search chose, by name (`Recipe.values`); others are the study's.
 
     Raises:
@@ -38,6 +39,7 @@ class Proposal:
     channels: Mapping[str, tuple[int, ...]] | None = None
     parent: int | None = None
     recipe: Mapping[str, float] = later(factory=dict)
+    starts: tuple[Mapping[str, int], ...] = later(factory=tuple)
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and self.target > 0):

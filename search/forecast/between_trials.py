@@ -13,7 +13,7 @@ from ..preparations.opened_study import OpenedStudy
 from ..records.ledger import TrialRecord
 from ..records.plan_score import PlanScore
 from .cost_range import check_calibration
-from .cuttable import Cuttable, teacher_networks, trial_networks
+from .cuttable import Cuttable, trial_networks
 from .plan_scorer import KnownScores, PlanScorer
 from .plans_at_cost import plans_at, sensitivities, space_of
 
@@ -48,8 +48,7 @@ def plans_between(
     check_calibration(study)
     space = space_of(study)
     starts = _starts(space, front, target)
-    networks = teacher_networks(study, folder)
-    scorer = PlanScorer(study, networks, keeps=evaluations + len(starts) + 3, known=known)
+    scorer = PlanScorer.of_teacher(study, folder, evaluations + len(starts) + 3, known)
     found = plans_at(
         study, scorer, target, sensitivities(study, scorer), list(starts.values()), evaluations + len(starts)
     )

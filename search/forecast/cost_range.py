@@ -13,7 +13,6 @@ from ...gan_models.files.errors import UserError
 from ...spaces.widths import ladder
 from ..preparations.opened_study import OpenedStudy
 from ..records.plan_score import PlanScore, as_score
-from .cuttable import teacher_networks
 from .plan_scorer import KnownScores, PlanScorer
 from .plans_at_cost import plans_at, sensitivities, space_of
 
@@ -85,7 +84,7 @@ def forecast(
         UserError: The study has no calibration inputs.
     """
     check_calibration(study)
-    scorer = PlanScorer(study, teacher_networks(study, folder), keeps=options.evaluations + 2, known=known)
+    scorer = PlanScorer.of_teacher(study, folder, options.evaluations + 2, known)
     yield ForecastPlan(_teacher(study, known), True, scorer)
     proposals, previous = study.proposals(), list[Mapping[str, int]]()
     weights = sensitivities(study, scorer)

@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 
 from torch import nn
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.plan_scores.zero_shot import ZeroShotScorer, cpu_features
 from ..preparations.opened_study import OpenedStudy
-from ..records.plan_evaluation import PlanEvaluation
+from ..records.plan_evaluation import EvaluationKey, PlanEvaluation, key_of
 from ..records.plan_score import PlanErrors, PlanScore, as_score, error_scores, mean_errors
 from ..setup.pruned_generators import own_entries
 from ..trial.calibration import ZERO_SHOT_PROTOCOL
-from .cuttable import Cuttable
+from .cuttable import Cuttable, teacher_networks
 
 Widths = Mapping[str, int]
 
@@ -70,6 +71,17 @@ class PlanScorer:
         self._known = {one.key: one for one in known.evaluations}
         self._kept: dict[tuple[str, object], nn.Module] = {}
 
+    @classmethod
+    def of_teacher(
+        cls, study: OpenedStudy, folder: Path, keeps: int = 4, known: KnownScores = KnownScores()
+    ) -> PlanScorer:
+        """Return the scorer of plans that cut a study's teacher; arguments as of the class and `teacher_networks`."""
+        return cls(study, teacher_networks(study, folder), None, keeps, known)
+
+    def known_error(self, name: str, widths: Widths) -> float:
+        """Return the error of one generator's plan as `error` does. Raises KeyError: It was not scored yet."""
+        return self._known[self._key(name, widths)].errors.guide
+
     def error(self, name: str, widths: Widths) -> float:
         """Return the error that plans of one generator are compared by, its groups under its own names."""
         return self._evaluated(name, widths).errors.guide
@@ -111,17 +123,22 @@ class PlanScorer:
 
     def _evaluated(self, name: str, widths: Widths) -> PlanEvaluation:
         """Return the errors of one generator's plan."""
-        identity = f"{self.networks[name].table.identity} {self.study.resolved.encoder}"
-        wanted = PlanEvaluation(identity, dict(widths), PlanErrors(float("inf")), 0)
-        if wanted.key not in self._known:
+        key = self._key(name, widths)
+        if key not in self._known:
             begun = time.perf_counter()
             found = self._scorers[name].score(self.networks[name].table.plan(widths))
             errors = PlanErrors(found.error, found.feature_error)
-            made = PlanEvaluation(identity, dict(widths), errors, found.n, time.perf_counter() - begun)
-            self._known[wanted.key] = made
+            made = PlanEvaluation(self._identity(name), dict(widths), errors, found.n, time.perf_counter() - begun)
+            self._known[key] = made
             self._keep(name, widths, found.model)
             self._scores.keep(made)
-        return self._known[wanted.key]
+        return self._known[key]
+
+    def _identity(self, name: str) -> str:
+        return f"{self.networks[name].table.identity} {self.study.resolved.encoder}"
+
+    def _key(self, name: str, widths: Widths) -> EvaluationKey:
+        return key_of(self._identity(name), widths)
 
     def _network(self, name: str, widths: Widths) -> nn.Module:
         """Return one generator's cut and refitted network, made again if it is not in memory any more."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from .plan_score import PlanErrors
 
+EvaluationKey = tuple[str, tuple[tuple[str, int], ...]]
+
 
 @dataclass(frozen=True)
 class PlanEvaluation:
@@ -28,6 +30,11 @@ class PlanEvaluation:
     seconds: float = 0.0
 
     @property
-    def key(self) -> tuple[str, tuple[tuple[str, int], ...]]:
+    def key(self) -> EvaluationKey:
         """Identity and widths, hashable."""
-        return self.identity, tuple(sorted(self.widths.items()))
+        return key_of(self.identity, self.widths)
+
+
+def key_of(identity: str, widths: Mapping[str, int]) -> EvaluationKey:
+    """Return the key of the evaluation of these widths."""
+    return identity, tuple(sorted(widths.items()))

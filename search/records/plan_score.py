@@ -9,6 +9,7 @@ from ...evaluators.measurement import Measurement, zero_shot_name
 from ...gan_models.files.errors import UserError
 
 ZERO_SHOT = "zero-shot"  # before the bracket of each score's name
+UNIFORM = "uniform"  # origin of plans with the same share of every group
 ERROR = f"{ZERO_SHOT}[error"  # the start of the name of an error to the teacher
 FEATURES_ERROR = f"{ERROR},features="  # of that in an encoder's features
 

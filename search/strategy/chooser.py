@@ -26,11 +26,13 @@ from . import pareto
 from .cost_targets import widest_gap
 from .history import History
 from .method_shares import LADDER, choose_method, fixed_shares, sampled
+from .score_agreement import NEAR
 from .score_prior import expected_slopes
 
 START = "start"  # origin of a method's own first points
 CHANGED = 2  # settings that a trial changes while its method has few: most random settings are worse than the defaults
 FREE_AFTER = 16  # trials of a method from which on its sampler has all settings
+STARTS = 2  # plans of trials, and as many scored plans, from which a search for a plan starts
 REDRAWS = 10  # times that a proposal which repeats an earlier trial is drawn again
 Mode = Literal["pareto", "target"]
 
@@ -65,6 +67,18 @@ class Proposals(Protocol):
 
     def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
         """A method's own first points, before its sampler decides: sound settings at targets spread over the range."""
+        ...
+
+    def solved_point(self, method: str, target: float | None, index: int) -> Mapping[str, Any] | None:
+        """Return the plan that the solver finds at a target as a method's point number `index`; None: there is none."""
+        ...
+
+    def starts_from_plans(self, method: str) -> bool:
+        """Return True if a method's search for a plan starts from plans that are known."""
+        ...
+
+    def start_plans(self, plans: Sequence[Mapping[str, int]], target: float) -> tuple[dict[str, int], ...]:
+        """Return plans scaled to a target, without repetitions and those of another network."""
         ...
 
     def takes_plans(self, method: str) -> bool:
@@ -133,7 +147,8 @@ class Chooser:
             The trial, decoded. Its `identity` may equal an earlier trial's when drawing again did not help.
         """
         known = {record.new.identity for record in records if record.state != "FAIL"} - {""}
-        return self._rung_of_ladder(records, number, known) or self._sampled(records, number, known)
+        new = self._rung_of_ladder(records, number, known) or self._sampled(records, number, known)
+        return self._started(new, records)
 
     def _rung_of_ladder(self, records: Sequence[TrialRecord], number: int, known: set[str]) -> NewTrial | None:
         used = [r.new.origin.removeprefix(LADDER) for r in records if r.new.origin.startswith(LADDER)]
@@ -155,6 +170,12 @@ class Chooser:
         if index < len(starts):
             at = {TARGET: target} if index and target is not None else {}
             return self._decoded(method, {**starts[index], **at}, number, START, {})
+        turn = derived_seed(self.choice.seed, 0, f"targets {method}")
+        at = target or (drawn_target(space[TARGET], index, turn) if TARGET in space else None)
+        if (point := self.proposals.solved_point(method, at, index)) is not None:
+            solved = self._decoded(method, point, number, START, {})
+            if solved.identity not in known:
+                return solved
         history = self._history.seen(records, method, space)
         prior = self._prior(records, method, space, target)
         new = self._proposed(self.choice.sampler, method, history, space, number, index, "sampler", target, prior)
@@ -165,6 +186,24 @@ class Chooser:
             sampler = self.choice.sampler if again < REDRAWS // 2 else "random"
             new = self._proposed(sampler, method, history, space, number, index, f"again {again}", prior=prior)
         return new
+
+    def _started(self, new: NewTrial, records: Sequence[TrialRecord]) -> NewTrial:
+        """Return a trial whose search for a plan, if it has one, starts from the best plans known near its cost.
+
+        These are the trials of the best quality and the scored plans of the least error, two of each.
+        """
+        proposal = new.proposal
+        if not self.proposals.starts_from_plans(proposal.method):
+            return new
+
+        def near(cost: float | None) -> bool:
+            return cost is not None and abs(np.log(cost / proposal.target)) <= np.log(NEAR)
+
+        trained = sorted((r for r in records if r.scored and near(r.cost)), key=lambda r: (r.quality, r.number))
+        guided = [(p.errors.guide, p.name, p.widths) for p in self.scored if p.errors is not None and near(p.cost)]
+        plans = [r.widths for r in trained[:STARTS]] + [found[2] for found in sorted(guided, key=_first)[:STARTS]]
+        starts = self.proposals.start_plans(plans, proposal.target)
+        return replace(new, proposal=replace(proposal, starts=starts)) if starts else new
 
     def _prior(
         self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution], target: float | None
@@ -252,6 +291,10 @@ class Chooser:
         if set(built) != set(space):
             raise ValueError(f"{method}: decode gave {sorted(built)}, the sub-space has {sorted(space)}")
         return NewTrial(proposal, built, space, origin, self.proposals.identity(proposal), state)
+
+
+def _first(found: tuple[float, str, Mapping[str, int]]) -> tuple[float, str]:
+    return found[:2]
 
 
 def drawn_target(distribution: BaseDistribution, index: int, seed: int) -> float:

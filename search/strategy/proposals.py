@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from ...spaces.widths import WidthSpace, ladder
 # even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
 LOWEST_SHARE = 1 / 8
 _BINDS = 0.98  # of the budget: plans that come that close to it are at the budget
+N_SOLVED = 4  # trials of a method that searches ratios at the solver's plans, before its sampler decides
 N_STARTS = 8  # trials of a learned method at its default settings, before these are searched
 
 
@@ -41,6 +42,7 @@ class SpaceProposals:
         per_channel: Whether 8-bit weights have a scale an output channel.
         fixed: Settings that the study fixes, by `method.setting`: no dimensions.
         recipe: Settings of the training recipe that are dimensions of every method's sub-space.
+        solved: Returns the widths that the solver finds at a target; None: there is no score table.
     """
 
     widths: WidthSpace
@@ -52,6 +54,7 @@ class SpaceProposals:
     per_channel: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     recipe: tuple[Setting, ...] = ()
+    solved: Callable[[float], Mapping[str, int]] | None = None
 
     @property
     def lowest(self) -> float:
@@ -122,6 +125,31 @@ class SpaceProposals:
             return []
         targets = ladder(self.lowest, self.highest, 1 if self.fixed_target else N_STARTS)
         return [self.space(method).defaults(t, self.bits[i % len(self.bits)]) for i, t in enumerate(targets)]
+
+    def solved_point(self, method: str, target: float | None, index: int) -> Mapping[str, Any] | None:
+        """Return the solver's plan at a target as point number `index` of a method that searches ratios.
+
+        None for other methods, without a score table, and from the fifth point on.
+        """
+        if self.solved is None or index >= N_SOLVED or not self.takes_plans(method):
+            return None
+        at = self.highest if target is None else target
+        return self.translate(self.solved(at), at, self.bits[index % len(self.bits)], method, {})
+
+    def starts_from_plans(self, method: str) -> bool:
+        """Return True if a method's search for a plan starts from plans that are known."""
+        return method_spec(method).starts_from_plans
+
+    def start_plans(self, plans: Sequence[Mapping[str, int]], target: float) -> tuple[dict[str, int], ...]:
+        """Return plans scaled to a target, without repetitions and those of another network.
+
+        Args:
+            plans: At other costs perhaps.
+            target: The cost.
+        """
+        known = [plan for plan in plans if set(plan) == set(self.widths.form.names)]
+        scaled = [self.widths.decode(self.widths.encode(plan), target) for plan in known]
+        return tuple({tuple(sorted(plan.items())): plan for plan in scaled}.values())
 
     def takes_plans(self, method: str) -> bool:
         """Whether plans that other methods built can be points of its sub-space: where it searches ratios."""

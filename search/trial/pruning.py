@@ -46,7 +46,8 @@ def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
     for side in bench.sides:
         widths = None if proposal.widths is None else side.own(proposal.widths)
         channels = None if proposal.channels is None else side.own(proposal.channels)
-        own = replace(proposal, target=side.share * proposal.target, widths=widths, channels=channels)
+        starts = tuple(side.own(start) for start in proposal.starts)
+        own = replace(proposal, target=side.share * proposal.target, widths=widths, channels=channels, starts=starts)
         steps = bench.config.prune_steps // len(bench.sides)
         done[side.name] = found = _prune_one(
             bench, replace(request, proposal=own), side.name, side.groups, side.prices, steps, discriminators

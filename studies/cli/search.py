@@ -43,14 +43,30 @@ _RUN = (StudyPlace, ProfileOptions, RunOptions)  # share the last table with the
 SEARCH_FLAGS = tuple(flag for table, section in SECTIONS.items() for flag in flags_of(table, section)) + tuple(
     flag for section in _RUN for flag in flags_of("run", section)
 )
+
+
+def _defaulting(flag: Flag, default: str) -> Flag:
+    """Return a flag whose help shows another default."""
+    text = flag.help.removesuffix(" [required]").partition(" [default")[0]
+    return replace(flag, help=f"{text} [default: {default}]")
+
+
 RESUME_FLAGS = (
     *(
-        replace(flag, help=f"{flag.help.partition(' [default')[0]} [default: {default}]")
+        _defaulting(flag, default)
         for flag in SEARCH_FLAGS
         for name, default in (("trials", "the study's own"), ("hours", "no limit"), ("data", "where it was"))
         if flag.name == name
     ),
     *(flag for section in (StudyPlace, RunOptions) for flag in flags_of("run", section)),
+)
+
+
+# Defaults of a forecast that are not a search's own
+FORECAST_DEFAULTS = {("budgets",): f"{WHOLE_RANGE}, the whole range of costs", ("name",): "forecast"}
+FORECAST_FLAGS = tuple(
+    _defaulting(flag, FORECAST_DEFAULTS[flag.paths[0]]) if flag.paths[0] in FORECAST_DEFAULTS else flag
+    for flag in SEARCH_FLAGS
 )
 
 
@@ -185,7 +201,7 @@ def search(
     )
 
 
-@opt.with_flags(SEARCH_FLAGS)
+@opt.with_flags(FORECAST_FLAGS)
 def forecast(
     given: Mapping[str, Any],
     config: ConfigFile = None,
@@ -196,7 +212,7 @@ def forecast(
     as_json: opt.Json = False,
 ) -> None:
     """Score plans over the whole range of costs before any training, with pictures."""
-    values = options_given(SEARCH_FLAGS, given, config, set_values)
+    values = options_given(FORECAST_FLAGS, given, config, set_values)
     place, run_options, latency_profile = run_values(values)
     for option, name in (("--model", "model"), ("--data", "data")):
         if not values.get(name):

@@ -88,6 +88,7 @@ def _proposal_of(attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Pr
         channels=_channels(stored.get("channels")),
         parent=stored.get("parent"),
         recipe=stored.get("recipe", NOTHING),
+        starts=tuple(stored.get("starts", ())),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.pruning.catalog import fixed_for
 from ...gan_models.pruning.proposal import Proposal
 from ...search.preparations.opened_study import OpenedStudy
 from ...search.records.ledger import NewTrial
+from ...search.records.plan_score import UNIFORM, PlanScore
 from ...spaces.budget import describe
 from ...spaces.methods import settings_of
 from .given_plan import GivenPlan
@@ -55,6 +58,33 @@ def planned_trial(study: OpenedStudy, plan: GivenPlan) -> NewTrial:
     params = (proposals.translate(widths, target, bits, METHOD, {}) if searched else None) or {}
     dimensions = proposals.distributions(METHOD) if params else {}
     return NewTrial(proposal, params, dimensions, f"{ORIGIN}{plan.origin}", proposals.identity(proposal))
+
+
+def forecast_trials(study: OpenedStudy, plans: Sequence[PlanScore]) -> tuple[NewTrial, ...]:
+    """Return the trials that a search which follows a forecast trains first.
+
+    They are of the plans that no other has both a lower error and a lower cost, without the dense teacher and uniform
+    plans (the ladder has those); at most a quarter of the study's trials, spread over the costs.
+
+    Args:
+        study: The study.
+        plans: All that it has scored.
+    """
+    found = [
+        (plan.cost, plan.errors.guide, plan)
+        for plan in plans
+        if plan.found_by == "forecast" and plan.parent is None and plan.errors is not None
+    ]
+    limit = study.resolved.limit * (1 + _ROUNDING)
+    best = [
+        plan
+        for cost, error, plan in sorted(found, key=lambda one: (-one[0], one[1], one[2].name))
+        if cost <= limit and plan.origin != UNIFORM
+        if not any(other <= cost and least < error for other, least, _ in found)
+    ]
+    most = max(1, study.config.trials // 4)
+    chosen = [best[round(place)] for place in np.linspace(0, len(best) - 1, min(most, len(best)))] if best else []
+    return tuple(planned_trial(study, GivenPlan(plan.name, plan.widths)) for plan in chosen)
 
 
 def _check_groups(plan: GivenPlan, sizes: Mapping[str, int]) -> None:

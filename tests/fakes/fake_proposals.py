@@ -34,6 +34,15 @@ class FakeProposals:
     def starts(self, method: str):
         return []
 
+    def solved_point(self, method, target, index):
+        return None
+
+    def starts_from_plans(self, method):
+        return False
+
+    def start_plans(self, plans, target):
+        return ()
+
     def takes_plans(self, method: str) -> bool:
         return method == "widths"
 

@@ -56,6 +56,7 @@ class Reconstruct:
             least_widths(form, uniform, settings.min_share, target.floor, target.multiple),
             score,
             reference=widths_by_name,
+            starts=job.proposal.starts,
             multiple=target.multiple,
             evaluations=settings.evaluations,
             seed=job.seed,

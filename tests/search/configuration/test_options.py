@@ -16,7 +16,14 @@ from ganprune.search.configuration.flags import read_flags
 from ganprune.search.configuration.option import options_of
 from ganprune.search.configuration.sections import PANELS, SECTIONS
 from ganprune.search.samplers.catalog import SAMPLERS
-from ganprune.studies.cli.search import RESUME_FLAGS, SEARCH_FLAGS, TEACHER_FLAGS, options_given, run_values
+from ganprune.studies.cli.search import (
+    FORECAST_FLAGS,
+    RESUME_FLAGS,
+    SEARCH_FLAGS,
+    TEACHER_FLAGS,
+    options_given,
+    run_values,
+)
 from ganprune.studies.run_options import ProfileOptions, RunOptions, StudyPlace
 
 MINIMUM = {"name": "s", "model": "resnet", "data": "builtin:shapes", "budgets": ["25%"]}
@@ -54,7 +61,7 @@ def test_every_field_of_a_study_has_one_declaration():
 
 def test_every_flag_names_its_default():
     """A user reads from the help what holds without the flag; names of flags are unique."""
-    for flags in (SEARCH_FLAGS, RESUME_FLAGS, TEACHER_FLAGS):
+    for flags in (SEARCH_FLAGS, RESUME_FLAGS, TEACHER_FLAGS, FORECAST_FLAGS):
         assert len({flag.name for flag in flags}) == len(flags)
         for flag in flags:
             assert flag.help.endswith("[required]") or "[default: " in flag.help, flag.spelling
@@ -310,3 +317,13 @@ def test_an_option_is_read_by_the_name_that_it_had_in_earlier_versions(tmp_path)
     config = StudyConfig.from_json({**MINIMUM, "quantisation": {"reduce_range": True}})
     assert config == StudyConfig.from_json({**MINIMUM, **settings})
     assert config.fingerprint() == "8d16fc8174805879"
+
+
+def test_a_forecast_needs_no_budget():
+    """Its help shows the default range, while that of a search says that a budget is required."""
+    shown = {
+        name: next(flag.help for flag in flags if flag.spelling == "--budget")
+        for name, flags in (("search", SEARCH_FLAGS), ("forecast", FORECAST_FLAGS))
+    }
+    assert shown["search"].endswith("[required]")
+    assert shown["forecast"].endswith("[default: 90%, the whole range of costs]")

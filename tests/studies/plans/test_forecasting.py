@@ -139,6 +139,20 @@ def test_an_interrupted_forecast_goes_on_and_repeats_nothing(tmp_path, monkeypat
     assert len(again.pictures) == len(whole.pictures)
 
 
+def test_a_plain_resume_begins_with_the_best_plan_of_the_forecast(tmp_path):
+    """Of four trials one is the forecast's, and then the ladder comes; a second resume does not repeat it."""
+    made = search_of(tmp_path, trials=4).forecast(ForecastOptions(costs=1, evaluations=4))
+    best = min((plan for plan in made.plans if plan.errors and plan.origin != "uniform"), key=lambda p: p.errors.guide)
+    for _ in range(2):
+        after = Study.open("f", f"sqlite:///{tmp_path}/s.db").resume(run_options=LOCAL)
+    assert [trial.new.origin.partition(":")[0] for trial in after.trials] == ["plan", "ladder", "ladder", "linear"][
+        : len(after.trials)
+    ]
+    assert len(after.trials) <= 4
+    assert dict(after.trials[0].new.proposal.widths) == dict(best.widths)
+    assert {trial.state for trial in after.trials} <= {"COMPLETE", "PRUNED"}
+
+
 def test_a_study_of_other_options_is_not_gone_on_with(forecast):
     """A forecast of the same name with other options would mix two studies."""
     folder, *_ = forecast
