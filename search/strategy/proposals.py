@@ -152,7 +152,7 @@ class SpaceProposals:
         return tuple({tuple(sorted(plan.items())): plan for plan in scaled}.values())
 
     def takes_plans(self, method: str) -> bool:
-        """Whether plans that other methods built can be points of its sub-space: where it searches ratios."""
+        """Return if plans that other methods built can be points of its sub-space: where it searches ratios."""
         return method_spec(method).searches_ratios
 
     def translate(

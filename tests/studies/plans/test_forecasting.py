@@ -140,7 +140,7 @@ def test_an_interrupted_forecast_goes_on_and_repeats_nothing(tmp_path, monkeypat
 
 
 def test_a_plain_resume_begins_with_the_best_plan_of_the_forecast(tmp_path):
-    """Of four trials one is the forecast's, and then the ladder comes; a second resume does not repeat it."""
+    """One of four trials is the forecast's, and then the ladder comes; a second resume does not repeat it."""
     made = search_of(tmp_path, trials=4).forecast(ForecastOptions(costs=1, evaluations=4))
     best = min((plan for plan in made.plans if plan.errors and plan.origin != "uniform"), key=lambda p: p.errors.guide)
     for _ in range(2):
