@@ -1,4 +1,4 @@
-"""What to try next: the uniform ladder first, then one sampler a method on an in-memory mirror of the record.
+"""The choice of the next trial: first the uniform ladder, then one sampler per method on a mirror of the record.
 
 The same history, seed and trial number give the same proposal, whatever happened to the process in between:
 nothing is kept here but a cache.
@@ -38,7 +38,7 @@ Mode = Literal["pareto", "target"]
 
 
 class Proposals(Protocol):
-    """What may be searched: a sub-space a method."""
+    """The sub-spaces that may be searched, one per method."""
 
     @property
     def methods(self) -> Sequence[str]:
@@ -82,7 +82,7 @@ class Proposals(Protocol):
         ...
 
     def takes_plans(self, method: str) -> bool:
-        """Whether plans that other methods built can be points of its sub-space."""
+        """Return if plans that other methods built can be points of its sub-space."""
         ...
 
     def translate(
@@ -94,7 +94,7 @@ class Proposals(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """How trials are chosen.
+    """Settings of the choice of trials.
 
     Attributes:
         sampler: A name of `catalog.SAMPLERS`, or a sampler by path.
@@ -227,7 +227,7 @@ class Chooser:
     def _target(
         self, records: Sequence[TrialRecord], space: Mapping[str, BaseDistribution], turn: float
     ) -> float | None:
-        """Where the front has its widest gap; None where no target is chosen, or there is no front yet."""
+        """Return the target at the widest gap of the front; None if no target is chosen, or there is no front yet."""
         kind = space.get(TARGET)
         points_N2 = np.array([(r.quality, r.cost) for r in records if r.scored], dtype=float).reshape(-1, 2)
         if not isinstance(kind, FloatDistribution) or len(np.unique(points_N2[:, 1])) < 2:

@@ -1,4 +1,4 @@
-"""What the chooser may propose: the spaces of all methods under one budget."""
+"""Proposals that the chooser may make: the spaces of all methods under one budget."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class SpaceProposals:
         return tuple({tuple(sorted(plan.items())): plan for plan in scaled}.values())
 
     def takes_plans(self, method: str) -> bool:
-        """Return if plans that other methods built can be points of its sub-space: where it searches ratios."""
+        """Return if plans that other methods built can be points of its sub-space: it searches ratios."""
         return method_spec(method).searches_ratios
 
     def translate(
