@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -126,7 +126,9 @@ class StudyConfig(
         if isinstance(self.load_size, str):
             sides = self.load_size.strip()
             object.__setattr__(
-                self, "load_size", int(sides) if sides.isdigit() else "x".join(map(str, read_image_size(sides)))
+                self,
+                "load_size",
+                int(sides) if sides.isdigit() else "x".join(map(str, read_image_size(sides, "load size"))),
             )
 
     def _read_value_range(self) -> None:
@@ -144,7 +146,8 @@ class StudyConfig(
         for check in (
             self._check_quality,
             self._check_sampler,
-            lambda: self.stated_budgets,  # raises if one cannot be read
+            *(partial(self.budget_of, text) for text in self.budgets),
+            lambda: self.stated_budgets,  # raises for budgets that do not go together
             lambda: self.check_methods(by_path=False),
             self._check_input_shape,
             lambda: check_source(self.task, self.data) if self.task else None,
@@ -173,13 +176,17 @@ class StudyConfig(
         """Check the names of encoder and metrics; objects by path are loaded when the study is resolved."""
         if self.objective and self.objective not in METRICS and not is_path(self.objective):
             METRICS.find(self.objective)  # raises with the names there are
-        known = self.metric == AUTO or self.metric in ENCODERS or self.metric in METRICS or is_path(self.metric)
-        if not known:
+        if not self.knows_metric:
             names = ", ".join((AUTO, *ENCODERS))
             raise UserError(f"metric {self.metric!r} is unknown; use {names}, or your own as file.py:name")
         for name in self.also_measure:
             if name not in METRICS and not is_path(name):
                 METRICS.find(name)  # raises with the names there are
+
+    @property
+    def knows_metric(self) -> bool:
+        """True if the quality is one of the encoders or metrics there are, or a user's own."""
+        return self.metric == AUTO or self.metric in ENCODERS or self.metric in METRICS or is_path(self.metric)
 
     def _check_input_shape(self) -> None:
         if self.model not in NETWORKS or not self.input_shape:

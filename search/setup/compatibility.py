@@ -75,7 +75,8 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
     if fitting.data in BUILTIN:
         return fitting, output, []
     try:
-        found = picture_sizes(fitting.data_spec(output, task), LOOKED_AT)
+        # A load size is checked beside the size that is decided here.
+        found = picture_sizes(replace(fitting, load_size=None).data_spec(output, task), LOOKED_AT)
     except UserError:
         found = []  # opening the data says it, with the layouts
     if not found:

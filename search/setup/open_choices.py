@@ -66,8 +66,9 @@ def decided(
     with seen.kept():
         config = _with_objective(config)
     metric, encoder_file, vgg = config.metric, None, ""
-    with seen.kept():
-        metric, encoder_file = choose_encoder(config.metric, weights)
+    if config.knows_metric:  # else it is told already
+        with seen.kept():
+            metric, encoder_file = choose_encoder(config.metric, weights)
     seen.passes(MetricSet, config.also_measure, weights, None, config.objective)  # raises with the cure
     with seen.kept():
         vgg = _vgg(weights.get("vgg"))

@@ -101,10 +101,10 @@ def test_a_generator_from_a_package(place, monkeypatch):
 
 
 REFUSED = {
-    "wrong channels": (f"{IMAGES}:johnson", "5,32,32", "paired", "the input shape must be what it eats"),
+    "wrong channels": (f"{IMAGES}:johnson", "5,32,32", "paired", "the input shape must be the one that it takes"),
     "latent, paired": (f"{LATENTS}:dcgan", "latent:24", "paired", "starts from a latent of 24: give --task uncond"),
     "image, unconditional": (f"{IMAGES}:johnson", "3,32,32", "unconditional", "give a generator of latents"),
-    "wrong latent": (f"{LATENTS}:dcgan", "latent:25", "unconditional", "the input shape must be what it eats"),
+    "wrong latent": (f"{LATENTS}:dcgan", "latent:25", "unconditional", "the input shape must be the one that it takes"),
     "untraceable": (f"{IMAGES}:branching", "3,32,32", "paired", "nothing of it was pruned, at "),
     "no such function": (f"{IMAGES}:jonson", "3,32,32", "paired", "it defines StyleConv, "),
     "no file": ("nowhere.py:g", "3,32,32", "paired", "cannot be read: No such file"),

@@ -120,6 +120,7 @@ def pairs(folder: Path, height: int, width: int, count: int = 8) -> Path:
 @pytest.mark.parametrize(
     ("size", "given", "recorded", "says"),
     [
+        ((16, 16), ["--load-size", "20x18"], "16", ""),
         ((16, 32), [], "16x32", ""),
         ((18, 32), [], "16x32", "images of 18x32 (height x width) are shrunk to 16x32, the next size"),
         ((16, 16), ["--image-size", "32x16"], "32x16", "images of 16x16 (height x width) are enlarged to 32x16"),
@@ -145,6 +146,8 @@ def test_a_size_that_a_network_does_not_have_is_refused_with_its_stride(place, m
     assert (
         "resnet does not run at this size: got --image-size 30x32; expected multiples of 4. Try --image-size 32" in line
     )
+    line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--load-size", "20by30")
+    assert "load size '20by30' is not understood" in line
     line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--image-size", "wide")
     assert "image size 'wide' is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512" in line
 

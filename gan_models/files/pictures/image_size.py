@@ -9,11 +9,12 @@ from ..errors import UserError
 _FORM = re.compile(r"\s*(\d+)\s*(?:[xX\u00d7]\s*(\d+)\s*)?")
 
 
-def read_image_size(value: int | str) -> tuple[int, int]:
+def read_image_size(value: int | str, name: str = "image size") -> tuple[int, int]:
     """Return height and width in pixels.
 
     Args:
         value: Pixels per side of a square, or `HEIGHTxWIDTH`.
+        name: Of the size, for messages.
 
     Raises:
         UserError: Another form, or a side that is not positive.
@@ -21,7 +22,7 @@ def read_image_size(value: int | str) -> tuple[int, int]:
     found = _FORM.fullmatch(str(value)) if not isinstance(value, bool) else None
     height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if min(height, width) < 1:
-        raise UserError(f"image size {value!r} is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512")
+        raise UserError(f"{name} {value!r} is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512")
     return height, width
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from ...files.texts.number_text import counted
 
 _CURE = (
-    "the input shape must be what it eats, a branch on a tensor's value must become torch.where, "
+    "the input shape must be the one that it takes, a branch on a tensor's value must become torch.where, "
     "a size must come from a shape"
 )
 
@@ -62,7 +62,7 @@ def other_inputs(model: nn.Module, given: int) -> str | None:
 
 
 def why_refused(error: Exception) -> str:
-    """An error of torch.export as `, at FILE:LINE `code`: what is wrong (what to do)`; the place where it is known."""
+    """Return an error of torch.export as `, at FILE:LINE `code`: fault (cure)`, with the place if it is known."""
     text = str(error)
     first = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     if "data-dependent" in first:
@@ -73,10 +73,10 @@ def why_refused(error: Exception) -> str:
 
 
 def _frames(error: Exception) -> list[tuple[str, str, str]]:
-    """File, line and code of the calls that led to an error, without those of torch and of this program."""
+    """Return file, line and code of the calls that led to an error, without those of torch and of this program."""
     own = (Path(torch.__file__).parent, Path(__file__).parents[2], Path(inspect.__file__).parent / "contextlib.py")
     return [
         (frame.filename, str(frame.lineno), frame.line or "")
         for frame in traceback.extract_tb(error.__traceback__)
-        if not any(Path(frame.filename).is_relative_to(folder) for folder in own)
+        if frame.line and not any(Path(frame.filename).is_relative_to(folder) for folder in own)
     ]

@@ -97,10 +97,15 @@ def test_options_that_cannot_be_read_are_told_beside_the_rest(tmp_path):
 def test_a_name_that_cannot_be_hides_no_other_mistake(tmp_path):
     """Ten mistakes of all kinds are ten lines."""
     wrong = {"seed": -1, "trials": 0, "rungs": [0.5, 0.2], "bits": [16], "sampler": "tpee", "methods": ["magnetude"]}
-    options = OPTIONS | wrong | {"n_test": 1, "teacher": "gone.pt"}
-    found = Search("resnet", "builtin:shapes", "0%", "a/b", options, f"sqlite:///{tmp_path}/s.db").preflight()
+    options = OPTIONS | wrong | {"n_test": 1, "teacher": "gone.pt", "metric": "incption"}
+    found = Search(
+        "resnet", "builtin:shapes", ["150%", "3GBananas"], "a/b", options, f"sqlite:///{tmp_path}/s.db"
+    ).preflight()
     lines = [finding.line for finding in found.of_kind("error")]
-    for part in ("'a/b'", "got -1", "trials is 0", "rising shares", "bits are 32", "'tpee'", "'magnetude'"):
+    for part in (
+        "'a/b'", "got -1", "trials is 0", "rising shares", "bits are 32", "'tpee'", "'magnetude'", "'incption'", "150%",
+        "3GBananas",
+    ):  # fmt: skip
         assert sum(part in line for line in lines) == 1, (part, lines)
 
 
