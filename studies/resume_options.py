@@ -9,7 +9,9 @@ from typing import Any
 
 from ..evaluators.features.catalog import AUTO
 from ..gan_models.files.errors import UserError
+from ..gan_models.files.kept_copies import code_sha256, located
 from ..gan_models.files.plain_values import to_json
+from ..gan_models.files.user_code import file_of
 from ..search.config import StudyConfig
 from ..search.configuration.flags import merge
 
@@ -40,6 +42,8 @@ def resumed(config: StudyConfig, given: Mapping[str, Any]) -> StudyConfig:
             old, new = config.scored_on, wanted.scored_on
         if name == "calibration_images":  # none in records of studies that knew the plain cut alone
             old, new = old or 0, new or 0
+        if name not in RESUMABLE:
+            _check_code(config.name, name, old, new)
         if name in RESUMABLE or _same(old, new) or (name == "metric" and new == AUTO):
             continue
         raise UserError(
@@ -61,6 +65,30 @@ def _same(old: Any, new: Any) -> bool:
     if isinstance(old, tuple) and isinstance(new, tuple):
         return len(old) == len(new) and all(map(_same, old, new))
     return bool(old == new)
+
+
+def _check_code(study: str, name: str, old: Any, new: Any) -> None:
+    """Check that a file that is given again, in the place of the study's copy, still has its code.
+
+    Raises:
+        UserError: It has another.
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in old.keys() & new.keys():
+            _check_code(study, f"{name}.{key}", old[key], new[key])
+    elif isinstance(old, tuple) and isinstance(new, tuple) and len(old) == len(new):
+        for one, other in zip(old, new, strict=True):
+            _check_code(study, name, one, other)
+    elif isinstance(old, str) and isinstance(new, str) and old != new and _object(old) == _object(new):
+        copy, given = file_of(old), file_of(new)
+        if copy is None or given is None or not (located(copy).is_file() and given.is_file()):
+            return
+        kept, now = code_sha256(located(copy)), code_sha256(given)
+        if kept != now:
+            raise UserError(
+                f"{name} of study {study!r} cannot change: got {new} with other code, sha256 {now[:12]}; it has "
+                f"{kept[:12]}. Try putting the file back, or leaving {name} out: the study keeps a copy"
+            )
 
 
 def _object(reference: str) -> str:

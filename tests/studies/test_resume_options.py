@@ -1,5 +1,7 @@
 """Options that a resume may change, and those that it may not."""
 
+from dataclasses import replace
+
 import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.search.config import StudyConfig
@@ -59,3 +61,18 @@ def test_what_a_resume_may_not_change_is_named(given, says):
     """Another value than the study has is refused with both, and with what may change."""
     with pytest.raises(UserError, match=says):
         resumed(RECORDED, given)
+
+
+def test_a_file_that_is_given_again_with_other_code_is_refused(tmp_path):
+    """The study's copy would be run: an edit that has no effect is told by name."""
+    copy = tmp_path / "study" / "mine-1a2b.py"
+    copy.parent.mkdir()
+    copy.write_text("def Net(): ...\n")
+    recorded = replace(RECORDED, model=f"{copy}:Net", methods=("uniform", f"{copy}:Net"))
+    (tmp_path / "mine.py").write_text("def Net(): ...\n")
+    given = {"model": f"{tmp_path / 'mine.py'}:Net", "methods": ["uniform", f"{tmp_path / 'mine.py'}:Net"]}
+    assert resumed(recorded, given).model == recorded.model
+    (tmp_path / "mine.py").write_text("def Net(): pass\n")
+    for name, value in given.items():
+        with pytest.raises(UserError, match=f"{name} of study 's' cannot change: got .*mine.py:Net with other code"):
+            resumed(recorded, {name: value})
