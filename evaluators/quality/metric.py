@@ -101,11 +101,13 @@ class MetricSpec:
         weights: Names of the weight files that it needs, such as `vgg`.
         note: What it measures, in a line.
         takes: Names of what it is told of the task beside weights: `border`, the pixels at each side of an image that
-            the task's comparisons leave out.
+            the task's comparisons leave out; `label_map`, the place of a label map among the generator's inputs and
+            its number of classes, or None.
         on_request: It is measured only if a study asks for it.
         own_channels: Of a metric that reads images: it takes any channels, and is given them as the generator gives
             them; others are given RGB.
         fewest: Images that it needs to give a number.
+        with_inputs: Of a metric that reads images: `update` also takes the generator's inputs, a tuple.
 
     Raises:
         UserError: `reads` is unknown, or channels of what are no images.
@@ -122,6 +124,7 @@ class MetricSpec:
     on_request: bool = False
     own_channels: bool = False
     fewest: int = 1
+    with_inputs: bool = False
 
     def __post_init__(self) -> None:
         if self.own_channels and self.reads != "images":
@@ -188,9 +191,10 @@ class MeasuredMetric:
         """Have the metric forget the last pass."""
         self._called(self.metric.reset, full)
 
-    def update(self, outputs: Any, references: Any) -> None:
-        """Give the metric a batch."""
-        self._called(self.metric.update, outputs, references)
+    def update(self, outputs: Any, references: Any, inputs: Any = None) -> None:
+        """Give the metric a batch, and the generator's inputs if it takes them."""
+        more = (inputs,) if self.row.with_inputs else ()
+        self._called(self.metric.update, outputs, references, *more)
 
     def compute(self) -> list[Measurement]:
         """Return what was measured, each with its direction.
@@ -244,7 +248,16 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
             f"{', '.join(missing) or 'a call'}; "
             f"expected a class with the methods {', '.join(needed)}"
         )
-    fields = ("reads", "lower_is_better", "needs_references", "cheap", "weights", "takes", "own_channels")
+    fields = (
+        "reads",
+        "lower_is_better",
+        "needs_references",
+        "cheap",
+        "weights",
+        "takes",
+        "own_channels",
+        "with_inputs",
+    )
     said = {name: getattr(found, name) for name in fields if hasattr(found, name)}
     said["lower_is_better"] = lower_is_better(reference, found)
     said |= {name: tuple(said.get(name, ())) for name in ("weights", "takes")}

@@ -132,11 +132,13 @@ class _Pass:
             self.collector.add(features)
             self.done += len(features)
 
-    def feed(self, reads: str, outputs: Any, references: Any, *, own_channels: bool = False) -> None:
+    def feed(
+        self, reads: str, outputs: Any, references: Any, inputs: Any = None, *, own_channels: bool = False
+    ) -> None:
         """Give the metrics of one kind what they read; of images those of the generator's channels, or of RGB."""
         for m in self.metrics:
             if m.row.reads == reads and m.row.own_channels == own_channels:
-                m.update(outputs, references)
+                m.update(outputs, references, inputs)
 
     def _outputs(self, generate: Generate, batches: Iterable[Batch], waiting: list[Tensor | None]) -> Iterator[Tensor]:
         for inputs, reference in batches:
@@ -151,8 +153,8 @@ class _Pass:
             target = None if reference is None else reference.to(self.device)
             shown = self.rgb(images, taken)
             waiting[0] = None if target is None else self.rgb(target, taken)
-            self.feed("images", images, target, own_channels=True)
-            self.feed("images", shown, waiting[0])
+            self.feed("images", images, target, taken, own_channels=True)
+            self.feed("images", shown, waiting[0], taken)
             yield shown
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from ...gan_models.data.spec import is_own
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import code_sha256, keep, located, with_neighbors
-from ...gan_models.files.user_code import file_of, is_path, load_object
+from ...gan_models.files.user_code import file_of, is_path, load_object, names_object
 from ...gan_models.networks.catalog import build
 from ..config import StudyConfig
 
@@ -32,6 +32,7 @@ _ONE = {
 }
 _SEVERAL = {"methods": "method", "also_measure": "metric"}
 _JUDGE = "discriminator"  # of the task's settings: a table whose `model` is the discriminator's name
+_SEGMENTER = "segmenter"  # of the weights: a file may be an object by path in the place of a file
 _DEGRADE, _DEGRADATION = "degrade", "degradation"  # of the task's settings: a degradation's name; its kind
 
 
@@ -42,6 +43,7 @@ def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
             yield kind, name
     for field, kind in _SEVERAL.items():
         yield from ((kind, name) for name in getattr(config, field) if is_path(name))
+    yield from ((_SEGMENTER, name) for name in map(str, config.weights.values()) if names_object(name))
     if is_path(name := judge_settings(config).get("model", "")):
         yield _JUDGE, name
     if is_path(name := degradation_of(config)):
@@ -70,6 +72,10 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
     for field, kind in _SEVERAL.items():
         values[field] = tuple(changed(kind, name) for name in getattr(config, field))
     values["method_settings"] = {setting(name): value for name, value in config.method_settings.items()}
+    values["weights"] = {
+        name: changed(_SEGMENTER, str(file)) if names_object(str(file)) else file
+        for name, file in config.weights.items()
+    }
     values["shares"] = {changed("method", name): value for name, value in config.shares.items()}
     if is_path(name := judge_settings(config).get("model", "")):
         judge = {**judge_settings(config), "model": changed(_JUDGE, name)}

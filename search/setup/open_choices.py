@@ -15,7 +15,7 @@ from ...gan_models.data.selection import TooFewToSelect
 from ...gan_models.data.spec import is_own
 from ...gan_models.distillation.catalog import TERMS
 from ...gan_models.files.errors import Refusals, UserError
-from ...gan_models.files.user_code import absolute, check_callable, is_path, load_object
+from ...gan_models.files.user_code import absolute, check_callable, is_path, load_object, names_object
 from ...gan_models.networks.catalog import find_builder
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.networks.user_builders import named_arguments, needed
@@ -62,7 +62,7 @@ def decided(
     with seen.kept():
         config, notes = with_methods(config)
         config.check_methods(by_path=True)
-    weights = {name: path.absolute() for name, path in config.weight_files.items()}
+    weights = {name: path if names_object(str(path)) else path.absolute() for name, path in config.weight_files.items()}
     with seen.kept():
         config = _with_objective(config)
     metric, encoder_file, vgg = config.metric, None, ""

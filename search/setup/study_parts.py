@@ -266,7 +266,8 @@ class StudyParts:
     @property
     def told_of_task(self) -> dict[str, Any]:
         """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
-        return {"border": self.task().border}
+        maps = ((place, one.classes) for place, one in enumerate(self.config.inputs.inputs) if one.is_map)
+        return {"border": self.task().border, "label_map": next(maps, None)}
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:

@@ -60,14 +60,23 @@ def metric_notes(rows: Sequence[MeasuredRow]) -> dict[str, dict[str, list[str]]]
 
 def saturation_line(rows: Sequence[MeasuredRow]) -> str:
     """Return which metrics are at an end of their scale in which rows, on one line; empty if none is."""
-    said = []
+    names: dict[tuple[str, ...], list[str]] = {}
     for name, notes in metric_notes(rows).items():
-        of = list(
-            dict.fromkeys(each for note, named in notes.items() if note.startswith("saturated") for each in named)
-        )
+        noted = {each for note, named in notes.items() if note.startswith("saturated") for each in named}
+        of = tuple(called for row in rows if (called := _called(row)) in noted)
         if of:
-            said.append(f"{name} of {'all rows' if len(of) == len(rows) else ', '.join(of)}")
+            names.setdefault(of, []).append(name.partition("[")[0])
+    said = [f"{', '.join(metrics)} of {_listed(of, len(rows))}" for of, metrics in names.items()]
     return f"saturated, and no measure between such rows: {'; '.join(said)}" if said else ""
+
+
+def _listed(rows: Sequence[str], all_rows: int) -> str:
+    """Return rows in words: `all rows`, or `input, trials 1, 3`."""
+    if len(rows) == all_rows:
+        return "all rows"
+    numbers = [row.removeprefix("trial ") for row in rows if row.startswith("trial ")]
+    trials = [f"trial{'s' * (len(numbers) > 1)} {', '.join(numbers)}"] if numbers else []
+    return ", ".join([row for row in rows if not row.startswith("trial ")] + trials)
 
 
 def _called(row: MeasuredRow) -> str:

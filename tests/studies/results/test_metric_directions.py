@@ -45,6 +45,6 @@ def test_saturated_metrics_are_named_with_their_trials():
     found = outcome(NOTE, "", NOTE)
     rows = trial_rows(found)
     assert metric_notes(rows) == {"recall[shapes,n=9,k=5]": {NOTE: ["trial 2", "trial 0"]}}
-    assert saturation_line(rows).endswith("recall[shapes,n=9,k=5] of trial 2, trial 0")
+    assert saturation_line(rows).endswith("rows: recall of trials 2, 0")
     assert any(line.startswith("note: saturated") for line in remarks(found))
     assert saturation_line(trial_rows(outcome(""))) == ""
