@@ -146,7 +146,7 @@ def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) 
     enough = next(filter(all_tried, range(config.trials + 1, MOST_TRIALS_TRIED)), None)
     cure = "name fewer methods" if enough is None else f"give --trials {enough}, or name fewer methods"
     plans = min(len(ladder), config.trials)
-    uniform = f"{plans} of them are the ladder's, of {' and '.join(dict.fromkeys(ladder))}"
+    uniform = f"the ladder takes {plans} of them, of {' and '.join(dict.fromkeys(ladder))}"
     return [
         f"{counted(config.trials, 'trial is', 'trials are')} too few to try {' and '.join(left)}: {uniform}; {cure}"
     ]

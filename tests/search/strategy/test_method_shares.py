@@ -35,6 +35,6 @@ def test_a_study_with_too_few_trials_says_which_methods_and_how_many_would_do():
         return [note for note in resolve(config, sharing=lambda kind: 1)[0].notes if "too few to try" in note]
 
     (note,) = notes(3)
-    assert note.startswith("3 trials are too few to try widths: 2 of them are the ladder's, of uniform")
+    assert note.startswith("3 trials are too few to try widths: the ladder takes 2 of them, of uniform")
     assert "--trials 4" in note
     assert notes(4) == []
