@@ -257,7 +257,7 @@ class Engine:
         return number - number % batch if batch else 0
 
     def _known(self, number: int) -> list[TrialRecord]:
-        """Return the records that trial `number` may know: all, or with batches the ends of the batches before its own."""
+        """Return what trial `number` may know: all records, or with batches the ends of the batches before its own."""
         records = list(self.ledger.records())
         if not self.settings.batch:
             return records

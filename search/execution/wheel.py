@@ -18,7 +18,7 @@ from pathlib import Path
 from ...gan_models.files.plugin_packages import plugin_packages
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
-KINDS = (".py", ".safetensors", ".json", ".jinja")
+KINDS = (".py", ".safetensors", ".json", ".jinja", ".js", ".css")
 OWN_FILES = ("__init__.py", "py.typed")  # of the package itself, whose folders may be anywhere
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ...gan_models.files.atomic_files import read_json, write_file, write_json
 from ...gan_models.files.plain_values import from_json
 from ..setup.study_parts import StudyParts
-from .shown_pictures import fixed_inputs, shown_outputs
+from .shown_pictures import ROWS, fixed_inputs, shown_outputs
 
 PICTURE_BYTES = 400_000  # of all strips of one trial, or of the teacher
 LAST_SHARE = 0.5  # of these bytes, for the last strip; the others share the rest
@@ -54,10 +54,12 @@ class Beside:
     Attributes:
         labels: Of the columns: `input`, `target`, ...
         titles: Of the rows, if they are classes.
+        rows: Pictures below each other in each strip.
     """
 
     labels: tuple[str, ...]
     titles: tuple[str, ...] = ()
+    rows: int = ROWS
 
 
 def keep_pictures(
@@ -87,8 +89,8 @@ def keep_beside(bench: StudyParts, folder: Path) -> None:
     found: dict[str, Beside] = {}
     with _warned():
         for name in bench.names:
-            _, columns, titles = fixed_inputs(bench, name)
-            found[name] = Beside(tuple(column.label for column in columns), tuple(titles))
+            inputs, columns, titles = fixed_inputs(bench, name)
+            found[name] = Beside(tuple(column.label for column in columns), tuple(titles), len(inputs[0]))
             for place, column in enumerate(columns):
                 write_strip(folder, name, f"beside-{place}", column.images, PICTURE_BYTES // (2 * len(columns)))
         write_json(folder / FOLDER / BESIDE, found)
@@ -134,7 +136,11 @@ def encoded(images: Sequence[Tensor], limit: int) -> bytes:
     """
     pixels = torch.cat([image.float().cpu() for image in images], dim=1)
     array = pixels.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
-    strip, rows = Image.fromarray(array), len(images)
+    return packed(Image.fromarray(array), len(images), limit)
+
+
+def packed(strip: Image.Image, rows: int, limit: int) -> bytes:
+    """Return a strip of so many rows as WebP, as `encoded` does."""
     content = b""
     while True:
         for options in ({"lossless": True}, *({"quality": quality} for quality in _QUALITIES)):

@@ -139,15 +139,33 @@ def pareto(
 def report(
     name: opt.Name,
     out: opt.Out = Path("report.html"),
+    live: Annotated[
+        bool, typer.Option("--live", help="Serve the page on this machine, refreshed while a search runs.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(help="With --live; 0: any that is free. [default: 8765]")] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
 ) -> None:
     """One self-contained HTML page on a study."""
     from ..api import Study
+    from ..database.storage import shown
     from ..report.html import write_report
 
+    if port is not None and not live:
+        raise UserError(f"--port is for --live, which serves the page: got --port {port} alone. Try adding --live")
     study = Study.open(name, storage, artifacts)
-    print(write_report(study.record, study.at_hand(), out))
+    said = "" if storage == opt.DEFAULT_STORAGE else shown(storage)
+    if not live:
+        print(write_report(study.record, study.at_hand(), out, storage=said))
+        return
+    from ..report.live import PORT, LivePage, serve
+
+    def ready(address: str) -> None:
+        print(f"{address} shows study {name} as it stands; Ctrl-C ends it", flush=True)
+
+    page = LivePage(lambda: Study.open(name, storage, artifacts).record, study.at_hand(), said)
+    serve(page, PORT if port is None else port, ready)
+    print("the page is no longer served; the study is as it was")
 
 
 def export(

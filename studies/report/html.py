@@ -1,32 +1,36 @@
 """One HTML file that tells what a study did and found; it needs no network and no other file.
 
-The page is the template `page.html.jinja` beside this file, which escapes whatever it shows.
+The page is the template `page.html.jinja` beside this file, which escapes whatever it shows, with the style and the
+script beside it. The script reads the study's data as JSON, and sets every text as text. The page's content security
+policy names the hash of this script, so that no other one runs, and lets nothing be loaded but pictures in the page.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.atomic_files import write_file
+from ...gan_models.files.plain_values import to_json
 from ...search.artifacts.study_folder import StudyFolder
 from ...spaces.budget import describe
-from ..bundles.trial_weights import ArtifactError
 from ..database.reader import StudyRecord
 from ..results.measurement_text import with_interval
 from ..results.outcome import TEACHER, VERSION, Outcome, measurements_of, outcome_of
-from ..results.plots import plot_front
 from ..results.tables import Row, columns, front_rows, remarks, teacher_row, trial_rows
-from .image_grid import picture_grid
+from .page_data import LiveView, PageData, page_data
+from .page_pictures import PagePictures, page_pictures
 
-TEMPLATE = "page.html.jinja"
+TEMPLATE, STYLE, SCRIPT = "page.html.jinja", "page.css", "page.js"
 TEXT = (
     "method",
     "state",
@@ -42,19 +46,29 @@ TEXT = (
 LONG = 40  # characters from which a text may be broken into lines
 
 
-def write_report(study: StudyRecord, artifacts_root: str | Path, path: str | Path, pictures: bool = True) -> Path:
+def write_report(
+    study: StudyRecord, artifacts_root: str | Path, path: str | Path, pictures: bool = True, storage: str = ""
+) -> Path:
     """Write `report_html` as a file; its folder is made."""
-    return write_file(path, report_html(study, artifacts_root, pictures).encode())
+    return write_file(path, report_html(study, artifacts_root, pictures, storage).encode())
 
 
-def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool = True) -> str:
-    """Return the page: what was found (the best trial, plot, front, pictures), all trials, how numbers were measured.
+def report_html(
+    study: StudyRecord,
+    artifacts_root: str | Path,
+    pictures: bool = True,
+    storage: str = "",
+    live: LiveView | None = None,
+) -> str:
+    """Return the page: what was found (the best trial, front, pictures), all trials, how numbers were measured.
 
     Args:
         study: The study's record.
         artifacts_root: Folder of all studies' artifacts.
-        pictures: Whether to run the generators for a grid of pictures; if their files or the data are not there, the
-            report says so in the place of the grid.
+        pictures: Show the pictures that trainings kept; of a study of an earlier version the generators run for them.
+            If files or data are not there, the report says so in their place.
+        storage: The database as commands take it, without a password; empty for the default.
+        live: How the page follows a search; None for a file.
 
     Raises:
         ValueError: The study has no configuration.
@@ -62,6 +76,11 @@ def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool =
     outcome = outcome_of(study)
     states = [trial.state for trial in study.trials]
     folder = StudyFolder(Path(artifacts_root), study.name)
+    found = (
+        page_pictures(outcome, Path(artifacts_root)) if pictures else PagePictures(missing="they were not asked for.")
+    )
+    shown = replace(page_data(outcome, storage), strips=found.strips, titles=found.titles, live=live)
+    style, script = (Markup((Path(__file__).parent / name).read_text(encoding="utf-8")) for name in (STYLE, SCRIPT))
     return _template().render(
         study=study.name,
         note=outcome.note,
@@ -73,16 +92,35 @@ def report_html(study: StudyRecord, artifacts_root: str | Path, pictures: bool =
         selects=outcome.selects,
         counts=", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "no trial yet",
         facts=facts_of(outcome),
-        plot=_plot(outcome),
+        policy=_policy(script, live is not None),
+        style=style,
+        script=script,
+        data=island(shown),
         front=_trials(front_rows(outcome), outcome),
         remarks=remarks(outcome),
-        pictures=_pictures(study, artifacts_root) if pictures else None,
-        trials=_trials(trial_rows(outcome), outcome, every=True),
+        pictures_missing=found.missing,
+        pictures_note=found.note,
         ended=_ended(outcome),
         origin=_origin(outcome),
         teacher=_teacher(outcome),
         protocols=_protocols(outcome),
         configuration=_configuration(outcome, folder),
+    )
+
+
+def island(data: PageData) -> Markup:
+    """Return the page's data as JSON in which no character can end the script element that it stands in."""
+    text = json.dumps(to_json(data), separators=(",", ":"), allow_nan=False)
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+
+
+def _policy(script: str, live: bool) -> str:
+    """Return the content security policy: this script, its own styles, pictures in the page, and no address."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    connect = "'self'" if live else "'none'"
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -100,15 +138,6 @@ class Fact:
     name: str
     value: str
     text: str
-
-
-@dataclass(frozen=True)
-class Image:
-    """A picture as `data:` addresses, or the reason why there is none."""
-
-    wide: str = ""
-    narrow: str = ""
-    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,9 +191,9 @@ def _cost(row: Row) -> str:
     return cost + ("" if row.share is None or row.trial is None else f", {100 * row.share:.1f} % of dense")
 
 
-def _trials(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> TableView:
-    """Return a table of trials, with every metric that was measured if asked for."""
-    shown = columns(rows, outcome, every)
+def _trials(rows: Sequence[Row], outcome: Outcome) -> TableView:
+    """Return a table of trials."""
+    shown = columns(rows, outcome)
     lines = [
         ("teacher" if row.trial is None else "front" if row.front else "", [column.cell(row) for column in shown])
         for row in rows
@@ -191,26 +220,6 @@ def _table(heads: Sequence[str], lines: Iterable[tuple[str, Sequence[str]]], spa
         tuple(cell(heads[i], heads[i]) for i in shown),
         tuple(Line(kind, tuple(cell(heads[i], texts[i]) for i in shown)) for kind, texts in rows),
     )
-
-
-def _address(content: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
-
-
-def _plot(outcome: Outcome) -> Image:
-    return _image(lambda: (plot_front(outcome), plot_front(outcome, narrow=True)), ValueError)
-
-
-def _pictures(study: StudyRecord, artifacts_root: str | Path) -> Image:
-    return _image(lambda: (picture_grid(study, artifacts_root),), ArtifactError, ValueError, RuntimeError)
-
-
-def _image(draw: Callable[[], tuple[bytes, ...]], *expected: type[Exception]) -> Image:
-    """Return what `draw` drew, wide and narrow, or the reason why it could not."""
-    try:
-        return Image(*map(_address, draw()))
-    except expected as error:
-        return Image(missing=str(error))
 
 
 def _ended(outcome: Outcome) -> TableView:

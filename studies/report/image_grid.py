@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,55 @@ def picture_grid(
         ArtifactError, ValueError: Weights or data are not there.
     """
     outcome = outcome_of(study)
-    shown = _spread(outcome.front[::-1], MOST_TRIALS) if trials is None else [exportable(study, n) for n in trials]
-    folder = StudyFolder(Path(artifacts_root), study.name)
+    shown = None if trials is None else [exportable(study, number) for number in trials]
+    grid: list[Column] = []
+    titles: Sequence[str] = ()
+    for found in network_pictures(outcome, artifacts_root, shown, rows, device):
+        titles = found.titles
+        grid += [*found.beside, found.teacher, *found.trials.values()]
+    return draw_grid(grid, titles)
+
+
+@dataclass(frozen=True)
+class NetworkPictures:
+    """Pictures of one generator, made now.
+
+    Attributes:
+        network: The generator.
+        titles: Of the rows, if they are classes.
+        beside: Inputs, targets, ...
+        teacher: Those of the dense teacher.
+        trials: By number.
+    """
+
+    network: str
+    titles: Sequence[str]
+    beside: Sequence[Column]
+    teacher: Column
+    trials: Mapping[int, Column]
+
+
+def network_pictures(
+    outcome: Outcome,
+    artifacts_root: str | Path,
+    trials: Sequence[TrialRecord] | None = None,
+    rows: int = 4,
+    device: str = "auto",
+) -> list[NetworkPictures]:
+    """Run teacher and trials on a few test inputs, and return the pictures by generator.
+
+    Args:
+        outcome: The study.
+        artifacts_root: Folder of all studies' artifacts.
+        trials: None takes up to four of the front, spread from the dearest to the cheapest.
+        rows: As in `picture_grid`.
+        device: As in `picture_grid`.
+
+    Raises:
+        NotExportable, ArtifactError, ValueError: As `picture_grid`.
+    """
+    shown = _spread(outcome.front[::-1], MOST_TRIALS) if trials is None else list(trials)
+    folder = StudyFolder(Path(artifacts_root), outcome.study.name)
     bench = open_recorded(outcome, folder, device)
     full, groups = bench.full_network(), bench.groups
     models = [bench.joined(bench.generators)]
@@ -60,15 +108,16 @@ def picture_grid(
             add_hooks(part, quantized.settings, FixedRanges(quantized.ranges))
         models.append(model)
     labels = [_teacher_label(outcome), *(_label(outcome, trial) for trial in shown)]
-    grid: list[Column] = []
-    titles: Sequence[str] = ()
+    found = []
     for name in bench.names:
         inputs, columns, titles = shown_inputs(bench, name, rows)
-        for label, model in zip(labels, models, strict=True):
-            part = model if len(bench.names) == 1 else model.get_submodule(name)
-            columns.append(Column(label, shown_outputs(bench, part, inputs)))
-        grid += columns
-    return draw_grid(grid, titles)
+        parts = [model if len(bench.names) == 1 else model.get_submodule(name) for model in models]
+        teacher, *others = (
+            Column(label, shown_outputs(bench, part, inputs)) for label, part in zip(labels, parts, strict=True)
+        )
+        numbered = dict(zip((trial.number for trial in shown), others, strict=True))
+        found.append(NetworkPictures(name, titles, columns, teacher, numbered))
+    return found
 
 
 def write_pictures(

@@ -17,7 +17,7 @@ def test_the_wheel_is_this_very_ganprune(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read("ganprune/search/records/messages.py") == Path(request.__file__).read_bytes()
         assert any(name.endswith(".safetensors") for name in archive.namelist())
-        assert "ganprune/studies/report/page.html.jinja" in archive.namelist()
+        assert {f"ganprune/studies/report/page.{kind}" for kind in ("html.jinja", "js", "css")} <= {*archive.namelist()}
         assert "ganprune/studies/bundles/card.md.jinja" in archive.namelist()
         metadata = next(name for name in archive.namelist() if name.endswith("METADATA"))
         assert b"Requires" not in archive.read(metadata)

@@ -159,7 +159,9 @@ def test_columns_are_what_the_records_have():
     assert heads[4:8] == ["fd[shapes,n=9] [90 %] ↓", "l1 (of [-1, 1])", "psnr (dB)", "edge_error"]
     assert "kd[shapes,n=9]" not in heads  # on a screen the distances beside the quality are left out
     page = report_html(outcome.study, Path("/nowhere"), pictures=False)
-    assert page.count('<th class="number">kd[shapes,n=9]</th>') == 1
+    metrics = {metric["name"]: metric["column"] for metric in data_in(page)["metrics"]}
+    assert metrics["kd[shapes,n=9]"]  # the page's table of trials has a column of it
+    assert not metrics["params"]
     assert "0.1250" in page
 
 
@@ -364,10 +366,15 @@ def test_grid_of_a_study(monkeypatch):
         picture_grid(study.record, study.root, trials=[3])
 
 
+def data_in(text):
+    """The data that the page's script is given."""
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+
+
 class Page(HTMLParser):
     """Checks that tags are closed, and collects text and addresses."""
 
-    VOID = {"meta", "img", "source", "!doctype"}
+    VOID = {"meta", "img", "input", "!doctype"}
 
     def __init__(self, text):
         super().__init__()
@@ -388,16 +395,18 @@ class Page(HTMLParser):
 
 
 def test_report_is_one_file_that_needs_no_network(tmp_path):
-    """The report has plot and pictures inside, every section, every failure's reason, and no address outside."""
+    """The report has data and pictures inside, every section, every failure's reason, and no address outside."""
     study = made()
     path = write_report(study.record, study.root, tmp_path / "deep" / "r.html")
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert page.open == []
-    assert len(page.addresses) == 3  # the plot, wide and for a phone, and the pictures
-    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
-    assert not {"script", "link", "iframe"} & set(page.tags)
-    assert "http" not in re.sub(r"base64,[^\"]*", "", text)
+    assert page.addresses == ["#front-chart"]
+    assert not {"link", "iframe", "img"} & set(page.tags)
+    assert set(re.findall('https?://[^"]*', text)) == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    strips = data_in(text)["strips"]
+    assert {strip["subject"] for strip in strips} >= {"input", "target", "teacher", "0", "1", "2"}
+    assert all(strip["src"].startswith("data:image/webp;base64,") for strip in strips)
     words = " ".join(page.words)
     for expected in (
         "fd[shapes,n=8]", "training diverged", "stopped at step 1", "dense teacher", "test-vs-test", "over the budget",
@@ -407,10 +416,11 @@ def test_report_is_one_file_that_needs_no_network(tmp_path):
 
 
 def test_report_escapes_what_others_wrote():
-    """A reason or a name with markup is shown as text."""
+    """A reason or a name with markup is shown as text, in tables and in the data of the script."""
     text = report_html(record(*LADDER, FAILED, keep=["<b>*"]), Path("/nowhere"))
-    assert "<script>" not in text
+    assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
+    assert "\\u003cscript\\u003ealert(1)" in text
     assert "<b>*" not in text
 
 
