@@ -20,7 +20,8 @@ _CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 _TRANSPOSED = {"conv_transpose1d": 1, "conv_transpose2d": 2, "conv_transpose3d": 3}
 _ORDER = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _TRANSPOSED_ORDER = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
-WEIGHTED = frozenset([*_CONVOLUTIONS, *_TRANSPOSED, "linear"])
+PRODUCT = "matmul"  # with a parameter [inputs, outputs] on the right, it is a linear layer
+WEIGHTED = frozenset([*_CONVOLUTIONS, *_TRANSPOSED, "linear", PRODUCT])
 
 
 class NotRefitted(Exception):
@@ -32,7 +33,7 @@ class Layer:
     """The geometry of one call.
 
     Attributes:
-        transposed: A transposed convolution.
+        transposed: A transposed convolution, or a product with a matrix [inputs, outputs].
         kernel: Size of the kernel; empty for a linear layer.
         stride, padding, dilation: Per dimension; the padding is that of the near side.
         groups: Groups of channels.
@@ -101,7 +102,7 @@ class Layer:
 
     def phases(self, places: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return rows that read through the same taps, with these taps: pairs of int64 [P_i], [T_i]."""
-        if not self.transposed:
+        if not self.transposed or not self.kernel:
             return [(torch.arange(len(places)), torch.arange(max(1, prod(self.kernel))))]
         taps = _grid(self.kernel)
         stride, padding, dilation = (torch.tensor(each) for each in (self.stride, self.padding, self.dilation))
@@ -122,16 +123,24 @@ class Layer:
     def matrices(self, weight: Tensor) -> Tensor:
         """Return a kernel as [G, O / G, C / G, T]."""
         if not self.kernel:
-            return weight[None, ..., None]
+            return (weight.mT if self.transposed else weight)[None, ..., None]
         whole = weight.flatten(2).unflatten(0, (self.groups, -1))
         return whole.transpose(1, 2) if self.transposed else whole
 
     def kernel_of(self, matrices: Tensor, like: Tensor) -> Tensor:
         """Return the kernel that `matrices` was made of."""
         if not self.kernel:
-            return matrices[0, ..., 0].to(like)
+            return (matrices[0, ..., 0].mT if self.transposed else matrices[0, ..., 0]).to(like)
         whole = matrices.transpose(1, 2) if self.transposed else matrices
         return whole.flatten(0, 1).reshape(like.shape).to(like)
+
+
+def is_weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return True if a call is one of a layer: one in `WEIGHTED`, a product only with a matrix on the right."""
+    if name != PRODUCT:
+        return name in WEIGHTED
+    right = args[1] if len(args) > 1 else kwargs.get("other")
+    return isinstance(right, Tensor) and right.ndim == 2 and isinstance(args[0], Tensor) and args[0].ndim > 1
 
 
 def layer_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layer, Tensor, Tensor, Tensor | None]:
@@ -140,6 +149,11 @@ def layer_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     Raises:
         NotRefitted: Input without a batch axis.
     """
+    if name == PRODUCT:
+        x, weight = args[0], args[1] if len(args) > 1 else kwargs["other"]
+        if x.ndim < 2:
+            raise NotRefitted("its input has no batch axis")
+        return Layer(True, (), (), (), (), 1), x, weight, None
     order = _TRANSPOSED_ORDER if name in _TRANSPOSED else _ORDER
     options = dict(zip(order, args, strict=False)) | kwargs
     x, weight, bias = options["input"], options["weight"], options.get("bias")

@@ -10,7 +10,7 @@ Shapes: G groups that share nothing but the penalty, P rows, D inputs, O outputs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -181,6 +181,37 @@ def fit(
     lowest = min(error for error, _, _ in solved)
     after, chosen, best = max((one for one in solved if one[0] <= SLACK * lowest), key=lambda one: one[1])
     return Fit(best, chosen, before, after)
+
+
+def with_weights(
+    parts: Sequence[Part],
+    other: Sequence[Part],
+    weights_GOD: Sequence[Tensor],
+    found: Fit,
+    fixed_GO: Tensor | None = None,
+) -> Fit:
+    """Return a fit with other weights than it found, and the bias that is best for these; without a solution if worse.
+
+    Args:
+        parts: Rows to fit to.
+        other: Rows of other inputs, part by part.
+        weights_GOD: The weights, part by part.
+        found: The fit of any weights.
+        fixed_GO: A bias that stays as it is.
+    """
+    weights = tuple(each.double() for each in weights_GOD)
+    own = [_without(part.double(), fixed_GO) for part in parts]
+    unseen = [_without(part.double(), fixed_GO) for part in other]
+    bias = None
+    if found.solution is not None and found.solution.bias_GO is not None:
+        rows = [
+            Part(part.inputs_GPD, part.targets_GPO, each).residual(None)
+            for part, each in zip(own, weights, strict=True)
+        ]
+        bias = torch.cat(rows, 1).mean(1)
+    solution = Solution(weights, bias)
+    after = squared_error(unseen, solution) / max(_variation(unseen), 1e-300)
+    return replace(found, solution=solution, after=after) if after < found.before else replace(found, solution=None)
 
 
 def _without(part: Part, fixed_GO: Tensor | None) -> Part:

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .layer import WEIGHTED, Layer, Taps, layer_of, layer_parts, merged
-from .least_squares import Fit, fit
+from .layer import Layer, Taps, is_weighted, layer_of, layer_parts, merged
+from .least_squares import Fit, fit, with_weights
 from .record import RefittedLayer
 from .refit_plan import RefitPlan, Site, pass_macs
 from .targets import Split, Targets, check_same, norm_of, output_shape, rows_of, run, statistics
@@ -69,7 +69,7 @@ class Refit:
         elif name == "batch_norm":
             self._estimate(number, args, kwargs)
         output = func(*args, **kwargs)
-        if name in WEIGHTED:
+        if is_weighted(name, args, kwargs):
             layer, x, weight, _ = layer_of(name, args, kwargs)
             self.macs += pass_macs(layer, x, weight, output)
         if number in self._needed:
@@ -143,10 +143,25 @@ class Refit:
             values = layer.matrices(weight.detach()).double().clone()
             for (one, _), own in zip(pairs, found.solution.weights_GOD, strict=True):
                 values[..., list(one.taps)] = own.unflatten(-1, (-1, len(one.taps)))
-            if not store(self._model, site.weight, weight, layer.kernel_of(values, weight)):
-                why = "its parametrization cannot give the fitted values"
-            elif bias is not None and found.solution.bias_GO is not None:
-                bias.data.copy_(found.solution.bias_GO.flatten())
+            stored = store(self._model, site.weight, weight, layer.kernel_of(values, weight))
+            if stored is None:
+                why = "its parametrization takes no values"
+            else:
+                if not stored.exact:
+                    kernel = layer.matrices(stored.values)
+                    nearest = tuple(kernel[..., list(one.taps)].flatten(2) for one, _ in pairs)
+                    found = with_weights(
+                        [one.part for one, _ in pairs],
+                        [other for _, other in pairs],
+                        nearest,
+                        found,
+                        None if fitted else shared,
+                    )
+                if found.solution is None:
+                    stored.undo()
+                    why = "the nearest values that its parametrization gives are not better on held-out inputs"
+                elif bias is not None and found.solution.bias_GO is not None:
+                    bias.data.copy_(found.solution.bias_GO.flatten())
         self.layers[site.weight] = _line(site.weight, found, why)
 
     def _estimate(self, number: int, args: Any, kwargs: Any) -> None:

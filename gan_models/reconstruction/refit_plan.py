@@ -13,7 +13,7 @@ from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..groups.surgery import row_factors
 from .call_tape import Call, Tape, readers
-from .layer import WEIGHTED, Layer, NotRefitted, layer_of
+from .layer import PRODUCT, Layer, NotRefitted, is_weighted, layer_of
 from .record import RefittedLayer
 from .residual_paths import ResidualPath, residual_path
 
@@ -86,10 +86,10 @@ def refit_plan(
     left: list[RefittedLayer] = []
     done: set[str] = set()
     for number, call in enumerate(tape.calls):
-        if call.name not in WEIGHTED:
+        if not is_weighted(call.name, call.args, dict(call.kwargs)):
             continue
         name = _weight_of(call, weights)
-        if name in done:
+        if name in done or (call.name == PRODUCT and name not in reading):  # two activations are multiplied
             continue
         done.add(name)
         try:
@@ -139,7 +139,11 @@ def _site(
     if name not in reading:
         raise NotRefitted("it is computed from other parameters in each pass")
     calls = [tape.calls[number] for number in numbers]
-    others = [call for call in calls if call.name not in WEIGHTED or _weight_of(call, weights) != name]
+    others = [
+        call
+        for call in calls
+        if not is_weighted(call.name, call.args, dict(call.kwargs)) or _weight_of(call, weights) != name
+    ]
     if others:
         raise NotRefitted(f"it is also read by {others[0].name}")
     read = [layer_of(call.name, call.args, dict(call.kwargs)) for call in calls]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .call_tape import Calls, tensors
-from .layer import WEIGHTED, layer_of
+from .layer import is_weighted, layer_of
 from .refit_plan import RefitPlan, pass_macs
 
 
@@ -127,7 +127,7 @@ def teacher_targets(
 
     def counted(name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         output = func(*args, **kwargs)
-        if name in WEIGHTED:
+        if is_weighted(name, args, kwargs):
             layer, x, weight, _ = layer_of(name, args, kwargs)
             targets.macs += pass_macs(layer, x, weight, output)
         return output

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+ITERATIONS = 100  # of a power method, one step per pass in training
 
 
 @contextmanager
@@ -37,26 +40,62 @@ def weight_of(model: nn.Module, name: str) -> Tensor:
     return getattr(model.get_submodule(module), leaf)
 
 
-def store(model: nn.Module, name: str, tensor: Tensor, value: Tensor) -> bool:
-    """Put values into a weight; return False, and change nothing, if its parametrization cannot give them."""
+@dataclass(frozen=True)
+class Stored:
+    """The values that a weight has after `store`.
+
+    Attributes:
+        values: Those that the network computes with: what was asked for, if the parametrization can give it.
+        exact: They are what was asked for.
+        undo: Puts the values before back.
+    """
+
+    values: Tensor
+    exact: bool
+    undo: Callable[[], None]
+
+
+def store(model: nn.Module, name: str, tensor: Tensor, value: Tensor) -> Stored | None:
+    """Put values into a weight, or the nearest that its parametrization gives; None if it takes no values.
+
+    Spectral norm gives the values over their largest singular value. Its singular vectors are iterated until they no
+    longer change, so that the weight is the same in training.
+
+    Args:
+        model: The network.
+        name: Of the weight.
+        tensor: The weight as the network computes with it now; it gets the new values.
+        value: The values.
+    """
+    before, own = tensor.detach().clone(), None
     owner, _, leaf = name.rpartition(".")
     module = model.get_submodule(owner)
-    if not parametrize.is_parametrized(module, leaf):
-        tensor.data.copy_(value)
-        return True
-    own = module.get_submodule(f"parametrizations.{leaf}")
-    assert isinstance(own, parametrize.ParametrizationList)
-    before = {key: entry.detach().clone() for key, entry in own.state_dict().items()}
-    try:
-        own.right_inverse(value)
-        same = torch.allclose(type(own).forward(own), value, rtol=1e-4, atol=1e-6 * float(value.abs().max()))
-    except (NotImplementedError, RuntimeError, ValueError):
-        same = False
-    if not same:
-        own.load_state_dict(before)
-        return False
-    tensor.data.copy_(value)  # what this pass has computed already
-    return True
+    given = value
+    if parametrize.is_parametrized(module, leaf):
+        own = module.get_submodule(f"parametrizations.{leaf}")
+        assert isinstance(own, parametrize.ParametrizationList)
+    state = {} if own is None else {key: entry.detach().clone() for key, entry in own.state_dict().items()}
+
+    def undo() -> None:
+        if own is not None:
+            own.load_state_dict(state)
+        tensor.data.copy_(before)
+
+    if own is not None:
+        try:
+            own.right_inverse(value)
+            own.train()
+            for _ in range(ITERATIONS):
+                type(own).forward(own)
+            own.eval()
+            given = type(own).forward(own).detach()
+        except (NotImplementedError, RuntimeError, ValueError):
+            own.eval()
+            undo()
+            return None
+    tensor.data.copy_(given)  # what this pass has computed already
+    exact = bool(torch.allclose(given, value, rtol=1e-4, atol=1e-6 * float(value.abs().max())))
+    return Stored(given, exact, undo)
 
 
 def weights_of(model: nn.Module) -> Mapping[str, Tensor]:

@@ -136,6 +136,19 @@ class Repeated(nn.Module):
         return self.last(x)
 
 
+class Multiplied(nn.Module):
+    """A convolution, and a matrix that its outputs are multiplied by, channels last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.table = nn.Parameter(torch.randn(8, 6))
+        self.last = nn.Conv2d(6, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(F.relu((F.relu(self.first(x)).movedim(1, -1) @ self.table).movedim(-1, 1)))
+
+
 IMAGES: dict[str, type[nn.Module]] = {
     "plain": Plain,
     "residual": Residual,
@@ -144,6 +157,7 @@ IMAGES: dict[str, type[nn.Module]] = {
     "repeated": Repeated,
     "bordered": Bordered,
     "line": Line,
+    "multiplied": Multiplied,
     "volume": Volume,
 }
 

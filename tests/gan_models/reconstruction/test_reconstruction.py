@@ -11,7 +11,7 @@ from ganprune.gan_models.reconstruction.reconstruction import RefitOptions, reco
 from ganprune.gan_models.reconstruction.record import Reconstruction
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from .networks import IMAGES, Attended, ByHeads, Concatenated, Latent, Plain, Residual
 
@@ -55,7 +55,9 @@ def _make_redundant(model: nn.Module, groups: ChannelGroups) -> None:
                     values[int(to)] = values[int(source)] * (0.5 + 0.25 * channel)
 
 
-@pytest.mark.parametrize("name", ["plain", "residual", "concatenated", "grouped", "bordered", "line", "volume"])
+@pytest.mark.parametrize(
+    "name", ["plain", "residual", "concatenated", "grouped", "bordered", "line", "volume", "multiplied"]
+)
 def test_redundant_channels_are_removed_without_a_trace(name: str):
     """A network whose removed channels are multiples of kept ones is what it was, also for inputs never seen."""
     teacher, x = _network(IMAGES[name]), _images(16)
@@ -249,20 +251,49 @@ def test_weights_of_weight_norm_are_written():
     assert _error(student, teacher, x) < before
 
 
-def test_weights_of_spectral_norm_are_left():
-    """Spectral norm cannot hold any weight: the layer stays as it was cut, and is named with the reason."""
+def test_weights_of_spectral_norm_are_fitted_up_to_their_norm():
+    """The fitted weight, over its largest singular value, is in the network and stays the same in training."""
     teacher, x = _network(Plain), _images(24)
-    parametrizations.spectral_norm(teacher.last)
-    teacher.requires_grad_(False).double().eval()
+    parametrizations.spectral_norm(teacher.second)
+    teacher.requires_grad_(False).double().train()
+    for _ in range(50):  # the power method converges
+        teacher(x[:1])
+    teacher.eval()
+    student, groups, plan = _cut(teacher, x)
+    before, error = student.second.weight.clone(), _error(student, teacher, x)
+    done = reconstruct(teacher, student, groups, plan, (x,), 0)
+    layer = next(layer for layer in done.layers if layer.name == "second.weight")
+    assert layer.kept
+    assert layer.after < layer.before
+    assert _error(student, teacher, x) < error
+    fitted = student.second.weight.clone()
+    assert not torch.allclose(fitted, before)
+    assert float(torch.linalg.matrix_norm(fitted.flatten(1), 2)) == pytest.approx(1, rel=1e-5)
+    student.train()
+    assert torch.allclose(student.second.weight, fitted, rtol=1e-5)
+
+
+class _Signs(nn.Module):
+    """A parametrization that takes no values."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight.sign()
+
+
+def test_weights_whose_parametrization_takes_no_values_are_left():
+    """The layer stays as it was cut, and is named with the reason."""
+    teacher, x = _network(Plain), _images(24)
+    parametrize.register_parametrization(teacher.last, "weight", _Signs())
+    teacher.requires_grad_(False).eval()
     student, groups, plan = _cut(teacher, x)
     before = student.last.weight.clone()
     done = reconstruct(teacher, student, groups, plan, (x,), 0)
-    assert "parametrization" in next(layer.why for layer in done.layers if layer.name == "last.weight")
+    assert "takes no values" in next(layer.why for layer in done.layers if layer.name == "last.weight")
     assert torch.equal(student.last.weight, before)
 
 
 class _Computed(nn.Module):
-    """A weight that is scaled in each pass, and a table that is multiplied by hand."""
+    """A weight that is scaled in each pass, and a table in an Einstein sum."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -272,7 +303,7 @@ class _Computed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.conv2d(F.relu(self.first(x)), self.weight * 0.5)
-        return (x.movedim(1, -1) @ self.table).movedim(-1, 1)
+        return torch.einsum("nchw,cd->ndhw", x, self.table)
 
 
 def test_weights_that_cannot_be_refitted_are_named_with_the_reason():
@@ -283,7 +314,7 @@ def test_weights_that_cannot_be_refitted_are_named_with_the_reason():
     done = reconstruct(teacher, student, groups, plan, (x,), 0)
     reasons = {layer.name: layer.why for layer in done.layers if not layer.kept}
     assert "computed" in reasons["weight computed in the model"]
-    assert "matmul" in reasons["table"]
+    assert "einsum" in reasons["table"]
     assert torch.equal(student.weight, before)
 
 
