@@ -25,6 +25,8 @@ from typing import Any
 
 import pandas as pd
 import torch
+from compare import STUDY
+from compare import TASKS as COMPARED
 from ganprune.evaluators.measurement import Measurement
 from ganprune.gan_models.data.dataset import batches
 from ganprune.gan_models.files.plain_values import from_json, to_json
@@ -44,47 +46,19 @@ from ganprune.search.trial.trial import STAGES
 from ganprune.search.trial.work import TrialWork
 from ganprune.spaces.methods import settings_of
 from ganprune.spaces.widths import WidthSpace
-from ganprune.studies.cli.demo import OPTIONS
 from torch import nn
 
 STEPS, PRUNE_SHARE = 400, 0.3
 TEACHER_SEED = 0
-STUDY = {**OPTIONS, "prune_steps": 0, "finetune_steps": STEPS, "metric": "shapes", "rungs": (), "reduction": 0}
-SMALL = {"image_size": 32, "n_train": 1000, "n_test": 300}
-SNGAN = {"batch_size": 16, "lr": 5e-4, "betas": (0.0, 0.9), "d_steps": 2}
+SNGAN = {name: value for name, value in COMPARED["sngan"]["recipe"].items() if name != "distill_output"}
 
-# Name -> fields of the `StudyConfig` of this task.
+# Name -> fields of the `StudyConfig` of this task: those of the comparison of methods, all steps being fine-tuning.
 TASKS: dict[str, Mapping[str, Any]] = {
-    "demo": {**STUDY, "model": "resnet", "data": "builtin:shapes"},
-    "unet": {
-        **STUDY,
-        "model": "unet",
-        "model_args": {"ngf": 16, "num_downs": 6},
-        "data": "builtin:shapes",
-        "teacher_steps": 2000,
-    },
-    "cycle": {
-        **STUDY,
-        **SMALL,
-        "model": "resnet",
-        "data": "builtin:stripes",
-        "prune_network": "AtoB",
-        "teacher_steps": 2000,
-    },
-    "sngan": {
-        **STUDY,
-        **SMALL,
-        "model": "sngan_32",
-        "model_args": {"ngf": 24},
-        "data": "builtin:shapes",
-        "task": "unconditional",
-        "task_settings": {"discriminator": {"model": "sngan", "ndf": 32}},
-        "teacher_steps": 2000,
-        "teacher_recipe": SNGAN,
-        "recipe": {**SNGAN, "distill_output": 10.0},
-    },
+    **{task: {**fields, "prune_steps": 0, "finetune_steps": STEPS} for task, fields in COMPARED.items()},
     "upscaler": {
         **STUDY,
+        "prune_steps": 0,
+        "finetune_steps": STEPS,
         "model": "srvgg_compact",
         "model_args": {"scale": 2, "num_feat": 24, "num_conv": 6},
         "data": "builtin:shapes",

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..checkpoints.tensor_hashes import add_tensors, add_weights
 from ..files.atomic_files import read_json, write_json
 from ..files.errors import UserError
 from ..files.plain_values import from_json, to_json
@@ -191,14 +192,6 @@ def _relative(model: nn.Module, inputs: tuple[Tensor, ...], probed: Mapping[str,
 def identity_of(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> str:
     """Return a hash (24 hex digits) of everything that determines a table: weights, groups, inputs and seed."""
     digest = hashlib.sha256(f"1 {seed} {list(groups.sizes.items())}".encode())
-
-    def add(tensor: Tensor) -> None:
-        digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        add(tensor)
-    for one in inputs:
-        add(one)
+    add_weights(digest, model)
+    add_tensors(digest, *inputs)
     return digest.hexdigest()[:24]

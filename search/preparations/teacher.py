@@ -13,6 +13,7 @@ from torch import nn
 
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
 from ...gan_models.checkpoints.state_dicts import located
+from ...gan_models.checkpoints.tensor_hashes import tensor_bytes
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256, json_sha256
@@ -74,7 +75,7 @@ def state_sha256(generators: Mapping[str, nn.Module]) -> str:
     for name, network in generators.items():
         for key, tensor in network.state_dict().items():
             digest.update(f"{name} {key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(tensor_bytes(tensor))
     return digest.hexdigest()
 
 

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from ...checkpoints.tensor_hashes import add_tensors, add_weights
 from ...files.errors import UserError
 from ...tasks.task import Task
 
@@ -147,21 +148,13 @@ def identity(teacher: nn.Module, samples: Samples, encode: Encode, data: str) ->
     """
     entries = entries_of(len(samples.data))
     digest = hashlib.sha256(data.encode())
-
-    def add(*tensors: Tensor) -> None:
-        for tensor in tensors:
-            digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-
     digest.update(f"{samples.name} {samples.task.name} {entries.tolist()}".encode())
-    for name, tensor in teacher.state_dict().items():
-        digest.update(name.encode())
-        add(tensor)
+    add_weights(digest, teacher)
     with torch.no_grad():
         inputs = samples.inputs(entries[:2].tolist())
-        add(*inputs)
+        add_tensors(digest, *inputs)
         noise = torch.rand(teacher(*inputs).shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-        add((encode(inputs, noise.to(samples.device)) * 1e4).round())
+        add_tensors(digest, (encode(inputs, noise.to(samples.device)) * 1e4).round())
     return digest.hexdigest()[:24]
 
 
