@@ -383,7 +383,7 @@ def test_too_few_inputs_leave_the_plain_cut():
 
 
 def test_record_is_json_both_ways():
-    """What was done is a plain value."""
+    """A record is a plain value."""
     teacher, x = _network(Plain), _images(8)
     student, groups, plan = _cut(teacher, x)
     done = reconstruct(teacher, student, groups, plan, (x,), 0)
