@@ -204,7 +204,7 @@ def test_fewer_inputs_are_used_if_their_activations_do_not_fit():
 
 
 def test_middle_of_images_is_used_if_four_whole_ones_do_not_fit():
-    """Where four inputs are too large their middle is taken, if the network runs at that size, and the record says so."""
+    """If four inputs are too large, their middle is taken if the network runs at that size, and the record says so."""
     teacher, x = _network(Plain), _images(8, size=32)
     student, groups, plan = _cut(teacher, x)
     one = 8 * 32 * 32 * 8
@@ -227,7 +227,7 @@ class _Moody(nn.Module):
 
 
 def test_network_that_fails_when_watched_stays_the_plain_cut():
-    """What its code raises is the reason in the record; the weights are as they were cut."""
+    """The exception that its code raises is the reason in the record; the weights are as they were cut."""
     teacher, x = _network(_Moody), _images(8)
     student, groups, plan = _cut(teacher, x)
     before = copy_network(student)
