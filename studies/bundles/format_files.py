@@ -160,7 +160,7 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
 
     Returns:
         The file's notes; None if the network has a fixed size, the format cannot say another one, or the file does not
-        give the network's outputs at another size. It is then to be written at the trained size.
+        give the network's outputs at the trained size and at another one. It is then to be written at the trained size.
     """
     if not (exporter.free_size and runs_here(exporter) and inputs.pixels):
         return None
@@ -180,12 +180,14 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
     try:
         notes = exporter.write(replace(job, inputs=examples, strides=strides), path)
         other = sized(inputs, *(n * rule.stride + side for n, side in zip((1, 3), inputs.pixels, strict=True)))
-        expected, found = network(*other.examples(1)), FileGenerator(exporter, path)(*other.examples(1))
+        pairs = [(network(*x.examples(1)), FileGenerator(exporter, path)(*x.examples(1))) for x in (inputs, other)]
     except WorkFailed:  # the network's form at free sizes is beyond the format or its runtime
         return None
-    allowed = None if exporter.tolerance is None else exporter.tolerance * max(1.0, float(expected.abs().max()))
-    if found.shape != expected.shape or (allowed is not None and not float((found - expected).abs().max()) <= allowed):
-        return None
+    for expected, found in pairs:
+        allowed = None if exporter.tolerance is None else exporter.tolerance * max(1.0, float(expected.abs().max()))
+        differs = found.shape != expected.shape
+        if differs or (allowed is not None and not float((found - expected).abs().max()) <= allowed):
+            return None
     return (*notes, f"takes heights and widths that are multiples of {rule.stride}")
 
 

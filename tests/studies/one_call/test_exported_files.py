@@ -1,8 +1,11 @@
 import ganprune
 import pytest
 import torch
+from ganprune import ChannelPlan
 from safetensors.torch import load_file
 from torch import nn
+
+PROGRAM = "exported-program"
 
 
 def make() -> nn.Sequential:
@@ -61,3 +64,12 @@ def test_a_format_that_cannot_be_written_says_why(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "generator.safetensors", "manifest.json", "plan.json",
     ]  # fmt: skip
+
+
+def test_a_network_at_one_stride_a_side_has_a_program(tmp_path):
+    """`torch.export` takes a side of one stride for a constant: the program is then of the one size."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 8, 8), nn.ReLU(), nn.ConvTranspose2d(4, 3, 8, 8))
+    done = ganprune.export(network, ChannelPlan({}), tmp_path / "a", torch.zeros(1, 3, 8, 8), formats=[PROGRAM])
+    (report,) = done.formats.values()
+    assert not report.absent, report.absent
+    assert report.agrees
