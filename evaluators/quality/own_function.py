@@ -166,13 +166,13 @@ class OwnFunction:
         value, n = statistic(*sets), len(sets[0])
         low = high = None
         how = "combined from rows" if self.combine else "mean over images"
-        how = "of all features" if self.reads == "sample" else how
+        how = f"{'of all features' if self.reads == 'sample' else how} by {self._shown}"
         groups = min(GROUPS, *(len(each) for each in sets))
         if self._full and groups >= FEWEST:
             found = group_jackknife(statistic, sets, n_groups=groups)
             low, high = found.low, found.high
             how += f"; interval: delete-a-group jackknife, {groups} groups"
-        return [Measurement(f"{self.name}[n={n}]", value, "1", low, high, n, f"{how} of {self._shown}")]
+        return [Measurement(f"{self.name}[n={n}]", value, "1", low, high, n, how)]
 
     @property
     def _placed(self) -> str:
