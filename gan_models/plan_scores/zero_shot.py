@@ -118,6 +118,8 @@ class ZeroShotScorer:
             shared = teacher_pass(self._teacher, self._groups, own.inputs, own.seed, self._options)
         except OtherCalls:  # the record of each refit reports it
             return None
+        except Exception as error:  # of a user's network or of ganprune; it is reported, not hidden
+            raise NotScored(Reconstruction(False, fault=f"{type(error).__name__}: {error}")) from error
         if shared is not None:
             self.macs += shared.targets.macs
         return shared

@@ -6,7 +6,7 @@ from ganprune.gan_models.groups.channel_groups import ChannelGroups
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.networks.catalog import build
-from ganprune.gan_models.plan_scores.zero_shot import ZeroShotScorer, zero_shot
+from ganprune.gan_models.plan_scores.zero_shot import NotScored, ZeroShotScorer, zero_shot
 from ganprune.gan_models.reconstruction.calibration import Calibration
 from torch import Tensor, nn
 
@@ -73,3 +73,24 @@ def test_the_teacher_is_run_once_for_any_number_of_plans(teacher):
     assert first.error == second.error == zero_shot(model, groups, narrow, calibration).error
     assert scorer.evaluations == 2
     assert scorer.macs == first.macs + second.macs
+
+
+class _Unwatched(nn.Module):
+    """A network that raises while its calls are watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) == 16:  # all calibration inputs at once
+            raise KeyError("sixteen")
+        return self.last(torch.relu(self.first(x)))
+
+
+def test_an_exception_while_a_plan_is_scored_is_reported():
+    """It ends the score with its own text; a score of infinity would look like a bad plan."""
+    model = _Unwatched().eval().requires_grad_(False)
+    groups = find_groups(model, torch.zeros(1, 3, 32, 32))
+    with pytest.raises(NotScored, match="the network cannot be refitted: KeyError: 'sixteen'"):
+        zero_shot(model, groups, groups.full_plan(), _calibration())
