@@ -17,6 +17,7 @@ from ..gan_models.files.errors import Refusals, UserError
 from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.pictures.image_size import image_size_of, read_image_size
 from ..gan_models.files.plain_values import from_json, to_json
+from ..gan_models.files.texts.near_names import MOST_NEAR, did_you_mean
 from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
 from ..gan_models.networks.specs import InputSpec, OutputSpec, range_text
@@ -178,7 +179,10 @@ class StudyConfig(
             METRICS.find(self.objective)  # raises with the names there are
         if not self.knows_metric:
             names = ", ".join((AUTO, *ENCODERS))
-            raise UserError(f"metric {self.metric!r} is unknown; use {names}, or your own as file.py:name")
+            near = did_you_mean(self.metric, (AUTO, *ENCODERS, *METRICS))
+            raise UserError(
+                f"metric {self.metric!r} is unknown; use {names}, or your own as file.py:name. {near}".rstrip(". ")
+            )
         for name in self.also_measure:
             if name not in METRICS and not is_path(name):
                 METRICS.find(name)  # raises with the names there are
@@ -382,7 +386,8 @@ class StudyConfig(
         data = {former.get(name, name): value for name, value in data.items()}
         unknown = sorted(set(data) - allowed)
         if unknown:
-            raise UserError(f"unknown option {unknown[0]!r}; allowed are {', '.join(sorted(allowed))}")
+            near = did_you_mean(unknown[0], allowed, MOST_NEAR) or f"Expected one of {', '.join(sorted(allowed))}"
+            raise UserError(f"unknown option {unknown[0]!r}. {near}")
         values = data
         for name, own in _NESTED.items():
             if isinstance(values.get(name), Mapping):

@@ -74,7 +74,7 @@ from .results.outcome import (
 )
 from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
-from .run_options import DEFAULT_STORAGE, ProfileOptions, RunOptions, engine_settings
+from .run_options import ProfileOptions, RunOptions, default_storage, engine_settings
 from .tested_front import measure_on_test, record_tested
 
 NEEDED = ("name", "model", "data", "budgets")  # of a configuration
@@ -103,7 +103,8 @@ class Search:
         name: The study's name.
         options: Any other field of `StudyConfig`, by name. Functions, classes and objects that a module has a name for
             may stand in the place of names: `{"task": MyTask, "methods": [Mine], "own_training": fit}`.
-        storage: The database's URL.
+        storage: The database's URL; by default that of the environment variable `GANPRUNE_STORAGE`, else
+            `sqlite:///ganprune.db`.
         artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it beside the database.
         run_options: How to run.
         latency_profile: For budgets in ms: a profile's file, or its id in the database; empty takes the one of this
@@ -118,7 +119,7 @@ class Search:
     budget: str | Sequence[str]
     name: str = "search"
     options: Mapping[str, Any] = field(default_factory=dict)
-    storage: str = DEFAULT_STORAGE
+    storage: str = field(default_factory=default_storage)
     artifacts: str | Path | None = None
     run_options: RunOptions = field(default_factory=RunOptions)
     latency_profile: str = ""
@@ -436,7 +437,7 @@ class Study:
     def open(
         cls,
         name: str,
-        storage: str = DEFAULT_STORAGE,
+        storage: str | None = None,
         artifacts: str | Path | None = None,
         patience_s: float = 0.0,
     ) -> Study:
@@ -446,6 +447,7 @@ class Study:
             UserError: No such study; the message names those there are.
             RuntimeError: The database cannot be read.
         """
+        storage = storage or default_storage()
         record = read_study(storage, name, patience_s)
         kept = record.attributes.get("ganprune.artifacts")
         if artifacts:

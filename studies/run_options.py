@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from ..search.preflight.launch import Placement
 
 DEFAULT_STORAGE = "sqlite:///ganprune.db"
+STORAGE_VARIABLE = "GANPRUNE_STORAGE"  # environment variable: the database of commands without --storage
+STORAGE_HELP = "Database of studies: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
+STORAGE_DEFAULT = f"${STORAGE_VARIABLE}, else {DEFAULT_STORAGE}"
 SIZES = {
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "B": 1,
 }  # fmt: skip
 LEAST_QUOTA = 10**6  # bytes; one training state of the smallest network takes more
+
+
+def default_storage() -> str:
+    """Return the database that is used if none is named: that of the environment variable, else a file here."""
+    return os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
 
 
 def bytes_of(text: str) -> int:
@@ -42,43 +50,50 @@ _PROFILED = Condition(lambda f: f.profiled, "no budget's cost is predicted from 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyPlace:
-    """Where a study's record and files lie, and which latency profile it takes."""
+    """The place of a study's record and files."""
 
-    storage: str = option("Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.", DEFAULT_STORAGE)
+    storage: str = option(STORAGE_HELP, factory=default_storage, default_text=STORAGE_DEFAULT)
     artifacts: str | None = option(
-        "Folder of weights, or an fsspec URL (s3://...).", None, default_text="beside the database"
+        "Folder of the study's files, or an fsspec URL (s3://...).", None, default_text="beside the database"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileOptions:
-    """Which latency profile a new study takes."""
+    """The latency profile of a new study."""
 
     latency_profile: str = option(
-        "For budgets in ms: a profile's id or file.", "", default_text="this machine's own", acts_if=_PROFILED
+        "Id or file of the latency profile, for budgets in ms.",
+        "",
+        default_text="this machine's own",
+        acts_if=_PROFILED,
     )
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a search runs on this machine; none of it changes what a trial is.
+    """Options of a run on this machine; none of them changes a trial's result.
 
     Raises:
         UserError: Unknown executor, or numbers out of range.
     """
 
-    executor: str = option("ray, or local: one after another in this process.", "ray", choices=lambda: ("ray", "local"))
-    cpus_per_trial: int = option("CPUs and threads of one trial.", 1)
+    executor: str = option(
+        "Executor of trials: ray, or local for one after another in this process.",
+        "ray",
+        choices=lambda: ("ray", "local"),
+    )
+    cpus_per_trial: int = option("CPUs and threads per trial.", 1)
     gpus_per_trial: float | None = option(
-        "GPUs of one trial: 0.5 puts two on one, 0 hides them.",
+        "GPUs per trial: 0.5 puts two trials on one, 0 hides them.",
         None,
         default_text="one if there are any",
         acts_if=_ON_RAY,
     )
     max_concurrent: int | None = option(
-        "Most trials at once.", None, low=1, default_text="as many as fit", acts_if=_ON_RAY
+        "Most trials that run at once.", None, low=1, default_text="as many as fit", acts_if=_ON_RAY
     )
-    ray_address: str = option("local, or the address of a running cluster.", "local", acts_if=_ON_RAY)
+    ray_address: str = option("Ray cluster: local, or the address of a running one.", "local", acts_if=_ON_RAY)
     insecure: bool = option(
         "Join a Ray cluster that asks for no token.",
         False,
@@ -87,10 +102,10 @@ class RunOptions:
             "no running Ray cluster is joined; --ray-address names one",
         ),
     )
-    max_attempts: int = option("Fail a trial after so many unfinished attempts.", 5, low=1)
+    max_attempts: int = option("Unfinished attempts after which a trial counts as failed.", 5, low=1)
     disk_quota: str | None = option(
-        "Most that the study's files may take, such as 20GB: then training states off the front are removed, and if "
-        "that is not enough the search ends cleanly.",
+        "Most disk space of the study's files, such as 20GB. Above it, training states off the front are removed; if "
+        "that is not enough, the search ends cleanly.",
         None,
         default_text="no limit",
     )

@@ -10,7 +10,6 @@ package adds a row by an entry point whose object is a row:
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import UserError
 from .packages import Package
+from .texts.near_names import did_you_mean
 from .user_code import is_path, load_object, one_line
 
 if TYPE_CHECKING:
@@ -140,10 +140,9 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         return row
 
     def _allowed(self, name: str) -> str:
-        near = difflib.get_close_matches(name, list(self), n=1)
         names = ", ".join(self)
         path = ", or your own as package.module:name or file.py:name" if self._by_path else ""
-        advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
+        advice = did_you_mean(name, self) or "A name of another package needs that package installed."
         if name.endswith(".py"):
             advice = f"A file's object is named behind a colon. Try {name}:NAME"
         return f"expected one of {names}{path}. {advice}"

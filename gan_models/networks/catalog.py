@@ -3,7 +3,6 @@
 Importing this module imports no torch: a name maps to a "module:attribute" string.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..files.errors import UserError
 from ..files.open_table import OpenTable
+from ..files.texts.near_names import did_you_mean
 from ..files.user_code import is_path, load_named
 from .output_selection import select_output
 from .specs import InputSpec
@@ -142,8 +142,7 @@ def find_builder(model: str) -> Callable[..., Any]:
             return table.find(model).load()
     if not is_path(model):
         names = [*NETWORKS, *DISCRIMINATORS]
-        near = difflib.get_close_matches(model, names, n=1)
-        advice = f"Did you mean {near[0]}?" if near else "A name of another package needs that package installed."
+        advice = did_you_mean(model, names) or "A name of another package needs that package installed."
         if model.endswith(".py"):
             advice = f"A file's object is named behind a colon. Try {model}:NAME"
         raise UserError(

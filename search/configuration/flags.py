@@ -12,12 +12,12 @@ import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.texts.near_names import MOST_NEAR, did_you_mean
 from .flag_text import read_arguments, read_list, read_numbers, read_setting
 from .option import Option, Shortcut, former_names, options_of
 
@@ -179,7 +179,7 @@ def _place(values: Values, key: str, value: Any, fields: Mapping[str, type], fla
         merge(values, {name: _nested(value, typing.get_type_hints(fields[name])[name], f"{where}.{key}")})
     else:
         known = sorted({flag.name.replace("_", "-") for flag in flags} | {name.replace("_", "-") for name in fields})
-        raise UserError(f"{where}: unknown option {key!r}; {_near(key.replace('_', '-'), known)}")
+        raise UserError(f"{where}: unknown option {key!r}. {_near(key.replace('_', '-'), known)}")
 
 
 def _nested(value: Any, hint: Any, where: str) -> Any:
@@ -192,15 +192,14 @@ def _nested(value: Any, hint: Any, where: str) -> Any:
     for key, item in value.items():
         name = key.replace("-", "_")
         if name not in hints:
-            raise UserError(f"{where}: unknown option {key!r}; {_near(name, sorted(hints))}")
+            raise UserError(f"{where}: unknown option {key!r}. {_near(name, sorted(hints))}")
         found[name] = _nested(item, hints[name], f"{where}.{key}")
     return found
 
 
 def _near(key: str, known: list[str]) -> str:
     """Return the names that a key may have meant, or all."""
-    near = get_close_matches(key, known, 3)
-    return f"did you mean {' or '.join(near)}?" if near else f"allowed are {', '.join(known)}"
+    return did_you_mean(key, known, MOST_NEAR) or f"Expected one of {', '.join(known)}"
 
 
 def _assign(values: Values, flag: Flag, value: Any) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...gan_models.files.errors import Refusals, UserError
+from ...gan_models.files.texts.near_names import did_you_mean
 
 _KEY = "ganprune.option"
 
@@ -129,7 +130,9 @@ def _check_option(name: str, declared: Option, value: Any) -> None:
     if declared.choices is not None and value not in (allowed := declared.choices()):
         names = [text for text in allowed if text]
         listed = (" or " if len(names) == 2 else ", ").join(names)
-        raise UserError(f"{name} {value!r} is unknown; use {listed}{', or leave it out' if '' in allowed else ''}")
+        near = did_you_mean(str(value), names)
+        out = ", or leave it out" if "" in allowed else ""
+        raise UserError(f"{name} {value!r} is unknown; use {listed}{out}{'. ' if near else ''}{near}")
     number = isinstance(value, int | float)
     if declared.low is not None and number and value != declared.unset and not value >= declared.low:
         raise UserError(f"{name} is {value}; use {declared.low:g} or more")

@@ -64,7 +64,7 @@ def _distill_flags() -> tuple[Shortcut, ...]:
             f"--distill-{name.replace('_', '-')}",
             f"distill_terms.{name}",
             float,
-            f"Weight of a term of fine-tuning: {row.note}.",
+            f"Weight of a distillation loss: {row.note}.",
             "off",
             acts_if=judged if JUDGE in row.needs else None,
         )
@@ -77,48 +77,50 @@ def _distill_flags() -> tuple[Shortcut, ...]:
 class ModelOptions:
     """The network to prune: the generator, its teacher's weights, and the groups of channels that may shrink."""
 
-    model: str = option("Catalog name, package.module:function, or path/to/file.py:function.")
-    model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
+    model: str = option("Generator: a name of the catalog, package.module:function, or path/to/file.py:function.")
+    model_args: Mapping[str, Any] = option(
+        "Arguments of the network: ngf=16,n_blocks=3.", factory=dict, default_text="its own"
+    )
     input_shape: str | tuple[int, ...] = option(
-        "What a generator outside the catalog takes: 3,256,256, latent:128, or several, image:3,64,64;style=latent:64.",
+        "Inputs of your own generator: 3,256,256, latent:128, or several, image:3,64,64;style=latent:64.",
         (),
         read=lambda text: InputSpec.parse(text).text,
         default_text="the catalog's",
     )
     output: str | int = option(
-        "Which output counts, of a generator that returns several: a name or an index.",
+        "Name or index of the output that counts, of a generator that returns several.",
         "",
         read=str,
         default_text="the only one",
     )
     output_color: str = option(
-        "What the output's channels stand for: gray, gray_alpha, rgb, rgba, lightness, ab or planes.",
+        "Meaning of the output's channels: gray, gray_alpha, rgb, rgba, lightness, ab or planes.",
         "",
-        default_text="the usual of their number; ab of one channel to two",
+        default_text="by their number; ab if one channel becomes two",
     )
     value_range: str | tuple[float, ...] = option(
-        "Least and largest value of the images that the generator takes and gives: 0,1 or 0,255; apart, 0,1:-1,1.",
+        "Least and largest value of images: 0,1 or 0,255; input and output apart: 0,1:-1,1.",
         "",
         read=lambda text: ValueRanges.read(text).text,
-        default_text="-1,1, or what the catalog says of the network",
+        default_text="the catalog's, else -1,1",
     )
     teacher: str = option(
-        "Weights of the generator: FILE, FILE::key, AtoB=FILE,BtoA=FILE; spandrel:FILE says the model, too.",
+        "Weights of the trained generator: FILE, FILE::key, or AtoB=FILE,BtoA=FILE; spandrel:FILE has the model, too.",
         "",
         default_text="a new teacher is trained",
     )
     teacher_discriminator: str = option(
-        "Weights of its discriminator.", "", default_text="trained beside the teacher, or warmed up against it"
+        "Weights of the teacher's discriminator.", "", default_text="one is trained with or against the teacher"
     )
     teacher_train_mode: bool = option(
-        "Run the teacher in train mode, as upstream pix2pix tests: dropout on, batch statistics.",
+        "Run the teacher in train mode, with dropout and batch statistics, as pix2pix does in tests.",
         False,
         acts_if=Condition(
             lambda f: f.mode_matters, "the generator has no dropout and no batch norm, and is the same in both modes"
         ),
     )
     prune_network: str = option(
-        "Unpaired: the generator to prune, AtoB, BtoA or both.",
+        "Generator to prune, if two are trained (unpaired): AtoB, BtoA or both.",
         "",
         flag="--prune-direction",
         default_text="the first",
@@ -126,7 +128,7 @@ class ModelOptions:
     prune: tuple[str, ...] = option("Pattern of groups to prune; repeatable.", (), repeat=True, default_text="all")
     keep: tuple[str, ...] = option("Pattern of groups to leave whole; repeatable.", (), repeat=True)
     tie: tuple[str, ...] = option("Pattern of groups that share one ratio; repeatable.", (), repeat=True)
-    channel_multiple: int = option("Widths are multiples of this, or full.", 1, low=1)
+    channel_multiple: int = option("Divisor of pruned widths.", 1, low=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,12 +136,13 @@ class BudgetOptions:
     """Budget: what a pruned generator may cost. The first budget is the objective, the others are constraints."""
 
     budgets: tuple[str, ...] = option(
-        "25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 20ms; repeatable: the first is the objective.",
+        "Most that a generator may cost: 25%, 2.5GMACs, 5GFLOPs, 1.2Mparams, 2MB, 20ms; repeatable, the first is the "
+        "objective.",
         flag="--budget",
         repeat=True,
     )
     convention: str = option(
-        "How MACs are counted: exact, or published as papers print them.",
+        "Way to count MACs: exact, or published, as papers print them.",
         "exact",
         choices=lambda: tuple(CONVENTIONS),
         acts_if=Condition(lambda f: f.counts_macs, "no budget is in MACs or a percentage of them"),
@@ -151,16 +154,16 @@ class DataOptions:
     """Data: the images, and what the task makes of them."""
 
     data: str = option(
-        "builtin:shapes, builtin:stripes, a folder of images, or your own: path/to/file.py:name, package.module:name."
+        "Images: a folder, builtin:shapes, builtin:stripes, or your own as path/to/file.py:name or package.module:name."
     )
     task: str = option(
-        "paired, unpaired, unconditional, class_conditional, super_resolution, denoise, deblur, colorize, another "
-        "package's, or package.module:Class, path/to/file.py:Class.",
+        "Task: paired, unpaired, unconditional, class_conditional, super_resolution, denoise, deblur, colorize, "
+        "another package's, or your own as path/to/file.py:Class.",
         "",
-        default_text="what the data's layout says",
+        default_text="by the folders of the data",
     )
     direction: str = option(
-        "AtoB or BtoA: of pairs which half of an aligned image is the input, else which generator is pruned.",
+        "AtoB or BtoA: the half of an aligned pair that is the input; without pairs, the generator to prune.",
         "AtoB",
         choices=lambda: DIRECTIONS,
         acts_if=Condition(
@@ -169,14 +172,14 @@ class DataOptions:
         ),
     )
     image_size: str | int = option(
-        "Size of what the networks see: pixels per side, or HEIGHTxWIDTH, such as 256x512.",
+        "Image size for training and measuring: pixels per side, or HEIGHTxWIDTH, such as 256x512.",
         0,
         low=8,
         unset=0,
-        default_text="the data's own, up to the generator's",
+        default_text="the images' own, up to the generator's",
     )
     load_size: str | int | None = option(
-        "Size that training images are resized to before the random crop: the shorter side, or HEIGHTxWIDTH.",
+        "Size of training images before the random crop: the shorter side, or HEIGHTxWIDTH.",
         None,
         low=8,
         default_text="no crop",
@@ -187,22 +190,24 @@ class DataOptions:
     )
     flip: bool = option("Mirror training images at random.", True)
     strict: bool = option("Fail on an image that cannot be read.", False, acts_if=_FILES)
-    n_train: int = option("Images of a built-in training set.", 2000, acts_if=_BUILT_IN)
-    n_test: int = option("Images of a built-in test set.", 500, acts_if=_BUILT_IN)
-    data_workers: int = option("Processes that read images ahead of a training.", 0, low=0)
+    n_train: int = option("Number of training images of built-in data.", 2000, acts_if=_BUILT_IN)
+    n_test: int = option("Number of test images of built-in data.", 500, acts_if=_BUILT_IN)
+    data_workers: int = option("Number of processes that read training images in advance.", 0, low=0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
     """Search: which methods compete, and how trials are chosen and stopped."""
 
-    trials: int = option("Total number of trials of the study.", 20, low=1)
-    hours: float | None = option("End cleanly after so many hours.", None, default_text="no limit")
+    trials: int = option("Number of trials of the study, all together.", 20, low=1)
+    hours: float | None = option("End cleanly after this many hours.", None, default_text="no limit")
     methods: tuple[str, ...] = option(
-        "Methods that compete.", (), default_text="uniform,coronet,mggc, and widths from 30 trials on"
+        "Pruning methods to try, such as uniform,coronet.",
+        (),
+        default_text="uniform,coronet,mggc, and widths from 30 trials on",
     )
     method_settings: Mapping[str, Any] = option(
-        "A method's setting, which is then not searched: coronet.embedding=1; repeatable.",
+        "Fixed setting of a method, which the search does not choose then: coronet.embedding=1; repeatable.",
         factory=dict,
         flag="--setting",
         example="coronet.embedding=1",
@@ -210,23 +215,33 @@ class SearchOptions:
         acts_if=_of_searched(lambda f: [name.rpartition(".")[0] for name in f.config.method_settings]),
     )
     shares: Mapping[str, float] = option(
-        "Shares of the trials: coronet=0.5,widths=0.1.",
+        "Methods' shares of the trials: coronet=0.5,widths=0.1.",
         factory=dict,
         flag="--share",
         example="coronet=0.5,widths=0.1",
         default_text="by what the front would lose",
         acts_if=_of_searched(lambda f: list(f.config.shares)),
     )
-    sampler: str = option("linear, tpe, nsga2, gp, random or qmc, or your own as file.py:name.", "linear")
-    mode: str = option("pareto: the whole front; target: quality at the budget alone.", "pareto", choices=lambda: MODES)
-    ladder: int = option("Uniform plans tried first.", 0, low=0, default_text="by the number of trials")
-    seed: int = option("Seed of everything.", 0)
-    trial_seed: int | None = option(
-        "Seed of the trials alone, with the images and the teacher of --seed.", None, low=0, default_text="as --seed"
+    sampler: str = option(
+        "Sampler of settings: linear, tpe, nsga2, gp, random, qmc, or your own as file.py:name.", "linear"
     )
-    deterministic: bool = option("Ask in fixed batches: the same study gives the same trials.", False)
+    mode: str = option(
+        "Goal: pareto for the front of quality against cost, or target for quality at the budget alone.",
+        "pareto",
+        choices=lambda: MODES,
+    )
+    ladder: int = option(
+        "Number of uniform plans that are tried first.", 0, low=0, default_text="by the number of trials"
+    )
+    seed: int = option("Seed of images, teacher and trials.", 0)
+    trial_seed: int | None = option(
+        "Seed of the trials alone; --seed is that of images and teacher then.", None, low=0, default_text="as --seed"
+    )
+    deterministic: bool = option(
+        "Choose trials in fixed batches, so that a repeated search has the same trials.", False
+    )
     batch: int = option(
-        "Trials asked for at once with --deterministic.",
+        "Number of trials per batch of --deterministic.",
         4,
         low=1,
         flag="--deterministic-batch",
@@ -234,7 +249,7 @@ class SearchOptions:
     )
     rungs: tuple[float, ...] = option("Shares of the fine-tuning steps at which trials are measured.", (0.25, 0.5))
     reduction: int | None = option(
-        "At a rung one trial in so many continues; 0: all.",
+        "One trial in this many continues after a rung; 0: all continue.",
         None,
         default_text="3 from 8 trials on, else 0",
         acts_if=Condition(
@@ -248,32 +263,35 @@ class TrainingOptions:
     """Training: steps and recipes of the teacher and of trials, and the task's losses."""
 
     teacher_steps: int = option(
-        "Training steps of the teacher, or of its discriminator's warm-up.", 20_000, low=0, acts_if=_TRAINED_BEFORE
+        "Training steps of the teacher, or of a discriminator against a given teacher.",
+        20_000,
+        low=0,
+        acts_if=_TRAINED_BEFORE,
     )
     prune_steps: int = option(
-        "Training steps that a method may spend; methods that do not train fine-tune so much longer.",
+        "Training steps for pruning; a method that does not train adds them to fine-tuning.",
         STEPS_UNSET,
         low=0,
         unset=STEPS_UNSET,
         default_text="30 % of all steps if a method trains",
     )
     finetune_steps: int = option(
-        "Training steps after pruning.", STEPS_UNSET, low=1, unset=STEPS_UNSET, default_text="the rest of 4000"
+        "Training steps of fine-tuning.", STEPS_UNSET, low=1, unset=STEPS_UNSET, default_text="the rest of 4000"
     )
     own_training: str = option(
-        "Your own function that trains the pruned generator, as file.py:name; nothing of ours then trains.",
+        "Your own function that trains pruned generators, as file.py:name, instead of fine-tuning.",
         "",
         flag="--train",
         default_text="the study's recipe",
     )
     calibration_images: int | None = option(
-        "Training inputs, without labels, to rank channels, refit cuts and score plans with; 0: a plain cut.",
+        "Number of training inputs for ranking channels, refitting cuts and scoring plans; 0: no refit.",
         None,
         low=0,
         default_text=str(CALIBRATION_IMAGES),
     )
     calibration_memory: float | None = option(
-        "Most gigabytes of activations at once while a cut network is refitted; fewer inputs are used above that.",
+        "Most gigabytes of activations during a refit; above that, fewer inputs are used.",
         None,
         low=0.001,
         default_text="2",
@@ -318,27 +336,27 @@ class TrainingOptions:
                 "--distill",
                 "distill_output",
                 float,
-                "Weight of |output - teacher's output| in fine-tuning; 0 is off.",
+                "Weight of the distillation loss |output - teacher's output|; 0 is off.",
             ),
             Shortcut(
                 "--distill-features",
                 "distill_features",
                 float,
-                "Weight of feature matching in fine-tuning; 0 is off.",
+                "Weight of a distillation loss: feature matching; 0 is off.",
             ),
             *_distill_flags(),
             Shortcut(
                 "--reconstruct-first",
                 "reconstruct_first",
                 float,
-                "Share of fine-tuning, at its start, without the adversarial term.",
+                "Share of fine-tuning, at its start, without the adversarial loss.",
                 acts_if=Condition(lambda f: f.judged, "the task has no adversarial term in its loss"),
             ),
             Shortcut(
                 "--rounds",
                 "rounds",
                 int,
-                "2: cuts of more than 75 % are made in two halves, with training in between for --prune-steps.",
+                "Number of cuts: 2 splits cuts of more than 75 %, with --prune-steps of training in between.",
                 acts_if=Condition(
                     lambda f: f.cuts_at_once,
                     "every method of this study trains before it cuts, or --prune-steps are 0",
@@ -353,31 +371,33 @@ class TrainingOptions:
         ),
     )
     search_recipe: tuple[str, ...] = option(
-        f"Settings of the recipe that a search chooses per trial: {', '.join(RECIPE_SETTINGS)}.", ()
+        f"Training settings that the search chooses per trial: {', '.join(RECIPE_SETTINGS)}.", ()
     )
     teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True, acts_if=_TRAINED_BEFORE)
     task_settings: Mapping[str, Any] = option(
-        "A setting of the task: weight_l1=50; repeatable.",
+        "Setting of the task: weight_l1=50; repeatable.",
         factory=dict,
         flag="--task-setting",
         repeat=True,
         read=read_nested,
         default_text="the task's own",
         shortcuts=(
-            Shortcut("--adversarial", "adversarial", str, "vanilla, lsgan or hinge.", "the task's own"),
+            Shortcut(
+                "--adversarial", "adversarial", str, "Adversarial loss: vanilla, lsgan or hinge.", "the task's own"
+            ),
             Shortcut(
                 "--scale",
                 "scale",
                 int,
-                "Super-resolution: pixels of the output per pixel of the input.",
+                "Enlargement of super-resolution: output pixels per input pixel.",
                 "the generator's",
             ),
             Shortcut(
                 "--degrade",
                 "degrade",
                 str,
-                f"How inputs are made of single images: {', '.join(DEGRADATIONS.own)}.",
-                "bicubic; noise, blur, gray of denoise, deblur, colorize",
+                f"Degradation that makes inputs from single images: {', '.join(DEGRADATIONS.own)}.",
+                "by the task: bicubic, noise, blur or gray",
             ),
             Shortcut(
                 "--ndf",
@@ -391,7 +411,7 @@ class TrainingOptions:
                 "--n-layers",
                 "discriminator.n_layers",
                 int,
-                "Strided layers of the PatchGAN.",
+                "Number of strided layers of the PatchGAN discriminator.",
                 "by image size",
                 acts_if=Condition(
                     lambda f: f.judge_takes("n_layers"), "the discriminator is no PatchGAN of any number of layers"
@@ -400,10 +420,10 @@ class TrainingOptions:
         ),
     )
     health: HealthLimits = option(
-        "What ends a training early: checks=8,diversity=0.05,duplicates=0.9,accuracy=1; or off.",
+        "Limits that end a collapsed training: checks=8,diversity=0.05,duplicates=0.9,accuracy=1; or off.",
         factory=HealthLimits,
         read=read_health,
-        default_text="only what has plainly collapsed",
+        default_text="limits of a plain collapse",
     )
 
 
@@ -412,13 +432,13 @@ class QualityOptions:
     """Quality: the metric, and the images that it is measured on."""
 
     metric: str = option(
-        "Quality. An encoder, in whose features a distance is taken: inception (FID), lite0, shapes (bundled), your "
-        "own as file.py:name, or auto: inception if its weights are there. Or a metric, as for --objective.",
+        "Quality: the distance in an encoder's features, inception (FID), lite0, shapes (bundled) or your own as "
+        "file.py:name; auto takes inception if its weights are there. Or a metric, as for --objective.",
         "auto",
     )
     objective: str = option(
-        "Metric that trials are compared by in the place of the distance: psnr, l1, ... or your own as file.py:name, "
-        "a class or a function that says better = 'lower' or 'higher'.",
+        "Metric by which trials are compared, instead of the distance: psnr, l1, ..., or your own as file.py:name, "
+        "a class or function with better = 'lower' or 'higher'.",
         "",
         default_text="the distance in the features of --metric",
         acts_if=Condition(
@@ -429,7 +449,7 @@ class QualityOptions:
     )
     maximizes: bool = option("Higher values of the objective are better.", False, internal=True)
     also_measure: tuple[str, ...] = option(
-        "Metrics besides ours, in every trial: names of installed ones, or your own as file.py:Class.",
+        "Further metrics of each trial: names of installed ones, or your own as file.py:Class.",
         (),
         acts_if=Condition(
             lambda f: f.measures_all,
@@ -447,16 +467,16 @@ class QualityOptions:
         ),
     )
     inception_weights: str = option(
-        "Path of pytorch-fid's Inception weights.",
+        "File of pytorch-fid's Inception weights.",
         "",
-        default_text="environment variable or torch hub's cache",
+        default_text="by environment variable, or in torch hub's cache",
         acts_if=Condition(
             lambda f: f.config.metric == "inception",
             "quality is not measured in Inception's features; --metric inception does",
         ),
     )
     vgg_weights: str = option(
-        "Path of torchvision's VGG-16 weights (slimming, and the loss of super_resolution).",
+        "File of torchvision's VGG-16 weights, for slimming and super_resolution.",
         "",
         default_text="the bundled encoder",
         acts_if=Condition(
@@ -464,15 +484,17 @@ class QualityOptions:
             "neither the task nor a method nor a metric of this study reads VGG-16's features",
         ),
     )
-    n_eval: int = option("Most images that quality is measured on; 0 for all.", 0, low=0)
+    n_eval: int = option("Most images on which quality is measured; 0: all.", 0, low=0)
     protocol: str = option(
-        "Real images: test-vs-test, test-vs-train+test or test-vs-train.", "test-vs-test", choices=lambda: PROTOCOLS
+        "Generated and real images of the distance: test-vs-test, test-vs-train+test or test-vs-train.",
+        "test-vs-test",
+        choices=lambda: PROTOCOLS,
     )
     select_on: str = option(
-        "Images that trials are compared on: selection, which are neither trained nor tested on, or test.",
+        "Images on which trials are compared: test, or selection, which are used for nothing else.",
         "",
         choices=lambda: (SELECTION, TEST, ""),
-        default_text="selection, or test if too few training images can be spared",
+        default_text="selection, or test if there are few training images",
     )
 
     @property
@@ -486,7 +508,9 @@ class QualityOptions:
 class QuantizationOptions:
     """8 bits: whether trials are quantized, and how."""
 
-    bits: tuple[int, ...] = option("Bits of trials: 32, 8 or 32,8.", (), default_text="32,8 if bytes are budgeted")
+    bits: tuple[int, ...] = option(
+        "Bits of weights and activations in trials: 32, 8 or 32,8.", (), default_text="32,8 if bytes are budgeted"
+    )
     quantization_settings: QuantSettings = option(
         "How trials of 8 bits are quantized.",
         factory=lambda: QuantSettings(per_channel=True),
@@ -497,13 +521,13 @@ class QuantizationOptions:
                 "--per-channel/--no-per-channel",
                 "per_channel",
                 bool,
-                "8-bit weights with one scale per output channel; else one per layer.",
+                "Scale 8-bit weights per output channel, instead of per layer.",
             ),
             Shortcut(
                 "--quantizer",
                 "scheme",
                 str,
-                f"Grids of 8-bit trials: {' or '.join(SCHEMES)} (GAN Slimming's; --no-per-channel is its too).",
+                f"Quantization grids: {' or '.join(SCHEMES)} (GAN Slimming's, with --no-per-channel).",
             ),
         ),
         acts_if=_IN_8_BITS,
@@ -514,8 +538,8 @@ class QuantizationOptions:
 class PlaceOptions:
     """The place where a study runs and is kept."""
 
-    name: str = option("The study's name.", flag="--study", default_text="search")
-    device: str = option("auto, cpu or cuda.", "auto")
+    name: str = option("Name of the study.", flag="--study", default_text="search")
+    device: str = option("Device of training: auto, cpu or cuda.", "auto")
     # the next two are read, not written: version 0.1.0 knew one profile
     latency_profile: str = option("File of the device's latency profile.", "", internal=True)
     latency_sha256: str = option("SHA-256 of the profile's content.", "", internal=True)

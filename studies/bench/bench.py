@@ -16,7 +16,7 @@ from ...search.artifacts.remote import is_url
 from ..api import artifacts_beside
 from ..database.reader import StudyRecord
 from ..database.store import delete_study
-from ..run_options import DEFAULT_STORAGE
+from ..run_options import default_storage
 from .catalog import contender_of
 from .cell_rows import rows_of
 from .cells import Place, records_of, state_of
@@ -59,7 +59,7 @@ class Bench:
     teachers: int = 1
     against: str = ""
     name: str = "bench"
-    storage: str = DEFAULT_STORAGE
+    storage: str = field(default_factory=default_storage)
     artifacts: str | Path | None = None
     jobs: int = 1
     threads: int = field(default=1, kw_only=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,97 +19,9 @@ from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
 from . import options as opt
 from .console import wide_console
-
-
-@dataclass(frozen=True)
-class Command:
-    """A row of the table of commands.
-
-    Attributes:
-        function: `module:function`, the module below this folder.
-        help: The function's docstring, so that a list of commands imports none of them.
-        panels: Whether its help has one block per panel of options.
-    """
-
-    function: str
-    help: str
-    panels: bool = False
-
-    def build(self, name: str) -> Any:
-        """Return the command with its options."""
-        module, _, attribute = self.function.partition(":")
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-        function = getattr(import_module(f".{module}", __package__), attribute)
-        alone.command(name, cls=opt.PanelCommand if self.panels else None)(function)
-        return typer.main.get_command(alone)
-
-
-COMMANDS: Mapping[str, Command] = {
-    "search": Command("search:search", "Launch a search with a target budget.", panels=True),
-    "resume": Command("search:resume", "Go on with a study from its database and artifacts.", panels=True),
-    "forecast": Command(
-        "search:forecast",
-        "Score plans over the whole range of costs before any training, with pictures.",
-        panels=True,
-    ),
-    "train": Command("search:train_teacher", "Train a teacher apart from a search.", panels=True),
-    "show": Command("results:show", "Every trial of a study, with its state and reason."),
-    "pareto": Command("results:pareto", "The Pareto front of quality against cost."),
-    "report": Command("results:report", "One self-contained HTML page on a study."),
-    "export": Command(
-        "results:export", "Write generators as bundles: weights, architecture, files for other runtimes, card, checks."
-    ),
-    "verify": Command(
-        "results:verify", "Check a bundle again: hashes, reload, costs, every exported file against PyTorch."
-    ),
-    "run": Command("results:run", "Translate images with an exported generator, or draw samples."),
-    "fid": Command(
-        "measure.quality:fid",
-        "Measure how far images are from real ones: distance, interval, n, protocol, and what stands beside it.",
-    ),
-    "compare": Command(
-        "measure.quality:compare",
-        "Say which of two generators is nearer to the real images: A better, B better, or cannot tell.",
-    ),
-    "bench": Command(
-        "measure.bench:bench",
-        "Compare methods at equal cost and equal steps: one study per cell, over budgets, seeds and teachers.",
-        panels=True,
-    ),
-    "profile-device": Command(
-        "measure.latency:profile_device", "Measure every distinct layer of a network on this device, for budgets in ms."
-    ),
-    "studies": Command("main:studies", "List the studies of a database."),
-    "inspect": Command(
-        "main:inspect", "Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."
-    ),
-    "new": Command("starters:new", "Write a working file of your own code with its test into the current folder."),
-    "demo": Command("main:demo", "The whole path on built-in data: teacher, search, front, pictures, bundle, verify."),
-    "doctor": Command("main:doctor", "Tell what this machine can and cannot do, and the cure."),
-    "gc": Command("main:gc", "Remove checkpoints of finished trials off the front; never a front's."),
-    "delete": Command("main:delete", "Remove a study: its trials and its files."),
-}
-
-
-class BuiltCommands(Mapping[str, Any]):
-    """The commands by name, each built when it is first asked for."""
-
-    def __init__(self) -> None:
-        self.built: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        """Return a command with its options."""
-        if name not in self.built:
-            self.built[name] = COMMANDS[name].build(name)
-        return self.built[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names in the order of the help."""
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        """Return the number of commands."""
-        return len(COMMANDS)
+from .help.command_table import COMMANDS, GROUPS, BuiltCommands
+from .help.interruption import AGAIN, CODE
+from .help.parse_errors import UsageError, unknown_command, user_error
 
 
 class LazyGroup(TyperGroup):
@@ -126,9 +36,30 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list of commands from their table."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+        """Write the list of commands from their table, a block per group."""
+        for group in GROUPS:
+            with formatter.section(group):
+                formatter.write_dl([(name, row.help) for name, row in COMMANDS.items() if row.group == group])
+        formatter.write_paragraph()
+        formatter.write_text("`ganprune COMMAND --help` shows a command's examples and commonest options.")
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return a command by its name. Raises UserError: there is none, with near names."""
+        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise unknown_command(args[0], list(self.commands))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it with a line on what to do next, and exit code 130.
+
+        Typer itself turns KeyboardInterrupt into a silent exit, before its caller sees it.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            told = str(stopped) or COMMANDS[ctx.invoked_subcommand].interrupted
+            print(f"interrupted; {told}", file=sys.stderr)
+            raise typer.Exit(CODE) from stopped
 
 
 app = typer.Typer(
@@ -136,16 +67,29 @@ app = typer.Typer(
     cls=LazyGroup,
     help="AutoML search for pruned GAN generators: a budget in, a Pareto front of quality against cost out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+def _show_version(wanted: bool) -> None:
+    """Print the version, and end."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"ganprune {version('ganprune')}")
+        raise typer.Exit
+
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors. [default: off]")]
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
 
 
 @app.callback()
-def top(debug: Debug = False) -> None:
+def top(debug: Debug = False, version: Version = False) -> None:
     """AutoML search for pruned GAN generators."""
 
 
@@ -189,25 +133,35 @@ def inspect(
     image_size: opt.ImageSize = None,
     input_shape: opt.InputShape = None,
     output: opt.Output = "",
-    channel_multiple: Annotated[int, typer.Option(help="Widths are multiples of this, or full.")] = 1,
-    layers: Annotated[bool, typer.Option(help="Show every layer.")] = True,
-    method: Annotated[str | None, typer.Option(help="Show this method's settings and what it takes here.")] = None,
+    channel_multiple: Annotated[int, typer.Option(help="Divisor of pruned widths.")] = 1,
+    layers: Annotated[bool, typer.Option(help="Show a table of all layers.")] = True,
+    method: Annotated[
+        str | None, typer.Option(help="Pruning method whose settings are shown for this network. [default: none]")
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Cut it to random plans: outputs beside gates, costs beside a count.")
+        bool,
+        typer.Option(
+            "--check", help="Cut the network to random plans, and compare outputs and costs with the uncut one."
+        ),
     ] = False,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Measure which groups cost quality and which MACs: --teacher, --data.")
+        bool,
+        typer.Option("--sensitivity", help="Measure how much quality each group is worth; needs --teacher and --data."),
     ] = False,
-    teacher: Annotated[str, typer.Option(help="Weights of the network whose sensitivity is measured.")] = "",
-    data: Annotated[str, typer.Option(help="Folder or built-in set that sensitivity is measured on.")] = "",
-    task: Annotated[str, typer.Option(help="Task of the data, if its layout does not say.")] = "",
+    teacher: Annotated[str, typer.Option(help="Weights of the network, for --sensitivity. [default: none]")] = "",
+    data: Annotated[
+        str, typer.Option(help="Folder of images or built-in set, for --sensitivity. [default: none]")
+    ] = "",
+    task: Annotated[
+        str, typer.Option(help="Task of the data, for --sensitivity. [default: what the data's layout says]")
+    ] = "",
     calibration_images: Annotated[
-        int | None, typer.Option(min=4, help="Training inputs that sensitivity is measured on; 64 if left out.")
+        int | None, typer.Option(min=4, help="Training inputs for --sensitivity, 4 or more. [default: 64]")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Picture of the sensitivity, PNG.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG file of the sensitivity. [default: none]")] = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Groups, widths, MACs by layer in both conventions, and the cheapest plan of a network."""
+    """Show a network's channel groups, MACs per layer, and cheapest plan."""
     from ...gan_models.files.meta_device import build_for_shapes
     from ...gan_models.groups.discovery import find_groups
     from ...gan_models.networks.catalog import build
@@ -263,18 +217,20 @@ def inspect(
 
 def demo(
     out: opt.Out = Path("demo"),
-    trials: Annotated[int, typer.Option(help="Trials of the demo's search.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of everything.")] = 0,
-    small: Annotated[bool, typer.Option(help="Seconds instead of minutes: shows the path, not the quality.")] = False,
+    trials: Annotated[int, typer.Option(help="Number of trials.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of data, teacher and trials.")] = 0,
+    small: Annotated[
+        bool, typer.Option(help="Take seconds instead of minutes; the pictures are of no use then.")
+    ] = False,
 ) -> None:
-    """The whole path on built-in data: teacher, search, front, pictures, bundle, verify."""
+    """Try everything on built-in images: teacher, search, front, pictures, export."""
     from .demo import run_demo
 
     run_demo(out, trials, seed, wide_console(), small)
 
 
 def doctor(storage: opt.Storage = opt.DEFAULT_STORAGE, as_json: opt.Json = False) -> None:
-    """Tell what this machine can and cannot do, and the cure."""
+    """Check this machine: packages, weights, devices, database, each with a cure."""
     from .doctor import as_json as plain
     from .doctor import examine
 
@@ -291,13 +247,15 @@ def gc(
     name: opt.Name,
     weights: Annotated[
         bool,
-        typer.Option("--weights", help="Also generators off the front: they cannot be exported then."),
+        typer.Option(
+            "--weights", help="Also remove weights of generators off the front, which cannot be exported then."
+        ),
     ] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Remove checkpoints of finished trials off the front; never a front's."""
+    """Remove training states of finished trials that are not on the front."""
     from ...search.engine.checkpoint_cleanup import clean
     from ..api import Study
 
@@ -311,11 +269,11 @@ def gc(
 
 def delete(
     name: opt.Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
 ) -> None:
-    """Remove a study: its trials and its files."""
+    """Delete a study: its trials and its files."""
     from ..api import Study
     from ..database.store import delete_study
 
@@ -327,10 +285,10 @@ def delete(
 
 
 def main() -> None:
-    """Runs the command line: exit code 0 done, 1 the work failed, 2 the input was wrong, 130 interrupted."""
+    """Run the command line: exit code 0 done, 1 the work failed, 2 the input was wrong, 130 interrupted."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    sys.exit(_guarded(lambda: app(arguments, standalone_mode=True), debug))
+    sys.exit(_guarded(lambda: app(arguments, prog_name="ganprune", standalone_mode=False), debug))
 
 
 @contextmanager
@@ -360,10 +318,19 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
     """
     try:
         with _told_once(), terminated_like_ctrl_c():
-            call()
-    except KeyboardInterrupt:
-        print("interrupted; `ganprune resume` goes on", file=sys.stderr)
-        return 130
+            code = call()
+    except KeyboardInterrupt:  # before the command began
+        print(f"interrupted; {AGAIN}", file=sys.stderr)
+        return CODE
+    except typer.Abort:  # a question without an answer
+        print("interrupted; nothing was done", file=sys.stderr)
+        return 1
+    except UsageError as error:
+        if str(error).startswith("Usage: "):  # no arguments at all: typer's error is the help
+            print(error, file=sys.stderr)
+        else:
+            print(f"error: {user_error(error)}", file=sys.stderr)
+        return 2
     except Exception as raised:
         if debug:
             raise
@@ -380,7 +347,7 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
             )
         print(f"error: {text}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _blamed(error: Exception) -> Exception:

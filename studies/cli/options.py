@@ -9,33 +9,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.pictures.image_size import read_image_size
 from ..run_options import DEFAULT_STORAGE as DEFAULT_STORAGE  # every command's default
+from ..run_options import STORAGE_DEFAULT, STORAGE_HELP, STORAGE_VARIABLE
+from .help.command_help import OWN_PANEL
 
 if TYPE_CHECKING:
     from ...gan_models.networks.specs import InputSpec
     from ...search.configuration.flags import Flag
 
-Name = Annotated[str, typer.Argument(help="The study's name.")]
-Out = Annotated[Path, typer.Option(help="Where to write.")]
-Storage = Annotated[str, typer.Option(help="Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.")]
+Name = Annotated[str, typer.Argument(help="Name of the study.", metavar="STUDY")]
+Out = Annotated[Path, typer.Option(help="File or folder to write.")]
+Storage = Annotated[str, typer.Option(envvar=STORAGE_VARIABLE, help=f"{STORAGE_HELP} [default: {STORAGE_DEFAULT}]")]
 Artifacts = Annotated[
-    str | None, typer.Option(help="Folder of weights, or an fsspec URL (s3://...); default: beside the database.")
+    str | None,
+    typer.Option(help="Folder of the study's files, or an fsspec URL (s3://...). [default: beside the database]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-MODEL_HELP = "Catalog name, package.module:function, or path/to/file.py:function."
+MODEL_HELP = "Generator: a name of the catalog, package.module:function, or path/to/file.py:function."
 Model = Annotated[str, typer.Option(help=MODEL_HELP)]
-ModelArgs = Annotated[str | None, typer.Option(help="Arguments of the builder: ngf=16,n_blocks=3.")]
-ImageSize = Annotated[str | None, typer.Option(help="Size of what the networks see: pixels per side, or HEIGHTxWIDTH.")]
+ModelArgs = Annotated[str | None, typer.Option(help="Arguments of the network: ngf=16,n_blocks=3. [default: its own]")]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(help="Image size of the network: pixels per side, or HEIGHTxWIDTH. [default: the catalog's]"),
+]
 InputShape = Annotated[
     str | None,
-    typer.Option(help="What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64."),
+    typer.Option(
+        help="Inputs of your own network: 3,256,256, latent:128, or several, image:3,64,64;mask:1,64,64. "
+        "[default: the catalog's]"
+    ),
 ]
-OUTPUT_HELP = "Which output counts, of a generator that returns several: a name or an index."
-Output = Annotated[str, typer.Option(help=OUTPUT_HELP)]
+OUTPUT_HELP = "Name or index of the output that counts, of a generator that returns several."
+Output = Annotated[str, typer.Option(help=f"{OUTPUT_HELP} [default: the only one]")]
 
 
 def read_inputs(
@@ -67,27 +75,6 @@ def read_inputs(
     if size:
         return InputSpec.of_shape((3, *size))
     raise UserError(f"model {model!r} is not in the catalog: say what it takes, --input-shape 3,256,256")
-
-
-OWN_PANEL = "This command"
-
-
-class PanelCommand(TyperCommand):
-    """A command whose help has one block of options per panel."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options by panel, in the order in which the panels first occur."""
-        panels: dict[str, list[Any]] = {"Arguments": []}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                title = getattr(parameter, "rich_help_panel", None) or OWN_PANEL
-                panels.setdefault("Arguments" if parameter.param_type_name == "argument" else title, []).append(record)
-        for title, records in panels.items():
-            if not records:
-                continue
-            with formatter.section(title):
-                formatter.write_dl(records)
 
 
 def with_flags(flags: Iterable[Flag]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from ..bundles.card import Card
     from ..database.reader import StudyRecord
 
-Bundle = Annotated[Path, typer.Argument(help="Folder of an exported generator.")]
+Bundle = Annotated[Path, typer.Argument(help="Folder that `ganprune export` wrote.", metavar="BUNDLE")]
 NoCode = Annotated[
     bool,
-    typer.Option("--no-code", help="Refuse a bundle whose generator is not in the catalog: loading it runs its code."),
+    typer.Option("--no-code", help="Refuse a bundle that contains code of its own, which loading it would run."),
 ]
 
 
@@ -66,7 +66,7 @@ def show(
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Every trial of a study, with its state and reason."""
+    """Show all trials of a study, with state and reason."""
     from ..api import Study
     from ..results.metric_directions import directions, metric_notes
     from ..results.outcome import outcome_of
@@ -87,20 +87,24 @@ def show(
 
 def pareto(
     name: opt.Name,
-    csv: Annotated[Path | None, typer.Option(help="Write the front as CSV.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Write a PNG of quality against cost.")] = None,
-    pictures: Annotated[Path | None, typer.Option(help="Write a PNG of input, target, teacher and front.")] = None,
-    at: Annotated[
-        str, typer.Option(help="Propose plans at this cost, between the trials, before any training: 18%, 2GMACs.")
-    ] = "",
-    evaluations: Annotated[
-        int | None, typer.Option(help="With --at: plans that a local search scores. [default: 8]")
+    csv: Annotated[Path | None, typer.Option(help="CSV file of the front. [default: none]")] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG file of quality against cost. [default: none]")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="PNG file of inputs, targets, teacher and front. [default: none]")
     ] = None,
+    at: Annotated[
+        str,
+        typer.Option(
+            help="Cost at which plans between the trials are scored, without training: 18%, 2GMACs. "
+            "[default: none is scored]"
+        ),
+    ] = "",
+    evaluations: Annotated[int | None, typer.Option(help="Number of plans that --at scores. [default: 8]")] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
 ) -> None:
-    """The Pareto front of quality against cost."""
+    """Show the Pareto front of quality against cost, as table, CSV and pictures."""
     from ...gan_models.files.atomic_files import write_file
     from ..api import Study
     from ..results.outcome import outcome_of
@@ -146,7 +150,7 @@ def report(
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
 ) -> None:
-    """One self-contained HTML page on a study."""
+    """Write one self-contained HTML page on a study."""
     from ..api import Study
     from ..database.storage import shown
     from ..report.html import write_report
@@ -171,29 +175,40 @@ def report(
 def export(
     name: opt.Name,
     out: opt.Out = Path("bundle"),
-    trial: Annotated[int | None, typer.Option(help="This trial.")] = None,
-    best_under: Annotated[str | None, typer.Option(help="The best trial at or under a cost: 15%, 2GMACs.")] = None,
-    front: Annotated[bool, typer.Option("--front", help="Every trial of the front, each in its own folder.")] = False,
+    trial: Annotated[int | None, typer.Option(help="Number of the trial to export. [default: none]")] = None,
+    best_under: Annotated[
+        str | None, typer.Option(help="Export the best trial at or under a cost: 15%, 2GMACs. [default: none]")
+    ] = None,
+    front: Annotated[
+        bool, typer.Option("--front", help="Export each trial of the front, into a folder of its own.")
+    ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help=f"Also {INT8}, of trials trained in 32 bits calibrated on their data.")
+        bool, typer.Option("--int8", help=f"Also write {INT8}; a trial trained in 32 bits is calibrated on its data.")
     ] = False,
     formats: Annotated[
         str,
-        typer.Option(help=f"Files for other runtimes: {','.join(EXPORTERS.own)}; default: by the trial's bits."),
+        typer.Option(help=f"Files for other runtimes: {','.join(EXPORTERS.own)}. [default: by the trial's bits]"),
     ] = "",
     weights: Annotated[
-        str, typer.Option(help="Weights of this trial's network that were trained on elsewhere, measured anew.")
+        str,
+        typer.Option(
+            help="Weights of this trial's network that were trained further elsewhere; they are measured again. "
+            "[default: the trial's]"
+        ),
     ] = "",
-    plan: Annotated[str | None, typer.Option(help="A plan that was scored and not trained; with --untrained.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(help="Plan to export that was only scored, P3; needs --untrained. [default: none]")
+    ] = None,
     untrained: Annotated[
-        bool, typer.Option("--untrained", help="Export a --plan although nothing was trained; the card says so.")
+        bool,
+        typer.Option("--untrained", help="Confirm that the network of --plan is not trained; the card says so, too."),
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing bundle.")] = False,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Write generators as bundles: weights, architecture, files for other runtimes, card, checks."""
+    """Write generators as bundles: weights, files for other runtimes, card, checks."""
     from ..api import Study
 
     if (trial is not None) + (best_under is not None) + front + (plan is not None) != 1:
@@ -227,7 +242,7 @@ def export(
 
 
 def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -> None:
-    """Check a bundle again: hashes, reload, costs, every exported file against PyTorch."""
+    """Check a bundle again: hashes, reload, costs, and each file against PyTorch."""
     from ..bundles.verify import verify_bundle
 
     checks = verify_bundle(bundle, catalog_only=no_code)
@@ -243,25 +258,34 @@ def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -
 def run(
     bundle: Bundle,
     out: opt.Out = Path("out"),
-    input: Annotated[Path | None, typer.Option(help="Folder of images.")] = None,
-    half: Annotated[str, typer.Option(help="A or B: images are aligned pairs A|B, take this half.")] = "",
-    samples: Annotated[int, typer.Option(help="Images to draw, for a generator of latents.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of the latents.")] = 0,
-    label: Annotated[
-        int | None, typer.Option(help="Class of all images, for a generator of classes; default: each in turn.")
+    input: Annotated[
+        Path | None,
+        typer.Option(help="Image, or folder of images at any depth. [default: none, for a generator of latents]"),
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images at once.")] = 8,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    format: Annotated[str, typer.Option(help="Run the bundle's file of this format; default: in PyTorch.")] = "",
+    half: Annotated[
+        str, typer.Option(help="Half of aligned pairs A|B that is the input: A or B. [default: the whole image]")
+    ] = "",
+    samples: Annotated[int, typer.Option(help="Number of images to draw, of a generator of latents.")] = 16,
+    seed: Annotated[int, typer.Option(help="Seed of the latents.")] = 0,
+    label: Annotated[
+        int | None, typer.Option(help="Class of all images, of a generator of classes. [default: each in turn]")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images per call of the generator.")] = 8,
+    device: Annotated[str, typer.Option(help="Device of PyTorch: auto, cpu or cuda.")] = "auto",
+    format: Annotated[
+        str, typer.Option(help="Run the bundle's file of this format, such as onnx. [default: PyTorch]")
+    ] = "",
     int8: Annotated[bool, typer.Option("--int8", help=f"The same as --format {INT8}.")] = False,
     fit: Annotated[
         str,
         typer.Option(
-            help="crop, pad or stretch: run at the trained size; tile: in tiles of that size; default: each image "
-            "at its own size if possible."
+            help="Way to bring images to the trained size: crop, pad, stretch, or tile for tiles of that size. "
+            "[default: each image runs at its own size if possible]"
         ),
     ] = "",
-    tile: Annotated[int, typer.Option(help="Pixels a side of tiles for large images; 0: if memory asks for it.")] = 0,
+    tile: Annotated[
+        int, typer.Option(help="Pixels per side of tiles for large images; 0: tiles only if memory is short.")
+    ] = 0,
     no_code: NoCode = False,
 ) -> None:
     """Translate images with an exported generator, or draw samples."""

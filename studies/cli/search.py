@@ -15,6 +15,7 @@ from ...gan_models.data.layouts import existing
 from ...gan_models.data.spec import is_own
 from ...gan_models.files.errors import Refusals, UserError
 from ...gan_models.files.plain_values import from_json
+from ...gan_models.files.texts.near_names import did_you_mean
 from ...gan_models.files.user_code import check_file
 from ...gan_models.networks.catalog import NETWORKS
 from ...search.config import SHOWN, StudyConfig
@@ -25,6 +26,7 @@ from ...search.configuration.sections import SECTIONS, TEACHER_FIELDS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
 from . import options as opt
 from .console import wide_console
+from .help.interruption import SAME, continued_by, resume_command
 from .plans.forecasts import shown_forecast
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ RESUME_FLAGS = (
     *(
         _defaulting(flag, default)
         for flag in SEARCH_FLAGS
-        for name, default in (("trials", "the study's own"), ("hours", "no limit"), ("data", "where it was"))
+        for name, default in (("trials", "the study's"), ("hours", "no limit"), ("data", "the study's"))
         if flag.name == name
     ),
     *(flag for section in (StudyPlace, RunOptions) for flag in flags_of("run", section)),
@@ -77,7 +79,12 @@ def _of_teacher(flag: Flag) -> bool:
 
 
 TEACHER_FLAGS = tuple(
-    replace(flag, name="steps", spelling="--steps", help=flag.help.replace(", or of its discriminator's warm-up", ""))
+    replace(
+        flag,
+        name="steps",
+        spelling="--steps",
+        help=flag.help.replace(", or of a discriminator against a given teacher", ""),
+    )
     if flag.name == "teacher_steps"
     else flag
     for flag in filter(_of_teacher, SEARCH_FLAGS)
@@ -85,11 +92,15 @@ TEACHER_FLAGS = tuple(
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option(help="A TOML file with any of these options, in tables [model], [budget], ... [run]; flags win."),
+    typer.Option(
+        help="TOML file of options in tables [model], [budget], ..., [run]; options given here win. [default: none]"
+    ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Any value by its path in that file: training.recipe.decay=0.2; repeatable."),
+    typer.Option(
+        "--set", help="Any value by its path in such a file: training.recipe.decay=0.2; repeatable. [default: none]"
+    ),
 ]
 
 
@@ -132,26 +143,26 @@ def search(
     set_values: Set = None,
     simulate: Annotated[
         bool,
-        typer.Option("--simulate", help="Train nothing: a dry run on drawn qualities, and the hours."),
+        typer.Option("--simulate", help="Train nothing: draw qualities at random, and estimate the hours."),
     ] = False,
     seconds_per_step: Annotated[
         float | None,
-        typer.Option(help="With --simulate: of one training step. [default: measured in a few steps]"),
+        typer.Option(help="Seconds per training step, for --simulate. [default: measured in a few steps]"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, estimate the hours, and start nothing.")
     ] = False,
     zero_shot: Annotated[
         bool,
-        typer.Option("--zero-shot", help="Stop before any fine-tuning: a forecast, as the command of that name."),
+        typer.Option("--zero-shot", help="Stop before any fine-tuning, as `ganprune forecast` does."),
     ] = False,
     ask_above: Annotated[
-        float, typer.Option(help="Ask before a search that is estimated to take more hours; in a terminal only.")
+        float, typer.Option(help="In a terminal, ask before a search that is estimated to take more hours than this.")
     ] = 1.0,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Start without asking.")] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Launch a search with a target budget."""
+    """Search pruned generators that meet a budget."""
     values = options_given(SEARCH_FLAGS, given, config, set_values)
     place, run_options, latency_profile = run_values(values)
     for option, name in (("--model", "model"), ("--data", "data"), ("--budget", "budgets")):
@@ -188,17 +199,19 @@ def search(
         def dry(show: Display) -> Study:
             return simulated(wanted, show.event, seconds_per_step, resolved)
 
-        made = shown_search(resolved.config, dense, dry, as_json, simulated=True)
+        with continued_by(f"`ganprune delete {name}` removes what was simulated so far"):
+            made = shown_search(resolved.config, dense, dry, as_json, simulated=True)
         wide_console(stderr=as_json).print(estimate(made.record, run_options).line(), highlight=False)
         return
     decided = resolved.config
-    shown_search(
-        decided,
-        dense,
-        lambda show: wanted.run(show.event, show.teacher, resolved),
-        as_json,
-        split_shown(decided),
-    )
+    with continued_by(resume_command(name, place.storage)):
+        shown_search(
+            decided,
+            dense,
+            lambda show: wanted.run(show.event, show.teacher, resolved),
+            as_json,
+            split_shown(decided),
+        )
 
 
 @opt.with_flags(FORECAST_FLAGS)
@@ -206,12 +219,12 @@ def forecast(
     given: Mapping[str, Any],
     config: ConfigFile = None,
     set_values: Set = None,
-    costs: Annotated[int, typer.Option(help="Costs that plans are scored at, from the budget down.")] = 8,
-    evaluations: Annotated[int, typer.Option(help="Plans that are scored at each cost.")] = 6,
-    out: Annotated[Path, typer.Option(help="Folder of the picture and the plans.")] = Path("forecast"),
+    costs: Annotated[int, typer.Option(help="Number of costs at which plans are scored, from the budget down.")] = 8,
+    evaluations: Annotated[int, typer.Option(help="Number of plans that are scored at each cost.")] = 6,
+    out: Annotated[Path, typer.Option(help="Folder for the picture and the plans.")] = Path("forecast"),
     as_json: opt.Json = False,
 ) -> None:
-    """Score plans over the whole range of costs before any training, with pictures."""
+    """Predict quality over the whole range of costs, without training a pruned generator."""
     values = options_given(FORECAST_FLAGS, given, config, set_values)
     place, run_options, latency_profile = run_values(values)
     for option, name in (("--model", "model"), ("--data", "data")):
@@ -235,12 +248,8 @@ def _forecast(wanted: Search, resolved: ResolvedStudy, options: ForecastOptions,
     from .progress import Display
 
     console = wide_console(stderr=as_json)
-    try:
-        with Display(console, "", resolved.dense[resolved.cost]).live() as show:
-            shown_forecast(wanted, resolved, options, out, as_json, console, show.teacher)
-    except KeyboardInterrupt as stopped:
-        print("interrupted; the same command goes on with the forecast, from all that is scored", file=sys.stderr)
-        raise typer.Exit(130) from stopped
+    with continued_by(SAME), Display(console, "", resolved.dense[resolved.cost]).live() as show:
+        shown_forecast(wanted, resolved, options, out, as_json, console, show.teacher)
 
 
 def show_preflight(found: Preflight, as_json: bool) -> None:
@@ -299,14 +308,20 @@ def resume(
     set_values: Set = None,
     plan: Annotated[
         list[str] | None,
-        typer.Option(help="Train this plan as a trial: P0, or a JSON file of widths or channels; repeatable."),
+        typer.Option(
+            help="Plan to train as a trial: P0, or a JSON file of widths or channels; repeatable. [default: none]"
+        ),
     ] = None,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Go on although data, teacher or code changed; it is recorded.")
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Continue although data, teacher or code changed; the record contains a note of it.",
+        ),
     ] = False,
     as_json: opt.Json = False,
 ) -> None:
-    """Go on with a study from its database and artifacts."""
+    """Continue a study: train more trials, or what was interrupted."""
     values = options_given(RESUME_FLAGS, given, config, set_values)
     place, run_options, latency_profile = run_values(values)
     if latency_profile:
@@ -316,20 +331,21 @@ def resume(
 
     study = Study.open(name, place.storage, place.artifacts)
     found = outcome_of(study.record)
-    shown_search(
-        found.config,
-        found.dense[found.cost],
-        lambda show: study.resume(
-            run_options=run_options,
-            on_event=show.event,
-            on_teacher=show.teacher,
-            accept_changes=accept_changes,
-            options=values,
-            plans=tuple(plan or ()),
-        ),
-        as_json,
-        split_shown(found.config),
-    )
+    with continued_by(resume_command(name, place.storage)):
+        shown_search(
+            found.config,
+            found.dense[found.cost],
+            lambda show: study.resume(
+                run_options=run_options,
+                on_event=show.event,
+                on_teacher=show.teacher,
+                accept_changes=accept_changes,
+                options=values,
+                plans=tuple(plan or ()),
+            ),
+            as_json,
+            split_shown(found.config),
+        )
 
 
 def split_shown(config: StudyConfig) -> str:
@@ -377,12 +393,12 @@ def shown_search(
 def train_teacher(
     given: Mapping[str, Any],
     out: Annotated[
-        Path, typer.Option(help="File of the generator's weights, .safetensors; the discriminator goes beside it.")
+        Path, typer.Option(help="File for the generator's weights, .safetensors; the discriminator's lie beside it.")
     ],
     config: ConfigFile = None,
     set_values: Set = None,
 ) -> None:
-    """Train a teacher apart from a search."""
+    """Train a teacher, to be given to several searches."""
     values = options_given(TEACHER_FLAGS, given, config, set_values)
     run_values(values)  # a search's place and executor are nothing to a teacher alone
     for option in ("model", "data"):
@@ -408,7 +424,7 @@ def check_early(config: StudyConfig) -> None:
             known = ", ".join(NETWORKS)
             raise UserError(
                 f"model {config.model!r} is not known: use one of {known}, or package.module:function, or "
-                "path/to/file.py:function"
+                f"path/to/file.py:function. {did_you_mean(config.model, NETWORKS)}".rstrip(". ")
             )
     with refusals.kept():
         if is_own(config.data):

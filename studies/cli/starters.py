@@ -11,13 +11,16 @@ from ..starters.catalog import STARTERS
 from ..starters.new_files import write_new
 
 Kind = Annotated[
-    str, typer.Argument(help="; ".join(f"{kind}: {row.note}" for kind, row in STARTERS.items()), metavar="KIND")
+    str,
+    typer.Argument(
+        help=f"Kind of file. {'. '.join(f'{kind}: {row.note}' for kind, row in STARTERS.items())}.", metavar="KIND"
+    ),
 ]
-Name = Annotated[str, typer.Argument(help="Name of the file without .py: lower case with underscores.")]
+Name = Annotated[str, typer.Argument(help="Name of the file without .py: lower case with underscores.", metavar="NAME")]
 
 
 def new(kind: Kind, name: Name) -> None:
-    """Write a working file of your own code with its test into the current folder."""
+    """Write a working file of your own code, with its test, into this folder."""
     made = write_new(kind, name, Path())
     print(f"{made.code}: {made.starter.note}")
     print(f"{made.test}: its test. Run it with pytest {made.test}")

@@ -14,7 +14,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.user_code import is_path
 from ...search.configuration.option import check_options, option
 from ...search.configuration.sections import PROTOCOLS
-from ..run_options import DEFAULT_STORAGE
+from ..run_options import STORAGE_DEFAULT, STORAGE_HELP, default_storage
 
 if TYPE_CHECKING:
     from ...evaluators.features.encoders import Encoder
@@ -30,12 +30,12 @@ class MeasureOptions:
     """
 
     metric: str = option(
-        "inception (FID), lite0, shapes (bundled encoder), your own as file.py:name, or auto: Inception if its weights "
-        "are at hand.",
+        "Encoder in whose features the distance is taken: inception (FID), lite0, shapes (bundled), your own as "
+        "file.py:name, or auto for inception if its weights are there.",
         AUTO,
     )
     also_measure: tuple[str, ...] = option(
-        "Metrics besides ours: names of installed ones, or your own as file.py:Class.", ()
+        "Further metrics: names of installed ones, or your own as file.py:Class.", ()
     )
     weights: Mapping[str, Any] = option(
         "Weight files of encoders and metrics by name: inception=FILE, lite0=FILE, lpips=FILE,alex=FILE.",
@@ -43,28 +43,34 @@ class MeasureOptions:
         example="inception=FILE,vgg=FILE",
     )
     inception_weights: str = option(
-        "Path of pytorch-fid's Inception weights.", "", default_text="environment variable or torch hub's cache"
+        "File of pytorch-fid's Inception weights.", "", default_text="by environment variable, or in torch hub's cache"
     )
-    data: str = option("What bundles are fed: builtin:shapes, or a folder in their task's layout.", "")
+    data: str = option("Data that a bundle takes: builtin:shapes, or a folder in its task's layout.", "")
     protocol: str = option(
-        f"Real images of --data: {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}.",
+        f"Generated and real images of --data: {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}.",
         "",
         default_text="as in the bundle's study",
         choices=lambda: ("", *PROTOCOLS),
     )
     direction: str = option(
-        "AtoB or BtoA, for pairs.", "", default_text="as in the bundle's study", choices=lambda: ("", *DIRECTIONS)
+        "Direction of pairs: AtoB or BtoA.",
+        "",
+        default_text="as in the bundle's study",
+        choices=lambda: ("", *DIRECTIONS),
     )
-    network: str = option("Of a study that prunes both directions: AtoB or BtoA.", "")
-    n_eval: int = option("Most test images; 0 for all.", 0, low=0)
-    workers: int = option("Processes that read images ahead.", 0, low=0)
-    device: str = option("auto, cpu or cuda.", "auto")
-    storage: str = option("Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.", DEFAULT_STORAGE)
+    network: str = option("Generator of a study that prunes both: AtoB or BtoA.", "")
+    n_eval: int = option("Most test images on which is measured; 0: all.", 0, low=0)
+    workers: int = option("Number of processes that read images in advance.", 0, low=0)
+    device: str = option("Device: auto, cpu or cuda.", "auto")
+    storage: str = option(STORAGE_HELP, factory=default_storage, default_text=STORAGE_DEFAULT)
     artifacts: str | None = option(
-        "Folder of weights, or an fsspec URL (s3://...).", None, default_text="beside the database"
+        "Folder of the study's files, or an fsspec URL (s3://...).", None, default_text="beside the database"
     )
     catalog_only: bool = option(
-        "Refuse a bundle whose generator is not in the catalog.", False, flag="--no-code", one_way=True
+        "Refuse a bundle that contains code of its own, which loading it would run.",
+        False,
+        flag="--no-code",
+        one_way=True,
     )
 
     def __post_init__(self) -> None:
@@ -135,15 +141,15 @@ class FidOptions(MeasureOptions):
     kid_subset: int = option(
         "Add the kernel distance over 100 subsets of this size, as papers print it; 0: off.", 0, low=0
     )
-    save: str = option("Write the real side's statistics there, as pytorch-fid's .npz.", "")
+    save: str = option("File for statistics of the real images, pytorch-fid's .npz.", "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions(MeasureOptions):
     """Options of `compare`."""
 
-    real: str = option("Folder or .npz of real images.", "", default_text="those of the data")
-    level: float = option("p-value below which one is called better.", 0.05)
+    real: str = option("Real images: a folder or .npz.", "", default_text="those of the data")
+    level: float = option("Largest p-value at which one is called better.", 0.05)
 
     def __post_init__(self) -> None:
         """Check the level, too."""

@@ -10,11 +10,13 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.texts.near_names import did_you_mean
 from ...search.records.ledger import TrialRecord
 from .optuna_tables import read_trials
 from .storage import StorageError, one_line, open_storage, shown
 from .trial_rows import record_of
 
+MOST_NAMED = 20  # studies that an error names
 PATIENCE_S = 120.0  # for a database server that went away while a search runs
 SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
 SCHEMA_VERSION = 2  # a writer raises it: version 0.1.0, which wrote 1, would misread today's rows
@@ -45,8 +47,9 @@ def find_study(storage: RDBStorage, url: str, study: str) -> int:
     """A study's id. Raises UserError, naming those there are."""
     names = study_names(storage)
     if study not in names:
-        there = ", ".join(sorted(names)[:20]) or "none"
-        raise UserError(f"no study {study!r} in {shown(url)}; there: {there}")
+        there = ", ".join(sorted(names)[:MOST_NAMED]) or "none"
+        near = did_you_mean(study, names) or f"Try {'ganprune studies' if names else 'another --storage'}"
+        raise UserError(f"no study {study!r} in {shown(url)}; there: {there}. {near}")
     return names[study]
 
 

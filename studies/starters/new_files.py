@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 import keyword
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.texts.near_names import near_names
 from .catalog import STARTERS, Starter, camel_case
 
 MAX_NAME = 60  # characters
@@ -55,7 +55,7 @@ def write_new(kind: str, name: str, folder: Path) -> NewFiles:
         OSError: The folder cannot be written to.
     """
     if kind not in STARTERS:
-        near = difflib.get_close_matches(kind, STARTERS, n=1)
+        near = near_names(kind, STARTERS)
         raise UserError(
             f"kind {kind!r} is unknown: got {kind}; expected one of {', '.join(STARTERS)}. Try ganprune new "
             f"{near[0] if near else next(iter(STARTERS))} NAME"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _OWN = {field.name for section in (SearchOptions, ProfileOptions, RunOptions) for field in fields(section)}
 _OWN = (_OWN - {"seed", "method_settings", "cpus_per_trial"}) | {"budgets", "teacher", "teacher_discriminator"}
 BENCH_FLAGS = tuple(
-    replace(flag, help="The benchmark's name, which its studies begin with. [default: bench]")
+    replace(flag, help="Name of the benchmark, with which the names of its studies begin. [default: bench]")
     if flag.paths[0][0] == "name"
     else flag
     for flag in SEARCH_FLAGS
@@ -43,32 +43,47 @@ def bench(
     given: Mapping[str, Any],
     config: Annotated[
         list[Path] | None,
-        typer.Option(help="A search's TOML file, which is one task, named as the file; repeatable. Flags win."),
+        typer.Option(
+            help="TOML file of a search, which is one task; repeatable. Options given here win. [default: one task of "
+            "the options]"
+        ),
     ] = None,
     contender: Annotated[
         list[str] | None,
-        typer.Option(help="A method, a contender such as search/tpe, file.py:name, or a TOML file of what differs."),
+        typer.Option(
+            help="Contender: a method, search/tpe, file.py:name, or a TOML file of options that differ; repeatable. "
+            "[default: the methods of --config]"
+        ),
     ] = None,
     budget: Annotated[
-        list[str] | None, typer.Option(help="A level of cost: 25%, 2.5GMACs, or 25%+2MB; repeatable.")
+        list[str] | None,
+        typer.Option(help="Budget of cells: 25%, 2.5GMACs, or 25%+2MB; repeatable. [default: that of --config]"),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Seeds of each cell.")] = 3,
-    teachers: Annotated[int, typer.Option(help="Teachers of each task that are trained, each with a seed.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Number of seeds per cell.")] = 3,
+    teachers: Annotated[
+        int, typer.Option(help="Number of teachers that are trained per task, each with its seed.")
+    ] = 1,
     teacher: Annotated[
-        list[str] | None, typer.Option(help="Weights of a given teacher, as search takes them; repeatable.")
+        list[str] | None,
+        typer.Option(help="Weights of a teacher, as `search` takes them; repeatable. [default: new ones are trained]"),
     ] = None,
-    against: Annotated[str, typer.Option(help="Compare with this contender. [default: the first]")] = "",
-    jobs: Annotated[int, typer.Option(help="Cells that run at once.")] = 1,
-    plan: Annotated[bool, typer.Option("--plan", help="Say how many cells and hours, and run nothing.")] = False,
-    table: Annotated[bool, typer.Option("--table", help="Run nothing: tables of what there is.")] = False,
-    from_csv: Annotated[Path | None, typer.Option(help="Run nothing: tables of a CSV that --csv wrote.")] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells anew.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write every trial to this file.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the tables to this file.")] = None,
+    against: Annotated[
+        str, typer.Option(help="Contender that the others are compared with. [default: the first]")
+    ] = "",
+    jobs: Annotated[int, typer.Option(help="Number of cells that run at once.")] = 1,
+    plan: Annotated[bool, typer.Option("--plan", help="Show the number of cells and hours, and run nothing.")] = False,
+    table: Annotated[bool, typer.Option("--table", help="Show the tables of finished cells, and run nothing.")] = False,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(help="CSV file of an earlier --csv, whose tables are shown; nothing runs. [default: none]"),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="CSV file of all trials. [default: none]")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Markdown file of the tables. [default: none]")] = None,
     set_values: Set = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Compare methods at equal cost and equal steps: one study per cell, over budgets, seeds and teachers."""
+    """Compare methods at equal cost and equal steps, over budgets, seeds and teachers."""
     modes = [name for name, asked in (("--plan", plan), ("--table", table), ("--from-csv", from_csv)) if asked]
     if len(modes) > 1:
         raise UserError(f"{' and '.join(modes)} run nothing, each in its way: got both; expected one. Try {modes[0]}")

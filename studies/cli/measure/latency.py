@@ -13,6 +13,7 @@ from ....gan_models.files.errors import UserError
 from ....gan_models.files.plain_values import from_json
 from ....search.configuration.flags import flags_of, read_flags
 from ....search.configuration.option import check_options, option
+from ...run_options import STORAGE_DEFAULT, STORAGE_HELP, default_storage
 from .. import options as opt
 from ..console import wide_console
 
@@ -34,36 +35,40 @@ class ProfilingOptions:
     """
 
     model: str = option(opt.MODEL_HELP, "", default_text="required")
-    model_args: Mapping[str, Any] = option("Arguments of the builder: ngf=16,n_blocks=3.", factory=dict)
+    model_args: Mapping[str, Any] = option("Arguments of the network: ngf=16,n_blocks=3.", factory=dict)
     image_size: str | int = option(
-        "Size of what the networks see: pixels per side, or HEIGHTxWIDTH.", 0, default_text="the generator's own"
+        "Image size of the network: pixels per side, or HEIGHTxWIDTH.", 0, default_text="the generator's own"
     )
     input_shape: str = option(
-        "What an own generator takes: 3,256,256, latent:128, or several: image:3,64,64;mask:1,64,64.",
+        "Inputs of your own network: 3,256,256, latent:128, or several, image:3,64,64;mask:1,64,64.",
         "",
         default_text="the catalog's",
     )
     output: str = option(opt.OUTPUT_HELP, "", default_text="the only one")
-    runtime: str = option("eager, compile, onnxruntime, or one of another package.", "eager")
-    threads: int | None = option("Threads of one network.", None, low=1, default_text="all CPUs")
-    batch: int = option("Images in one call.", 1, low=1)
-    device: str = option("cpu, cuda, or auto.", "auto")
+    runtime: str = option("Runtime that is measured: eager, compile, onnxruntime, or another package's.", "eager")
+    threads: int | None = option("CPU threads of the network.", None, low=1, default_text="all CPUs")
+    batch: int = option("Images per call.", 1, low=1)
+    device: str = option("Device that is measured: cpu, cuda or auto.", "auto")
     device_command: str = option(
         "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.", ""
     )
-    device_name: str = option("What the device behind --device-command is called.", "")
-    points: int = option("Widths that are measured of each side of a layer.", 6, low=2)
+    device_name: str = option("Name of the device behind --device-command.", "")
+    points: int = option("Widths of a layer's inputs and of its outputs that are measured.", 6, low=2)
     networks: int = option(
-        "Random whole networks: 3 of 5 for the fit, 2 of 5 for the predictor's own error.", 24, low=6
+        "Random whole networks that are measured: 3 of 5 fit the predictor, 2 of 5 test it.", 24, low=6
     )
     bits: str = option(
-        "32,8 measures whole networks in 8 bits, too, if the runtime runs ONNX; or 32.", BITS[0], choices=lambda: BITS
+        "Bits that are measured: 32, or 32,8 for whole networks in 8 bits, too, if the runtime runs ONNX.",
+        BITS[0],
+        choices=lambda: BITS,
     )
-    seconds: float = option("Seconds of samples for one number.", 0.4)
-    allow_busy: bool = option("Measure on a machine that is not quiet; the profile says so.", False, one_way=True)
-    again: bool = option("Measure layers anew that the database has.", False, one_way=True)
-    out: str = option("Write the profile as a JSON file, too.", "")
-    storage: str = option("Database: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME.", opt.DEFAULT_STORAGE)
+    seconds: float = option("Seconds of samples per measured number.", 0.4)
+    allow_busy: bool = option(
+        "Measure although the machine is busy; the profile has a note of it.", False, one_way=True
+    )
+    again: bool = option("Measure layers again that are in the database.", False, one_way=True)
+    out: str = option("JSON file that the profile is written to, beside the database.", "")
+    storage: str = option(STORAGE_HELP, factory=default_storage, default_text=STORAGE_DEFAULT)
 
     def __post_init__(self) -> None:
         """Check what needs no torch."""
@@ -83,7 +88,7 @@ PROFILING_FLAGS = tuple(flags_of("profile", ProfilingOptions))
 
 @opt.with_flags(PROFILING_FLAGS)
 def profile_device(given: Mapping[str, Any], as_json: opt.Json = False) -> None:
-    """Measure every distinct layer of a network on this device, for budgets in ms."""
+    """Measure each distinct layer of a network on this device, for budgets in ms."""
     options = from_json(ProfilingOptions, read_flags(PROFILING_FLAGS, given))
     console = wide_console(stderr=as_json)
     profile, known = measured(options, console)
@@ -161,7 +166,7 @@ def summary(profile: LatencyProfile, known: int = 0) -> dict[str, Any]:
 
 
 def print_profile(profile: LatencyProfile, console: Console) -> None:
-    """What was measured, how good the predictor is, and which multiple the device likes."""
+    """Print the measurements, the predictor's error, and the multiple of channels at which the device is fastest."""
     from rich.table import Table
 
     table = Table("layer", "widths", "ms at full width", box=None, title_justify="left", title="layers")

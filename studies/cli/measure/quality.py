@@ -21,11 +21,18 @@ COMPARE_FLAGS = tuple(flags_of("measure", CompareOptions))
 @opt.with_flags(FID_FLAGS)
 def fid(
     given: Mapping[str, Any],
-    a: Annotated[str, typer.Argument(help="Folder of images, .npz, bundle, or STUDY:TRIAL.")],
-    b: Annotated[str, typer.Argument(help="Real side: folder, .npz, or for a bundle its data.")] = "",
+    a: Annotated[str, typer.Argument(help="Generated images: a folder, .npz, bundle, or STUDY:TRIAL.", metavar="A")],
+    b: Annotated[
+        str,
+        typer.Argument(
+            help="Real images: a folder or .npz; for a bundle the data that it takes. "
+            "[default: those of the trial's study]",
+            metavar="B",
+        ),
+    ] = "",
     as_json: opt.Json = False,
 ) -> None:
-    """Measure how far images are from real ones: distance, interval, n, protocol, and what stands beside it."""
+    """Measure the distance of images to real ones, with interval and protocol."""
     from ...comparison.fid import measure_fid
     from ...results.measurement_text import with_interval
 
@@ -51,11 +58,11 @@ def fid(
 @opt.with_flags(COMPARE_FLAGS)
 def compare(
     given: Mapping[str, Any],
-    a: Annotated[str, typer.Argument(help="Folder of images, bundle, STUDY:TRIAL or STUDY:teacher.")],
-    b: Annotated[str, typer.Argument(help="The same.")],
+    a: Annotated[str, typer.Argument(help="A folder of images, bundle, STUDY:TRIAL or STUDY:teacher.", metavar="A")],
+    b: Annotated[str, typer.Argument(help="A second one, as A.", metavar="B")],
     as_json: opt.Json = False,
 ) -> None:
-    """Say which of two generators is nearer to the real images: A better, B better, or cannot tell."""
+    """Compare two generators: A better, B better, or cannot tell."""
     from ...comparison.compare import compare_two
     from ...results.measurement_text import with_interval
 

@@ -193,11 +193,11 @@ def test_one_file_serves_search_and_train(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("color = 1", "c.toml: unknown option 'color'; allowed are adversarial"),
-        ("[training]\nbatchsize = 4", r"c.toml: \[training\]: unknown option 'batchsize'; did you mean batch-size"),
-        ("[budget]\ntrials = 4", r"c.toml: \[budget\]: unknown option 'trials'; allowed are budget"),
-        ("[training.recipe]\nampp = 'bf16'", r"\[training\].recipe: unknown option 'ampp'; did you mean amp"),
-        ("[recipe]\nlearning = 1", r"recipe: unknown option 'learning'; allowed are amp, batch_size"),
+        ("color = 1", "c.toml: unknown option 'color'. Expected one of adversarial"),
+        ("[training]\nbatchsize = 4", r"c.toml: \[training\]: unknown option 'batchsize'\. Did you mean batch-size"),
+        ("[budget]\ntrials = 4", r"c.toml: \[budget\]: unknown option 'trials'\. Expected one of budget"),
+        ("[training.recipe]\nampp = 'bf16'", r"\[training\].recipe: unknown option 'ampp'\. Did you mean amp"),
+        ("[recipe]\nlearning = 1", r"recipe: unknown option 'learning'\. Expected one of amp, batch_size"),
         ("x = ", "is not TOML"),
         (
             "training = 3",
@@ -280,7 +280,9 @@ def test_the_fingerprint_is_that_of_version_0_1_0():
 def test_the_help_names_every_sampler_of_ours():
     """`--sampler` says which there are."""
     text = options_of(SECTIONS["search"])["sampler"].help
-    assert re.findall(r"\w+", text.partition(" or your")[0].replace(" or ", ", ")) == list(SAMPLERS.own)
+    assert re.findall(r"\w+", text.partition(": ")[2].partition(" or your")[0].replace(" or ", ", ")) == list(
+        SAMPLERS.own
+    )
 
 
 @pytest.mark.parametrize("wrong", [["--budget", "0"], ["--model", "nosuch"], ["--data", "/nowhere"], ["--lr", "-1"]])

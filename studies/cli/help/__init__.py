@@ -1,0 +1,1 @@
+"""The table of commands, their help, and errors of the command line's parser."""
