@@ -46,8 +46,9 @@ CONTENDERS: OpenTable[Contender] = OpenTable(
         "slimming/pruning alone": _of("slimming", objective="gan"),
         "slimming/8 bits": _of("slimming", bits=8, order="joint"),
         "slimming/8 bits after": _of("slimming", bits=8, order="sequential"),
-        # The method's plan alone: the weights are the teacher's, refitted.
+        # `restart`: the method's plan alone, with the teacher's weights, refitted; else its own weights.
         **{f"{name}/restart": _of(name, restart="always") for name in ("coronet", "mggc", "slimming")},
+        **{f"{name}/no restart": _of(name, restart="never") for name in ("coronet", "mggc", "slimming")},
         **{f"{name}/8 bits": _of(name, bits=8) for name in ("uniform", "magnitude", "coronet", "mggc")},
         # Whole searches: their fronts are compared by hypervolume.
         "search": Contender({"trials": 16}),
