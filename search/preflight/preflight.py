@@ -94,10 +94,12 @@ def examined(
         with refusals.kept(), blaming():
             findings += check(launch)
         findings += of_errors(refusals.errors)
+    study, estimate, refusals = launch.study if launch is not None else None, None, Refusals()
+    if hours and launch is not None and study is not None and all(finding.kind != "error" for finding in findings):
+        with refusals.kept(), blaming():
+            estimate = estimate_of(launch)
+    findings += of_errors(refusals.errors)
     ordered = [finding for kind in MARKS for finding in dict.fromkeys(findings) if finding.kind == kind]
-    study = launch.study if launch is not None else None
-    wanted = hours and study is not None and all(finding.kind != "error" for finding in findings)
-    estimate = estimate_of(launch) if wanted and launch is not None else None
     return Preflight(tuple(ordered), estimate, None if study is None else study.resolved)
 
 

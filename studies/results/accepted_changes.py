@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,14 @@ class Change:
     found: str
 
     def __str__(self) -> str:
-        return f"{self.name} (recorded {self.recorded[:24]}, found {self.found[:24]})"
+        recorded, found = self.recorded.split(", "), self.found.split(", ")
+        return f"{self.name} (recorded {_others(recorded, found)}, found {_others(found, recorded)})"
+
+
+def _others(parts: Sequence[str], known: Sequence[str]) -> str:
+    """Return the parts of a list that another list has not; of hashes without a name the first 24 digits."""
+    others = [part for part in parts if part not in known] or ["nothing else"]
+    return ", ".join(part if " " in part else part[:24] for part in others)
 
 
 def accepted_changes(attributes: Mapping[str, Any]) -> list[str]:

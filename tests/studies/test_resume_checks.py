@@ -102,7 +102,7 @@ def another_fingerprint(place):
 
 CHANGED = {
     "data": (another_image, r"another data \(recorded [0-9a-f]{24}, found [0-9a-f]{24}\)"),
-    "code": (another_generator, r"another code \(recorded ganprune"),
+    "code": (another_generator, r"another code \(recorded \w+ [0-9a-f]{12}, found \w+ [0-9a-f]{12}\)"),
     "teacher": (other_weights, r"another teacher's discriminator-G.safetensors \(recorded"),
     "no teacher": (no_teacher, r"another teacher \(recorded [0-9a-f]{24}, found missing\)"),
     "space": (lambda place: recorded(space="0" * 64), "another space"),

@@ -189,7 +189,7 @@ def _check_shape(part: Part, found: Tensor) -> None:
     elif len(one.shape) == 3 and len(shape) == 2 and one.shape[0] == 1:
         cure = "[None]"
     elif fits and one.kind in ("image", "mask"):
-        cure = f"resizing it in the dataset, or a generator of this size (--image-size {shape[1]}x{shape[2]})"
+        cure = f"resizing it in the dataset, or a generator of {shape[1]}x{shape[2]} (--image-size, --input-shape)"
     raise _Unfit("has another shape", shown(found), _expected(part), cure)
 
 

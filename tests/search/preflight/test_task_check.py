@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from ganprune.gan_models.files.user_code import load_object
+from ganprune.search.preflight import preflight
 from ganprune.studies.api import Search
 
 DATA = """
@@ -83,3 +85,13 @@ def test_one_that_does_not_is_refused_with_its_line(tmp_path, old, new, message)
         assert "my_task.py" in log.read_text()
         assert "Traceback" in log.read_text()
     assert "\n" not in error.line
+
+
+def test_code_that_raises_while_steps_are_timed_is_a_mistake_of_the_input(tmp_path, monkeypatch):
+    """A network's training mode may run for the first time there."""
+    search, _ = examined(tmp_path)
+    (tmp_path / "late.py").write_text("def late(launch):\n    raise RuntimeError('too thin')\n")
+    monkeypatch.setattr(preflight, "estimate_of", load_object(f"{tmp_path / 'late.py'}:late", "model"))
+    (error,) = search.preflight(hours=True).of_kind("error")
+    assert error.line == "your own code raised RuntimeError: too thin (late.py, line 2)"
+    assert "Traceback" in error.traceback
