@@ -178,7 +178,7 @@ def test_after_other_test_images_were_accepted_quality_is_measured_against_them(
 
 
 def test_other_training_images_leave_qualities_comparable(place):
-    """Where the real images that quality is measured against are the same, no trial is set aside."""
+    """If the real images that quality is measured against are the same, no trial is set aside."""
     draw(place / "pairs" / "train" / "1.png", 99)
     study = resume(accept_changes=True)
     assert [trial.scored for trial in study.trials] == [True, True]
