@@ -7,6 +7,7 @@ Study.open("name").export(trial=3, out="bundle")
 
 from __future__ import annotations
 
+import io
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..evaluators.measurement import Measurement
 from ..gan_models.files.errors import Refusals, UserError, WorkFailed
@@ -53,6 +54,9 @@ from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store, check_free, is_there, make_way
 from .finalist_costs import measure_front
+from .notebook.frames import curve_frame, trial_frame
+from .notebook.progress_bar import SearchBar, both
+from .notebook.summary import html_of, line_of
 from .plans.forecasting import Forecast, OnPlan, make_forecast
 from .plans.given_plan import read_plan
 from .plans.plan_records import known_scores, recorded_plans
@@ -76,6 +80,11 @@ from .resume_checks import MADE_WITH, check_unchanged, made_with
 from .resume_options import resumed
 from .run_options import ProfileOptions, RunOptions, default_storage, engine_settings
 from .tested_front import measure_on_test, record_tested
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from PIL import Image
 
 NEEDED = ("name", "model", "data", "budgets")  # of a configuration
 TRIAL = "ganprune.search.trial.trial:run"
@@ -243,6 +252,7 @@ class Search:
         on_event: Listener = ignore,
         on_teacher: OnTeacher | None = None,
         resolved: ResolvedStudy | None = None,
+        progress: bool = False,
     ) -> Study:
         """Make the study and its teacher, and search.
 
@@ -250,6 +260,7 @@ class Search:
             on_event: Told what happens.
             on_teacher: Called with (step, steps, losses) while the teacher is trained.
             resolved: What `resolve` or a preflight's `study` gave; None checks everything and resolves the study now.
+            progress: Show a bar: a widget in a notebook, a line in a terminal.
 
         Raises:
             UserError: The configuration does not fit network or data, or a study of this name exists, or its files.
@@ -259,6 +270,8 @@ class Search:
         resolved = resolved or self.study_of(self.preflight(hours=False))
         study, root = open_study(resolved), self.artifacts_root()
         source = StudyFolder.at(root, self.name).source
+        if progress:
+            on_event, on_teacher = _with_bar(study.config, on_event, on_teacher)
         with self._created(study, root) as store:
             with tracebacks_in(store.folder.path):
                 _search(store, study.kept_in(source), self.run_options, on_event, on_teacher)
@@ -320,6 +333,20 @@ def _idle(resolved: ResolvedStudy, run_options: RunOptions, given: Mapping[str, 
     every = {**given, **{name: value for name, value in run.items() if value != getattr(RunOptions(), name)}}
     sections = (*SECTIONS.values(), ProfileOptions, RunOptions)
     return idle_notes(sections, Facts(resolved.config, resolved.bits, run_options, every))
+
+
+def _with_bar(
+    config: StudyConfig, on_event: Listener, on_teacher: OnTeacher | None
+) -> tuple[Listener, OnTeacher | None]:
+    """Return listeners that show a progress bar, and tell those that were given."""
+    bar = SearchBar(config.sign)
+
+    def teacher(step: int, steps: int, losses: Mapping[str, float]) -> None:
+        bar.teacher(step, steps, losses)
+        if on_teacher is not None:
+            on_teacher(step, steps, losses)
+
+    return both(bar.event, on_event), teacher
 
 
 def _with_room(study: OpenedStudy, store: Store) -> OpenedStudy:
@@ -458,6 +485,69 @@ class Study:
         folder = StudyFolder.at(root, name)
         look_in(folder.source)
         return cls(record, storage, folder.root, folder.remote)
+
+    def __repr__(self) -> str:
+        return f"Study({line_of(self.record)})"
+
+    def _repr_html_(self) -> str:
+        """Return the front with its table for a notebook."""
+        return html_of(outcome_of(self.record))
+
+    def to_dataframe(self, metrics: bool = False, curves: bool = False) -> pd.DataFrame:
+        """Return a row per trial, by number.
+
+        Args:
+            metrics: Add a column per metric and cost, and `seed`, `settings` and `widths`.
+            curves: Add `rungs`, step -> quality, and `losses`, phase -> term -> step -> value; `curves` has them
+                as a long table.
+        """
+        return trial_frame(outcome_of(self.record), metrics, curves)
+
+    def curves(self) -> pd.DataFrame:
+        """Return a row per recorded point: trial (missing for the teacher), phase, name, step, value."""
+        return curve_frame(outcome_of(self.record))
+
+    def plot_front(self) -> Figure:
+        """Return quality against cost as a figure, which a notebook shows. Raises UserError: No trial is complete."""
+        from .notebook.figures import front_figure
+
+        return front_figure(outcome_of(self.record))
+
+    def plot_widths(self, *trials: int) -> Figure:
+        """Return channels by group as a figure, dense against the best of the front or the given trials.
+
+        Raises:
+            UserError: There is no such trial, or its widths are not known.
+        """
+        from .notebook.figures import widths_figure
+
+        return widths_figure(outcome_of(self.record), trials)
+
+    def plot_curves(self, *trials: int) -> Figure:
+        """Return qualities at rungs, and losses of the best of the front or of the given trials, as a figure.
+
+        Raises:
+            UserError: There is no such trial, or nothing was recorded of any step.
+        """
+        from .notebook.figures import curves_figure
+
+        return curves_figure(outcome_of(self.record), trials)
+
+    def pictures(self, *trials: int, rows: int = 4) -> Image.Image:
+        """Return a picture: inputs, targets, and outputs of the teacher and of trials; their generators run for it.
+
+        Args:
+            trials: Their numbers; up to four of the front if there are none.
+            rows: Inputs that are shown.
+
+        Raises:
+            UserError: A trial without a generator, or weights or data are not there.
+        """
+        from PIL import Image
+
+        from .report.image_grid import picture_grid
+
+        return Image.open(io.BytesIO(picture_grid(self.record, self.at_hand(), trials or None, rows)))
 
     @property
     def folder(self) -> StudyFolder:
@@ -602,6 +692,7 @@ class Study:
         accept_changes: bool = False,
         options: Mapping[str, Any] | None = None,
         plans: Sequence[str] = (),
+        progress: bool = False,
     ) -> Study:
         """Continue from the database and the artifacts.
 
@@ -616,6 +707,7 @@ class Study:
             plans: Plans to train, each as a trial: names of scored ones, or JSON files. Without a total, these and
                 what was interrupted are all that is run. Without plans, the first resume of a forecast begins with its
                 best plans, a quarter of the trials.
+            progress: As in `Search.run`.
 
         Raises:
             ValueError: An option that a resume may not change, a total below what is done already, something changed
@@ -659,6 +751,8 @@ class Study:
                 on_event(Noted(note))
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
+            if progress:
+                on_event, on_teacher = _with_bar(study.config, on_event, on_teacher)
             settings = partial(_of_plans, store) if asked and "trials" not in given else None
             with tracebacks_in(store.folder.path):
                 _search(store, study, run_options, on_event, on_teacher, settings)

@@ -33,6 +33,9 @@ class StudyRecord:
     attributes: Mapping[str, Any]
     trials: tuple[TrialRecord, ...]
 
+    def __repr__(self) -> str:
+        return f"StudyRecord({self.name!r}, {len(self.trials)} trials)"
+
 
 def study_names(storage: RDBStorage) -> dict[str, int]:
     """Our studies in a storage, name -> id; studies of other programs are left out."""

@@ -319,7 +319,7 @@
       const body = el("tbody", {});
       for (const [place, value, low, high, n, reason] of t.metrics) { const metric = data.metrics[place];
         body.append(el("tr", {}, el("th", { scope: "row", title: metric.protocol }, metric.name), el("td", { class: "number" }, value === null ? reason || "" : interval(value, low, high)), el("td", {}, metric.unit === "1" ? "" : metric.unit), el("td", { class: "number" }, n === null ? "" : plain(n)))); }
-      parts.push(el("h4", {}, "Everything measured"), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": `everything measured of trial ${t.number}` }, el("table", {}, el("thead", {}, el("tr", {}, ...["measurement", "value [90 %]", "unit", "images"].map((h) => el("th", { scope: "col" }, h)))), body)));
+      parts.push(el("h4", {}, "Everything measured"), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": `everything measured of trial ${t.number}` }, el("table", {}, el("thead", {}, el("tr", {}, ...["measurement", "value [90 %]", "unit", "images"].map((h, i) => el("th", { scope: "col", class: i % 2 ? "number" : "" }, h)))), body)));
     }
     host.replaceChildren(...parts);
   }

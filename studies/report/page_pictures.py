@@ -72,7 +72,7 @@ def page_pictures(outcome: Outcome, artifacts_root: Path) -> PagePictures:
         for trial in outcome.study.trials:
             own = kept_strips(folder.path / folder_of(trial))
             found += _of_training(str(trial.number), 0 if trial.number in front else 1, rows, own)
-        return _within(found, titles, "the first test images")
+        return _within(found, titles, "a few images spread over the test split")
     if outcome.note:
         return PagePictures(missing="nothing was trained.")
     try:

@@ -40,11 +40,19 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
     Raises:
         ValueError: There is no complete trial to draw.
     """
+    figure = Figure(figsize=(5.2, 6.2) if narrow else (10.5, 5.5), dpi=150 if narrow else 130, layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_front(figure, outcome, narrow)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": "ganprune"})
+    return buffer.getvalue()
+
+
+def draw_front(figure: Figure, outcome: Outcome, narrow: bool = False) -> None:
+    """Draw what `plot_front` shows into an empty figure. Arguments and errors as there."""
     done = [trial for trial in outcome.study.trials if trial.state == "COMPLETE" and trial.quality is not None]
     if not done:
         raise UserError(f"study {outcome.study.name} has no complete trial to draw yet")
-    figure = Figure(figsize=(5.2, 6.2) if narrow else (10.5, 5.5), dpi=150 if narrow else 130, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     _draw_trials(axes, outcome, done)
     _draw_front(axes, outcome)
@@ -56,9 +64,6 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
         figure.legend(fontsize=8.5, loc="outside lower center", frameon=False, ncols=2)
     else:
         figure.legend(fontsize=8.5, loc="outside right upper", frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": "ganprune"})
-    return buffer.getvalue()
 
 
 def write_plot(outcome: Outcome, path: str | Path) -> Path:
