@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..evaluators.measurement import Measurement
+from ..gan_models.export.file_options import FileOptions
 from ..gan_models.files.errors import Refusals, UserError, WorkFailed
 from ..gan_models.files.kept_copies import look_in
 from ..gan_models.files.plain_values import to_json
@@ -613,6 +614,7 @@ class Study:
         int8: bool = False,
         formats: Sequence[str] | None = None,
         weights: str | Path = "",
+        options: FileOptions = FileOptions(),
     ) -> Card:
         """Write one trial's generator as a bundle; every file is loaded again and compared.
 
@@ -624,6 +626,7 @@ class Study:
             formats: Names of export formats; None: those that are written by default.
             weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
                 `AtoB=FILE,BtoA=FILE`. They are measured anew, and the card says where they come from.
+            options: Input size, operator set and the like of the files.
 
         Raises:
             UserError: The trial cannot be exported (its state is named), the folder exists, or a format is unknown.
@@ -639,6 +642,7 @@ class Study:
             formats,
             str(weights),
             on_tested=self._record_tested,
+            options=options,
         )
 
     def export_plan(
@@ -649,6 +653,7 @@ class Study:
         overwrite: bool = False,
         int8: bool = False,
         formats: Sequence[str] | None = None,
+        options: FileOptions = FileOptions(),
     ) -> Card:
         """Write the network of a scored plan, cut and refitted but not trained, as a bundle; the card says so.
 
@@ -659,18 +664,31 @@ class Study:
             overwrite: Replace a bundle that is there.
             int8: Also write the file in 8 bits.
             formats: Names of export formats; None: those that are written by default.
+            options: Input size, operator set and the like of the files.
 
         Raises:
             UserError: There is no such plan, or `untrained` is false, or as of `export`.
         """
-        return export_plan(self.record, name, self.at_hand(), Path(out), untrained, overwrite, int8, formats)
+        return export_plan(self.record, name, self.at_hand(), Path(out), untrained, overwrite, int8, formats, options)
 
     def export_front(
-        self, out: str | Path, overwrite: bool = False, int8: bool = False, formats: Sequence[str] | None = None
+        self,
+        out: str | Path,
+        overwrite: bool = False,
+        int8: bool = False,
+        formats: Sequence[str] | None = None,
+        options: FileOptions = FileOptions(),
     ) -> dict[int, Card]:
         """Write every trial of the front, each into `out/trial-N`. Arguments and errors as for `export`."""
         return export_front(
-            self.record, self.at_hand(), Path(out), overwrite, int8, formats, on_tested=self._record_tested
+            self.record,
+            self.at_hand(),
+            Path(out),
+            overwrite,
+            int8,
+            formats,
+            on_tested=self._record_tested,
+            options=options,
         )
 
     def _record_tested(self, number: int, measured: Sequence[Measurement]) -> None:

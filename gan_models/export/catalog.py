@@ -38,6 +38,10 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
             dtype="int8", tolerance=None, examiner=f"{_HERE}.int8_parity:examine", companions=("quantisation.json",),
             written="if quantized",
         ),
+        "onnx-fp16": Exporter(
+            f"{_HERE}.onnx_half:write", "generator-fp16.onnx", "onnxruntime", "ONNX in half precision",
+            needs=(*_ONNX_PACKAGES, Package("onnxruntime")), dtype="float16", tolerance=0.02, free_size=True,
+        ),
         "exported-program": Exporter(
             f"{_HERE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
             needs=(Package("torch"),), free_size=True,
@@ -47,8 +51,18 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
             needs=(Package("litert_torch", "litert-torch", extra="litert"),), free_batch=False,
             rewrites=REWRITTEN,
         ),
+        "litert-int8": Exporter(
+            f"{_HERE}.devices.litert_int8:write", "generator-int8.tflite", "litert", "LiteRT in 8 bits",
+            needs=(
+                Package("litert_torch", "litert-torch", extra="litert"),
+                Package("ai_edge_quantizer", "ai-edge-quantizer", extra="litert"),
+            ),
+            dtype="int8", tolerance=None, free_batch=False, rewrites=REWRITTEN,
+            examiner=f"{_HERE}.devices.litert_int8:examine",
+        ),
         "ncnn": Exporter(
             f"{_HERE}.devices.ncnn:write", "generator-ncnn.param", "ncnn", "ncnn", parts=(".bin",),
+            companions=("generator-ncnn.json",),
             needs=(Package("pnnx", extra="ncnn"),), free_batch=False, free_size=True,
         ),
         "openvino": Exporter(

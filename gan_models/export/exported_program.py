@@ -8,6 +8,7 @@ import torch
 
 from ..files.atomic_files import written_beside
 from .exporter import ExportJob
+from .file_facts import NAME, facts_json
 from .program import trace
 
 
@@ -26,5 +27,5 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     """
     program = trace(job)
     with written_beside(path) as beside, beside.open("wb") as file:
-        torch.export.save(program, file)
+        torch.export.save(program, file, extra_files={NAME: facts_json(job.facts)})
     return (f"made by torch {torch.__version__}",)

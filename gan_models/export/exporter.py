@@ -44,6 +44,8 @@ class ExportJob:
         strides: Per input, the numbers that its height and width may be any multiples of; 0: they are those of
             `inputs`. Empty: all are.
         alone: True to write no companions: the file is timed, and belongs to no bundle.
+        opset: Operator set of ONNX files; 0: the default one if the network has a form in it.
+        facts: Facts for the file's own metadata, by name.
         title: Class of the network, for messages; empty: that of `model`.
     """
 
@@ -57,6 +59,8 @@ class ExportJob:
     output: str = OUTPUT
     strides: tuple[int, ...] = ()
     alone: bool = False
+    opset: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
 
     @property

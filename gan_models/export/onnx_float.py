@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx.checker
+import onnx.shape_inference
 import torch
+from onnx import helper, version_converter
 from torch import Tensor, nn
 
 from ..checkpoints.state_dicts import first
@@ -22,7 +25,10 @@ from ..files.atomic_files import written_beside
 from ..files.errors import WorkFailed
 from ..groups.surgery import copy_network
 from .exporter import ExportJob, file_input
+from .file_options import DEFAULT_OPSET
 from .program import free_sizes
+
+LEAST_WRITTEN = 18  # the least operator set that torch writes by itself
 
 
 class NotWritable(WorkFailed):
@@ -75,8 +81,12 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                     external_data=False,
                     verbose=False,
                     optimize=optimize,
+                    # The int8 file's graph is edited in the exporter's own set.
+                    opset_version=max(job.opset or DEFAULT_OPSET, LEAST_WRITTEN) if optimize else None,
                 )
             content = onnx.load(beside)
+            if optimize:
+                content = _in_opset(content, job)
             if dynamic and not all(x.type.tensor_type.shape.dim[0].dim_param for x in content.graph.input):
                 raise NotWritable(
                     f"{job.network} cannot be written as ONNX for batches of any size: its forward fixes "
@@ -85,6 +95,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
             without_origin(content)
             if any(job.strides):
                 _without_expressions(content.graph)
+            helper.set_model_props(content, dict(job.facts))
             onnx.save(content, beside)
         except NotWritable:
             raise
@@ -95,6 +106,36 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                 f"{job.network} cannot be written as ONNX: {type(cause).__name__}: "
                 f"{lines[0] if lines else 'no reason given'}"
             ) from error
+
+
+def _in_opset(content: onnx.ModelProto, job: ExportJob) -> onnx.ModelProto:
+    """Return a file in the operator set of a job: as it is if its operators are the same there, or converted.
+
+    Raises:
+        NotWritable: An operator has no form in the set that was asked for.
+    """
+    wanted, written = job.opset or DEFAULT_OPSET, {each.domain: each.version for each in content.opset_import}[""]
+    if wanted == written:
+        return content
+    same = onnx.ModelProto()
+    same.CopyFrom(content)
+    for each in same.opset_import:
+        if not each.domain:
+            each.version = wanted
+    reason = ""
+    for make in (lambda: same, lambda: version_converter.convert_version(content, wanted)):
+        try:
+            found = make()
+            onnx.checker.check_model(found, full_check=True)
+        except Exception as error:  # the checker and the converter raise many kinds
+            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            continue
+        return found
+    if not job.opset:
+        return content
+    raise NotWritable(
+        f"{job.network} cannot be written as ONNX of operator set {wanted}: {reason[:200]}. Try --opset {written}"
+    )
 
 
 def _assigned(network: nn.Module, examples: tuple[Tensor, ...]) -> list[str]:

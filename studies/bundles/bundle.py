@@ -106,7 +106,15 @@ def write_bundle(
                 f"allowed {parity.tolerance * parity.scale:.3g}; nothing was written"
             )
         save_weights(_stored_example(model, architecture.inputs), folder / STORED)
-        formats = write_formats(folder, model, architecture.inputs, wanted, architecture.output_name)
+        facts = {
+            **wanted.facts,
+            "sha256 of weights": file_sha256(folder / WEIGHTS),
+            "architecture": architecture.architecture,
+        }
+        wanted = replace(wanted, facts=facts)
+        formats = write_formats(
+            folder, model, architecture.inputs, wanted, architecture.output_name, architecture.output
+        )
         card = replace(card_of(parity), formats=formats)
         write_json(folder / CARD, card)
         (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs, architecture.output), encoding="utf-8")

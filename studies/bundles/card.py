@@ -76,6 +76,7 @@ class FormatReport:
         measurements: Quality of the file in its runtime on the study's test set; empty if it was not measured.
         speed: Time beside another file; None if it was not measured.
         absent: Why there is no file; empty if there is one.
+        size: Height and width of its pictures if they are fixed and others than the trained ones.
     """
 
     title: str
@@ -94,11 +95,17 @@ class FormatReport:
     measurements: tuple[Measurement, ...] = ()
     speed: SpeedBeside | None = None
     absent: str = ""
+    size: tuple[int, int] | None = None
 
     @property
     def agrees(self) -> bool:
         """True if the file's outputs are within what is allowed (a NaN is not)."""
         return self.difference is None or self.allowed is None or self.difference <= self.allowed
+
+    @property
+    def computes_another(self) -> bool:
+        """True if its arithmetic is another than the network's, so that its quality is measured by itself."""
+        return self.allowed is None or self.dtype != "float32"
 
     def line(self) -> str:
         """Return the comparison with PyTorch as one line, or why there is no file."""
@@ -122,7 +129,7 @@ class FormatReport:
                 f"latency {speed.ms:.3g} ms, {speed.other} {speed.other_ms:.3g} ms: "
                 f"{speed.ratio:.2f} times as fast ({speed.protocol})"
             )
-        if self.allowed is not None or self.absent or self.difference is None:
+        if self.absent or self.difference is None or not self.computes_another:
             return lines
         if not self.measurements:
             return [*lines, "its quality was not measured: the study's data is not at hand"]

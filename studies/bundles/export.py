@@ -12,10 +12,12 @@ from ...evaluators.cost.counters import count_macs
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import added_counts
 from ...gan_models.export.catalog import check_formats
+from ...gan_models.export.file_options import FileOptions
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.kept_copies import located, look_in
+from ...gan_models.files.packages import Package
 from ...gan_models.files.texts.number_text import percent
 from ...gan_models.files.user_code import file_of
 from ...gan_models.groups.plan import ChannelPlan
@@ -119,6 +121,7 @@ def export_trial(
     formats: Sequence[str] | None = None,
     weights: str = "",
     on_tested: OnTested = lambda number, measured: None,
+    options: FileOptions = FileOptions(),
 ) -> Card:
     """Write one trial's generator as a bundle; of a trial that pruned both directions a bundle each, `out/AtoB`, ...
 
@@ -134,6 +137,7 @@ def export_trial(
             `AtoB=FILE,BtoA=FILE`. They are measured anew.
         on_tested: Called with the number and measurements of a trial that is measured on the test split for the first
             time.
+        options: Options of the files.
 
     Returns:
         The bundle's card; of two bundles, the one with the larger difference.
@@ -145,7 +149,9 @@ def export_trial(
         RuntimeError: The outputs of an exported file differ from the generator's.
     """
     trial = exportable(study, number)
-    return StudyExporter(study, artifacts_root, int8, formats, weights, on_tested).export(trial, out, overwrite)
+    return StudyExporter(study, artifacts_root, int8, formats, weights, on_tested, options).export(
+        trial, out, overwrite
+    )
 
 
 def export_front(
@@ -156,6 +162,7 @@ def export_front(
     int8: bool = False,
     formats: Sequence[str] | None = None,
     on_tested: OnTested = lambda number, measured: None,
+    options: FileOptions = FileOptions(),
 ) -> dict[int, Card]:
     """Write every trial of the front as a bundle `trial-<number>` in one folder, which appears whole or not at all.
 
@@ -166,7 +173,7 @@ def export_front(
         NotExportable: There is no front yet.
         UserError, ArtifactError, RuntimeError: As `export_trial`.
     """
-    exporter = StudyExporter(study, artifacts_root, int8, formats, on_tested=on_tested)
+    exporter = StudyExporter(study, artifacts_root, int8, formats, on_tested=on_tested, options=options)
     front = exporter.outcome.front
     if not front:
         raise NotExportable(f"study {study.name} has no front yet: no trial is complete inside the budget")
@@ -242,6 +249,13 @@ class Untrained:
         )
 
 
+def _facts(study: str, trial: TrialRecord, untrained: Untrained | None) -> dict[str, str]:
+    """Return where a generator comes from, for the metadata of its files."""
+    version = Package("ganprune").version()
+    source = f"trial {trial.number}" if untrained is None else f"plan {untrained.plan_name}, not trained"
+    return {"made by": f"ganprune {version}", "study": study, "source": source, "method": trial.new.method}
+
+
 class StudyExporter:
     """An exporter of one study, whose network at full width and groups all its exports share."""
 
@@ -253,9 +267,10 @@ class StudyExporter:
         formats: Sequence[str] | None,
         weights: str = "",
         on_tested: OnTested = lambda number, measured: None,
+        options: FileOptions = FileOptions(),
     ) -> None:
         self.on_tested = on_tested
-        self.wanted = WantedFormats(None if formats is None else tuple(formats), int8)
+        self.wanted = WantedFormats(None if formats is None else tuple(formats), int8, options=options)
         check_formats(self.wanted.asked)
         self.study, self.outcome = study, outcome_of(study)
         self.folder = StudyFolder(Path(artifacts_root), study.name)
@@ -349,6 +364,8 @@ class StudyExporter:
             settings=config.quantization_settings,
             calibration=self.data.calibration(part.name),
             measure=self.data.measure(part.name),
+            better="higher" if config.maximizes else "lower",
+            facts=_facts(self.study.name, trial, untrained),
         )
 
         own = self.weights.get(part.name)

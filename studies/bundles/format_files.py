@@ -6,7 +6,7 @@ Exporters and runtimes know nothing of each other; here the two are joined.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -20,9 +20,11 @@ from ...evaluators.cost.runtime import FileOpener, Runtime, Session
 from ...evaluators.measurement import Measurement
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default_formats
 from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm, file_input
+from ...gan_models.export.file_facts import facts_of
+from ...gan_models.export.file_options import FileOptions
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
-from ...gan_models.networks.specs import OUTPUT, InputSpec
+from ...gan_models.networks.specs import OUTPUT, InputSpec, OutputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
@@ -45,6 +47,9 @@ class WantedFormats:
         settings: How a network trained in float32 is quantized.
         calibration: Gives training inputs; None if there are none.
         measure: Gives the quality of a callable on the study's test set; None if the data is not at hand.
+        better: Which values of that quality are better: `lower` or `higher`.
+        options: Options of the files.
+        facts: Facts about the generator for the files' own metadata, by name.
     """
 
     names: tuple[str, ...] | None = None
@@ -53,6 +58,9 @@ class WantedFormats:
     settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
     measure: Callable[[Generate], list[Measurement]] | None = None
+    better: str = "lower"
+    options: FileOptions = field(default_factory=FileOptions)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -112,7 +120,12 @@ def runs_here(exporter: Exporter) -> bool:
 
 
 def write_formats(
-    folder: Path, model: nn.Module, inputs: InputSpec, wanted: WantedFormats, output: str = OUTPUT
+    folder: Path,
+    model: nn.Module,
+    inputs: InputSpec,
+    wanted: WantedFormats,
+    output: str = OUTPUT,
+    gives: OutputSpec | None = None,
 ) -> dict[str, FormatReport]:
     """Write a generator in every format that is wanted, and compare each file with the network.
 
@@ -122,6 +135,7 @@ def write_formats(
         inputs: What it takes.
         wanted: The formats.
         output: Name of the output in the files.
+        gives: The output; None if it is not known.
 
     Returns:
         Format -> what is known of it. One that has no form for this network says why, and so does one that nobody
@@ -133,17 +147,23 @@ def write_formats(
         RuntimeError: A format that was asked for cannot be written, or a file does not give the network's outputs.
     """
     reports: dict[str, FormatReport] = {}
+    fixed = _checked_size(model, inputs, wanted.options.input_size)
+    facts = {**facts_of(inputs, gives, output, wanted.options.license), **wanted.facts}
     for name in wanted.every:
         exporter = EXPORTERS.find(name)
         job = ExportJob(
             model, inputs.examples(2 if exporter.free_batch else 1), inputs.names, exporter.free_batch,
             wanted.quantization, wanted.settings, wanted.calibration, output,
+            opset=wanted.options.opset, facts=facts,
         )  # fmt: skip
         try:
             notes = _written_of_any_size(exporter, job, folder, inputs)
+            size = None
             if notes is None:
-                notes = _written_at_trained_size(exporter, job, folder)
-            reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes)
+                size = wanted.options.input_size
+                examples = fixed.examples(2 if exporter.free_batch else 1)
+                notes = _written_at_trained_size(exporter, replace(job, inputs=examples), folder)
+            reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes, size)
         except FileDiffers:
             raise
         except (NoForm, RuntimeError) as error:
@@ -152,7 +172,33 @@ def write_formats(
             for file in exporter.files:
                 (folder / file).unlink(missing_ok=True)
             reports[_shown(name)] = FormatReport(exporter.title, absent=" ".join(str(error).split()))
-    return _measured(folder, inputs, reports, {_shown(name): EXPORTERS.find(name) for name in wanted.every}, wanted)
+    exporters = {_shown(name): EXPORTERS.find(name) for name in wanted.every}
+    return _measured(folder, model, inputs, reports, exporters, wanted)
+
+
+def _checked_size(model: nn.Module, inputs: InputSpec, size: tuple[int, int] | None) -> InputSpec:
+    """Return the inputs at a size that was asked for.
+
+    Raises:
+        UserError: The network takes no pictures, or does not run at that size.
+    """
+    if size is None:
+        return inputs
+    if inputs.pixels is None:
+        raise UserError(f"--input-size is for pictures: got a generator of {inputs}; leave it out")
+    rule = find_size_rule(lambda *tensors: outputs_of(model, *tensors), inputs)
+    if rule.fixed and size != inputs.pixels:
+        raise UserError(
+            f"input size is not possible: got {size[0]}x{size[1]}; expected {inputs.pixels[0]}x{inputs.pixels[1]}, the "
+            f"only one that this network runs at ({rule.reason}). Leave --input-size out"
+        )
+    if not rule.fixed and any(side % rule.stride or side < rule.least for side in size):
+        height, width = rule.around(*size)
+        raise UserError(
+            f"input size is not possible: got {size[0]}x{size[1]}; expected multiples of {rule.stride}, the network's "
+            f"stride. Try --input-size {height}x{width}"
+        )
+    return sized(inputs, *size)
 
 
 def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, inputs: InputSpec) -> tuple[str, ...] | None:
@@ -229,7 +275,7 @@ def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, r
     if not (folder / report.file).is_file():
         raise UserError(f"the card speaks of {report.file}, and there is none; export it again")
     exporter = EXPORTERS.find(name)
-    again = _checked(folder, model, inputs, exporter, ())
+    again = _checked(folder, model, inputs, exporter, (), report.size)
     for what, value in report.counts.items():
         if again.counts.get(what) != value:
             raise UserError(f"{report.file} has {what} {again.counts.get(what)}, the card says {value}")
@@ -242,13 +288,19 @@ class FileDiffers(WorkFailed):
 
 
 def _checked(
-    folder: Path, model: nn.Module, inputs: InputSpec, exporter: Exporter, notes: tuple[str, ...]
+    folder: Path,
+    model: nn.Module,
+    inputs: InputSpec,
+    exporter: Exporter,
+    notes: tuple[str, ...],
+    size: tuple[int, int] | None = None,
 ) -> FormatReport:
-    path = folder / exporter.filename
+    path, inputs = folder / exporter.filename, inputs.at_size(size or 0)
     report = FormatReport(
         exporter.title,
         exporter.filename,
         dtype=exporter.dtype,
+        size=size,
         sha256=file_sha256(path),
         bytes=path.stat().st_size + sum(path.with_suffix(part).stat().st_size for part in exporter.parts),
     )
@@ -300,6 +352,7 @@ def _difference(generate: Generate, model: nn.Module, inputs: InputSpec) -> tupl
 
 def _measured(
     folder: Path,
+    model: nn.Module,
     inputs: InputSpec,
     reports: Mapping[str, FormatReport],
     exporters: Mapping[str, Exporter],
@@ -311,12 +364,43 @@ def _measured(
     found, first = dict(reports), next(iter(runs), None)
     for name in runs:
         if name != first and first is not None:
-            speed = speed_beside(first, runs[first], runs[name], inputs.examples(1), files[name].runtime)
-            found[name] = replace(found[name], speed=speed)
-    if wanted.measure is not None and any(report.allowed is None for report in files.values()):
-        for name, run in runs.items():
-            found[name] = replace(found[name], measurements=tuple(wanted.measure(run)))
+            sizes = {files[first].size, files[name].size}
+            if len(sizes) == 1:
+                example = inputs.at_size(sizes.pop() or 0).examples(1)
+                speed = speed_beside(first, runs[first], runs[name], example, files[name].runtime)
+                found[name] = replace(found[name], speed=speed)
+    other = [name for name, report in files.items() if report.computes_another]
+    if wanted.measure is None or not other:
+        return found
+    exact = next((name for name in runs if name not in other), None)
+    for name in [*([] if exact is None else [exact]), *other]:
+        if files[name].size in (None, inputs.pixels):
+            found[name] = replace(found[name], measurements=tuple(wanted.measure(runs[name])))
+    if wanted.options.largest_drop is not None:
+        whole = found[exact].measurements if exact else tuple(wanted.measure(lambda *x: outputs_of(model, *x)))
+        for name in other:
+            if reason := _too_bad(found[name].measurements, whole, wanted):
+                for file in exporters[name].files:
+                    (folder / file).unlink(missing_ok=True)
+                found[name] = FormatReport(exporters[name].title, absent=reason)
     return found
+
+
+def _too_bad(found: Sequence[Measurement], whole: Sequence[Measurement], wanted: WantedFormats) -> str:
+    """Return why a file's quality is further below the float32 network's than is allowed; empty if it is not."""
+    limit = wanted.options.largest_drop
+    if limit is None:
+        return ""
+    if not found or not whole:
+        return f"its quality was not measured, and a drop of at most {100 * limit:g}% is allowed"
+    value, exact = found[0].value, whole[0].value
+    drop = (value - exact if wanted.better == "lower" else exact - value) / max(abs(exact), 1e-12)
+    if drop <= limit:
+        return ""
+    return (
+        f"its {found[0].name} is {100 * drop:.3g}% worse than in float32: got {value:.4g}, {exact:.4g} in float32; "
+        f"expected at most {100 * limit:g}%. Try a larger --largest-drop"
+    )
 
 
 def speed_beside(other: str, theirs: Generate, ours: Generate, inputs: tuple[Tensor, ...], runtime: str) -> SpeedBeside:

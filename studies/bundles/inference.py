@@ -115,7 +115,8 @@ def _file_of(path: str | Path, name: str, architecture: Architecture) -> OpenedG
         )
     generate = FileGenerator(EXPORTERS.find(name), folder / files[name].file)
     title, color = files[name].file, architecture.output_color
-    return OpenedGenerator(generate, architecture.inputs, architecture.output_range, title=title, color=color)
+    inputs = architecture.inputs.at_size(files[name].size or 0)
+    return OpenedGenerator(generate, inputs, architecture.output_range, title=title, color=color)
 
 
 def _sample(opened: OpenedGenerator, out: Path, batch_size: int, n: int, seed: int, label: int | None) -> Translated:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats
+from ...gan_models.export.file_options import DEFAULT_OPSET, FileOptions
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.texts.number_text import counted
@@ -189,6 +190,16 @@ def export(
         str,
         typer.Option(help=f"Files for other runtimes: {','.join(EXPORTERS.own)}. [default: by the trial's bits]"),
     ] = "",
+    input_size: Annotated[
+        str, typer.Option(help="Pixels of files of one size: 256 or HEIGHTxWIDTH; default: the trained size.")
+    ] = "",
+    opset: Annotated[
+        int, typer.Option(help=f"Operator set of ONNX files; 0: {DEFAULT_OPSET}, or the next one that suffices.")
+    ] = 0,
+    largest_drop: Annotated[
+        str, typer.Option(help="Leave out files of other than float32 whose quality is worse by more, such as 5%.")
+    ] = "",
+    license: Annotated[str, typer.Option(help="License of the generator, for the files' metadata.")] = "",
     weights: Annotated[
         str,
         typer.Option(
@@ -220,14 +231,15 @@ def export(
     if front and weights:
         raise UserError("--weights are those of one trial: got --front; expected one trial. Try --trial N")
     named = check_formats([part.strip() for part in formats.split(",") if part.strip()]) if formats else None
+    options = FileOptions.read(input_size, opset, largest_drop, license)
     study = Study.open(name, storage, artifacts)
     if plan is not None:
-        cards: dict[int | str, Card] = {plan: study.export_plan(plan, out, untrained, overwrite, int8, named)}
+        cards: dict[int | str, Card] = {plan: study.export_plan(plan, out, untrained, overwrite, int8, named, options)}
     elif front:
-        cards = {**study.export_front(out, overwrite, int8, named)}
+        cards = {**study.export_front(out, overwrite, int8, named, options)}
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
-        cards = {number: study.export(number, out, overwrite, int8, named, weights)}
+        cards = {number: study.export(number, out, overwrite, int8, named, weights, options)}
     if as_json:
         print(json.dumps({str(number): to_json(card) for number, card in cards.items()}, indent=1))
         return

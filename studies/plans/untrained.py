@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...gan_models.export.file_options import FileOptions
 from ...gan_models.pruning.proposal import Proposal
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.forecast.rebuilt_plan import rebuilt_plan
@@ -30,6 +31,7 @@ def export_plan(
     overwrite: bool = False,
     int8: bool = False,
     formats: Sequence[str] | None = None,
+    options: FileOptions = FileOptions(),
 ) -> Card:
     """Write the network of a scored plan as a bundle; it is cut and refitted again, as it was scored.
 
@@ -42,6 +44,7 @@ def export_plan(
         overwrite: Replace a bundle that is there.
         int8: Also write the file in 8 bits.
         formats: Names of export formats; None: those that are written by default.
+        options: Options of the files.
 
     Raises:
         NotExportable: There is no such plan, or `untrained` is False.
@@ -62,7 +65,7 @@ def export_plan(
     parent = next((trial for trial in study.trials if trial.number == plan.parent), None)
     model, kept = rebuilt_plan(opened, folder.path, plan, parent)
     stands_in = _stand_in(plan, outcome.cost, kept.architecture(outcome.config.model_name, outcome.config.model_args))
-    exporter = StudyExporter(study, artifacts_root, int8, formats)
+    exporter = StudyExporter(study, artifacts_root, int8, formats, options=options)
     return exporter.export(stands_in, out, overwrite, Untrained(name, model, kept))
 
 

@@ -14,7 +14,8 @@ from ..runtime import Arrays, RuntimeUnavailable, one_line_errors
 
 TITLE = "ncnn"
 WEIGHTS = ".bin"
-HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage")
+# Winograd with tiles of 6 is the one float32 option of ncnn that loses three digits in deep networks.
+HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage", "use_winograd63_convolution")
 DTYPES = ("float32", "float16")
 
 

@@ -8,7 +8,8 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 
 from ...files.errors import WorkFailed
 from ..exporter import NotConverted
@@ -30,7 +31,7 @@ def converting(network: str, title: str) -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with _unheard(), warnings.catch_warnings():
+        with _unheard(), redirect_stdout(StringIO()), redirect_stderr(StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except WorkFailed:

@@ -50,6 +50,8 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
             minimum_deployment_target=coremltools.target.iOS16,
             skip_model_load=True,
         )
+        model.user_defined_metadata.update(dict(job.facts))
+        model.license = job.facts.get("license", "")
         package = Path(folder) / PACKAGE
         model.save(str(package))
         with written_beside(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -10,6 +10,7 @@ from typing import Any
 from ...files.atomic_files import written_beside
 from ...groups.surgery import copy_network
 from ..exporter import ExportJob, file_input
+from ..file_facts import append_facts
 from .converter import converting
 
 TITLE = "LiteRT"
@@ -29,3 +30,5 @@ def write(job: ExportJob, path: Path) -> None:
         converter: Any = import_module("litert_torch")
 
         converter.convert(network, inputs).export(str(beside))
+        if job.facts:
+            append_facts(beside, job.facts)

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from ...groups.surgery import copy_network
 from ..exporter import ExportJob, NotConverted, file_input
+from ..file_facts import facts_json
 from .converter import converting
 
 TITLE = "ncnn"
 WEIGHTS = ".bin"
+FACTS = "generator-ncnn.json"  # its graph holds no metadata
 SECONDS = 600
 
 
@@ -60,6 +62,8 @@ def write(job: ExportJob, path: Path) -> None:
             )
         graph.write_text(_with_sizes(text, inputs, job.strides), encoding="utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not job.alone:
+            path.with_name(FACTS).write_text(facts_json(job.facts), encoding="utf-8")
         for content, target in ((weights, path.with_suffix(WEIGHTS)), (graph, path)):
             beside = target.with_name(f".{target.name}.new")
             beside.write_bytes(content.read_bytes())

@@ -41,6 +41,8 @@ def write(job: ExportJob, path: Path) -> None:
         for each, name in zip(model.inputs, job.names, strict=True):
             each.set_names({name})
         model.outputs[0].set_names({job.output})
+        for name, value in job.facts.items():
+            model.set_rt_info(value, ["ganprune", name.replace(" ", "_")])
         openvino.save_model(model, Path(folder) / "model.xml", compress_to_fp16=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         # The weights first: a graph without them cannot be opened.
