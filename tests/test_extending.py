@@ -18,6 +18,8 @@ from ganprune.gan_models.data.degradation.catalog import DEGRADATIONS
 from ganprune.gan_models.data.degradation.degradation import degraded
 from ganprune.gan_models.distillation.catalog import TERMS
 from ganprune.gan_models.export.catalog import EXPORTERS
+from ganprune.gan_models.export.rewrites.catalog import REWRITES
+from ganprune.gan_models.export.rewrites.graph import rewrite_program
 from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.open_table import OpenTable
 from ganprune.gan_models.groups.discovery import find_groups
@@ -39,7 +41,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TABLES = (
     NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, CONTENDERS, EXPORTERS, RUNTIMES,
-    PREPARATIONS,
+    REWRITES, PREPARATIONS,
 )  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
 
@@ -138,6 +140,14 @@ def test_the_degradation_of_the_page_makes_pictures_brighter(installed):
     fog = DEGRADATIONS.find("fog").build("fog", {"densest": 0.9})
     black = np.zeros((8, 8, 3), np.uint8)
     assert 0 < degraded(fog, black, 2, 1).max() <= 0.9 * 255
+
+
+def test_the_rewrite_of_the_page_computes_the_same(installed):
+    """Found by its name, it leaves no call of the operator that it is for, and the outputs as they were."""
+    network, x = nn.Hardswish(), torch.linspace(-5, 5, 41, dtype=torch.float64)
+    found = rewrite_program(torch.export.export(network, (x,)), ("clamped-swish",))
+    assert [call.operator for call in found.calls] == ["aten.hardswish.default"]
+    torch.testing.assert_close(found.network(x), network(x), rtol=0, atol=1e-12)
 
 
 class Digamma(nn.Conv2d):
