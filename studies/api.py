@@ -64,6 +64,7 @@ from .plans.plan_records import known_scores, recorded_plans
 from .plans.planned_trial import ORIGIN, forecast_trials, planned_trial
 from .plans.proposing import cost_at, propose_plans
 from .plans.untrained import export_plan
+from .results.environment import ENVIRONMENT, with_this
 from .results.failed_trials import check_failures
 from .results.outcome import (
     CONFIG,
@@ -245,6 +246,7 @@ class Search:
             COST_LIMIT: resolved.limit,
             IMAGES: dict(resolved.data.images),
             MADE_WITH: made_with(study),
+            ENVIRONMENT: with_this(None),
             "ganprune.artifacts": root,
         }
 
@@ -767,6 +769,7 @@ class Study:
                 study = _with_room(study, store)
             for note in _idle(study.resolved, run_options, given):
                 on_event(Noted(note))
+            store.set_attribute(ENVIRONMENT, with_this(store.attributes.get(ENVIRONMENT)))
             for name, value in recorded(study.resolved).items():
                 store.set_attribute(name, value)
             if progress:

@@ -45,8 +45,9 @@ def run_bundle(
 
     Args:
         path: The bundle.
-        input_dir: Images, at any depth; for a generator of several images, masks, label maps, vectors or sounds, a
-            subfolder per input with files of the same names; None for a generator of latents and classes alone.
+        input_dir: An image, or a folder of images at any depth; for a generator of several images, masks, label maps,
+            vectors or sounds, a folder with a subfolder per input with files of the same names; None for a generator
+            of latents and classes alone.
         out_dir: Where PNGs of the same names and sizes (times the generator's scale) go; made if it does not exist.
         batch_size: Most images at once.
         device: auto, cpu, cuda.

@@ -63,7 +63,7 @@ def lineage(outcome: Outcome, trial: TrialRecord, source: Path | None, network: 
         "budgets": list(config.budgets),
         "convention": config.convention,
         "seed": config.seed,
-        "trial_seed": derived_seed(config.seed, trained, "trial"),
+        "trial_seed": derived_seed(config.seed_of_trials, trained, "trial"),
         "steps": {} if ended.steps is None else to_json(ended.steps),
         "seconds": dict(ended.seconds),
         "data": config.data_name,  # not where it lay on somebody's disk

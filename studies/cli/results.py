@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..database.reader import StudyRecord
 
 Bundle = Annotated[Path, typer.Argument(help="Folder that `ganprune export` wrote.", metavar="BUNDLE")]
+StudyOrTrial = Annotated[
+    str, typer.Argument(help="Name of the study, or one of its trials as STUDY:NUMBER.", metavar="STUDY[:TRIAL]")
+]
 NoCode = Annotated[
     bool,
     typer.Option("--no-code", help="Refuse a bundle that contains code of its own, which loading it would run."),
@@ -62,18 +65,27 @@ def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
 
 
 def show(
-    name: opt.Name,
+    name: StudyOrTrial,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
     as_json: opt.Json = False,
 ) -> None:
-    """Show all trials of a study, with state and reason."""
+    """Show all trials of a study, or everything of one trial."""
     from ..api import Study
     from ..results.metric_directions import directions, metric_notes
     from ..results.outcome import outcome_of
     from ..results.tables import remarks, rich_table, rows_json, trial_rows
+    from ..results.trial_page import find_trial, page_lines, trial_page, trial_reference
 
+    name, number = trial_reference(name)
     outcome = outcome_of(Study.open(name, storage, artifacts).record)
+    if number is not None:
+        trial = find_trial(outcome, number)
+        if as_json:
+            print(json.dumps(to_json(trial_page(outcome, trial)), indent=1, allow_nan=False))
+        else:
+            print("\n".join(page_lines(outcome, trial)))
+        return
     rows = trial_rows(outcome)
     if as_json:
         simulated = {"simulated": outcome.note} if outcome.note else {}
@@ -191,15 +203,23 @@ def export(
         typer.Option(help=f"Files for other runtimes: {','.join(EXPORTERS.own)}. [default: by the trial's bits]"),
     ] = "",
     input_size: Annotated[
-        str, typer.Option(help="Pixels of files of one size: 256 or HEIGHTxWIDTH; default: the trained size.")
+        str,
+        typer.Option(
+            help="Image size of files that run at one size alone: 256 or HEIGHTxWIDTH. [default: the trained size]"
+        ),
     ] = "",
     opset: Annotated[
-        int, typer.Option(help=f"Operator set of ONNX files; 0: {DEFAULT_OPSET}, or the next one that suffices.")
+        int, typer.Option(help=f"Operator set of ONNX files; 0: {DEFAULT_OPSET}, or the next one that is enough.")
     ] = 0,
     largest_drop: Annotated[
-        str, typer.Option(help="Leave out files of other than float32 whose quality is worse by more, such as 5%.")
+        str,
+        typer.Option(
+            help="Largest loss of quality by fewer bits, such as 5%; worse files are left out. [default: no limit]"
+        ),
     ] = "",
-    license: Annotated[str, typer.Option(help="License of the generator, for the files' metadata.")] = "",
+    license: Annotated[
+        str, typer.Option(help="License of the generator, for the files' metadata. [default: none]")
+    ] = "",
     weights: Annotated[
         str,
         typer.Option(

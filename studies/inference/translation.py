@@ -149,7 +149,8 @@ class Translation:
 
     Args:
         generator: The generator.
-        folder: The images, at any depth; for several inputs, a subfolder per input with files of the same names.
+        folder: An image, or a folder of images at any depth; for several inputs, a subfolder per input with files of
+            the same names.
         out: Where PNGs of the same names go.
         options: How.
 
@@ -158,8 +159,10 @@ class Translation:
     """
 
     def __init__(self, generator: OpenedGenerator, folder: Path, out: Path, options: TranslationOptions) -> None:
-        if not folder.is_dir():
-            raise UserError(f"input {folder} is not a folder; give a folder of images")
+        if not folder.is_dir() and not (folder.is_file() and len(generator.inputs.of_kind("image", "mask")) == 1):
+            there = "a file" if folder.is_file() else "nothing of this name"
+            wanted = "a folder of images" if folder.is_file() else "an image or a folder of images"
+            raise UserError(f"input {folder} cannot be read: got {there}; expected {wanted}")
         if out.resolve() == folder.resolve():
             raise UserError(f"--out {out} is the folder of the inputs, which would be overwritten; give another")
         self.generator, self.folder, self.out, self.options = generator, folder, out, options
@@ -220,6 +223,10 @@ class Translation:
 
     def _entries(self) -> list[_Entry]:
         """Return the files of each example: those of the folder, or one of each subfolder that is named as an input."""
+        if self.folder.is_file():
+            self.notes += doubts_of([self.folder], PictureForm.of(self.pictured[0]).planes)
+            name = self.folder.name
+            return [_Entry(0, (self.folder,), name, Path(name).with_suffix(".png").as_posix())]
         folders = [self.folder if len(self.pictured) == 1 else self.folder / one.name for one in self.pictured]
         trees = [PictureTree(folder, repeats=True) for folder in folders if folder.is_dir()]
         if left_out := sum((tree.left_out for tree in trees), Counter[str]()):

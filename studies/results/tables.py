@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,8 @@ from rich.text import Text
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
+from ...gan_models.files.plain_values import to_json
+from ...gan_models.files.seeds import derived_seed
 from ...gan_models.files.texts.number_text import counted
 from ...gan_models.quantization.settings import FULL_BITS
 from ...search.records.ledger import TrialRecord
@@ -64,6 +67,11 @@ class Row:
         costs: Every cost that a budget is in, by name: counted, or predicted by a profile.
         measured: Those of them that were measured after the search.
         metrics: What else was measured, by name and in the record's order.
+        counted: MACs in both conventions and bytes, by name.
+        seed: Of its training; None of teacher and input.
+        settings: Of its method.
+        widths: Channels that it keeps, per group.
+        phases: Seconds by phase.
     """
 
     trial: int | None
@@ -90,6 +98,11 @@ class Row:
     costs: Mapping[str, Measurement]
     measured: Mapping[str, Measurement]
     metrics: Mapping[str, Measurement]
+    counted: Mapping[str, float] = field(default_factory=dict)
+    seed: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=dict)
+    phases: Mapping[str, float] = field(default_factory=dict)
 
     def zero_shot_by(self, features: bool) -> float | None:
         """Return the zero-shot error of features, or of outputs; None if it was not measured."""
@@ -104,7 +117,9 @@ class Row:
         values: dict[str, Any] = {name: _value(m) for name, m in self.metrics.items()}
         values |= {_keys(name)[0]: _value(m) for name, m in self.costs.items()}
         values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
-        values |= {name: getattr(self, name) for name in _FIELDS}
+        values |= {name: getattr(self, name) for name in (*_FIELDS, "seed")}
+        values |= {name: self.counted[name] for name in COUNTED if name in self.counted}
+        values |= {name: dict(getattr(self, name)) or None for name in ("settings", "widths", "phases")}
         values["split"] = self.split
         for features, name in ((False, ZERO_SHOT_ERROR), (True, ZERO_SHOT_FEATURES)):
             values[name] = self.zero_shot_by(features)
@@ -115,7 +130,8 @@ class Row:
         return {key: values.get(key) for key in dict.fromkeys([*_FIXED, *keys])}
 
 
-_OWN = ("costs", "measured", "metrics", "split", "gap", "zero_shot")
+COUNTED = ("macs", "macs_published", "bytes")  # costs that every row has, whatever the budget is in
+_OWN = ("costs", "measured", "metrics", "split", "gap", "zero_shot", "counted", "seed", "settings", "widths", "phases")
 _FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in _OWN]
 # Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
 _FIXED = [*_FIELDS]
@@ -124,6 +140,7 @@ _PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
 _FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
 _FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
 _FIXED += [ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES]
+_FIXED += [*COUNTED, "seed", "settings", "widths", "phases"]
 
 
 def _keys(cost: str) -> tuple[str, str]:
@@ -152,7 +169,7 @@ def reference_rows(outcome: Outcome) -> tuple[Row, ...]:
         return (teacher,)
     quality = outcome.inputs[0]
     untouched = replace(
-        teacher, method=INPUT, cost=None, share=None, params=None, seconds=None, costs={},
+        teacher, method=INPUT, cost=None, share=None, params=None, seconds=None, costs={}, counted={},
         metric=quality.name, quality=_value(quality), low=quality.low, high=quality.high, gap=input_gap(outcome),
         metrics=_metrics(outcome.inputs, outcome),
     )  # fmt: skip
@@ -193,6 +210,7 @@ def teacher_row(outcome: Outcome) -> Row:
         },
         measured={},
         metrics=_metrics(outcome.teacher, outcome),
+        counted={name: outcome.dense[name] for name in COUNTED if name in outcome.dense},
     )
 
 
@@ -224,7 +242,18 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         costs={name: m for name in outcome.costs if (m := named(measured, name)) is not None},
         measured={name: m for name in outcome.costs if (m := outcome.finalist(trial.number, name)) is not None},
         metrics=_metrics(measured, outcome),
+        counted={name: m.value for name in COUNTED if (m := named(measured, name)) is not None and m.reason is None},
+        seed=derived_seed(outcome.config.seed_of_trials, _trained(trial), "trial"),
+        settings=to_json(trial.new.proposal.settings),
+        widths=trial.widths,
+        phases=spent,
     )
+
+
+def _trained(trial: TrialRecord) -> int:
+    """Return the number of the trial that was trained: of a repeated network the earlier one."""
+    repeats = None if trial.outcome is None else trial.outcome.same_as
+    return trial.number if repeats is None else repeats
 
 
 def bits_of(trial: TrialRecord) -> int:
@@ -287,12 +316,15 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return rows as a data frame, one column per field, cost and metric; the teacher's trial number is missing."""
     keys = more_keys(rows)
     table = pd.DataFrame([row.to_json(keys) for row in rows], columns=[*_FIXED, *keys])
-    return table.astype({"trial": "Int64"})
+    return table.astype({"trial": "Int64", "seed": "Int64"})
 
 
 def csv_text(rows: Sequence[Row]) -> str:
     """Return rows as CSV with a header; numbers in full, units in their own column."""
-    return frame(rows).to_csv(index=False, lineterminator="\n")
+    table = frame(rows)
+    for name in ("settings", "widths", "phases"):
+        table[name] = [None if value is None else json.dumps(value) for value in table[name]]
+    return table.to_csv(index=False, lineterminator="\n")
 
 
 def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -101,8 +101,8 @@ COMMANDS: Mapping[str, Command] = {
     "show": Command(
         "Look",
         "results:show",
-        "Show all trials of a study, with state and reason.",
-        ("show faces", "show faces --json"),
+        "Show all trials of a study, or everything of one trial.",
+        ("show faces", "show faces:7"),
     ),
     "pareto": Command(
         "Look",
@@ -140,7 +140,7 @@ COMMANDS: Mapping[str, Command] = {
         "Use",
         "results:run",
         "Translate images with an exported generator, or draw samples.",
-        ("run small --input photos --out translated", "run small --input photos --format onnx --device cpu"),
+        ("run small --input photo.png --out translated", "run small --input photos --format onnx --device cpu"),
         ("input", "out", "samples", "half", "format", "batch_size", "device"),
     ),
     "fid": Command(
@@ -155,17 +155,23 @@ COMMANDS: Mapping[str, Command] = {
         "Compare two generators: A better, B better, or cannot tell.",
         ("compare faces:7 faces:teacher", "compare small other --data pairs"),
     ),
+    "rerun": Command(
+        "Measure",
+        "trials.rerun:rerun",
+        "Train a trial again by its seed, and compare it with its record.",
+        ("rerun faces:7", "rerun faces:7 --out again --json"),
+    ),
     "bench": Command(
         "Measure",
         "measure.bench:bench",
         "Compare methods at equal cost and equal steps, over budgets, seeds and teachers.",
         (
             "bench --config faces.toml --contender uniform --contender coronet --budget 25%",
-            "bench --config faces.toml --table --markdown table.md",
+            "bench --config faces.toml --table --latex table.tex",
         ),
         (
             "config", "contender", "budget", "seeds", "teachers", "against", "jobs", "plan", "table", "csv", "markdown",
-            "study", "storage",
+            "latex", "study", "storage",
         ),
         SAME,
     ),

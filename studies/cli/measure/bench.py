@@ -80,6 +80,7 @@ def bench(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
     csv: Annotated[Path | None, typer.Option(help="CSV file of all trials. [default: none]")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Markdown file of the tables. [default: none]")] = None,
+    latex: Annotated[Path | None, typer.Option(help="LaTeX file of the tables, for booktabs. [default: none]")] = None,
     set_values: Set = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -89,15 +90,16 @@ def bench(
         raise UserError(f"{' and '.join(modes)} run nothing, each in its way: got both; expected one. Try {modes[0]}")
     if retry_failed and modes:
         raise UserError(f"--retry-failed runs cells: got {modes[0]} too, which runs nothing; expected one of the two")
-    if plan and (csv or markdown):
-        raise UserError("--plan has no results: got --csv or --markdown; expected neither. Try --table")
+    files = ResultFiles(csv, markdown, latex)
+    if plan and any((csv, markdown, latex)):
+        raise UserError("--plan has no results: got --csv, --markdown or --latex; expected none. Try --table")
     if from_csv is not None:
         _refuse_beside_csv(given, (config, contender, budget, teacher, set_values))
         from ...bench.results.comparisons import compared
         from ...bench.results.rows import read_rows
 
         rows = read_rows(from_csv)
-        _write(rows, compared(rows, against), csv, markdown, as_json)
+        _write(rows, compared(rows, against), files, as_json)
         return
     from ...bench.bench import Bench
 
@@ -121,7 +123,7 @@ def bench(
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     if not table:
         made.run(lambda event: console.print(str(event), highlight=False, soft_wrap=True), retry_failed)
-    _show(made, csv, markdown, as_json)
+    _show(made, files, as_json)
 
 
 def _refuse_beside_csv(given: Mapping[str, Any], others: Sequence[Any]) -> None:
@@ -130,8 +132,17 @@ def _refuse_beside_csv(given: Mapping[str, Any], others: Sequence[Any]) -> None:
     if named or any(others):
         told = named[0] if named else "--config, --contender, --budget, --teacher or --set"
         raise UserError(
-            f"--from-csv reads finished cells: got {told} too; expected --against, --csv, --markdown, --json"
+            f"--from-csv reads finished cells: got {told} too; expected --against, --csv, --markdown, --latex, --json"
         )
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """Files that results are written to; None: no such file."""
+
+    csv: Path | None
+    markdown: Path | None
+    latex: Path | None
 
 
 @dataclass(frozen=True)
@@ -226,14 +237,14 @@ def _contenders(tasks: Mapping[str, Values], named: Sequence[str]) -> dict[str, 
     return found
 
 
-def _show(made: Bench, csv: Path | None, markdown: Path | None, as_json: bool) -> None:
+def _show(made: Bench, files: ResultFiles, as_json: bool) -> None:
     """Print the existing results, and fail if a cell has none.
 
     Raises:
         WorkFailed: A cell has no result.
     """
     rows, comparison = made.rows(), made.compared()
-    _write(rows, comparison, csv, markdown, as_json)
+    _write(rows, comparison, files, as_json)
     if comparison.missing:
         raise WorkFailed(
             f"{counted(len(comparison.missing), 'cell has', 'cells have')} no result: {comparison.missing[0]}; the "
@@ -241,21 +252,22 @@ def _show(made: Bench, csv: Path | None, markdown: Path | None, as_json: bool) -
         )
 
 
-def _write(
-    rows: Sequence[BenchRow], comparison: Comparison, csv: Path | None, markdown: Path | None, as_json: bool
-) -> None:
+def _write(rows: Sequence[BenchRow], comparison: Comparison, files: ResultFiles, as_json: bool) -> None:
     from ....gan_models.files.atomic_files import write_file
     from ...bench.results.fronts import growth
+    from ...bench.results.latex import latex
     from ...bench.results.rows import rows_to_json, write_rows
     from ...bench.results.tables import as_json as plain
     from ...bench.results.tables import markdown as text
 
     growths = growth(rows)
-    if csv is not None:
-        write_rows(rows, csv)
-    if markdown is not None:
-        write_file(markdown, text(comparison, growths).encode())
+    if files.csv is not None:
+        write_rows(rows, files.csv)
+    if files.markdown is not None:
+        write_file(files.markdown, text(comparison, growths).encode())
+    if files.latex is not None:
+        write_file(files.latex, latex(text(comparison, growths)).encode())
     if as_json:
         print(json.dumps({**plain(comparison, growths), "trials": rows_to_json(rows)}, indent=1, allow_nan=False))
-    elif markdown is None:
+    elif files.markdown is None and files.latex is None:
         print(text(comparison, growths), end="")

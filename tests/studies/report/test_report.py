@@ -198,7 +198,8 @@ def test_keys_of_earlier_versions_stay():
         assert csv_text(rows).partition("\n")[0].split(",")[: len(first)] == first
     assert rows_json(trial_rows(by_hand(bare)))[1]["l1"] is None
     tested = ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
-    assert list(frame(())) == [*first, *tested, "zero-shot[error]", "zero-shot[error,features]"]
+    later = ["zero-shot[error]", "zero-shot[error,features]", "macs", "macs_published", "bytes"]
+    assert list(frame(())) == [*first, *tested, *later, "seed", "settings", "widths", "phases"]
 
 
 def test_screen_marks_front_and_keeps_brackets():
