@@ -87,6 +87,11 @@ class Runtime:
     operators_of: str | Callable[[Path], Mapping[str, int]] | None = None
 
     @property
+    def system(self) -> str:
+        """The name of the one system that it runs on; empty for all."""
+        return {"darwin": "macOS", "win32": "Windows", "linux": "Linux"}.get(self.only_on, self.only_on)
+
+    @property
     def runs_here(self) -> bool:
         """True if it runs on this kind of system."""
         return self.only_on in ("", sys.platform)
@@ -108,7 +113,7 @@ class Runtime:
         """
         if not self.runs_here:
             raise RuntimeUnavailable(
-                f"{self.title} does not run here: got {sys.platform}; expected {self.only_on}. Try the file on such a "
+                f"{self.title} does not run here: got {sys.platform}; expected {self.system}. Try the file on such a "
                 "machine"
             )
         check_installed(f"runtime {self.title}", self.needs)

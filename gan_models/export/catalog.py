@@ -19,7 +19,7 @@ _HERE = "ganprune.gan_models.export"
 _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
-FLOAT_FORMATS = ("onnx", "exported-program")  # formats of the float32 network that run without its code
+FLOAT_FORMATS = ("onnx", "pt2")  # formats of the float32 network that run without its code
 # For runtimes of phones: in this order, so that a norm is folded before its convolution is changed.
 REWRITTEN = (
     "constants", "batch-norm", "modulated-convolution", "transposed-convolution", "padding", "instance-norm", "prelu",
@@ -42,7 +42,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
             f"{_HERE}.onnx_half:write", "generator-fp16.onnx", "onnxruntime", "ONNX in half precision",
             needs=(*_ONNX_PACKAGES, Package("onnxruntime")), dtype="float16", tolerance=0.02, free_size=True,
         ),
-        "exported-program": Exporter(
+        "pt2": Exporter(
             f"{_HERE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
             needs=(Package("torch"),), free_size=True,
         ),

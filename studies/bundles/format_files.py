@@ -309,7 +309,7 @@ def _checked(
     runtime: Runtime = RUNTIMES.find(exporter.runtime)
     if not runtime.runs_here:
         found = exporter.examine(path, model, inputs.examples(N_EXAMINED), opener(exporter))
-        unrun = f"not run: {runtime.title} runs on {runtime.only_on} alone"
+        unrun = f"not run: {runtime.title} runs on {runtime.system} alone"
         notes = (*notes, *found.notes, unrun)
         report = replace(report, notes=notes, summary=found.summary, counts=found.counts, operators=found.operators)
         return replace(report, runtime=runtime.title)

@@ -33,7 +33,7 @@ from ..command_line import QUICK, call, refused
 PACKAGE = "ganprune-example-plugins"
 TABLES = {"inpainter": NETWORKS, "inpainting": TASKS, "geometric_median": METHODS, "edge_error": METRICS,
           "feature_values": COSTS, "energy_mj": COSTS, "energy_table": PREPARATIONS, "weight_distances": PREPARATIONS,
-          "pt2": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
+          "archive": EXPORTERS, "torch-export": RUNTIMES}  # fmt: skip
 MODEL = ["--model", "inpainter", "--model-args", "width=6,blocks=1", "--image-size", 16]
 SIDE = 24
 
@@ -119,7 +119,7 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
     assert "feature_values" in html
 
     best = max(pruned, key=lambda trial: trial["method"] == "geometric_median")["trial"]
-    assert call(monkeypatch, "export", "s", "--trial", best, "--formats", "onnx,pt2", "--out", "bundle") == 0
+    assert call(monkeypatch, "export", "s", "--trial", best, "--formats", "onnx,archive", "--out", "bundle") == 0
     assert {"generator.onnx", "generator.pt2"} <= {path.name for path in (place / "bundle").iterdir()}
     verified = shown(monkeypatch, capsys, "verify", "bundle")
     assert "generator.pt2 in torch.export" in verified
@@ -140,7 +140,7 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
         (place / "data" / f"test{part}").rename(place / "in" / part)
     for path in (place / "in").rglob("*.png"):  # an exported program runs at the size that it was exported with alone
         Image.open(path).resize((16, 16), Image.Resampling.NEAREST).save(path)
-    for out, options in (("a", []), ("b", ["--format", "pt2"])):
+    for out, options in (("a", []), ("b", ["--format", "archive"])):
         assert call(monkeypatch, "run", "bundle", "--input", "in", "--out", out, *options) == 0
     one, other = (np.asarray(Image.open(place / out / "3.png"), dtype=int) for out in ("a", "b"))
     assert abs(one - other).max() <= 1
@@ -249,7 +249,7 @@ def test_a_killed_study_resumes(place):
 
 
 def _complete(place: Path) -> int:
-    """How many trials the database holds as complete."""
+    """Return the number of complete trials in the database."""
     if not (place / "ganprune.db").exists():
         return 0
     with sqlite3.connect(place / "ganprune.db") as connection:
@@ -273,7 +273,7 @@ def test_commands_that_look_at_the_machine_and_at_networks_know_the_rows(monkeyp
     """`doctor` and `inspect` name them."""
     call(monkeypatch, "doctor")
     found = capsys.readouterr().out
-    assert "format pt2" in found
+    assert "format archive" in found
     assert "runtime torch-export" in found
     (line,) = [line for line in found.splitlines() if f"package {PACKAGE}: 1.0, adds " in line]
     assert all(name in line for name in TABLES)
@@ -292,7 +292,7 @@ def hide_package(monkeypatch) -> None:
 def test_without_the_package_it_is_named_as_what_is_missing(place, monkeypatch, capsys):
     """A resume, an export and a bundle are refused, and each line says so."""
     assert call(monkeypatch, *searched(1, "geometric_median", "--budget", "5.2kvalues")) == 0
-    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "pt2", "--out", "bundle") == 0
+    assert call(monkeypatch, "export", "s", "--trial", 0, "--formats", "archive", "--out", "bundle") == 0
     (place / "in").mkdir()
     hide_package(monkeypatch)
     assert call(monkeypatch, "resume", "s", "--trials", 2) == 2

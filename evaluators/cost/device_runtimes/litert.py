@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -74,12 +77,27 @@ def _interpreter(path: str | Path, threads: int, plain: bool = False) -> Any:
 
     resolvers = litert.OpResolverType
     kind = resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES if plain else resolvers.AUTO
-    # From memory: the interpreter maps a file, and a file that is replaced then ends the process.
-    interpreter = litert.Interpreter(
-        model_content=Path(path).read_bytes(), num_threads=threads, experimental_op_resolver_type=kind
-    )
-    interpreter.allocate_tensors()
+    with _without_news():
+        # From memory: the interpreter maps a file, and a file that is replaced then ends the process.
+        interpreter = litert.Interpreter(
+            model_content=Path(path).read_bytes(), num_threads=threads, experimental_op_resolver_type=kind
+        )
+        interpreter.allocate_tensors()
     return interpreter
+
+
+@contextmanager
+def _without_news() -> Iterator[None]:
+    """Keep off the screen the line that LiteRT prints, past Python, when it has made its delegate."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
 
 
 def _place(name: str) -> tuple[int, str]:

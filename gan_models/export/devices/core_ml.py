@@ -33,9 +33,10 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         NoProgram: `torch.export` cannot trace the network.
         NotConverted: Core ML has no form for one of its operators.
     """
-    program = trace(job).run_decompositions({})
+    traced = trace(job)
     with converting(job.network, TITLE), tempfile.TemporaryDirectory() as folder:
         coremltools: Any = import_module("coremltools")
+        program = traced.run_decompositions({})
 
         inputs = [
             coremltools.TensorType(name, tuple(x.shape), np.float32 if x.is_floating_point() else np.int32)
@@ -89,10 +90,9 @@ def read_program(path: Path) -> Any:
     Raises:
         WorkFailed: There is none.
     """
-    coremltools: Any = import_module("coremltools")
-
     try:
         with tempfile.TemporaryDirectory() as folder, converting(path.name, TITLE):
+            coremltools: Any = import_module("coremltools")
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)
             return coremltools.models.MLModel(os.path.join(folder, PACKAGE), skip_model_load=True).get_spec()

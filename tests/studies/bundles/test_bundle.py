@@ -489,7 +489,7 @@ def test_weights_trained_elsewhere_go_into_a_bundle(tmp_path):
         0,
         made().root,
         tmp_path / "out",
-        formats=("exported-program",),
+        formats=("pt2",),
         weights=str(tmp_path / "mine.pth"),
     )
     loaded = load_bundle(tmp_path / "out").state_dict()

@@ -59,7 +59,7 @@ def test_operator_sets(tmp_path):
 def test_metadata_say_what_the_file_is(tmp_path):
     """Ranges, color order, license and what the caller adds stand in the ONNX file and in the PyTorch program."""
     options = FileOptions(license="CC-BY-4.0")
-    wanted = WantedFormats(("onnx", "exported-program"), options=options, facts={"source": "trial 7"})
+    wanted = WantedFormats(("onnx", "pt2"), options=options, facts={"source": "trial 7"})
     write_formats(tmp_path, network(), SPEC, wanted)
     found = {each.key: each.value for each in onnx.load(tmp_path / "generator.onnx").metadata_props}
     assert found["license"] == "CC-BY-4.0"

@@ -5,7 +5,7 @@ from ganprune import ChannelPlan
 from safetensors.torch import load_file
 from torch import nn
 
-PROGRAM = "exported-program"
+PROGRAM = "pt2"
 
 
 def make() -> nn.Sequential:
@@ -20,7 +20,7 @@ def test_files_hold_the_network_as_it_is_now(tmp_path):
     with torch.no_grad():
         pruned.model[2].bias.fill_(3.0)  # somebody's own training
     out = tmp_path / "out"
-    ganprune.export(pruned.model, pruned.plan, out, image, formats=["exported-program"])
+    ganprune.export(pruned.model, pruned.plan, out, image, formats=["pt2"])
     assert load_file(out / "generator.safetensors")["2.bias"].tolist() == [3.0] * 3
     program = torch.export.load(out / "generator.pt2").module()
     torch.testing.assert_close(program(image), pruned.model(image))
@@ -59,8 +59,8 @@ def test_several_outputs_are_refused(tmp_path):
 def test_a_format_that_cannot_be_written_says_why(tmp_path):
     """The weights are there all the same."""
     image = torch.zeros(1, 3, 8, 8)
-    done = ganprune.export(NoProgram(), ganprune.ChannelPlan({}), tmp_path / "out", image, formats=["exported-program"])
-    assert "cannot be written as a program" in done.formats["exported-program"].absent
+    done = ganprune.export(NoProgram(), ganprune.ChannelPlan({}), tmp_path / "out", image, formats=["pt2"])
+    assert "cannot be written as a program" in done.formats["pt2"].absent
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "generator.safetensors", "manifest.json", "plan.json",
     ]  # fmt: skip
