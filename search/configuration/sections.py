@@ -204,7 +204,7 @@ class SearchOptions:
     methods: tuple[str, ...] = option(
         "Pruning methods to try, such as uniform,coronet.",
         (),
-        default_text="uniform,coronet,mggc, and widths from 30 trials on",
+        default_text="uniform,reconstruct,coronet, and widths from 30 trials on",
     )
     method_settings: Mapping[str, Any] = option(
         "Fixed setting of a method, which the search does not choose then: coronet.embedding=1; repeatable.",

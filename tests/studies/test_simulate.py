@@ -37,7 +37,7 @@ def test_nothing_is_trained_and_everything_is_recorded(simulated):
     record = simulated.record
     assert len(record.trials) == 14
     assert {t.state for t in record.trials} == {"COMPLETE", "PRUNED"}
-    assert {t.new.method for t in record.trials} == {"uniform", "coronet", "mggc"}  # as a real search
+    assert {t.new.method for t in record.trials} == {"uniform", "reconstruct", "coronet"}  # as a real search
     for trial in record.trials:
         assert trial.cost <= trial.new.target
         assert trial.widths

@@ -41,14 +41,14 @@ def sizes() -> dict[int, int]:
 def test_nothing_given_is_uniform_plans_and_the_methods_that_won_the_comparison():
     """Four thousand steps a trial, 30 % of them to prune in."""
     found, notes = with_methods(config())
-    assert found.methods == METHODS == ("uniform", "coronet", "mggc", "widths")
+    assert found.methods == METHODS == ("uniform", "reconstruct", "coronet", "widths")
     assert (found.prune_steps, found.finetune_steps) == (1200, 2800)
     assert notes == []
 
 
 def test_a_short_search_is_without_the_width_search():
     """It takes some 30 trials until it knows which groups matter; named, it is searched in any study."""
-    assert with_methods(config(trials=WIDTHS_FROM - 1))[0].methods == ("uniform", "coronet", "mggc")
+    assert with_methods(config(trials=WIDTHS_FROM - 1))[0].methods == ("uniform", "reconstruct", "coronet")
     named = config(trials=5, methods=("uniform", "widths"), prune_steps=0, finetune_steps=9)
     assert with_methods(named)[0].methods == ("uniform", "widths")
 
@@ -79,13 +79,13 @@ def test_open_steps_follow_from_those_given(prune, finetune, trains):
 
 
 def test_with_too_few_steps_to_prune_in_the_methods_that_train_are_left_out():
-    """Of the default methods only, with a note; all steps are then fine-tuning. Steps that are given are enough."""
+    """Only default methods are left out, with a note; all steps are then fine-tuning. Steps that are given are enough."""
     least = round(LEAST_PRUNE_STEPS * 0.7 / 0.3)
     assert with_methods(config(finetune_steps=least))[0].methods == METHODS
     few, notes = with_methods(config(finetune_steps=least - 3))
     assert few.methods == OTHERS
     assert (few.prune_steps, few.finetune_steps) == (0, least - 3)
-    assert "coronet and mggc are left out" in notes[0]
+    assert "methods that train are left out (coronet)" in notes[0]
     assert "too few to prune in" in notes[0]
     none, notes = with_methods(config(prune_steps=0))
     assert (none.methods, none.finetune_steps) == (OTHERS, STEPS)
@@ -108,13 +108,13 @@ def test_a_hypernetwork_that_does_not_fit_is_made_smaller_or_left_out(monkeypatc
         assert sum("coronet" in note for note in plan.notes) == (embedding is not None)
     memory_of(monkeypatch, needed[1] - 1)
     plan, _ = resolve(config(), sharing=alone)
-    assert plan.config.methods == ("uniform", "mggc", "widths")
+    assert plan.config.methods == ("uniform", "reconstruct", "widths")
     assert (plan.config.prune_steps, plan.config.finetune_steps) == (1200, 2800)
     assert any("coronet is left out: it takes" in note for note in plan.notes)
 
 
 def test_a_method_that_the_user_named_is_kept_with_a_warning(monkeypatch):
-    """Where no setting of it fits; and of settings that the study fixes nothing is changed."""
+    """A named method of which no setting fits is kept; settings that the study fixes are not changed."""
     needed = sizes()
     memory_of(monkeypatch, needed[1] - 1)
     plan, _ = resolve(config(methods=("uniform", "coronet")), sharing=RunOptions(executor="local").sharing)
