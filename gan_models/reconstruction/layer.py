@@ -139,8 +139,8 @@ def is_weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> boo
     """Return True if a call is one of a layer: one in `WEIGHTED`, a product only with a matrix on the right."""
     if name != PRODUCT:
         return name in WEIGHTED
-    right = args[1] if len(args) > 1 else kwargs.get("other")
-    return isinstance(right, Tensor) and right.ndim == 2 and isinstance(args[0], Tensor) and args[0].ndim > 1
+    left, right = args[0], args[1] if len(args) > 1 else kwargs.get("other")
+    return isinstance(right, Tensor) and right.ndim == 2 and isinstance(left, Tensor) and left.ndim > 1
 
 
 def layer_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layer, Tensor, Tensor, Tensor | None]:

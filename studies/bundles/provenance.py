@@ -96,9 +96,9 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
     lines = [f"the study went on although something had changed, {line}" for line in accepted]
     if over := outcome.over_when_measured(trial.number):
         lines.append(f"the budget was met as predicted, not as measured: {over}")
-    counted = trial.ended().cost_check
-    if counted is not None and counted.uncounted:
-        calls = ", ".join(f"{name} x {n}" for name, n in counted.uncounted.items())
+    check = trial.ended().cost_check
+    if check is not None and check.uncounted:
+        calls = ", ".join(f"{name} x {n}" for name, n in check.uncounted.items())
         lines.append(f"operators that ran and are in no MACs count: {calls}")
     lines += [refit_line(name, done) for name, done in trial.ended().reconstructions.items()]
     if outcome.config.teacher_train_mode:

@@ -65,7 +65,10 @@ RESUME_FLAGS = (
 
 
 # Defaults of a forecast that are not a search's own
-FORECAST_DEFAULTS = {("budgets",): f"{WHOLE_RANGE}, the whole range of costs", ("name",): "forecast"}
+FORECAST_DEFAULTS: Mapping[tuple[str, ...], str] = {
+    ("budgets",): f"{WHOLE_RANGE}, the whole range of costs",
+    ("name",): "forecast",
+}
 FORECAST_FLAGS = tuple(
     _defaulting(flag, FORECAST_DEFAULTS[flag.paths[0]]) if flag.paths[0] in FORECAST_DEFAULTS else flag
     for flag in SEARCH_FLAGS

@@ -31,7 +31,8 @@ def help_command(examples: tuple[str, ...], common: tuple[str, ...]) -> type[Typ
         def format_options(self, ctx: Any, formatter: Any) -> None:
             """Write arguments, then the options: the commonest, or each panel with its commonest first."""
             whole = ctx.meta.get(_WHOLE, False) or not common
-            shown = [one for one in self.get_params(ctx) if not one.hidden and (common or one.name != "help_all")]
+            visible = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
+            shown = [one for one in visible if common or one.name != "help_all"]
             panels: dict[str, list[Any]] = {}
             for one in sorted(shown, key=lambda one: _rank(one, common)):
                 if one.param_type_name == "argument":
