@@ -37,7 +37,8 @@
     if (value === null || value === undefined || value === "") return "";
     if (typeof value !== "number") return String(value);
     if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString("en-US");
-    return String(Number(value.toPrecision(digits)));
+    const rounded = Number(value.toPrecision(digits));
+    return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
   };
   const interval = (value, low, high) =>
     value === null ? "" : plain(value) + (low === null || high === null ? "" : ` [${plain(low)}, ${plain(high)}]`);
