@@ -169,9 +169,9 @@ class Exporter:
         """
         check_installed(f"format {self.title}", self.needs)
         write = load_named(self.writer, "exporter")
-        if not self.rewrites:
-            return tuple(write(job, path) or ())
-        prepared, notes = load_named(f"{_REWRITING}:rewritten", "rewriting")(job, self.rewrites)
+        prepared, notes = job, ()
+        if self.rewrites:
+            prepared, notes = load_named(f"{_REWRITING}:rewritten", "rewriting")(job, self.rewrites)
         try:
             return (*(write(prepared, path) or ()), *notes)
         except NotConverted as error:
