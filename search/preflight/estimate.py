@@ -6,13 +6,13 @@ docs/measurements.md compares estimates with searches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log
 
 from ...gan_models.files.meta_device import build_for_shapes, run_for_shapes
 from ...gan_models.files.texts.number_text import counted
-from ...gan_models.pruning.catalog import method_spec
+from ...gan_models.pruning.catalog import fixed_for, method_spec
 from ...gan_models.training.loop import best_device
 from ..config import StudyConfig
 from ..preparations.opened_study import OpenedStudy
@@ -27,6 +27,8 @@ CONTINUES = 0.78  # share of trials that go on at a rung where one in three shou
 START_S = (15.0, 4.0)
 START_HERE_S = (3.0, 0.5)  # the same in this process
 ON_FRONT = 0.4  # share of the trials that end on the front, about: four of ten in the demo
+# An input through cut, refit and scores of one plan, over an image made by the dense network and measured: the demo's.
+PLAN_IMAGE = 3.0
 INTERVAL_S = 3.4e-9  # of one product of two features while intervals are computed, measured on one core
 LEAST_SAVED = 0.1  # of the hours; options that save less are not named
 MOST_NAMED = 5
@@ -51,6 +53,7 @@ class Workload:
         at_once: Trials that run at once.
         hours: Time limit of the search; None: none.
         start: Seconds of starting on a quiet machine, once and per trial.
+        plan_inputs: Calibration inputs that plans are refitted and scored on before training, of all trials together.
     """
 
     teacher_steps: int
@@ -69,17 +72,19 @@ class Workload:
     at_once: int = 1
     hours: float | None = None
     start: tuple[float, float] = START_S
+    plan_inputs: float = 0.0
 
     @classmethod
     def of(cls, study: OpenedStudy, placement: Placement) -> Workload:
         """Return the work of a resolved study."""
         config, resolved, proposals = study.config, study.resolved, study.proposals()
+        ladder = [method for method, _ in proposals.ladder()]
         dense, images = resolved.dense[resolved.cost], resolved.data.images
         measured, test = images[config.scored_on], images["test"]
         return cls(
             teacher_steps=config.teacher_steps if study.trains_before else 0,
             trials=config.trials,
-            pruning_trials=_pruning_trials(config, [method for method, _ in proposals.ladder()]),
+            pruning_trials=_trials_of(config, ladder, [name for name in config.methods if method_spec(name).trains]),
             prune_steps=config.prune_steps,
             finetune_steps=config.finetune_steps,
             rungs=config.rungs,
@@ -93,6 +98,7 @@ class Workload:
             at_once=placement.at_once(study.device),
             hours=config.hours,
             start=START_HERE_S if placement.in_turn else START_S,
+            plan_inputs=len(study.names) * config.calibration_images * _scored_plans(config, ladder),
         )
 
     def continuing(self, rung: int) -> float:
@@ -206,8 +212,10 @@ def _candidates(
 ) -> Iterator[tuple[str, Workload, Timing]]:
     """Yield an option with its value, the work with it, and the seconds with it."""
     if config.trials > 4:
-        half, share = config.trials // 2, work.pruning_trials / work.trials
-        yield f"--trials {half}", replace(work, trials=half, pruning_trials=share * half), timing
+        half = config.trials // 2
+        share = half / work.trials
+        fewer = {"pruning_trials": share * work.pruning_trials, "plan_inputs": share * work.plan_inputs}
+        yield f"--trials {half}", replace(work, trials=half, **fewer), timing
     steps = {"prune_steps": work.prune_steps // 4, "finetune_steps": work.finetune_steps // 4}
     named = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in steps.items() if value)
     if steps["finetune_steps"]:
@@ -259,6 +267,9 @@ def _parts(work: Workload, timing: Timing) -> Iterator[Part]:
     def shared(name: str, count: float, seconds: float) -> Part:
         return Part(name, count * seconds / at_once / 3600, f"{_each(count, seconds)}, {at_once} at once")
 
+    if work.plan_inputs:
+        seconds = work.plan_inputs * PLAN_IMAGE * timing.image
+        yield Part("scoring plans", seconds / at_once / 3600, counted(round(work.plan_inputs), "calibration input"))
     if work.pruning_trials:
         yield shared("pruning", work.pruning_trials * work.prune_steps, steps.dense)
     spare = (trials - work.pruning_trials) * work.prune_steps
@@ -292,10 +303,20 @@ def _scaled(steps: StepTimes, factor: float) -> StepTimes:
     return replace(steps, teacher=steps.teacher * factor, dense=steps.dense * factor, small=steps.small * factor)
 
 
-def _pruning_trials(config: StudyConfig, ladder: list[str]) -> float:
-    """Return about how many trials are of methods that train before they cut: those after the ladder are shared."""
+def _trials_of(config: StudyConfig, ladder: list[str], methods: Sequence[str]) -> float:
+    """Return about how many trials are of these methods: those after the ladder are shared."""
     shares = fixed_shares(config.methods, config.shares) if config.shares else {}
-    trains = [name for name in config.methods if method_spec(name).trains]
     first = ladder[: config.trials]
-    share = sum(shares.get(name, 1 / len(config.methods)) for name in trains)
-    return sum(name in trains for name in first) + (config.trials - len(first)) * share
+    share = sum(shares.get(name, 1 / len(config.methods)) for name in methods)
+    return sum(name in methods for name in first) + (config.trials - len(first)) * share
+
+
+def _scored_plans(config: StudyConfig, ladder: list[str]) -> float:
+    """Return about how many plans are refitted and scored before training, by methods that search for one so."""
+    plans = 0.0
+    for name in config.methods:
+        spec = method_spec(name)
+        if spec.starts_from_plans:
+            settings = spec.read_settings(fixed_for(name, config.method_settings))
+            plans += settings.evaluations * _trials_of(config, ladder, [name])
+    return plans

@@ -56,6 +56,13 @@ def test_pruning_steps_are_of_the_dense_network():
     assert found["fine-tuning"] == pytest.approx(10 * 300 * 0.75)
 
 
+def test_plans_that_are_scored_before_training_take_their_time():
+    """Each calibration input of each scored plan takes three times as long as an image that is measured."""
+    found = seconds(replace(WORK, plan_inputs=1000.0, at_once=2))
+    assert found["scoring plans"] == pytest.approx(1000 * 3.0 * 0.01 / 2)
+    assert "scoring plans" not in seconds()
+
+
 def test_trials_that_run_at_once_share_the_time():
     """Trials take half as long two at a time; the teacher does not."""
     one, two = seconds(), seconds(replace(WORK, at_once=2))
@@ -64,7 +71,7 @@ def test_trials_that_run_at_once_share_the_time():
 
 
 def test_stopped_trials_are_not_trained_on():
-    """Of trials that may be stopped at half their steps a part goes on, and each that gets there is measured."""
+    """Trials that may be stopped at half their steps: a part goes on, and each that gets there is measured."""
     whole = seconds(replace(WORK, prune_steps=0, rungs=(0.5,)))
     stopped = seconds(replace(WORK, prune_steps=0, rungs=(0.5,), stops=True))
     assert stopped["fine-tuning"] == pytest.approx((0.5 + 0.5 * CONTINUES) * whole["fine-tuning"])
