@@ -52,6 +52,16 @@ def objective(name: str, distance: Tensor, adversarial: Tensor) -> Tensor:
     return weight_distance * distance + weight_adversarial * adversarial
 
 
+def gan_loss(terms: Mapping[str, Tensor]) -> Tensor:
+    """Return the sum of a task's adversarial terms, or of all terms if no discriminator takes part.
+
+    Args:
+        terms: Losses of the generator by name, each of no dimension; those of a discriminator end in "adversarial".
+    """
+    adversarial = [term for name, term in terms.items() if name.endswith("adversarial")]
+    return torch.stack(adversarial or list(terms.values())).sum()
+
+
 class SlimmingPhase:
     """The training of weights, scales and discriminator.
 
@@ -111,7 +121,7 @@ class SlimmingPhase:
         batch = self._taught(batch_at())
         generators = {self._job.name: self._student}
         terms, outputs = self._task.generator_losses(generators, self._judge_of, batch)
-        adversarial = torch.stack([term for name, term in terms.items() if name.endswith("adversarial")]).sum()
+        adversarial = gan_loss(terms)
         distance = self._distance(outputs[self._job.name], self._reals)
         self._generator_step(objective(self._settings.objective, distance, adversarial))
         rho, ratio = self._steps.step(step, self.scales.grad)

@@ -7,7 +7,7 @@ import torch
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.pruning.catalog import make_method
 from ganprune.gan_models.pruning.method import Target
-from ganprune.gan_models.pruning.slimming.method import SlimmingPhase, objective
+from ganprune.gan_models.pruning.slimming.method import SlimmingPhase, gan_loss, objective
 from ganprune.gan_models.pruning.slimming.teacher_images import TeacherImages
 from ganprune.gan_models.quantization.settings import QuantSettings
 from torch import nn
@@ -22,6 +22,13 @@ def states(module):
 
 def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_without_a_discriminator_the_loss_of_the_task_takes_its_place():
+    """Adversarial terms are summed if there are any; a task without them has its own terms summed."""
+    terms = {"l1": torch.tensor(1.0), "perceptual": torch.tensor(2.0)}
+    assert float(gan_loss(terms)) == 3.0
+    assert float(gan_loss({**terms, "AtoB.adversarial": torch.tensor(4.0), "adversarial": torch.tensor(5.0)})) == 9.0
 
 
 def test_both_published_weights_of_the_distillation_can_be_had_and_it_can_be_switched_off():
