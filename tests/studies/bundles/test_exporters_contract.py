@@ -206,7 +206,7 @@ def toy(tmp_path, monkeypatch):
     (site / "ganprune_toy_formats.py").write_text(TOY)
     (site / "toy_formats-1.0.dist-info" / "METADATA").write_text("Name: toy-formats\nVersion: 1.0\n")
     (site / "toy_formats-1.0.dist-info" / "entry_points.txt").write_text(
-        "[ganprune.exporters]\narchive = ganprune_toy_formats:ARCHIVE\n[ganprune.runtimes]\ntoy = ganprune_toy_formats:TOY\n"
+        "[ganprune.exporters]\ntoy-archive = ganprune_toy_formats:ARCHIVE\n[ganprune.runtimes]\ntoy = ganprune_toy_formats:TOY\n"
     )
     monkeypatch.syspath_prepend(site)
     importlib.invalidate_caches()
@@ -225,20 +225,20 @@ def test_a_format_of_another_package_works_alike(toy, tmp_path, monkeypatch, cap
     at = ["--storage", "sqlite:///study/ganprune.db"]
     call(monkeypatch, "doctor", "--json", *at)
     found = {finding["name"] for finding in json.loads(capsys.readouterr().out)}
-    assert {"format archive", "format onnx", "format onnx-int8", "runtime toy", "runtime onnxruntime"} <= found
-    assert call(monkeypatch, "export", "old", "--trial", 6, "--formats", "onnx,archive", "--out", "b", *at) == 0
+    assert {"format toy-archive", "format onnx", "format onnx-int8", "runtime toy", "runtime onnxruntime"} <= found
+    assert call(monkeypatch, "export", "old", "--trial", 6, "--formats", "onnx,toy-archive", "--out", "b", *at) == 0
     assert "generator.pt2 in toy runtime: largest difference" in capsys.readouterr().out
     card = read_card(Path("b"))
-    assert list(card.formats) == ["onnx", "archive"]
-    assert card.formats["archive"].difference <= 1e-4
-    assert card.formats["archive"].notes == ("written by a toy", "takes one example at a time")
+    assert list(card.formats) == ["onnx", "toy-archive"]
+    assert card.formats["toy-archive"].difference <= 1e-4
+    assert card.formats["toy-archive"].notes == ("written by a toy", "takes one example at a time")
     assert "z = 'by the toy'" in Path("b/card.md").read_text()
     assert call(monkeypatch, "verify", "b") == 0
-    assert "ok   archive: generator.pt2 in toy runtime" in capsys.readouterr().out
+    assert "ok   toy-archive: generator.pt2 in toy runtime" in capsys.readouterr().out
     Path("images").mkdir()
     for i in range(3):
         Image.fromarray(np.full((16, 16, 3), 60 * i, np.uint8)).save(f"images/{i}.png")
-    for out, options in (("torch", []), ("toy", ["--format", "archive"])):
+    for out, options in (("torch", []), ("toy", ["--format", "toy-archive"])):
         assert call(monkeypatch, "run", "b", "--input", "images", "--out", out, *options) == 0
     for i in range(3):
         pictures = [np.asarray(Image.open(f"{out}/{i}.png")).astype(int) for out in ("torch", "toy")]
@@ -251,8 +251,8 @@ def test_a_format_of_another_package_works_alike(toy, tmp_path, monkeypatch, cap
 def test_a_bundle_of_a_format_that_is_not_installed_says_so(tmp_path):
     """Verifying it where the package is missing fails by name, and does not pass over the file."""
     report = write_formats(tmp_path, network(), SPEC, WantedFormats())["onnx"]
-    with pytest.raises(UserError, match="unknown format 'archive'"):
-        check_format(tmp_path, network(), SPEC, "archive", report)
+    with pytest.raises(UserError, match="unknown format 'toy-archive'"):
+        check_format(tmp_path, network(), SPEC, "toy-archive", report)
 
 
 class FixesItsBatch(torch.nn.Module):

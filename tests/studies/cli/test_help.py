@@ -133,7 +133,14 @@ def test_ctrl_c_says_how_to_go_on(arguments, advice, number, line):
     code = INTERRUPTED.format(
         arguments=arguments, advice=advice, signal=number, module="database.reader", function="list_studies"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell ignores it for background jobs
+    )
     assert (done.returncode, done.stderr.strip()) == (128 + signal.SIGINT, line)
 
 
