@@ -9,6 +9,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.pruning.catalog import make_method, method_spec
 from ganprune.gan_models.pruning.method import PruneJob, Target, TrainingContext
+from ganprune.gan_models.reconstruction.calibration import Calibration
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.tasks.task_data import open_split
@@ -49,19 +50,22 @@ def task_and_data(inputs: InputSpec):
 @pytest.mark.parametrize("method", LEARNED)
 @pytest.mark.parametrize("name", [name for name in CASES if name not in (*JUDGES, *LARGER)])
 def test_a_default_method_prunes_any_generator(name: str, method: str):
-    """One step of training, then a plan at or under the target whose network runs."""
+    """One step of training, or one scored plan: the plan is at or under the target, and its network runs."""
     make, inputs = CASES[name]
     torch.manual_seed(0)
     model = make().eval().requires_grad_(False)
     task, data = task_and_data(inputs)
     groups = find_groups(model, inputs.examples())
     target = Target("macs", 0.5 * groups.form.dense())
+    scored = {"evaluations": 1} if method_spec(method).calibrated else {}
+    calibration = Calibration(lambda: inputs.examples(8), 0) if scored else None
     job = PruneJob(
-        model, "G", groups, proposal(method, target), target, 0,
+        model, "G", groups, proposal(method, target, **scored), target, 0,
         TrainingContext(
             task, data, {"G": model}, task.make_discriminators(0), Recipe(batch_size=2, distill_output=10.0),
             torch.device("cpu"), 1, encoder=lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1),
         ),
+        calibration=calibration,
     )  # fmt: skip
     pruned = make_method(method).prune(job)
     assert groups.form.predict(groups.form.widths(pruned.plan.widths)) <= job.target.value

@@ -461,9 +461,9 @@ def test_run_says_what_is_wrong(bundle, tmp_path):
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.png").write_bytes(b"")
     for given, message in (
-        ((tmp_path / "none", tmp_path / "o"), "not a folder"),
+        ((tmp_path / "none", tmp_path / "o"), "expected an image or a folder of images"),
         ((tmp_path / "empty", tmp_path / "o"), "holds no images"),
-        ((tmp_path / "bad", tmp_path / "o"), "none of 1 image can"),
+        ((tmp_path / "bad", tmp_path / "o"), "none of 1 image in .* can be read"),
         ((tmp_path / "bad", tmp_path / "bad"), "overwritten"),
         ((None, tmp_path / "o"), "--input"),
     ):
