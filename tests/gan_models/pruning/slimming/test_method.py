@@ -96,7 +96,7 @@ def test_an_interrupted_slimming_ends_bit_for_bit_as_an_uninterrupted_one(task, 
 
 
 def test_the_discriminator_takes_the_teachers_images_for_real(monkeypatch):
-    """What D sees as real is what the teacher makes of the same inputs, whatever the data's targets are."""
+    """D sees as real what the teacher makes of the same inputs, whatever the data's targets are."""
     job, seen = job_for("paired", steps=1), []
     phase = SlimmingPhase(job, job.training, job.target, job.training.steps)
     loss = phase._task.discriminator_loss
