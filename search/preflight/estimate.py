@@ -98,7 +98,7 @@ class Workload:
             at_once=placement.at_once(study.device),
             hours=config.hours,
             start=START_HERE_S if placement.in_turn else START_S,
-            plan_inputs=len(study.names) * config.calibration_images * _scored_plans(config, ladder),
+            plan_inputs=len(study.names) * (config.calibration_images or 0) * _scored_plans(config, ladder),
         )
 
     def continuing(self, rung: int) -> float:

@@ -47,7 +47,7 @@ OBJECTIVES = {"20dist+gan": (20.0, 1.0), "dist+0.001gan": (1.0, 0.001), "gan": (
 
 
 def objective(name: str, distance: Tensor, adversarial: Tensor) -> Tensor:
-    """Return the loss of weights and scales without rho |s|_1, which the proximal step takes; `name` is of `OBJECTIVES`."""
+    """Return the loss of an objective by name, without rho |s|_1, which the proximal step takes."""
     weight_distance, weight_adversarial = OBJECTIVES[name]
     return weight_distance * distance + weight_adversarial * adversarial
 
