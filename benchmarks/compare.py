@@ -5,7 +5,7 @@ comparison goes on. Half the table on two cores: about an hour. docs/compare.csv
 bench`: `--table --csv docs/compare.csv` prints its tables.
 
     python benchmarks/compare.py [--tasks demo,unet,cycle,sngan] [--variants uniform,magnitude,...] [--targets 0.5,0.25]
-        [--seeds 3] [--jobs 2] [--csv docs/bench.csv] [--out benchmark-runs] [--table] [--plan]
+        [--seeds 3] [--jobs 2] [--csv docs/bench.csv] [--out benchmark-runs] [--table] [--scatter FILE] [--plan]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ganprune.studies.bench.bench import Bench
 from ganprune.studies.bench.design import OF_SEARCH
 from ganprune.studies.bench.results.comparisons import compared
 from ganprune.studies.bench.results.fronts import growth
-from ganprune.studies.bench.results.rows import read_rows, write_rows
+from ganprune.studies.bench.results.rows import BenchRow, read_rows, write_rows
 from ganprune.studies.bench.results.tables import markdown
 from ganprune.studies.cli.demo import OPTIONS
 
@@ -78,6 +79,43 @@ def prepared(task: str, out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
     return study, make_teacher(study, (out / f"study-{task}").absolute())
 
 
+def draw_scatter(rows: Sequence[BenchRow], path: Path) -> None:
+    """Draw each task's zero-shot errors against distances at the end, and print Kendall's tau per task and budget."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot, ticker
+    from scipy.stats import kendalltau
+
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    variants = list(dict.fromkeys(row.variant for row in rows if row.zero_shot is not None))
+    markers = dict(zip(("25%", "12.5%", "50%"), "o^s", strict=True))
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(3.4 * len(tasks), 4), layout="constrained", squeeze=False)
+    for axis, task in zip(axes[0], tasks, strict=True):
+        for budget, marker in markers.items():
+            shown = [
+                row
+                for row in rows
+                if (row.task, row.budget) == (task, budget) and row.zero_shot is not None and row.quality is not None
+            ]
+            for index, variant in enumerate(variants):
+                points = [(row.zero_shot, row.quality) for row in shown if row.variant == variant]
+                if points:
+                    label = f"{variant}, {budget}"
+                    axis.scatter(*zip(*points, strict=True), marker=marker, color=f"C{index}", label=label)
+            if len(shown) > 2:
+                found = kendalltau([row.zero_shot for row in shown], [row.quality for row in shown])
+                print(f"{task} {budget}: tau {found.statistic:+.2f} (p {found.pvalue:.2g}), {len(shown)} trials")
+        axis.set(title=task, xscale="log", yscale="log", xlabel="zero-shot error of outputs")
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            side.set_major_formatter("{x:g}")
+            side.set_minor_formatter(ticker.NullFormatter())
+    axes[0][0].set_ylabel("fd[shapes,n=300] at the end")
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
 def main() -> None:
     """Run the cells that are missing, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,8 +129,12 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, default=Path("docs/bench.csv"))
     parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
     parser.add_argument("--table", action="store_true", help="print the tables of the CSV only")
+    parser.add_argument("--scatter", type=Path, help="draw errors before training against distances at the end")
     parser.add_argument("--plan", action="store_true", help="say what a run would do")
     given = parser.parse_args()
+    if given.scatter:
+        draw_scatter(read_rows(given.csv), given.scatter)
+        return
     if given.table:
         rows = read_rows(given.csv)
         print(markdown(compared(rows, "uniform"), growth(rows)))

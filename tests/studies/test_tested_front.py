@@ -282,7 +282,7 @@ def test_tables_files_plot_and_report_name_both_splits(study, tmp_path):
     rows = front_rows(outcome)
     assert {row.method for row in rows[:2]} == {"dense teacher", "input"}
     heads = [column.head for column in columns(rows, outcome)]
-    assert heads[heads.index("test [90 %]") - 1] == "selection fd[shapes,n=8] [90 %]"
+    assert heads[heads.index("test [90 %]") - 1] == "selection fd[shapes,n=8] [90 %] ↓"
     assert heads[heads.index("test [90 %]") + 1] == "gap (intervals)"
     for row, test in zip(rows, [outcome.teacher_tested, outcome.inputs_tested, *map(
         outcome.tested, [trial.number for trial in outcome.front])], strict=True):  # fmt: skip
@@ -314,7 +314,7 @@ def test_a_study_that_chose_by_the_test_has_the_columns_that_it_had(tmp_path):
     """Nothing is called selection, and no column is added."""
     outcome = outcome_of(searched(tmp_path, trials=2, select_on="test").record)
     heads = [column.head for column in columns(front_rows(outcome), outcome)]
-    assert "fd[shapes,n=8] [90 %]" in heads
+    assert "fd[shapes,n=8] [90 %] ↓" in heads
     assert not {"test [90 %]", "gap (intervals)"} & set(heads)
     assert {row.to_json()["split"] for row in front_rows(outcome)} == {"test"}
 
