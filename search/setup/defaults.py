@@ -52,6 +52,10 @@ def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     usual = tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
     methods = config.methods or tuple(m for m in usual if not (alone and method_spec(m).trains))
     notes = []
+    blind = [name for name in methods if method_spec(name).calibrated and config.calibration_images == 0]
+    if blind and not config.methods:
+        methods = tuple(name for name in methods if name not in blind)
+        notes.append(f"{', '.join(blind)} is left out: it scores plans on calibration inputs, and there are none")
     trained = [name for name in methods if method_spec(name).trains]
     trains = bool(trained) or config.recipe.rounds > 1
     prune, finetune = steps_of(config.prune_steps, config.finetune_steps, trains)

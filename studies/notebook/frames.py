@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from ...gan_models.files.plain_values import from_json, to_json
-from ...gan_models.files.seeds import derived_seed
+from ...gan_models.files.plain_values import from_json
 from ...search.records.learning_curve import LearningCurve
 from ...search.records.ledger import TrialRecord
 from ..results.outcome import TEACHER, Outcome
@@ -22,7 +21,7 @@ def trial_frame(outcome: Outcome, metrics: bool = False, curves: bool = False) -
 
     Args:
         outcome: The study.
-        metrics: Add a column per metric and cost, and `seed`, `settings` and `widths`.
+        metrics: Add a column per metric and cost.
         curves: Add `rungs`, step -> quality, and `losses`, phase -> term -> step -> value.
     """
     rows = [row for row in trial_rows(outcome) if row.trial is not None]
@@ -31,11 +30,6 @@ def trial_frame(outcome: Outcome, metrics: bool = False, curves: bool = False) -
         table = table.drop(columns=list(more_keys(rows)))
     table = table.sort_values("trial").reset_index(drop=True)
     trials = sorted(outcome.study.trials, key=lambda trial: trial.number)
-    if metrics:
-        seed = outcome.config.seed
-        table["seed"] = pd.Series([derived_seed(seed, trial.number, "trial") for trial in trials], dtype="Int64")
-        table["settings"] = pd.Series([to_json(trial.new.proposal.settings) for trial in trials], dtype=object)
-        table["widths"] = pd.Series([dict(trial.widths) for trial in trials], dtype=object)
     if curves:
         table["rungs"] = pd.Series([_rungs(outcome, trial) for trial in trials], dtype=object)
         table["losses"] = pd.Series([_losses(curves_of(trial)) for trial in trials], dtype=object)

@@ -53,6 +53,15 @@ def test_a_short_search_is_without_the_width_search():
     assert with_methods(named)[0].methods == ("uniform", "widths")
 
 
+def test_without_calibration_inputs_the_method_that_scores_plans_is_left_out():
+    """With a note if no methods are named; 0 images is a choice of the user's own."""
+    found, notes = with_methods(config(calibration_images=0))
+    assert found.methods == tuple(name for name in METHODS if name != "reconstruct")
+    assert "reconstruct is left out: it scores plans on calibration inputs" in notes[0]
+    named = config(methods=("reconstruct", "uniform"), calibration_images=0, prune_steps=0, finetune_steps=9)
+    assert with_methods(named)[0].methods == ("reconstruct", "uniform")
+
+
 def test_what_is_given_stays():
     """Methods and steps that a user or a record names are never changed, and deciding twice changes nothing."""
     given_all = config(methods=("magnitude", "coronet"), prune_steps=5, finetune_steps=7)

@@ -57,15 +57,15 @@ def test_a_study_shows_its_front():
 
 
 def test_trials_are_a_frame():
-    """A row per trial by number; metrics, settings, seeds and curves if asked for."""
+    """A row per trial by number, with seed and widths; all metrics and curves if asked for."""
     outcome = outcome_of(record(*reversed(TRIALS)))
     plain = trial_frame(outcome)
     assert list(plain["trial"]) == [0, 1, 2]
-    assert "seed" not in plain
+    assert plain["seed"].nunique() == 3
+    assert plain["widths"][0] == {"a": 3, "b": 5}
+    assert "psnr" not in plain
     assert list(plain["quality"]) == [10.0, 20.0, 90.0]
     whole = trial_frame(outcome, metrics=True, curves=True)
-    assert whole["widths"][0] == {"a": 3, "b": 5}
-    assert whole["seed"].nunique() == 3
     assert whole["rungs"][0] == {2: 30.0, 4: 10.0}
     assert whole["losses"][0] == {"finetune": {"l1": {1: 0.5, 3: 0.25}, "adversarial": {3: 2.0}}}
 
