@@ -300,7 +300,7 @@ class StudyConfig(
         Raises:
             BudgetError: It cannot be read.
         """
-        return _parsed((text,), self.convention).first
+        return _parsed_alone(text, self.convention)
 
     def bits_offered(self, profiled_int8: bool = False) -> tuple[int, ...]:
         """Return the bits that trials may have; each method chooses among them if there are several.
@@ -412,9 +412,17 @@ class StudyConfig(
 
 
 @cache
+def _parsed_alone(text: str, convention: str) -> Budget:
+    """Return one parsed budget."""
+    return Budgets.parse((text,), convention).first
+
+
+@cache
 def _parsed(texts: tuple[str, ...], convention: str) -> Budgets:
     """Return parsed budgets; the same texts are parsed once per process, however often a configuration is copied."""
-    return Budgets.parse(texts, convention)
+    if not texts:
+        return Budgets.parse(texts, convention)  # says that one is missing
+    return Budgets(tuple(_parsed_alone(text, convention) for text in texts), convention)
 
 
 # What a study's own defaults add to a nested setting that is given in part.
