@@ -109,6 +109,7 @@ def test_the_record_names_copies_and_their_hashes(moved):
     assert [trial.new.method for trial in study.trials] == [f"{copy.name}:Positions"] * 2
 
 
+@pytest.mark.long
 def test_it_is_shown_and_resumed_without_the_file(moved, tmp_path):
     """Old and new trials are of one method with its fixed settings, measured in one encoder, and one can be exported."""
     place = shutil.copytree(moved, tmp_path / "third")

@@ -70,6 +70,7 @@ def test_a_generator_from_a_file_goes_the_whole_way(name, place, monkeypatch, ca
         load_bundle("bundle", catalog_only=True)
 
 
+@pytest.mark.long
 def test_a_study_of_an_own_generator_may_be_moved(place, monkeypatch):
     """After database and artifacts moved, the study is resumed and its old and new trials are exported."""
     first, second = place / "first", place / "second"
@@ -86,6 +87,7 @@ def test_a_study_of_an_own_generator_may_be_moved(place, monkeypatch):
         assert all(check.passed for check in verify_bundle(second / f"b{trial}"))
 
 
+@pytest.mark.long
 def test_a_generator_from_a_package(place, monkeypatch):
     """`package.module:function` is searched and exported; the card says that the bundle needs the package."""
     (place / "my_gans").mkdir()

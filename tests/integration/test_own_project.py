@@ -144,6 +144,7 @@ def test_the_record_names_every_file_that_was_copied(moved):
     assert all("proj/" not in name for name in study.attributes["ganprune.config"]["methods"])
 
 
+@pytest.mark.long
 def test_it_is_resumed_exported_and_loaded_elsewhere(moved, tmp_path):
     """Without the project, a new process goes on; a bundle alone holds the small package, loads, and passes its checks."""
     place = shutil.copytree(moved, tmp_path / "third")

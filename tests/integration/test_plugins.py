@@ -234,6 +234,7 @@ def test_a_preparation_of_the_package_that_changed_is_refused_by_name(place, mon
     assert call(monkeypatch, "resume", "s", "--trials", 2, "--executor", "local") == 0
 
 
+@pytest.mark.long
 def test_a_killed_study_resumes(place):
     """After SIGKILL the study goes on from its database, every trial once, with the package's rows."""
     command = [str(Path(sys.executable).with_name("ganprune"))]

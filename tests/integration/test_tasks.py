@@ -117,6 +117,7 @@ def test_a_teacher_of_both_directions(place, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("direction", ["AtoB", "BtoA"])
+@pytest.mark.long
 def test_a_teacher_of_one_generator(direction, place, monkeypatch, capsys):
     """One generator alone is distilled with the adversarial term on its outputs; there is no cycle to go round."""
     save_weights(build("resnet", {"ngf": 4, "n_blocks": 1}), place / "one.safetensors")
@@ -155,6 +156,7 @@ def test_an_sngan_is_pruned(place, monkeypatch):
     assert len(pictures[0]) == 3
 
 
+@pytest.mark.long
 def test_patterns_choose_what_is_pruned_and_what_shares_a_ratio(place, monkeypatch, capsys):
     """--prune and --keep leave groups whole, also in the bundle; --tie makes one ratio of many; a dud pattern is named."""
     model = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=3", "--image-size", 16, "--data", "builtin:shapes"]

@@ -291,6 +291,7 @@ print(json.dumps({"median_ms": os.path.getsize(sys.argv[1]) / 1000, "p90_ms": 1e
 """
 
 
+@pytest.mark.long
 def test_a_device_behind_a_command_is_profiled_and_searched_for(place, monkeypatch, capsys):
     """Layers, whole networks and finalists are measured by the command; the profile has the device's own name."""
     (place / "own.py").write_text(OWN)

@@ -319,6 +319,7 @@ def test_a_study_that_chose_by_the_test_has_the_columns_that_it_had(tmp_path):
     assert {row.to_json()["split"] for row in front_rows(outcome)} == {"test"}
 
 
+@pytest.mark.long
 def test_a_bundle_has_both_qualities_by_name(study, tmp_path):
     """One of the front has what was recorded; any other trial is measured on the test when it is exported."""
     outcome = outcome_of(study.record)

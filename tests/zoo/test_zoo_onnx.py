@@ -7,10 +7,8 @@ from .sweep import Found, family_onnx, verdict
 
 
 @pytest.mark.filterwarnings("ignore")  # of torch, about the networks
-@pytest.mark.parametrize(
-    "family",
-    [pytest.param(family, marks=pytest.mark.long) if family == "attention" else family for family in FAMILIES],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("family", FAMILIES)
 def test_the_onnx_file_of_a_cut_network_gives_what_the_network_gives(family: str):
     """In ONNX Runtime, for a batch of another size than one; where it cannot, the entry says why, and it does not."""
     exported = family_onnx(family)

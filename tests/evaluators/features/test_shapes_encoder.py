@@ -41,6 +41,7 @@ def test_bundled_file_is_the_recorded_one(encoder):
     assert encoder.name == "shapes"
 
 
+@pytest.mark.long
 def test_distance_grows_with_damage(encoder, paintings, real):
     """More noise, blur, tint, fading or checkerboard is farther from the data, step by step, and far in the end."""
     images = paintings[N:]

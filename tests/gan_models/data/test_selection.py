@@ -72,6 +72,7 @@ LINKS = st.lists(st.tuples(st.sampled_from(FOLDERS), st.integers(0, 400), st.sam
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(TREES, LINKS, st.sampled_from(list(SIDES)), st.integers(0, 3))
+@pytest.mark.long
 def test_train_select_and_test_have_no_image_in_common(folders, links, task, seed):
     """Over random trees with links, hard links and copies: nothing to select by is trained on or tested on."""
     with TemporaryDirectory() as place:

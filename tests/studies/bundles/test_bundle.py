@@ -344,6 +344,7 @@ def test_groups_left_whole_by_patterns_stay_whole(tmp_path):
     assert torch.equal(outputs(load_bundle(tmp_path / "b")), outputs(trial_model(study, 0)))
 
 
+@pytest.mark.long
 def test_a_bundle_of_a_version_that_found_fewer_groups_loads(tmp_path):
     """Layers that the earlier version could not prune stay whole, though this one could."""
     name = next(iter(read_architecture(exported()).sizes))
@@ -356,6 +357,7 @@ def test_a_bundle_of_a_version_that_found_fewer_groups_loads(tmp_path):
     assert torch.equal(outputs(load_bundle(tmp_path / "b")), outputs(trial_model(study, 0)))
 
 
+@pytest.mark.long
 def test_generator_from_a_file_of_latents(tmp_path):
     """A generator from a file travels with its source: it loads and samples after the file is gone."""
     source = tmp_path / "mine.py"

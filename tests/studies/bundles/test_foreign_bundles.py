@@ -24,6 +24,7 @@ from ...gan_models.random_cuts import lively, random_plan
 
 
 @pytest.mark.parametrize("name", sorted(set(FOREIGN) - {"branching"}))
+@pytest.mark.long
 def test_a_cut_foreign_network_survives_its_bundle(name, tmp_path):
     """ONNX agrees to 1e-4 and the reloaded network to the last bit, with the source copied into the bundle alone."""
     factory, shape = FOREIGN[name]

@@ -129,6 +129,7 @@ def test_a_changed_int8_file_is_found(tmp_path):
     assert failed == [INT8]
 
 
+@pytest.mark.long
 def test_the_published_quantizer_is_not_exported():
     """Trials with the published quantizer train and are exported in float32; who asks for int8 is told why not."""
     quantization = QuantSettings(scheme="published")
