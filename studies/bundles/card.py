@@ -42,7 +42,8 @@ class SpeedBeside:
         other: The other file's format.
         ms: Median of this file.
         other_ms: Median of the other file.
-        ratio: Median over the pairs of other / this; above 1 this one is faster.
+        ratio: The other median over this one; above 1 this file is faster. Cards of earlier versions have the median
+            over the pairs here, which may lie on the other side of 1: `line` does not read it.
         runs: Pairs.
         protocol: How it was measured.
     """
@@ -53,6 +54,19 @@ class SpeedBeside:
     ratio: float
     runs: int
     protocol: str
+
+    def line(self) -> str:
+        """Return both medians and their ratio as one line."""
+        medians = f"latency {self.ms:.3g} ms, {self.other} {self.other_ms:.3g} ms"
+        return f"{medians}: {ratio_text(self.ms, self.other_ms)} ({self.protocol})"
+
+
+def ratio_text(ms: float, other_ms: float) -> str:
+    """Return how much faster or slower one latency is than another, both in ms and above 0."""
+    faster, slower = f"{other_ms / ms:.2f}", f"{ms / other_ms:.2f}"
+    if faster == slower:
+        return "as fast"
+    return f"{faster} times as fast" if ms < other_ms else f"slower, {slower} times as long"
 
 
 @dataclass(frozen=True)
@@ -124,11 +138,8 @@ class FormatReport:
             others: All formats of the bundle by name, to name what its speed and quality are compared with.
         """
         lines = list(self.notes)
-        if (speed := self.speed) is not None:
-            lines.append(
-                f"latency {speed.ms:.3g} ms, {speed.other} {speed.other_ms:.3g} ms: "
-                f"{speed.ratio:.2f} times as fast ({speed.protocol})"
-            )
+        if self.speed is not None:
+            lines.append(self.speed.line())
         if self.absent or self.difference is None or not self.computes_another:
             return lines
         if not self.measurements:

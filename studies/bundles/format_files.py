@@ -415,11 +415,12 @@ def speed_beside(other: str, theirs: Generate, ours: Generate, inputs: tuple[Ten
         if run >= WARM_UP:
             pairs.append((spent[0], spent[1]))
     threads = torch.get_num_threads()
+    ms, other_ms = median(b for _, b in pairs), median(a for a, _ in pairs)
     return SpeedBeside(
         other=other,
-        ms=median(b for _, b in pairs),
-        other_ms=median(a for a, _ in pairs),
-        ratio=median(a / b for a, b in pairs),
+        ms=ms,
+        other_ms=other_ms,
+        ratio=other_ms / ms,
         runs=RUNS,
         protocol=f"{runtime}, CPU, {threads} thread(s), one input, medians of {RUNS} runs in turns",
     )

@@ -2,10 +2,11 @@
 
 import math
 
+import pytest
 from ganprune.evaluators.measurement import Measurement
 from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.specs import InputSpec
-from ganprune.studies.bundles.card import Card, FormatReport, Parity
+from ganprune.studies.bundles.card import Card, FormatReport, Parity, SpeedBeside
 from ganprune.studies.bundles.card_text import card_text
 
 LINEAGE = {
@@ -87,3 +88,16 @@ def test_the_worst_difference_of_a_bundle():
     assert CARD.worst == math.inf
     whole = from_json(Card, to_json(CARD) | {"formats": {"onnx": to_json(CARD.formats["onnx"])}})
     assert whole.worst == 1e-6
+
+
+@pytest.mark.parametrize(
+    ("ms", "other_ms", "said"),
+    [
+        (1.19, 1.10, "latency 1.19 ms, onnx 1.1 ms: slower, 1.08 times as long (here)"),
+        (0.5, 1.0, "latency 0.5 ms, onnx 1 ms: 2.00 times as fast (here)"),
+        (1.0, 1.001, "latency 1 ms, onnx 1 ms: as fast (here)"),
+    ],
+)
+def test_a_slower_file_is_said_to_be_slower(ms, other_ms, said):
+    """Faster or slower follows from the two medians that stand beside it, also on a card that has another ratio."""
+    assert SpeedBeside("onnx", ms, other_ms, 1.14, 30, "here").line() == said
