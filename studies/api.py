@@ -47,6 +47,7 @@ from ..search.records.ledger import TrialRecord
 from ..search.records.plan_score import PlanScore
 from ..search.resolved_study import ResolvedStudy
 from ..search.setup.idle_options import Facts, idle_notes
+from ..search.setup.kept_files import copied_from
 from ..search.setup.resolve import resolve
 from .bundles.card import Card
 from .bundles.export import best_under, export_front, export_trial
@@ -54,6 +55,7 @@ from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store, check_free, is_there, make_way
+from .edited_files import OWN_FILES, edited_note
 from .finalist_costs import measure_front
 from .notebook.frames import curve_frame, trial_frame
 from .notebook.progress_bar import SearchBar, both
@@ -324,7 +326,7 @@ class Search:
             self.storage,
             self.name,
             root,
-            lambda: self.attributes(study.kept_in(source), root),
+            lambda: {**self.attributes(study.kept_in(source), root), OWN_FILES: copied_from(study.config)},
             self.run_options.max_attempts,
             maximizes,
         )
@@ -767,7 +769,8 @@ class Study:
                 store.requeue(store.create_trial(new).number)
             if asked:
                 study = _with_room(study, store)
-            for note in _idle(study.resolved, run_options, given):
+            edited = edited_note(store.study, store.attributes.get(OWN_FILES) or {}, self.folder.source)
+            for note in (*_idle(study.resolved, run_options, given), *filter(None, (edited,))):
                 on_event(Noted(note))
             store.set_attribute(ENVIRONMENT, with_this(store.attributes.get(ENVIRONMENT)))
             for name, value in recorded(study.resolved).items():

@@ -87,7 +87,7 @@ def _check_code(study: str, name: str, old: Any, new: Any) -> None:
         if kept != now:
             raise UserError(
                 f"{name} of study {study!r} cannot change: got {new} with other code, sha256 {now[:12]}; it has "
-                f"{kept[:12]}. Try putting the file back, or leaving {name} out: the study keeps a copy"
+                f"{kept[:12]}. Try leaving {name} out, because the study keeps a copy, or a new study with another name"
             )
 
 

@@ -63,11 +63,29 @@ def keep(path: str | Path, folder: Path, kind: str) -> str:
         raise UserError(f"{kind} file is missing: got {path}; expected a Python file. Try its absolute path.")
     if source.absolute().parent == folder.absolute():
         return source.name
-    project = read_project(source, is_copy(source))
-    name = f"{source.stem}-{project.sha256[:8]}{source.suffix}"
+    name = _copys_name(source)
     if not (folder / name).is_file():
         copy_with_neighbors(source, folder / name)
     return name
+
+
+def _copys_name(source: Path) -> str:
+    return f"{source.stem}-{read_project(source, is_copy(source)).sha256[:8]}{source.suffix}"
+
+
+def originals(path: Path) -> dict[str, str]:
+    """Return the origins of the copies that `keep` makes of a file and of the neighbors that it imports.
+
+    Args:
+        path: The file, no copy.
+
+    Returns:
+        Path of a copy, relative to the folder of copies -> absolute path of the file that it is made of.
+    """
+    project, name = read_project(path, is_copy(path)), _copys_name(path)
+    folder = neighbors_folder(Path(name))
+    found = {name: str(path.absolute())}
+    return found | {(folder / project.place(each)).as_posix(): str(file) for each, file in project.files.items()}
 
 
 def copy_with_neighbors(source: Path, target: Path) -> list[Path]:

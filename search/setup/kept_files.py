@@ -15,7 +15,7 @@ from typing import Any
 
 from ...gan_models.data.spec import is_own
 from ...gan_models.files.hashes import file_sha256
-from ...gan_models.files.kept_copies import code_sha256, keep, located, with_neighbors
+from ...gan_models.files.kept_copies import code_sha256, is_copy, keep, located, originals, with_neighbors
 from ...gan_models.files.user_code import file_of, is_path, load_object, names_object
 from ...gan_models.networks.catalog import build
 from ..config import StudyConfig
@@ -128,6 +128,17 @@ def own_files(config: StudyConfig) -> list[Path]:
     """Return the files of a user's own code with those that they import from their projects, each one once."""
     named = [located(path) for _, name in references(config) if (path := file_of(name)) is not None]
     return list(dict.fromkeys(each for path in named for each in (with_neighbors(path) if path.is_file() else [path])))
+
+
+def copied_from(config: StudyConfig) -> dict[str, str]:
+    """Return the origins of the copies that `with_own_files` makes: path in the folder of copies -> absolute path.
+
+    Args:
+        config: As given; files that it names by their copies are left out.
+    """
+    named = [located(path) for _, name in references(config) if (path := file_of(name)) is not None]
+    given = (path for path in dict.fromkeys(named) if path.is_file() and not is_copy(path))
+    return {copy: origin for path in given for copy, origin in originals(path).items()}
 
 
 def sources(config: StudyConfig) -> list[str]:

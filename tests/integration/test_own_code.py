@@ -106,17 +106,25 @@ def test_the_record_names_copies_and_their_hashes(moved):
     assert config["method_settings"] == {f"{copy.name}:Positions.offset": 0.5}
     assert study.attributes["ganprune.preparations"]["own_code"]["files"] == {f"source/{copy.name}": file_sha256(copy)}
     assert "Positions" in study.attributes["ganprune.made_with"]["code"]
+    assert study.attributes["ganprune.own_files"] == {copy.name: str(moved.with_name("first") / "mine.py")}
     assert [trial.new.method for trial in study.trials] == [f"{copy.name}:Positions"] * 2
 
 
 @pytest.mark.long
 def test_it_is_shown_and_resumed_without_the_file(moved, tmp_path):
-    """Old and new trials are of one method with its fixed settings, measured in one encoder, and one can be exported."""
+    """Old and new trials are of one method with its fixed settings, measured in one encoder, and one can be exported.
+
+    The file at its old place was edited since: that is a note.
+    """
     place = shutil.copytree(moved, tmp_path / "third")
+    edited = moved.with_name("first") / "mine.py"
+    edited.parent.mkdir(exist_ok=True)
+    edited.write_text(f"{CODE}# edited\n")
     shown = ganprune(place, "show", "s", "--json")
     assert shown.returncode == 0, shown.stderr
     done = ganprune(place, "resume", "s", "--trials", 3, "--executor", "local")
     assert done.returncode == 0, done.stderr
+    assert f"note: {edited} was edited since this study began" in done.stderr + done.stdout
     study = read_study(f"sqlite:///{place}/ganprune.db", "s")
     assert [trial.state for trial in study.trials] == ["COMPLETE"] * 3
     assert len({trial.new.method for trial in study.trials}) == 1
