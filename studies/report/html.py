@@ -235,10 +235,15 @@ def _origin(outcome: Outcome) -> str:
 
 def _teacher(outcome: Outcome) -> TableView:
     tested = {m.name: with_interval(m, 5) for m in outcome.teacher_tested}
-    lines = [("", (m.name, m.unit, with_interval(m, 5), tested.pop(m.name, ""))) for m in outcome.teacher]
-    lines += [("", (m.name, m.unit, "", tested[m.name])) for m in outcome.teacher_tested if m.name in tested]
-    lines += [("", (name, outcome.unit_of(name), f"{value:.12g}", "")) for name, value in outcome.dense.items()]
-    return _table(("measurement", "unit", "value", "on the test split"), lines)
+    lines = [("", (m.name, _unit(m), with_interval(m, 5), tested.pop(m.name, ""))) for m in outcome.teacher]
+    lines += [("", (m.name, _unit(m), "", tested[m.name])) for m in outcome.teacher_tested if m.name in tested]
+    lines += [("", (name, outcome.unit_of(name), f"{value:,.12g}", "")) for name, value in outcome.dense.items()]
+    return _table(("measurement", "unit", "measured", "on the test split"), lines)
+
+
+def _unit(m: Measurement) -> str:
+    """Return a measurement's unit; empty for a number without one."""
+    return "" if m.unit == "1" else m.unit
 
 
 def _protocols(outcome: Outcome) -> TableView:

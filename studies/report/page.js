@@ -44,13 +44,15 @@
     value === null ? "" : plain(value) + (low === null || high === null ? "" : ` [${plain(low)}, ${plain(high)}]`);
   const PREFIXES = [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3]];
   const scaleOf = (cost, value) => (cost.prefixed && PREFIXES.find(([, size]) => value >= size)) || ["", 1];
-  const costText = (cost, value) => {
+  const costText = (cost, value, remark = cost.remark) => {
     if (value === null || value === undefined) return "";
     const [letter, size] = scaleOf(cost, value);
-    const parts = cost.symbol ? [plain(value / size), letter + cost.symbol, cost.remark] : [plain(value / size), letter, cost.unit, cost.remark];
+    const parts = cost.symbol ? [plain(value / size), letter + cost.symbol, remark] : [plain(value / size), letter, cost.unit, remark];
     return parts.filter(Boolean).join(" ");
   };
+  const beside = (cost, value) => costText(cost, value, "");  // for a label that says the convention
   const shareText = (cost, value) => (cost.dense && value !== null && value !== undefined ? `${plain(100 * value / cost.dense, 3)} %` : "");
+  const breakable = (name) => name.split(/(?<=[._,[/-])/).flatMap((part, i) => (i ? [el("wbr"), part] : [part]));
   const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
   const command = (number) => `ganprune export ${quoted(data.study)} --trial ${number} --out ${quoted(`${data.study}-${number}`)}`
     + (data.storage ? ` --storage ${quoted(data.storage)}` : "");
@@ -70,9 +72,17 @@
       if (!found.length || better(t.quality, found[found.length - 1].quality)) found.push(t);
     return found;
   }
+  function reach() {
+    const costs = scored().map((t) => t.costs[cost().name]);
+    return [Math.min(...costs), Math.max(...costs, cost().limit || 0)];
+  }
+  function budget() {
+    const [low, high] = reach();
+    return Math.min(high, Math.max(low, state.under === null ? cost().limit || high : state.under));
+  }
   function chosen() {
     let best = null;
-    for (const t of scored()) if (t.costs[cost().name] <= state.under * (1 + 1e-9) && (best === null || better(t.quality, best.quality))) best = t;
+    for (const t of scored()) if (t.costs[cost().name] <= budget() * (1 + 1e-9) && (best === null || better(t.quality, best.quality))) best = t;
     return best;
   }
 
@@ -229,7 +239,7 @@
     const line = (name, value) => { if (value) list.append(el("dt", {}, name), el("dd", {}, value)); };
     line(data.metric, interval(t.quality, t.low, t.high));
     if (t.test !== null) line("test split", interval(t.test.value, t.test.low, t.test.high));
-    for (const c of data.costs) if (t.costs[c.name] !== undefined) line(c.short, `${costText(c, t.costs[c.name])}${c.dense ? ` (${shareText(c, t.costs[c.name])})` : ""}`);
+    for (const c of data.costs) if (t.costs[c.name] !== undefined) line(c.short, `${beside(c, t.costs[c.name])}${c.dense ? ` (${shareText(c, t.costs[c.name])})` : ""}`);
     for (const [name, value] of Object.entries(t.measured)) line(`${name} measured`, plain(value));
     const parts = [el("b", {}, `trial ${t.number}`), ` ${t.method}${t.front ? ", on the front" : ""}`, list];
     if (t.widths.length) parts.push(sparks(t.widths));
@@ -251,15 +261,13 @@
     const all = scored(), note = byId("under-text"), input = byId("under");
     if (!all.length) { note.textContent = "No trial is eligible yet."; input.disabled = true; return; }
     input.disabled = false;
-    const costs = all.map((t) => t.costs[cost().name]), low = Math.min(...costs), high = Math.max(...costs, cost().limit || 0);
-    if (state.under === null || state.under < low) state.under = state.under === null ? cost().limit || high : low;
-    state.under = Math.min(state.under, high);
-    const ratio = high > low ? Math.log(state.under / low) / Math.log(high / low) : 1;
+    const [low, high] = reach(), under = budget();
+    const ratio = high > low ? Math.log(under / low) / Math.log(high / low) : 1;
     if (document.activeElement !== input) input.value = String(Math.round(1000 * (low > 0 ? ratio : 1)));
-    input.setAttribute("aria-valuetext", costText(cost(), state.under));
+    input.setAttribute("aria-valuetext", costText(cost(), under));
     const t = chosen(), line = byId("under-line"), scale = byId("front-chart").chart;
-    if (line && scale) { line.setAttribute("x1", scale.x.at(state.under)); line.setAttribute("x2", scale.x.at(state.under)); }
-    note.replaceChildren(`At most ${costText(cost(), state.under)}${cost().dense ? ` (${shareText(cost(), state.under)} of dense)` : ""}: `,
+    if (line && scale) { line.setAttribute("x1", scale.x.at(under)); line.setAttribute("x2", scale.x.at(under)); }
+    note.replaceChildren(`At most ${costText(cost(), under)}${cost().dense ? ` (${shareText(cost(), under)} of dense)` : ""}: `,
       ...(t ? [el("button", { class: "link", type: "button", on: { click: () => pin(t.number) } }, `take trial ${t.number}`),
         ` (${t.method}, ${data.metric} ${interval(t.quality, t.low, t.high)} at ${costText(cost(), t.costs[cost().name])})`] : ["no trial is so cheap."]));
   }
@@ -300,13 +308,13 @@
     const facts = rows([
       ["state", t.state + (t.front ? ", on the front" : "")], ["reason of its end", t.reason],
       [data.metric, interval(t.quality, t.low, t.high)], ["on the test split", t.test ? interval(t.test.value, t.test.low, t.test.high) : ""],
-      ...data.costs.map((c) => [c.short, t.costs[c.name] === undefined ? "" : `${costText(c, t.costs[c.name])}${c.dense ? `, ${shareText(c, t.costs[c.name])} of dense` : ""}`]),
+      ...data.costs.map((c) => [c.short, t.costs[c.name] === undefined ? "" : `${beside(c, t.costs[c.name])}${c.dense ? `, ${shareText(c, t.costs[c.name])} of dense` : ""}`]),
       ...Object.entries(t.measured).map(([name, value]) => [`${name}, measured after the search`, plain(value)]),
       ["target", t.target === null ? "" : costText(data.costs.find((c) => c.name === data.cost) || data.costs[0], t.target)], ["bits", t.bits],
       ["seed", String(t.seed)], ["lineage", lineage], ["attempts", t.attempt > 1 ? t.attempt : ""], ["steps", t.steps ? `${plain(t.steps.prune)} of pruning, ${plain(t.steps.finetune)} of fine-tuning` : ""],
       ["compute", t.compute === null ? "" : `${plain(t.compute)} MACs`], ["architecture", t.architecture], ["weights' sha256", t.weights], ["worker", t.worker],
     ]);
-    const settings = Object.entries(t.settings), parts = [head, el("p", { class: "command" }, el("code", {}, text), " ", copy, copied), facts];
+    const settings = Object.entries(t.settings), parts = [];
     if (settings.length) parts.push(el("h4", {}, "Settings"), rows(settings.map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : plain(value, 6)])));
     if (total > 0) {
       const bar = el("div", { class: "phases", role: "img", "aria-label": Object.entries(t.seconds).map(([n, s]) => `${n} ${plain(s, 3)} s`).join(", ") });
@@ -316,13 +324,15 @@
     }
     const films = steps(String(t.number));
     if (films.length > 1) parts.push(el("h4", {}, "Pictures by step"), el("div", { class: "film" }, ...films.map((strip) => el("figure", {}, picture(strip, row(strip), 88, `after ${strip.step} steps`), el("figcaption", {}, `step ${plain(strip.step)}`)))));
+    const whole = [];
     if (t.metrics.length) {
       const body = el("tbody", {});
       for (const [place, value, low, high, n, reason] of t.metrics) { const metric = data.metrics[place];
-        body.append(el("tr", {}, el("th", { scope: "row", title: metric.protocol }, metric.name), el("td", { class: "number" }, value === null ? reason || "" : interval(value, low, high)), el("td", {}, metric.unit === "1" ? "" : metric.unit), el("td", { class: "number" }, n === null ? "" : plain(n)))); }
-      parts.push(el("h4", {}, "Everything measured"), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": `everything measured of trial ${t.number}` }, el("table", {}, el("thead", {}, el("tr", {}, ...["measurement", "value [90 %]", "unit", "images"].map((h, i) => el("th", { scope: "col", class: i % 2 ? "number" : "" }, h)))), body)));
+        body.append(el("tr", {}, el("th", { scope: "row", title: metric.protocol }, ...breakable(metric.name)), el("td", { class: "number" }, value === null ? reason || "" : interval(value, low, high)), el("td", {}, metric.unit === "1" ? "" : metric.unit), el("td", { class: "number" }, n === null ? "" : plain(n)))); }
+      whole.push(el("h4", {}, "Everything measured"), el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": `everything measured of trial ${t.number}` }, el("table", {}, el("thead", {}, el("tr", {}, ...["measurement", "value [90 %]", "unit", "images"].map((h, i) => el("th", { scope: "col", class: i % 2 ? "number" : "" }, h)))), body)));
     }
-    host.replaceChildren(...parts);
+    host.replaceChildren(head, el("p", { class: "command" }, el("code", {}, text), " ", copy, copied),
+      el("div", { class: "panel-body" }, el("div", {}, facts), el("div", {}, ...parts)), ...whole);
   }
 
   // ---------- pictures ----------
@@ -425,9 +435,11 @@
     fresh("width-a", ...options(a)); fresh("width-b", ...options(b));
     const of = (value) => (value === "dense" ? data.sizes : index.get(Number(value)).widths);
     const [first, second] = [of(a), of(b)];
-    fresh("width-bars", ...data.groups.map((name, i) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "bars" },
+    fresh("width-bars", ...data.groups.map((name, i) => el("tr", {}, el("th", { scope: "row" }, ...breakable(name)), el("td", { class: "bars" },
       el("div", { class: "track", css: { width: `${Math.max(8, 100 * Math.sqrt(data.sizes[i] / Math.max(...data.sizes)))}%` } }, el("span", { class: "bar-a", css: { width: `${100 * first[i] / data.sizes[i]}%` } }), el("span", { class: "bar-b", css: { width: `${100 * second[i] / data.sizes[i]}%` } }))),
-      el("td", { class: "number" }, plain(data.sizes[i])), el("td", { class: "number" }, plain(first[i])), el("td", { class: "number" }, plain(second[i])), el("td", { class: "number" }, `${plain(100 * second[i] / data.sizes[i], 3)} %`))));
+      el("td", { class: "number of-dense" }, plain(data.sizes[i])), el("td", { class: "number" }, plain(first[i])), el("td", { class: "number" }, plain(second[i])), el("td", { class: "number" }, `${plain(100 * second[i] / data.sizes[i], 3)} %`))));
+    byId("width-dense").hidden = a === "dense" || b === "dense";
+    for (const cell of document.querySelectorAll("#width-bars .of-dense")) cell.hidden = byId("width-dense").hidden;
     fresh("width-a-name", el("i", { class: "key-a" }), a === "dense" ? "dense" : `trial ${a}`); fresh("width-b-name", el("i", { class: "key-b" }), b === "dense" ? "dense" : `trial ${b}`);
   }
 
@@ -455,7 +467,7 @@
   }
   function drawCurves() {
     const withRungs = data.trials.filter((t) => t.rungs.length), host = byId("rungs");
-    byId("rungs-missing").hidden = withRungs.length > 0;
+    byId("rungs-missing").hidden = withRungs.length > 0; byId("rungs-colors").hidden = !withRungs.length;
     const series = withRungs.filter((t) => t.number !== state.trial).map((t) => ({ name: `trial ${t.number}: ${t.method}`, points: t.rungs, color: colorOf(t.method), kind: "curve faint", dots: withRungs.length <= 60 }));
     const own = index.get(state.trial);
     if (own && own.rungs.length) series.push({ name: `trial ${own.number}: ${own.method}`, points: own.rungs, color: colorOf(own.method), kind: "curve strong", dots: true });
@@ -485,14 +497,14 @@
     return [
       { key: "trial", head: "trial", value: (t) => t.number, number: true },
       { key: "method", head: "method", value: (t) => t.method },
-      { key: "cost", head: c.short, value: (t) => t.costs[c.name] ?? null, text: (t) => costText(c, t.costs[c.name]), number: true },
+      { key: "cost", head: c.short, value: (t) => t.costs[c.name] ?? null, text: (t) => beside(c, t.costs[c.name]), number: true },
       { key: "share", head: "of dense", value: (t) => t.costs[c.name] ?? null, text: (t) => shareText(c, t.costs[c.name]), number: true, skip: !c.dense },
       { key: "quality", head: `${data.metric} [90 %]`, value: (t) => t.quality, text: (t) => interval(t.quality, t.low, t.high), number: true },
       { key: "test", head: "test [90 %]", value: (t) => (t.test ? t.test.value : null), text: (t) => (t.test ? interval(t.test.value, t.test.low, t.test.high) : ""), number: true, skip: !data.trials.some((t) => t.test) },
+      { key: "state", head: "state", value: (t) => t.state, text: (t) => (t.reason ? `${t.state}: ${t.reason}` : t.state), wrap: true },
       ...metricNames.map(([m, i]) => { const of = (t) => { const row = t.metrics.find((one) => one[0] === i); return row ? row[1] : null; };
         return { key: `m${i}`, head: m.unit === "1" ? m.name : `${m.name} (${m.unit})`, value: of, number: true, spare: true }; }),
       { key: "seconds", head: "seconds", value: (t) => Object.values(t.seconds).reduce((a, b) => a + b, 0) || null, number: true },
-      { key: "state", head: "state", value: (t) => t.state, text: (t) => (t.reason ? `${t.state}: ${t.reason}` : t.state), wrap: true },
     ].filter((column) => !column.skip);
   }
   function shownTrials() {
@@ -511,13 +523,21 @@
     fresh("only", ...[["", "all trials"], ["front", "the front"], ...states.map((s) => [s, s])].map(([value, text]) => el("option", { value, selected: value === state.only }, text)));
     if (document.activeElement !== byId("find")) byId("find").value = state.find;
     fresh("trials-head", el("tr", {}, ...cols.map((column) => el("th", { scope: "col", class: `${column.number ? "number" : ""}${column.spare ? " spare" : ""}`, "aria-sort": column.key === state.sort ? (state.down ? "descending" : "ascending") : "none" },
-      el("button", { type: "button", on: { click: () => { set({ sort: column.key, down: column.key === state.sort && !state.down }); refocus(column.key); } }, "data-key": column.key }, column.head + (column.key === state.sort ? (state.down ? " ▼" : " ▲") : ""))))));
-    fresh("trials-body", ...shown.map((t) => el("tr", { class: `${t.front ? "front" : ""}${t.number === state.trial ? " chosen" : ""}` }, ...cols.map((column) => {
+      el("button", { type: "button", on: { click: () => { set({ sort: column.key, down: column.key === state.sort && !state.down }); refocus(column.key); } }, "data-key": column.key }, column.head, column.key === state.sort ? el("span", { "aria-hidden": "true" }, state.down ? " ▼" : " ▲") : null)))));
+    fresh("trials-body", ...shown.map((t) => el("tr", { class: t.front ? "front" : "", "data-trial": t.number }, ...cols.map((column) => {
       const text = column.text ? column.text(t) : plain(column.value(t));
-      if (column.key === "trial") return el("td", { class: "number" }, el("button", { type: "button", class: "link", "aria-label": `trial ${t.number}${t.front ? ", on the front" : ""}`, on: { click: () => pin(t.number) } }, `${t.number}${t.front ? "*" : ""}`));
+      if (column.key === "trial") return el("td", { class: "number" }, el("button", { type: "button", class: "link", "data-key": `trial ${t.number}`, "aria-label": `trial ${t.number}${t.front ? ", on the front" : ""}`, on: { click: () => pin(t.number) } }, `${t.number}${t.front ? "*" : ""}`));
       return el("td", { class: `${column.number ? "number" : ""}${column.spare ? " spare" : ""}${column.wrap ? " text" : ""}` }, column.key === "method" ? icon(shapeOf(t.method), colorOf(t.method)) : null, text);
     }))));
+    markChosen();
     byId("count").textContent = `${shown.length} of ${data.trials.length} trials; * on the front`;
+  }
+  function markChosen() {
+    for (const row of byId("trials-body").children) {
+      const own = row.dataset.trial === String(state.trial);
+      row.classList.toggle("chosen", own);
+      if (own) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+    }
   }
   const refocus = (key) => { const button = [...document.querySelectorAll("#trials-head button")].find((one) => one.dataset.key === key); if (button) button.focus(); };
   function csv() {
@@ -556,15 +576,24 @@
     const hash = String(said);
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   }
-  const PARTS = { trial: [drawPinned, drawPanel, drawPictures, drawWidths, drawCurves, drawTable], cost: [drawFront, drawTable], under: [drawUnder], a: [drawWidths], b: [drawWidths],
+  const PARTS = { trial: [drawPinned, drawPanel, drawPictures, drawWidths, drawCurves, markChosen], cost: [drawFront, drawTable], under: [drawUnder], a: [drawWidths], b: [drawWidths],
     left: [drawPictures], right: [drawPictures], row: [drawPictures, drawPanel], network: [drawPictures, drawPanel], zoom: [paint], split: [paint], sort: [drawTable], down: [drawTable], find: [drawTable], only: [drawTable], losses: [drawCurves] };
   function drawPinned() { ring("pinned-ring", spots.find((s) => s.trial.number === state.trial)); }
   function set(changes) {
     Object.assign(state, changes);
     if ("cost" in changes) state.under = null;
     const parts = new Set(Object.keys(changes).flatMap((name) => PARTS[name]));
-    for (const part of parts) part();
+    keepingFocus(() => { for (const part of parts) part(); });
     write();
+  }
+  const FOCUSABLE = "button, select, input, summary, [tabindex]";
+  const nameOf = (node) => node.dataset.key || node.getAttribute("aria-label") || node.textContent;
+  function keepingFocus(draw) {
+    const active = document.activeElement, host = active && active.parentElement ? active.parentElement.closest("[id]") : null;
+    draw();
+    if (!host || active.isConnected) return;
+    const again = [...(byId(host.id) || host).querySelectorAll(FOCUSABLE)].find((node) => nameOf(node) === nameOf(active));
+    if (again) again.focus({ preventScroll: true });
   }
   function take(found) {
     data = found;
@@ -579,7 +608,7 @@
   const chart = byId("front-chart");
   chart.addEventListener("pointermove", (event) => { const box = chart.getBoundingClientRect(); hover(nearest(event.clientX - box.left, event.clientY - box.top, 26)); });
   chart.addEventListener("pointerleave", hideTip);
-  chart.addEventListener("click", (event) => { const box = chart.getBoundingClientRect(), place = nearest(event.clientX - box.left, event.clientY - box.top, 26); if (place >= 0) pin(spots[place].trial.number); });
+  chart.addEventListener("click", (event) => { const box = chart.getBoundingClientRect(), place = nearest(event.clientX - box.left, event.clientY - box.top, 26); if (place >= 0) pin(spots[place].trial.number); if (event.pointerType === "touch") hideTip(); });
   chart.addEventListener("keydown", (event) => {
     const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (move && spots.length) {
@@ -594,7 +623,7 @@
   byId("split").addEventListener("input", (event) => set({ split: Number(event.target.value) }));
   byId("find").addEventListener("input", (event) => set({ find: event.target.value }));
   byId("under").addEventListener("input", (event) => {
-    const costs = scored().map((t) => t.costs[cost().name]), low = Math.min(...costs), high = Math.max(...costs, cost().limit || 0);
+    const [low, high] = reach();
     set({ under: low > 0 ? low * (high / low) ** (Number(event.target.value) / 1000) : high });
   });
   byId("csv").addEventListener("click", download);
@@ -604,11 +633,32 @@
   const stored = (() => { try { return localStorage.getItem("ganprune-theme") || ""; } catch { return ""; } })();
   theme(themes.includes(stored) ? stored : "");
   byId("theme").addEventListener("click", () => { const next = themes[(themes.indexOf(document.documentElement.dataset.theme) + 1) % 3]; theme(next); try { localStorage.setItem("ganprune-theme", next); } catch { /* a file without storage */ } });
+  byId("skip").addEventListener("click", (event) => { event.preventDefault(); chart.focus(); });
   window.addEventListener("hashchange", () => { read(); drawAll(); });
   let width = window.innerWidth;
   window.addEventListener("resize", () => { if (window.innerWidth !== width) { width = window.innerWidth; drawFront(); drawCurves(); paint(); } });
 
   // ---------- live ----------
+  const written = new Map();  // the parts as the server wrote them last
+  for (const part of document.querySelectorAll("[data-live]")) written.set(part.id, part.innerHTML);
+  function renew(part, now) {
+    if (!now || now.innerHTML === written.get(part.id)) return;
+    written.set(part.id, now.innerHTML);
+    const open = [...part.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent);
+    const scrolled = [...part.querySelectorAll(".wide")].map((box) => [box.getAttribute("aria-label"), box.scrollLeft, box.scrollTop]);
+    keepingFocus(() => part.replaceChildren(...document.importNode(now, true).childNodes));
+    for (const summary of part.querySelectorAll("summary")) if (open.includes(summary.textContent)) summary.parentElement.open = true;
+    for (const box of part.querySelectorAll(".wide")) {
+      const before = scrolled.find(([name]) => name === box.getAttribute("aria-label"));
+      if (before) [box.scrollLeft, box.scrollTop] = before.slice(1);
+    }
+  }
+  function keepingPlace(draw) {  // what is read stays where it is in the window, although parts above it grow
+    const parts = [...document.querySelectorAll("main > :not([hidden]), #details")];
+    const read = parts.filter((node) => node.getBoundingClientRect().top <= 0).pop(), top = read ? read.getBoundingClientRect().top : 0;
+    keepingFocus(draw);
+    if (read) window.scrollBy({ top: read.getBoundingClientRect().top - top, behavior: "instant" });
+  }
   function follow() {
     let mark = data.live.mark;
     const status = byId("live");
@@ -617,11 +667,16 @@
       if (answer.status === 200) {
         mark = answer.headers.get("ETag") || mark;
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        for (const part of document.querySelectorAll("[data-live]")) { const now = page.getElementById(part.id); if (now) part.replaceChildren(...document.importNode(now, true).childNodes); }
-        take(JSON.parse(page.getElementById("data").textContent));
-        read(); drawAll();
+        keepingPlace(() => {
+          for (const part of document.querySelectorAll("[data-live]")) renew(part, page.getElementById(part.id));
+          const shown = current >= 0 ? spots[current].trial.number : null;
+          take(JSON.parse(page.getElementById("data").textContent));
+          read(); drawAll();
+          if (shown !== null) hover(spots.findIndex((s) => s.trial.number === shown));
+        });
         status.textContent = `live: changed at ${new Date().toLocaleTimeString()}`;
       } else if (answer.status === 304) status.textContent = status.textContent.replace("; no answer", "");
+      else throw new Error(answer.statusText);  // the database is away for a moment
       next();
     }).catch(() => { if (!status.textContent.endsWith("; no answer")) status.textContent += "; no answer"; next(); });
     status.textContent = "live: follows the database";

@@ -10,12 +10,11 @@ from typing import Any
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.plain_values import JSON, from_json, to_json
-from ...gan_models.files.seeds import derived_seed
 from ...search.records.learning_curve import LearningCurve
 from ...search.records.ledger import TrialRecord
 from ...search.strategy.method_shares import LADDER
 from ..results.outcome import TEACHER, Outcome, cost_name, measurements_of, named, quality_of
-from ..results.tables import bits_of, metric_names, trial_rows
+from ..results.tables import Row, bits_of, metric_names, trial_rows
 
 PAGE_CURVE_BYTES = 300_000  # of all trials' losses on the page
 LEAST_CURVE_BYTES = 400  # of one trial's
@@ -111,7 +110,7 @@ class TrialView:
     bits: int
     widths: tuple[int, ...]
     settings: Mapping[str, JSON]
-    seed: int
+    seed: int | None
     seconds: Mapping[str, float]
     rungs: tuple[tuple[int, float], ...]
     curves: Mapping[str, LearningCurve]
@@ -209,8 +208,7 @@ def page_data(outcome: Outcome, storage: str = "") -> PageData:
     keys = dict.fromkeys((m.name, m.unit, m.protocol) for m in measured)
     metrics = tuple(MetricView(*key, column=key[0] in shown) for key in keys)
     groups, sizes = _groups(outcome)
-    reasons = {row.trial: row.reason for row in rows}
-    front = {trial.number for trial in outcome.front}
+    of_trial = {row.trial: row for row in rows}
     places = {key: place for place, key in enumerate(keys)}
     trained = sum(bool(trial.outcome is not None and trial.outcome.curves) for trial in trials)
     curve_bytes = max(PAGE_CURVE_BYTES // max(trained, 1), LEAST_CURVE_BYTES)
@@ -234,10 +232,7 @@ def page_data(outcome: Outcome, storage: str = "") -> PageData:
         ),
         groups=groups,
         sizes=sizes,
-        trials=tuple(
-            _trial(outcome, trial, trial.number in front, reasons.get(trial.number, ""), places, groups, curve_bytes)
-            for trial in trials
-        ),
+        trials=tuple(_trial(outcome, trial, of_trial[trial.number], places, groups, curve_bytes) for trial in trials),
     )
 
 
@@ -276,8 +271,7 @@ def _groups(outcome: Outcome) -> tuple[tuple[str, ...], tuple[int, ...]]:
 def _trial(
     outcome: Outcome,
     trial: TrialRecord,
-    front: bool,
-    reason: str,
+    row: Row,
     places: Mapping[tuple[str, str, str], int],
     groups: Sequence[str],
     curve_bytes: int,
@@ -296,7 +290,7 @@ def _trial(
         state=trial.state,
         origin=trial.new.origin,
         attempt=trial.attempt,
-        front=front,
+        front=row.front,
         scored=trial.scored,
         ladder=trial.scored and trial.new.origin.startswith(LADDER),
         quality=None if trial.quality is None else outcome.value(trial.quality),
@@ -309,7 +303,7 @@ def _trial(
         bits=bits_of(trial),
         widths=tuple(int(widths.get(name, 0)) for name in groups) if widths else (),
         settings=_settings(trial),
-        seed=derived_seed(outcome.config.seed, trial.number, "trial"),
+        seed=row.seed,
         seconds={} if ended is None else dict(ended.seconds),
         rungs=tuple((step, outcome.value(value)) for step, value in sorted(trial.rungs.items())),
         curves={phase: curve.within(curve_bytes // len(curves)) for phase, curve in curves.items()},
@@ -319,7 +313,7 @@ def _trial(
         ),
         parent=trial.new.proposal.parent,
         same_as=None if ended is None else ended.same_as,
-        reason=reason,
+        reason=row.reason,
         worker="" if ended is None else ended.worker,
         architecture="" if said is None else said.architecture,
         weights=ended.artifact.sha256[:16] if ended is not None and ended.artifact is not None else "",

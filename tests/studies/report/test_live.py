@@ -16,6 +16,7 @@ from ganprune.gan_models.files.errors import UserError
 from ganprune.studies.report import live
 from ganprune.studies.report.live import LivePage, LiveServer
 
+from ...browser_tab import Tab
 from ...records_by_hand import record, trial
 from ...tiny_study import made
 
@@ -58,6 +59,40 @@ def test_the_page_follows_the_record(monkeypatch):
         status, headers, page = asked(server, If_None_Match=mark)
         assert (status, headers["ETag"] == mark) == (200, False)
         assert '"number":2' in page
+
+
+@pytest.mark.long
+def test_an_open_page_follows_the_record(monkeypatch):
+    """A trial that ends appears without a reload; what is pinned, opened, focused and read stays as it was."""
+    monkeypatch.setattr(live, "FRESH_S", 0.0)
+    monkeypatch.setattr(live, "POLL_S", 0.1)
+    records = [STUDY]
+    top = "Math.round(document.getElementById('only').getBoundingClientRect().top)"
+    with served(lambda: records[-1]) as server, Tab() as tab:
+        tab.open(server.address, "document.documentElement.dataset.ready === 'yes'")
+        tab.value("window.same = true")
+        tab.click("#trials-body tr:last-child button")
+        tab.value("document.querySelector('#details details').open = true")
+        tab.middle("#only")
+        assert tab.value("document.activeElement.getAttribute('aria-label')") == "trial 0, on the front"
+        before = tab.value(top)
+        records.append(
+            replace(STUDY, trials=(*STUDY.trials, *(trial(n, 250 + n, 12.0 - n, "widths") for n in range(2, 9))))
+        )
+        tab.until("document.getElementById('count').textContent.startsWith('9 of 9 trials')")
+        assert tab.value("window.same")
+        assert tab.text("live").startswith("live: changed at")
+        assert tab.value("[...document.querySelectorAll('#front-table tr')].length") > len(STUDY.trials) + 1
+        assert "Trial 0: uniform" in tab.text("panel")
+        assert "trial=0" in tab.value("location.hash")
+        assert tab.value("document.activeElement.getAttribute('aria-label')") == "trial 0"  # it left the front
+        assert tab.value("document.querySelector('#details details').open")
+        assert abs(tab.value(top) - before) <= 1
+        records.append(None)  # the database is away for a moment
+        tab.until("document.getElementById('live').textContent.endsWith('no answer')")
+        records.append(records[1])
+        tab.until("!document.getElementById('live').textContent.endsWith('no answer')")
+        assert not [error for error in tab.errors if "503" not in error]
 
 
 def test_only_this_machine_is_served():

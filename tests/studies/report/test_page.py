@@ -17,6 +17,7 @@ from ganprune.studies.report.page_data import PAGE_CURVE_BYTES, page_data
 from ganprune.studies.results.outcome import outcome_of
 
 from ...browser import browsed, inside, words
+from ...browser_tab import Tab
 from ...records_by_hand import record, trial
 from ...tiny_study import made
 
@@ -143,6 +144,38 @@ def test_pointer_and_keys_find_trials(tmp_path):
     lines = said["csv"].strip().splitlines()
     assert lines[0].startswith("study,trial,method,state,front,metric,quality,low,high")
     assert len(lines) == 1 + len(TRIALS)
+
+
+@pytest.mark.long
+def test_keys_alone_are_enough(tmp_path):
+    """Focus goes in the page's order, stays on what was pressed, and the link to the chart keeps the pinned trial."""
+    path = tmp_path / "page.html"
+    path.write_text(report_html(record(*TRIALS), Path("/nowhere"), pictures=False))
+    focus = "document.activeElement.id || document.activeElement.dataset.key || document.activeElement.textContent"
+    with Tab() as tab:
+        tab.open(path, "document.documentElement.dataset.ready === 'yes'")
+        order = []
+        for _ in range(6):
+            tab.press("Tab")
+            order.append(tab.value(focus))
+        assert order == ["skip", "theme", "cost", "under", "take trial 0", "front-chart"]
+        tab.press("ArrowRight", "ArrowRight", "Enter")
+        assert tab.value("location.hash") == "#b=3&trial=3"  # the budget that nobody moved is not in the address
+        tab.value("document.querySelector('#trials-body tr:last-child button').focus()")
+        tab.press("Enter")
+        assert tab.value(focus) == "trial 4"
+        assert "Trial 4: widths" in tab.text("panel")
+        assert tab.value("document.querySelector('#trials-body [aria-current]').innerText").startswith("4")
+        tab.value("document.querySelector('#trials-head button').focus()")
+        tab.press("Enter")
+        assert tab.value(focus) == "trial"
+        tab.value("document.getElementById('skip').focus()")
+        tab.press("Enter")
+        assert tab.value(focus) == "front-chart"
+        assert "Trial 4: widths" in tab.text("panel")
+        named = {"button", "slider", "combobox", "searchbox", "application", "region", "image", "img"}
+        assert not [(role, name) for role, name in tab.roles() if role in named and not name]
+        assert not tab.errors
 
 
 @pytest.mark.long
