@@ -20,6 +20,7 @@ from ..files.texts.number_text import counted
 
 CHOICE = "::"  # FILE::key
 LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
+PORTED_NORM_KEYS = {"scale": "weight", "shift": "bias"}  # of an InstanceNorm that was written by hand
 
 
 def located(source: str | Path) -> tuple[Path, str]:
@@ -34,8 +35,9 @@ def located(source: str | Path) -> tuple[Path, str]:
 def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     """The one state dict in `content` that fits `model`.
 
-    Two differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
-    keeps none (before PyTorch 0.4), and a BatchNorm without `num_batches_tracked` (before 0.4.1).
+    Three differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
+    keeps none (before PyTorch 0.4), `scale` and `shift` of one (networks that came from Torch7, as CartoonGAN's), and a
+    BatchNorm without `num_batches_tracked` (before 0.4.1).
 
     Args:
         model: the network; not changed.
@@ -216,6 +218,10 @@ def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, 
         if isinstance(module, nn.modules.instancenorm._InstanceNorm) and not module.track_running_stats:
             for key in LEGACY_NORM_KEYS:
                 given.pop(f"{name}.{key}" if name else key, None)
+            for old, new in PORTED_NORM_KEYS.items():
+                before, after = (f"{name}.{key}" if name else key for key in (old, new))
+                if module.affine and before in given and before not in wanted and after not in given:
+                    given[after] = given.pop(before)
         elif isinstance(module, nn.modules.batchnorm._BatchNorm):
             key = f"{name}.num_batches_tracked" if name else "num_batches_tracked"
             if key in wanted and key not in given:

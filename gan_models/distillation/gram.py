@@ -7,19 +7,10 @@ layers, so that one weight fits every encoder.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
+from ..tasks.stylization.style_losses import gram_loss
 from .term import Pair, Seen, Term
-
-_LEAST = 1e-8  # of a matrix's mean, below which the maps are empty
-
-
-def gram(maps: Tensor) -> Tensor:
-    """Return the Gram matrices [N, C, C] of maps [N, C, H, W], divided by C H W."""
-    n, channels, height, width = maps.shape
-    flat = maps.reshape(n, channels, height * width)
-    return flat @ flat.transpose(1, 2) / (channels * height * width)
 
 
 class Gram(Term):
@@ -32,11 +23,4 @@ class Gram(Term):
     def forward(self, seen: Seen) -> Tensor:
         """Return the relative difference of the Gram matrices."""
         assert self._maps is not None
-        maps = self._maps.to(seen.output.device)
-        with torch.no_grad():
-            wanted = [gram(each.float()) for each in maps(seen.goal)]
-        shares = [
-            (gram(own.float()) - goal).abs().mean() / goal.abs().mean().clamp_min(_LEAST)
-            for own, goal in zip(maps(seen.output), wanted, strict=True)
-        ]
-        return torch.stack(shares).mean()
+        return gram_loss(self._maps.to(seen.output.device), seen.output, seen.goal)

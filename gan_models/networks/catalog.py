@@ -77,7 +77,7 @@ class Network:
         return with_arguments(builder, self.arguments, self.fixed) if self.arguments or self.fixed else builder
 
 
-_UPSCALERS = ".upscalers"
+_UPSCALERS, _STYLIZERS = ".upscalers", ".stylizers"
 
 NETWORKS: OpenTable[Network] = OpenTable(
     "generator",
@@ -90,6 +90,8 @@ NETWORKS: OpenTable[Network] = OpenTable(
         "unet_256": Network(".unet:unet", "3,256,256", fixed={"num_downs": 8}),
         "unet_128": Network(".unet:unet", "3,128,128", fixed={"num_downs": 7}),
         "sngan_32": Network(".sngan:sngan_32", "latent:128"),
+        "cartoongan": Network(f"{_STYLIZERS}.cartoongan:cartoongan", "3,256,256"),
+        "animeganv2": Network(f"{_STYLIZERS}.animegan:animeganv2", "3,256,256"),
         "srvgg_compact": Network(f"{_UPSCALERS}.srvgg_compact:srvgg_compact", "3,64,64", value_range="0,1"),
         "rrdbnet": Network(f"{_UPSCALERS}.rrdbnet:rrdbnet", "3,64,64", value_range="0,1"),
         "rrdbnet_6blocks": Network(f"{_UPSCALERS}.rrdbnet:rrdbnet", "3,64,64", {"num_block": 6}, value_range="0,1"),

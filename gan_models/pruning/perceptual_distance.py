@@ -11,10 +11,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..distillation.gram import gram
 from ..distillation.term import FeatureMaps
 from ..files.errors import UserError
 from ..tasks.losses import l1
+from ..tasks.stylization.style_losses import gram
 
 
 def perceptual(maps: FeatureMaps, images: Tensor, goals: Tensor) -> Tensor:

@@ -123,6 +123,13 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
         "denoise": TaskSpec(f"{_RESTORATION}:DenoiseTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "deblur": TaskSpec(f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
         "colorize": TaskSpec(f"{_RESTORATION}:ColorizeTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
+        "stylize": TaskSpec(
+            ".stylization.stylize:StylizeTask",
+            "trainA/ trainB/ testA/ testB/ or A/ B/",
+            (STRIPES,),
+            "CartoonGAN: photographs A, drawings B",
+            asked_by=("weight_edges", "weight_content", "weight_gram", "weight_color"),
+        ),
         "distill": TaskSpec(
             ".unlabeled.distillation_task:DistillationTask",
             "a folder of images, without labels",

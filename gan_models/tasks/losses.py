@@ -40,13 +40,29 @@ def discriminator_adversarial(mode: str, real: Tensor, fake: Tensor) -> Tensor:
     Raises:
         ValueError: unknown mode.
     """
-    real, fake = real.float(), fake.float()
+    real = real.float()
     if mode == "vanilla":
-        return F.softplus(-real).mean() + F.softplus(fake).mean()
+        return F.softplus(-real).mean() + fake_adversarial(mode, fake)
     if mode == "lsgan":
-        return (real - 1).square().mean() + fake.square().mean()
+        return (real - 1).square().mean() + fake_adversarial(mode, fake)
     if mode == "hinge":
-        return torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
+        return torch.relu(1 - real).mean() + fake_adversarial(mode, fake)
+    raise UserError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
+
+
+def fake_adversarial(mode: str, fake: Tensor) -> Tensor:
+    """Return the second of the two terms alone: of images that the discriminator is to tell from real ones.
+
+    Raises:
+        ValueError: unknown mode.
+    """
+    fake = fake.float()
+    if mode == "vanilla":
+        return F.softplus(fake).mean()
+    if mode == "lsgan":
+        return fake.square().mean()
+    if mode == "hinge":
+        return torch.relu(1 + fake).mean()
     raise UserError(f"adversarial loss {mode!r} is unknown; use vanilla, lsgan or hinge")
 
 

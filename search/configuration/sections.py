@@ -158,7 +158,7 @@ class DataOptions:
     )
     task: str = option(
         "Task: paired, unpaired, unconditional, class_conditional, super_resolution, denoise, deblur, colorize, "
-        "another package's, or your own as path/to/file.py:Class.",
+        "stylize, another package's, or your own as path/to/file.py:Class.",
         "",
         default_text="by the folders of the data",
     )

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from ganprune.gan_models.distillation.gram import gram
 from ganprune.gan_models.pruning.perceptual_distance import image_distance, perceptual
+from ganprune.gan_models.tasks.stylization.style_losses import gram
 
 from .slimming.slimming_jobs import Maps
 

@@ -15,6 +15,7 @@ RESTORED = ("super_resolution", "denoise", "deblur", "colorize")
 SETTINGS = {
     "paired": {"discriminator": PATCH},
     "unpaired": {"discriminator": PATCH, "pool": 5},
+    "stylize": {"discriminator": PATCH},
     "unconditional": {"latent": 6, "discriminator": {"model": "sngan", "ndf": 4}},
     "class_conditional": {"inputs": "latent:6;label:3", "discriminator": {"model": "projection", "ndf": 4}},
 } | {name: {"discriminator": PATCH} for name in RESTORED}
@@ -74,7 +75,7 @@ class ClassDecoder(Decoder):
 def networks_for(task, seed=0, width=4):
     torch.manual_seed(seed)
     kinds = {"unconditional": Decoder, "class_conditional": ClassDecoder} | dict.fromkeys(
-        ("paired", "unpaired", *RESTORED), Translator
+        ("paired", "unpaired", "stylize", *RESTORED), Translator
     )
     kind = kinds.get(task.name, Combiner)
     generators = nn.ModuleDict({name: kind(width) for name in task.generator_names})
@@ -93,7 +94,12 @@ def data_for(name, count=10, size=8):
     if name not in SETTINGS:
         return open_split(square(TASKS[name].builtin[0], name, size, flip=False, n_train=count), "train")
     random = torch.Generator().manual_seed(5)
-    keys = {"unpaired": ("A", "B"), "unconditional": ("target",), "class_conditional": ("target",)}
+    keys = {
+        "unpaired": ("A", "B"),
+        "stylize": ("A", "B"),
+        "unconditional": ("target",),
+        "class_conditional": ("target",),
+    }
     keys = keys.get(name, ("input", "target"))
     entries = [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
     if name == "class_conditional":

@@ -1,0 +1,1 @@
+"""Stylization: photographs in the style of drawings that belong to none of them."""
