@@ -57,6 +57,7 @@ from .database.storage import parse_url
 from .database.store import Store, check_free, is_there, make_way
 from .edited_files import OWN_FILES, edited_note
 from .finalist_costs import measure_front
+from .integrations.trackers.feed import tracked
 from .notebook.frames import curve_frame, trial_frame
 from .notebook.progress_bar import SearchBar, both
 from .notebook.summary import html_of, line_of
@@ -402,41 +403,42 @@ def _search(
     store.set_attribute(PREPARED, to_json(prepared.artifacts))
     for name in ("teacher", "source"):
         store.folder.push(name)
-    left = left_hours()
-    if left is not None and config.scored_on != "test":
-        left *= 1 - TEST_SHARE
-    settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
-    settings = settings if narrowed is None else narrowed(settings)
-    open_study(study.resolved, prepared, study)  # trials in this process go on with what is open
-    proposals = study.proposals()
-    if config.calibration_images and any(map(proposals.takes_plans, proposals.methods)):
-        solved = SolvedWidths(study, store.folder.path, known_scores(store))
-        proposals = replace(proposals, solved=solved)
-    engine = Engine(
-        store,
-        proposals,
-        settings,
-        store.folder,
-        study=study.resolved,
-        prepared=prepared,
-        on_event=on_event,
-        scored=recorded_plans(store),
-    )
-    executor = options.make_executor()
-    selects = config.scored_on != "test"
-    with executor.ready() if selects or study.resolved.measures_finalists else nullcontext():
-        ended = engine.run(executor, TRIAL)
-        store.folder.pull(SHARED)
-        if (by_now := gather(study, store.folder.path)) != prepared:
-            store.set_attribute(PREPARED, to_json(by_now.artifacts))
-        if selects or study.resolved.measures_finalists:
-            store.folder.pull()
-        if selects:
-            threads = options.cpus_per_trial
-            if untested := measure_on_test(store, study.resolved, prepared, executor, threads, left_hours):
-                on_event(Noted(_untested(store.study, untested)))
-        if study.resolved.measures_finalists:
-            measure_front(store, study.resolved, prepared, executor, options.device_command)
+    with tracked(options.track, store, on_event) as on_event:
+        left = left_hours()
+        if left is not None and config.scored_on != "test":
+            left *= 1 - TEST_SHARE
+        settings = engine_settings(replace(config, hours=None if left is None else max(left, 1e-9)), options)
+        settings = settings if narrowed is None else narrowed(settings)
+        open_study(study.resolved, prepared, study)  # trials in this process go on with what is open
+        proposals = study.proposals()
+        if config.calibration_images and any(map(proposals.takes_plans, proposals.methods)):
+            solved = SolvedWidths(study, store.folder.path, known_scores(store))
+            proposals = replace(proposals, solved=solved)
+        engine = Engine(
+            store,
+            proposals,
+            settings,
+            store.folder,
+            study=study.resolved,
+            prepared=prepared,
+            on_event=on_event,
+            scored=recorded_plans(store),
+        )
+        executor = options.make_executor()
+        selects = config.scored_on != "test"
+        with executor.ready() if selects or study.resolved.measures_finalists else nullcontext():
+            ended = engine.run(executor, TRIAL)
+            store.folder.pull(SHARED)
+            if (by_now := gather(study, store.folder.path)) != prepared:
+                store.set_attribute(PREPARED, to_json(by_now.artifacts))
+            if selects or study.resolved.measures_finalists:
+                store.folder.pull()
+            if selects:
+                threads = options.cpus_per_trial
+                if untested := measure_on_test(store, study.resolved, prepared, executor, threads, left_hours):
+                    on_event(Noted(_untested(store.study, untested)))
+            if study.resolved.measures_finalists:
+                measure_front(store, study.resolved, prepared, executor, options.device_command)
     return ended
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..gan_models.files.errors import UserError
 from ..search.configuration.option import Condition, check_options, option
+from .integrations.trackers.catalog import TRACKERS
 
 if TYPE_CHECKING:
     from ..search.config import StudyConfig
@@ -75,7 +76,8 @@ class RunOptions:
     """Options of a run on this machine; none of them changes a trial's result.
 
     Raises:
-        UserError: Unknown executor, or numbers out of range.
+        UserError: Unknown executor or tracker, or numbers out of range.
+        PackageMissing: A tracker's package is not installed.
     """
 
     executor: str = option(
@@ -109,6 +111,11 @@ class RunOptions:
         None,
         default_text="no limit",
     )
+    track: tuple[str, ...] = option(
+        "Trackers that losses, rungs, pictures and results are sent to: tensorboard, mlflow, or another package's.",
+        (),
+        default_text="none",
+    )
     device_command: str = option(
         "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.",
         "",
@@ -121,6 +128,8 @@ class RunOptions:
         quota = self.quota_bytes()
         if quota is not None and quota < LEAST_QUOTA:
             raise UserError(f"disk_quota {self.disk_quota} holds no trial; use 1MB or more, such as 20GB")
+        for name in self.track:
+            TRACKERS.find(name).check()
         self.ray_options()
 
     def quota_bytes(self) -> int | None:

@@ -5,6 +5,7 @@ import importlib
 import json
 import re
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,8 @@ from ganprune.search.preparations.catalog import PREPARATIONS
 from ganprune.search.samplers.catalog import SAMPLERS
 from ganprune.studies.api import Study
 from ganprune.studies.bench.catalog import CONTENDERS, contender_of
+from ganprune.studies.integrations.trackers.catalog import TRACKERS
+from ganprune.studies.integrations.trackers.tracker import Experiment, TrackedPicture, TrackedRun
 from PIL import Image
 from torch import nn
 
@@ -41,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TABLES = (
     NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, CONTENDERS, EXPORTERS, RUNTIMES,
-    REWRITES, PREPARATIONS,
+    REWRITES, PREPARATIONS, TRACKERS,
 )  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
 
@@ -148,6 +151,43 @@ def test_the_rewrite_of_the_page_computes_the_same(installed):
     found = rewrite_program(torch.export.export(network, (x,)), ("clamped-swish",))
     assert [call.operator for call in found.calls] == ["aten.hardswish.default"]
     torch.testing.assert_close(found.network(x), network(x), rtol=0, atol=1e-12)
+
+
+class FakeRun:
+    """A run of W&B as its documentation has it: steps only rise, and an id's run is continued."""
+
+    def __init__(self):
+        self.step, self.summary, self.rows, self.notes = 0, {}, [], ""
+
+    def log(self, row, step):
+        assert step >= self.step
+        self.step = step + 1
+        self.rows.append((step, row))
+
+    def finish(self):
+        self.rows.append("finished")
+
+
+def test_the_tracker_of_the_page_continues_a_run(installed, tmp_path, monkeypatch):
+    """Steps rise, a second search sends later ones alone, and results stand in the summary."""
+    runs = {}
+    wandb = types.SimpleNamespace(
+        init=lambda id, **options: runs.setdefault(id, FakeRun()), Image=lambda pixels: pixels.shape
+    )
+    monkeypatch.setitem(sys.modules, "wandb", wandb)
+    Image.new("RGB", (4, 4)).save(tmp_path / "G.webp")
+    pictures = (TrackedPicture("pictures/G", 2, tmp_path / "G.webp"),)
+    for end in (2, 5):
+        curves = {"loss/G": tuple((step, 0.5) for step in range(1, end + 1)), "result/fd": ((end, 8.0 - end),)}
+        run = TrackedRun("trial-0001", "COMPLETE", end, {"method": "uniform"}, curves, pictures, f"to {end}")
+        tracker = TRACKERS.find("wandb").open(Experiment("s", "0123456789", tmp_path))
+        tracker.write(run.beyond(tracker.known(run)))
+        tracker.close()
+    (only,) = runs.values()
+    assert [row[0] for row in only.rows if row != "finished"] == [1, 2, 3, 4, 5]
+    assert only.rows[1][1] == {"loss/G": 0.5, "result/fd": 6.0, "pictures/G": (4, 4, 3)}
+    assert only.summary["result/fd"] == 3.0
+    assert only.notes == "to 5"
 
 
 class Digamma(nn.Conv2d):

@@ -48,6 +48,21 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class StripFile:
+    """The file of a strip, unread.
+
+    Attributes:
+        network: The generator.
+        step: Steps of the trial that were done.
+        path: WebP.
+    """
+
+    network: str
+    step: int
+    path: Path
+
+
+@dataclass(frozen=True)
 class Beside:
     """Labels of the pictures beside a generator's outputs.
 
@@ -161,6 +176,11 @@ def kept_strips(folder: Path) -> tuple[Strip, ...]:
     Args:
         folder: The trial's or the teacher's.
     """
+    return tuple(Strip(file.network, file.step, file.path.read_bytes()) for file in strip_files(folder))
+
+
+def strip_files(folder: Path) -> tuple[StripFile, ...]:
+    """Return the files of the same strips, by step; none is read."""
     found = [(match, path) for path in (folder / FOLDER).glob("*.webp") if (match := _NAME.fullmatch(path.name))]
-    strips = [Strip(match["network"], int(match["step"]), path.read_bytes()) for match, path in found]
-    return tuple(sorted(strips, key=lambda strip: (strip.step, strip.network)))
+    files = [StripFile(match["network"], int(match["step"]), path) for match, path in found]
+    return tuple(sorted(files, key=lambda file: (file.step, file.network)))

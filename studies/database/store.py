@@ -171,6 +171,11 @@ class Store:
         """All trials by number."""
         return tuple(self._records)
 
+    def whole(self, number: int) -> TrialRecord:
+        """Return a trial's record with everything in memory; `records` reads some of it when it is asked for."""
+        record = self._records[number]
+        return self._ended.whole(number) if record.finished else record
+
     def create_trial(self, new: NewTrial) -> TrialRecord:
         """Write a trial, whole, in one transaction; it is RUNNING.
 

@@ -1,0 +1,1 @@
+"""Trackers: programs that a search sends its progress to, such as TensorBoard and MLflow."""
