@@ -19,6 +19,7 @@ _HERE = "ganprune.gan_models.export"
 _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
+WEB_FLOAT, WEB_INT8 = "onnx", INT8  # what onnxruntime-web reads
 FLOAT_FORMATS = ("onnx", "pt2")  # formats of the float32 network that run without its code
 # For runtimes of phones: in this order, so that a norm is folded before its convolution is changed.
 REWRITTEN = (

@@ -155,11 +155,30 @@ def pareto(
 
 def report(
     name: opt.Name,
-    out: opt.Out = Path("report.html"),
+    out: Annotated[
+        Path | None, typer.Option(help="File to write. [default: report.html, or try.html with --try]")
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Serve the page on this machine, refreshed while a search runs.")
     ] = False,
     port: Annotated[int | None, typer.Option(help="With --live; 0: any that is free. [default: 8765]")] = None,
+    try_it: Annotated[
+        bool,
+        typer.Option(
+            "--try", help="Write a page that runs the dense and pruned generators in a browser, on any picture."
+        ),
+    ] = False,
+    trial: Annotated[
+        list[int] | None,
+        typer.Option(help="With --try: trial on the page; repeatable. [default: the best of the front]"),
+    ] = None,
+    web_runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --try: package (.tgz) or folder of onnxruntime-web, to be put into the page. [default: the page "
+            "loads it from a CDN]"
+        ),
+    ] = None,
     storage: opt.Storage = opt.DEFAULT_STORAGE,
     artifacts: opt.Artifacts = None,
 ) -> None:
@@ -170,10 +189,20 @@ def report(
 
     if port is not None and not live:
         raise UserError(f"--port is for --live, which serves the page: got --port {port} alone. Try adding --live")
+    if not try_it and (trial or web_runtime is not None):
+        given = "--trial" if trial else "--web-runtime"
+        raise UserError(f"{given} is for --try, which runs generators: got {given} alone. Try adding --try")
+    if live and (try_it or out is not None):
+        raise UserError(f"--live writes no file: got {'--try' if try_it else '--out'} too; expected one of them")
     study = Study.open(name, storage, artifacts)
+    if try_it:
+        from ..in_browser.web_page import write_web_page
+
+        print(write_web_page(study.record, study.at_hand(), out or Path("try.html"), trial or (), web_runtime))
+        return
     said = "" if storage == opt.DEFAULT_STORAGE else shown(storage)
     if not live:
-        print(write_report(study.record, study.at_hand(), out, storage=said))
+        print(write_report(study.record, study.at_hand(), out or Path("report.html"), storage=said))
         return
     from ..report.live import PORT, LivePage, serve
 

@@ -7,30 +7,23 @@ policy names the hash of this script, so that no other one runs, and lets nothin
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.atomic_files import write_file
-from ...gan_models.files.plain_values import to_json
 from ...search.artifacts.study_folder import StudyFolder
 from ...spaces.budget import describe
 from ..database.reader import StudyRecord
 from ..results.measurement_text import with_interval
 from ..results.outcome import TEACHER, VERSION, Outcome, measurements_of, outcome_of
 from ..results.tables import Row, columns, front_rows, remarks, teacher_row, trial_rows
-from .page_data import LiveView, PageData, page_data
+from .page_data import LiveView, page_data
+from .page_parts import SCRIPT, STYLE, island, policy, read_part, template
 from .page_pictures import PagePictures, page_pictures
 
-TEMPLATE, STYLE, SCRIPT = "page.html.jinja", "page.css", "page.js"
 TEXT = (
     "method",
     "state",
@@ -80,8 +73,9 @@ def report_html(
         page_pictures(outcome, Path(artifacts_root)) if pictures else PagePictures(missing="they were not asked for.")
     )
     shown = replace(page_data(outcome, storage), strips=found.strips, titles=found.titles, live=live)
-    style, script = (Markup((Path(__file__).parent / name).read_text(encoding="utf-8")) for name in (STYLE, SCRIPT))
-    return _template().render(
+    own = Path(__file__).parent
+    style, script = read_part(own, STYLE), read_part(own, SCRIPT)
+    return template(own).render(
         study=study.name,
         note=outcome.note,
         config=outcome.config,
@@ -92,7 +86,7 @@ def report_html(
         selects=outcome.selects,
         counts=", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "no trial yet",
         facts=facts_of(outcome),
-        policy=_policy(script, live is not None),
+        policy=policy(script, "'none'" if live is None else "'self'"),
         style=style,
         script=script,
         data=island(shown),
@@ -106,29 +100,6 @@ def report_html(
         protocols=_protocols(outcome),
         configuration=_configuration(outcome, folder),
     )
-
-
-def island(data: PageData) -> Markup:
-    """Return the page's data as JSON in which no character can end the script element that it stands in."""
-    text = json.dumps(to_json(data), separators=(",", ":"), allow_nan=False)
-    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
-def _policy(script: str, live: bool) -> str:
-    """Return the content security policy: this script, its own styles, pictures in the page, and no address."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    connect = "'self'" if live else "'none'"
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
-        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
-    )
-
-
-@cache
-def _template() -> Template:
-    """Return the page's template; a name that it is not given is an error, and everything is escaped."""
-    loader = FileSystemLoader(Path(__file__).parent)
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(TEMPLATE)
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ COMMANDS: Mapping[str, Command] = {
         "Look",
         "results:report",
         "Write one self-contained HTML page on a study.",
-        ("report faces", "report faces --out faces.html"),
+        ("report faces", "report faces --try --trial 7 --out try.html"),
     ),
     "inspect": Command(
         "Look",
