@@ -38,6 +38,7 @@ from ganprune.gan_models.training.averaged_weights import AveragedWeights, norms
 from ganprune.gan_models.training.loop import NORM_BATCHES, Networks, train
 from ganprune.gan_models.training.recipe import Recipe
 from ganprune.search.config import StudyConfig
+from ganprune.search.configuration.sections import CALIBRATION_IMAGES
 from ganprune.search.preparations.opened_study import OpenedStudy, open_study
 from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.messages import TrialRequest
@@ -52,13 +53,15 @@ STEPS, PRUNE_SHARE = 400, 0.3
 TEACHER_SEED = 0
 SNGAN = {name: value for name, value in COMPARED["sngan"]["recipe"].items() if name != "distill_output"}
 
+# A configuration made without options cuts plainly: the refit, standard in a search, is named.
+TRAINED = {"prune_steps": 0, "finetune_steps": STEPS, "calibration_images": CALIBRATION_IMAGES}
+
 # Name -> fields of the `StudyConfig` of this task: those of the comparison of methods, all steps being fine-tuning.
 TASKS: dict[str, Mapping[str, Any]] = {
-    **{task: {**fields, "prune_steps": 0, "finetune_steps": STEPS} for task, fields in COMPARED.items()},
+    **{task: {**fields, **TRAINED} for task, fields in COMPARED.items()},
     "upscaler": {
         **STUDY,
-        "prune_steps": 0,
-        "finetune_steps": STEPS,
+        **TRAINED,
         "model": "srvgg_compact",
         "model_args": {"scale": 2, "num_feat": 24, "num_conv": 6},
         "data": "builtin:shapes",
