@@ -276,6 +276,11 @@ class InputSpec:
             )
         )
 
+    @property
+    def label_map(self) -> tuple[int, int] | None:
+        """Place of the first label map among the inputs and its number of classes; None if there is none."""
+        return next(((place, one.classes) for place, one in enumerate(self.inputs) if one.is_map), None)
+
     def examples(self, n: int = 1, device: Any = None) -> tuple[Tensor, ...]:
         """Return a deterministic batch to run or trace a network with.
 

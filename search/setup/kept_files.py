@@ -130,6 +130,13 @@ def own_files(config: StudyConfig) -> list[Path]:
     return list(dict.fromkeys(each for path in named for each in (with_neighbors(path) if path.is_file() else [path])))
 
 
+def task_files(config: StudyConfig) -> list[Path]:
+    """Return the files of a user's own code that the task needs: its own, its discriminator's and its degradation's."""
+    kinds = ("task", _JUDGE, _DEGRADATION)
+    named = [path for kind, name in references(config) if kind in kinds and (path := file_of(name)) is not None]
+    return list(dict.fromkeys(map(located, named)))
+
+
 def copied_from(config: StudyConfig) -> dict[str, str]:
     """Return the origins of the copies that `with_own_files` makes: path in the folder of copies -> absolute path.
 

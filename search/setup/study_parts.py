@@ -266,8 +266,7 @@ class StudyParts:
     @property
     def told_of_task(self) -> dict[str, Any]:
         """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
-        maps = ((place, one.classes) for place, one in enumerate(self.config.inputs.inputs) if one.is_map)
-        return {"border": self.task().border, "label_map": next(maps, None)}
+        return {"border": self.task().border, "label_map": self.config.inputs.label_map}
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:

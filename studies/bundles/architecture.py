@@ -12,6 +12,7 @@ from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.networks.specs import OUTPUT, RANGES, InputSpec, OutputSpec
 
 ARCHITECTURE, SOURCE = "architecture.json", "source.py"
+TASK_CODE = "task_code"  # folder of the task's own code, under the names of the study's copies
 FORMAT = 2
 FORMATS = (1, FORMAT)  # those that are read
 

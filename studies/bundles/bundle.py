@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -15,21 +15,23 @@ from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
-from ...gan_models.files.kept_copies import copy_with_neighbors, holds_copies
+from ...gan_models.files.kept_copies import copy_with_neighbors, holds_copies, located, look_in
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.files.projects.project import copied_files, neighbors_folder
-from ...gan_models.files.user_code import one_line
+from ...gan_models.files.user_code import file_of, one_line
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.surgery import cut
 from ...gan_models.networks.catalog import NETWORKS, build
 from ...gan_models.networks.specs import InputSpec
+from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tracing.unpruned_reasons import Why
 from .architecture import (
     ARCHITECTURE,
     FORMAT,
     FORMATS,
     SOURCE,
+    TASK_CODE,
     Architecture,
     BundleError,
     architecture_json,
@@ -75,6 +77,7 @@ def write_bundle(
     source: Path | None = None,
     overwrite: bool = False,
     wanted: WantedFormats | None = None,
+    task_files: Sequence[Path] = (),
 ) -> Card:
     """Write a bundle, load every file again and compare; the folder appears whole or not at all.
 
@@ -87,6 +90,7 @@ def write_bundle(
             imports from its own project.
         overwrite: Whether a bundle that is there is replaced.
         wanted: The export formats; None: those that are written by default.
+        task_files: Files of a task of the user's own, copied likewise: `fid` and `compare` need them.
 
     Raises:
         UserError: `out` exists, or a format that was asked for has no form for the network.
@@ -98,6 +102,8 @@ def write_bundle(
         save_weights(model.cpu(), folder / WEIGHTS)
         if source is not None:
             copy_with_neighbors(source, folder / SOURCE)
+        for file in task_files:
+            copy_with_neighbors(file, folder / TASK_CODE / file.name)
         write_json(folder / ARCHITECTURE, architecture_json(architecture))
         parity = measure_parity(model, _rebuild(folder, architecture), architecture)
         if not parity.passed:
@@ -182,6 +188,41 @@ def check_code(folder: Path, architecture: Architecture, catalog_only: bool) -> 
         )
 
 
+def find_task_code(folder: Path, catalog_only: bool) -> None:
+    """Have a bundle's task, and what its settings name, found in the bundle.
+
+    Args:
+        folder: The bundle's.
+        catalog_only: Refuse a bundle whose task is not in ganprune's catalog, so that no foreign code runs.
+
+    Raises:
+        UntrustedCode: It would run its own code.
+        BundleError: The code is not in the bundle, or is not what the manifest vouches for.
+    """
+    task = read_architecture(folder).task
+    if catalog_only and (task not in TASKS.own or (folder / TASK_CODE).is_dir()):
+        raise UntrustedCode(
+            f"{folder} was made for {task}, a task that is not in the catalog and would run its own code"
+        )
+    vouched = read_manifest(folder).files
+    for path in sorted(path for path in (folder / TASK_CODE).rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if path.suffix not in (".py", ".json"):
+            continue  # compiled files of Python
+        if name not in vouched:
+            raise BundleError(f"{folder}: the manifest lacks {name}; remove that file, or export the bundle again")
+        if vouched[name] != file_sha256(path):
+            raise BundleError(f"{folder} is damaged: {name} is not the file that was exported; export it again")
+    look_in(folder / TASK_CODE)
+    file = file_of(task)
+    if file is not None and not located(file).is_file():
+        line = read_card(folder).lineage
+        raise BundleError(
+            f"{folder} does not contain the code of its task: got no {file.name}, which earlier versions left out; "
+            f"expected it in {TASK_CODE}/. Try `ganprune export {line.get('study')} --trial {line.get('trial')}` again"
+        )
+
+
 def check_files(path: str | Path) -> Path:
     """Return the bundle's folder, after every file's sha256 was compared with the manifest's.
 
@@ -209,9 +250,10 @@ def check_files(path: str | Path) -> Path:
 
 
 def _inside(name: str) -> bool:
-    """Return if a manifest's name is that of a file of the bundle, or of one in the folder of its code's neighbors."""
+    """Return if a manifest's name is that of a file of the bundle, or of one in a folder of its code."""
     path = PurePosixPath(name)
-    beside = path.parts[:1] == (neighbors_folder(Path(SOURCE)).name,) and ".." not in path.parts
+    folders = (neighbors_folder(Path(SOURCE)).name, TASK_CODE)
+    beside = path.parts[0] in folders and ".." not in path.parts if path.parts else False
     return path.as_posix() == name and (len(path.parts) == 1 or beside) and name not in ("", ".", "..")
 
 

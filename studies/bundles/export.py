@@ -26,6 +26,7 @@ from ...gan_models.networks.value_ranges import with_own_ranges
 from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import TrialRecord
+from ...search.setup.kept_files import task_files
 from ...search.setup.pruned_generators import own_entries, own_measurements, own_plan
 from ...search.setup.study_parts import StudyParts
 from ...search.trial.cut_check import PEAK, peak_memory
@@ -399,7 +400,7 @@ class StudyExporter:
                 better="higher" if config.maximizes else "lower",
             )
 
-        return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted)
+        return write_bundle(out, architecture, part.model, card_of, source, overwrite, wanted, task_files(config))
 
     def _with_weights(self, trial: TrialRecord, part: _Part, own: OwnWeights) -> _Part:
         """Return the contents of a bundle with weights from elsewhere, measured on the test split."""

@@ -26,9 +26,10 @@ from ...gan_models.reconstruction.record import Reconstruction
 from ...gan_models.tasks.catalog import TASKS
 from ...search.configuration.sections import SELECTION
 from ...search.records.ledger import TrialRecord
+from ...search.setup.kept_files import task_files
 from ..results.accepted_changes import accepted_changes
 from ..results.outcome import IMAGES, TEACHER, VERSION, Outcome
-from .architecture import SOURCE
+from .architecture import SOURCE, TASK_CODE
 from .bundle import WEIGHTS
 
 
@@ -115,6 +116,11 @@ def notes(outcome: Outcome, trial: TrialRecord, source: Path | None) -> tuple[st
     elif ":" in outcome.config.model:
         module = outcome.config.model.partition(":")[0]
         lines.append(f"loading the PyTorch network needs the package of {module}; files of other runtimes do not")
+    if own := task_files(outcome.config):
+        names = " and ".join(file.name for file in own)
+        lines.append(
+            f"`ganprune fid` and `ganprune compare` run {names} in {TASK_CODE}/, copies of the task's own code"
+        )
     return tuple(lines)
 
 

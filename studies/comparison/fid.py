@@ -170,7 +170,7 @@ def generator_measured(
         device=device,
         aligned=own and inputs.aligned,
         protocol=inputs.protocol if own else f"test inputs of {inputs.data} vs {b}",
-        metrics=options.metrics(inputs.paired, inputs.weights, {"border": inputs.border}),
+        metrics=options.metrics(inputs.paired, inputs.weights, inputs.told_of_task),
         real_images=inputs.real_images if own else images_of(b, options),
         rgb=inputs.rgb,
     )
@@ -243,7 +243,7 @@ def inputs_for(source: str, b: str, encoder: Encoder, device: torch.device, opti
     given = data, encoder, device, options.protocol, options.direction, options.n_eval
     if kind_of(source) == "weights":
         return RecognizedWeights(source).inputs(*given)
-    return bundle_inputs(source, *given)
+    return bundle_inputs(source, *given, options.catalog_only)
 
 
 def network_of(source: str, device: torch.device, options: MeasureOptions) -> nn.Module:

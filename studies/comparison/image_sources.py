@@ -36,7 +36,7 @@ from ...search.configuration.recognized_teacher import PREFIX
 from ...search.configuration.sections import PROTOCOLS
 from ...search.preparations.eval_images import TEST_VS_TEST, RealImages, inputs_of, real_images
 from ...search.preparations.opened_study import OpenedStudy
-from ..bundles.bundle import MANIFEST, load_bundle, read_architecture, read_card
+from ..bundles.bundle import MANIFEST, find_task_code, load_bundle, read_architecture, read_card
 from ..bundles.trial_weights import open_recorded, trial_generator
 from ..results.outcome import outcome_of
 
@@ -63,6 +63,7 @@ class Inputs:
         weights: Weight files of the study's metrics by name.
         color: Of the generators' outputs.
         border: Pixels at each side that comparisons with targets leave out.
+        label_map: Place of a label map among the inputs, and its classes; None if there is none.
     """
 
     batches: InputBatches
@@ -74,10 +75,16 @@ class Inputs:
     weights: Mapping[str, Path] = field(default_factory=dict)
     border: int = 0
     color: str = "rgb"
+    label_map: tuple[int, int] | None = None
 
     def rgb(self, images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return outputs, or their references, as RGB (n, 3, H, W)."""
         return to_rgb(images, self.color, inputs)
+
+    @property
+    def told_of_task(self) -> dict[str, Any]:
+        """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
+        return {"border": self.border, "label_map": self.label_map}
 
     @property
     def aligned(self) -> bool:
@@ -151,7 +158,14 @@ def statistics_file(source: str, encoder: Encoder) -> FeatureStatistics:
 
 
 def bundle_inputs(
-    source: str, data: str, encoder: Encoder, device: torch.device, protocol: str, direction: str, n_eval: int
+    source: str,
+    data: str,
+    encoder: Encoder,
+    device: torch.device,
+    protocol: str,
+    direction: str,
+    n_eval: int,
+    catalog_only: bool = False,
 ) -> Inputs:
     """The test inputs of `data` for a bundle's generator, and the real images to compare with.
 
@@ -163,8 +177,10 @@ def bundle_inputs(
         protocol: A name of `config.PROTOCOLS`; empty: the one of the bundle's study.
         direction: AtoB or BtoA for pairs; empty: that of the bundle's study.
         n_eval: Most test images; 0 for all.
+        catalog_only: Refuse a bundle whose task is not in ganprune's catalog.
     """
     folder = Path(source).expanduser()
+    find_task_code(folder, catalog_only)
     architecture, line = read_architecture(folder), read_card(folder).lineage
     kind = TASKS.find(architecture.task).load()
     inputs = architecture.inputs
@@ -219,6 +235,7 @@ def test_inputs(
         real.batches,
         border=getattr(task, "border", 0),
         color=spec.output.color or "rgb",
+        label_map=spec.inputs.label_map,
     )
 
 
@@ -283,6 +300,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
         config.weight_files,
         getattr(bench.task(), "border", 0),
         bench.output.color or "rgb",
+        config.inputs.label_map,
     )
     return StudyTrials(bench, generators, inputs)
 
