@@ -89,6 +89,14 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         point = points[0]
         return Package(point.module.partition(".")[0], point.dist.name if point.dist else "")
 
+    def hidden(self, name: str) -> str:
+        """Return one line if packages add a row by a name of ours, which they cannot; empty if none does."""
+        points = _entry_points(self.group).get(name, ()) if name in self.own else ()
+        packages = " and ".join(sorted(point.dist.name if point.dist else point.module for point in points))
+        if not packages:
+            return ""
+        return f"{self.kind} {name!r} of the package {packages} is not used, because ganprune has one of this name"
+
     def __getitem__(self, name: str) -> Row:
         if name not in self:
             raise KeyError(name)
@@ -143,6 +151,7 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         names = ", ".join(self)
         path = ", or your own as package.module:name or file.py:name" if self._by_path else ""
         advice = did_you_mean(name, self) or "A name of another package needs that package installed."
+        advice = " ".join([advice, *(f"Note: {text}." for text in map(self.hidden, self.own) if text)])
         if name.endswith(".py"):
             advice = f"A file's object is named behind a colon. Try {name}:NAME"
         return f"expected one of {names}{path}. {advice}"

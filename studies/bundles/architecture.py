@@ -23,7 +23,7 @@ class BundleError(UserError):
 
 @dataclass(frozen=True)
 class Architecture:
-    """How a bundle's network is built again.
+    """A recipe to build a bundle's network again.
 
     Attributes:
         model: What `catalog.build` takes; `source.py:function` means the copy inside the bundle.

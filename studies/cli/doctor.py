@@ -98,6 +98,9 @@ def _plugins(package: PluginPackage) -> Finding:
         if table is None:
             faults.append(f"no table reads the entry points {point.group}; there are {', '.join(tables)}")
             continue
+        if hidden := table.hidden(point.name):
+            faults.append(hidden)
+            continue
         try:
             table.find(point.name)
         except UserError as error:
@@ -105,7 +108,7 @@ def _plugins(package: PluginPackage) -> Finding:
         added.append(f"{table.kind} {point.name}")
     name = f"package {package.name}"
     if faults:
-        return Finding(name, False, "; ".join(faults), "repair or uninstall it")
+        return Finding(name, False, "; ".join(faults), "repair, rename or uninstall it")
     return Finding(name, True, f"{package.version}, adds {', '.join(added)}")
 
 

@@ -65,6 +65,18 @@ def test_a_name_in_two_packages_is_refused(package):
         table().find("same")
 
 
+def test_a_row_of_a_package_by_a_name_of_ours_is_told(package):
+    """Ours stays; the package is named where names are refused, and by `ganprune doctor`."""
+    assert table().hidden("ours") == ""
+    package("theirs_package", {"ours": "theirs_package:ROW"})
+    things, told = table(), "thing 'ours' of the package theirs_package is not used, because ganprune has one of this"
+    assert things.find("ours") == Row("ours")
+    assert things.hidden("ours").startswith(told)
+    assert list(things) == ["ours"]
+    with pytest.raises(UserError, match=rf"Did you mean ours\? Note: {told}"):
+        things.find("oars")
+
+
 def test_a_package_that_cannot_be_imported_is_named(package):
     """Another package's error is one line with the package's name."""
     package("broken_package", {"broken": "broken_package:X"}, "raise OSError('no\\nway')")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError, WorkFailed
 from ganprune.search.trial import trial as training
 from ganprune.studies.api import Study
@@ -243,13 +244,22 @@ def test_inspect_tells_both_conventions(model, numbers, place, monkeypatch, caps
 
 
 def test_doctor_says_what_is_there(place, monkeypatch, capsys):
-    """Every package, the torchvision trap, the Inception weights with their cure."""
+    """Every package, the torchvision trap, the Inception weights with their cure, and a package whose row is not used."""
     monkeypatch.setenv("TORCH_HOME", str(place / "no-cache"))
+    info = place / "second" / "second-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: second\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ganprune.methods]\nuniform = nowhere:ROW\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    open_table._entry_points.cache_clear()
     assert call(monkeypatch, "doctor", "--json") == 0
+    open_table._entry_points.cache_clear()
     found = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert found["torchvision beside torch"]["ok"]
     assert not found["Inception weights"]["ok"]
     assert "--inception-weights" in found["Inception weights"]["cure"]
+    assert not found["package second"]["ok"]
+    assert found["package second"]["found"].startswith("method 'uniform' of the package second is not used, because")
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():
