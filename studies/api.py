@@ -57,6 +57,7 @@ from .database.storage import parse_url
 from .database.store import Store, check_free, is_there, make_way
 from .edited_files import OWN_FILES, edited_note
 from .finalist_costs import measure_front
+from .integrations.dashboard import dashboard_kept
 from .integrations.trackers.feed import tracked
 from .notebook.frames import curve_frame, trial_frame
 from .notebook.progress_bar import SearchBar, both
@@ -403,7 +404,7 @@ def _search(
     store.set_attribute(PREPARED, to_json(prepared.artifacts))
     for name in ("teacher", "source"):
         store.folder.push(name)
-    with tracked(options.track, store, on_event) as on_event:
+    with dashboard_kept(store, on_event) as on_event, tracked(options.track, store, on_event) as on_event:
         left = left_hours()
         if left is not None and config.scored_on != "test":
             left *= 1 - TEST_SHARE

@@ -1,4 +1,4 @@
-"""Where a study's files lie: `<root>/<study>/<trial number>/`, and how a result is put on disk whole."""
+"""The folder of a study's files, `<root>/<study>/<trial number>/`, and results that are put on disk whole."""
 
 import json
 import shutil
@@ -19,6 +19,7 @@ from .remote import RemoteFolder, cache_of, is_url
 RESULT = "result.json"
 OWNER = "study.json"  # in a study's folder: which study's files they are
 CURVE = "curve.json"
+SHOWN_FILES = ".dashboard"  # beside the studies' folders: files that optuna-dashboard shows, `<study's id>-...`
 
 
 def write_result(request: TrialRequest, result: TrialOutcome) -> None:
@@ -44,7 +45,7 @@ def write_curve(workspace: str | Path, rungs: Mapping[int, float]) -> None:
 
 
 def read_curve(workspace: str | Path) -> dict[int, float]:
-    """What `write_curve` kept; empty where there is nothing."""
+    """Return what `write_curve` kept; empty if there is nothing."""
     try:
         return {int(step): float(quality) for step, quality in (read_json(Path(workspace) / CURVE) or {}).items()}
     except (TypeError, ValueError):
@@ -98,7 +99,7 @@ class StudyFolder:
         return self.path / str(number)
 
     def workspace(self, number: int) -> str:
-        """Where a worker finds the folder of one trial: a path, or a URL."""
+        """Return the place where a worker finds the folder of one trial: a path, or a URL."""
         return f"{self.remote}/{self.study}/{number}" if self.remote else str(self.trial(number))
 
     def behind(self, name: str = "") -> RemoteFolder:
@@ -154,14 +155,16 @@ class StudyFolder:
         return (self.path / "teacher").exists() or any(path.name.isdigit() for path in self.path.glob("*"))
 
     def result(self, number: int) -> TrialOutcome | None:
-        """What trial `number` left on disk, if it came so far."""
+        """Return what trial `number` left on disk, if it came so far."""
         if self.remote and (content := self.behind(str(number)).read(RESULT)) is not None:
             self.trial(number).mkdir(parents=True, exist_ok=True)
             (self.trial(number) / RESULT).write_bytes(content)
         return read_result(self.trial(number), number)
 
     def remove(self) -> None:
-        """Delete the study's folder with everything in it."""
+        """Delete the study's folder with everything in it, and its files that optuna-dashboard shows."""
+        for path in (self.root / SHOWN_FILES).glob(f"{owner}-*") if (owner := self._owner()) else ():
+            path.unlink(missing_ok=True)
         if self.remote:
             self.behind().remove()
         shutil.rmtree(self.path, ignore_errors=True)

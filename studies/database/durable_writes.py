@@ -24,6 +24,8 @@ Answer = TypeVar("Answer")
 class RowWriter:
     """Writes the trials of one study, by trial number, and keeps `rows`: what was written of those that have not ended.
 
+    `trial_ids` are ids of the rows by trial number.
+
     Args:
         storage: Optuna's storage.
         url: The database's URL.
@@ -37,7 +39,7 @@ class RowWriter:
         self.patience_s = 0.0 if url.startswith("sqlite") else patience_s
         self._name = shown(url)
         rows = self.durably(lambda: rdb.read_trials(storage, study_id))
-        self._ids = [row._trial_id for row in rows]
+        self.trial_ids = [row._trial_id for row in rows]
         self.rows = dict(enumerate(rows))
 
     def create(self, row: FrozenTrial) -> None:
@@ -46,7 +48,7 @@ class RowWriter:
         Raises:
             RuntimeError: somebody else wrote trials to the study.
         """
-        number, tries = len(self._ids), itertools.count()
+        number, tries = len(self.trial_ids), itertools.count()
 
         def write() -> int | None:
             if next(tries):  # the try before may have been committed, and only the answer lost
@@ -59,12 +61,12 @@ class RowWriter:
         if trial_id is None:
             raise WorkFailed(f"another program wrote trials to this study in {self._name}; only one may at a time")
         row.number, row._trial_id = number, trial_id
-        self._ids.append(trial_id)
+        self.trial_ids.append(trial_id)
         self.rows[number] = row
 
     def read(self, number: int) -> FrozenTrial:
         """A trial's row as it stands in the database."""
-        trial_id = self._ids[number]
+        trial_id = self.trial_ids[number]
         return self.durably(lambda: rdb.read_trials(self.storage, self.study_id, trial_id))[0]
 
     def recall(self, number: int) -> None:

@@ -2,12 +2,10 @@
 
 import contextlib
 import uuid
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +16,7 @@ from ...search.artifacts.study_folder import StudyFolder
 from ...search.records.ledger import SET_ASIDE, NewTrial, TrialRecord
 from ...search.records.messages import TrialOutcome, TrialReport, failure
 from ...search.study_name import check_study_name
+from .dashboard_fields import DashboardFields
 from .durable_writes import RowWriter
 from .lazy_records import Ended
 from .lock import StudyLock, lock_study
@@ -43,6 +42,9 @@ class Store:
         lock: The study's lock, held.
         max_attempts: A trial whose training was started this often without an end fails. Attempts that a clean
             stop handed back do not count.
+
+    Attributes:
+        dashboard: What optuna-dashboard shows of the study beside its trials.
     """
 
     def __init__(
@@ -57,6 +59,9 @@ class Store:
         self._storage, self._lock = storage, lock
         self._study_id = find_study(storage, url, self.study)
         self._writer = RowWriter(storage, url, self._study_id, lock)
+        self.dashboard = DashboardFields(
+            storage, self.study, self._study_id, self._writer.trial_ids, self._writer.durably
+        )
         attributes = storage.get_study_user_attrs(self._study_id)
         self._cost_limit, self._fixed = attributes.get(COST_LIMIT), fixed_settings(attributes)
         self._sign = sign_of(attributes)  # Optuna's tables hold the objective's own values
@@ -99,12 +104,11 @@ class Store:
             storage = open_storage(url, write=True)
             study_id = _new_study(storage, url, folder, MAXIMIZED if maximizes else MINIMIZED)
             given = attributes() if callable(attributes) else attributes
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                optuna.load_study(study_name=study, storage=storage).set_metric_names(list(OBJECTIVES))
             for key, value in {**given, SCHEMA: SCHEMA_VERSION}.items():
                 storage.set_study_user_attr(study_id, key, to_json(value))
-            return cls(storage, url, folder, lock, max_attempts)
+            store = cls(storage, url, folder, lock, max_attempts)
+            store.dashboard.name_objectives(OBJECTIVES)
+            return store
         except BaseException:
             lock.release()
             raise

@@ -18,6 +18,7 @@ from ...search.records.ledger import NewTrial, TrialRecord
 from ...search.records.messages import TrialOutcome, TrialReport
 from ...search.records.plan_score import errors_of
 from ...spaces.methods import BITS, TARGET, stored_settings
+from .dashboard_fields import ARTIFACT
 
 NOTHING: Mapping[str, Any] = {}  # one for all
 LOST = "lost"  # why a trial was last put back without an end
@@ -129,7 +130,7 @@ def record_of(
             distributions=row.distributions,
             origin=intern(attributes.get("origin", "")),  # the same few texts in every trial
             identity=attributes.get("identity", ""),
-            sampler_state={k: v for k, v in row.system_attrs.items() if not k.startswith(CONSTRAINT)},
+            sampler_state={k: v for k, v in row.system_attrs.items() if not k.startswith((CONSTRAINT, ARTIFACT))},
         ),
         attempt=attributes.get("attempt", 0),
         quality=quality,

@@ -64,7 +64,9 @@ def test_a_search_is_launched_resumed_and_exported(place, monkeypatch, capsys):
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 5
     on_front = {trial.number for trial in study.best_trials}
     assert on_front == {row["trial"] for row in front["front"] if row["trial"] is not None}
-    assert study.metric_names == ["quality", "cost"]
+    quality, cost = study.metric_names
+    assert quality.endswith("(lower is better)")
+    assert cost == "MACs (exact convention)"
     for trial in study.trials:
         assert {"method", "plan", "architecture", "measurements", "artifact", "seconds"} <= set(trial.user_attrs)
 
