@@ -159,6 +159,13 @@ def inspect(
         int | None, typer.Option(min=4, help="Training inputs for --sensitivity, 4 or more. [default: 64]")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="PNG file of the sensitivity. [default: none]")] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="PNG file of the network by groups: channels, MACs, parameters, with --sensitivity errors. "
+            "[default: none]"
+        ),
+    ] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Show a network's channel groups, MACs per layer, and cheapest plan."""
@@ -172,6 +179,7 @@ def inspect(
     given = {"teacher": teacher, "data": data, "task": task, "calibration-images": calibration_images, "out": out}
     if not sensitivity and (idle := [name for name, value in given.items() if value]):
         raise UserError(f"--{idle[0]} acts with --sensitivity alone: got no --sensitivity. Try adding it")
+    opt.check_png("--plot", plot)
     arguments = read_arguments(model_args or "")
     if model.startswith(PREFIX):
         told = with_recognized({"model": model, "model_args": arguments, "input_shape": input_shape})
@@ -200,6 +208,10 @@ def inspect(
         found["sensitivity"] = to_json(measured)
         if out is not None:
             draw_sensitivity(measured, out)
+    if plot is not None:
+        from .plans.network_picture import draw_network
+
+        draw_network(model, inputs, groups, measured, plot)
     if as_json:
         _print(found)
     else:
@@ -209,8 +221,8 @@ def inspect(
 
             for one in measured:
                 print_sensitivity(one, wide_console())
-        if out is not None:
-            print(f"picture: {out}")
+        for picture in filter(None, (out, plot)):
+            print(f"picture: {picture}")
         if method:
             print_method(found["method"], wide_console())
 

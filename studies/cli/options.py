@@ -46,6 +46,12 @@ OUTPUT_HELP = "Name or index of the output that counts, of a generator that retu
 Output = Annotated[str, typer.Option(help=f"{OUTPUT_HELP} [default: the only one]")]
 
 
+def check_png(option: str, path: Path | None) -> None:
+    """Raise UserError if a picture's file has another suffix than PNG's."""
+    if path is not None and path.suffix.lower() != ".png":
+        raise UserError(f"{option} {path}: it is written as PNG; give a name that ends in .png")
+
+
 def read_inputs(
     model: str, arguments: Mapping[str, Any], image_size: str | int | None, input_shape: str | None
 ) -> InputSpec:

@@ -123,9 +123,8 @@ def pareto(
     from ..results.outcome import outcome_of
     from ..results.tables import csv_text, front_rows
 
-    for option, path in (("--plot", plot), ("--pictures", pictures)):
-        if path is not None and path.suffix.lower() != ".png":
-            raise UserError(f"{option} {path}: it is written as PNG; give a name that ends in .png")
+    opt.check_png("--plot", plot)
+    opt.check_png("--pictures", pictures)
     if evaluations is not None and not at:
         raise UserError("--evaluations is for --at COST; the front itself scores no plans")
     study = Study.open(name, storage, artifacts)

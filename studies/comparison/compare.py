@@ -34,6 +34,7 @@ from .image_sources import (
     study_trials,
 )
 from .measure_options import CompareOptions
+from .picture_pairs import PicturePair, folder_pairs, generated_pairs, spread
 from .recognized_weights import RecognizedWeights
 
 
@@ -50,6 +51,7 @@ class Compared:
         metric: Name of the distance.
         protocol: How it was measured.
         measurements_a, measurements_b: All metrics of each, if others were asked for.
+        pairs: Pictures of both, if they were asked for.
     """
 
     a: str
@@ -64,6 +66,7 @@ class Compared:
     protocol: str
     measurements_a: tuple[Measurement, ...] = ()
     measurements_b: tuple[Measurement, ...] = ()
+    pairs: tuple[PicturePair, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -86,7 +89,7 @@ class Compared:
         }
 
 
-def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
+def compare_two(a: str, b: str, options: CompareOptions, pictures: int = 0) -> Compared:
     """Find the nearer of A and B to the real images, or report that the data cannot decide.
 
     Args:
@@ -94,15 +97,23 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
             `STUDY:teacher`).
         b: The same; a trial of the same study.
         options: Options of the measurement; `real` is empty for the images of the study, or of `options.data`.
+        pictures: Inputs of which pictures of both are kept.
 
     Raises:
-        ValueError: A source cannot be compared; the message lists those that can.
+        ValueError: A source cannot be compared; the message lists those that can. Pictures are asked for of images
+            that were not made from the same inputs.
     """
     real = options.real
     device, kinds = device_of(options.device), {source: kind_of(source) for source in (a, b)}
     for source, kind in kinds.items():
         if kind == "statistics":
             raise UserError(f"{source} holds statistics only, which say nothing of chance: give the images")
+    matched = _matched(a, b, kinds)
+    if pictures and not matched:
+        raise UserError(
+            "--plot compares pictures of the same inputs: got images without common names; expected two generators, or "
+            "two folders with files of the same names"
+        )
     references = [source for source, kind in kinds.items() if kind == "trial"]
     networks = sorted(
         (source for source, kind in kinds.items() if kind in GENERATORS), key=lambda source: kinds[source]
@@ -146,8 +157,13 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
         assert inputs is not None
         return tuple(generator_measured(generator(source), real, encoder, device, inputs, side, options))
 
+    def pairs(places: list[int]) -> list[PicturePair]:
+        if not places or kinds[a] == "images":
+            return folder_pairs(a, b, places)
+        assert inputs is not None
+        return generated_pairs(generator(a), generator(b), inputs, device, places)
+
     one, two = features(a), features(b)
-    matched = _matched(a, b, kinds)
     own = inputs is not None and side is inputs.real
     aligned = own and inputs is not None and inputs.aligned and matched
     compared = compare_frechet(one, two, side, aligned, options.level, matched=matched)
@@ -168,6 +184,7 @@ def compare_two(a: str, b: str, options: CompareOptions) -> Compared:
         protocol=protocol,
         measurements_a=measurements(a),
         measurements_b=measurements(b),
+        pairs=tuple(pairs(spread(one.n, pictures))),
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ....gan_models.files.errors import UserError
 from ....gan_models.files.plain_values import from_json
 from ....search.configuration.flags import flags_of, read_flags
 from ...comparison.measure_options import CompareOptions, FidOptions
@@ -16,6 +18,7 @@ from ..console import wide_console
 
 FID_FLAGS = tuple(flags_of("measure", FidOptions))
 COMPARE_FLAGS = tuple(flags_of("measure", CompareOptions))
+ROWS = 4  # inputs that `compare --plot` shows
 
 
 @opt.with_flags(FID_FLAGS)
@@ -60,14 +63,24 @@ def compare(
     given: Mapping[str, Any],
     a: Annotated[str, typer.Argument(help="A folder of images, bundle, STUDY:TRIAL or STUDY:teacher.", metavar="A")],
     b: Annotated[str, typer.Argument(help="A second one, as A.", metavar="B")],
+    plot: Annotated[
+        Path | None, typer.Option(help="PNG file of pictures of both and maps of their differences. [default: none]")
+    ] = None,
+    rows: Annotated[int | None, typer.Option(min=1, max=64, help="Inputs that --plot shows. [default: 4]")] = None,
     as_json: opt.Json = False,
 ) -> None:
     """Compare two generators: A better, B better, or cannot tell."""
     from ...comparison.compare import compare_two
+    from ...comparison.picture_pairs import draw_pairs
     from ...results.measurement_text import with_interval
 
+    if rows is not None and plot is None:
+        raise UserError(f"--rows is for --plot: got --rows {rows} alone; expected a file. Try --plot differences.png")
+    opt.check_png("--plot", plot)
     options = from_json(CompareOptions, read_flags(COMPARE_FLAGS, given))
-    found = compare_two(a, b, options)
+    found = compare_two(a, b, options, 0 if plot is None else rows or ROWS)
+    if plot is not None:
+        draw_pairs(found.pairs, found.a, found.b, plot)
     if as_json:
         print(json.dumps(found.to_json(), indent=1, allow_nan=False))
         return
@@ -81,6 +94,8 @@ def compare(
         f"protocol: {found.protocol}",
     ):
         console.print(line, highlight=False, markup=False)
+    if plot is not None:
+        console.print(f"picture: {plot}", highlight=False, markup=False, soft_wrap=True)
     for name, measurements in (("A", found.measurements_a), ("B", found.measurements_b)):
         for m in measurements:
             better, note = f", {m.better} is better" * bool(m.better), f" ({m.note})" * bool(m.note)
