@@ -30,7 +30,7 @@ NETWORK = ("--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--image-siz
 
 
 def test_pairs_are_the_files_of_one_name(tmp_path):
-    """Of two folders the pictures at the spread places are taken as they are."""
+    """The pictures of two folders at the spread places are taken as they are."""
     a, b = torch.rand(9, 3, 16, 16).round() * 2 - 1, torch.zeros(9, 3, 16, 16)
     folders = [str(written(tmp_path / name, images)) for name, images in (("a", a), ("b", b))]
     found = compare_two(*folders, CompareOptions(metric="shapes", real=folders[0]), pictures=3)
