@@ -29,7 +29,7 @@ SMALL = 200  # pixels below which a picture is shown pixel by pixel
 
 @dataclass(frozen=True)
 class PicturePair:
-    """What two generators make of one input.
+    """The pictures of two generators for one input.
 
     Attributes:
         place: Number of the input.
