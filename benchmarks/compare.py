@@ -26,6 +26,8 @@ from ganprune.search.preparations.prepare import make_teacher
 from ganprune.search.records.teacher_artifact import TeacherArtifact
 from ganprune.search.setup.resolve import resolve
 from ganprune.studies.bench.bench import Bench
+from ganprune.studies.bench.catalog import contender_of
+from ganprune.studies.bench.contender import Contender
 from ganprune.studies.bench.design import OF_SEARCH
 from ganprune.studies.bench.results.comparisons import compared
 from ganprune.studies.bench.results.fronts import growth
@@ -69,6 +71,22 @@ TASKS: dict[str, dict[str, Any]] = {
         "recipe": {"batch_size": 16, "lr": 5e-4, "betas": (0.0, 0.9), "d_steps": 2, "distill_output": 10.0},
     },
 }
+
+# Another package's methods, which need it installed.
+PEER_FILE = Path(__file__).with_name("torch_pruning_methods.py")
+PEERS = {
+    "torch-pruning/local": "Local",
+    "torch-pruning/global": "Global",
+    "torch-pruning/local/refitted": "LocalRefitted",
+    "torch-pruning/global/refitted": "GlobalRefitted",
+}
+
+
+def contender(name: str) -> Contender:
+    """Return a contender by name: a peer, a method, or a row of the table of contenders."""
+    if name in PEERS:
+        return Contender({"methods": (f"{PEER_FILE}:{PEERS[name]}",)})
+    return contender_of(name)
 
 
 def prepared(task: str, out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
@@ -121,7 +139,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument(
-        "--variants", default=",".join(name for name, spec in METHODS.items() if not spec.searches_ratios)
+        "--variants",
+        help=f"also {', '.join(PEERS)}",
+        default=",".join(name for name, spec in METHODS.items() if not spec.searches_ratios),
     )
     parser.add_argument("--targets", default="0.5,0.25,0.125")
     parser.add_argument("--seeds", type=int, default=3)
@@ -145,7 +165,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     bench = Bench(
         {task: {k: v for k, v in TASKS[task].items() if k not in OF_SEARCH} for task in given.tasks.split(",")},
-        given.variants.split(","),
+        {name: contender(name) for name in given.variants.split(",")},
         [f"{100 * float(target):g}%" for target in given.targets.split(",")],
         given.seeds,
         name="compare",
