@@ -6,7 +6,7 @@ change no step, so `base` and all variants `ema=SHARE` are measured on one train
 core, and a few seconds with --small (images of 32 pixels, a quarter of the channels, half of the steps).
 
     python benchmarks/recipe.py [--tasks demo,cycle] [--variants base,ema=0.05,...] [--method uniform] [--targets 0.25]
-        [--seeds 3] [--small] [--csv docs/recipe.csv] [--out benchmark-runs] [--table]
+        [--seeds 3] [--small] [--lite0 FILE] [--csv docs/recipe.csv] [--out benchmark-runs] [--table]
 """
 
 from __future__ import annotations
@@ -274,6 +274,9 @@ def main() -> None:
     parser.add_argument("--targets", default="0.25")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--small", action="store_true", help="tasks in a tenth of the time")
+    parser.add_argument(
+        "--lite0", type=Path, help="EfficientNet-Lite0's weights: measure in its features, which no recipe uses"
+    )
     parser.add_argument("--csv", type=Path, default=Path("docs/recipe.csv"))
     parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
     parser.add_argument("--table", action="store_true")
@@ -282,6 +285,10 @@ def main() -> None:
     if given.csv.exists():
         done = set(pd.read_csv(given.csv)[KEYS].astype(str).itertuples(index=False, name=None))
     tasks = [f"{task}-small" if given.small else task for task in given.tasks.split(",")]
+    if given.lite0:
+        measured = {"metric": "lite0", "weights": {"lite0": str(given.lite0.absolute())}}
+        TASKS.update({f"{task}-lite0": {**TASKS[task], **measured} for task in tasks})
+        tasks = [f"{task}-lite0" for task in tasks]
     cases = [
         Case(task, variant, given.method, float(target), seed)
         for task in tasks
