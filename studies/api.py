@@ -150,6 +150,8 @@ class Search:
     @property
     def _given(self) -> dict[str, Any]:
         """The values of a configuration that were given."""
+        if not isinstance(self.budget, str | list | tuple):
+            raise UserError(f"budget is no text: got {self.budget!r}; expected one such as '25%', or a list of several")
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
         named = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
         return with_names({**self.options, **named})
@@ -741,7 +743,7 @@ class Study:
             RuntimeError: Another process runs the study, or the database cannot be used.
         """
         run_options = run_options or RunOptions()
-        given = dict(options or {}) | {k: v for k, v in (("trials", trials), ("hours", hours)) if v is not None}
+        given = with_names(options or {}) | {k: v for k, v in (("trials", trials), ("hours", hours)) if v is not None}
         if self.record.attributes.get(SIMULATED):
             raise UserError(f"study {self.record.name!r} is simulated and is not resumed: simulate a new one")
         self.at_hand()

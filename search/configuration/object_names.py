@@ -14,6 +14,9 @@ from ...gan_models.files.errors import UserError
 ONE = ("model", "data", "task", "metric", "objective", "own_training", "sampler")
 SEVERAL = ("methods", "also_measure")
 OF_TASK = (("discriminator", "model"), ("degrade",))  # in the task's settings
+OF_KEY = (("weights", "segmenter"),)
+BY_NAME = ("method_settings", "shares")  # their keys are names
+TABLES = ("model_args", "task_settings", "method_settings", "shares", "weights", "profiles")
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _INSTALLED = {"site-packages", "dist-packages"}
 _OURS = "ganprune."
@@ -24,23 +27,56 @@ def with_names(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return options with the names of objects that were given in their place.
 
     Args:
-        values: Options by field. Functions, classes and other objects may stand where a name by path may.
+        values: Options by field. Functions, classes and other objects may stand where a name by path may, also as keys
+            of the settings and shares of methods.
 
     Raises:
-        UserError: An object cannot be loaded by a name; one line that says how to move it.
+        UserError: An object cannot be loaded by a name, one line that says how to move it; or it stands where plain
+            values alone may.
     """
-    found = dict(values)
+    found = {_checked_key(field): value for field, value in values.items()}
     for field in ONE:
         if field in found:
             found[field] = name_of(found[field], field)
     for field in SEVERAL:
         if isinstance(found.get(field), Sequence) and not isinstance(found[field], str):
             found[field] = tuple(name_of(each, field) for each in found[field])
+    for field, key in OF_KEY:
+        if isinstance(table := found.get(field), Mapping) and key in table:
+            found[field] = {**table, key: name_of(table[key], key)}
+    for field in BY_NAME:
+        if isinstance(table := found.get(field), Mapping):
+            found[field] = {name_of(key, "methods"): value for key, value in table.items()}
     if isinstance(settings := found.get("task_settings"), Mapping):
         for path in OF_TASK:
             settings = _replaced(settings, path)
         found["task_settings"] = settings
+    for field in TABLES:
+        if isinstance(found.get(field), Mapping):
+            _check_plain(found[field], field)
     return found
+
+
+def _checked_key(field: object) -> str:
+    if not isinstance(field, str):
+        raise UserError(f"an option's name is no text: got {field!r}; expected a name such as 'trials'")
+    return field
+
+
+def _check_plain(value: Any, place: str) -> None:
+    """Raise UserError unless a value of a table, with all that it contains, can be recorded with the study."""
+    if isinstance(value, Mapping):
+        for key, inside in value.items():
+            _check_plain(inside, f"{place}.{key}")
+    elif isinstance(value, list | tuple):
+        for inside in value:
+            _check_plain(inside, place)
+    elif not isinstance(value, str | int | float | Path | None):
+        what = getattr(value, "__qualname__", "").rpartition(".")[2] or f"an object of type {type(value).__name__}"
+        raise UserError(
+            f"{place} cannot be recorded with the study: got {what}; expected a number, a text, True or False, or a "
+            "list or dictionary of these. Try a text that your own code looks up"
+        )
 
 
 def name_of(given: Any, field: str) -> str:
@@ -55,12 +91,14 @@ def name_of(given: Any, field: str) -> str:
     """
     if isinstance(given, str | Path):
         return str(given)
+    if given is None or isinstance(given, int | float | bytes):  # equal numbers are one object in many modules
+        raise UserError(f"{field} is no name: got {given!r}; expected a text, or a function, class or object of a file")
     module, name = _place(given)
-    kind = name or type(given).__name__
+    kind = name or f"an object of type {type(given).__name__}"
     if module is not None and (module.__name__ == "__main__" or not getattr(module, "__file__", None)):
-        raise _refused(field, kind, "an object of a notebook or of the script that runs")
+        raise _refused(field, kind, "which is of a notebook or of the script that runs", name)
     if name is None or any(part in name for part in _LOCAL):
-        raise _refused(field, kind, "an object that is made inside a function, or that no module has a name for")
+        raise _refused(field, kind, "which is made inside a function, or which no module has a name for", name)
     assert module is not None
     file = str(Path(str(module.__file__)).absolute())
     installed = module.__name__.startswith(_OURS) or _is_installed(file) or not file.endswith(".py")
@@ -101,19 +139,20 @@ def _attribute(module: ModuleType | None, name: str) -> Any:
     return found
 
 
-def _replaced(settings: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+def _replaced(settings: Mapping[str, Any], path: tuple[str, ...], field: str = "") -> dict[str, Any]:
     """Return settings with the name of the object at a path, if there is one."""
     first, *rest = path
+    field = field or first
     value, found = settings.get(first), dict(settings)
     if rest:
-        return found | ({first: _replaced(value, tuple(rest))} if isinstance(value, Mapping) else {})
-    return found | ({} if value is None else {first: name_of(value, first)})
+        return found | ({first: _replaced(value, tuple(rest), field)} if isinstance(value, Mapping) else {})
+    return found | ({} if value is None else {first: name_of(value, field)})
 
 
-def _refused(field: str, name: str, what: str) -> UserError:
-    short = name.rpartition(".")[2].strip("<>") or "name"
-    short = "name" if short in ("lambda", "locals") else short
+def _refused(field: str, kind: str, what: str, name: str | None) -> UserError:
+    short = (name or "").rpartition(".")[2].strip("<>")
+    short = f"my_{field}" if short in ("", "lambda", "locals") else short
     return UserError(
-        f"{field} cannot be loaded by workers: got {name}, {what}; expected one of a file or a package. Try moving it "
+        f"{field} cannot be loaded by workers: got {kind}, {what}; expected one of a file or a package. Try moving it "
         f"into a file, my_{field}.py, and from my_{field} import {short}, or {field}='my_{field}.py:{short}'"
     )

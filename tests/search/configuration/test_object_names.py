@@ -4,6 +4,7 @@ import functools
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.user_code import load_object
@@ -44,8 +45,8 @@ def test_the_object_of_a_file_that_was_loaded_by_path_is_named_by_it(tmp_path):
     ("given", "said"),
     [
         (lambda images: 0, "lambda"),
-        (functools.partial(print, 2), "partial, an object that is made inside a function"),
-        (nn.ReLU(), "ReLU, an object"),
+        (functools.partial(print, 2), "an object of type partial, which is made inside a function"),
+        (nn.ReLU(), "an object of type ReLU, which"),
     ],
 )
 def test_what_no_module_has_a_name_for_is_refused(given, said):
@@ -63,7 +64,7 @@ def test_an_object_of_a_notebook_or_script_is_refused(monkeypatch):
 
     cell.__module__, cell.__qualname__ = "__main__", "cell"
     monkeypatch.setattr(sys.modules["__main__"], "cell", cell, raising=False)
-    with pytest.raises(UserError, match="data cannot be loaded by workers: got cell, an object of a notebook"):
+    with pytest.raises(UserError, match="data cannot be loaded by workers: got cell, which is of a notebook"):
         name_of(cell, "data")
 
 
@@ -82,3 +83,40 @@ def test_every_option_that_takes_a_name_by_path_takes_an_object():
         "data": name, "methods": (name, "coronet"), "name": "s",
         "task_settings": {"discriminator": {"model": name, "ndf": 4}, "degrade": name},
     }  # fmt: skip
+
+
+def test_methods_are_named_by_the_class_in_settings_and_shares_and_the_segmenter_in_weights():
+    """Nobody has to know the name that a class gets."""
+    name = f"{Path(__file__).absolute()}:Outer"
+    given = {"method_settings": {Outer: {"tilt": 1}}, "shares": {Outer: 2.0}, "weights": {"segmenter": trained}}
+    assert with_names(given) == {
+        "method_settings": {name: {"tilt": 1}}, "shares": {name: 2.0},
+        "weights": {"segmenter": f"{Path(__file__).absolute()}:trained"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model_args": {"norm": nn.ReLU}}, "model_args.norm cannot be recorded with the study: got ReLU; expected"),
+        ({"model_args": {"ngf": np.int64(8)}}, "model_args.ngf cannot be recorded .*: got an object of type int64"),
+        ({"task_settings": {"a": {"b": [lambda x: x]}}}, "task_settings.a.b cannot be recorded .*: got <lambda>"),
+        ({"task_settings": {"discriminator": {"model": lambda: 0}}}, "discriminator cannot be loaded by workers"),
+        (
+            {"method_settings": {"coronet": {"embedding": print}}},
+            "method_settings.coronet.embedding cannot be recorded",
+        ),
+        ({"method_settings": {(lambda: 0): {}}}, "methods cannot be loaded by workers: got <lambda>"),
+        ({"shares": {"uniform": trained}}, "shares.uniform cannot be recorded with the study: got trained"),
+        ({"weights": {"segmenter": lambda x: x}}, "segmenter cannot be loaded by workers: got <lambda>"),
+        ({"weights": {"vgg": open}}, "weights.vgg cannot be recorded with the study: got open"),
+        ({"also_measure": [3]}, "also_measure is no name: got 3; expected a text, or a function"),
+        ({"methods": [None]}, "methods is no name: got None"),
+        ({3: "x"}, "an option's name is no text: got 3"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_wherever_it_stands(given, said):
+    """Settings and arguments are plain values: the line names the place."""
+    with pytest.raises(UserError, match=said) as raised:
+        with_names(given)
+    assert "\n" not in str(raised.value)
