@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from ..files.errors import UserError
 from ..files.texts.number_text import counted
@@ -21,6 +22,13 @@ from ..files.texts.number_text import counted
 CHOICE = "::"  # FILE::key
 LEGACY_NORM_KEYS = ("running_mean", "running_var", "num_batches_tracked")
 PORTED_NORM_KEYS = {"scale": "weight", "shift": "bias"}  # of an InstanceNorm that was written by hand
+
+# The weight, and the vectors u and v, of a spectral norm: as torch's parametrization calls them, and as others do.
+SPECTRAL_KEYS = ("parametrizations.weight.original", "parametrizations.weight.0._u", "parametrizations.weight.0._v")
+OTHER_SPECTRAL_KEYS = (
+    ("weight_orig", "weight_u", "weight_v"),
+    ("module.weight_bar", "module.weight_u", "module.weight_v"),
+)
 
 
 def located(source: str | Path) -> tuple[Path, str]:
@@ -35,9 +43,10 @@ def located(source: str | Path) -> tuple[Path, str]:
 def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     """The one state dict in `content` that fits `model`.
 
-    Three differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
-    keeps none (before PyTorch 0.4), `scale` and `shift` of one (networks that came from Torch7, as CartoonGAN's), and a
-    BatchNorm without `num_batches_tracked` (before 0.4.1).
+    Four differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
+    keeps none (before PyTorch 0.4), `scale` and `shift` of one (networks that came from Torch7, as CartoonGAN's), a
+    BatchNorm without `num_batches_tracked` (before 0.4.1), and a spectral norm by torch's older hook (`weight_orig`) or
+    by a module around the layer (`module.weight_bar`, as SAGAN's).
 
     Args:
         model: the network; not changed.
@@ -226,6 +235,12 @@ def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, 
             key = f"{name}.num_batches_tracked" if name else "num_batches_tracked"
             if key in wanted and key not in given:
                 given[key] = torch.zeros_like(wanted[key], device="cpu")
+        elif is_parametrized(module, "weight"):
+            start = f"{name}." if name else ""
+            for keys in OTHER_SPECTRAL_KEYS:
+                names = dict(zip((*keys, "module.bias"), (*SPECTRAL_KEYS, "bias"), strict=True))
+                if f"{start}{keys[0]}" in given and f"{start}{SPECTRAL_KEYS[1]}" in wanted:
+                    given |= {start + new: given.pop(start + old) for old, new in names.items() if start + old in given}
     return given
 
 

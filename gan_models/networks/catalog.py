@@ -13,7 +13,7 @@ from ..files.open_table import OpenTable
 from ..files.texts.near_names import did_you_mean
 from ..files.user_code import is_path, load_named
 from .output_selection import select_output
-from .specs import InputSpec
+from .specs import Input, InputSpec
 from .user_builders import call_builder, load_builder, with_arguments
 from .value_ranges import ValueRanges
 
@@ -56,17 +56,17 @@ class Network:
         return InputSpec.parse(self.inputs)
 
     def inputs_for(self, arguments: Mapping[str, Any]) -> InputSpec:
-        """Return its inputs if its builder is given these arguments: `input_channels` are those of its image."""
-        channels = arguments.get("input_channels", self.arguments.get("input_channels"))
-        if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
-            return self.spec
-        images = self.spec.of_kind("image")[:1]
-        return InputSpec(
-            tuple(
-                replace(one, shape=(channels, *one.shape[1:]), color="") if one in images else one
-                for one in self.spec.inputs
-            )
-        )
+        """Return its inputs if its builder is given these arguments.
+
+        `input_channels` are those of its image, `latent` is the length of its latent, `classes` are those of its label.
+        """
+        inputs = list(self.spec.inputs)
+        for argument, kind in _SIZED_BY.items():
+            size = arguments.get(argument, self.arguments.get(argument))
+            place = next((i for i, one in enumerate(inputs) if one.kind == kind), None)
+            if place is not None and isinstance(size, int) and not isinstance(size, bool) and size > 0:
+                inputs[place] = _sized(inputs[place], size)
+        return InputSpec(tuple(inputs))
 
     def load(self) -> Callable[..., Any]:
         """Return the builder with the row's arguments; this imports torch."""
@@ -77,7 +77,21 @@ class Network:
         return with_arguments(builder, self.arguments, self.fixed) if self.arguments or self.fixed else builder
 
 
-_UPSCALERS, _STYLIZERS = ".upscalers", ".stylizers"
+_SIZED_BY = {
+    "input_channels": "image",
+    "latent": "latent",
+    "classes": "label",
+}  # argument of a builder -> kind of input
+
+
+def _sized(one: Input, size: int) -> Input:
+    """Return an input of other channels, length or classes."""
+    if one.kind == "label":
+        return replace(one, classes=size)
+    return replace(one, shape=(size, *one.shape[1:]), color="")
+
+
+_UPSCALERS, _STYLIZERS, _CLASSES = ".upscalers", ".stylizers", ".class_conditional"
 
 NETWORKS: OpenTable[Network] = OpenTable(
     "generator",
@@ -90,6 +104,10 @@ NETWORKS: OpenTable[Network] = OpenTable(
         "unet_256": Network(".unet:unet", "3,256,256", fixed={"num_downs": 8}),
         "unet_128": Network(".unet:unet", "3,128,128", fixed={"num_downs": 7}),
         "sngan_32": Network(".sngan:sngan_32", "latent:128"),
+        "sagan_64": Network(".self_attention.sagan:sagan_64", "latent:128"),
+        "cgan_sngan_32": Network(f"{_CLASSES}.resnet:cgan_sngan_32", "latent:128;label:10"),
+        "biggan_32": Network(f"{_CLASSES}.resnet:biggan_32", "latent:80;label:10"),
+        "cdcgan_32": Network(f"{_CLASSES}.dcgan:cdcgan_32", "latent:100;label:10"),
         "cartoongan": Network(f"{_STYLIZERS}.cartoongan:cartoongan", "3,256,256"),
         "animeganv2": Network(f"{_STYLIZERS}.animegan:animeganv2", "3,256,256"),
         "srvgg_compact": Network(f"{_UPSCALERS}.srvgg_compact:srvgg_compact", "3,64,64", value_range="0,1"),
@@ -108,6 +126,7 @@ DISCRIMINATORS: OpenTable[Network] = OpenTable(
         "n_layers": Network(".discriminators.patchgan:n_layers", "3,256,256"),
         "pixel": Network(".discriminators.patchgan:pixel", "3,256,256"),
         "sngan": Network(".sngan:sngan_discriminator", "3,32,32"),
+        "sagan": Network(".self_attention.sagan:sagan_discriminator", "3,64,64"),
         "unet_spectral": Network(".discriminators.unet_spectral:unet_spectral", "3,256,256"),
         "projection": Network(".sngan:projection_discriminator", "3,32,32;label:10"),
     },

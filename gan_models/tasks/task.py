@@ -196,7 +196,10 @@ class Task(Protocol):
     def discriminator_loss(
         self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
     ) -> Tensor:
-        """D's loss, all discriminators together; outputs are detached here."""
+        """D's loss, all discriminators together; outputs are detached here.
+
+        Each discriminator is shown real images first, then outputs, then others if there are any.
+        """
         ...
 
     def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:

@@ -69,7 +69,7 @@ class HealthWatch:
             task.discriminator_loss(outputs, heard, batch)
         boundary = BOUNDARIES[task.adversarial]
         for name in self.bench.names:
-            real, generated = heard[name].scores
+            real, generated, *_ = heard[name].scores
             found = Health(
                 step,
                 name,
@@ -100,7 +100,7 @@ class HealthWatch:
 
 
 class _Listening:
-    """A discriminator that keeps its scores; a task asks it for the real images first, then for the generated."""
+    """A discriminator that keeps its scores: of real images first, then of generated ones, then of others."""
 
     def __init__(self, network: Network) -> None:
         self.network = network

@@ -48,6 +48,8 @@ class StylizeSettings:
         weight_gram: weight of the relative difference of the maps' Gram matrices, of output and gray drawing.
         weight_color: weight of the difference of colors, of output and photograph.
         channels: channels of the images.
+        paired_test: test images of one name are pairs of photograph and drawing, so that outputs are compared with
+            their own references, too. Training stays unpaired.
         discriminator: the network that judges outputs.
 
     Raises:
@@ -61,6 +63,7 @@ class StylizeSettings:
     weight_gram: float = 0.0
     weight_color: float = 0.0
     channels: int = 3
+    paired_test: bool = False
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
 
     def __post_init__(self) -> None:
@@ -88,6 +91,11 @@ class StylizeTask(ImageTranslation, SingleGenerator):
 
     def __init__(self, settings: StylizeSettings | None = None, seed: int = 0) -> None:
         super().__init__(settings or StylizeSettings(), seed)
+
+    @property
+    def has_reference(self) -> bool:  # type: ignore[override]  # of the settings
+        """True if test images are pairs."""
+        return self.settings.paired_test
 
     @property
     def adversarial(self) -> str:  # type: ignore[override]  # of the settings
@@ -152,6 +160,10 @@ class StylizeTask(ImageTranslation, SingleGenerator):
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
         """Return the photographs."""
         return (batch[PHOTOGRAPHS],)
+
+    def reference(self, batch: Batch, name: str) -> Tensor | None:
+        """Return the drawings of pairs; nothing for images that are none."""
+        return batch[DRAWINGS] if "paired" in batch else None
 
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch

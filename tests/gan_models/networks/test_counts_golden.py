@@ -75,6 +75,7 @@ COUNTS = [
     ("animeganv2", {}, IMAGE, 2_143_552, 26.2847, 26.2847),  # printed as 8.17 MB: 8.177 x 2^20 bytes
     ("sngan_32", {}, (128,), 4_276_739, 1.6811, 1.6811),
     ("sngan_32", {"upsample_shortcut_first": False}, (128,), 4_276_739, 1.6151, 1.6151),
+    ("sagan_64", {}, (128,), 3_832_885, 0.5274, 0.2003),  # of which the attentions' products are 0.0849
     ("basic", {}, IMAGE, 2_764_737, 3.1468, 3.1468),
     ("n_layers", {"n_layers": 3, "norm": "batch"}, IMAGE, 2_765_633, 3.1468, 3.1468),
     ("basic", {"input_channels": 6}, (6, 256, 256), 2_767_809, 3.1971, 3.1971),

@@ -46,6 +46,24 @@ class TestEveryTask:
         task.discriminator_loss(task.generate(nets.generators, other), judges, other)
         assert any(torch.equal(shown, images) for shown in seen)
 
+    def test_a_discriminator_is_shown_real_images_then_outputs(self, name):
+        """The order in which health is read from its scores, whatever it is shown after that."""
+        if name not in TASKS.own:
+            pytest.skip("another package's may show it parts of images")
+        task, batch = task_named(name), batch_for(name)
+        outputs = task.generate(networks_for(task).generators, batch)
+        for generator in task.generator_names:
+            seen = []
+
+            def judge(x, label=None, seen=seen):
+                seen.append(x[:, -3:])
+                return x.mean((1, 2, 3))
+
+            task.discriminator_loss(outputs, dict.fromkeys(task.generator_names, judge), batch)
+            at = 2 * task.generator_names.index(generator)
+            assert torch.equal(seen[at], task.reals(batch, generator))
+            assert torch.equal(seen[at + 1][0], outputs[generator][0])  # a pool may change the following ones
+
     def test_losses_are_named_finite_and_reach_the_generators(self, name):
         """The terms are scalars whose sum gives every generator parameter a gradient."""
         task = task_named(name)

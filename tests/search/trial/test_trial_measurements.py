@@ -45,6 +45,14 @@ def request(plan, made, workspace=None, share=0.5):
     )  # fmt: skip
 
 
+def test_a_task_may_show_its_discriminator_more_than_outputs():
+    """Health is read from real images and outputs alone, though the task stylize shows smoothed drawings, too."""
+    plan, made = prepared(task="stylize", data="builtin:stripes")
+    result = perform("ganprune.search.trial.trial:run", request(plan, made), lambda report: True)
+    assert result.state == "COMPLETE"
+    assert len(result.health) >= 1
+
+
 def test_a_collapsed_training_ends_with_its_reason():
     """Below the limit on diversity a trial is PRUNED at its first look, says why, and is never COMPLETE."""
     plan, made = prepared(health=HealthLimits(checks=2, start=0.0, least_steps=0, diversity=1.0))

@@ -1,0 +1,1 @@
+"""Generators that are told a class: conditional BatchNorm, embeddings of their own or shared."""

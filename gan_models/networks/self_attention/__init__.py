@@ -1,0 +1,1 @@
+"""Generators and discriminators with self-attention over pixels."""
