@@ -43,6 +43,7 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 'z = torch.export.load(str(bundle / "{file}")).module()(*inputs).detach().numpy()'
             ),
             operators_of=f"{_HERE}.exported_program:operators",
+            unpickles=True,
         ),
         "litert": Runtime(
             f"{_HERE}.device_runtimes.litert:open_file",

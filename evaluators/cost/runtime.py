@@ -75,6 +75,7 @@ class Runtime:
             ganprune and leave its first output in `z`; for the card. Empty for none.
         only_on: The one `sys.platform` that it runs on; empty for all. Its files are written elsewhere, too.
         operators_of: A function (or its name) that gives operator -> number of nodes that are really run of a file.
+        unpickles: True if opening a file may run code that is in it; such files are not opened without trust.
     """
 
     opener: str | Open
@@ -85,6 +86,7 @@ class Runtime:
     usage: str = ""
     only_on: str = ""
     operators_of: str | Callable[[Path], Mapping[str, int]] | None = None
+    unpickles: bool = False
 
     @property
     def system(self) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor, nn
 
+from ...evaluators.cost.catalog import RUNTIMES
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
+from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.atomic_folders import fresh_folder
 from ...gan_models.files.errors import UserError, WorkFailed
@@ -18,7 +20,7 @@ from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import copy_with_neighbors, holds_copies, located, look_in
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.files.projects.project import copied_files, neighbors_folder
-from ...gan_models.files.user_code import file_of, one_line
+from ...gan_models.files.user_code import file_of, is_path, one_line
 from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.groups.surgery import cut
@@ -121,7 +123,7 @@ def write_bundle(
         formats = write_formats(
             folder, model, architecture.inputs, wanted, architecture.output_name, architecture.output
         )
-        card = replace(card_of(parity), formats=formats)
+        card = replace(card_of(parity), formats=formats, license=wanted.options.license)
         write_json(folder / CARD, card)
         (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs, architecture.output), encoding="utf-8")
         every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -221,6 +223,19 @@ def find_task_code(folder: Path, catalog_only: bool) -> None:
             f"{folder} does not contain the code of its task: got no {file.name}, which earlier versions left out; "
             f"expected it in {TASK_CODE}/. Try `ganprune export {line.get('study')} --trial {line.get('trial')}` again"
         )
+
+
+def untrusted_file(name: str) -> str:
+    """Return why a file of a format is not opened without trust in its bundle; empty if opening it runs no code.
+
+    Args:
+        name: The format.
+    """
+    if is_path(name):
+        return f"{name} is code that came with the bundle"
+    if name in EXPORTERS and (runtime := EXPORTERS[name].runtime) in RUNTIMES and RUNTIMES[runtime].unpickles:
+        return f"{RUNTIMES[runtime].title} unpickles its files, which may run code"
+    return ""
 
 
 def check_files(path: str | Path) -> Path:

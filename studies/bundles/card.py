@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...evaluators.measurement import Measurement
+from ...gan_models.files.plain_values import later
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ class Card:
         tested: Everything measured of the trial on the test split, if it was not chosen by it; else empty.
         teacher_tested, input_tested: The same for the dense generator and the untouched inputs.
         better: Which values of the quality are better: `lower` or `higher`.
+        license: License of the generator, as its exporter named it; empty: not stated.
     """
 
     costs: Mapping[str, float]
@@ -186,6 +188,7 @@ class Card:
     teacher_tested: tuple[Measurement, ...] = ()
     input_tested: tuple[Measurement, ...] = ()
     better: str = "lower"
+    license: str = later("")
 
     @property
     def files(self) -> dict[str, FormatReport]:

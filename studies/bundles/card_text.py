@@ -15,6 +15,7 @@ from ...gan_models.costs.catalog import COSTS
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.networks.specs import RANGES, InputSpec, OutputSpec
 from ...spaces.budget import describe
+from ..integrations.model_card import CardFacts, header_of
 from ..results.measurement_text import with_interval
 from .card import Card
 
@@ -42,7 +43,7 @@ class _Split:
 
 
 def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -> str:
-    """Return a card for people.
+    """Return a card for people, under the header that the Hugging Face Hub reads.
 
     Args:
         card: The card.
@@ -52,7 +53,7 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
     quality = [m for m in card.measurements if m.name not in card.costs]
     splits = [_Split("test", card.tested, card.teacher_tested, card.input_tested)] if card.tested else []
     splits.append(_Split(card.split, quality, card.teacher_measurements, card.input_measurements))
-    return (
+    return header_of(_facts(card), inputs) + (
         _environment()
         .get_template(TEMPLATE)
         .render(
@@ -67,6 +68,20 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
             given=f"It gives {output}." if output else f"Images that it gives are in {_range(RANGES['image'])}.",
             usages=_usages(card),
         )
+    )
+
+
+def _facts(card: Card) -> CardFacts:
+    """Return what the header says of a card; of costs it says nothing."""
+    measured = [(m, "test") for m in card.tested]
+    measured += [(m, card.split) for m in card.measurements if m.name not in card.costs]
+    line = card.lineage
+    return CardFacts(
+        str(line.get("model", "generator")),
+        str(line.get("data", "unknown")),
+        card.license,
+        (*card.files,),
+        (*measured,),
     )
 
 

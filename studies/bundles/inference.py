@@ -22,7 +22,7 @@ from ..inference.translation import (
     drawn_inputs,
 )
 from .architecture import Architecture, BundleError
-from .bundle import check_code, check_files, load_bundle, read_architecture, read_card
+from .bundle import UntrustedCode, check_code, check_files, load_bundle, read_architecture, read_card, untrusted_file
 from .format_files import FileGenerator, outputs_of
 
 
@@ -85,6 +85,8 @@ def run_bundle(
         raise UserError("this generator translates images: give their folder with --input")
     if not entries and inputs.pixels is None and (half or fit or tile):
         raise UserError("this generator starts from latents: leave out --half, --fit and --tile, which are for images")
+    if catalog_only and format and (why := untrusted_file(format)):
+        raise UntrustedCode(f"format {format} of {path} is not run without trust in the bundle: {why}")
     opened = _file_of(path, format, architecture) if format else _network_of(path, architecture, catalog_only, device)
     if input_dir is None:
         return _sample(opened, out, batch_size, n, seed, label)

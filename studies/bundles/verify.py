@@ -13,7 +13,6 @@ from torch import nn
 from ...evaluators.cost.counters import count_macs
 from ...gan_models.costs.catalog import COSTS, added_counts
 from ...gan_models.export.catalog import EXPORTERS, default_formats
-from ...gan_models.files.user_code import is_path
 from .architecture import ARCHITECTURE, Architecture, BundleError
 from .bundle import (
     MANIFEST,
@@ -24,6 +23,7 @@ from .bundle import (
     read_architecture,
     read_card,
     stored_example,
+    untrusted_file,
 )
 from .card import FormatReport
 from .format_files import FileGenerator, check_format, outputs_of, runs_here
@@ -84,13 +84,16 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
         ("costs", lambda: _costs(folder, loaded["model"]), "reload"),
         ("outputs", lambda: _finite(folder, loaded["model"]), "reload"),
     ]
+    skipped = {name: why for name in _formats(folder) if catalog_only and (why := untrusted_file(name))}
     planned += [
-        (name, partial(_format, folder, loaded, name, report), "reload") for name, report in _formats(folder).items()
+        (name, partial(_format, folder, loaded, name, report), "reload")
+        for name, report in _formats(folder).items()
+        if name not in skipped
     ]
     for name, look, needs in planned:
         failed = next((check.name for check in checks if check.name == needs and not check.passed), None)
         checks.append(Check(name, False, f"not looked at: {failed} failed") if failed else _check(name, look))
-    return checks
+    return checks + [Check(name, True, f"not looked at: {why}", True) for name, why in skipped.items()]
 
 
 def _hashed(folder: Path) -> str:
@@ -115,8 +118,8 @@ def _without_code(folder: Path, foreign: str) -> list[Check]:
     checks.append(Check("reload", True, f"not looked at: {foreign}", True))
     checks += [Check(name, True, "not looked at: reload was not", True) for name in ("costs", "outputs")]
     for name, report in _formats(folder).items():
-        if is_path(name):
-            checks.append(Check(name, True, f"not looked at: {name} is code that came with the bundle", True))
+        if why := untrusted_file(name):
+            checks.append(Check(name, True, f"not looked at: {why}", True))
         else:
             checks.append(_check(name, partial(check_alone, folder, read_architecture(folder), name, report)))
     return checks

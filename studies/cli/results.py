@@ -24,13 +24,24 @@ if TYPE_CHECKING:
     from ..bundles.card import Card
     from ..database.reader import StudyRecord
 
-Bundle = Annotated[Path, typer.Argument(help="Folder that `ganprune export` wrote.", metavar="BUNDLE")]
+Bundle = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder that `ganprune export` wrote, or one of the Hugging Face Hub: hf:USER/NAME@REVISION.",
+        metavar="BUNDLE",
+    ),
+]
 StudyOrTrial = Annotated[
     str, typer.Argument(help="Name of the study, or one of its trials as STUDY:NUMBER.", metavar="STUDY[:TRIAL]")
 ]
-NoCode = Annotated[
-    bool,
-    typer.Option("--no-code", help="Refuse a bundle that contains code of its own, which loading it would run."),
+Code = Annotated[
+    bool | None,
+    typer.Option(
+        "--code/--no-code",
+        help="Let a bundle run code of its own, or refuse one that contains any. [default: --no-code for a bundle of "
+        "the Hub, else --code]",
+        show_default=False,
+    ),
 ]
 
 
@@ -246,7 +257,10 @@ def export(
         ),
     ] = "",
     license: Annotated[
-        str, typer.Option(help="License of the generator, for the files' metadata. [default: none]")
+        str,
+        typer.Option(
+            help="License of the generator, for the files' metadata and the card: apache-2.0. [default: none]"
+        ),
     ] = "",
     weights: Annotated[
         str,
@@ -301,11 +315,12 @@ def export(
                 print(f"    {line}")
 
 
-def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -> None:
+def verify(bundle: Bundle, code: Code = None, as_json: opt.Json = False) -> None:
     """Check a bundle again: hashes, reload, costs, and each file against PyTorch."""
     from ..bundles.verify import verify_bundle
+    from ..integrations.hub.repository import local_bundle
 
-    checks = verify_bundle(bundle, catalog_only=no_code)
+    checks = verify_bundle(local_bundle(bundle), catalog_only=_no_code(bundle, code))
     if as_json:
         print(json.dumps(to_json(checks), indent=1))
     else:
@@ -313,6 +328,13 @@ def verify(bundle: Bundle, no_code: NoCode = False, as_json: opt.Json = False) -
             print(f"{check.mark} {check.name}: {check.detail}")
     if not all(check.passed for check in checks):
         raise typer.Exit(1)
+
+
+def _no_code(bundle: Path, code: bool | None) -> bool:
+    """Return True if a bundle must not run code of its own: one of the Hub, unless somebody says otherwise."""
+    from ..integrations.hub.repository import from_hub
+
+    return from_hub(bundle) if code is None else not code
 
 
 def run(
@@ -346,10 +368,11 @@ def run(
     tile: Annotated[
         int, typer.Option(help="Pixels per side of tiles for large images; 0: tiles only if memory is short.")
     ] = 0,
-    no_code: NoCode = False,
+    code: Code = None,
 ) -> None:
     """Translate images with an exported generator, or draw samples."""
     from ..bundles.inference import run_bundle
+    from ..integrations.hub.repository import local_bundle
 
     fits: dict[str, Literal["", "crop", "pad", "stretch", "tile"]] = {
         "": "", "crop": "crop", "pad": "pad", "stretch": "stretch", "tile": "tile"
@@ -362,9 +385,11 @@ def run(
     if int8 and format not in ("", INT8):
         raise UserError(f"--int8 is --format {INT8}: got --format {format} too; give one of them")
     chosen = INT8 if int8 else format
+    untrusted = _no_code(bundle, code)
     done = run_bundle(
-        bundle, input, out, batch_size, device, halves[half], samples, seed, no_code, chosen, fits[fit], tile, label
-    )
+        local_bundle(bundle), input, out, batch_size, device, halves[half], samples, seed, untrusted, chosen,
+        fits[fit], tile, label,
+    )  # fmt: skip
     for note in done.notes:
         print(f"note: {note}", file=sys.stderr)
     for line in done.skipped:

@@ -143,6 +143,12 @@ COMMANDS: Mapping[str, Command] = {
         ("run small --input photo.png --out translated", "run small --input photos --format onnx --device cpu"),
         ("input", "out", "samples", "half", "format", "batch_size", "device"),
     ),
+    "push": Command(
+        "Use",
+        "sharing.push:push",
+        "Upload a bundle to the Hugging Face Hub.",
+        ("push small user/small-shoes --private", "push small user/small-shoes --dry-run folder"),
+    ),
     "fid": Command(
         "Measure",
         "measure.quality:fid",
