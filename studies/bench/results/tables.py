@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite, isnan
 from typing import Any
 
@@ -12,6 +14,39 @@ from .comparisons import Comparison, Overall, Standing
 from .fronts import Growth
 
 DASH = "-"
+_NUMBER = re.compile(r"[-+]?\d")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts.
+
+    Attributes:
+        title: Above it.
+        head: Headings of its columns.
+        lines: Its lines.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+        """Return a table without the columns that are empty in every line."""
+        kept = [i for i in range(len(head)) if any(line[i] not in ("", DASH) for line in lines)]
+        return cls(title, tuple(head[i] for i in kept), tuple(tuple(line[i] for i in kept) for line in lines))
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Columns in which each cell that is not empty begins with a number."""
+        cells = [[line[i] for line in self.lines if line[i] not in ("", DASH)] for i in range(len(self.head))]
+        return tuple(bool(each) and all(_NUMBER.match(cell) for cell in each) for each in cells)
+
+    def markdown(self) -> str:
+        """Return the table below its title."""
+        texts = ["| " + " | ".join(line) + " |" for line in (self.head, *self.lines)]
+        return "\n".join([f"**{self.title}**", "", texts[0], "|" + "---|" * len(self.head), *texts[1:]])
 
 
 def markdown(comparison: Comparison, growths: Sequence[Growth] = ()) -> str:
@@ -21,11 +56,16 @@ def markdown(comparison: Comparison, growths: Sequence[Growth] = ()) -> str:
         comparison: The contenders compared.
         growths: Hypervolumes; without any, there is no such table.
     """
-    parts = [_losses(comparison), _overall(comparison)]
-    parts += [_task(comparison, task) for task in dict.fromkeys(one.task for one in comparison.standings)]
-    parts += [_fronts(growths)] if growths else []
-    parts += [_missing(comparison)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    tables = [losses_table(comparison), overall_table(comparison)]
+    tables += [task_table(comparison, task) for task in dict.fromkeys(one.task for one in comparison.standings)]
+    tables += [fronts_table(growths)]
+    parts = [table.markdown() for table in tables if table is not None]
+    if comparison.overall and not comparison.losses:
+        parts.insert(0, f"No contender is behind {comparison.reference} anywhere.")
+    if missing := missing_lines(comparison):
+        said = f"Without a result: {counted(len(missing), 'cell')}, which no number above stands for."
+        parts.append("\n".join([said, "", *(f"* {line}" for line in missing)]))
+    return "\n\n".join(parts) + "\n"
 
 
 def as_json(comparison: Comparison, growths: Sequence[Growth] = ()) -> dict[str, Any]:
@@ -50,29 +90,21 @@ def _plain(value: Any) -> Any:
     return None if value == "nan" or (isinstance(value, float) and not isfinite(value)) else value
 
 
-def _table(title: str, head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table below its title; columns that are empty in every line are left out."""
-    kept = [i for i in range(len(head)) if any(line[i] not in ("", DASH) for line in lines)]
-
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(cells[i] for i in kept) + " |"
-
-    return "\n".join([f"**{title}**", "", line(head), "|" + "---|" * len(kept), *map(line, lines)])
-
-
-def _losses(comparison: Comparison) -> str:
+def losses_table(comparison: Comparison) -> Table | None:
+    """Return the contenders that are behind the reference; None if there are none."""
     reference = comparison.reference
     if not comparison.losses:
-        return f"No contender is behind {reference} anywhere." if comparison.overall else ""
+        return None
     lines = [[one.task, one.budget, one.contender, *_tested(one), f"{one.distance:.4g}"] for one in comparison.losses]
-    return _table(
+    return Table.of(
         f"Behind {reference}", ["task", "budget", "contender", "ratio [95 %]", "p", "verdict", "distance"], lines
     )
 
 
-def _overall(comparison: Comparison) -> str:
+def overall_table(comparison: Comparison) -> Table | None:
+    """Return the contenders over all tasks and budgets; None without pairs."""
     if not comparison.overall:
-        return ""
+        return None
     lines = [
         [
             one.contender,
@@ -84,10 +116,11 @@ def _overall(comparison: Comparison) -> str:
         for one in comparison.overall
     ]
     head = ["contender", "pairs", "ratio [95 %]", "p", "verdict", "IQM of ratios [95 %]", "P(better) [95 %]"]
-    return _table(f"All tasks and budgets, distance over that of {comparison.reference}", head, lines)
+    return Table.of(f"All tasks and budgets, distance over that of {comparison.reference}", head, lines)
 
 
-def _task(comparison: Comparison, task: str) -> str:
+def task_table(comparison: Comparison, task: str) -> Table:
+    """Return the contenders of one task, by budget."""
     own = [one for one in comparison.standings if one.task == task]
     metrics = ", ".join(dict.fromkeys(one.metric for one in own))
     teachers = [one.teacher for one in own if one.teacher is not None]
@@ -99,7 +132,7 @@ def _task(comparison: Comparison, task: str) -> str:
     ]  # fmt: skip
     scores = ", ".join(dict.fromkeys(one.zero_shot_metric for one in own if one.zero_shot is not None))
     before = f"; before any training {scores}" if scores else ""
-    return _table(f"{task}: {metrics}, lower is better{teacher}{before}", head, lines)
+    return Table.of(f"{task}: {metrics}, lower is better{teacher}{before}", head, lines)
 
 
 def _standing(one: Standing) -> list[str]:
@@ -130,8 +163,10 @@ def _interval(value: float, low: float, high: float) -> str:
     return f"{value:.2f}" if isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _fronts(growths: Sequence[Growth]) -> str:
-    """Return the table of hypervolumes: at a quarter, a half and the whole of the trials."""
+def fronts_table(growths: Sequence[Growth]) -> Table | None:
+    """Return the hypervolumes at a quarter, a half and the whole of the trials; None without any."""
+    if not growths:
+        return None
     lines = []
     for one in growths:
         marks = _marks(len(one.volumes))
@@ -141,19 +176,15 @@ def _fronts(growths: Sequence[Growth]) -> str:
         spread = f"{one.low:.3f} to {one.high:.3f}" if one.runs > 1 else ""
         lines.append([one.task, one.contender, str(one.runs), ", ".join(filter(None, said)), spread, compute])
     head = ["task", "contender", "runs", "hypervolume after trials", "lowest to highest", "MACs of all trials"]
-    return _table("Hypervolume of (ln cost, ln distance) to the dense cost and the mean image's distance", head, lines)
+    return Table.of(
+        "Hypervolume of (ln cost, ln distance) to the dense cost and the mean image's distance", head, lines
+    )
 
 
 def _marks(count: int) -> list[int]:
     return sorted({max(1, count // 4), max(1, count // 2), count})
 
 
-def _missing(comparison: Comparison) -> str:
-    return "\n".join(_missing_lines(comparison.missing))
-
-
-def _missing_lines(missing: Sequence[str]) -> Iterator[str]:
-    if missing:
-        yield f"Without a result: {counted(len(missing), 'cell')}, which no number above stands for."
-        yield ""
-        yield from (f"* {line}" for line in missing)
+def missing_lines(comparison: Comparison) -> tuple[str, ...]:
+    """Return a line for each cell without a result."""
+    return comparison.missing

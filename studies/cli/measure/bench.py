@@ -81,6 +81,9 @@ def bench(
     csv: Annotated[Path | None, typer.Option(help="CSV file of all trials. [default: none]")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Markdown file of the tables. [default: none]")] = None,
     latex: Annotated[Path | None, typer.Option(help="LaTeX file of the tables, for booktabs. [default: none]")] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="HTML file of ratios, attainment curves and all tables. [default: none]")
+    ] = None,
     set_values: Set = None,
     as_json: opt.Json = False,
 ) -> None:
@@ -90,16 +93,16 @@ def bench(
         raise UserError(f"{' and '.join(modes)} run nothing, each in its way: got both; expected one. Try {modes[0]}")
     if retry_failed and modes:
         raise UserError(f"--retry-failed runs cells: got {modes[0]} too, which runs nothing; expected one of the two")
-    files = ResultFiles(csv, markdown, latex)
-    if plan and any((csv, markdown, latex)):
-        raise UserError("--plan has no results: got --csv, --markdown or --latex; expected none. Try --table")
+    files = ResultFiles(csv, markdown, latex, page)
+    if plan and any((csv, markdown, latex, page)):
+        raise UserError("--plan has no results: got --csv, --markdown, --latex or --page; expected none. Try --table")
     if from_csv is not None:
         _refuse_beside_csv(given, (config, contender, budget, teacher, set_values))
         from ...bench.results.comparisons import compared
         from ...bench.results.rows import read_rows
 
         rows = read_rows(from_csv)
-        _write(rows, compared(rows, against), files, as_json)
+        _write(rows, compared(rows, against), files, as_json, from_csv.stem)
         return
     from ...bench.bench import Bench
 
@@ -132,7 +135,8 @@ def _refuse_beside_csv(given: Mapping[str, Any], others: Sequence[Any]) -> None:
     if named or any(others):
         told = named[0] if named else "--config, --contender, --budget, --teacher or --set"
         raise UserError(
-            f"--from-csv reads finished cells: got {told} too; expected --against, --csv, --markdown, --latex, --json"
+            f"--from-csv reads finished cells: got {told} too; expected --against, --csv, --markdown, --latex, --page "
+            "or --json"
         )
 
 
@@ -143,6 +147,7 @@ class ResultFiles:
     csv: Path | None
     markdown: Path | None
     latex: Path | None
+    page: Path | None
 
 
 @dataclass(frozen=True)
@@ -244,7 +249,7 @@ def _show(made: Bench, files: ResultFiles, as_json: bool) -> None:
         WorkFailed: A cell has no result.
     """
     rows, comparison = made.rows(), made.compared()
-    _write(rows, comparison, files, as_json)
+    _write(rows, comparison, files, as_json, made.name)
     if comparison.missing:
         raise WorkFailed(
             f"{counted(len(comparison.missing), 'cell has', 'cells have')} no result: {comparison.missing[0]}; the "
@@ -252,7 +257,8 @@ def _show(made: Bench, files: ResultFiles, as_json: bool) -> None:
         )
 
 
-def _write(rows: Sequence[BenchRow], comparison: Comparison, files: ResultFiles, as_json: bool) -> None:
+def _write(rows: Sequence[BenchRow], comparison: Comparison, files: ResultFiles, as_json: bool, name: str) -> None:
+    """Write the files, and print the tables if nothing else shows them."""
     from ....gan_models.files.atomic_files import write_file
     from ...bench.results.fronts import growth
     from ...bench.results.latex import latex
@@ -267,7 +273,11 @@ def _write(rows: Sequence[BenchRow], comparison: Comparison, files: ResultFiles,
         write_file(files.markdown, text(comparison, growths).encode())
     if files.latex is not None:
         write_file(files.latex, latex(text(comparison, growths)).encode())
+    if files.page is not None:
+        from ...bench.page.bench_page import bench_page
+
+        write_file(files.page, bench_page(rows, comparison, growths, name).encode())
     if as_json:
         print(json.dumps({**plain(comparison, growths), "trials": rows_to_json(rows)}, indent=1, allow_nan=False))
-    elif files.markdown is None and files.latex is None:
+    elif files.markdown is None and files.latex is None and files.page is None:
         print(text(comparison, growths), end="")

@@ -1,9 +1,13 @@
 """Tables of a benchmark as LaTeX: structure, and names that LaTeX would take as commands."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 from ganprune.studies.bench.results.comparisons import compared
+from ganprune.studies.bench.results.fronts import growth
 from ganprune.studies.bench.results.latex import escaped, latex
 from ganprune.studies.bench.results.rows import read_rows
 from ganprune.studies.bench.results.tables import markdown
@@ -34,3 +38,17 @@ def test_names_are_escaped():
     assert r"file.py:a\_b & 1.5 {[}1, 2{]} \\" in made
     assert r"\begin{tabular}{lr}" in made
     assert r"left out: c\_d" in made
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex, which is not installed")
+def test_tables_are_set_by_latex(tmp_path):
+    """A document with the tables of the recorded benchmark is set without an error."""
+    rows = read_rows(DOCS / "bench.csv")
+    (tmp_path / "tables.tex").write_text(latex(markdown(compared(rows, "uniform"), growth(rows))), encoding="utf-8")
+    head = r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{tables.tex}\end{document}"
+    (tmp_path / "main.tex").write_text(head, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "main.pdf").stat().st_size > 10_000
