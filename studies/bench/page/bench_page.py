@@ -21,7 +21,7 @@ from .svg_charts import IntervalRow, StepLine, interval_chart, step_chart
 
 @dataclass(frozen=True)
 class TaskPart:
-    """What the page shows of one task.
+    """The part of the page on one task.
 
     Attributes:
         name: The task's.
