@@ -55,7 +55,7 @@ class StudyPlace:
 
     storage: str = option(STORAGE_HELP, factory=default_storage, default_text=STORAGE_DEFAULT)
     artifacts: str | None = option(
-        "Folder of the study's files, or an fsspec URL (s3://...).", None, default_text="beside the database"
+        "Folder of the study's files, or an fsspec URL (s3://...).", None, default_text="next to the database"
     )
 
 

@@ -25,7 +25,7 @@ Out = Annotated[Path, typer.Option(help="File or folder to write.")]
 Storage = Annotated[str, typer.Option(envvar=STORAGE_VARIABLE, help=f"{STORAGE_HELP} [default: {STORAGE_DEFAULT}]")]
 Artifacts = Annotated[
     str | None,
-    typer.Option(help="Folder of the study's files, or an fsspec URL (s3://...). [default: beside the database]"),
+    typer.Option(help="Folder of the study's files, or an fsspec URL (s3://...). [default: next to the database]"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MODEL_HELP = "Generator: a name of the catalog, package.module:function, or path/to/file.py:function."

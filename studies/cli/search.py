@@ -396,7 +396,8 @@ def shown_search(
 def train_teacher(
     given: Mapping[str, Any],
     out: Annotated[
-        Path, typer.Option(help="File for the generator's weights, .safetensors; the discriminator's lie beside it.")
+        Path,
+        typer.Option(help="File for the generator's weights, .safetensors; the discriminator's are next to it."),
     ],
     config: ConfigFile = None,
     set_values: Set = None,

@@ -64,7 +64,7 @@ class MeasureOptions:
     device: str = option("Device: auto, cpu or cuda.", "auto")
     storage: str = option(STORAGE_HELP, factory=default_storage, default_text=STORAGE_DEFAULT)
     artifacts: str | None = option(
-        "Folder of the study's files, or an fsspec URL (s3://...).", None, default_text="beside the database"
+        "Folder of the study's files, or an fsspec URL (s3://...).", None, default_text="next to the database"
     )
     catalog_only: bool = option(
         "Refuse a bundle that contains code of its own, which loading it would run.",

@@ -67,7 +67,7 @@ class ProfilingOptions:
         "Measure although the machine is busy; the profile has a note of it.", False, one_way=True
     )
     again: bool = option("Measure layers again that are in the database.", False, one_way=True)
-    out: str = option("JSON file that the profile is written to, beside the database.", "")
+    out: str = option("JSON file that the profile is written to, in addition to the database.", "")
     storage: str = option(STORAGE_HELP, factory=default_storage, default_text=STORAGE_DEFAULT)
 
     def __post_init__(self) -> None:
