@@ -33,6 +33,7 @@ from ..search.configuration.recognized_teacher import with_recognized
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
 from ..search.engine.settings import EngineSettings
+from ..search.execution.executor import InProcessExecutor
 from ..search.execution.signals import HandedBack
 from ..search.forecast.cost_range import ForecastOptions, check_calibration
 from ..search.forecast.solved_widths import SolvedWidths
@@ -51,12 +52,13 @@ from ..search.setup.kept_files import copied_from
 from ..search.setup.resolve import resolve
 from .bundles.card import Card
 from .bundles.export import best_under, export_front, export_trial
+from .bundles.trial_weights import prepared_of
 from .database.latency_profiles import find_profile
 from .database.reader import COST_LIMIT, PATIENCE_S, StudyRecord, read_study
 from .database.storage import parse_url
 from .database.store import Store, check_free, is_there, make_way
 from .edited_files import OWN_FILES, edited_note
-from .finalist_costs import measure_front
+from .finalist_costs import Remeasured, Way, measure_again, measure_front
 from .integrations.dashboard import dashboard_kept
 from .integrations.trackers.feed import tracked
 from .notebook.frames import curve_frame, trial_frame
@@ -441,7 +443,9 @@ def _search(
                 if untested := measure_on_test(store, study.resolved, prepared, executor, threads, left_hours):
                     on_event(Noted(_untested(store.study, untested)))
             if study.resolved.measures_finalists:
-                measure_front(store, study.resolved, prepared, executor, options.device_command)
+                measure_front(
+                    store, study.resolved, prepared, executor, Way(options.device_command, options.allow_busy)
+                )
     return ended
 
 
@@ -609,6 +613,34 @@ class Study:
         self.at_hand()
         with Store.open(self.storage, self.record.name, self.remote or self.artifacts) as store:
             return propose_plans(store, outcome, at, evaluations, on_plan)
+
+    def measure(
+        self, trials: Sequence[int] = (), command: str = "", allow_busy: bool = False, threads: int = 1
+    ) -> tuple[Remeasured, ...]:
+        """Measure finalists' costs again on the device, and keep the new numbers beside the earlier ones.
+
+        Args:
+            trials: Numbers of trials; none: the front.
+            command: Template of the command that reaches a remote device; empty: this machine.
+            allow_busy: Measure although the machine is busy; the numbers are marked.
+            threads: Threads of what surrounds the measurement; the device's are its profile's.
+
+        Raises:
+            UserError: No budget is measured on a device, or a trial has no generator.
+            RuntimeError: Another process runs the study, or its files are not at hand.
+        """
+        self.at_hand()
+        look_in(self.folder.source)
+        with Store.open(self.storage, self.record.name, self.remote or self.artifacts) as store:
+            resolved = resolved_of(self.record)
+            if resolved is None:
+                raise UserError(
+                    f"study {self.record.name!r} was made by an earlier version: got no resolved study; expected one. "
+                    f"Try `ganprune resume {self.record.name}` first"
+                )
+            prepared = prepared_of(self.record, store.folder)
+            executor = InProcessExecutor(threads)
+            return measure_again(store, resolved, prepared, executor, trials, Way(command, allow_busy))
 
     @property
     def plans(self) -> tuple[PlanScore, ...]:

@@ -24,6 +24,10 @@ STORAGE_DEFAULT = f"${STORAGE_VARIABLE}, else {DEFAULT_STORAGE}"
 SIZES = {
     "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "B": 1,
 }  # fmt: skip
+DEVICE_COMMAND_HELP = (
+    "Command that runs a file on a remote device, a format's name in braces in its place, and prints its latency: "
+    "'ssh phone bench {onnx}'."
+)
 LEAST_QUOTA = 10**6  # bytes; one training state of the smallest network takes more
 
 
@@ -64,7 +68,7 @@ class ProfileOptions:
     """The latency profile of a new study."""
 
     latency_profile: str = option(
-        "Id or file of the latency profile, for budgets in ms.",
+        "Latency profile for budgets in ms: its id, runtime (litert, ncnn-float16), remote device, or file.",
         "",
         default_text="this machine's own",
         acts_if=_PROFILED,
@@ -116,9 +120,11 @@ class RunOptions:
         (),
         default_text="none",
     )
-    device_command: str = option(
-        "Command that runs {onnx} on a remote device and prints JSON with median_ms: 'ssh phone bench {onnx}'.",
-        "",
+    device_command: str = option(DEVICE_COMMAND_HELP, "", acts_if=_PROFILED)
+    allow_busy: bool = option(
+        "Measure finalists although the machine is busy; the record and the tables say so.",
+        False,
+        one_way=True,
         acts_if=_PROFILED,
     )
 

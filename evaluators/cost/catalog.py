@@ -16,9 +16,11 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
     {
         EAGER: Runtime(
             f"{_HERE}.pytorch:open_eager", "PyTorch", takes="network", needs=(Package("torch"),), gpu=True,
+            dtypes=("float32", "float16"),
         ),
         "compile": Runtime(
             f"{_HERE}.pytorch:open_compiled", "torch.compile", takes="network", needs=(Package("torch"),), gpu=True,
+            dtypes=("float32", "float16"),
         ),
         "onnxruntime": Runtime(
             f"{_HERE}.onnx_runtime:open_session",
@@ -76,6 +78,7 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 'z = numpy.array(extractor.extract("out0")[1])[None]'
             ),
             operators_of=f"{_HERE}.device_runtimes.ncnn:operators",
+            dtypes=("float32", "float16"),
         ),
         "openvino": Runtime(
             f"{_HERE}.device_runtimes.openvino:open_file",
@@ -89,6 +92,7 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "z = model([x.numpy() for x in inputs])[0]"
             ),
             operators_of=f"{_HERE}.device_runtimes.openvino:operators",
+            dtypes=("float32", "float16"),
         ),
         "coreml": Runtime(
             f"{_HERE}.device_runtimes.core_ml:open_file",

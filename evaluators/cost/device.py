@@ -26,7 +26,7 @@ class Device:
         threads: Threads of a network.
         gpu: Model of the GPU where networks run on it, else empty.
         runtime: A row of the runtimes (`eager`, `compile`, `onnxruntime`, ...) or `command`.
-        version: Of the runtime.
+        version: Of the runtime; for `command` the format of the files that the device runs.
         dtype: Of weights and activations.
         batch: Images in one call.
     """
@@ -58,10 +58,13 @@ class Device:
         """One line for people."""
         where = self.gpu or self.cpu
         threads = counted(self.threads, "thread")
-        return f"{where}, {self.runtime} {self.version}, {threads}, {self.dtype}, batch {self.batch}"
+        runtime = f"{self.runtime} {self.version}".strip()
+        if self.runtime == COMMAND:
+            runtime = f"{self.version or 'ONNX'} files by its command"
+        return f"{where}, {runtime}, {threads}, {self.dtype}, batch {self.batch}"
 
 
-def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu") -> Device:
+def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu", dtype: str = "float32") -> Device:
     """Return this machine, used in this way.
 
     Raises:
@@ -78,13 +81,22 @@ def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu")
         gpu=torch.cuda.get_device_name(device) if on_gpu else "",
         runtime=runtime,
         version=row.version().replace(UNKNOWN, ""),
+        dtype=dtype,
         batch=batch,
     )
 
 
-def remote_device(name: str, threads: int, batch: int = 1) -> Device:
-    """A device behind a command, under the name that its user gives it."""
-    return Device(name, 1, threads, "", COMMAND, "", batch=batch)
+def remote_device(name: str, threads: int, batch: int = 1, dtype: str = "float32", format: str = "") -> Device:
+    """A device behind a command, under the name that its user gives it.
+
+    Args:
+        name: The device's name.
+        threads: Threads that the command uses there.
+        batch: Images in one call.
+        dtype: Data type that the command runs files in.
+        format: Name of the format of its files, which stands in the place of a version.
+    """
+    return Device(name, 1, threads, "", COMMAND, format, dtype, batch)
 
 
 def cpu_model() -> str:

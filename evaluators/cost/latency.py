@@ -1,4 +1,4 @@
-"""How long one call takes, on a machine that was quiet while it was measured; else no number is given.
+"""The time of one call, on a machine that was quiet while it was measured; else no number is given.
 
 One measurement at a time: a lock file in the system's folder for temporary files (TMPDIR, else /tmp), one for each
 user, keeps two measuring processes of a user from timing each other.
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,6 +23,7 @@ from ..measurement import Measurement
 from .machine_load import Limits, Snapshot, between, snapshot
 
 LOCK_SECONDS = 600.0
+BUSY = "measured on a busy machine"
 
 
 class MachineBusy(WorkFailed):
@@ -31,13 +32,15 @@ class MachineBusy(WorkFailed):
 
 @dataclass(frozen=True)
 class Timing:
-    """How long one call takes.
+    """The time of one call.
 
     Attributes:
         median_ms, p90_ms: Over the samples; above 0.
         n: Samples behind them.
         inner: Calls in one sample (short calls are timed together).
         tries: Attempts until the machine was quiet.
+        busy: What else ran on a machine that was measured although it was busy; empty if it was quiet.
+        statistic: What `median_ms` really is, of programs that print no median.
 
     Raises:
         ValueError: Times that are not finite and above 0, or in the wrong order.
@@ -48,6 +51,8 @@ class Timing:
     n: int
     inner: int = 1
     tries: int = 1
+    busy: str = ""
+    statistic: str = "median"
 
     def __post_init__(self):
         if not (math.isfinite(self.p90_ms) and 0 < self.median_ms <= self.p90_ms and self.n >= 1):
@@ -55,13 +60,16 @@ class Timing:
 
     def measurement(self, name: str, protocol: str) -> Measurement:
         """The median in ms under a name such as `latency_ms[measured,threads=2]`."""
-        how = f"{protocol}; median of {self.n}, p90 {self.p90_ms:.4g} ms; quiet at attempt {self.tries}"
-        return Measurement(name, self.median_ms, "ms", n=self.n, protocol=how)
+        how = f"{protocol}; {self.statistic} of {self.n}, p90 {self.p90_ms:.4g} ms"
+        if self.busy:
+            note = f"{BUSY}: {self.busy}"
+            return Measurement(name, self.median_ms, "ms", n=self.n, protocol=f"{how}; --allow-busy", note=note)
+        return Measurement(name, self.median_ms, "ms", n=self.n, protocol=f"{how}; quiet at attempt {self.tries}")
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is spent on one number.
+    """The effort that is spent on one number.
 
     Attributes:
         warm_up: Seconds of calls before the first sample, at least 2 calls.
@@ -80,6 +88,10 @@ class Effort:
     tries: int = 5
     pause: float = 1.0
     limits: Limits = field(default_factory=Limits)
+
+    def allowing_busy(self) -> Effort:
+        """Return the same that takes a busy machine's numbers, and marks them."""
+        return replace(self, limits=Limits(math.inf, math.inf, math.inf))
 
     def __post_init__(self):
         if self.samples < 1 or self.tries < 1 or min(self.warm_up, self.seconds, self.pause) < 0:
@@ -139,10 +151,12 @@ def measure_latency(
             inner = _warm_up(call, effort, clock)
             before = look()
             times = _samples(call, effort, clock, inner)
-            reason = between(before, look()).reason(effort.limits)
+            seen = between(before, look())
+            reason = seen.reason(effort.limits)
             if not reason:
                 median, p90 = statistics.median(times), _p90(times)
-                return Timing(1000 * median, 1000 * max(median, p90), len(times), inner, attempt + 1)
+                busy = seen.reason(Limits())
+                return Timing(1000 * median, 1000 * max(median, p90), len(times), inner, attempt + 1, busy)
     raise MachineBusy(
         f"the machine was busy: {reason}, in each of {effort.tries} attempts; end what runs beside and try again"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,16 @@ class PyTorchSession:
     """A network in eval mode on a device.
 
     Args:
-        model: The network; moved to the device and put into eval mode.
+        model: The network; moved to the device and put into eval mode. In half precision it is a copy that runs.
         threads: Threads of torch while it runs.
         device: `cpu`, `cuda`.
+        dtype: `float32` or `float16`.
     """
 
-    def __init__(self, model: nn.Module, threads: int, device: str) -> None:
-        self.model, self.threads, self.device = model.eval().to(device), threads, device
+    def __init__(self, model: nn.Module, threads: int, device: str, dtype: str = "float32") -> None:
+        self.half = dtype == "float16"
+        self.model = deepcopy(model).half().eval().to(device) if self.half else model.eval().to(device)
+        self.threads, self.device = threads, device
         self.forward: Callable[..., object] = self.model
 
     def __call__(self, *arrays: np.ndarray) -> Arrays:
@@ -36,11 +40,14 @@ class PyTorchSession:
     def bind(self, *arrays: np.ndarray) -> Callable[[], object]:
         """Return a call on inputs that lie on the device already."""
         placed, forward = self.placed(arrays), self.forward
+        if self.half:
+            _in_half(lambda: forward(*placed))
         return lambda: forward(*placed)
 
     def placed(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """Return the inputs as tensors on the device."""
-        return tuple(torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in arrays)
+        tensors = (torch.from_numpy(np.ascontiguousarray(array)).to(self.device) for array in arrays)
+        return tuple(x.half() if self.half and x.is_floating_point() else x for x in tensors)
 
 
 class CompiledSession(PyTorchSession):
@@ -58,20 +65,24 @@ class CompiledSession(PyTorchSession):
 
 
 def open_eager(source: nn.Module, dtype: str, threads: int, device: str) -> PyTorchSession:
-    """Open a network as it is."""
+    """Open a network as it is, or a copy in half precision.
+
+    Raises:
+        RuntimeUnavailable: PyTorch has no such data type.
+    """
     _check_dtype(dtype)
-    return PyTorchSession(source, threads, device)
+    return PyTorchSession(source, threads, device, dtype)
 
 
 def open_compiled(source: nn.Module, dtype: str, threads: int, device: str) -> CompiledSession:
     """Open a network to be compiled.
 
     Raises:
-        RuntimeUnavailable: torch.compile does not work here.
+        RuntimeUnavailable: torch.compile does not work here, or PyTorch has no such data type.
     """
     _check_dtype(dtype)
     torch.compiler.reset()  # else many shapes of one block count as recompilations, and torch gives up
-    session = CompiledSession(source, threads, device)
+    session = CompiledSession(source, threads, device, dtype)
     session.forward = _compiling(lambda: torch.compile(session.model, dynamic=False, fullgraph=True))
     return session
 
@@ -88,8 +99,21 @@ def torch_threads(threads: int) -> Iterator[None]:
 
 
 def _check_dtype(dtype: str) -> None:
-    if dtype != "float32":
-        raise RuntimeUnavailable(f"PyTorch runs generators in float32 here: got {dtype}; use --runtime onnxruntime")
+    if dtype not in ("float32", "float16"):
+        raise RuntimeUnavailable(
+            f"PyTorch runs generators in float32 or float16 here: got {dtype}; use --runtime onnxruntime"
+        )
+
+
+def _in_half(call: Callable[[], Any]) -> Any:
+    """Return what a call gives; an operator that PyTorch has not in half precision on this device is one line."""
+    try:
+        return call()
+    except RuntimeError as error:
+        line = next((part.strip() for part in str(error).splitlines() if part.strip()), type(error).__name__)
+        raise RuntimeUnavailable(
+            f"PyTorch cannot run it in float16 here ({line[:200]}); use --dtype float32, or another runtime"
+        ) from error
 
 
 def _compiling(call: Callable[[], Any]) -> Any:

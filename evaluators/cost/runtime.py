@@ -76,6 +76,8 @@ class Runtime:
         only_on: The one `sys.platform` that it runs on; empty for all. Its files are written elsewhere, too.
         operators_of: A function (or its name) that gives operator -> number of nodes that are really run of a file.
         unpickles: True if opening a file may run code that is in it; such files are not opened without trust.
+        dtypes: Data types in which it computes float32 networks and files. Those that a file has of itself, as of 8
+            bits, belong to its format.
     """
 
     opener: str | Open
@@ -87,6 +89,7 @@ class Runtime:
     only_on: str = ""
     operators_of: str | Callable[[Path], Mapping[str, int]] | None = None
     unpickles: bool = False
+    dtypes: tuple[str, ...] = ("float32",)
 
     @property
     def system(self) -> str:
@@ -105,7 +108,7 @@ class Runtime:
 
         Args:
             source: A file, or a network if the runtime takes one.
-            dtype: Data type of the arithmetic: `float32`, `int8`.
+            dtype: Data type of the arithmetic: `float32`, `float16`, `int8`.
             threads: Threads that it may use on the CPU.
             device: `cpu`, `cuda`; a runtime without a GPU ignores it.
 

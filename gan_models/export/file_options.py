@@ -21,6 +21,7 @@ class FileOptions:
         largest_drop: How much worse the quality of a file that is not in float32 may be than the network's, relative
             to the network's; None: any.
         license: Name of the generator's license, for the files' metadata; empty: it is not stated.
+        benchmark: True to measure latencies for the card, dense against pruned.
 
     Raises:
         UserError: A size, an operator set or a drop that is none.
@@ -30,6 +31,7 @@ class FileOptions:
     opset: int = 0
     largest_drop: float | None = None
     license: str = ""
+    benchmark: bool = False
 
     def __post_init__(self) -> None:
         if self.opset and not OPSETS[0] <= self.opset <= OPSETS[1]:

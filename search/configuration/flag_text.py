@@ -13,6 +13,7 @@ from ...gan_models.files.errors import UserError
 
 QUOTES = ("'", '"')
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
+AUTO_MULTIPLE = 0  # a multiple of channels that the device's profile decides
 WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -144,3 +145,12 @@ def read_setting(text: str) -> tuple[tuple[str, ...], Any]:
         return parts, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return parts, value.strip()
+
+
+def read_multiple(text: str) -> int:
+    """Return a multiple of channels from its text, 0 from `auto`. Raises UserError: It is neither."""
+    if text.strip() == "auto":
+        return AUTO_MULTIPLE
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise UserError(f"--channel-multiple is wrong: got {text!r}; expected auto, or 1 or more. Try auto")
+    return int(text)

@@ -218,7 +218,7 @@ def _own_flag(table: str, name: str, declared: Option, hint: Any, default: Any) 
     kind = _plain_kind(hint)
     if kind is bool and "/" not in spelling and not declared.one_way:
         spelling = f"{spelling}/--no-{spelling.removeprefix('--')}"
-    plain = kind in (int, float, bool, str)
+    plain = kind is str or (kind in (int, float, bool) and declared.read is None)
     text = list if declared.repeat else (kind if plain else str)
     read = None if plain else _reader(spelling, declared, kind)
     return Flag(

@@ -21,7 +21,7 @@ from ...gan_models.quantization.settings import SCHEMES, QuantSettings
 from ...gan_models.training.recipe import AMP_MODES, Recipe
 from ...spaces.budget import CONVENTIONS
 from ...spaces.recipes import RECIPE_SETTINGS
-from .flag_text import read_health, read_nested
+from .flag_text import AUTO_MULTIPLE, read_health, read_multiple, read_nested
 from .kept_profile import KeptProfile
 from .option import Condition, Shortcut, option
 
@@ -128,7 +128,12 @@ class ModelOptions:
     prune: tuple[str, ...] = option("Pattern of groups to prune; repeatable.", (), repeat=True, default_text="all")
     keep: tuple[str, ...] = option("Pattern of groups to leave whole; repeatable.", (), repeat=True)
     tie: tuple[str, ...] = option("Pattern of groups that share one ratio; repeatable.", (), repeat=True)
-    channel_multiple: int = option("Divisor of pruned widths.", 1, low=1)
+    channel_multiple: int = option(
+        "Divisor of pruned widths; auto: the multiple at which the profiled device is fast.",
+        1,
+        low=AUTO_MULTIPLE,
+        read=read_multiple,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from ...evaluators.cost.catalog import RUNTIMES
 from ...evaluators.cost.device import COMMAND, this_device
 from ...evaluators.cost.latency import Effort, MachineBusy, Timing
-from ...evaluators.cost.measurer import Measurer
+from ...evaluators.cost.measurers.measurer import Measurer
 from ...evaluators.cost.runtime import RuntimeUnavailable
 from ...evaluators.measurement import Measurement
-from ...gan_models.export.catalog import EXPORTERS, format_in, format_run_by, latency_writer
+from ...gan_models.export.catalog import EXPORTERS, format_in, latency_writer
 from ..setup.opened_profile import Meter
+from .data_types import FLOAT, INT8, format_for
 from .profile import LatencyProfile
 
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
@@ -52,6 +54,11 @@ class LatencyMeter(Meter):
         """Images at once."""
         return self.profile.device.batch
 
+    def allowing_busy(self) -> LatencyMeter:
+        """Return the same that takes a busy machine's numbers, and marks them."""
+        timer = self.timer
+        return replace(self, timer=timer.allowing_busy()) if isinstance(timer, Measurer) else self
+
     def measure(self, network: nn.Module, inputs: tuple[Tensor, ...], int8: bool) -> Measurement:
         """Return a network's median latency, absent with the reason if it cannot be timed."""
         name, how = self.profile.name("measured"), f"measured alone on {self.profile.device.describe()}"
@@ -68,35 +75,43 @@ class LatencyMeter(Meter):
 
 def in_8_bits(timer: Measure) -> Measure | None:
     """Return the same of networks that run on integers; None if the runtime has no such format."""
+    return in_dtype(timer, INT8)
+
+
+def in_dtype(timer: Measure, dtype: str) -> Measure | None:
+    """Return the same of networks in another data type; None if the runtime does not have it."""
     if not isinstance(timer, Measurer):
         return timer
-    runtime = timer.runtime
-    if runtime == COMMAND:  # the remote device takes the same kind of file in either data type
-        name = format_in(timer.command)
-        runtime = EXPORTERS[name].runtime if name else ""
-    name = format_run_by(runtime, "int8")
-    return replace(timer, export=latency_writer(name), dtype="int8") if name else None
+    if timer.runtime == COMMAND:  # the remote device takes the same kind of file in either data type
+        beside = format_in(timer.command)
+        name = format_for(EXPORTERS.find(beside).runtime, dtype) if beside else None
+    else:
+        name = format_for(timer.runtime, dtype)
+        row = RUNTIMES.find(timer.runtime)
+        if name is None and row.takes == "network" and dtype in row.dtypes:
+            return replace(timer, dtype=dtype)
+    return replace(timer, export=latency_writer(name), dtype=dtype) if name else None
 
 
-def measurer(runtime: str, threads: int, device: str, effort: Effort = EFFORT, command: str = "") -> Measurer:
+def measurer(
+    runtime: str, threads: int, device: str, effort: Effort = EFFORT, command: str = "", dtype: str = FLOAT
+) -> Measurer:
     """Return what times networks in a runtime, or by a command, written in the format that it takes.
 
     Raises:
         UserError: An unknown runtime, or a command that names no file.
     """
-    name = format_in(command) if runtime == COMMAND else format_run_by(runtime)
+    name = format_in(command) if runtime == COMMAND else format_for(runtime, dtype)
     if name is None:
-        return Measurer(runtime, threads, device, effort, command=command)
+        return Measurer(runtime, threads, device, effort, command=command, dtype=dtype)
     filename = f"network{Path(EXPORTERS.find(name).filename).suffix}"
-    return Measurer(
-        runtime, threads, device, effort, latency_writer(name), command, slot=f"{{{name}}}", filename=filename
-    )
+    return Measurer(runtime, threads, device, effort, latency_writer(name), command, dtype, f"{{{name}}}", filename)
 
 
 def measurer_for(profile: LatencyProfile, device: str, command: str = "", effort: Effort = EFFORT) -> Measurer:
     """Return what times networks as the profile's device does."""
     own = profile.device
-    return measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, command)
+    return measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, command, own.dtype)
 
 
 def _unreachable(profile: LatencyProfile, device: str, command: str) -> str:
@@ -104,7 +119,7 @@ def _unreachable(profile: LatencyProfile, device: str, command: str) -> str:
     own = profile.device
     if own.runtime == COMMAND:
         return "" if command else f"{own.cpu} is a remote device: give --device-command to measure on it"
-    here = this_device(own.runtime, own.threads, own.batch, device if own.gpu else "cpu")
+    here = this_device(own.runtime, own.threads, own.batch, device if own.gpu else "cpu", own.dtype)
     if here == own:
         return ""
     return f"this machine ({here.describe()}) is not the profile's device ({own.describe()})"

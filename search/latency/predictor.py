@@ -48,12 +48,21 @@ class OpenedLatency(OpenedProfile):
         Raises:
             NoProfile: The study wants 8 bits, which the profile cannot price.
         """
-        int8 = self.profile.whole_int8 is not None and config.quantization_settings.scheme != "published"
-        offered = config.bits_offered(int8)
+        profile = self.profile
+        int8 = profile.in_8_bits is not None and config.quantization_settings.scheme != "published"
+        if profile.only_8_bits and not config.bits:
+            offered = (8,)
+        else:
+            offered = config.bits_offered(int8)
+        if profile.only_8_bits and FULL_BITS in offered:
+            raise NoProfile(
+                f"trials of 32 bits need a profile of networks in float32 or float16: got that of "
+                f"{profile.device.describe()}; expected another. Try `ganprune profile-device --dtype float32,int8`"
+            )
         if 8 in offered and not int8:
             raise NoProfile(
                 f"8 bits under a budget in ms need a profile that was measured in 8 bits, with integers to compute on: "
-                f"`ganprune profile-device --runtime onnxruntime`; this one is of {self.profile.device.describe()}"
+                f"`ganprune profile-device --runtime onnxruntime`; this one is of {profile.device.describe()}"
                 if config.quantization_settings.scheme != "published"
                 else "8 bits under a budget in ms need the signed quantizer: no int8 file is made of the published one"
             )
@@ -73,6 +82,10 @@ class OpenedLatency(OpenedProfile):
             )
         return notes
 
+    def fast_multiple(self) -> tuple[int, str]:
+        """Return the largest multiple that widths are rounded up to for nothing, and what each candidate costs."""
+        return self.profile.multiple, self.profile.multiples_text
+
     def meter(self, device: str, command: str = "") -> LatencyMeter:
         """Return what times networks alone on the profile's device."""
         return LatencyMeter.of(self.profile, device, command)
@@ -80,11 +93,11 @@ class OpenedLatency(OpenedProfile):
 
 def protocol(profile: LatencyProfile, bits: int = FULL_BITS) -> str:
     """Return the protocol of a predicted latency, for its measurement."""
-    whole = profile.whole if bits == FULL_BITS else profile.whole_int8
+    whole = profile.whole if bits == FULL_BITS else profile.in_8_bits
     assert whole is not None
+    said = "" if bits == FULL_BITS or profile.only_8_bits else f" in {bits} bits"
     return (
-        f"predicted by the profile of {profile.device.describe()}"
-        f"{'' if bits == FULL_BITS else f' in {bits} bits'}; {whole.accuracy.describe()}"
+        f"predicted by the profile of {profile.device.describe()}{said}; {whole.accuracy.describe()}"
         f"{'' if profile.quiet else '; profiled on a busy machine'}"
     )
 

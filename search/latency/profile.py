@@ -15,13 +15,14 @@ from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
 from ...gan_models.files.meta_device import build_for_shapes
-from ...gan_models.files.plain_values import from_json, to_json
+from ...gan_models.files.plain_values import from_json, later, to_json
 from ...gan_models.groups.discovery import find_groups
 from ...gan_models.latency.block_finder import Blocks, find_blocks
 from ...gan_models.latency.predictor import Fit, Grid, LatencyForm, Term
 from ...gan_models.networks.catalog import build
 from ...gan_models.networks.specs import InputSpec
 from ..setup.opened_profile import NoProfile
+from .data_types import INT8
 
 FORMAT = 2
 CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
@@ -29,7 +30,7 @@ CURE = "run `ganprune profile-device --model ...` with the same model, arguments
 
 @dataclass(frozen=True)
 class LayerTable:
-    """What was measured of one distinct layer.
+    """The measurements of one distinct layer.
 
     Attributes:
         key: Of the block (`gan_models.latency.blocks.Block.key`).
@@ -62,7 +63,7 @@ class LayerTable:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How well the predictor does on whole networks that it was not fitted to.
+    """The errors of the predictor on whole networks that it was not fitted to.
 
     Attributes:
         error: Median of |predicted / measured - 1|.
@@ -86,7 +87,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class WholeNetworks:
-    """What was measured of whole networks, and the fit to it.
+    """The measurements of whole networks, and the fit to them.
 
     Attributes:
         fit: See `Fit`.
@@ -111,7 +112,8 @@ class LatencyProfile:
     """A device's table for one network.
 
     Attributes:
-        device: What was measured on.
+        device: What was measured on. If its data type is int8, `whole` is of networks in 8 bits, and the tables of the
+            layers are those of float32.
         network: Key of the network (`network_key`).
         model: Its name, for people.
         layers: Its distinct layers.
@@ -121,6 +123,7 @@ class LatencyProfile:
         multiples: Candidate -> time at the next multiple over the time at a width, median over widths.
         unmeasured: Calls that stand in no table.
         quiet: Whether every number comes from a quiet machine; False where the user allowed a busy one.
+        command: Template of the command that reaches a remote device; empty: it is this machine.
     """
 
     device: Device
@@ -133,14 +136,38 @@ class LatencyProfile:
     unmeasured: tuple[str, ...] = ()
     quiet: bool = True
     whole_int8: WholeNetworks | None = None
+    command: str = later("")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {"format": FORMAT, **to_json(self), "multiples": to_json(self.multiples or {})}
 
+    def budget_between(self, share: float) -> str:
+        """Return a budget so far (0 to 1) from the fastest measured plan to the slowest, as it is typed."""
+        least, most = min(self.whole.predicted_ms), max(self.whole.predicted_ms)
+        return f"{least + share * (most - least):.3g}ms"
+
+    @property
+    def multiples_text(self) -> str:
+        """The measurements behind `multiple` as one line; empty if no layer is wide enough."""
+        if not self.multiples:
+            return ""
+        costs = ", ".join(f"{n}: {100 * (value - 1):+.1f} %" for n, value in self.multiples.items())
+        return f"time when a width is rounded up to a multiple of {costs}"
+
+    @property
+    def in_8_bits(self) -> WholeNetworks | None:
+        """Whole networks in 8 bits; None if none were measured."""
+        return self.whole if self.only_8_bits else self.whole_int8
+
+    @property
+    def only_8_bits(self) -> bool:
+        """True if no network of 32 bits was measured."""
+        return self.device.dtype == INT8
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> LatencyProfile:
-        """What `to_json` wrote.
+        """Return the profile that `to_json` wrote.
 
         Raises:
             ValueError: Another format, or something is missing.
@@ -150,7 +177,7 @@ class LatencyProfile:
         return from_json(cls, {name: value for name, value in data.items() if name != "format"}, "latency profile")
 
     def sha256(self) -> str:
-        """Of its content."""
+        """Return the hash of its content."""
         return json_sha256(self.to_json())
 
     def name(self, kind: str) -> str:
@@ -169,7 +196,7 @@ class LatencyProfile:
                 f"the latency profile of {self.model} ({self.device.describe()}) is of another network or resolution: "
                 f"{CURE}"
             )
-        fits = {LATENCY: self.whole.fit} | ({} if self.whole_int8 is None else {LATENCY_INT8: self.whole_int8.fit})
+        fits = {LATENCY: self.whole.fit} | ({} if self.in_8_bits is None else {LATENCY_INT8: self.in_8_bits.fit})
         return replace(sum_of_layers(blocks, self.layers, self.multiple), fits=fits)
 
 

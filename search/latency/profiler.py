@@ -35,7 +35,7 @@ LEAST_TO_SWEEP = 48  # narrower layers say little about multiples
 
 @dataclass(frozen=True)
 class Thoroughness:
-    """How much is measured.
+    """The amount that is measured.
 
     Attributes:
         points: Widths of a side.
@@ -68,6 +68,7 @@ def profile_network(
     on_layer: Callable[[LayerTable], None] | None = None,
     measure_int8: Measure | None = None,
     output: str = "",
+    measure_whole: Measure | None = None,
 ) -> LatencyProfile:
     """Measures a network on a device.
 
@@ -83,6 +84,7 @@ def profile_network(
         on_layer: Told of each new table once it is complete, so that it can be kept.
         measure_int8: Times a network that is run in 8 bits; None: the profile prices plans of 32 bits alone.
         output: Name or index of the output that counts, of a network that returns several.
+        measure_whole: Times whole networks; None: as layers.
 
     Raises:
         MachineBusy: The machine was never quiet.
@@ -114,7 +116,7 @@ def profile_network(
     form = sum_of_layers(blocks, layers, multiple)
     whole, int8 = (
         None if timer is None else _whole_networks(network, groups, form, example, timer, thoroughness, steps)
-        for timer in (measure, measure_int8)
+        for timer in (measure_whole or measure, measure_int8)
     )
     assert whole is not None
     return LatencyProfile(
@@ -235,7 +237,7 @@ def random_plans(groups: ChannelGroups, n: int, seed: int) -> list[dict[str, int
 
 
 def accuracy(predicted: np.ndarray, measured: np.ndarray) -> Accuracy:
-    """How near predictions [N] are to measurements [N], and whether they put networks in the same order."""
+    """Return the errors of predictions [N] of measurements [N], and the agreement of their orders."""
     from scipy.stats import rankdata
 
     errors = np.abs(predicted / measured - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from ..strategy.proposals import ladder_size
 from .compatibility import fitted, sized
 from .defaults import with_methods
 from .kept_files import with_references
+from .opened_profile import OpenedProfile
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import check_there, named_files
 
@@ -308,3 +309,24 @@ def _vgg(weights: Path | None) -> str:
     if weights is not None:
         vgg_maps(weights)
     return str(weights or "")
+
+
+def with_fast_multiple(config: StudyConfig, profiles: Mapping[str, OpenedProfile]) -> tuple[StudyConfig, list[str]]:
+    """Return a configuration with the multiple of channels at which the profiled device is fast, and a note.
+
+    Args:
+        config: One whose multiple is open.
+        profiles: Those of its budgets, by cost.
+
+    Raises:
+        UserError: No budget is of a profiled device.
+    """
+    if not profiles:
+        raise UserError(
+            f"--channel-multiple auto needs a profile of the device: got a budget of {', '.join(config.budgets)}; "
+            "expected one in ms. Try --budget 20ms"
+        )
+    multiple, measured = max(profile.fast_multiple() for profile in profiles.values())
+    why = measured or "no layer is wide enough to say more"
+    found = "no multiple is worth rounding up to" if multiple == 1 else f"widths are multiples of {multiple}"
+    return replace(config, channel_multiple=multiple), [f"--channel-multiple auto: {found} ({why})"]

@@ -36,6 +36,10 @@ class Meter(ABC):
         """Images that a network is given at once."""
         return 1
 
+    def allowing_busy(self) -> Meter:
+        """Return the same that measures on a busy machine, and marks the numbers; itself if load does not matter."""
+        return self
+
     @abstractmethod
     def measure(self, network: nn.Module, inputs: tuple[Tensor, ...], int8: bool) -> Measurement:
         """Return the cost of a network, absent with the reason if it cannot be measured.
@@ -75,6 +79,10 @@ class OpenedProfile(ABC):
         """Return what a user should know of the predictions, one line each."""
         return []
 
+    def fast_multiple(self) -> tuple[int, str]:
+        """Return the multiple of channels at which the device is fast (1: none), and the measurements as text."""
+        return 1, ""
+
     def meter(self, device: str, command: str = "") -> Meter | None:
         """Return what measures finalists; None if nothing does. Needed if the cost is measured after the search.
 
@@ -86,7 +94,7 @@ class OpenedProfile(ABC):
 
 
 class ProfileSource(Protocol):
-    """What the row of a profiled cost names in `Cost.profile` (`preparations.cost_profile.CostProfile`).
+    """The object that the row of a profiled cost names in `Cost.profile` (`preparations.cost_profile.CostProfile`).
 
     Attributes:
         preparation: Name of the preparation that keeps a study's copy of the profile.

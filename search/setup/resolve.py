@@ -21,13 +21,14 @@ from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..checks.plan_check import check_plans
 from ..config import SHOWN, StudyConfig
+from ..configuration.flag_text import AUTO_MULTIPLE
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
 from ..strategy.method_shares import untried
 from ..strategy.proposals import ladder_size
 from .compatibility import check_discriminators
 from .defaults import within_memory
 from .generator_checks import check_generator
-from .open_choices import decided, with_calibration, with_selection
+from .open_choices import decided, with_calibration, with_fast_multiple, with_selection
 from .pruned_generators import one_network, own_entries
 from .search_space import SearchSpace
 from .study_parts import FindProfile, StudyParts
@@ -91,6 +92,12 @@ def resolve(
                 broken, left_whole, checks = _broken_groups(parts)
                 parts, notes = StudyParts(config, find_profile, parts, pinned=broken), notes + left_whole
                 parts.checks = checks
+    if config.channel_multiple == AUTO_MULTIPLE:
+        with refusals.kept():
+            config, told = with_fast_multiple(config, parts.profiles)
+            notes += told
+        config = replace(config, channel_multiple=config.channel_multiple or 1)  # 1 if that was refused
+        parts = StudyParts(config, find_profile, like=parts)
     with refusals.kept():
         select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
         priced = _priced(parts)

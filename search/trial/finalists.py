@@ -28,7 +28,7 @@ MEASURE = "ganprune.search.trial.finalists:measure"
 
 @dataclass(frozen=True)
 class FinalistsRequest:
-    """What is to be measured; JSON both ways, because it may go to a Ray task.
+    """A request of what is to be measured; JSON both ways, because it may go to a Ray task.
 
     Attributes:
         study: The study, resolved.
@@ -36,6 +36,7 @@ class FinalistsRequest:
         artifacts: Trial number -> its generator's files.
         command: Template of the command that reaches a remote device; empty if the device is this machine.
         prepared: What is prepared of the study.
+        allow_busy: Measure although the machine is busy; the numbers are marked.
     """
 
     study: ResolvedStudy
@@ -43,6 +44,7 @@ class FinalistsRequest:
     artifacts: Mapping[int, Artifact]
     command: str = ""
     prepared: Prepared = field(default_factory=Prepared)
+    allow_busy: bool = False
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,6 +65,8 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
     look_in(Path(request.folder) / SOURCE)
     opened = open_study(request.study, request.prepared)
     meters = _meters(opened, request.command)
+    if request.allow_busy:
+        meters = {cost: meter.allowing_busy() for cost, meter in meters.items()}
     if not meters:
         return {}
     found = {}

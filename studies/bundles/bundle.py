@@ -123,7 +123,9 @@ def write_bundle(
         formats = write_formats(
             folder, model, architecture.inputs, wanted, architecture.output_name, architecture.output
         )
-        card = replace(card_of(parity), formats=formats, license=wanted.options.license)
+        written = tuple(name for name, report in formats.items() if not report.absent)
+        latencies = None if wanted.benchmark is None else wanted.benchmark(model, written)
+        card = replace(card_of(parity), formats=formats, license=wanted.options.license, latencies=latencies)
         write_json(folder / CARD, card)
         (folder / CARD_TEXT).write_text(card_text(card, architecture.inputs, architecture.output), encoding="utf-8")
         every = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -180,6 +182,18 @@ def load_bundle(path: str | Path, catalog_only: bool = False) -> nn.Module:
     architecture = read_architecture(folder)
     check_code(folder, architecture, catalog_only)
     return _rebuild(folder, architecture)
+
+
+def load_dense(path: str | Path, catalog_only: bool = False) -> nn.Module:
+    """Return the network of a bundle at full width, with random weights: what its latency is compared with.
+
+    Raises:
+        BundleError: As `load_bundle`.
+    """
+    folder = check_files(path)
+    architecture = read_architecture(folder)
+    check_code(folder, architecture, catalog_only)
+    return _full(folder, architecture).eval()
 
 
 def check_code(folder: Path, architecture: Architecture, catalog_only: bool) -> None:
@@ -336,14 +350,19 @@ def _neighbors(folder: Path) -> list[Path]:
         ) from error
 
 
+def _full(folder: Path, architecture: Architecture) -> nn.Module:
+    """Build at full width."""
+    model = f"{folder / SOURCE}:{architecture.source}" if architecture.source else architecture.model
+    holds_copies(folder)
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+        return build(model, architecture.arguments, architecture.selected)
+
+
 def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
     """Build at full width, cut to the plan, load the weights."""
-    model = f"{folder / SOURCE}:{architecture.source}" if architecture.source else architecture.model
     plan = architecture.plan
-    holds_copies(folder)
     try:
-        with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
-            full = build(model, architecture.arguments, architecture.selected)
+        full = _full(folder, architecture)
         groups = _groups_of(full, architecture)
         if groups.sizes != dict(architecture.sizes):
             differing = sorted(set(groups.sizes.items()) ^ set(architecture.sizes.items()))

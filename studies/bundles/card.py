@@ -11,6 +11,7 @@ from typing import Any
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.plain_values import later
+from .latency.table import LatencyTable
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,7 @@ class Card:
         teacher_tested, input_tested: The same for the dense generator and the untouched inputs.
         better: Which values of the quality are better: `lower` or `higher`.
         license: License of the generator, as its exporter named it; empty: not stated.
+        latencies: Runtimes and data types, dense against pruned; None if they were not measured.
     """
 
     costs: Mapping[str, float]
@@ -189,6 +191,7 @@ class Card:
     input_tested: tuple[Measurement, ...] = ()
     better: str = "lower"
     license: str = later("")
+    latencies: LatencyTable | None = later(None)  # noqa: RUF009  (a field without a value of its own)
 
     @property
     def files(self) -> dict[str, FormatReport]:

@@ -18,6 +18,7 @@ from ...spaces.budget import describe
 from ..integrations.model_card import CardFacts, header_of
 from ..results.measurement_text import with_interval
 from .card import Card
+from .latency.table import COLUMNS
 
 TEMPLATE = "card.md.jinja"
 
@@ -67,6 +68,7 @@ def card_text(card: Card, inputs: InputSpec, output: OutputSpec | None = None) -
             ranges=", ".join(f"{one.name} in {_range(one.value_range)}" for one in inputs.inputs if one.value_range),
             given=f"It gives {output}." if output else f"Images that it gives are in {_range(RANGES['image'])}.",
             usages=_usages(card),
+            latency_columns=COLUMNS,
         )
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ...evaluators.cost.counters import count_macs
@@ -37,6 +39,8 @@ from .architecture import SOURCE, Architecture
 from .bundle import write_bundle
 from .card import Card, Parity
 from .format_files import WantedFormats, outputs_of
+from .latency.measured import measure_table, runtimes_of
+from .latency.table import LatencyTable
 from .provenance import bits_notes, lineage, notes, row_packages, versions
 from .study_data import StudyData
 from .trial_weights import OwnWeights, own_weights, trial_generator, trial_quantizations
@@ -250,6 +254,11 @@ class Untrained:
         )
 
 
+def _benchmark(dense: nn.Module, inputs: InputSpec, pruned: nn.Module, formats: tuple[str, ...]) -> LatencyTable:
+    """Return the latencies of a generator beside the dense one, in the runtimes of its files."""
+    return measure_table(pruned, dense, inputs, runtimes_of(formats), torch.get_num_threads())
+
+
 def _facts(study: str, trial: TrialRecord, untrained: Untrained | None) -> dict[str, str]:
     """Return where a generator comes from, for the metadata of its files."""
     version = Package("ganprune").version()
@@ -367,6 +376,7 @@ class StudyExporter:
             measure=self.data.measure(part.name),
             better="higher" if config.maximizes else "lower",
             facts=_facts(self.study.name, trial, untrained),
+            benchmark=partial(_benchmark, part.full, architecture.inputs) if self.wanted.options.benchmark else None,
         )
 
         own = self.weights.get(part.name)

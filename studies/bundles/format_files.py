@@ -28,6 +28,7 @@ from ...gan_models.networks.specs import OUTPUT, InputSpec, OutputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
+from .latency.table import LatencyTable
 
 BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
 N_EXAMINED = 4
@@ -50,6 +51,8 @@ class WantedFormats:
         better: Which values of that quality are better: `lower` or `higher`.
         options: Options of the files.
         facts: Facts about the generator for the files' own metadata, by name.
+        benchmark: Measures the generator's latencies beside the dense one's, by the formats that were written; None if
+            nobody asked for them.
     """
 
     names: tuple[str, ...] | None = None
@@ -61,6 +64,7 @@ class WantedFormats:
     better: str = "lower"
     options: FileOptions = field(default_factory=FileOptions)
     facts: Mapping[str, str] = field(default_factory=dict)
+    benchmark: Callable[[nn.Module, tuple[str, ...]], LatencyTable] | None = None
 
     @property
     def asked(self) -> tuple[str, ...]:

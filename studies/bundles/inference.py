@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ...evaluators.cost.activation_memory import peak_activation_bytes
+from ...evaluators.cost.device import cpus_allowed
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.errors import UserError
 from ...gan_models.training.loop import best_device
@@ -22,8 +24,46 @@ from ..inference.translation import (
     drawn_inputs,
 )
 from .architecture import Architecture, BundleError
-from .bundle import UntrustedCode, check_code, check_files, load_bundle, read_architecture, read_card, untrusted_file
+from .bundle import (
+    UntrustedCode,
+    check_code,
+    check_files,
+    load_bundle,
+    load_dense,
+    read_architecture,
+    read_card,
+    untrusted_file,
+)
 from .format_files import FileGenerator, outputs_of
+from .latency.measured import ROUNDS, measure_table, runtimes_of
+from .latency.table import LatencyTable
+
+
+def benchmark_bundle(
+    path: str | Path,
+    threads: int | None = None,
+    catalog_only: bool = False,
+    rounds: int = ROUNDS,
+    on_step: Callable[[str], None] = lambda what: None,
+) -> LatencyTable:
+    """Measure a bundle's network beside the dense one, in the runtimes of its files and all their data types.
+
+    Args:
+        path: The bundle.
+        threads: Threads of each runtime; None: all CPUs.
+        catalog_only: As for `load_bundle`.
+        rounds: Samples of each number.
+        on_step: Told what is prepared next.
+
+    Raises:
+        BundleError: It is no bundle, or its network cannot be built.
+        UserError: No thread.
+    """
+    pruned, dense = load_bundle(path, catalog_only), load_dense(path, catalog_only)
+    inputs, formats = read_architecture(Path(path).expanduser()).inputs, tuple(read_card(path).files)
+    return measure_table(
+        pruned, dense, inputs, runtimes_of(formats), cpus_allowed() if threads is None else threads, rounds, on_step
+    )
 
 
 def run_bundle(

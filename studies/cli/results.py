@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -262,6 +262,12 @@ def export(
             help="License of the generator, for the files' metadata and the card: apache-2.0. [default: none]"
         ),
     ] = "",
+    benchmark: Annotated[
+        bool,
+        typer.Option(
+            "--benchmark", help="Measure latency for the card: runtimes and data types, dense against pruned."
+        ),
+    ] = False,
     weights: Annotated[
         str,
         typer.Option(
@@ -293,7 +299,7 @@ def export(
     if front and weights:
         raise UserError("--weights are those of one trial: got --front; expected one trial. Try --trial N")
     named = check_formats([part.strip() for part in formats.split(",") if part.strip()]) if formats else None
-    options = FileOptions.read(input_size, opset, largest_drop, license)
+    options = replace(FileOptions.read(input_size, opset, largest_drop, license), benchmark=benchmark)
     study = Study.open(name, storage, artifacts)
     if plan is not None:
         cards: dict[int | str, Card] = {plan: study.export_plan(plan, out, untrained, overwrite, int8, named, options)}
@@ -313,6 +319,8 @@ def export(
             print(f"  {report.line()}")
             for line in [*filter(None, [report.summary]), *report.lines(card.formats)]:
                 print(f"    {line}")
+        for line in card.latencies.lines() if card.latencies else ():
+            print(f"  {line}")
 
 
 def verify(bundle: Bundle, code: Code = None, as_json: opt.Json = False) -> None:
@@ -368,12 +376,27 @@ def run(
     tile: Annotated[
         int, typer.Option(help="Pixels per side of tiles for large images; 0: tiles only if memory is short.")
     ] = 0,
+    benchmark: Annotated[
+        bool,
+        typer.Option(
+            "--benchmark", help="Time it in the runtimes of its files and all data types, beside the dense network."
+        ),
+    ] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of --benchmark. [default: all CPUs]")] = None,
     code: Code = None,
 ) -> None:
     """Translate images with an exported generator, or draw samples."""
-    from ..bundles.inference import run_bundle
+    from ..bundles.inference import benchmark_bundle, run_bundle
     from ..integrations.hub.repository import local_bundle
 
+    if benchmark:
+        table = benchmark_bundle(
+            local_bundle(bundle), threads, _no_code(bundle, code), on_step=lambda what: print(what, file=sys.stderr)
+        )
+        print("\n".join(table.lines()))
+        return
+    if threads is not None:
+        raise UserError(f"--threads is for --benchmark: got --threads {threads} alone. Try adding --benchmark")
     fits: dict[str, Literal["", "crop", "pad", "stretch", "tile"]] = {
         "": "", "crop": "crop", "pad": "pad", "stretch": "stretch", "tile": "tile"
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy import Column, MetaData, String, Table, Text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...evaluators.cost.device import Device, cpu_model, cpus_allowed
+from ...evaluators.cost.device import COMMAND, Device, cpu_model, cpus_allowed
 from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import StudyConfig
 from ...search.latency.profile import CURE, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
@@ -105,7 +105,8 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
 
     Args:
         url: The database.
-        wanted: A profile's file, its device's id in the database, or empty: the one of this machine.
+        wanted: A profile's file, its device's id or name in the database, its runtime (`litert`, `ncnn-float16`), or
+            empty: the one of this machine.
         config: Resolved configuration.
 
     Raises:
@@ -130,10 +131,12 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
         return profile.network == keys[batch]
 
     if wanted:
-        named = [profile for profile in every if profile.device.id == wanted]
+        named = [profile for profile in every if wanted in _names(profile.device)]
         found = [profile for profile in named if fits(profile)]
-        if found:
+        if len(found) == 1:
             return found[0]
+        if found:
+            raise NoProfile(f"several latency profiles are called {wanted}: name one by its id: {_offer(found)}")
         there = ", ".join(sorted({profile.device.id for profile in every})) or "none"
         why = f"profile {wanted} holds other networks" if named else f"no profile {wanted!r}, there are {there}"
         raise NoProfile(f"{why}: {CURE}")
@@ -142,10 +145,23 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
     if len(found) == 1:
         return found[0]
     if found:
-        offer = "; ".join(f"{profile.device.id} ({profile.device.describe()})" for profile in found)
-        raise NoProfile(f"several latency profiles of this machine fit: name one, --latency-profile ID: {offer}")
+        raise NoProfile(
+            f"several latency profiles of this machine fit: name one, --latency-profile ID or RUNTIME: {_offer(found)}"
+        )
     others = f"{len(every) - len(here)} of other machines" if len(every) > len(here) else "none of others either"
     raise NoProfile(
         f"a budget in ms needs a latency profile of this device ({cpu_model()}, {cpus_allowed()} CPUs) for "
         f"{config.model} at {config.inputs}, and {shown(url)} has none ({others}): {CURE}"
     )
+
+
+def _names(device: Device) -> tuple[str, ...]:
+    """Return what a profile may be called: the id of its device, a remote device's name, this machine's runtimes."""
+    if device.runtime == COMMAND:
+        return device.id, device.cpu
+    here = device.machine[:2] == (cpu_model(), cpus_allowed())
+    return (device.id, *((device.runtime, f"{device.runtime}-{device.dtype}") if here else ()))
+
+
+def _offer(profiles: Sequence[LatencyProfile]) -> str:
+    return "; ".join(f"{profile.device.id} ({profile.device.describe()})" for profile in profiles)

@@ -28,6 +28,7 @@ IMAGES = "ganprune.images"  # split -> images in it when the study was made
 DENSE = "ganprune.dense"  # costs of the dense generator by name
 PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
 FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
+FINALISTS_BEFORE = "ganprune.finalists_before"  # the same -> earlier ones, oldest first: {until, measurements}
 TESTED = "ganprune.tested"  # trial number -> all that was measured of it on the test split, if it was not chosen by it
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
@@ -162,6 +163,13 @@ class Outcome:
         found = (self.study.attributes.get(FINALISTS) or {}).get(str(number)) or ()
         each = (found,) if isinstance(found, Mapping) else found  # version 0.1.0 knew one such cost
         return tuple(map(Measurement.from_json, each))
+
+    def finalists_before(self, number: int) -> tuple[tuple[str, tuple[Measurement, ...]], ...]:
+        """Return a trial's earlier measurements, oldest first: the time of the next one, and all costs."""
+        found = (self.study.attributes.get(FINALISTS_BEFORE) or {}).get(str(number)) or ()
+        several = [(str(each["until"]), each["measurements"]) for each in found]
+        listed = [(until, (all_,) if isinstance(all_, Mapping) else all_) for until, all_ in several]
+        return tuple((until, tuple(map(Measurement.from_json, each))) for until, each in listed)
 
     def tested(self, number: int) -> tuple[Measurement, ...]:
         """Return all that was measured of a trial on the test split, if it was not chosen by it; the quality first."""

@@ -274,6 +274,7 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
         for finalist in outcome.finalists(trial.number)
         if finalist.reason is not None
     ]
+    parts += [f"{each.note.partition(':')[0]}" for each in outcome.finalists(trial.number) if each.note][:1]
     parts += [
         f"not measured on the test split: {m.reason}" for m in outcome.tested(trial.number) if m.reason is not None
     ][:1]

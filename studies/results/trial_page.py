@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...evaluators.measurement import Measurement
-from ...gan_models.costs.catalog import shown_cost
+from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import derived_seed
@@ -101,6 +101,10 @@ def trial_page(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
         "measurements": [m.to_json() for m in measurements_of(trial)],
         "measured_on_test": [m.to_json() for m in outcome.tested(trial.number)],
         "measured_after_search": [m.to_json() for m in outcome.finalists(trial.number)],
+        "measured_earlier": [
+            {"until": until, "measurements": [m.to_json() for m in measured]}
+            for until, measured in outcome.finalists_before(trial.number)
+        ],
         "zero_shot": [] if ended is None else [m.to_json() for m in ended.zero_shot],
         "lineage": {
             "teacher": teacher.get("origin", ""),
@@ -142,10 +146,13 @@ def page_lines(outcome: Outcome, trial: TrialRecord) -> Iterator[str]:
         (f"measured on {outcome.split}", measurements_of(trial)),
         ("measured on test", outcome.tested(trial.number)),
         ("measured after the search", outcome.finalists(trial.number)),
+        *((f"measured earlier, until {until}", measured) for until, measured in outcome.finalists_before(trial.number)),
     ):
         if measured:
             yield f"{title} [90 %]:"
             yield from (f"  {m.name}: {_measured(m)}" for m in measured)
+            yield from (f"    {m.note}" for m in measured if m.note and cost_name(m) in COSTS)
+            yield from (f"    {m.protocol}" for m in measured if m.protocol and "measured" in m.name)
     if page["widths"]:
         yield "widths (kept of dense channels):"
         for name, width in page["widths"].items():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,11 @@ import optuna
 import pytest
 from ganprune.evaluators.cost.device import this_device
 from ganprune.evaluators.cost.latency import MachineBusy
-from ganprune.evaluators.cost.measurer import Measurer
+from ganprune.evaluators.cost.machine_load import Limits
+from ganprune.evaluators.cost.measurers.measurer import Measurer
 from ganprune.search.latency.profile import LatencyProfile
 from ganprune.search.setup.opened_profile import NoProfile
-from ganprune.studies.api import Study
+from ganprune.studies.api import Search, Study
 from ganprune.studies.database.latency_profiles import ProfileStore, find_profile
 from ganprune.studies.report.html import report_html
 from ganprune.studies.results.outcome import outcome_of
@@ -25,6 +27,15 @@ from ..fakes.analytic_device import AnalyticDevice, config, profiled
 NETWORK = ["--model", "resnet", "--model-args", "ngf=8,n_blocks=1", "--image-size", 16]
 PROFILE = [*NETWORK, "--points", 2, "--networks", 6, "--threads", 1]
 SEARCH = [*NETWORK, "--data", "builtin:shapes", *QUICK]
+
+
+SMALL_OPTIONS = {
+    "model_args": {"ngf": 8, "n_blocks": 1},
+    "image_size": 16,
+    "metric": "shapes",
+    "n_train": 8,
+    "n_test": 8,
+}
 
 
 @pytest.fixture
@@ -101,6 +112,7 @@ def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, c
     assert counting.calls == first + 7  # six whole networks and the dense one: all layers were known
     assert "median error 0.0 %" in out
     assert f"profile {made['id']} is in the database" in out
+    assert f"--latency-profile {made['id']}" in out
 
     limits = ["--budget", "20ms", "--budget", "60%", "--trials", 4]
     assert call(monkeypatch, "search", *SEARCH, *limits) == 0
@@ -222,6 +234,77 @@ def test_bits_are_chosen_under_a_budget_in_ms(place, monkeypatch, capsys):
     outcome = outcome_of(study.record)
     for trial in study.front():
         assert outcome.finalist(trial.number, "latency_ms").value == pytest.approx(trial.cost, rel=1e-6)
+
+
+def test_the_search_that_is_printed_for_a_remote_device_works_as_printed(place, counting, monkeypatch, capsys):
+    """Its profile is named in it, and the command too: the finalists are measured by that, under the device's name."""
+    remote = ["--device-name", "my phone", "--device-command", "sh -c 'bench \"$0\"' {onnx}", "--dtype", "float32"]
+    assert call(monkeypatch, "profile-device", *PROFILE, *remote) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert command[:2] == ["ganprune", "search"]
+    assert call(monkeypatch, *command[1:], *QUICK, "--methods", "uniform", "--trials", 2) == 0
+    outcome = outcome_of(Study.open("search").record)
+    assert outcome.front
+    for trial in outcome.front:
+        measured = outcome.finalist(trial.number, "latency_ms")
+        assert measured.reason is None
+        assert "my phone, onnx files by its command" in measured.protocol
+    wanted = config(latency_profile="")
+    assert find_profile("sqlite:///ganprune.db", "my phone", wanted).device.cpu == "my phone"
+
+
+def test_finalists_are_measured_again_and_both_numbers_stay(place, counting, monkeypatch, capsys):
+    """A busy machine gives none; allowed, the number is marked; `measure` gives another, and earlier ones are shown."""
+    assert call(monkeypatch, "profile-device", *PROFILE) == 0
+    quiet = Measurer.__call__
+
+    def busy(self, model, inputs):
+        if self.effort.limits == Limits():
+            raise MachineBusy("the machine was busy: others, in each of 5 attempts")
+        return replace(counting(model, inputs), busy="other processes used 1.00 of 2 CPUs")
+
+    monkeypatch.setattr(Measurer, "__call__", busy)
+    search = [*SEARCH, "--methods", "uniform", "--budget", "8ms", "--trials", 1]
+    assert call(monkeypatch, "search", *search, "--allow-busy") == 0
+    assert "measuredonabusymachine" in "".join(capsys.readouterr().out.split())
+    outcome = outcome_of(Study.open("search").record)
+    first = outcome.finalist(0, "latency_ms")
+    assert first.note == "measured on a busy machine: other processes used 1.00 of 2 CPUs"
+    assert call(monkeypatch, "measure", "search") == 0
+    assert "not measured: the machine was busy" in capsys.readouterr().out
+    assert outcome_of(Study.open("search").record).finalist(0, "latency_ms") == first
+    monkeypatch.setattr(Measurer, "__call__", quiet)
+    counting.whole = 0.5
+    assert call(monkeypatch, "measure", "search", "--trials", "0") == 0
+    assert f", before {first.value:.4g} ms (-" in capsys.readouterr().out
+    outcome = outcome_of(Study.open("search").record)
+    assert outcome.finalist(0, "latency_ms").value < first.value
+    assert outcome.finalist(0, "latency_ms").note == ""
+    assert [measured[0].value for _, measured in outcome.finalists_before(0)][1:] == [first.value]
+    assert call(monkeypatch, "show", "search:0") == 0
+    shown = capsys.readouterr().out
+    assert shown.count("measured earlier, until ") == 2
+    assert "measured on a busy machine: other processes" in shown
+    line = refused(monkeypatch, capsys, "measure", "search", "--trials", "7")
+    assert "there is nothing to measure: got trial 7, which has no generator; expected one of 0" in line
+
+
+def test_the_multiple_of_channels_comes_from_the_profile(place, profile, monkeypatch, capsys):
+    """`--channel-multiple auto` takes the profile's, says what was measured, and is refused without a profile."""
+    liked = replace(profile, multiple=4, multiples={8: 1.2, 4: 1.004})
+    ProfileStore("sqlite:///ganprune.db").put(liked)
+    search = [*SEARCH, "--methods", "uniform", "--trials", 2, "--channel-multiple", "auto"]
+    assert call(monkeypatch, "search", *search, "--budget", "8ms", "--dry-run") == 0
+    said = " ".join(capsys.readouterr()).replace("\n", " ")
+    assert "--channel-multiple auto: widths are multiples of 4 (time when a width is rounded up" in " ".join(
+        said.split()
+    )
+    wanted = Search("resnet", "builtin:shapes", budget="8ms", options={**SMALL_OPTIONS, "channel_multiple": 0})
+    assert wanted.resolve().config.channel_multiple == 4
+    line = refused(monkeypatch, capsys, "search", *search, "--budget", "50%")
+    assert "--channel-multiple auto needs a profile of the device: got a budget of 50%; expected one in ms" in line
+    line = refused(monkeypatch, capsys, "search", *SEARCH, "--budget", "50%", "--channel-multiple", "atuo")
+    assert "--channel-multiple is wrong: got 'atuo'; expected auto, or 1 or more" in line
 
 
 @pytest.mark.long

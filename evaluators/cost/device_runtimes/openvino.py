@@ -77,10 +77,16 @@ def operators(path: Path) -> Mapping[str, int]:
 def _compiled(path: str | Path, dtype: str, threads: int) -> Any:
     openvino: Any = import_module("openvino")
 
+    core = openvino.Core()
+    if dtype == "float16" and "FP16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise RuntimeUnavailable(
+            "OpenVINO does not compute in float16 on this processor, and would run float32 under that name. Try "
+            "--dtype float32"
+        )
     options = {
         "INFERENCE_PRECISION_HINT": PRECISIONS[dtype],
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
     }
-    return openvino.Core().compile_model(str(path), "CPU", options)
+    return core.compile_model(str(path), "CPU", options)

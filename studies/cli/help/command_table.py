@@ -189,6 +189,12 @@ COMMANDS: Mapping[str, Command] = {
         ("model", "model_args", "image_size", "input_shape", "runtime", "threads", "device", "out", "storage"),
         SAME,
     ),
+    "measure": Command(
+        "Measure",
+        "measure.finalists:measure",
+        "Measure the latency of a study's finalists again.",
+        ("measure faces", "measure faces --trials 3,7 --device-command \"$COMMAND\""),
+    ),
     "new": Command(
         "Manage",
         "starters:new",

@@ -13,7 +13,8 @@ from ganprune.evaluators.cost import latency
 from ganprune.evaluators.cost.device import Device, remote_device, this_device
 from ganprune.evaluators.cost.latency import Effort, MachineBusy, Timing, exclusive, measure_latency
 from ganprune.evaluators.cost.machine_load import Disturbance, Limits, Snapshot, between, busy_seconds, snapshot
-from ganprune.evaluators.cost.measurer import Measurer, run_command
+from ganprune.evaluators.cost.measurers.device_command import run_command
+from ganprune.evaluators.cost.measurers.measurer import Measurer
 from ganprune.evaluators.cost.runtime import RuntimeUnavailable
 from ganprune.gan_models.export.catalog import latency_writer
 from ganprune.gan_models.files.plain_values import from_json, to_json
@@ -101,7 +102,7 @@ def test_a_busy_machine_is_waited_for_and_then_named():
 
 
 def test_median_and_p90_are_those_of_the_samples():
-    """Of the samples 1 to 10 ms the median is 5.5 ms and the 90th percentile 9 ms; warm-up calls are none of them."""
+    """The samples 1 to 10 ms have a median of 5.5 ms and a 90th percentile of 9 ms; warm-up calls are none of them."""
     warm = [9.0, 9.0]
     times = iter([*warm, *(n / 1000 for n in (10, 1, 9, 2, 8, 3, 7, 4, 6, 5))])
     effort = Effort(warm_up=0.0, seconds=0.0, samples=10, limits=ANY)
@@ -144,7 +145,7 @@ def test_a_timing_cannot_hold_nonsense(bad):
 
 
 def test_a_disturbance_without_signals_is_none():
-    """Where the system tells nothing, only the probe speaks."""
+    """Only the probe speaks if the system tells nothing."""
     assert Disturbance(None, 2, None, 0.0).reason(Limits()) == ""
     with pytest.raises(ValueError, match="above 0"):
         Limits(others=0.0)
@@ -174,7 +175,7 @@ def test_networks_are_timed_in_each_runtime(runtime: str):
 
 
 def test_a_compiler_that_is_missing_is_one_line(monkeypatch):
-    """Where torch.compile does not work, the message says what to use instead."""
+    """The message, if torch.compile does not work, says what to use instead."""
 
     def refuse(*arguments, **keywords):
         raise OSError("no C++ compiler\nand a long story")
@@ -222,9 +223,9 @@ def test_a_device_behind_a_command_measures_the_onnx_file(tmp_path):
 @pytest.mark.parametrize(
     ("body", "error", "said"),
     [
-        ("print('hello')", RuntimeError, "must print one JSON object such as"),
-        ("print(json.dumps({'median_ms': -1}))", RuntimeError, "must print one JSON object"),
-        ("print(json.dumps({'median_ms': float('nan')}))", RuntimeError, "must print one JSON object"),
+        ("print('hello')", RuntimeError, "printed no latency: got .hello.; expected a line with JSON"),
+        ("print(json.dumps({'median_ms': -1}))", RuntimeError, "printed JSON without a latency"),
+        ("print(json.dumps({'median_ms': float('nan')}))", RuntimeError, "printed JSON without a latency"),
         ("print(json.dumps({'busy': 'charging'}))", MachineBusy, "the device was busy: charging"),
         ("sys.exit('no such phone')", RuntimeError, "exit code 1: no such phone"),
         ("import time; time.sleep(60)", RuntimeError, "took longer than 1 s"),

@@ -9,7 +9,7 @@ import pytest
 from ganprune.evaluators.cost.device import this_device
 from ganprune.evaluators.cost.latency import Effort, Timing
 from ganprune.evaluators.cost.machine_load import Limits
-from ganprune.evaluators.cost.measurer import Measurer
+from ganprune.evaluators.cost.measurers.measurer import Measurer
 from ganprune.gan_models.costs.cost_form import LATENCY
 from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build

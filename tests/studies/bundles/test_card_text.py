@@ -1,6 +1,7 @@
 """The card for people is Markdown whose tables and lists no value can break."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from ganprune.evaluators.measurement import Measurement
@@ -8,6 +9,7 @@ from ganprune.gan_models.files.plain_values import from_json, to_json
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.studies.bundles.card import Card, FormatReport, Parity, SpeedBeside
 from ganprune.studies.bundles.card_text import card_text
+from ganprune.studies.bundles.latency.table import LatencyRow, LatencyTable
 
 LINEAGE = {
     "study": "a | b\nc <script>",
@@ -101,3 +103,14 @@ def test_the_worst_difference_of_a_bundle():
 def test_a_slower_file_is_said_to_be_slower(ms, other_ms, said):
     """Faster or slower follows from the two medians that stand beside it, also on a card that has another ratio."""
     assert SpeedBeside("onnx", ms, other_ms, 1.14, 30, "here").line() == said
+
+
+def test_the_table_stands_on_the_card():
+    """Rows, ratios and how it was measured are on the card; a busy machine is named there."""
+    rows = (LatencyRow("LiteRT", "int8", 2.0, 1.5), LatencyRow("ncnn", "float16", reason="not | installed"))
+    table = LatencyTable("a CPU, 2 CPUs", 1, 15, "image(3,16,16)", 0.25, "others used 0.9 of 2 CPUs", rows)
+    text = card_text(replace(CARD, latencies=table), InputSpec.of_shape((3, 16, 16)))
+    assert "| LiteRT | int8 | 2 | 1.5 | 0.75 |" in text
+    assert "| ncnn | float16 | - | - | not \\| installed |" in text
+    assert "MACs pruned / dense: 0.25; the machine was busy (others used 0.9 of 2 CPUs)" in text
+    assert table.lines()[1] == "LiteRT   int8       2         1.5        0.75"

@@ -1,0 +1,1 @@
+"""Latency of a bundle by runtime and data type, dense against pruned."""
