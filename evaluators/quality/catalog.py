@@ -6,12 +6,15 @@ apply to, but for those on request. These, rows of other packages, and a user's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.open_table import OpenTable
+from ...gan_models.files.user_code import UserCodeFailed, tolerate
 from .metric import MeasuredMetric, MetricSpec, RealSide, spec_of
 
 METRICS: OpenTable[MetricSpec] = OpenTable(
@@ -131,6 +134,33 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
 )
 
 
+@dataclass
+class Faults:
+    """Failures of metrics in one pass: the quality's ends it, any other metric is left out with the reason.
+
+    Attributes:
+        objective: The metric that is the quality; empty for the first row.
+        strict: Every failure ends the pass.
+        found: Metric -> its failure.
+    """
+
+    objective: str = ""
+    strict: bool = False
+    found: dict[str, UserError | WorkFailed] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, metric: MeasuredMetric) -> Iterator[None]:
+        """Run a step of a metric, and note its failure if that ends nothing."""
+        try:
+            yield
+        except (UserError, WorkFailed) as error:
+            needed = self.strict or metric.name == self.objective
+            if needed or not (metric.own or (metric.row.on_request and isinstance(error, UserCodeFailed))):
+                raise
+            self.found[metric.name] = error
+            tolerate(error)
+
+
 class MetricSet:
     """The metrics of a study, the quality first; what they prepare for its real images is kept between passes.
 
@@ -165,13 +195,16 @@ class MetricSet:
         )
         self._prepared: dict[str, RealSide] = {}
 
-    def prepared(self, real: RealSide, *, references: bool, full: bool) -> tuple[MeasuredMetric, ...]:
+    def prepared(
+        self, real: RealSide, *, references: bool, full: bool, faults: Faults | None = None
+    ) -> tuple[MeasuredMetric, ...]:
         """Return the metrics of one pass, prepared and reset.
 
         Args:
             real: The real images.
             references: Whether each output has its own reference.
             full: Whether everything is measured; else only what is cheap.
+            faults: Takes the failures of metrics that are no quality; None: they are raised.
 
         Raises:
             UserError: The objective compares each output with its own reference, and there is none.
@@ -186,10 +219,12 @@ class MetricSet:
                 f"metric {self.objective!r} compares each output with its reference: got a task without references; "
                 "expected a metric of images alone. Try --metric auto"
             )
+        faults = faults or Faults(self.objective, strict=True)
         for m in taken:
-            before = self._prepared.get(m.name)
-            if before is None or not before.same(real):
-                m.prepare(real)
-                self._prepared[m.name] = real
-            m.reset(full)
+            with faults.of(m):
+                before = self._prepared.get(m.name)
+                if before is None or not before.same(real):
+                    m.prepare(real)
+                    self._prepared[m.name] = real
+                m.reset(full)
         return tuple(taken)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.user_code import UserCodeFailed, failed, first_line, load_named, place_of
 from ..measurement import Measurement
-from .own_function import OwnFunction, is_function, lower_is_better, positional
+from .own_function import OwnFunction, is_function, lower_is_better, measurement_name, positional
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..features.statistics import FeatureStatistics
 
 Reads = Literal["images", "features", "sample"]
+FAILED = "its code failed"  # protocol of a metric that was left out of a trial
 READS: tuple[Reads, ...] = ("images", "features", "sample")
 
 
@@ -210,6 +211,19 @@ class MeasuredMetric:
             )
         better = "lower" if self.row.lower_is_better else "higher"
         return [m if m.better else replace(m, better=better) for m in found]
+
+    def absent(self, error: Exception, n: int) -> Measurement:
+        """Return what stands in the tables for a metric that failed.
+
+        Args:
+            error: Its failure.
+            n: Images.
+        """
+        own = isinstance(self.metric, OwnFunction)
+        name = self.metric.name if isinstance(self.metric, OwnFunction) else measurement_name(self.name)
+        better = "lower" if self.row.lower_is_better else "higher"
+        reason = " ".join(str(error).split())
+        return replace(Measurement.absent(f"{name}[n={n}]" if own else name, "1", reason, n, FAILED), better=better)
 
     @property
     def _place(self) -> str:

@@ -85,6 +85,12 @@ def _cure(name: str, found: Any) -> str:
     return f'{name}.better = "higher" below its definition'
 
 
+def measurement_name(reference: str) -> str:
+    """Return a measurement's name for an object by path: the object's, in lower case."""
+    own = re.sub(r"[^a-z0-9_]+", "_", reference.rpartition(":")[2].lower()).strip("_")
+    return own if own[:1].isalpha() else f"metric_{own}"
+
+
 @dataclass
 class OwnFunction:
     """The metric of a function.
@@ -108,8 +114,7 @@ class OwnFunction:
     @property
     def name(self) -> str:
         """The measurement's name: the function's, in lower case."""
-        own = re.sub(r"[^a-z0-9_]+", "_", self.reference.rpartition(":")[2].lower()).strip("_")
-        return own if own[:1].isalpha() else f"metric_{own}"
+        return measurement_name(self.reference)
 
     @property
     def combine(self) -> Callable[[Tensor], Any] | None:

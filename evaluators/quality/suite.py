@@ -19,7 +19,7 @@ from ..features.encoders import Encoder, check_finite, feature_batches
 from ..features.sample import SampleCollector, as_sample
 from ..features.statistics import FeatureStatistics
 from ..measurement import Measurement
-from .catalog import MetricSet
+from .catalog import Faults, MetricSet
 from .distances import Real, check_real
 from .metric import MeasuredMetric, RealSide
 
@@ -42,6 +42,7 @@ def measure_quality(
     metrics: MetricSet | None = None,
     real_images: Callable[[], Iterable[Tensor]] | None = None,
     rgb: ToRGB | None = None,
+    strict: bool = False,
 ) -> list[Measurement]:
     """Measure a generator on data.
 
@@ -61,6 +62,8 @@ def measure_quality(
         real_images: Opens the real images themselves, for metrics that read more than their features.
         rgb: Images and the inputs that they belong to, to images (n, 3, H, W): what encoders take, and metrics that do
             not say otherwise. None: images are RGB.
+        strict: Raise the failure of any metric; else only that of the quality is raised, and a metric of a user's own
+            that fails is absent, with the reason.
 
     Returns:
         The Fréchet distance first: it is a trial's quality, and lower is better. Then `l1`, `psnr`, `ssim` and
@@ -78,8 +81,10 @@ def measure_quality(
     references = first is not None and first[1] is not None
     aligned = aligned and references
     metrics = MetricSet() if metrics is None else metrics
-    taken = metrics.prepared(RealSide(real_features, encoder, aligned, real_images), references=references, full=full)
-    one_pass = _Pass(taken, encoder, device, references, rgb or _unchanged)
+    faults = Faults(metrics.objective, strict)
+    real = RealSide(real_features, encoder, aligned, real_images)
+    taken = metrics.prepared(real, references=references, full=full, faults=faults)
+    one_pass = _Pass(taken, encoder, device, references, rgb or _unchanged, faults)
     known = real_features if aligned and isinstance(real_features, Tensor) else None
     with _evaluating(generate):
         one_pass.run(generate, () if first is None else chain([first], batches), known, encode_references=full)
@@ -91,7 +96,7 @@ def measure_quality(
         f"{protocol}; n_real={n_real}; images {one_pass.shape}; {encoder.preprocessing}; "
         f"encoder sha256 {encoder.sha256[:8]}"
     )
-    return _all_measured(taken, protocol, metrics.objective, sample.n)
+    return _all_measured(taken, protocol, faults, sample.n)
 
 
 @dataclass
@@ -103,6 +108,7 @@ class _Pass:
     device: torch.device | str
     references: bool
     rgb: ToRGB
+    faults: Faults
     collector: SampleCollector = field(default_factory=SampleCollector)
     shape: tuple[int, ...] | None = None
     done: int = 0
@@ -137,8 +143,9 @@ class _Pass:
     ) -> None:
         """Give the metrics of one kind what they read; of images those of the generator's channels, or of RGB."""
         for m in self.metrics:
-            if m.row.reads == reads and m.row.own_channels == own_channels:
-                m.update(outputs, references, inputs)
+            if m.row.reads == reads and m.row.own_channels == own_channels and m.name not in self.faults.found:
+                with self.faults.of(m):
+                    m.update(outputs, references, inputs)
 
     def _outputs(self, generate: Generate, batches: Iterable[Batch], waiting: list[Tensor | None]) -> Iterator[Tensor]:
         for inputs, reference in batches:
@@ -162,13 +169,13 @@ def _unchanged(images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
     return images
 
 
-def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str, objective: str, n: int) -> list[Measurement]:
+def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str, faults: Faults, n: int) -> list[Measurement]:
     """Return what the metrics measured, each with the pass's protocol before its own.
 
     Args:
         metrics: The metrics, which have seen all images.
         protocol: Of the pass.
-        objective: The metric that is the quality; empty for the first one.
+        faults: What failed so far.
         n: Images.
 
     Raises:
@@ -177,11 +184,16 @@ def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str, objective: s
     """
     found: dict[str, Measurement] = {}
     for each in metrics:
-        measured = each.compute()
-        if not measured and each.name == objective:
+        measured: list[Measurement] = []
+        if each.name not in faults.found:
+            with faults.of(each):
+                measured = each.compute()
+        if error := faults.found.get(each.name):
+            measured = [each.absent(error, n)]
+        if not measured and each.name == faults.objective:
             raise WorkFailed(
-                f"the quality is unknown, because metric {objective!r} gave no number: got {n} images; expected more. "
-                "Try --n-eval 0"
+                f"the quality is unknown, because metric {faults.objective!r} gave no number: got {n} images; expected "
+                "more. Try --n-eval 0"
             )
         for m in measured:
             if m.name in found:

@@ -26,6 +26,7 @@ _FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 _OURS = tuple(f"{Path(__file__).parents[2] / name}/" for name in _FOLDERS)
 _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _imported: set[str] = set()  # files of modules that users named
+_tolerated: list[WorkFailed | UserError] = []  # failures that ended no work, until a log takes them
 
 
 class UserCodeFailed(WorkFailed):
@@ -36,6 +37,19 @@ class UserCodeFailed(WorkFailed):
     """
 
     traceback: str = ""
+
+
+def tolerate(error: WorkFailed | UserError) -> None:
+    """Note a failure of a user's own code that ends no work: its traceback goes to the log of what is running."""
+    if str(error) not in map(str, _tolerated):
+        _tolerated.append(error)
+
+
+def take_tolerated() -> list[WorkFailed | UserError]:
+    """Return the failures that were noted since the last call."""
+    found = list(_tolerated)
+    _tolerated.clear()
+    return found
 
 
 def is_path(reference: str) -> bool:

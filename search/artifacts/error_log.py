@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...gan_models.files.errors import UserError, errors_of
-from ...gan_models.files.user_code import blamed
+from ...gan_models.files.user_code import blamed, take_tolerated
 from .remote import is_url
 
 LOG = "errors.log"
@@ -17,6 +17,8 @@ LOG = "errors.log"
 @contextmanager
 def tracebacks_in(folder: str | Path, named: bool = True) -> Iterator[None]:
     """Write the traceback of the user's own code, if that ends the block, to a log, and name the log in the error.
+
+    Tracebacks of failures that were tolerated in the block are written, too.
 
     Args:
         folder: Of the study or the trial; it is made. Nothing is written behind a URL.
@@ -38,6 +40,10 @@ def tracebacks_in(folder: str | Path, named: bool = True) -> Iterator[None]:
         if found is not error:
             raise found from error
         raise
+    finally:
+        for tolerated in take_tolerated():
+            if trace := getattr(tolerated, "traceback", ""):
+                _log(folder, tolerated, trace, named=False)
 
 
 def _log(folder: str | Path, error: Exception, trace: str, named: bool) -> None:

@@ -76,6 +76,7 @@ def _called(study: OpenedStudy, asked: tuple[str, ...], count: int) -> list[Meas
         metrics=chosen,
         real_images=lambda: [images],
         rgb=study.rgb,
+        strict=True,
     )
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...evaluators.measurement import Measurement
+from ...evaluators.quality.metric import FAILED
 from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import derived_seed
@@ -276,8 +277,13 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     ]
     parts += [f"{each.note.partition(':')[0]}" for each in outcome.finalists(trial.number) if each.note][:1]
     parts += [
-        f"not measured on the test split: {m.reason}" for m in outcome.tested(trial.number) if m.reason is not None
-    ][:1]
+        f"{m.name.partition('[')[0]} not measured: {m.reason}"
+        for m in measurements_of(trial)
+        if m.reason is not None and FAILED in m.protocol
+    ]
+    parts += [
+        f"not measured on the test split: {m.reason}" for m in outcome.tested(trial.number)[:1] if m.reason is not None
+    ]
     parts += trial.violated
     parts += [over] if over else []
     parts += [BEHIND_INPUT] * outcome.behind_input(trial)
