@@ -16,6 +16,7 @@ from ...gan_models.files.user_code import UserCodeFailed, failed, load_object
 from ...gan_models.groups.surgery import copy_network
 from ...gan_models.networks.user_builders import taken
 from ...gan_models.training.loop import Networks, TrainRecord, train
+from ..artifacts.reported_losses import ReportedLosses
 from ..artifacts.study_folder import write_curve
 from ..records.learning_curve import Point
 from ..records.messages import TrialReport
@@ -82,8 +83,8 @@ class OwnTraining:
 
     The function may have parameters of these names: `generator` (the pruned network, to be trained in place),
     `teacher`, `steps`, `folder` (for its checkpoints: the same one if the trial is run again), `report`, `data` (the
-    study's training images), `device` and `seed`. `report(step)` measures at rungs, and returns False to end the
-    training.
+    study's training images), `device` and `seed`. `report(step, losses={...})` measures at rungs, and returns False
+    to end the training; losses, number by term, are kept as a learning curve.
 
     Args:
         work: The trial.
@@ -100,6 +101,7 @@ class OwnTraining:
         # Another attempt may have been killed after the last step, which its function then does not report again.
         self.finished = work.workspace / "trained.json"
         self.measured = set(work.curve)
+        self.losses = ReportedLosses(work.workspace, work.finetune_steps)
 
     def train(self) -> TrainRecord:
         """Call the function, and check the trained generator.
@@ -141,16 +143,18 @@ class OwnTraining:
         self._check(returned)
         self.generator.eval()
         seconds = time.perf_counter() - started
-        return TrainRecord(work.finetune_steps, self.stopped, (), seconds)
+        return TrainRecord(work.finetune_steps, self.stopped, self.losses.all(), seconds)
 
-    def report(self, step: int) -> bool:
+    def report(self, step: int, losses: Mapping[str, float] | None = None) -> bool:
         """Measure if a rung is reached. Return True if the training continues.
 
         Args:
             step: Steps that are done, 1 to all; rising from call to call.
+            losses: Loss terms of this step by name, if they are to be kept.
 
         Raises:
-            UserCodeFailed: `step` is no rising whole number of at most all steps, or the generator is another network.
+            UserCodeFailed: `step` is no rising whole number of at most all steps, `losses` are no numbers by name, or
+                the generator is another network.
             WorkFailed: A weight of the generator is not finite at a rung.
         """
         steps = self.work.finetune_steps
@@ -164,6 +168,14 @@ class OwnTraining:
                 f"{self.name} reports more steps than it was given: got {step}; expected at most {steps}. Try to end "
                 "after `steps` of them"
             )
+        try:
+            self.losses.note(step, losses)
+        except ValueError as error:
+            raise UserCodeFailed(
+                f"{self.name} reports losses that are not possible: {error}. Try "
+                'report(step + 1, losses={"l1": loss.item()})'
+            ) from None
+        self.work.losses = self.losses.all()
         resumed = self.measured if not self.last else ()  # rungs behind the checkpoint that it began with
         reached = [
             rung

@@ -6,6 +6,7 @@ import pytest
 import torch
 from ganprune.gan_models.files.errors import WorkFailed
 from ganprune.gan_models.files.user_code import UserCodeFailed
+from ganprune.search.artifacts.reported_losses import ReportedLosses
 from ganprune.search.trial import fine_tuning
 from ganprune.search.trial.fine_tuning import OwnTraining
 from torch import nn
@@ -35,7 +36,7 @@ def training(tmp_path, text: str, goes_on: bool = True, monkeypatch=None):
         config=config, names=("G",), device=torch.device("cpu"), generators={"G": nn.BatchNorm2d(1)}, train_data=[]
     )
     work = SimpleNamespace(
-        study=study, generators=networks, finetune_steps=8, spare_steps=0, workspace=tmp_path / "trial", curve={},
+        study=study, generators=networks, finetune_steps=8, spare_steps=0, workspace=tmp_path / "trial", curve={}, losses=(),
         request=SimpleNamespace(seed=0), clock=SimpleNamespace(lap=lambda stage: None), step_of_trial=lambda step: step,
     )  # fmt: skip
     measured = []
@@ -143,3 +144,56 @@ def test_the_pages_function_trains(tmp_path, monkeypatch):
     assert float((generator(torch.ones(1, 1, 4, 4)) - 1).abs().mean().detach()) < before
     assert measured == [2, 4]
     assert (tmp_path / "trial" / "training" / "mine.pt").is_file()
+
+
+LOSSES = """
+def fit(generator, steps, folder, report):
+    saved = folder / "step.txt"
+    first = int(saved.read_text()) if saved.exists() else 0
+    for step in range(first + 1, steps + 1):
+        if step == 6 and not saved.exists():
+            saved.write_text("3")
+            raise KeyboardInterrupt
+        report(step, losses={"l1": 1 / step, "odd": float("nan") if step % 2 else 0.5})
+"""
+
+
+def test_losses_of_a_users_function_are_its_curve_also_after_a_kill(tmp_path, monkeypatch):
+    """A step that is run again is noted once, and values that are not finite are left out of their step."""
+    with pytest.raises(KeyboardInterrupt):
+        training(tmp_path, LOSSES, monkeypatch=monkeypatch)[0].train()
+    with (tmp_path / "trial" / "losses.jsonl").open("a") as file:
+        file.write('[6, {"l1')
+    done = training(tmp_path, LOSSES, monkeypatch=monkeypatch)[0].train()
+    assert [step for step, _ in done.curve] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert done.curve[3] == (4, {"l1": 0.25, "odd": 0.5})
+    assert done.curve[4] == (5, {"l1": 0.2})
+
+
+def test_losses_are_noted_about_a_hundred_times(tmp_path):
+    """Of a long training, evenly; the last step is among them."""
+    losses = ReportedLosses(tmp_path, 5000)
+    for step in range(1, 5001):
+        losses.note(step, {"l1": 1.0})
+    steps = [step for step, _ in losses.all()]
+    assert len(steps) == 100
+    assert (steps[0], steps[-1]) == (50, 5000)
+    assert ReportedLosses(tmp_path, 5000).all() == losses.all()
+
+
+@pytest.mark.parametrize(
+    ("losses", "message"),
+    [
+        ("[1.0]", "got a list; expected a mapping"),
+        ("{'a': 'much'}", "got a as a str; expected one number"),
+        ("{'': 1.0}", "got the name ''"),
+        ("{1: 1.0}", "got the name 1"),
+        ("dict.fromkeys(map(str, range(21)), 1.0)", "got 21 terms; expected at most 20"),
+    ],
+)
+def test_losses_that_are_none_are_refused(tmp_path, monkeypatch, losses, message):
+    """In one line with an example."""
+    text = f"def fit(generator, steps, report):\n    report(steps, losses={losses})\n"
+    own, _, _ = training(tmp_path, text, monkeypatch=monkeypatch)
+    with pytest.raises(UserCodeFailed, match=re.escape(message)):
+        own.train()
