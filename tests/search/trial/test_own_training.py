@@ -171,7 +171,7 @@ def test_losses_of_a_users_function_are_its_curve_also_after_a_kill(tmp_path, mo
 
 
 def test_losses_are_noted_about_a_hundred_times(tmp_path):
-    """Of a long training, evenly; the last step is among them."""
+    """The points of a long training are even; the last step is among them."""
     losses = ReportedLosses(tmp_path, 5000)
     for step in range(1, 5001):
         losses.note(step, {"l1": 1.0})
