@@ -85,6 +85,13 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
             lower_is_better=False,
             note="precision, recall, density and coverage of features",
         ),
+        "class_distances": MetricSpec(
+            ".class_distances:ClassDistances",
+            "features",
+            note="kernel distance of features per class, of generators that are told one",
+            takes=("class_label",),
+            with_inputs=True,
+        ),
         "inception_score": MetricSpec(
             ".learned.class_score:InceptionScore",
             "features",

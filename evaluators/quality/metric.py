@@ -39,16 +39,26 @@ class RealSide:
         encoder: The encoder; its name is part of a measurement's name.
         aligned: Real image i is the reference of output i.
         images: Opens the images themselves, (n, 3, H, W) in [-1, 1] per batch; None if only features are known.
+        ordered: Real image i is of the entry that output i was made of, its reference or not.
     """
 
     features: Tensor | FeatureSample | FeatureStatistics
     encoder: Encoder
     aligned: bool = False
     images: Callable[[], Iterable[Tensor]] | None = None
+    ordered: bool = False
 
     def same(self, other: RealSide) -> bool:
         """Return whether what was prepared for another side holds for this one: the very same features."""
-        return self.features is other.features and self.encoder is other.encoder and self.aligned == other.aligned
+        return (
+            self.features is other.features
+            and self.encoder is other.encoder
+            and (self.aligned, self.ordered)
+            == (
+                other.aligned,
+                other.ordered,
+            )
+        )
 
 
 class Metric(Protocol):
@@ -103,12 +113,12 @@ class MetricSpec:
         note: What it measures, in a line.
         takes: Names of what it is told of the task beside weights: `border`, the pixels at each side of an image that
             the task's comparisons leave out; `label_map`, the place of a label map among the generator's inputs and
-            its number of classes, or None.
+            its number of classes, or None; `class_label`, the same of the label of a class.
         on_request: It is measured only if a study asks for it.
         own_channels: Of a metric that reads images: it takes any channels, and is given them as the generator gives
             them; others are given RGB.
         fewest: Images that it needs to give a number.
-        with_inputs: Of a metric that reads images: `update` also takes the generator's inputs, a tuple.
+        with_inputs: Of a metric that reads images or features: `update` also takes the generator's inputs, a tuple.
 
     Raises:
         UserError: `reads` is unknown, or channels of what are no images.

@@ -79,10 +79,10 @@ def measure_quality(
     batches = iter(batches)
     first = next(batches, None)
     references = first is not None and first[1] is not None
-    aligned = aligned and references
+    ordered, aligned = aligned, aligned and references
     metrics = MetricSet() if metrics is None else metrics
     faults = Faults(metrics.objective, strict)
-    real = RealSide(real_features, encoder, aligned, real_images)
+    real = RealSide(real_features, encoder, aligned, real_images, ordered)
     taken = metrics.prepared(real, references=references, full=full, faults=faults)
     one_pass = _Pass(taken, encoder, device, references, rgb or _unchanged, faults)
     known = real_features if aligned and isinstance(real_features, Tensor) else None
@@ -126,15 +126,16 @@ class _Pass:
         """
         # One reference waits while its output is encoded: the encoder is moved and cuDNN set once per pass.
         waiting: list[Tensor | None] = [None]
+        taken: list[tuple[Tensor, ...]] = [()]
         wanted = any(m.row.reads == "features" and m.row.needs_references for m in self.metrics)
-        for features in feature_batches(self._outputs(generate, batches, waiting), self.encoder, self.device):
+        for features in feature_batches(self._outputs(generate, batches, waiting, taken), self.encoder, self.device):
             theirs, reference = None, waiting[0]
             if known_ND is not None:
                 theirs = known_ND[self.done : self.done + len(features)]
             elif encode_references and wanted and reference is not None:
                 theirs = next(feature_batches([reference], self.encoder, self.device))
             if theirs is None or theirs.shape == features.shape:
-                self.feed("features", features, theirs)
+                self.feed("features", features, theirs, taken[0])
             self.collector.add(features)
             self.done += len(features)
 
@@ -147,11 +148,17 @@ class _Pass:
                 with self.faults.of(m):
                     m.update(outputs, references, inputs)
 
-    def _outputs(self, generate: Generate, batches: Iterable[Batch], waiting: list[Tensor | None]) -> Iterator[Tensor]:
+    def _outputs(
+        self,
+        generate: Generate,
+        batches: Iterable[Batch],
+        waiting: list[Tensor | None],
+        taken_there: list[tuple[Tensor, ...]],
+    ) -> Iterator[Tensor]:
         for inputs, reference in batches:
             if (reference is not None) != self.references:
                 raise ValueError("outputs cannot be compared with their references: some batches have none")
-            taken = tuple(x.to(self.device) for x in inputs)
+            taken_there[0] = taken = tuple(x.to(self.device) for x in inputs)
             with torch.no_grad():
                 images = generate(*taken).float()
             check_finite(images, self.done, "generator's output")

@@ -281,6 +281,12 @@ class InputSpec:
         """Place of the first label map among the inputs and its number of classes; None if there is none."""
         return next(((place, one.classes) for place, one in enumerate(self.inputs) if one.is_map), None)
 
+    @property
+    def class_label(self) -> tuple[int, int] | None:
+        """Place of the first label of a class among the inputs and its number of classes; None if there is none."""
+        labels = ((place, one) for place, one in enumerate(self.inputs) if one.kind == "label" and not one.is_map)
+        return next(((place, one.classes) for place, one in labels), None)
+
     def examples(self, n: int = 1, device: Any = None) -> tuple[Tensor, ...]:
         """Return a deterministic batch to run or trace a network with.
 

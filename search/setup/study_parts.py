@@ -266,7 +266,8 @@ class StudyParts:
     @property
     def told_of_task(self) -> dict[str, Any]:
         """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
-        return {"border": self.task().border, "label_map": self.config.inputs.label_map}
+        inputs = self.config.inputs
+        return {"border": self.task().border, "label_map": inputs.label_map, "class_label": inputs.class_label}
 
     @cached_property
     def feature_maps(self) -> EncoderMaps:
