@@ -1,4 +1,4 @@
-"""What training through coronet's hypernetwork costs: its step against a plain GAN step, and its memory.
+"""Time of a step through coronet's hypernetwork against a plain GAN step, and its memory.
 
 Paired task, batch 1, synthetic images; steps of the two kinds take turns, so that a loaded machine slows both. On two
 CPU cores at 256x256 about 2 minutes for ResNet-9; U-Net-256 at embedding 8 takes 9 GB.

@@ -1,4 +1,4 @@
-"""How often the 90 % intervals hold what they are intervals of, by simulation with known truth.
+"""Coverage of the nominal 90 % intervals, by simulation with known truth.
 
     OMP_NUM_THREADS=1 python benchmarks/interval_coverage.py [--repeats 200] [--truth 2000]
 

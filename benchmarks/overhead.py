@@ -1,4 +1,4 @@
-"""What a search costs beside its trials: asking, telling and scheduling by size of the study, opening it, starting up.
+"""Overhead of a search: asking, telling and scheduling by size of the study, opening it, starting up.
 
     python benchmarks/overhead.py                                SQLite, 10 to 10,000 trials: half an hour if quiet
     python benchmarks/overhead.py --marks 10,1000                                                      about 2 minutes
@@ -99,7 +99,7 @@ def measure(groups: int, url: str, marks: list[int], folder: Path, sampler: str)
 
 
 def played(request: TrialRequest, space: WidthSpace, surface: Surface) -> tuple[dict[str, int], float, dict]:
-    """What a simulated trial says: widths, cost, quality by rung."""
+    """Results of a simulated trial: widths, cost, quality by rung."""
     form, proposal, widths = space.form, request.proposal, request.proposal.widths
     if widths is None:
         ratios = surface.learned(proposal.method, to_json(proposal.settings), request.seed)

@@ -1,4 +1,4 @@
-"""How many plans a second the cost form prices, on one thread, for the networks of the literature."""
+"""Plans per second that the cost form prices, on one thread, for the networks of the literature."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Which sampler? Hypervolume of simulated studies, beside as many uniform plans; nothing is trained.
+"""Hypervolume of simulated studies by sampler, compared with as many uniform plans; nothing is trained.
 
 The network is a ResNet with as many groups as asked for, its cost form the real one; qualities come from
 `search/simulation/response_surface.py`, one drawn response an instance, with noise. The front is chosen by what was

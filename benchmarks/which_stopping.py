@@ -1,4 +1,4 @@
-"""Which early stopping? Hypervolume of simulated studies at equal training compute; nothing is trained.
+"""Hypervolume of simulated studies by stopping rule, at equal training compute; nothing is trained.
 
 As `which_sampler.py`, but a study ends when its trials have used as much training as N whole ones. Rungs at 1/4 and
 1/2 of the training, two trials take turns as two workers would.

@@ -1,4 +1,4 @@
-"""What holds for every test: nothing of a user's own folders is read or written; and databases to test on."""
+"""Fixtures of every test: no user's own folders are read or written; and databases to test on."""
 
 import os
 import tempfile

@@ -22,7 +22,7 @@ def binaries() -> Path | None:
 
 
 def ordinary_user() -> dict[str, object]:
-    """How `subprocess` becomes an ordinary user: PostgreSQL refuses to run as root."""
+    """Return the arguments by which `subprocess` becomes an ordinary user: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     names = {entry.pw_name for entry in pwd.getpwall()}

@@ -33,7 +33,7 @@ def test_imports_run_one_way():
 
 
 def test_evaluators_know_files_and_no_network():
-    """Of `gan_models`, evaluators import the room `files` alone, which itself imports nothing of ours."""
+    """Evaluators import only the room `files` of `gan_models`, which itself imports nothing of ours."""
     for folder, allowed in (
         ("evaluators", ("evaluators", "gan_models.files")),
         ("gan_models/files", ("gan_models.files",)),
@@ -153,7 +153,7 @@ def test_no_network_is_named_where_pruning_is_defined():
 
 
 def test_no_task_is_named_outside_the_room_of_the_tasks():
-    """What differs from task to task is asked of the task: no other room holds a task's name or compares it."""
+    """Differences between tasks come from the task: no other room holds a task's name or compares it."""
     from ganprune.gan_models.tasks.catalog import TASKS
 
     wrong = []
@@ -175,7 +175,7 @@ KNOW_LATENCY = ("gan_models/latency", "gan_models/costs", "evaluators/cost", "se
 
 
 def test_no_profiled_cost_is_named_outside_of_its_rooms():
-    """What budgets in ms need is asked of the row of their cost: no other room compares its name or its unit."""
+    """Needs of budgets in ms come from the row of their cost: no other room compares its name or its unit."""
     from ganprune.gan_models.costs.catalog import COSTS
 
     rows = [row for row in COSTS.own.values() if not row.exact]

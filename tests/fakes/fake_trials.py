@@ -84,7 +84,7 @@ def run_without_reports(request: TrialRequest, report) -> TrialOutcome:
 
 
 def resources(given: dict) -> dict:
-    """What is left for others while this runs, and whether it has a process of its own."""
+    """CPUs left for others while this runs, and whether it has a process of its own."""
     import ray
 
     time.sleep(1.0)  # until Ray's own count of what is free has caught up

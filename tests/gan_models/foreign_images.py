@@ -245,7 +245,7 @@ def groupnorm_autoencoder(*, width: int = 16, groups: int = 4) -> nn.Module:
 
 
 class Branching(nn.Module):
-    """Which of two branches runs depends on the pixels: no single graph describes this network."""
+    """Network with a branch that depends on the pixels: no single graph describes it."""
 
     def __init__(self, width: int):
         super().__init__()

@@ -28,7 +28,7 @@ def both():
 
 @pytest.mark.parametrize("name", ["resolved", "both"])
 def test_it_survives_json(name, request):
-    """What is stored with a study and sent to a worker comes back equal, with an equal fingerprint."""
+    """A resolved study that is stored and sent to a worker comes back equal, with an equal fingerprint."""
     study, _ = request.getfixturevalue(name)
     again = from_json(ResolvedStudy, json.loads(json.dumps(to_json(study))))
     assert again == study

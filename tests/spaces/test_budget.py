@@ -40,7 +40,7 @@ def test_a_budget_may_be_for_one_generator():
 
 
 def test_the_conversion_of_flops_is_said():
-    """Who writes FLOPs is told how many MACs that is."""
+    """A budget in FLOPs gets a note with its MACs."""
     assert parse_budget("5GFLOPs").note == "5GFLOPs = 2.5 GMACs (1 MAC = 2 FLOPs)"
 
 

@@ -167,7 +167,7 @@ def test_learned_methods_start_from_sound_settings():
 
 
 def test_a_fixed_setting_is_no_dimension():
-    """What a study fixes is not drawn, and every proposal has it; the other settings are as they were; a value or a name
+    """A setting that a study fixes is not drawn but in every proposal; other settings are unchanged; a value or a name
     that is not allowed is one line."""
     fixed = {"coronet.embedding": 1, "magnitude.cost_exponent": 0.1}
     check_fixed(fixed)

@@ -1,4 +1,4 @@
-"""Who is killed, and when: moments are found by watching what a victim writes, never by help from inside it."""
+"""Victims and moments of kills: moments are found by watching a victim's files, never by help from inside it."""
 
 import os
 import random

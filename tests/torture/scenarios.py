@@ -55,7 +55,7 @@ class Torn:
         return rows
 
     def faults(self, calm: "Torn") -> list[str]:
-        """What is wrong with it: lost, repeated, left over, or otherwise than in the uninterrupted study."""
+        """Faults of a study: lost, repeated, left over, or different from the uninterrupted study."""
         table, expected = self.table(), calm.table()
         found = [f"trial {row[0]} is {row[1]}" for row in table if row[1] not in ("COMPLETE", "PRUNED")]
         if [row[0] for row in table] != [row[0] for row in expected]:

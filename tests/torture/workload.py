@@ -1,4 +1,4 @@
-"""What is run under torture: the real search on networks as small as they can be, with a log of every training step.
+"""The workload under torture: the real search on the smallest networks, with a log of every training step.
 
 Importable by name in drivers and in Ray's workers. The log is written by wrapping the training loop in these
 processes; nothing of ganprune knows of it.

@@ -46,7 +46,7 @@ ONNX_SAME = 1e-4  # relative to the largest output: float32 in another order of 
 
 @dataclass
 class Found:
-    """What the sweep found of one network.
+    """Findings of the sweep on one network.
 
     Attributes:
         name: Of the entry.
@@ -233,7 +233,7 @@ def examine_onnx(names: Sequence[str]) -> list[Found]:
 
 
 def verdict(found: Found, exported: Found | None = None) -> str:
-    """What is wrong with a network: a failure that is not known, or a known one that is none; empty if all is well."""
+    """Return the faults of a network: an unknown failure, or a known one that passes; empty if all is well."""
     name = found.name
     if name in KNOWN:
         return "" if found.failures else f"{name} is known to fail ({KNOWN[name]}), and passes: take it out of KNOWN"

@@ -40,7 +40,7 @@ class Skip(nn.Module):
 
 
 def test_a_skip_connection_costs_what_it_holds():
-    """What waits for a concatenation is alive beside it; what was let go is not."""
+    """A tensor that waits for a concatenation counts as alive; a released one does not."""
     x = torch.zeros(1, 3, 10, 10)
     assert peak_activation_bytes(Skip(True), x) == BYTES * PIXELS * (3 + 8 + 16 + 24 + 1)
     assert peak_activation_bytes(Skip(False), x) == BYTES * PIXELS * (3 + 16 + 24 + 1)
@@ -68,7 +68,7 @@ def test_meta_and_real_runs_agree_and_the_model_is_untouched():
 
 
 def test_a_network_that_needs_values_runs_for_real():
-    """What cannot run on the meta device is followed on the CPU; an empty batch is refused."""
+    """A network that cannot run on the meta device is followed on the CPU; an empty batch is refused."""
 
     class Looks(nn.Module):
         def forward(self, x):

@@ -109,7 +109,7 @@ def test_batches_and_order(encoder, paintings):
 
 
 def test_eight_bits(encoder, paintings):
-    """What a PNG file cannot hold does not count: values between levels and beyond the range are as in the file."""
+    """Values that a PNG file cannot hold do not count: those between levels and beyond the range are as in the file."""
     images = paintings[:4]
     assert torch.equal(as_eight_bit(images), images)
     nudged = images + 0.3 / 127.5 * torch.sign(torch.randn(images.shape, generator=torch.Generator().manual_seed(0)))

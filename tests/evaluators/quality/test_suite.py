@@ -164,7 +164,7 @@ def test_bad_input_is_named(encoder, data, real):
 
 
 def test_encoders_see_rgb_and_pairs_their_own_channels():
-    """Of gray images the encoder is given three channels; L1, PSNR and SSIM are those of the one channel."""
+    """The encoder gets three channels of gray images; L1, PSNR and SSIM are those of the one channel."""
     encoder = load_encoder("shapes")
     gray = torch.rand(12, 1, 16, 16, generator=torch.Generator().manual_seed(1)) * 2 - 1
     truth = gray.flip(0)

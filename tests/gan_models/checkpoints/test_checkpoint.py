@@ -176,7 +176,7 @@ def test_of_several_that_fit_one_is_chosen(tmp_path):
 
 
 def test_of_none_that_fits_the_nearest_is_told(tmp_path):
-    """What is wrong is said of the state dict that is most like the network, and which others there are."""
+    """The message is about the state dict that is most like the network, and names the others."""
     path = tmp_path / "w.pt"
     torch.save({"d": judge().state_dict(), "g": resnet(0, n_blocks=3).state_dict()}, path)
     message = refused(load_into, resnet(1), path)
@@ -227,7 +227,7 @@ def test_missing_and_unknown_files(tmp_path):
 
 
 def test_weights_that_do_not_fit(tmp_path):
-    """What is missing, unexpected and of another shape is named, and the network stays as it was."""
+    """Missing, unexpected and differently shaped tensors are named, and the network stays as it was."""
     path, network = tmp_path / "w.safetensors", resnet(1)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     save_weights(resnet(0, n_blocks=3), path)
@@ -295,7 +295,7 @@ def test_what_save_weights_refuses(tmp_path):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    """When a write breaks half way the old file is untouched and nothing is left beside it."""
+    """If a write breaks half way, the old file is untouched and no other file is left."""
     path = tmp_path / "w.safetensors"
     digest = save_weights({"a": torch.ones(3)}, path)
 

@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint are the network's."""
+"""The tensors of a checkpoint that are the network's."""
 
 from pathlib import Path
 

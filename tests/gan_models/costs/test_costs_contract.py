@@ -36,7 +36,7 @@ def test_every_cost_says_what_it_is(name: str):
 
 @pytest.mark.parametrize("name", COSTS)
 def test_examples_of_a_cost_are_budgets_in_it(name: str):
-    """What an error message proposes is accepted."""
+    """The proposal of an error message is accepted."""
     assert {parse_budget(text, COSTS[name].convention or "exact").cost for text in COSTS[name].examples} <= {name}
 
 
@@ -67,7 +67,7 @@ def test_budgets_are_parsed_once_and_carried():
 
 
 def test_costs_of_the_form_are_those_that_a_plan_determines():
-    """What is priced in every study is exact."""
+    """Costs that are priced in every study are exact."""
     assert FORM_COSTS == ("macs", "macs_published", "params", "bytes")
     assert not COSTS["latency_ms"].exact
     assert COSTS["latency_ms"].measured_after_search

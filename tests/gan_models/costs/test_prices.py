@@ -45,13 +45,13 @@ def cost(request, monkeypatch):
 
 
 def test_price_at_full_width_is_the_networks_count(network, cost: Cost):
-    """What an exact row predicts of the full plan is what is counted on the network."""
+    """The prediction of an exact row for the full plan equals the count on the network."""
     model, groups = network
     assert Prices.of(groups, [cost.name]).dense()[cost.name] == counted(cost, model)
 
 
 def test_price_of_a_plan_is_the_cut_networks_count(network, cost: Cost):
-    """What an exact row predicts of a plan is what is counted on the network that was cut."""
+    """The prediction of an exact row for a plan equals the count on the network that was cut."""
     model, groups = network
     plan = ChannelPlan({g.name: tuple(range(0, g.size, 2)) for g in groups.groups})
     small = cut(model, groups, plan)

@@ -33,7 +33,7 @@ def checked(model: nn.Module, shape: str = "3,16,16") -> GroupCheck:
 
 @pytest.mark.parametrize("picky", [(), (3,), (0, 4), (0, 1, 2, 3, 4)])
 def test_exactly_the_groups_that_break_are_pinned(picky):
-    """Of five blocks those whose factor moves with the width are left whole; the other groups stay prunable."""
+    """Those of five blocks whose factor moves with the width are not pruned; the other groups stay prunable."""
     model = Blocks(5, picky)
     found = checked(model)
     assert set(found.pinned) == {f"blocks.{number}.a" for number in picky}
@@ -88,7 +88,7 @@ def test_sound_networks_raise_no_alarm(make):
 
 
 def test_small_images_are_used_if_the_network_runs_on_them():
-    """Of 256 pixels the check sees 32: seconds for networks of any size."""
+    """The check uses 32 of 256 pixels: seconds for networks of any size."""
     seen = []
 
     class Seen(Blocks):

@@ -124,7 +124,7 @@ def test_a_tenth_of_the_training_images_is_kept_apart_if_one_folder_is_held_out(
 
 
 def test_no_more_images_are_kept_apart_than_the_test_has_or_fifty(tmp_path):
-    """Of 600 training images 55 are, beside 55 test images; 50 beside a test of 4."""
+    """The selection split has 55 of 600 training images with 55 test images, and 50 with 4 test images."""
     for name, tests, wanted in (("many", 55, 55), ("few", 4, 50)):
         write(tmp_path / name / "train", 600)
         write(tmp_path / name / "test", tests, 900)
@@ -143,7 +143,7 @@ def test_too_few_training_images_are_refused_with_the_bound_and_the_cure(tmp_pat
 
 
 def test_copies_stay_together(tmp_path):
-    """Of 60 training images that are each there twice, both are on one side; copies of test images are trained on."""
+    """Both copies of each of 60 training images are on one side; copies of test images are trained on."""
     write(tmp_path / "train/a", 60)
     write(tmp_path / "train/b", 60)
     write(tmp_path / "train/c", 60, 300)
@@ -156,7 +156,7 @@ def test_copies_stay_together(tmp_path):
 
 
 def test_sources_of_equal_length_keep_the_same_entries_apart():
-    """What belongs together by its number stays together, and `entry` gives the number in the whole set."""
+    """Parts of one number stay together, and `entry` gives the number in the whole set."""
 
     def numbers(shift: int) -> RenderedPictures:
         return RenderedPictures(lambda which: (torch.full((1, 3, 16, 16), which[0] + shift),), 140)
@@ -178,7 +178,7 @@ def test_sources_of_equal_length_keep_the_same_entries_apart():
 
 
 def test_parts_that_many_entries_share_do_not_join_these(tmp_path):
-    """Of entries of a picture and one of two masks, those are copies whose files are all the same."""
+    """Entries of a picture and one of two masks are copies if all their files are the same."""
     write(tmp_path / "photos", 130)
     write(tmp_path / "masks", 2, 500)
     photos, masks = sorted((tmp_path / "photos").iterdir()), sorted((tmp_path / "masks").iterdir())
@@ -200,7 +200,7 @@ def test_parts_that_many_entries_share_do_not_join_these(tmp_path):
 
 
 def test_pairs_of_a_validation_stay_pairs_without_what_is_trained_on(tmp_path):
-    """Of paired validation images of two domains, a pair of which one image is trained on is left out whole."""
+    """A pair of validation images of two domains is left out if one of its images is trained on."""
     for name, n, first in (("trainA", 9, 0), ("trainB", 7, 50), ("valA", 5, 100), ("valB", 5, 200)):
         write(tmp_path / name, n, first)
     for name, first in (("testA", 300), ("testB", 400)):

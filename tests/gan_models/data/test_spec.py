@@ -59,7 +59,7 @@ def test_training_images_are_larger_before_the_crop():
     st.integers(0, 2**31),
 )
 def test_crops_begin_at_the_same_place_across_a_scale(low, high, unit, more_high, more_wide, number):
-    """Of a small and a large picture of one scene the crops show the same part, whatever the ratio and the draw."""
+    """Crops of a small and a large picture of one scene show the same part, for any ratio and draw."""
     sizes = [((unit + 7) * n, (unit + 9) * n) for n in (low, high)]
     whole = [((unit + 7 + more_high) * n, (unit + 9 + more_wide) * n) for n in (low, high)]
     grids = []

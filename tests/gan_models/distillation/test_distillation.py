@@ -42,7 +42,7 @@ def test_layers_are_those_whose_channels_differ():
 
 
 def test_at_most_so_many_layers_evenly_spaced():
-    """Of nine narrower convolutions three are taken: one of each third, in order of execution."""
+    """Three of nine narrower convolutions are taken: one of each third, in order of execution."""
 
     def chain(width):
         convs = [nn.Conv2d(3 if i == 0 else width, width, 1) for i in range(9)]
@@ -53,7 +53,7 @@ def test_at_most_so_many_layers_evenly_spaced():
 
 
 def test_networks_without_convolutions_are_matched_elsewhere():
-    """Where no convolution's channels differ, other modules' outputs of the same size are matched."""
+    """If no convolution's channels differ, other modules' outputs of the same size are matched."""
     torch.manual_seed(0)
     z = torch.randn(5, 6)
     matching = FeatureMatching(Pair(Decoder(2), Decoder(4), (z,)))

@@ -122,7 +122,7 @@ def test_the_file_is_the_simulated_network(tmp_path, name, settings):
 
 
 def test_without_a_norm_of_images_the_file_is_exact(tmp_path):
-    """Where nothing spreads a rounding over the map, file and simulated network agree to float32's rounding."""
+    """If nothing spreads a rounding over the map, file and simulated network agree to float32's rounding."""
     path = tmp_path / "g.onnx"
     export_int8(network("unet"), quantization("unet", CHANNELS), example_input((3, 32, 32)), path)
     found = quantization("unet", CHANNELS)

@@ -97,7 +97,7 @@ def test_what_has_no_json_form_is_refused_when_written():
 
 
 def test_a_whole_number_stays_one_in_a_field_of_type_float():
-    """What is read and written again is the same JSON text, so that a hash of it stays the same."""
+    """A value that is read and written again is the same JSON text, so that its hash stays the same."""
     text = json.dumps({"name": "a", "cost": 3, "curve": {"1": 2, "2": 2.5}})
     found = from_json(Outer, json.loads(text))
     assert json.dumps({name: to_json(found)[name] for name in ("name", "cost", "curve")}) == text

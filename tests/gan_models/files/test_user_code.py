@@ -8,7 +8,7 @@ from ganprune.gan_models.files.user_code import load_named
 
 
 def test_an_object_given_itself_is_returned():
-    """What is no text is not looked up."""
+    """An object that is not a string is not looked up."""
     assert load_named(json.dumps, "cost") is json.dumps
 
 

@@ -130,7 +130,7 @@ class Unknown(nn.Module):
 
 
 def test_a_call_without_a_rule_keeps_its_channels():
-    """What is not understood is reported with the call's name and left unpruned."""
+    """A call without a rule is reported by name, and its channels are not pruned."""
     groups = find_groups(Unknown(), torch.empty(1, 3, 8, 8))
     assert groups.groups == ()
     assert groups.unpruned[0].reason == Why.NO_RULE(call="linalg_matrix_exp in the model")

@@ -140,7 +140,7 @@ def bumpy_form(groups) -> LatencyForm:
 
 @pytest.mark.parametrize("target", [2.5, 5.0, 9.0, 12.0, 15.0, 30.0])
 def test_a_latency_target_is_met_by_the_widest_plan_on_the_ray(target: float):
-    """Of all plans in proportion to the ratios the one with most channels that fits is found, and then filled up."""
+    """The largest plan in proportion to the ratios that fits is found, and then filled up."""
     _, groups = small_network()
     form, model = groups.form, bumpy_form(groups)
     ratios = np.full(len(form.names), 1.0)

@@ -1,4 +1,4 @@
-"""What builders share: arguments checked by name, norms, initial weights."""
+"""Functions that builders share: arguments checked by name, norms, initial weights."""
 
 import pytest
 import torch

@@ -72,7 +72,7 @@ def test_only_images_and_audio_have_the_range():
 
 
 def test_a_range_of_inputs_needs_an_input_that_has_one():
-    """Of a latent alone `0,1:-1,1` is refused with what to give; one range is the output's."""
+    """`0,1:-1,1` is refused for a latent alone, with what to give; one range is the output's."""
     ValueRanges.read("0,1").check(InputSpec.parse("latent:8"))
     ValueRanges.read("0,1:-1,1").check(InputSpec.parse("latent:8;image:3,8,8"))
     with pytest.raises(UserError, match=r"0,1:-1,1 .*latent:8.*Try --value-range -1,1"):

@@ -52,7 +52,7 @@ def _rows(layer: Layer, x: Tensor, weight: Tensor, target: Tensor) -> tuple[list
 
 @pytest.mark.parametrize("name", KINDS)
 def test_rows_times_weights_are_the_layers_outputs(name: str):
-    """What each part reads times its matrix is what torch gives there: no place and no tap is left out."""
+    """Each part's inputs times its matrix equal torch's output there: no place and no tap is left out."""
     function, x, weight, bias, options = _case(name)
     output = function(x, weight, bias, **options)
     layer, *_ = layer_of(function.__name__, (x, weight, bias), options)

@@ -65,7 +65,7 @@ def test_fit_is_refused_if_weights_are_better_on_other_rows():
 
 
 def test_ridge_is_the_largest_one_whose_error_is_within_a_tenth_of_the_lowest():
-    """Of all candidates that serve the held-out rows about as well as the best, the one nearest to the old weights."""
+    """The candidate nearest to the old weights is taken among those about as good as the best on held-out rows."""
     part, other, candidates = _part(30, 20, 2, seed=5), _part(100, 20, 2, seed=6), (1e-6, 1e-3, 1e-2, 3e-2, 0.1, 1.0)
     found = fit([part], [other], None, ridges=candidates)
     errors = {r: squared_error([other], RidgeProblem([part], None).solve(r)) for r in candidates}

@@ -1,4 +1,4 @@
-"""What tasks of image translation share: their fit, and the discriminator that is left open."""
+"""Functions that tasks of image translation share: their fit, and the discriminator that is left open."""
 
 import pytest
 from ganprune.gan_models.files.errors import UserError
@@ -39,6 +39,6 @@ def test_a_generator_that_a_task_does_not_feed_is_refused(kind, inputs, why):
 
 
 def test_pairs_of_several_inputs_are_recorded_with_their_names():
-    """What the task reads of an entry follows from the generator's inputs; latents are drawn beside them."""
+    """The parts of an entry that are read follow from the generator's inputs; latents are drawn."""
     given = PAIRED.fit({}, "mine", InputSpec.parse("photo=3,16,16;mask:1,16,16;latent:4"), OutputSpec(1, (16, 16)))
     assert given == {"inputs": "photo=image:3,16,16;mask=mask:1,16,16;latent=latent:4", "output_channels": 1}

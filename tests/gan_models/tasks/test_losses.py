@@ -76,7 +76,7 @@ class TestImagePool:
         assert all(torch.equal(pool.exchange(self.images(step)), self.images(step)) for step in range(2))
 
     def test_half_of_the_images_are_old_ones(self):
-        """When full, about half of what comes out was put in earlier, and nothing else comes out."""
+        """A full pool returns about half earlier images, and nothing that was not put in."""
         pool = ImagePool(50, 0)
         old = given = 0
         seen = set()

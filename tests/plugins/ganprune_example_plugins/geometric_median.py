@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GeometricMedianSettings:
-    """What a study may choose about the method."""
+    """Settings of the method."""
 
     cost_exponent: float = setting(0.05, low=0.01, high=0.3, log=True, note="power of the cost that divides a score")
 

@@ -138,7 +138,7 @@ def test_what_trials_make_for_all_is_gathered_from_every_machine(url, tmp_path, 
 
 
 def test_another_file_of_the_same_size_on_a_worker_is_replaced(url):
-    """What an earlier study of the name left of the user's code is not run: its sha256 is not the record's."""
+    """User code that an earlier study of the name left is not run: its sha256 is not the record's."""
     source, name = cache_of(url) / "s" / "source", "mine-1a2b3c4d/layers.py"
     for place, content in ((source, b"N = 1"), (Path(url.removeprefix("file://")) / "s" / "source", b"N = 2")):
         (place / name).parent.mkdir(parents=True)

@@ -14,7 +14,7 @@ def request(folder, number=4):
 
 
 def test_a_result_is_found_where_it_was_put(tmp_path):
-    """What write_result puts on disk, StudyFolder.result finds, in <root>/<study>/<number>/result.json."""
+    """StudyFolder.result finds the file that write_result writes, in <root>/<study>/<number>/result.json."""
     folder = StudyFolder(tmp_path, "s")
     result = TrialOutcome("COMPLETE", 1.0, 2.0, rungs={1: 3.0})
     write_result(request(folder.trial(4)), result)
@@ -37,7 +37,7 @@ def test_a_broken_result_is_none(tmp_path, text):
 
 
 def test_a_crash_while_writing_keeps_the_old_file(tmp_path, monkeypatch):
-    """When the rename never comes, the old content is whole and nothing is left beside it."""
+    """If the rename never comes, the old content is complete and no other file is left."""
     path = tmp_path / "x.json"
     write_json(path, {"a": 1})
 

@@ -50,7 +50,7 @@ def test_nothing_is_enlarged_without_a_word():
 
 
 def test_the_largest_size_below_is_found_and_the_stride_above():
-    """Of 100 x 60 a generator with stride 8 runs at 96 x 56; its stride is what sizes must be multiples of."""
+    """A generator with stride 8 runs at 96 x 56 of 100 x 60; sizes must be multiples of its stride."""
     assert largest_fitting((100, 60), multiples(8)) == (96, 56)
     assert largest_fitting((7, 60), multiples(8)) is None
     assert stride_of((100, 60), multiples(8)) == 8

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 
 def test_values_are_numbers_truth_values_or_texts():
-    """What JSON can read is read as such, in any case; all else stays a text."""
+    """A text that JSON can read is read as JSON, in any case; any other stays a text."""
     read = read_arguments("ngf=16,rate=1e-3,dropout=True,affine=null,norm=batch,")
     assert read == {"ngf": 16, "rate": 0.001, "dropout": True, "affine": None, "norm": "batch"}
     assert read_arguments(["ngf=16", "ngf=8,blocks=2"]) == {"ngf": 8, "blocks": 2}
@@ -38,7 +38,7 @@ def test_dots_are_tables():
     ],
 )
 def test_a_setting_is_toml_or_else_a_text(text, value):
-    """What TOML can read is its value; what it cannot is the text as it stands."""
+    """A text that TOML can read is its value; any other stays the text."""
     assert read_setting(text) == (("search", "rungs"), value)
 
 
@@ -91,7 +91,7 @@ PLAIN = st.recursive(
 
 @given(st.dictionaries(st.from_regex(r"[a-z]\w*", fullmatch=True), PLAIN, min_size=1))
 def test_any_json_survives(values):
-    """What is written as JSON is read as the same values, beside others."""
+    """Values written as JSON are read as the same values, among others."""
     assert read_arguments(",".join(f"{name}={json.dumps(value)}" for name, value in values.items())) == values
 
 

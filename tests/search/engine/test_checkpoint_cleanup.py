@@ -1,4 +1,4 @@
-"""What may be removed while a study lives: training states off the front, never a front's, never an unfinished trial's."""
+"""Files removed while a study lives: training states off the front, never a front's, never an unfinished trial's."""
 
 from dataclasses import replace
 

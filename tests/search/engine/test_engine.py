@@ -48,7 +48,7 @@ def test_trials_is_the_studys_total(search, store):
 
 
 def test_many_failures_end_the_search(search):
-    """When everything fails the search ends, and says why."""
+    """A search of failing trials ends with the reason."""
     ended, _ = search(LOCAL, trials=100, faults={str(n): "raise" for n in range(100)}, max_failed=3)
     assert (ended.reason, ended.failed, ended.complete) == ("failures", 3, 0)
 
@@ -152,7 +152,7 @@ def test_a_stop_without_a_result_keeps_the_last_report(store):
 
 
 def test_the_same_network_is_not_trained_twice(store, search):
-    """Where a proposal repeats a network after all, its earlier result is used and marked; only 4 are trained."""
+    """If a proposal repeats a network after all, its earlier result is used and marked; only 4 are trained."""
     proposals = FakeProposals(methods=("uniform",), rungs_of_ladder=4, coarse=True)
     ended, _ = search(LOCAL, trials=12, proposals=proposals, choice=Choice(seed=1))
     assert ended.complete == 12
@@ -208,7 +208,7 @@ def always_the_same():
 
 @pytest.mark.parametrize("ending", ["COMPLETE", "FAIL", "lost"])
 def test_a_repeat_of_a_running_trial_waits_for_it(store, ending):
-    """Of two trials of one network at once only one is trained; the other has its result, or is run where there is none."""
+    """Only one of two trials of one network at once is trained; the other gets its result, or runs without one."""
     engine = Engine(store, always_the_same(), EngineSettings(trials=3), store.folder, None)
     engine.set_slots(2)
     first = engine.ask()
@@ -228,7 +228,7 @@ def test_a_repeat_of_a_running_trial_waits_for_it(store, ending):
 
 
 def test_requests_hold_json_only(store):
-    """What goes to a worker is JSON, and two trials have two seeds and two folders."""
+    """A worker's request is JSON, and two trials have two seeds and two folders."""
     engine = make(store)
     first, second = engine.ask(), engine.ask()
     json.dumps(to_json(first), allow_nan=False)

@@ -1,4 +1,4 @@
-"""What only Ray can do wrong: dying workers, threads, its own files, Ctrl-C."""
+"""Failures that only Ray has: dying workers, threads, its own files, Ctrl-C."""
 
 import os
 import signal

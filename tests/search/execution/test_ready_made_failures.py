@@ -1,4 +1,4 @@
-"""What Ray's own OptunaSearch gets wrong (measured with Ray 2.60), each as a test that ours passes.
+"""Faults of Ray's own OptunaSearch (measured with Ray 2.60), each as a test that ours passes.
 
 There: a NaN leaves its trial RUNNING for ever; a missing metric ends the whole experiment; a time limit and Ctrl-C
 leave RUNNING trials; stopped trials are COMPLETE with the value of their rung, and may stand on the front; a second
@@ -48,7 +48,7 @@ def test_a_stopped_trial_is_never_complete(search, store):
 
 
 def test_a_time_limit_leaves_nothing_running(search, store):
-    """What ran is in place again, to be gone on with; its attempt does not count."""
+    """An interrupted trial is in place again, to be continued; its attempt does not count."""
     assert search(LOCAL, trials=9, seconds=0.2, hours=0.3 / 3600)[0].reason == "deadline"
     assert "RUNNING" not in states(store)
 

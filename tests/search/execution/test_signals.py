@@ -1,4 +1,4 @@
-"""What ends a search from outside."""
+"""Signals and alarms that end a search from outside."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ def test_a_block_ends_when_its_time_is_over_without_a_report():
 
 
 def test_nothing_is_raised_in_a_silent_block_nor_after_the_end():
-    """What must be written whole is: the alarm waits until the silence is over."""
+    """The alarm waits until the silence is over, so that a write is complete."""
     reached = []
 
     def trial() -> None:

@@ -23,7 +23,7 @@ class Scaled(PairedTask):
 
 
 def test_real_images_follow_the_settings_of_their_task(tmp_path):
-    """Of a task whose real images depend on a setting, images and kept features are those of the setting given."""
+    """If a task's real images depend on a setting, images and cached features are those of the given setting."""
     (tmp_path / "own.py").write_text(TASK)
     spec = square("builtin:shapes", f"{tmp_path}/own.py:Scaled", n_train=4, n_test=4)
     plain, half = RealImages(spec, "G"), RealImages(spec, "G", settings={"scale": 0.5})

@@ -1,4 +1,4 @@
-"""What untouched inputs score in the place of outputs: measured once, with the teacher."""
+"""Quality of untouched inputs, used as outputs: measured once, with the teacher."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -84,7 +84,7 @@ def test_a_tuple_is_refused(nets, monkeypatch, capsys, tmp_path):
 
 
 def test_randomness_in_eval_mode_is_refused(nets, tmp_path):
-    """How much two calls differ is said; noise that training would turn on is refused, and with weights of 0 it is not."""
+    """The message has the difference of two calls; noise of training is refused, but not with weights of 0."""
     with pytest.raises(ValueError, match=r"random in eval mode \(\w+; two calls on the same input differ by 0\.\d+\)"):
         resolve(study(nets, "Dropout"), sharing=lambda kind: 1)
     with pytest.raises(ValueError, match=r"random in eval mode \(\w+; trained weights would show it\)"):
@@ -102,6 +102,6 @@ def test_randomness_in_eval_mode_is_refused(nets, tmp_path):
 
 @pytest.mark.parametrize(("name", "value"), [("methods", "mggc"), ("budgets", "50%"), ("prune", "a*")])
 def test_a_word_is_no_list(name, value):
-    """Where Python's options want several, one word is not taken apart into letters."""
+    """If Python's options want several, one word is not taken apart into letters."""
     with pytest.raises(ValueError, match=rf"^{name} is a list, such as \['{re.escape(value)}'\]; got '"):
         StudyConfig(**{"model": "resnet", **SETTINGS, "input_shape": ()} | {name: value})

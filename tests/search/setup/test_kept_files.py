@@ -63,7 +63,7 @@ def test_a_degradation_is_copied_with_its_file(config, tmp_path):
 
 
 def test_kinds_go_with_the_names(config):
-    """What an object is meant to be stands beside its name, for messages."""
+    """An object's role follows its name, for messages."""
     assert [kind for kind, _ in references(config)] == ["sampler", "method", "metric"]
     named = with_references(config, lambda kind, name: f"{kind}.py:{name.rpartition(':')[2]}")
     assert (named.methods[1], named.also_measure[0], named.sampler) == (

@@ -1,4 +1,4 @@
-"""What a resolved study may propose."""
+"""Proposals of a resolved study."""
 
 import numpy as np
 import pytest

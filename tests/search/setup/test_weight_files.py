@@ -58,7 +58,7 @@ def test_a_path_may_hold_commas_and_equals_signs(text, names, expected):
 
 
 def test_a_file_that_begins_like_a_name_is_one_file(tmp_path, monkeypatch):
-    """What is there on the disk is the file that was meant."""
+    """A file that exists on the disk is the one that was meant."""
     monkeypatch.chdir(tmp_path)
     Path("G=1.pth").touch()
     assert files_by_network("G=1.pth", ("G",), "--teacher") == {"G": Path("G=1.pth")}

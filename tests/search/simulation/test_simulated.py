@@ -125,7 +125,7 @@ def long_record(n):
 
 
 def test_a_long_record_is_shown_in_part():
-    """Of 2,000 trials 300 are shown: the best of all, the latest, and a running one, in order."""
+    """The table shows 300 of 2,000 trials: the best of all, the latest, and a running one, in order."""
     records, space = long_record(2000)
     running = TrialRecord(2000, "RUNNING", records[0].new)
     seen = History(lambda widths, target, bits, to, recipe: None, lambda method: True).seen(

@@ -43,7 +43,7 @@ def test_a_failed_rung_of_the_ladder_is_not_repeated():
 
 
 def test_repeats_are_drawn_again():
-    """Where only 4 networks exist, the ladder's repeat is skipped and the fourth network is drawn until found."""
+    """If only 4 networks exist, the ladder's repeat is skipped and the fourth network is drawn until found."""
     proposals = FakeProposals(methods=("uniform",), rungs_of_ladder=4, coarse=True)  # the ladder: 4, 2, 1 and 1 again
     records = simulate(Chooser(proposals, Choice(seed=1)), 4, bowl)
     assert [r.new.proposal.widths["a"] for r in records] == [4, 2, 1, 3]

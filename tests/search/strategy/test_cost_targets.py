@@ -28,7 +28,7 @@ def curve(*costs: float) -> np.ndarray:
 
 
 def test_the_gap_between_two_far_neighbors_is_filled_first():
-    """Of a front that is dense on one side, the target lies on the other."""
+    """The target is on the sparse side of a front that is dense on the other."""
     dense_above = curve(0.125, 0.7, 0.75, 0.8, 0.9, 1.0)
     dense_below = curve(0.125, 0.14, 0.16, 0.2, 1.0)
     assert 0.13 < widest_gap(dense_above, [], [], LOW, HIGH, 0.0) < 0.7

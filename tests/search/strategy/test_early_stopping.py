@@ -32,7 +32,7 @@ def test_a_dominated_newcomer_is_stopped(rivals):
 
 
 def test_a_third_goes_on():
-    """Of trials in random order, each better or worse than every other in both objectives, about a third goes on."""
+    """About a third of trials in random order continues, if each dominates every other or is dominated by it."""
     generator = np.random.default_rng(0)
     points = [(x, x) for x in generator.permutation(150).astype(float)]
     kept = sum(RULE.goes_on(points[i], points[:i]) for i in range(30, 150))

@@ -104,7 +104,7 @@ def test_outputs_that_are_as_bright_as_the_real_images_get_no_note():
 
 
 def test_a_latent_has_no_range_of_its_own():
-    """Of a generator that starts from latents only the output's range is tried."""
+    """Only the output's range of a generator of latents is tried."""
     config = StudyConfig(**{**BASE, "model": "sngan_32", "image_size": 32}, teacher="teacher.pth")
     images = pictures(0)
 

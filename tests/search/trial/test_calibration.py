@@ -125,7 +125,7 @@ def test_both_generators_of_a_pair_are_refitted():
 
 
 def test_new_study_gets_64_images_and_an_old_record_none():
-    """What a new study leaves open is decided when it is resolved; 0 stays 0."""
+    """An open choice of a new study is decided when it is resolved; 0 stays 0."""
     config = StudyConfig(name="n", **SMALL)
     assert resolve(config, sharing=lambda kind: 0)[0].config.calibration_images == 64
     assert resolve(replace(config, calibration_images=0), sharing=lambda kind: 0)[0].config.calibration_images == 0

@@ -1,4 +1,4 @@
-"""What the stages of a trial leave for each other."""
+"""Values that the stages of a trial leave for each other."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -41,7 +41,7 @@ def test_qualities_of_an_earlier_attempt_are_there(tmp_path):
 
 
 def test_the_cut_generator_trains_and_the_others_are_copies(tmp_path):
-    """Of two generators one is pruned: it can learn, and what happens to the other leaves the teacher as it is."""
+    """One of two generators is pruned: it can learn, and training of the other leaves the teacher unchanged."""
     trial = work(tmp_path, names=("AtoB", "BtoA"))
     trial.study.names = ("AtoB",)
     trial.pruned = Pruned(nn.Conv2d(3, 1, 1).requires_grad_(False), ChannelPlan({"g": (0,)}))

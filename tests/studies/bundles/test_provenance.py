@@ -1,4 +1,4 @@
-"""Where an exported generator comes from."""
+"""The provenance of an exported generator."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_a_repeated_plan_has_the_seed_of_the_trial_that_was_trained():
 
 
 def test_a_users_own_file_is_named_without_its_folder(tmp_path):
-    """Where a generator's file lay on somebody's disk is not told; that loading it runs the copy is."""
+    """A card omits the path of a generator's file, and says that loading it runs the copy."""
     outcome, trial = first()
     (tmp_path / "net.py").write_text("def make(): ...\n")
     own = replace(outcome, config=replace(outcome.config, model=f"{tmp_path}/net.py:make", input_shape=(3, 16, 16)))

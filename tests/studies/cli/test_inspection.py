@@ -89,7 +89,7 @@ class Stubborn(nn.Module):
 
 
 def test_each_reason_comes_with_its_own_advice():
-    """What keeps a layer's channels is named with the layer, and the advice is about that."""
+    """The call that keeps a layer's channels is named with the layer, and the advice is about that."""
     network = Stubborn()
     rows = {row["module"]: row for row in module_rows(network, find_groups(network, torch.empty(1, 3, 8, 8)))}
     assert (rows["summed"]["code"], rows["computed"]["code"]) == ("reduced", "computed_weight")
@@ -121,7 +121,7 @@ def test_the_rules_give_every_reason():
 
 
 def test_a_reason_can_be_in_a_callers_words():
-    """Who leaves a group whole may say why; the code stays."""
+    """A rule that pins a group may give the reason; the code stays."""
     assert Why.LEFT_WHOLE.saying("too small") == UnprunedReason("left_whole", "too small", Why.LEFT_WHOLE.advice)
 
 

@@ -1,4 +1,4 @@
-"""What a search keeps in memory of trials that have ended: their numbers, a few hundred bytes each."""
+"""Memory of a search for ended trials: their numbers, a few hundred bytes each."""
 
 import gc
 import sys
@@ -92,7 +92,7 @@ def test_an_ended_trial_reads_as_it_was(store, new, url, monkeypatch):
 
 
 def test_a_running_trial_is_not_read_back(store, new, monkeypatch):
-    """What is asked of trials that have not ended, and of those that ended last, costs no statement."""
+    """Reading trials that have not ended, and those that ended last, needs no SQL statement."""
     store.create_trial(new())
     store.create_trial(new())
     store.finish(0, TrialOutcome("COMPLETE", 5.0, 1.0, widths={"g": 1}))

@@ -42,7 +42,7 @@ def test_proposals_are_whole(old):
 
 
 def test_outcomes_are_typed(old):
-    """What version 0.1.0 kept in one mapping is in the fields of the outcome."""
+    """Values that version 0.1.0 kept in one mapping are in the fields of the outcome."""
     trials = read_study(old[1], "old").trials
     ended = trials[8].outcome
     assert ended.steps == StepsSpent(3, 4)

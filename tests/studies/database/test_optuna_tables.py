@@ -45,7 +45,7 @@ def test_optuna_reads_what_bulk_writing_wrote(store, url, new):
 
 
 def test_a_row_is_written_only_under_its_own_number(store, new):
-    """Where the study does not hold exactly as many trials as the number says, nothing is written."""
+    """If the study does not have exactly as many trials as the number says, nothing is written."""
     filled(store, new)
     for number in (4, 6):
         assert insert_trial(store._storage, store._study_id, template(new()), number) is None

@@ -203,7 +203,7 @@ def test_a_crash_while_creating_leaves_nothing(store, new, url):
 
 
 def test_a_full_disk_is_one_line(store, new):
-    """When the database cannot be written the error is one line, and the trial can be told later."""
+    """If the database cannot be written, the error is one line, and the trial can be recorded later."""
     store.create_trial(new())
     engine, limit = store._storage.engine, [1]  # pages: the file cannot grow beyond what it has
     event.listen(engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count = {limit[0]}"))

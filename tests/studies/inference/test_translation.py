@@ -103,7 +103,7 @@ def test_a_picture_keeps_its_pixels_at_its_own_size(size, stride, tmp_path):
 
 
 def test_the_padding_is_a_reflection():
-    """What is around the picture in the network's input is its mirror image, not black."""
+    """The border around the picture in the network's input is its mirror image, not black."""
     placed = at_own_size(4, 6, SizeRule((16, 16), 8, 8, Fraction(1)))
     assert placed.size == (8, 8)
     pixels = np.arange(24, dtype=np.uint8).reshape(4, 6, 1)
@@ -191,7 +191,7 @@ class TestFixedSizes:
         assert done.notes == ()
 
     def test_crop_takes_the_middle(self, tmp_path):
-        """Of 48 x 16 the middle 16 x 16 is left, bit for bit, with its own transparency."""
+        """The middle 16 x 16 of 48 x 16 is left, bit for bit, with its own transparency."""
         pixels = picture(48, 16)
         clear = Image.fromarray(pixels)
         clear.putalpha(Image.fromarray(pixels[:, :, 0]))
@@ -200,7 +200,7 @@ class TestFixedSizes:
 
     @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
     def test_fit_acts_on_a_generator_of_any_size_too(self, fit, tmp_path):
-        """Who asks for the trained size gets it."""
+        """A request for the trained size is met."""
         network = Recorder(nn.Identity())
         translated(tmp_path, network, TranslationOptions(fit=fit), a=picture(40, 20))
         assert set(network.shapes) == {(1, 3, 16, 16)}
@@ -225,7 +225,7 @@ class TestFixedSizes:
         assert "2 images are computed in tiles of 16x16" in done.notes
 
     def test_tiles_of_the_trained_size_may_be_asked_for(self, tmp_path):
-        """Of a translator of fixed size, and of one of any size."""
+        """A generator of fixed size and one of any size give each pixel in tiles."""
         pixels = picture(50, 33)
         for network in (Fixed(), nn.Identity()):
             found, _ = translated(tmp_path, network, TranslationOptions(fit="tile"), a=pixels)

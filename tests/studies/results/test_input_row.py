@@ -92,7 +92,7 @@ def test_a_good_teacher_gets_no_note():
 
 
 def test_the_note_names_what_to_look_at():
-    """Of weights that were given it is the configuration, of a teacher trained here its steps."""
+    """The note is about the configuration for given weights, and about the steps for a teacher trained here."""
     stored = study(*TRIALS, teacher=30.0)
     config = {**stored.attributes["ganprune.config"], "teacher": "g.pth"}
     given = replace(stored, attributes={**stored.attributes, "ganprune.config": config})
@@ -102,7 +102,7 @@ def test_the_note_names_what_to_look_at():
 
 
 def test_notes_of_the_teachers_measuring_stay_with_the_study(tmp_path):
-    """What was said of the teacher before the search stands under its tables and in the report, beside the input."""
+    """Notes on the teacher from before the search are under its tables and in the report, with the input."""
     made = study(*TRIALS, notes=["the teacher contradicts the value range -1,1"])
     page = report_html(made, tmp_path, pictures=False)
     assert "note: the teacher contradicts the value range -1,1" in page

@@ -35,7 +35,7 @@ def test_optunas_tables_hold_the_metrics_own_values(study):
 
 
 def test_the_front_is_that_of_the_highest_values(study):
-    """Of two trials the brighter one is on the front, and the other if it is cheaper; tables show what was measured."""
+    """The brighter of two trials is on the front, and the other if it is cheaper; tables show what was measured."""
     outcome = outcome_of(study.record)
     rows = {row.trial: row for row in trial_rows(outcome) if row.trial is not None}
     assert all(row.quality > 0 and row.metric.startswith("brightness[") for row in rows.values())

@@ -78,19 +78,19 @@ def test_noise_has_its_standard_deviation():
     "noise", [lambda r: gaussian_noise(FLAT, 9.0, True, r), lambda r: shot_noise(FLAT, 99, True, r)]
 )
 def test_gray_noise_is_the_same_in_all_channels(noise):
-    """Of a gray picture each pixel stays gray."""
+    """Each pixel of a gray picture stays gray."""
     noisy = noise(np.random.default_rng(2))
     assert np.ptp(noisy, axis=2).max() < 1e-3 < noisy.std()
 
 
 def test_gray_is_the_luma():
-    """Of ITU-R BT.601, in all channels."""
+    """Gray is the luma of ITU-R BT.601, in all channels."""
     expected = (PICTURE @ [0.299, 0.587, 0.114]).round().astype(np.uint8)
     assert np.array_equal(low("gray"), np.repeat(expected[:, :, None], 3, 2))
 
 
 def test_jpeg_loses_less_at_higher_quality():
-    """Of a picture with detail; nothing of a flat one."""
+    """A picture with detail changes less at higher quality; a flat one hardly changes."""
     errors = [np.abs(jpeg(PICTURE, quality) - PICTURE).mean() for quality in (10, 50, 95)]
     assert errors[0] > errors[1] > errors[2] > 0
     assert np.abs(jpeg(FLAT, 90) - FLAT).max() <= 1

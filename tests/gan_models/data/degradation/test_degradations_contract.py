@@ -1,4 +1,4 @@
-"""What holds for every row of the degradations, and for a user's own function."""
+"""Contract of every row of the degradations, and of a user's own function."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ class TestEveryDegradation:
         assert np.array_equal(given, PICTURE)
 
     def test_at_scale_one_it_changes_pictures_unless_its_row_says_otherwise(self, name):
-        """What needs a scale is refused without one."""
+        """A degradation that needs a scale is refused without one."""
         row = DEGRADATIONS.find(name)
         changed = not np.array_equal(degraded(row.build(name, {}), PICTURE, 1, 0), PICTURE)
         assert changed == (not row.needs_scale)

@@ -128,7 +128,7 @@ def test_pictures_are_upright(orientation, suffix, tmp_path):
 
 
 def test_alpha_is_kept_beside_the_colors(tmp_path):
-    """Of RGBA, LA and palettes with a transparent color; colors below it are those of the file."""
+    """Alpha is read from RGBA, LA and palettes with a transparent color; colors below it are the file's."""
     alpha = np.where(RAMP > 0.5, 255, 40).astype(np.uint8)
     PLAIN.convert("RGB").save(tmp_path / "none.png")
     Image.merge("LA", (PLAIN, Image.fromarray(alpha))).save(tmp_path / "la.png")
@@ -169,7 +169,7 @@ def test_bad_files_have_reasons(tmp_path):
 
 
 def test_suffixes_are_those_of_the_image_library():
-    """What Pillow reads is a picture whatever the case of its suffix; data, documents and videos are none."""
+    """A file that Pillow reads is a picture, for any case of its suffix; data, documents and videos are not."""
     assert {".jfif", ".jpe", ".jpg", ".png", ".webp", ".tif", ".gif", ".jp2", ".pgm", ".tga"} <= picture_suffixes()
     assert not {".pdf", ".mpg", ".h5", ".txt", ".npz"} & picture_suffixes()
     assert is_picture_name("A.JFIF")

@@ -119,7 +119,7 @@ def test_neighbors_are_found_and_copied(layout, tmp_path):
 
 
 def test_a_copy_of_a_copy_is_the_same_code(tmp_path):
-    """What was copied to a study goes on to a bundle with its neighbors."""
+    """A file that was copied to a study is copied to a bundle with its neighbors."""
     file = written(tmp_path, PACKAGE) / "proj/models/gen.py"
     first = tmp_path / "one" / keep(file, tmp_path / "one", "model")
     kept_copies.copy_with_neighbors(first, tmp_path / "bundle" / "source.py")
@@ -194,7 +194,7 @@ def test_a_copy_looks_for_nothing_around_it(tmp_path):
 
 
 def test_a_missing_import_names_file_module_and_places(tmp_path):
-    """Of the file or of a neighbor, absolute or relative: one line says what is missing, and where it was looked for."""
+    """A missing module of the file or a neighbor is one line with its name and the folders that were searched."""
     written(tmp_path, {"p/gen.py": "from . import blocks\n", "p/blocks.py": "import no_such.thing\n"})
     message = refused(f"{tmp_path}/p/gen.py:make")
     assert message.startswith(

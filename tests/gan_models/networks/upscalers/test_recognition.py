@@ -103,7 +103,7 @@ def test_of_two_averages_the_published_choice_is_taken_or_the_named_one(tmp_path
 
 
 def test_without_spandrel_another_network_names_the_command(tmp_path, monkeypatch):
-    """What is of no network of the catalog needs the extra, in one line."""
+    """Weights of a network outside the catalog need the extra, in one line."""
     save_weights(nn.Conv2d(3, 3, 3), tmp_path / "other.safetensors")
     monkeypatch.setattr(recognition, "PACKAGE", Package("no_such_package_here"))
     with pytest.raises(PackageMissing, match=r"pip install 'ganprune\[spandrel\]'") as caught:

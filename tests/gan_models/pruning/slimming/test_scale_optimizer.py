@@ -1,4 +1,4 @@
-"""How slimming's scales move: what the loss depends on stays."""
+"""The optimizer of slimming's scales: scales that the loss depends on stay."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def run(scales, sizes):
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0])
 def test_scales_fall_in_the_order_of_what_the_loss_depends_on_least(exponent):
-    """Of equal scales those with the largest gradients stay, whatever the exponent: it changes no order."""
+    """Equal scales with the largest gradients stay, for any exponent: it changes no order."""
     form = job_for("paired").groups.form
     sizes = torch.from_numpy(np.random.default_rng(3).permutation(np.linspace(0.5, 2, int(form.sizes.sum())))).float()
     kept = run(steps_of(form, exponent), sizes)

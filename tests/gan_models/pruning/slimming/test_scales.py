@@ -1,4 +1,4 @@
-"""Where scales sit, what they do to a network, and that cutting leaves exactly the scaled network."""
+"""Sites of scales, their effect on a network, and the cut, which equals the scaled network."""
 
 import copy
 

@@ -146,7 +146,7 @@ def test_the_perceptual_loss_is_a_share_of_the_targets_maps():
 
 
 def test_scale_and_degrade_ask_for_super_resolution():
-    """Of folders that another task of ours reads; another package's task, and one that takes them, stays."""
+    """The task replaces a built-in one that reads such folders; another package's, or one that takes them, stays."""
     assert asked_task({"scale": 4}, "unconditional") == "super_resolution"
     assert asked_task({"degrade": "noise"}, "paired") == "super_resolution"
     assert asked_task({"degrade": "noise"}, "denoise") == "denoise"
