@@ -74,6 +74,14 @@ def test_every_file_named_is_there():
     assert {f"docs/{name}" for name in PAGES} <= set(links(README))
 
 
+def test_pictures_of_the_gallery_are_small():
+    """Each is below 100 kB and shown once."""
+    shown = [target for target in links(PAGES["gallery.md"]) if target.startswith("gallery/")]
+    there = sorted(path.name for path in (ROOT / "docs" / "gallery").iterdir())
+    assert sorted(shown) == [f"gallery/{name}" for name in there]
+    assert all((ROOT / "docs" / target).stat().st_size < 100_000 for target in shown)
+
+
 def test_every_module_named_is_there():
     """Python files named by the pages stand in the repository, but for those that a reader or ganprune writes."""
     text = "\n".join([README, *PAGES.values()])

@@ -13,6 +13,7 @@ from ..results.plots import plot_front
 from ..results.tables import columns, front_rows, remarks
 
 LONGEST = 200  # characters of the line
+SHORT = 40  # characters of a cell that is not broken into lines
 
 
 def line_of(record: StudyRecord) -> str:
@@ -30,6 +31,11 @@ def line_of(record: StudyRecord) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
+def _unbroken(text: str) -> str:
+    """Return a cell whose short text is not broken into lines: a number stays beside its interval."""
+    return escape(text).replace(" ", "&nbsp;") if len(text) <= SHORT else escape(text)
+
+
 def html_of(outcome: Outcome) -> str:
     """Return a study's front in HTML: the plot, the table, and the remarks; everything is escaped."""
     parts = [f"<p><b>{escape(line_of(outcome.study))}</b></p>"]
@@ -42,7 +48,8 @@ def html_of(outcome: Outcome) -> str:
     rows = front_rows(outcome)
     shown = columns(rows, outcome)
     head = "".join(f"<th>{escape(column.head)}</th>" for column in shown)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(column.cell(row))}</td>' for column in shown)}</tr>" for row in rows)
-    parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    body = "".join(f"<tr>{''.join(f'<td>{_unbroken(column.cell(row))}</td>' for column in shown)}</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    parts.append(f'<div style="overflow-x:auto">{table}</div>')
     parts += [f"<p>{escape(line)}</p>" for line in remarks(outcome)]
     return "".join(parts)

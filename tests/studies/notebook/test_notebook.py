@@ -164,3 +164,24 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     assert all(picture._repr_png_().startswith(b"\x89PNG") for picture in figures)
     assert len(figures) == 4
     assert parity.reload == 0
+
+
+@pytest.mark.long
+def test_the_example_runs_in_jupyter(tmp_path, monkeypatch):
+    """A kernel of its own runs the file as it is: a bar, the front with its table, and figures are in the outputs."""
+    needed = "needs nbclient and ipykernel, which are not installed"
+    nbclient = pytest.importorskip("nbclient", reason=needed)
+    nbformat = pytest.importorskip("nbformat", reason=needed)
+    pytest.importorskip("ipykernel", reason=needed)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = nbformat.read(EXAMPLE, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    shown = [output.data for output in outputs if "data" in output]
+    assert sum("image/png" in data for data in shown) == 4
+    assert any("<table>" in data.get("text/html", "") for data in shown)
+    bars = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    bars += [data["text/plain"] for data in shown if "application/vnd.jupyter.widget-view+json" in data]
+    assert "trials" in " ".join(bars)
+    if (kept := os.environ.get("GANPRUNE_EXECUTED_NOTEBOOK")) is not None:  # to be looked at
+        nbformat.write(notebook, kept)
