@@ -92,6 +92,8 @@ def cost_of(name: str) -> Cost:
 def shown_cost(name: str, unit: str = "") -> Cost:
     """Return the row by which a recorded cost is shown; without its package a plain one, so that records stay readable.
 
+    A plain one has the symbol of our cost of the same unit: `9.9 kB` of any bytes.
+
     Args:
         name: The cost's name.
         unit: Its unit as it was recorded, for a cost whose package is not installed; empty: its name.
@@ -99,7 +101,8 @@ def shown_cost(name: str, unit: str = "") -> Cost:
     try:
         return cost_of(name)
     except UserError:
-        return Cost(name, unit or name, suffixes={"recorded": 1.0})
+        alike = [row.symbol for row in COSTS.own.values() if row.unit == unit and not row.remark]
+        return Cost(name, unit or name, suffixes={"recorded": 1.0}, symbol=alike[0] if alike else "")
 
 
 def added_counts(names: Iterable[str], network: Any, inputs: Any, quantization: Any = None) -> dict[str, float]:

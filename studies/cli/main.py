@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from ...gan_models.files.errors import UserError, UserErrors, WorkFailed, errors
 from ...gan_models.files.texts.number_text import counted
 from ...search.configuration.flag_text import read_arguments
 from ...search.execution.signals import terminated_like_ctrl_c
+from ..run_options import STORAGE_VARIABLE
 from . import options as opt
 from .console import wide_console
 from .help.command_table import COMMANDS, GROUPS, BuiltCommands
@@ -357,9 +359,18 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
                 f"this is a fault of ganprune, not of your input: {type(error).__name__}: {text}. "
                 "Run the command again with --debug and report the traceback"
             )
-        print(f"error: {text}", file=sys.stderr)
+        print(f"error: {text}{_of_variable(error)}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else 1
     return code if isinstance(code, int) else 0
+
+
+def _of_variable(error: Exception) -> str:
+    """Return that a database that cannot be used was named by the environment variable, if it was."""
+    given = {argument.partition("=")[0] for argument in sys.argv} & {"--storage", "--config"}  # a file may name one
+    of_database = type(error).__name__ in ("StorageError", "WrongStorage")  # by name: they import the database
+    if given or not of_database or not os.environ.get(STORAGE_VARIABLE):
+        return ""
+    return f" (it is named by the environment variable {STORAGE_VARIABLE}; --storage names another)"
 
 
 def _blamed(error: Exception) -> Exception:

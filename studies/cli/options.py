@@ -15,12 +15,13 @@ from ...gan_models.files.pictures.image_size import read_image_size
 from ..run_options import DEFAULT_STORAGE as DEFAULT_STORAGE  # every command's default
 from ..run_options import STORAGE_DEFAULT, STORAGE_HELP, STORAGE_VARIABLE
 from .help.command_help import OWN_PANEL
+from .help.completion import study_names
 
 if TYPE_CHECKING:
     from ...gan_models.networks.specs import InputSpec
     from ...search.configuration.flags import Flag
 
-Name = Annotated[str, typer.Argument(help="Name of the study.", metavar="STUDY")]
+Name = Annotated[str, typer.Argument(help="Name of the study.", metavar="STUDY", autocompletion=study_names)]
 Out = Annotated[Path, typer.Option(help="File or folder to write.")]
 Storage = Annotated[str, typer.Option(envvar=STORAGE_VARIABLE, help=f"{STORAGE_HELP} [default: {STORAGE_DEFAULT}]")]
 Artifacts = Annotated[

@@ -17,6 +17,7 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.texts.number_text import counted
 from . import options as opt
 from .console import wide_console
+from .help.completion import trial_references
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,12 @@ Bundle = Annotated[
     ),
 ]
 StudyOrTrial = Annotated[
-    str, typer.Argument(help="Name of the study, or one of its trials as STUDY:NUMBER.", metavar="STUDY[:TRIAL]")
+    str,
+    typer.Argument(
+        help="Name of the study, or one of its trials as STUDY:NUMBER.",
+        metavar="STUDY[:TRIAL]",
+        autocompletion=trial_references,
+    ),
 ]
 Code = Annotated[
     bool | None,
@@ -194,7 +200,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page on a study."""
     from ..api import Study
-    from ..database.storage import shown
+    from ..database.storage import parse_url, shown
     from ..report.html import write_report
 
     if port is not None and not live:
@@ -210,7 +216,7 @@ def report(
 
         print(write_web_page(study.record, study.at_hand(), out or Path("try.html"), trial or (), web_runtime))
         return
-    said = "" if storage == opt.DEFAULT_STORAGE else shown(storage)
+    said = "" if parse_url(storage) == parse_url(opt.DEFAULT_STORAGE) else shown(storage)
     if not live:
         print(write_report(study.record, study.at_hand(), out or Path("report.html"), storage=said))
         return

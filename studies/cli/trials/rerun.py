@@ -10,8 +10,12 @@ import typer
 
 from ....gan_models.files.errors import UserError
 from .. import options as opt
+from ..help.completion import trial_references
 
-Trial = Annotated[str, typer.Argument(help="The trial, as STUDY:NUMBER.", metavar="STUDY:TRIAL")]
+Trial = Annotated[
+    str,
+    typer.Argument(help="The trial, as STUDY:NUMBER.", metavar="STUDY:TRIAL", autocompletion=trial_references),
+]
 
 
 def rerun(

@@ -4,17 +4,21 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
+from ganprune.gan_models.costs.catalog import shown_cost
 from ganprune.gan_models.files.texts.near_names import did_you_mean
 from ganprune.search.configuration.sections import PANELS
 from ganprune.studies.cli import main
 from ganprune.studies.cli.help.command_help import option_record
 from ganprune.studies.cli.help.command_table import COMMANDS, GROUPS
+from ganprune.studies.cli.help.completion import study_names, trial_references
 
 from ...command_line import call, refused
+from ...tiny_study import made
 
 
 def built(name: str) -> tuple[Any, Any]:
@@ -162,3 +166,53 @@ def test_completion_knows_commands_and_options():
         code = "import sys; sys.argv = ['ganprune']\nfrom ganprune.studies.cli import main\nmain.main()"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
         assert there in done.stdout.split(), done.stderr
+
+
+def completed(words: str, shell: str = "zsh") -> str:
+    """The proposals of a shell's completion for a command line, by the functions that it calls."""
+    env = os.environ | {"_GANPRUNE_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": words}
+    code = "import sys; sys.argv = ['ganprune']\nfrom ganprune.studies.cli import main\nmain.main()"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False).stdout
+
+
+def test_completion_knows_studies_and_trials(monkeypatch, tmp_path):
+    """Proposals come from the command's database; without one nothing is proposed, and nothing is said."""
+    url = f"sqlite:///{made().root.parent}/study.db"
+    monkeypatch.setenv("GANPRUNE_STORAGE", url)
+    ctx = SimpleNamespace(params={})
+    assert study_names(ctx, "ti") == ["tiny"]
+    assert study_names(ctx, "x") == []
+    assert trial_references(ctx, "tiny:") == [f"tiny:{number}" for number in range(7)]
+    assert trial_references(ctx, "tiny") == ["tiny", *(f"tiny:{number}" for number in range(7))]
+    assert "tiny" in completed("ganprune resume ti")
+    monkeypatch.setenv("GANPRUNE_STORAGE", "nonsense")
+    assert study_names(ctx, "") == []
+    assert study_names(SimpleNamespace(params={"storage": url}), "") == ["tiny"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["search", "--trials", "x"], "--trials is not possible: got 'x'; expected a whole number"),
+        (["search", "--trials", "1.5"], "--trials is not possible: got '1.5'; expected a whole number"),
+        (["search", "--hours", "x"], "--hours is not possible: got 'x'; expected a number"),
+        (["inspect", "--model", "resnet", "--calibration-images", "x"], "got 'x'; expected a whole number"),
+    ],
+)
+def test_a_text_in_the_place_of_a_number_is_told_in_plain_words(monkeypatch, capsys, arguments, expected):
+    """One line, without the parser's own words."""
+    assert expected in refused(monkeypatch, capsys, *arguments)
+
+
+def test_a_database_that_the_environment_names_wrongly_is_told_so(monkeypatch, capsys):
+    """The line names the variable, unless --storage was given."""
+    monkeypatch.setenv("GANPRUNE_STORAGE", "mysql://somewhere/studies")
+    named = "it is named by the environment variable GANPRUNE_STORAGE; --storage names another"
+    assert named in refused(monkeypatch, capsys, "studies")
+    assert "GANPRUNE_STORAGE" not in refused(monkeypatch, capsys, "studies", "--storage", "mysql://elsewhere/db")
+
+
+def test_recorded_bytes_of_any_name_have_our_symbol():
+    """A cost that no budget can be in is shown by its unit."""
+    assert shown_cost("peak_activation_bytes", "bytes").show(9904.0) == "9.904 kB"
+    assert shown_cost("energy", "mJ").show(9.5) == "9.5 mJ"
