@@ -118,7 +118,12 @@ def _unreachable(profile: LatencyProfile, device: str, command: str) -> str:
     """Return why the profile's device cannot be measured on from here; empty if it can."""
     own = profile.device
     if own.runtime == COMMAND:
-        return "" if command else f"{own.cpu} is a remote device: give --device-command to measure on it"
+        was = f"; its profile was made with {profile.command!r}" if profile.command else ""
+        if not command:
+            return f"{own.cpu} is a remote device: give --device-command to measure on it{was}"
+        if own.version and format_in(command) != own.version:
+            return f"the profile of {own.cpu} is of {own.version} files: got --device-command {command!r}{was}"
+        return ""
     here = this_device(own.runtime, own.threads, own.batch, device if own.gpu else "cpu", own.dtype)
     if here == own:
         return ""

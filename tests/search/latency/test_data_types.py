@@ -7,7 +7,7 @@ from ganprune.evaluators.cost.device import remote_device
 from ganprune.gan_models.costs.cost_form import LATENCY, LATENCY_INT8
 from ganprune.gan_models.files.errors import UserError
 from ganprune.search.latency.data_types import chosen_dtypes, dtypes_of, format_for
-from ganprune.search.latency.finalist_meter import in_dtype, measurer
+from ganprune.search.latency.finalist_meter import LatencyMeter, in_dtype, measurer
 from ganprune.search.latency.predictor import OpenedLatency
 from ganprune.search.latency.profile import LatencyProfile, blocks_of
 from ganprune.search.setup.opened_profile import NoProfile
@@ -88,3 +88,23 @@ def test_the_command_of_a_remote_device_is_kept_and_older_profiles_keep_their_ha
     remote = replace(made, device=remote_device("phone", 1, format="onnx"), command="bench {onnx}")
     assert LatencyProfile.from_json(remote.to_json()) == remote
     assert remote.device.describe() == "phone, onnx files by its command, 1 thread, float32, batch 1"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("bench2 {onnx}", ""),
+        (
+            "",
+            "phone is a remote device: give --device-command to measure on it; its profile was made with 'bench {onnx}'",
+        ),
+        ("bench {litert}", "the profile of phone is of onnx files: got --device-command 'bench {litert}'"),
+    ],
+)
+def test_a_remote_device_is_measured_by_a_command_of_the_same_files(command, said):
+    """Without one, or with one of other files, finalists say so, and name the command of the profile."""
+    remote = replace(
+        profiled(AnalyticDevice(), points=2), device=remote_device("phone", 1, format="onnx"), command="bench {onnx}"
+    )
+    assert LatencyMeter.of(remote, "cpu", command).reason.startswith(said)
+    assert bool(LatencyMeter.of(remote, "cpu", command).reason) == bool(said)
