@@ -179,7 +179,9 @@ def _sweep_widths(block: Block) -> tuple[int, ...]:
 
 
 def liked_multiple(times: Mapping[int, Timing] | Mapping[int, float]) -> tuple[int, dict[int, float]]:
-    """The largest multiple to which a width can be rounded up for nothing, and what each candidate costs.
+    """Return the largest multiple to which a width can be rounded up for nothing, and the cost of each candidate.
+
+    If rounding up saves time, the largest of those that save the most: others would cost a part of it.
 
     Args:
         times: Channels -> time, for a run of neighboring widths.
@@ -195,7 +197,8 @@ def liked_multiple(times: Mapping[int, Timing] | Mapping[int, float]) -> tuple[i
         ratios = [ms[up] / ms[n] for n, up in nearest.items() if up != n and up in ms]
         if ratios:
             costs[candidate] = float(median(ratios))
-    return next((n for n in CANDIDATES if costs.get(n, np.inf) <= FREE), 1), costs
+    limit = FREE * min([1.0, *costs.values()])
+    return next((n for n in CANDIDATES if costs.get(n, np.inf) <= limit), 1), costs
 
 
 def _whole_networks(

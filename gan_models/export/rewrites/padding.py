@@ -24,13 +24,15 @@ class SlicedPadding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the input with its borders."""
-        for place in range(len(self.pads) // 2):
-            axis = x.ndim - 1 - place
-            before, after = self.pads[2 * place : 2 * place + 2]
-            parts = [self._one(x, axis, -n if self.mode == "reflect" else 0) for n in range(-before, 0)]
-            parts += [x]
-            parts += [self._last(x, axis, n if self.mode == "reflect" else 0) for n in range(1, after + 1)]
-            x = torch.cat(parts, axis) if len(parts) > 1 else x
+        axes = [x.ndim - 1 - place for place in range(len(self.pads) // 2)]
+        # One side of every axis, then the other: converters join neighboring concatenations of one axis, and XNNPACK
+        # leaves those of many tensors, which splits the graph.
+        for axis, n_before in zip(axes, self.pads[::2], strict=True):
+            first = [self._one(x, axis, -n if self.mode == "reflect" else 0) for n in range(-n_before, 0)]
+            x = torch.cat([*first, x], axis) if first else x
+        for axis, n_after in zip(axes, self.pads[1::2], strict=True):
+            last = [self._last(x, axis, n if self.mode == "reflect" else 0) for n in range(1, n_after + 1)]
+            x = torch.cat([x, *last], axis) if last else x
         return x
 
     def _one(self, x: Tensor, axis: int, place: int) -> Tensor:

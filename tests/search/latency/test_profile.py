@@ -123,11 +123,12 @@ def test_each_distinct_layer_is_measured_once_over_its_grid(profile):
         (lambda n: float(-(-n // 8)), 8),
         (lambda n: float(-(-n // 4)), 4),
         (lambda n: 1.0, 32),
-        (lambda n: n + 5.0 * (n % 2), 4),  # odd widths are slow: up to 4 the gain pays for the extra channels
+        (lambda n: n + 5.0 * (n % 2), 2),  # odd widths are slow: further channels would cost a part of the gain
+        (lambda n: n * (1.0 if n % 16 == 0 else 1.5), 16),  # 32 would still be faster than no multiple at all
     ],
 )
 def test_the_multiple_that_a_device_likes_is_found(time, multiple: int):
-    """The largest multiple to which a width can be rounded up for nothing is offered; 1 if none is free."""
+    """The largest of the multiples that save the most is offered, of those that cost nothing if none saves; else 1."""
     found, costs = liked_multiple({n: time(n) for n in range(32, 65)})
     assert found == multiple
     assert set(costs) == {2, 4, 8, 16, 32}
