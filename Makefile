@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-long zoo fuzz torture coverage install install-test lint types bench compare clean
+.PHONY: docs package demo test test-long zoo fuzz torture coverage install install-test lint types bench compare clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
@@ -39,6 +39,18 @@ test-runtimes: install-test
 	$(PIP) --no-deps $(RUNTIMES)
 	$(PIP) absl-py jax tqdm
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m tests.runtimes.matrix
+
+# The documentation as a site in build/site; a broken link or anchor is an error.
+docs: install-test
+	$(PIP) --editable ".[docs]"
+	$(BIN)/python -m mkdocs build --quiet
+
+# Source distribution and wheel in dist/, with their metadata checked.
+package: install-test
+	$(PIP) build twine
+	rm -rf dist build/lib
+	$(BIN)/python -m build --quiet
+	$(BIN)/python -m twine check --strict dist/*
 
 torture: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture
