@@ -41,7 +41,9 @@ def test_the_commands_page_has_every_option():
         section = page.split(f"### ganprune {name}\n")[1].split("\n### ")[0]
         for parameter in command.params:
             spelling = (
-                max(parameter.opts, key=len) if parameter.param_type_name == "option" else (parameter.metavar or parameter.name.upper())
+                max(parameter.opts, key=len)
+                if parameter.param_type_name == "option"
+                else (parameter.metavar or parameter.name.upper())
             )
             assert spelling in section, f"{name} {spelling}"
 
