@@ -385,7 +385,7 @@ def run(
     benchmark: Annotated[
         bool,
         typer.Option(
-            "--benchmark", help="Time it in the runtimes of its files and all data types, beside the dense network."
+            "--benchmark", help="Time it and the dense network in the runtimes of its files and all data types."
         ),
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of --benchmark. [default: all CPUs]")] = None,
