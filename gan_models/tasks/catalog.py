@@ -96,7 +96,7 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
         ),
         "class_conditional": TaskSpec(
             ".conditional.class_conditional:ClassConditionalTask",
-            "folders of classes such as cat/ dog/, or CIFAR-10's binary archive",
+            "folders of classes such as cat/ dog/, CIFAR-10's binary archive, or MNIST's IDX files",
             (SHAPES,),
             "projection discriminator",
             catch_all=True,
@@ -105,7 +105,7 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
         ),
         "unconditional": TaskSpec(
             ".unconditional:UnconditionalTask",
-            "a folder of images, or CIFAR-10's binary archive",
+            "a folder of images, CIFAR-10's binary archive, or MNIST's IDX files",
             (SHAPES,),
             "SNGAN",
             catch_all=True,

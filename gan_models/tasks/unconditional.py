@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from ..data.builtin_sets import PAINTING, shapes
 from ..data.dataset import ImageSet
-from ..data.image_readers import CIFAR_SIZE, FilePictures, cifar_pictures, doubts_of, good_files
+from ..data.image_readers import FilePictures, doubts_of, good_files
 from ..data.inputs.latents import draw_latents
-from ..data.layouts import SplitFolder, is_cifar
+from ..data.layouts import SplitFolder
 from ..data.own_data.items import OwnItems
 from ..data.own_data.parts import ItemParts, target
+from ..data.packed_sets import packed_set
 from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
@@ -95,8 +96,8 @@ class UnconditionalTask(SingleGenerator):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether it is CIFAR-10's binary version, or a folder that holds an image at any depth."""
-        return is_cifar(root) or (root.is_dir() and bool(SplitFolder(root, 0).tree.pictures))
+        """Return whether it is a set in files of its own format, or a folder that holds an image at any depth."""
+        return packed_set(root) is not None or (root.is_dir() and bool(SplitFolder(root, 0).tree.pictures))
 
     @classmethod
     def folder(cls, spec: DataSpec) -> SplitFolder:
@@ -110,16 +111,16 @@ class UnconditionalTask(SingleGenerator):
 
     @classmethod
     def files(cls, spec: DataSpec) -> list[Path]:
-        """Return the files of all splits; of CIFAR-10 its batches, or the archive."""
-        root = cls.root(spec)
-        if is_cifar(root):
-            return [root] if root.is_file() else list(root.rglob("*.bin"))
+        """Return the files of all splits."""
+        if packed := packed_set(cls.root(spec)):
+            return list(packed.files)
         return super().files(spec)
 
     @classmethod
     def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
         """Return heights and widths of the first training pictures."""
-        return [CIFAR_SIZE] if is_cifar(cls.root(spec)) else super().picture_sizes(spec, most)
+        packed = packed_set(cls.root(spec))
+        return super().picture_sizes(spec, most) if packed is None else [packed.size]
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
@@ -127,9 +128,8 @@ class UnconditionalTask(SingleGenerator):
         (form,) = spec.loaded(split, spec.output)
         if spec.source == SHAPES:
             return ImageSet(spec, {"target": shapes(spec, split, (PAINTING, form))}, cls.item)
-        root = cls.root(spec)
-        if is_cifar(root):
-            return ImageSet(spec, {"target": cifar_pictures(root, split, form)}, cls.item)
+        if packed := packed_set(cls.root(spec)):
+            return ImageSet(spec, {"target": packed.pictures(split, form)}, cls.item)
         folder = cls.folder(spec)
         good, bad = good_files(folder.files(split), spec.strict, planes=form.planes)
         return ImageSet(

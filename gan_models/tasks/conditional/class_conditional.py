@@ -14,15 +14,13 @@ from ...data.dataset import ImageSet
 from ...data.image_readers import (
     FilePictures,
     LabeledPictures,
-    cifar_labels,
-    cifar_pictures,
     doubts_of,
     good_files,
 )
 from ...data.inputs.class_folders import ClassFolders, check_classes, classes_legend
-from ...data.layouts import is_cifar
 from ...data.own_data.items import OwnItems
 from ...data.own_data.parts import ItemParts, Part, target
+from ...data.packed_sets import packed_set
 from ...data.spec import SHAPES, DataSpec
 from ...data.synthetic import SHAPE_KINDS
 from ...files.meta_device import build_for_shapes
@@ -32,8 +30,6 @@ from ..generator_fit import latents_and_label, with_channels
 from ..settings import DiscriminatorSettings, check_adversarial
 from ..task import Batch, build_discriminators
 from ..unconditional import UnconditionalTask
-
-CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 @dataclass(frozen=True)
@@ -102,12 +98,11 @@ class ClassConditionalTask(UnconditionalTask):
             return ImageSet(
                 spec, {"target": pictures}, cls.item, notes=[classes_legend(SHAPE_KINDS)], classes=SHAPE_KINDS
             )
-        root = cls.root(spec)
-        if is_cifar(root):
-            check_classes(CIFAR_CLASSES, spec.inputs)
-            pictures = LabeledPictures(cifar_pictures(root, split, form), cifar_labels(root, split))
+        if packed := packed_set(cls.root(spec)):
+            check_classes(packed.classes, spec.inputs)
+            pictures = LabeledPictures(packed.pictures(split, form), packed.labels(split))
             return ImageSet(
-                spec, {"target": pictures}, cls.item, notes=[classes_legend(CIFAR_CLASSES)], classes=CIFAR_CLASSES
+                spec, {"target": pictures}, cls.item, notes=[classes_legend(packed.classes)], classes=packed.classes
             )
         folder = cls.folder(spec)
         classes = ClassFolders(folder.root, folder.tree.pictures)
