@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from ...evaluators.measurement import Measurement, zero_shot_name
 from ...search.records.ledger import TrialRecord
 from ..database.reader import StudyRecord
 from ..results.outcome import VERSION, Outcome, outcome_of, quality_of
+from ..results.tables import trial_row
 from .design import Cell
 from .results.rows import BenchRow
 from .teachers import MadeTeacher
@@ -35,6 +37,9 @@ def _row(cell: Cell, outcome: Outcome, trial: TrialRecord, made: MadeTeacher | N
     zero_shot = _zero_shot(ended.zero_shot, measured)
     before = ended.method_record.get("cost_before_landing", {})
     worst = made.worst if made is not None else None
+    row = trial_row(outcome, trial)
+    found = outcome.tested(trial.number) or (*filter(None, [measured]), *row.metrics.values())
+    metrics = {m.name: m.value for m in found if m.reason is None}
     return BenchRow(
         task=cell.task.name,
         variant=cell.contender,
@@ -69,6 +74,12 @@ def _row(cell: Cell, outcome: Outcome, trial: TrialRecord, made: MadeTeacher | N
         version=str(outcome.study.attributes.get(VERSION, "")),
         data=outcome.resolved.data.sha256 if outcome.resolved is not None else "",
         weights=ended.artifact.sha256 if ended.artifact is not None else "",
+        macs_exact=row.counted.get("macs"),
+        macs_published=row.counted.get("macs_published"),
+        params=row.params,
+        bytes=row.counted.get("bytes"),
+        settings=json.dumps(row.settings),
+        metrics=json.dumps(metrics),
     )
 
 

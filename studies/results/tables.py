@@ -163,6 +163,11 @@ def trial_rows(outcome: Outcome) -> tuple[Row, ...]:
     return (*reference_rows(outcome), *rows)
 
 
+def trial_row(outcome: Outcome, trial: TrialRecord) -> Row:
+    """Return the row of one trial."""
+    return _row(outcome, trial, any(one.number == trial.number for one in outcome.front))
+
+
 def reference_rows(outcome: Outcome) -> tuple[Row, ...]:
     """Return the dense teacher, and under it what the untouched inputs score; without image inputs there is no row."""
     teacher = teacher_row(outcome)

@@ -46,6 +46,9 @@ class BenchRow:
         widths: Channels by group, in order.
         failed: Reason for a failure or stop.
         study, version, data, weights: Name of the study, version of ganprune, and hashes of data and weights.
+        macs_exact, macs_published, params, bytes: Counts of the network, whatever the objective is.
+        settings: Of the method, as JSON.
+        metrics: Every metric by name on that split, as JSON.
     """
 
     task: str
@@ -81,6 +84,12 @@ class BenchRow:
     version: str = ""
     data: str = ""
     weights: str = ""
+    macs_exact: float | None = None
+    macs_published: float | None = None
+    params: float | None = None
+    bytes: float | None = None
+    settings: str = ""
+    metrics: str = ""
 
     @property
     def contender(self) -> str:

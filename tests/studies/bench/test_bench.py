@@ -82,6 +82,11 @@ def test_a_cell_goes_on_after_an_interruption_and_ends_once(tmp_path):
     assert row.cost_over_target <= 1
     assert row.worst > 0
     assert growth([row])[0].runs == 1
+    assert (row.macs_exact, row.settings) == (row.macs, '{"ranking": "auto", "refit": true}')
+    assert min(row.macs_published, row.params, row.bytes) > 0
+    metrics = json.loads(row.metrics)
+    assert metrics[row.metric] == row.quality
+    assert {"l1", "psnr", "ssim"} <= set(metrics)
 
 
 def test_seeds_of_trials_leave_images_and_teacher_as_they_are():

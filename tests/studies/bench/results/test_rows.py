@@ -15,7 +15,10 @@ demo,mggc,0.5,1,,,,,,,,,,,,a loss is not finite
 
 def test_rows_survive_a_file(tmp_path):
     """Rows are read back as they were written, unknown values included."""
-    rows = [row("a", 2.5, 3, widths="4 8", own_cost_over_target=None), row("b/8 bits", None, state="FAIL", failed="no")]
+    rows = [
+        row("a", 2.5, 3, widths="4 8", settings='{"a": [1, "b"]}', params=7.0),
+        row("b/8 bits", None, state="FAIL", failed="no"),
+    ]
     write_rows(rows, tmp_path / "rows.csv")
     assert read_rows(tmp_path / "rows.csv") == rows
 
