@@ -60,6 +60,9 @@ class MeansNorm(nn.Module):
         """Return (N, C, ...) with mean 0 and variance 1 per image and channel, then scaled and shifted."""
         axes, shape = list(range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))
         centered = x - x.mean(axes, keepdim=True)
+        # Once more: of a channel that is constant, the rounding of a mean over all pixels is all that remains, and the
+        # norm enlarges it by up to eps ** -0.5.
+        centered = centered - centered.mean(axes, keepdim=True)
         y = centered * torch.rsqrt((centered * centered).mean(axes, keepdim=True) + self.eps)
         y = y if self.weight is None else y * self.weight.reshape(shape)
         return y if self.bias is None else y + self.bias.reshape(shape)
