@@ -19,6 +19,9 @@ from ganprune.gan_models.data.degradation.catalog import DEGRADATIONS
 from ganprune.gan_models.data.degradation.degradation import degraded
 from ganprune.gan_models.distillation.catalog import TERMS
 from ganprune.gan_models.export.catalog import EXPORTERS
+from ganprune.gan_models.export.exporter import ExportJob
+from ganprune.gan_models.export.lint.catalog import RULES as RUNTIME_RULES
+from ganprune.gan_models.export.lint.lint import Traced
 from ganprune.gan_models.export.rewrites.catalog import REWRITES
 from ganprune.gan_models.export.rewrites.graph import rewrite_program
 from ganprune.gan_models.files import open_table
@@ -44,7 +47,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TABLES = (
     NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, CONTENDERS, EXPORTERS, RUNTIMES,
-    REWRITES, PREPARATIONS, TRACKERS,
+    REWRITES, RUNTIME_RULES, PREPARATIONS, TRACKERS,
 )  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
 
@@ -151,6 +154,13 @@ def test_the_rewrite_of_the_page_computes_the_same(installed):
     found = rewrite_program(torch.export.export(network, (x,)), ("clamped-swish",))
     assert [call.operator for call in found.calls] == ["aten.hardswish.default"]
     torch.testing.assert_close(found.network(x), network(x), rtol=0, atol=1e-12)
+
+
+def test_the_rules_of_the_page_find_their_operator(installed):
+    """By the name of their row, as `inspect --runtime brief` finds them."""
+    network = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Hardswish())
+    (found,) = Traced.of(ExportJob(network, (torch.rand(1, 3, 4, 4),))).lint("brief")
+    assert (found.operators, found.modules, found.share) == ({"hardswish": 1}, ("1",), 1.0)
 
 
 class FakeRun:

@@ -26,22 +26,26 @@ REWRITTEN = (
     "constants", "batch-norm", "modulated-convolution", "transposed-convolution", "padding", "instance-norm", "prelu",
     "pixel-shuffle", "upsampling",
 )  # fmt: skip
+QUANTIZED = "the outputs of this format are not float32's, so one step of 255 cannot be promised"
+# Rows of the runtimes' rules, by what runs a file.
+ON_ONNX, ON_LITERT = ("onnxruntime", "tensorrt"), ("litert", "litert-gpu")
 
 EXPORTERS: OpenTable[Exporter] = OpenTable(
     "format",
     {
         "onnx": Exporter(
             f"{_HERE}.onnx_float:write", "generator.onnx", "onnxruntime", "ONNX", needs=_ONNX_PACKAGES,
-            free_size=True, written="always",
+            rules=ON_ONNX, free_size=True, written="always",
         ),
         INT8: Exporter(
             f"{_HERE}.onnx_int8:write", "generator-int8.onnx", "onnxruntime", "ONNX in 8 bits", needs=_ONNX_PACKAGES,
             dtype="int8", tolerance=None, examiner=f"{_HERE}.int8_parity:examine", companions=("quantisation.json",),
-            written="if quantized",
+            rules=ON_ONNX, trained_ranges=True, no_bytes=QUANTIZED, written="if quantized",
         ),
         "onnx-fp16": Exporter(
             f"{_HERE}.onnx_half:write", "generator-fp16.onnx", "onnxruntime", "ONNX in half precision",
-            needs=(*_ONNX_PACKAGES, Package("onnxruntime")), dtype="float16", tolerance=0.02, free_size=True,
+            needs=(*_ONNX_PACKAGES, Package("onnxruntime")), dtype="float16", tolerance=0.02, rules=ON_ONNX,
+            free_size=True, no_bytes=QUANTIZED,
         ),
         "pt2": Exporter(
             f"{_HERE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
@@ -50,7 +54,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
         "litert": Exporter(
             f"{_HERE}.devices.litert:write", "generator.tflite", "litert", "LiteRT",
             needs=(Package("litert_torch", "litert-torch", extra="litert"),), free_batch=False,
-            rewrites=REWRITTEN,
+            rewrites=REWRITTEN, rules=ON_LITERT,
         ),
         "litert-int8": Exporter(
             f"{_HERE}.devices.litert_int8:write", "generator-int8.tflite", "litert", "LiteRT in 8 bits",
@@ -58,21 +62,24 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
                 Package("litert_torch", "litert-torch", extra="litert"),
                 Package("ai_edge_quantizer", "ai-edge-quantizer", extra="litert"),
             ),
-            dtype="int8", tolerance=None, free_batch=False, rewrites=REWRITTEN,
-            examiner=f"{_HERE}.devices.litert_int8:examine",
+            dtype="int8", tolerance=None, free_batch=False, rewrites=REWRITTEN, rules=ON_LITERT,
+            no_bytes=QUANTIZED, examiner=f"{_HERE}.devices.litert_int8:examine",
         ),
         "ncnn": Exporter(
             f"{_HERE}.devices.ncnn:write", "generator-ncnn.param", "ncnn", "ncnn", parts=(".bin",),
             companions=("generator-ncnn.json",),
-            needs=(Package("pnnx", extra="ncnn"),), free_batch=False, free_size=True,
+            needs=(Package("pnnx", extra="ncnn"),), rules=("ncnn",), free_batch=False, free_size=True,
+            no_bytes="its tensors are in floating point, and its own Mat.from_pixels and substract_mean_normalize read "
+            "bytes",
         ),
         "openvino": Exporter(
             f"{_HERE}.devices.openvino:write", "generator-openvino.xml", "openvino", "OpenVINO", parts=(".bin",),
-            needs=(Package("openvino", extra="openvino"),), free_size=True,
+            needs=(Package("openvino", extra="openvino"),), rules=("openvino",), free_size=True,
         ),
         "coreml": Exporter(
             f"{_HERE}.devices.core_ml:write", "generator-coreml.zip", "coreml", "Core ML",
-            needs=(Package("coremltools", extra="coreml"),), free_batch=False,
+            needs=(Package("coremltools", extra="coreml"),), rules=("coreml",), free_batch=False,
+            no_bytes="it takes pictures as inputs of an image type of its own, which macOS alone can run and check",
             examiner=f"{_HERE}.devices.core_ml:examine",
         ),
     },

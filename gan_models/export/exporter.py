@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 INPUT, OUTPUT = "input", "output"
+MIN_CALIBRATION = 4  # inputs
 _REWRITING = "ganprune.gan_models.export.rewriting"  # by name: it knows exporters
 
 
@@ -43,6 +44,7 @@ class ExportJob:
         output: Name of the output in the file.
         strides: Per input, the numbers that its height and width may be any multiples of; 0: they are those of
             `inputs`. Empty: all are.
+        sides: Per input the axes of height and width; empty: 2 and 3 of all.
         alone: True to write no companions: the file is timed, and belongs to no bundle.
         opset: Operator set of ONNX files; 0: the default one if the network has a form in it.
         facts: Facts for the file's own metadata, by name.
@@ -58,6 +60,7 @@ class ExportJob:
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
     output: str = OUTPUT
     strides: tuple[int, ...] = ()
+    sides: tuple[tuple[int, int], ...] = ()
     alone: bool = False
     opset: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +76,23 @@ def file_input(x: Tensor) -> Tensor:
     """Return an input (N, ...) as exported files take it: on the CPU, numbers with a fraction in float32."""
     x = x.detach().cpu()
     return x.float() if x.is_floating_point() else x
+
+
+def calibration_batches(job: ExportJob) -> list[tuple[Tensor, ...]]:
+    """Return the batches that a file of fewer bits is calibrated on; the job's inputs if it brings none.
+
+    Raises:
+        UserError: Fewer inputs than `MIN_CALIBRATION`, or the data is not available.
+    """
+    if job.calibration is None:
+        return [job.inputs]
+    found = list(job.calibration())
+    if (count := sum(len(batch[0]) for batch in found)) < MIN_CALIBRATION:
+        raise UserError(
+            f"too few inputs to calibrate ranges on: got {count}; expected {MIN_CALIBRATION} or more. Try a study with "
+            "more training images"
+        )
+    return found
 
 
 class FileRunner(Protocol):
@@ -132,8 +152,11 @@ class Exporter:
         companions: Names of other files that `writer` lays beside its own.
         parts: Suffixes of further files that `filename` cannot be opened without. They have its stem, whatever it is.
         rewrites: Rows of the rewrites that a copy of the network goes through before it is written, in order.
+        rules: Rows of the runtimes' rules that files of this format are looked at with.
         free_batch: True if files take batches of any size, where the network allows it; else one example at a time.
         free_size: Whether `writer` can leave height and width of pictures free, if the network allows it.
+        trained_ranges: True if files of a network that was trained in fewer bits have the ranges of its training.
+        no_bytes: The reason why its files cannot take and give pictures as bytes; empty if they can.
         written: `always`, for trials trained in fewer bits (`if quantized`), or only if it is `asked` for.
     """
 
@@ -148,8 +171,11 @@ class Exporter:
     companions: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     rewrites: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     free_batch: bool = True
     free_size: bool = False
+    trained_ranges: bool = False
+    no_bytes: str = ""
     written: Literal["always", "if quantized", "asked"] = "asked"
 
     @property

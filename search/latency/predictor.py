@@ -34,6 +34,11 @@ class OpenedLatency(OpenedProfile):
         """The profile as plain JSON."""
         return self.profile.to_json()
 
+    @property
+    def runtime(self) -> tuple[str, str]:
+        """Name and data type of the runtime that was measured."""
+        return self.profile.device.runtime, self.profile.device.dtype
+
     def of(self, groups: ChannelGroups) -> LatencyForm:
         """The predictor over these groups alone; groups that a study leaves whole stay whole."""
         return self.form.of_groups(groups.names)

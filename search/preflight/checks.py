@@ -23,6 +23,7 @@ from ..teacher_checks.value_range_check import value_range_note
 from .finding import Finding
 from .launch import Launch, cpus_here
 from .metrics_check import metrics
+from .runtime_check import runtime_rules
 from .task_check import own_task
 
 Check = Callable[[Launch], Iterable[Finding]]
@@ -123,4 +124,4 @@ def machine(launch: Launch) -> Iterator[Finding]:
         yield Finding("note", what, f"{BUSY * cpus:.1f} or less; hours are those beside what runs now")
 
 
-CHECKS: tuple[Check, ...] = (cpus_and_gpus, machine, disk, images, cuts, value_range, own_task, metrics)
+CHECKS: tuple[Check, ...] = (cpus_and_gpus, machine, disk, images, cuts, value_range, own_task, metrics, runtime_rules)

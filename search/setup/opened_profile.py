@@ -59,6 +59,11 @@ class OpenedProfile(ABC):
     def content(self) -> Mapping[str, Any]:
         """Plain JSON: what the study keeps, and what opens the same profile again."""
 
+    @property
+    def runtime(self) -> tuple[str, str]:
+        """Name of the runtime that was measured, and its data type; empty if there is none."""
+        return "", ""
+
     @abstractmethod
     def of(self, groups: ChannelGroups) -> CostModel:
         """Return what prices plans over these groups of one generator; all other groups stay whole."""

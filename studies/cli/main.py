@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from ...gan_models.export.lint.catalog import RULES
 from ...gan_models.files.errors import UserError, UserErrors, WorkFailed, errors_of
 from ...gan_models.files.texts.number_text import counted
 from ...search.configuration.flag_text import read_arguments
@@ -146,6 +147,15 @@ def inspect(
             "--check", help="Cut the network to random plans, and compare outputs and costs with the uncut one."
         ),
     ] = False,
+    runtime: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Runtime whose rules the network is looked at with: {', '.join(RULES.own)}. [default: none]"
+        ),
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="Data type of --runtime: float32, float16 or int8. [default: float32]")
+    ] = None,
     sensitivity: Annotated[
         bool,
         typer.Option("--sensitivity", help="Measure how much quality each group is worth; needs --teacher and --data."),
@@ -177,11 +187,16 @@ def inspect(
     from ...search.configuration.recognized_teacher import PREFIX, with_recognized
     from ...search.setup.generator_checks import check_output
     from .inspection import check_json, checked_plans, inspection, method_inspection, print_inspection, print_method
+    from .runtimes.runtime_findings import print_runtime, runtime_inspection
 
     given = {"teacher": teacher, "data": data, "task": task, "calibration-images": calibration_images, "out": out}
     if not sensitivity and (idle := [name for name, value in given.items() if value]):
         raise UserError(f"--{idle[0]} acts with --sensitivity alone: got no --sensitivity. Try adding it")
     opt.check_png("--plot", plot)
+    if dtype and not runtime:
+        raise UserError(f"--dtype is for --runtime: got --dtype {dtype} alone. Try --runtime litert")
+    if runtime:
+        RULES.find(runtime)  # raises: says which there are
     arguments = read_arguments(model_args or "")
     if model.startswith(PREFIX):
         told = with_recognized({"model": model, "model_args": arguments, "input_shape": input_shape})
@@ -198,6 +213,9 @@ def inspect(
         found["method"] = method_inspection(method, network, groups)
     if checked is not None:
         found["check"] = check_json(checked)
+    if runtime:
+        looked_at = runtime_inspection(runtime, dtype or "float32", lambda: build(model, arguments, output), inputs)
+        found["runtime"] = looked_at
     measured = []
     if sensitivity:
         from ...gan_models.files.plain_values import to_json
@@ -227,6 +245,8 @@ def inspect(
             print(f"picture: {picture}")
         if method:
             print_method(found["method"], wide_console())
+        if runtime:
+            print_runtime(found["runtime"], wide_console())
 
 
 def demo(

@@ -121,7 +121,7 @@ COMMANDS: Mapping[str, Command] = {
         "main:inspect",
         "Show a network's channel groups, MACs per layer, and cheapest plan.",
         ("inspect --model resnet_9blocks", "inspect --model net.py:make --input-shape 3,256,256 --check"),
-        ("model", "model_args", "image_size", "input_shape", "layers", "method", "check", "sensitivity"),
+        ("model", "model_args", "image_size", "input_shape", "layers", "method", "runtime", "check", "sensitivity"),
     ),
     "export": Command(
         "Use",
@@ -134,7 +134,7 @@ COMMANDS: Mapping[str, Command] = {
         "Use",
         "results:verify",
         "Check a bundle again: hashes, reload, costs, and each file against PyTorch.",
-        ("verify small", "verify small --no-code --json"),
+        ("verify small", "verify small --input photos"),
     ),
     "run": Command(
         "Use",

@@ -1,0 +1,1 @@
+"""Rules per runtime: operators that it lacks, runs elsewhere, runs slowly, or computes inexactly."""
