@@ -9,10 +9,13 @@ from pathlib import Path
 
 from ..networks.specs import RANGES, InputSpec, OutputSpec
 
+BYTES = "NHWC, uint8"
 NAME = "ganprune.json"  # the entry in formats that can only hold files
 
 
-def facts_of(inputs: InputSpec, output: OutputSpec | None, output_name: str, license: str = "") -> dict[str, str]:
+def facts_of(
+    inputs: InputSpec, output: OutputSpec | None, output_name: str, license: str = "", uint8: bool = False
+) -> dict[str, str]:
     """Return facts about inputs and output by name, as texts.
 
     Args:
@@ -20,18 +23,20 @@ def facts_of(inputs: InputSpec, output: OutputSpec | None, output_name: str, lic
         output: What it gives; None if that is not known.
         output_name: The output's name in the file.
         license: Of the generator; empty: not stated.
+        uint8: True if the file takes and gives pictures as bytes.
     """
     facts = {"license": license or "not stated"}
     for one in inputs.inputs:
-        facts[f"input {one.name}"] = f"{one.text}, layout {_layout(len(one.shape))}"
+        as_bytes = uint8 and one.pictured
+        facts[f"input {one.name}"] = f"{one.text}, layout {BYTES if as_bytes else _layout(len(one.shape))}"
         if one.value_range:
-            facts[f"range {one.name}"] = f"{one.value_range[0]:g} to {one.value_range[1]:g}"
+            facts[f"range {one.name}"] = "0 to 255" if as_bytes else f"{one.value_range[0]:g} to {one.value_range[1]:g}"
         if one.color:
             facts[f"color {one.name}"] = _color(one.color)
     bounds = output.value_range if output else RANGES["image"]
-    facts[f"range {output_name}"] = f"{bounds[0]:g} to {bounds[1]:g}"
+    facts[f"range {output_name}"] = "0 to 255" if uint8 else f"{bounds[0]:g} to {bounds[1]:g}"
     if output is not None:
-        facts[f"output {output_name}"] = str(output)
+        facts[f"output {output_name}"] = f"{output}, layout {BYTES}" if uint8 else str(output)
         if output.color:
             facts[f"color {output_name}"] = _color(output.color)
     return facts

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 from ..files.errors import UserError
 
 OPSETS = (13, 23)  # of ONNX, the least and the largest
 DEFAULT_OPSET = 17
+DEFAULT_DROP = 0.1  # of quality, by files that are not in float32
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,10 @@ class FileOptions:
         input_size: Height and width of pictures in files of one size; None: the trained ones.
         opset: Operator set of ONNX files; 0: `DEFAULT_OPSET` if the network has a form in it, else a later one.
         largest_drop: How much worse the quality of a file that is not in float32 may be than the network's, relative
-            to the network's; None: any.
+            to the network's; infinite: any. None: `DEFAULT_DROP`, if the quality can be measured.
         license: Name of the generator's license, for the files' metadata; empty: it is not stated.
         benchmark: True to measure latencies for the card, dense against pruned.
+        uint8: True if files take and give pictures as bytes (N, H, W, C).
 
     Raises:
         UserError: A size, an operator set or a drop that is none.
@@ -32,6 +35,7 @@ class FileOptions:
     largest_drop: float | None = None
     license: str = ""
     benchmark: bool = False
+    uint8: bool = False
 
     def __post_init__(self) -> None:
         if self.opset and not OPSETS[0] <= self.opset <= OPSETS[1]:
@@ -45,14 +49,17 @@ class FileOptions:
             raise UserError(f"largest drop is not possible: got {self.largest_drop:g}; expected 0 or more")
 
     @classmethod
-    def read(cls, input_size: str = "", opset: int = 0, largest_drop: str = "", license: str = "") -> FileOptions:
+    def read(
+        cls, input_size: str = "", opset: int = 0, largest_drop: str = "", license: str = "", uint8: bool = False
+    ) -> FileOptions:
         """Return the options of texts of the command line.
 
         Args:
             input_size: `256`, or `HEIGHTxWIDTH`; empty for the trained size.
             opset: As the attribute.
-            largest_drop: `5%` or `0.05`; empty for any.
+            largest_drop: `5%` or `0.05`; `none` for any; empty for the default.
             license: As the attribute.
+            uint8: As the attribute.
 
         Raises:
             UserError: Another form.
@@ -67,7 +74,9 @@ class FileOptions:
         if largest_drop:
             text = largest_drop.strip()
             try:
-                drop = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+                drop = inf if text == "none" else float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
             except ValueError:
-                raise UserError(f"--largest-drop is no share: got {largest_drop}; expected a share. Try 5%") from None
-        return cls(size, opset, drop, license)
+                raise UserError(
+                    f"--largest-drop is no share: got {largest_drop}; expected a share, or none. Try 5%"
+                ) from None
+        return cls(size, opset, drop, license, uint8=uint8)

@@ -26,7 +26,7 @@ from ..groups.surgery import copy_network
 from ..quantization.calibration import calibrate
 from ..quantization.fake_quant import affine_grid, channel_axis, has_output_grid, quantized_layers, weight_scale
 from ..quantization.settings import LayerRanges, Quantization, QuantSettings, Range
-from .exporter import ExportJob, NoForm
+from .exporter import ExportJob, NoForm, calibration_batches
 from .onnx_float import without_origin, write_onnx
 from .onnx_graph import QuantizedGraph
 
@@ -66,7 +66,7 @@ def arithmetic_lines(operators: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def products_saturate() -> bool:
-    """Whether this CPU adds pairs of 8-bit products in 16 bits, so that large ones are cut off (x86 without VNNI)."""
+    """Return if this CPU adds pairs of 8-bit products in 16 bits, so that large ones are cut off (x86 without VNNI)."""
     if platform.machine().lower() not in ("x86_64", "amd64", "i686"):
         return False
     try:
@@ -103,8 +103,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     if quantization is None:
         check_exportable(job.settings)
         model = copy_network(job.model).cpu().float().eval()
-        batches = [job.inputs] if job.calibration is None else job.calibration()
-        quantization, origin = calibrate(model, job.settings, batches), CALIBRATED
+        quantization, origin = calibrate(model, job.settings, calibration_batches(job)), CALIBRATED
     write_int8(replace(job, quantization=quantization), path)
     if not job.alone:
         write_json(path.parent / QUANTIZATION, quantization)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import Parameter, signature
 from typing import Any
 
 import torch
@@ -45,13 +46,19 @@ def trace(job: ExportJob) -> torch.export.ExportedProgram:
         ) from error
 
 
-def free_sizes(job: ExportJob) -> tuple[dict[int, Any], ...] | None:
+def free_sizes(job: ExportJob) -> tuple[Any, ...] | None:
     """Return the free sizes of each input: its batch, and height and width if it has a stride; None for none at all."""
     if not job.free_batch and not any(job.strides):
         return None
     batch: dict[int, Any] = {0: torch.export.Dim(BATCH)} if job.free_batch else {}
-    sides = {axis: torch.export.Dim(name, min=2, max=MAX_STRIDES) for axis, name in ((2, "height"), (3, "width"))}
-    return tuple(
-        {**batch, **{axis: stride * side if stride > 1 else side for axis, side in sides.items()}} if stride else batch
-        for stride in job.strides or (0,) * len(job.inputs)
+    sides = [torch.export.Dim(name, min=2, max=MAX_STRIDES) for name in ("height", "width")]
+    strides, axes = job.strides or (0,) * len(job.inputs), job.sides or ((2, 3),) * len(job.inputs)
+    found = tuple(
+        {**batch, **{axis: stride * side if stride > 1 else side for axis, side in zip(own, sides, strict=True)}}
+        if stride
+        else batch
+        for stride, own in zip(strides, axes, strict=True)
     )
+    kinds = [parameter.kind for parameter in signature(job.model.forward).parameters.values()]
+    # torch.export takes the sizes of `*inputs` as those of one argument.
+    return (found,) if Parameter.VAR_POSITIONAL in kinds[:1] else found

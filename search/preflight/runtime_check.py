@@ -1,4 +1,4 @@
-"""What a runtime that the search aims at will not run well of the network, by the runtime's rules."""
+"""The check of a network by the rules of the runtime that a search aims at."""
 
 from __future__ import annotations
 

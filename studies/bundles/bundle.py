@@ -42,7 +42,8 @@ from .architecture import (
 from .card import Card, Parity
 from .card_text import card_text
 from .first_cards import first_card
-from .format_files import BATCHES, WantedFormats, batches_of, outputs_of, write_formats
+from .format_files import WantedFormats, outputs_of, write_formats
+from .formats.compared_inputs import BATCHES, batches_of
 
 WEIGHTS, CARD, CARD_TEXT, MANIFEST = "generator.safetensors", "card.json", "card.md", "manifest.json"
 # Inputs by name and the output, of one example: files are checked with these if the network's code may not run.

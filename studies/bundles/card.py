@@ -83,6 +83,7 @@ class FormatReport:
         sha256: Of the file.
         bytes: Of the file.
         difference: Largest absolute difference from the float network's outputs; None if it was not compared.
+        compared: The inputs of that comparison in words; empty in bundles of earlier versions.
         allowed: Largest difference allowed; None if the format computes another network and has checks of its own.
         summary: Result of the format's own checks as one line; empty if it has none.
         notes: Further lines for people.
@@ -93,6 +94,8 @@ class FormatReport:
         speed: Time beside another file; None if it was not measured.
         absent: Why there is no file; empty if there is one.
         size: Height and width of its pictures if they are fixed and others than the trained ones.
+        uint8: True if the file takes and gives pictures as bytes (N, H, W, C).
+        falls_back: Operators that a runtime of the file runs on a slower unit or not at all, a line per reason.
     """
 
     title: str
@@ -112,6 +115,9 @@ class FormatReport:
     speed: SpeedBeside | None = None
     absent: str = ""
     size: tuple[int, int] | None = None
+    compared: str = ""
+    uint8: bool = False
+    falls_back: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -131,7 +137,8 @@ class FormatReport:
             runtime = f"{self.runtime} does not run here" if self.runtime else "no runtime here runs it"
             return f"{self.file}: not compared with PyTorch, {runtime}"
         limit = "" if self.allowed is None else f", allowed {self.allowed:.3g}"
-        return f"{self.file} in {self.runtime}: largest difference {self.difference:.3g}{limit}"
+        on = f", on {self.compared}" if self.compared else ""
+        return f"{self.file} in {self.runtime}: largest difference {self.difference:.3g}{limit}{on}"
 
     def lines(self, others: Mapping[str, FormatReport]) -> list[str]:
         """Return everything beside the comparison, a line each.
@@ -139,7 +146,9 @@ class FormatReport:
         Args:
             others: All formats of the bundle by name, to name what its speed and quality are compared with.
         """
-        lines = list(self.notes)
+        lines = [*self.notes, *self.falls_back]
+        if self.uint8:
+            lines.insert(0, "takes and gives pictures as bytes: uint8 (N, H, W, C), 0 to 255; one step is allowed")
         if self.speed is not None:
             lines.append(self.speed.line())
         if self.absent or self.difference is None or not self.computes_another:

@@ -17,10 +17,11 @@ from ...gan_models.networks.specs import RANGES, InputSpec, OutputSpec
 from ...spaces.budget import describe
 from ..integrations.model_card import CardFacts, header_of
 from ..results.measurement_text import with_interval
-from .card import Card
+from .card import Card, FormatReport
 from .latency.table import COLUMNS
 
 TEMPLATE = "card.md.jinja"
+BYTES_USAGE = "# this file takes pictures as bytes, uint8 (N, H, W, C), and gives such: put those into inputs\n"
 
 
 @dataclass(frozen=True)
@@ -121,11 +122,15 @@ def _measured_notes(card: Card) -> list[str]:
 
 def _usages(card: Card) -> list[str]:
     """Return how the files are used without ganprune: Python of each runtime, for the first of its files."""
-    first: dict[str, str] = {}
+    first: dict[str, FormatReport] = {}
     for name, report in card.files.items():
         if name in EXPORTERS and (runtime := EXPORTERS[name].runtime):
-            first.setdefault(runtime, report.file)
-    return [RUNTIMES[name].usage.format(file=file) for name, file in first.items() if RUNTIMES[name].usage]
+            first.setdefault(runtime, report)
+    return [
+        (BYTES_USAGE if report.uint8 else "") + RUNTIMES[name].usage.format(file=report.file)
+        for name, report in first.items()
+        if RUNTIMES[name].usage
+    ]
 
 
 @cache

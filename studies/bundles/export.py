@@ -373,6 +373,7 @@ class StudyExporter:
             quantization=part.quantized,
             settings=config.quantization_settings,
             calibration=self.data.calibration(part.name),
+            real=self.data.real(part.name),
             measure=self.data.measure(part.name),
             better="higher" if config.maximizes else "lower",
             facts=_facts(self.study.name, trial, untrained),

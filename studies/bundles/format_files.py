@@ -6,7 +6,7 @@ Exporters and runtimes know nothing of each other; here the two are joined.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -22,17 +22,21 @@ from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default
 from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm, file_input
 from ...gan_models.export.file_facts import facts_of
 from ...gan_models.export.file_options import FileOptions
+from ...gan_models.export.pictures.pixels import PixelForm
 from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
-from ...gan_models.networks.specs import OUTPUT, InputSpec, OutputSpec
+from ...gan_models.networks.specs import OUTPUT, RANGES, InputSpec, OutputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
+from .formats.compared_inputs import ComparedInputs, RealInputs, resized
+from .formats.falls_back import FallsBack
+from .formats.quality_limit import QualityLimit
 from .latency.table import LatencyTable
 
-BATCHES = (1, 4)  # the exported batch size is free, so more than one is compared
 N_EXAMINED = 4
 RUNS, WARM_UP = 30, 3
+SLACK = 1e-3  # of a step: bytes as numbers in float32
 
 Generate = Callable[..., Tensor]
 
@@ -47,6 +51,7 @@ class WantedFormats:
         quantization: How training quantized the network; None for float32.
         settings: How a network trained in float32 is quantized.
         calibration: Gives training inputs; None if there are none.
+        real: Inputs that files are compared on in addition to random examples; None if there are none.
         measure: Gives the quality of a callable on the study's test set; None if the data is not at hand.
         better: Which values of that quality are better: `lower` or `higher`.
         options: Options of the files.
@@ -60,6 +65,7 @@ class WantedFormats:
     quantization: Quantization | None = None
     settings: QuantSettings = field(default_factory=lambda: QuantSettings(per_channel=True))
     calibration: Callable[[], Iterable[tuple[Tensor, ...]]] | None = None
+    real: RealInputs | None = None
     measure: Callable[[Generate], list[Measurement]] | None = None
     better: str = "lower"
     options: FileOptions = field(default_factory=FileOptions)
@@ -92,17 +98,25 @@ class FileGenerator:
     Args:
         exporter: The format.
         path: The file.
+        form: The bytes of its pictures, of a file that takes and gives bytes; None for one of the network's values.
 
     Raises:
         RuntimeError: The runtime is not installed, or cannot open the file.
     """
 
-    def __init__(self, exporter: Exporter, path: Path) -> None:
+    def __init__(self, exporter: Exporter, path: Path, form: PixelForm | None = None) -> None:
+        self.form = form
         self.session: Session = opener(exporter).open(path)
         self.batch: int | None = getattr(self.session, "batch", None) or (None if exporter.free_batch else 1)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Return outputs (N, ...) in float32."""
+        """Return outputs (N, ...) in float32, in the network's values."""
+        if self.form is None:
+            return self._outputs(inputs)
+        return self.form.values_of(self._outputs(self.form.bytes_of(tuple(x.detach().cpu() for x in inputs))))
+
+    def _outputs(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Return the file's own outputs for its own inputs."""
         arrays = tuple(file_input(x).numpy() for x in inputs)
         if self.batch is None:
             return torch.from_numpy(self.session(*arrays)[0])
@@ -151,8 +165,12 @@ def write_formats(
         RuntimeError: A format that was asked for cannot be written, or a file does not give the network's outputs.
     """
     reports: dict[str, FormatReport] = {}
+    looked_at = FallsBack(model, inputs)
     fixed = _checked_size(model, inputs, wanted.options.input_size)
-    facts = {**facts_of(inputs, gives, output, wanted.options.license), **wanted.facts}
+    form = PixelForm(inputs, gives.value_range if gives else RANGES["image"]) if wanted.options.uint8 else None
+    if form is not None:
+        form.check(outputs_of(model, *inputs.examples(1)))
+    facts = {**facts_of(inputs, gives, output, wanted.options.license, form is not None), **wanted.facts}
     for name in wanted.every:
         exporter = EXPORTERS.find(name)
         job = ExportJob(
@@ -161,13 +179,16 @@ def write_formats(
             opset=wanted.options.opset, facts=facts,
         )  # fmt: skip
         try:
-            notes = _written_of_any_size(exporter, job, folder, inputs)
+            if form is not None and exporter.no_bytes:
+                raise NoForm(f"{exporter.title} files do not take bytes: {exporter.no_bytes}. Leave --uint8 out")
+            notes = _written_of_any_size(exporter, job, folder, inputs, form)
             size = None
             if notes is None:
                 size = wanted.options.input_size
                 examples = fixed.examples(2 if exporter.free_batch else 1)
-                notes = _written_at_trained_size(exporter, replace(job, inputs=examples), folder)
-            reports[_shown(name)] = _checked(folder, model, inputs, exporter, notes, size)
+                notes = _written_at_trained_size(exporter, replace(job, inputs=examples), folder, form)
+            report = _checked(folder, model, inputs, exporter, notes, size, wanted.real, form)
+            reports[_shown(name)] = replace(report, falls_back=looked_at.lines(exporter))
         except FileDiffers:
             raise
         except (NoForm, RuntimeError) as error:
@@ -177,7 +198,16 @@ def write_formats(
                 (folder / file).unlink(missing_ok=True)
             reports[_shown(name)] = FormatReport(exporter.title, absent=" ".join(str(error).split()))
     exporters = {_shown(name): EXPORTERS.find(name) for name in wanted.every}
-    return _measured(folder, model, inputs, reports, exporters, wanted)
+    return _measured(folder, model, inputs, reports, exporters, wanted, form)
+
+
+def _of_file(job: ExportJob, form: PixelForm | None) -> ExportJob:
+    """Return the job of what is in the file: of the network, or of one that takes and gives bytes."""
+    if form is None:
+        return job
+    return replace(
+        job, model=form.network(job.model), inputs=form.bytes_of(job.inputs), sides=form.sides, title=job.network
+    )
 
 
 def _checked_size(model: nn.Module, inputs: InputSpec, size: tuple[int, int] | None) -> InputSpec:
@@ -205,7 +235,9 @@ def _checked_size(model: nn.Module, inputs: InputSpec, size: tuple[int, int] | N
     return sized(inputs, *size)
 
 
-def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, inputs: InputSpec) -> tuple[str, ...] | None:
+def _written_of_any_size(
+    exporter: Exporter, job: ExportJob, folder: Path, inputs: InputSpec, form: PixelForm | None = None
+) -> tuple[str, ...] | None:
     """Write a file whose pictures may have any size that the network runs at.
 
     Returns:
@@ -214,11 +246,7 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
     """
     if not (exporter.free_size and runs_here(exporter) and inputs.pixels):
         return None
-
-    def network(*tensors: Tensor) -> Tensor:
-        return outputs_of(job.model, *tensors)
-
-    rule = find_size_rule(network, inputs)
+    rule = find_size_rule(lambda *tensors: outputs_of(job.model, *tensors), inputs)
     if rule.fixed or any(side % rule.stride for side in inputs.pixels):
         return None
     strides = tuple(rule.stride if follows(one, inputs) else 0 for one in inputs.inputs)
@@ -228,20 +256,40 @@ def _written_of_any_size(exporter: Exporter, job: ExportJob, folder: Path, input
     )
     path = folder / exporter.filename
     try:
-        notes = exporter.write(replace(job, inputs=examples, strides=strides), path)
+        notes = exporter.write(_of_file(replace(job, inputs=examples, strides=strides), form), path)
         other = sized(inputs, *(n * rule.stride + side for n, side in zip((1, 3), inputs.pixels, strict=True)))
-        pairs = [(network(*x.examples(1)), FileGenerator(exporter, path)(*x.examples(1))) for x in (inputs, other)]
+        generate = FileGenerator(exporter, path, form)
+        pairs = [_both(generate, job.model, x.examples(1), form) for x in (inputs, other)]
     except WorkFailed:  # the network's form at free sizes is beyond the format or its runtime
         return None
     for expected, found in pairs:
-        allowed = None if exporter.tolerance is None else exporter.tolerance * max(1.0, float(expected.abs().max()))
+        allowed = _allowed(exporter, form, max(1.0, float(expected.abs().max())))
         differs = found.shape != expected.shape
         if differs or (allowed is not None and not float((found - expected).abs().max()) <= allowed):
             return None
     return (*notes, f"takes heights and widths that are multiples of {rule.stride}")
 
 
-def _written_at_trained_size(exporter: Exporter, job: ExportJob, folder: Path) -> tuple[str, ...]:
+def _both(
+    generate: Generate, model: nn.Module, batch: tuple[Tensor, ...], form: PixelForm | None
+) -> tuple[Tensor, Tensor]:
+    """Return what the network and a file give for a batch; of a file of bytes at values that bytes stand for."""
+    if form is None:
+        return outputs_of(model, *batch).cpu().float(), generate(*batch).cpu().float()
+    batch = form.snapped(batch)
+    return form.rounded(outputs_of(model, *batch).cpu()), generate(*batch)
+
+
+def _allowed(exporter: Exporter, form: PixelForm | None, scale: float) -> float | None:
+    """Return the largest difference allowed at a scale of the outputs: one step of a file of bytes."""
+    if form is not None:
+        return form.step * (1 + SLACK)
+    return None if exporter.tolerance is None else exporter.tolerance * scale
+
+
+def _written_at_trained_size(
+    exporter: Exporter, job: ExportJob, folder: Path, form: PixelForm | None
+) -> tuple[str, ...]:
     """Write a file for batches of any size, or of one example where the network has no other form.
 
     Raises:
@@ -249,19 +297,27 @@ def _written_at_trained_size(exporter: Exporter, job: ExportJob, folder: Path) -
     """
     path = folder / exporter.filename
     try:
-        return exporter.write(job, path)
+        return exporter.write(_of_file(job, form), path)
     except RuntimeError as why:
         if not job.free_batch:
             raise
         one = replace(job, inputs=tuple(x[:1] for x in job.inputs), free_batch=False)
         try:
-            notes = exporter.write(one, path)
+            notes = exporter.write(_of_file(one, form), path)
         except RuntimeError:
             raise why from None
         return (*notes, f"for one example at a time only: {' '.join(str(why).split())}")
 
 
-def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, report: FormatReport) -> str:
+def check_format(
+    folder: Path,
+    model: nn.Module,
+    inputs: InputSpec,
+    name: str,
+    report: FormatReport,
+    real: RealInputs | None = None,
+    bounds: tuple[float, float] = RANGES["image"],
+) -> str:
     """Compare a bundle's file with the bundle's network again; return the result as one line.
 
     Args:
@@ -270,6 +326,8 @@ def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, r
         inputs: What it takes.
         name: The format.
         report: What its card says.
+        real: Inputs to compare on in addition to random examples; None for none.
+        bounds: The network's values of black and white.
 
     Raises:
         UserError, RuntimeError: The format is not known here, or the file cannot be run or is not what the card says.
@@ -279,7 +337,9 @@ def check_format(folder: Path, model: nn.Module, inputs: InputSpec, name: str, r
     if not (folder / report.file).is_file():
         raise UserError(f"the card speaks of {report.file}, and there is none; export it again")
     exporter = EXPORTERS.find(name)
-    again = _checked(folder, model, inputs, exporter, (), report.size)
+    again = _checked(
+        folder, model, inputs, exporter, (), report.size, real, PixelForm(inputs, bounds) if report.uint8 else None
+    )
     for what, value in report.counts.items():
         if again.counts.get(what) != value:
             raise UserError(f"{report.file} has {what} {again.counts.get(what)}, the card says {value}")
@@ -298,6 +358,8 @@ def _checked(
     exporter: Exporter,
     notes: tuple[str, ...],
     size: tuple[int, int] | None = None,
+    real: RealInputs | None = None,
+    form: PixelForm | None = None,
 ) -> FormatReport:
     path, inputs = folder / exporter.filename, inputs.at_size(size or 0)
     report = FormatReport(
@@ -305,6 +367,7 @@ def _checked(
         exporter.filename,
         dtype=exporter.dtype,
         size=size,
+        uint8=form is not None,
         sha256=file_sha256(path),
         bytes=path.stat().st_size + sum(path.with_suffix(part).stat().st_size for part in exporter.parts),
     )
@@ -317,15 +380,17 @@ def _checked(
         notes = (*notes, *found.notes, unrun)
         report = replace(report, notes=notes, summary=found.summary, counts=found.counts, operators=found.operators)
         return replace(report, runtime=runtime.title)
-    generate = FileGenerator(exporter, path)
-    difference, scale = _difference(generate, model, inputs)
-    examples = inputs.examples(generate.batch or N_EXAMINED)
+    generate = FileGenerator(exporter, path, form)
+    compared = ComparedInputs.of(inputs, real)
+    difference, scale = _difference(generate, model, compared, form)
+    examples = _examined(inputs, real, generate.batch or N_EXAMINED)
     findings: Findings = exporter.examine(path, model, examples, opener(exporter))
     report = replace(
         report,
         runtime=runtime.title,
         difference=difference,
-        allowed=None if exporter.tolerance is None else exporter.tolerance * scale,
+        compared=compared.text,
+        allowed=_allowed(exporter, form, scale),
         summary=findings.summary,
         notes=(*notes, *findings.notes, *(("takes one example at a time",) if generate.batch == 1 else ())),
         numbers=findings.numbers,
@@ -341,11 +406,19 @@ def _checked(
     return report
 
 
-def _difference(generate: Generate, model: nn.Module, inputs: InputSpec) -> tuple[float, float]:
+def _examined(inputs: InputSpec, real: RealInputs | None, n: int) -> tuple[Tensor, ...]:
+    """Return the inputs of a format's own checks: real ones if there are enough, else random examples."""
+    given = () if real is None else real.read()
+    return resized(tuple(x[:n] for x in given), inputs) if given and len(given[0]) >= n else inputs.examples(n)
+
+
+def _difference(
+    generate: Generate, model: nn.Module, compared: ComparedInputs, form: PixelForm | None
+) -> tuple[float, float]:
     """Return the largest difference of the outputs, and their scale, over batches of several sizes."""
     difference, scale = 0.0, 1.0
-    for batch in batches_of(inputs):
-        expected, found = outputs_of(model, *batch).cpu().float(), generate(*batch).cpu().float()
+    for batch in compared.batches:
+        expected, found = _both(generate, model, batch, form)
         if expected.shape != found.shape:
             raise FileDiffers(f"the file gives {tuple(found.shape)}, the network {tuple(expected.shape)}")
         largest = float((expected - found).abs().max())
@@ -361,10 +434,11 @@ def _measured(
     reports: Mapping[str, FormatReport],
     exporters: Mapping[str, Exporter],
     wanted: WantedFormats,
+    form: PixelForm | None,
 ) -> dict[str, FormatReport]:
     """Return the reports with speed, and with quality if one of the files computes another network."""
     files = {name: report for name, report in reports.items() if report.file and report.difference is not None}
-    runs = {name: FileGenerator(exporters[name], folder / report.file) for name, report in files.items()}
+    runs = {name: FileGenerator(exporters[name], folder / report.file, form) for name, report in files.items()}
     found, first = dict(reports), next(iter(runs), None)
     for name in runs:
         if name != first and first is not None:
@@ -380,31 +454,17 @@ def _measured(
     for name in [*([] if exact is None else [exact]), *other]:
         if files[name].size in (None, inputs.pixels):
             found[name] = replace(found[name], measurements=tuple(wanted.measure(runs[name])))
-    if wanted.options.largest_drop is not None:
-        whole = found[exact].measurements if exact else tuple(wanted.measure(lambda *x: outputs_of(model, *x)))
-        for name in other:
-            if reason := _too_bad(found[name].measurements, whole, wanted):
-                for file in exporters[name].files:
-                    (folder / file).unlink(missing_ok=True)
-                found[name] = FormatReport(exporters[name].title, absent=reason)
+    limit = QualityLimit(wanted.options.largest_drop, wanted.better)
+    whole = found[exact].measurements if exact else tuple(wanted.measure(lambda *x: outputs_of(model, *x)))
+    for name in other:
+        trained = wanted.quantization is not None and exporters[name].trained_ranges
+        if reason := limit.reason(found[name].measurements, whole, trained):
+            if name == wanted.only:
+                raise NoForm(f"no {exporters[name].title} file: {reason}")
+            for file in exporters[name].files:
+                (folder / file).unlink(missing_ok=True)
+            found[name] = FormatReport(exporters[name].title, absent=reason)
     return found
-
-
-def _too_bad(found: Sequence[Measurement], whole: Sequence[Measurement], wanted: WantedFormats) -> str:
-    """Return why a file's quality is further below the float32 network's than is allowed; empty if it is not."""
-    limit = wanted.options.largest_drop
-    if limit is None:
-        return ""
-    if not found or not whole:
-        return f"its quality was not measured, and a drop of at most {100 * limit:g}% is allowed"
-    value, exact = found[0].value, whole[0].value
-    drop = (value - exact if wanted.better == "lower" else exact - value) / max(abs(exact), 1e-12)
-    if drop <= limit:
-        return ""
-    return (
-        f"its {found[0].name} is {100 * drop:.3g}% worse than in float32: got {value:.4g}, {exact:.4g} in float32; "
-        f"expected at most {100 * limit:g}%. Try a larger --largest-drop"
-    )
 
 
 def speed_beside(other: str, theirs: Generate, ours: Generate, inputs: tuple[Tensor, ...], runtime: str) -> SpeedBeside:
@@ -428,12 +488,6 @@ def speed_beside(other: str, theirs: Generate, ours: Generate, inputs: tuple[Ten
         runs=RUNS,
         protocol=f"{runtime}, CPU, {threads} thread(s), one input, medians of {RUNS} runs in turns",
     )
-
-
-def batches_of(inputs: InputSpec) -> Iterator[tuple[Tensor, ...]]:
-    """Yield the inputs that files and networks are compared on, in batches of 1 and 4."""
-    parts = [torch.split(x, list(BATCHES)) for x in inputs.examples(sum(BATCHES))]
-    yield from zip(*parts, strict=True)
 
 
 def outputs_of(model: nn.Module, *inputs: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ...evaluators.cost.activation_memory import peak_activation_bytes
 from ...evaluators.cost.device import cpus_allowed
 from ...gan_models.export.catalog import EXPORTERS
+from ...gan_models.export.pictures.pixels import PixelForm
 from ...gan_models.files.errors import UserError
 from ...gan_models.training.loop import best_device
 from ..inference.entries import EntryRun, takes_entries
@@ -156,9 +157,10 @@ def _file_of(path: str | Path, name: str, architecture: Architecture) -> OpenedG
             f"{folder} has no file of format {name}: it has {', '.join(files) or 'none'}; export it again with "
             f"--formats {','.join([*files, name])}"
         )
-    generate = FileGenerator(EXPORTERS.find(name), folder / files[name].file)
-    title, color = files[name].file, architecture.output_color
     inputs = architecture.inputs.at_size(files[name].size or 0)
+    form = PixelForm(inputs, architecture.output_range) if files[name].uint8 else None
+    generate = FileGenerator(EXPORTERS.find(name), folder / files[name].file, form)
+    title, color = files[name].file, architecture.output_color
     return OpenedGenerator(generate, inputs, architecture.output_range, title=title, color=color)
 
 

@@ -12,11 +12,13 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.networks.value_ranges import USUAL, own_values, translate
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.opened_study import OpenedStudy
+from ...search.preparations.quality import StudyQuality
 from ...search.records.ledger import TrialRecord
 from ...search.trial.quantized import training_inputs
 from ...search.trial.tested import measured_on_test
 from ..results.outcome import Outcome
 from .format_files import Generate
+from .formats.compared_inputs import N_REAL, RealInputs
 from .trial_weights import open_recorded
 
 
@@ -46,6 +48,21 @@ class StudyData:
             return (own_values(batch, study.config.own_inputs) for batch in batches)
 
         return inputs
+
+    def real(self, name: str) -> RealInputs:
+        """Return inputs of the test split, to compare a generator's files on; none if the data is not available."""
+        found: list[tuple[Tensor, ...]] = []
+
+        def read() -> tuple[Tensor, ...]:
+            if not found:
+                study = self._open()
+                if isinstance(study, str):
+                    return ()
+                example = StudyQuality(study, {}, "test").example(name).first(N_REAL, torch.device("cpu"))
+                found.append(own_values(example.inputs, study.config.own_inputs))
+            return found[0]
+
+        return RealInputs(("test input of the study", "test inputs of the study"), read)
 
     def measure(self, name: str) -> Callable[[Generate], list[Measurement]]:
         """Return what gives the quality of a callable in a generator's place; nothing if the data is not at hand.

@@ -13,6 +13,11 @@ from torch import nn
 from ...evaluators.cost.counters import count_macs
 from ...gan_models.costs.catalog import COSTS, added_counts
 from ...gan_models.export.catalog import EXPORTERS, default_formats
+from ...gan_models.export.pictures.pixels import PixelForm
+from ...gan_models.files.errors import UserError
+from ...gan_models.networks.specs import InputSpec
+from ..inference.entries import EntryRun, takes_entries
+from ..inference.translation import OpenedGenerator, Translation, TranslationOptions
 from .architecture import ARCHITECTURE, Architecture, BundleError
 from .bundle import (
     MANIFEST,
@@ -27,6 +32,7 @@ from .bundle import (
 )
 from .card import FormatReport
 from .format_files import FileGenerator, check_format, outputs_of, runs_here
+from .formats.compared_inputs import N_REAL, RealInputs
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,14 @@ class Check:
         return "skip" if self.skipped else "ok  " if self.passed else "FAIL"
 
 
-def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
+def verify_bundle(path: str | Path, catalog_only: bool = False, input_dir: str | Path | None = None) -> list[Check]:
     """Check a bundle: files, reload, costs counted again, finite outputs, every exported file against PyTorch.
 
     Args:
         path: The bundle's folder.
         catalog_only: Run nobody's code: of a generator that is not in ganprune's catalog the exported files alone are
             run, on the example that is stored in the bundle.
+        input_dir: An image, or a folder of inputs as `run_bundle` takes it: files are compared on the first ones, too.
 
     Returns:
         files, reload, costs, outputs, then one check per format on the card, in this order. What cannot be looked at
@@ -65,10 +72,12 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
 
     Raises:
         BundleError: `path` is no bundle at all.
+        UserError: The folder has no inputs of this generator.
     """
     folder = Path(path).expanduser()
     if not (folder / MANIFEST).is_file():
         check_files(folder)  # raises: says what a bundle is
+    real = None if input_dir is None else inputs_in(Path(input_dir).expanduser(), read_architecture(folder).inputs)
     if catalog_only and (foreign := _foreign(folder)):
         return _without_code(folder, foreign)
     loaded: dict[str, nn.Module] = {}
@@ -86,7 +95,7 @@ def verify_bundle(path: str | Path, catalog_only: bool = False) -> list[Check]:
     ]
     skipped = {name: why for name in _formats(folder) if catalog_only and (why := untrusted_file(name))}
     planned += [
-        (name, partial(_format, folder, loaded, name, report), "reload")
+        (name, partial(_format, folder, loaded, name, report, real), "reload")
         for name, report in _formats(folder).items()
         if name not in skipped
     ]
@@ -143,7 +152,8 @@ def check_alone(folder: Path, architecture: Architecture, name: str, report: For
     if not runs_here(exporter):
         return report.line()
     inputs, expected = stored_example(folder, architecture.inputs)
-    found = FileGenerator(exporter, folder / report.file)(*inputs)
+    form = PixelForm(architecture.inputs, architecture.output_range) if report.uint8 else None
+    found = FileGenerator(exporter, folder / report.file, form)(*inputs)
     if not bool(found.isfinite().all()):
         raise BundleError(f"{report.file} gives outputs that are not finite")
     declared = architecture.output.shape if architecture.output else None if expected is None else expected.shape[1:]
@@ -152,6 +162,8 @@ def check_alone(folder: Path, architecture: Architecture, name: str, report: For
     shown = f"{report.file} in {report.runtime}: finite, {tuple(found.shape[1:])}"
     if expected is None:
         return f"{shown}; this bundle is of an earlier version and holds no output to compare with"
+    if form is not None:
+        return f"{shown}; it takes bytes, and the stored example is none"
     difference = float((found - expected).abs().max())
     if report.allowed is None:
         return f"{shown}; differs by {difference:.3g} from the stored output of the network in 32 bits"
@@ -199,5 +211,29 @@ def _formats(folder: Path) -> Mapping[str, FormatReport]:
         return {name: FormatReport(EXPORTERS.find(name).title) for name in default_formats(None)}
 
 
-def _format(folder: Path, loaded: Mapping[str, nn.Module], name: str, report: FormatReport) -> str:
-    return check_format(folder, loaded["model"], read_architecture(folder).inputs, name, report)
+def _format(
+    folder: Path, loaded: Mapping[str, nn.Module], name: str, report: FormatReport, real: RealInputs | None
+) -> str:
+    architecture = read_architecture(folder)
+    return check_format(folder, loaded["model"], architecture.inputs, name, report, real, architecture.output_range)
+
+
+def inputs_in(folder: Path, inputs: InputSpec) -> RealInputs:
+    """Return the first inputs of a folder, at the generator's trained size.
+
+    Args:
+        folder: An image, or a folder as `run_bundle` takes it.
+        inputs: What the generator takes.
+
+    Raises:
+        UserError: The generator takes no files, or none of these can be read.
+    """
+    opened = OpenedGenerator(lambda *tensors: tensors[0], inputs)
+    beside = folder / "outputs"  # of a run, which there is none of here
+    if takes_entries(inputs):
+        given = EntryRun(opened, folder, beside, 1).inputs(N_REAL)
+    elif inputs.pixels is None:
+        raise UserError("this generator starts from latents: leave out --input, random latents are its real inputs")
+    else:
+        given = Translation(opened, folder, beside, TranslationOptions(fit="stretch")).inputs(N_REAL)
+    return RealInputs((f"input of {folder.name}", f"inputs of {folder.name}"), lambda: given)

@@ -259,7 +259,7 @@ def export(
     largest_drop: Annotated[
         str,
         typer.Option(
-            help="Largest loss of quality by fewer bits, such as 5%; worse files are left out. [default: no limit]"
+            help="Largest loss of quality by files not in float32: 5%, or none; worse ones are left out. [default: 10%]"
         ),
     ] = "",
     license: Annotated[
@@ -272,6 +272,12 @@ def export(
         bool,
         typer.Option(
             "--benchmark", help="Measure latency for the card: runtimes and data types, dense against pruned."
+        ),
+    ] = False,
+    uint8: Annotated[
+        bool,
+        typer.Option(
+            "--uint8", help="Files take and give pictures as bytes (N, H, W, C): onnx, pt2, litert and openvino do."
         ),
     ] = False,
     weights: Annotated[
@@ -305,7 +311,7 @@ def export(
     if front and weights:
         raise UserError("--weights are those of one trial: got --front; expected one trial. Try --trial N")
     named = check_formats([part.strip() for part in formats.split(",") if part.strip()]) if formats else None
-    options = replace(FileOptions.read(input_size, opset, largest_drop, license), benchmark=benchmark)
+    options = replace(FileOptions.read(input_size, opset, largest_drop, license, uint8), benchmark=benchmark)
     study = Study.open(name, storage, artifacts)
     if plan is not None:
         cards: dict[int | str, Card] = {plan: study.export_plan(plan, out, untrained, overwrite, int8, named, options)}
@@ -329,12 +335,20 @@ def export(
             print(f"  {line}")
 
 
-def verify(bundle: Bundle, code: Code = None, as_json: opt.Json = False) -> None:
+def verify(
+    bundle: Bundle,
+    input: Annotated[
+        Path | None,
+        typer.Option(help="Image or folder whose first images files are compared on, too. [default: none]"),
+    ] = None,
+    code: Code = None,
+    as_json: opt.Json = False,
+) -> None:
     """Check a bundle again: hashes, reload, costs, and each file against PyTorch."""
     from ..bundles.verify import verify_bundle
     from ..integrations.hub.repository import local_bundle
 
-    checks = verify_bundle(local_bundle(bundle), catalog_only=_no_code(bundle, code))
+    checks = verify_bundle(local_bundle(bundle), catalog_only=_no_code(bundle, code), input_dir=input)
     if as_json:
         print(json.dumps(to_json(checks), indent=1))
     else:

@@ -92,6 +92,29 @@ class EntryRun:
                         written[place] = self._write(entries[place][0], image.detach().float().cpu(), placement)
         return Translated(self.out, tuple(written[i] for i in sorted(written)), tuple(skipped), self._notes)
 
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        """Return the first entries, a batch of each input at the trained sizes; the generator is not run.
+
+        Args:
+            count: Most entries.
+
+        Raises:
+            UserError: No entry can be read.
+        """
+        skipped: list[str] = []
+        samples = sum(one.shape[1] for one in self._read if one.kind == "audio")
+        read: list[list[Tensor]] = []
+        for name, paths in list(self._entries(skipped))[:count]:
+            try:
+                read.append(self._values(paths, None, samples))
+            except WorkFailed as error:
+                skipped.append(f"{name}: {error}")
+        if not read:
+            raise UserError(f"no entry in {self.folder} can be read: {'; '.join(skipped[:3]) or 'no files'}")
+        given = {one.name: torch.stack([x[i] for x in read]) for i, one in enumerate(self._read)}
+        given |= drawn_inputs(self.generator.inputs, len(read), self.seed, self.label)
+        return tuple(given[name] for name in self.generator.inputs.names)
+
     @cached_property
     def _rule(self) -> SizeRule:
         """The sizes that the generator runs at; found by trial runs, so only if an entry has another size."""

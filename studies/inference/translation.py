@@ -216,6 +216,25 @@ class Translation:
         names = tuple(written[place] for place in sorted(written))
         return Translated(self.out, names, tuple(sorted(self.skipped)), tuple(self.notes))
 
+    def inputs(self, count: int) -> tuple[Tensor, ...]:
+        """Return the first examples, a batch of each input, as the generator takes them; it is not run.
+
+        Args:
+            count: Most examples.
+
+        Raises:
+            UserError: No image can be read.
+        """
+        placements = self._placements()
+        entries = [entry for entry in self.entries if entry.place in placements][:count]
+        read = dict(self._read(entries, placements))
+        if not read:
+            raise UserError(f"no image in {self.folder} can be read: {'; '.join(self.skipped[:3])}")
+        drawn = drawn_inputs(self.generator.inputs, len(read), self.options.seed, self.options.label)
+        given = {one.name: torch.stack([x[0][i] for x in read.values()]) for i, one in enumerate(self.pictured)}
+        given |= drawn
+        return tuple(given[name] for name in self.generator.inputs.names)
+
     @cached_property
     def rule(self) -> SizeRule:
         """The sizes that the generator runs at; found by trying, so only if somebody asks."""

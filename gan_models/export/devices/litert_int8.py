@@ -15,15 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from ...files.atomic_files import written_beside
-from ...files.errors import UserError
-from ..exporter import ExportJob, FileRunner, Findings, NoForm, file_input
+from ..exporter import ExportJob, FileRunner, Findings, NoForm, calibration_batches, file_input
 from ..file_facts import append_facts
 from . import litert
 from .converter import converting
 
 TITLE = "LiteRT in 8 bits"
 N_EXAMPLES = 32
-MIN_EXAMPLES = 4
 # Layers, and what only moves values; sums and roots of a norm lose their digits in 8 bits.
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE", "FULLY_CONNECTED")
 MOVED = ("RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "CONCATENATION", "PAD", "RESIZE_NEAREST_NEIGHBOR")
@@ -42,11 +40,6 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
         UserError: Too few training inputs.
     """
     samples = list(islice(_examples(job), N_EXAMPLES))
-    if job.calibration is not None and len(samples) < MIN_EXAMPLES:
-        raise UserError(
-            f"too few inputs to calibrate ranges on: got {len(samples)}; expected {MIN_EXAMPLES} or more. Try a study "
-            "with more training images"
-        )
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.tflite"
         litert.write(replace(job, facts={}), plain)
@@ -88,7 +81,7 @@ def examine(path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: Fi
 
 def _examples(job: ExportJob) -> Iterator[dict[str, np.ndarray]]:
     """Yield calibration inputs one at a time, by the names that litert-torch gives them."""
-    for batch in [job.inputs] if job.calibration is None else job.calibration():
+    for batch in calibration_batches(job):
         arrays = [file_input(x).numpy() for x in batch]
         for i in range(len(arrays[0])):
             yield {f"args_{place}": x[i : i + 1] for place, x in enumerate(arrays)}

@@ -33,10 +33,11 @@ def write(job: ExportJob, path: Path) -> None:
         decoder = pytorch.TorchFXPythonDecoder.from_exported_program(program)  # held until the end: C++ does not
         model = front.convert(front.load(decoder))
         strides = job.strides or (0,) * len(job.inputs)
-        shapes = {}
-        for place, (x, stride) in enumerate(zip(job.inputs, strides, strict=True)):
-            sides = [-1, -1] if stride else list(x.shape[2:])
-            shapes[place] = openvino.PartialShape([-1 if job.free_batch else len(x), *x.shape[1:2], *sides])
+        shapes, axes = {}, job.sides or ((2, 3),) * len(job.inputs)
+        for place, (x, stride, sides) in enumerate(zip(job.inputs, strides, axes, strict=True)):
+            free = {0} if job.free_batch else set()
+            free |= set(sides) if stride else set()
+            shapes[place] = openvino.PartialShape([-1 if axis in free else size for axis, size in enumerate(x.shape)])
         model.reshape({model.inputs[place]: shape for place, shape in shapes.items()})
         for each, name in zip(model.inputs, job.names, strict=True):
             each.set_names({name})

@@ -13,6 +13,7 @@ from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.studies.bundles.format_files import WantedFormats, check_format, write_formats
+from ganprune.studies.bundles.formats.quality_limit import QualityLimit
 
 SPEC = InputSpec.parse("3,16,16")
 
@@ -87,3 +88,49 @@ def test_a_file_whose_quality_falls_too_far_is_not_written(tmp_path):
         assert bool(report.absent) == absent
         if absent:
             assert "20% worse than in float32: got 36, 30 in float32; expected at most 10%" in report.absent
+
+
+def measured(*values: float):
+    """Return a measure that gives these values, in order."""
+    left = list(values)
+    return lambda generate: [Measurement("l1", left.pop(0), "1")]
+
+
+def test_a_loss_of_quality_has_a_limit_by_default(tmp_path):
+    """Ten percent: beyond it the file is left out, within it and without a limit it is written, also if not measured."""
+    for values, asked, absent in (
+        ((30, 36), "", True), ((30, 32), "", False), ((30, 36), "none", False), ((30, 32), "5%", True),
+    ):  # fmt: skip
+        wanted = WantedFormats(
+            ("onnx", "onnx-fp16"), measure=measured(*values), options=FileOptions.read(largest_drop=asked)
+        )
+        assert bool(write_formats(tmp_path, network(), SPEC, wanted)["onnx-fp16"].absent) == absent
+    assert not write_formats(tmp_path, network(), SPEC, WantedFormats(("onnx-fp16",)))["onnx-fp16"].absent
+
+
+def test_the_only_format_beyond_the_limit_ends_the_export(tmp_path):
+    """The message has the limit and one that the file is within."""
+    wanted = WantedFormats(("onnx-fp16",), measure=measured(36, 30))
+    with pytest.raises(
+        UserError, match=r"no ONNX in half precision file: .* expected at most 10%\. Try --largest-drop 21%"
+    ):
+        write_formats(tmp_path, network(), SPEC, wanted)
+
+
+def test_bits_of_training_have_no_limit_by_default():
+    """A trial that was trained in a file's bits was chosen in them; a limit that is given is applied."""
+    worse, whole = [Measurement("l1", 60, "1")], [Measurement("l1", 30, "1")]
+    assert QualityLimit().reason(worse, whole)
+    assert not QualityLimit().reason(worse, whole, trained=True)
+    assert QualityLimit(0.5).reason(worse, whole, trained=True)
+    assert not QualityLimit(0.5, "higher").reason(worse, whole)
+
+
+@pytest.mark.parametrize("name", ["onnx-int8", "litert-int8"])
+def test_too_few_inputs_to_calibrate_on_are_refused(name, tmp_path):
+    """Ranges of three inputs are none; the message has the least number."""
+    if missing := [package.name for package in EXPORTERS[name].needs if not package.installed()]:
+        pytest.skip(f"format {name} needs {', '.join(missing)}")
+    wanted = WantedFormats((name,), calibration=lambda: [SPEC.examples(2), SPEC.examples(1)])
+    with pytest.raises(UserError, match="too few inputs to calibrate ranges on: got 3; expected 4 or more"):
+        write_formats(tmp_path, network(), SPEC, wanted)

@@ -45,7 +45,7 @@ def test_macs_are_those_of_the_counter(resnet):
 
 
 def test_findings_name_modules_shares_and_rewrites(resnet):
-    """Of a ResNet on LiteRT: both transposed convolutions with their own share, and the rewrite that removes them."""
+    """A ResNet on LiteRT has both transposed convolutions with their own share, and the rewrite that removes them."""
     (found,) = [each for each in resnet.lint("litert") if each.rule.kind == "unsupported"]
     assert found.modules == ("model.11", "model.14")
     layers = [macs for name, macs in resnet.macs.items() if "conv_transpose2d" in name]
@@ -83,7 +83,7 @@ def test_what_no_rewrite_removes_stays():
 
 @pytest.mark.parametrize("runtime", ["litert"])
 def test_rewrites_bring_in_nothing_that_a_rule_concerns(runtime):
-    """What stands in the place of a call in a rewritten network is itself run well."""
+    """The calls of a rewritten network are themselves run well."""
     model = build("resnet", {"ngf": 2, "n_blocks": 1}).eval()
     inputs = (torch.rand(1, 3, 16, 16),)
     from ganprune.gan_models.export.rewriting import rewritten

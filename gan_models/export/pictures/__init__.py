@@ -1,0 +1,1 @@
+"""Files that take and give pictures as bytes."""
