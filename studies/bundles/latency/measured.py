@@ -83,13 +83,14 @@ def measure_table(
     if threads < 1 or rounds < 1:
         raise UserError(f"a benchmark needs threads and rounds: got {threads} and {rounds}; expected 1 or more of each")
     example = inputs.examples(1)
-    with ExitStack() as kept, torch_threads(threads), torch.inference_mode(), exclusive():
+    with ExitStack() as kept, torch_threads(threads), torch.inference_mode():
         folder = Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="ganprune-benchmark-")))
         timed = list(_opened((dense.eval(), pruned.eval()), example, runtimes, threads, folder, on_step))
         settle_allocator()
-        before = snapshot()
-        samples = _rounds(timed, rounds)
-        busy = between(before, snapshot()).reason(Limits())
+        with exclusive():
+            before = snapshot()
+            samples = _rounds(timed, rounds)
+            busy = between(before, snapshot()).reason(Limits())
     rows = [
         LatencyRow(RUNTIMES.find(each.runtime).title, each.dtype, *map(median, samples[i]), reason=each.reason)
         if each.calls
