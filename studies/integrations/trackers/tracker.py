@@ -22,7 +22,7 @@ def plain_name(name: str) -> str:
 
     `result/fd[shapes,n=8]` becomes `result/fd_shapes_n_8`.
     """
-    return re.sub(r"[^A-Za-z0-9_./-]+", "_", name).strip("_")
+    return "/".join(re.sub(r"[^A-Za-z0-9_.-]+", "_", part).strip("_") for part in name.split("/"))
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ def test_what_a_tracker_has_is_left_out_by_name_and_step():
 def test_names_are_those_that_every_tracker_takes():
     """Brackets, commas and spaces of a metric's name become underscores."""
     assert plain_name("result/fd[shapes,n=8]") == "result/fd_shapes_n_8"
+    assert plain_name("result/fd[shapes,n=8]/low") == "result/fd_shapes_n_8/low"
 
 
 class Broken:
