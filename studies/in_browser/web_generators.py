@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import lcm
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,17 +83,27 @@ def web_files_of(study: StudyRecord, artifacts_root: Path, trials: Sequence[int]
     files: dict[str, bytes] = {}
     networks = []
     for name in bench.names:
-        made, sizes = list[WebGenerator](), None
+        made, runs_at = list[WebGenerator](), list[WebSizes]()
         for place, whole in enumerate(wholes):
             part = whole.model if len(bench.names) == 1 else whole.model.get_submodule(name)
             content, sizes = _file(part, inputs, output, whole.quantizations.get(name))
             files[file := f"{name}-{place}"] = content
+            runs_at += [] if sizes is None else [sizes]
             made.append(WebGenerator(file, whole.label, _quality(whole.row), _costs(whole.row), len(content)))
-        bounds = output.value_range
+        bounds, sizes = output.value_range, common_sizes(runs_at)
         networks.append(
             WebNetwork(name, _inputs(inputs), *bounds, sizes, tuple(made), _examples(folder, name) if sizes else ())
         )
     return WebFiles(tuple(networks), files)
+
+
+def common_sizes(found: Sequence[WebSizes]) -> WebSizes | None:
+    """Return the sizes that all files of a network run at: files of 8 bits have one size alone. None without any."""
+    if not found:
+        return None
+    fixed = next((sizes for sizes in found if not sizes.stride), None)
+    least = max(sizes.least for sizes in found)
+    return fixed or replace(found[0], stride=lcm(*(sizes.stride for sizes in found)), least=least)
 
 
 def _check_inputs(inputs: InputSpec) -> None:
@@ -128,7 +139,9 @@ def _file(
             return path.read_bytes(), None
         rule = find_size_rule(FileGenerator(exporter, path), inputs)
         scale = (rule.scale.numerator, rule.scale.denominator)
-        return path.read_bytes(), WebSizes(*rule.trained, rule.stride, rule.least, scale, rule.reason)
+        return path.read_bytes(), WebSizes(
+            *rule.trained, rule.stride, rule.least, scale, rule.reason.replace(str(path), path.name)
+        )
 
 
 def _quality(row: Row) -> str:

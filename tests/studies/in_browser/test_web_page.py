@@ -11,7 +11,7 @@ from ganprune.gan_models.networks.specs import InputSpec
 from ganprune.studies.api import Study
 from ganprune.studies.bundles.inference import run_bundle
 from ganprune.studies.in_browser.page_data import WebGenerator, WebInput, WebNetwork, WebSizes
-from ganprune.studies.in_browser.web_generators import WebFiles, _check_inputs
+from ganprune.studies.in_browser.web_generators import WebFiles, _check_inputs, common_sizes
 from ganprune.studies.in_browser.web_page import web_page, write_web_page
 from ganprune.studies.in_browser.web_runtime import BINARY, MODULE, VERSION, read_runtime
 from PIL import Image
@@ -95,6 +95,16 @@ def test_generators_that_a_visitor_cannot_feed_are_refused(inputs):
         UserError, match="a page takes one picture in RGB or gray, latents and classes: got a generator"
     ):
         _check_inputs(InputSpec.parse(inputs))
+
+
+def test_pictures_have_a_size_that_all_files_run_at():
+    """One file of a fixed size, such as one of 8 bits, fixes it for all; else strides have a common multiple."""
+    free = [WebSizes(32, 32, stride, least, (1, 1), "") for stride, least in ((4, 4), (6, 12))]
+    fixed = WebSizes(32, 32, 0, 0, (1, 1), "the file says so")
+    assert common_sizes([*free, fixed]) == fixed
+    found = common_sizes(free)
+    assert (found.stride, found.least) == (12, 12)
+    assert common_sizes([]) is None
 
 
 def shown(tab, name):
