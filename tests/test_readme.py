@@ -94,6 +94,7 @@ def test_every_module_named_is_there():
         "file.py",
         "mine.py",
         "my_data.py",
+        "my_metric.py",
         "proj/models/generator.py",
         "setup.py",
     }

@@ -35,7 +35,7 @@ def test_optunas_tables_hold_the_metrics_own_values(study):
 
 
 def test_the_front_is_that_of_the_highest_values(study):
-    """The brighter of two trials is on the front, and the other if it is cheaper; tables show what was measured."""
+    """The brighter of two trials is on the front, and the other if it is cheaper, as in Optuna's `best_trials`."""
     outcome = outcome_of(study.record)
     rows = {row.trial: row for row in trial_rows(outcome) if row.trial is not None}
     assert all(row.quality > 0 and row.metric.startswith("brightness[") for row in rows.values())
@@ -43,6 +43,8 @@ def test_the_front_is_that_of_the_highest_values(study):
     assert brighter.front
     assert rows[1].front  # the cheapest one
     assert rows[0].front == (rows[0].quality > rows[1].quality)
+    best = optuna.load_study(study_name="bright", storage=f"sqlite:///{study.root.parent}/study.db").best_trials
+    assert {trial.number for trial in best} == {number for number, row in rows.items() if row.front}
     assert "fd[shapes" in " ".join(brighter.metrics)
     assert "brightness" in hypervolume_line(outcome)
     assert front_rows(outcome)
