@@ -131,7 +131,7 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
     artifact = json.loads((tmp_path / "ganprune-artifacts" / "s" / "teacher" / "mean-color.json").read_text())
     assert len(artifact["rgb"]) == 3
     assert found.wanted(study)
-    assert call(monkeypatch, "export", "s", "--trial", 1, "--formats", "archive", "--out", "bundle") == 0
+    assert call(monkeypatch, "export", "s", "--trial", 1, "--formats", "saved-program", "--out", "bundle") == 0
     assert call(monkeypatch, "verify", "bundle") == 0
     assert "generator.pt2 in torch.export" in capsys.readouterr().out
 
