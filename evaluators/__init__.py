@@ -1,1 +1,1 @@
-"""What is measured on any network or images, independently of how it was predicted."""
+"""Measurements of any network or images, independent of the predictions that a search makes."""

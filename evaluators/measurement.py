@@ -1,4 +1,4 @@
-"""A number that says what it is: unit, interval, sample size and protocol; and the naming of distances."""
+"""A measured number with its unit, interval, sample size and protocol; and the names of distances."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ class Measurement:
     """One measured number.
 
     Attributes:
-        name: `macs`, `l1`, `fid[inception,n=500]`, `fd[shapes,n=500]`, ...; what is in brackets is part of
-            the name, so that no table mixes two protocols under one heading.
+        name: `macs`, `l1`, `fid[inception,n=500]`, `fd[shapes,n=500]`, ... The part in brackets belongs to the name, so
+            that no table mixes two protocols under one heading.
         value: the number; NaN only together with a `reason`.
         unit: `MACs`, `bytes`, `ms`, `1` for a pure number.
         low: lower end of the 90 % interval, or None.
         high: upper end, or None.
-        n: sample size behind the value, or None where there is none (a count of operations).
+        n: Sample size of the value, or None if there is none (a count of operations).
         protocol: how it was measured, in words and `key=value` pairs separated by `; `.
-        reason: why there is no value, where `value` is NaN; else None.
-        better: which values are better, `lower` or `higher`; empty of costs, and in records of earlier versions.
-        note: what the number cannot tell, such as that it is saturated; empty as a rule.
+        reason: Reason that there is no value, if `value` is NaN; else None.
+        better: Better direction, `lower` or `higher`; empty for costs, and in records of earlier versions.
+        note: Limitation of the number, such as that it is saturated; usually empty.
 
     Raises:
-        ValueError: a malformed name, a value that is not finite and gives no reason, an interval that is not
-            one, a distance called `fid` whose features are not Inception's, or a score called `is` that is not of
-            Inception's classes.
+        ValueError: A malformed name, a value that is not finite and has no reason, an invalid interval, a distance
+            called `fid` in other features than Inception's, or a score called `is` of other classes than Inception's.
     """
 
     name: str
@@ -83,7 +82,7 @@ class Measurement:
 
     @classmethod
     def absent(cls, name: str, unit: str, reason: str, n: int | None = None, protocol: str = "") -> Measurement:
-        """A measurement that could not be taken, with the reason; its value is NaN (null in JSON)."""
+        """Return a measurement without a value, with the reason; its value is NaN (null in JSON)."""
         return cls(name, math.nan, unit, n=n, protocol=protocol, reason=reason)
 
     def to_json(self) -> dict[str, Any]:
@@ -95,9 +94,9 @@ class Measurement:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Measurement:
-        """Return the measurement of a record; an unknown or missing key is a ValueError.
+        """Return the measurement of a record. Raises ValueError for an unknown or missing key.
 
-        A value that is not there is null, or the text `nan` if the record is part of a larger value's JSON.
+        An absent value is null, or the text `nan` if the record is part of a larger value's JSON.
         """
         known = {field.name for field in fields(cls)}
         if set(record) - known or not {"name", "value", "unit"} <= set(record):
@@ -111,17 +110,17 @@ class Measurement:
 
 
 def frechet_name(encoder: str, n: int) -> str:
-    """`fid[inception,n=500]` for Inception's features, `fd[shapes,n=500]` for any others."""
+    """Return `fid[inception,n=500]` for Inception's features, `fd[shapes,n=500]` for any others."""
     return f"{'fid' if encoder == 'inception' else 'fd'}[{encoder},n={n}]"
 
 
 def class_score_name(encoder: str, n: int, splits: int) -> str:
-    """`is[inception,n=500,splits=10]`, the Inception Score, for Inception's classes; else `class_score[lite0,...]`."""
+    """Return `is[inception,n=500,splits=10]`, the Inception Score, for its classes; else `class_score[lite0,..]`."""
     return f"{'is' if encoder == 'inception' else 'class_score'}[{encoder},n={n},splits={splits}]"
 
 
 def kernel_name(encoder: str, n: int) -> str:
-    """`kid[inception,n=500]` for Inception's features, `kd[shapes,n=500]` for any others."""
+    """Return `kid[inception,n=500]` for Inception's features, `kd[shapes,n=500]` for any others."""
     return f"{'kid' if encoder == 'inception' else 'kd'}[{encoder},n={n}]"
 
 

@@ -1,1 +1,1 @@
-"""What may be searched: budgets, widths, the settings of methods. Imports no torch."""
+"""Search spaces: budgets, widths, and the settings of methods. Imports no torch."""

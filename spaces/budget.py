@@ -1,4 +1,4 @@
-"""Budgets as people state them: 2.5GMACs, 25%, 1.2Mparams, 2MB, 20ms."""
+"""Budgets as users write them: 2.5GMACs, 25%, 1.2Mparams, 2MB, 20ms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..gan_models.files.texts.number_text import percent
 
 
 class BudgetError(UserError):
-    """A budget that cannot be read or cannot be met."""
+    """An error: a budget cannot be read or cannot be met."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Budget:
     """An upper bound on one cost.
 
     Attributes:
-        text: Text that the user wrote.
+        text: The text that the user wrote.
         cost: Name of a row of the table of costs.
         amount: Bound in the cost's unit (MACs, parameters, bytes, ms); a share (0, 1] if `relative`.
         relative: True if the amount is a share of the dense network's cost.
         network: The generator it is for (`AtoB`), or None for the only one.
-        note: What was converted, to be printed; empty if nothing was.
+        note: The conversion of units that was made, to be printed; empty if there was none.
     """
 
     text: str
@@ -45,7 +45,7 @@ class Budget:
             cheapest: Cost name -> cost of the smallest plan.
 
         Raises:
-            BudgetError: Below the cheapest plan, or not below the dense network.
+            BudgetError: The bound is below the cheapest plan, or not below the dense network.
         """
         whole, least = dense[self.cost], cheapest[self.cost]
         value = self.amount * whole if self.relative else self.amount
@@ -55,11 +55,12 @@ class Budget:
         share = f" or {percent(least / whole)}% to 100%"
         if value < least:
             raise BudgetError(
-                f"budget {self.text} = {describe(value, self.cost)} cannot be met: give one {allowed}{share}"
+                f"budget {self.text} = {describe(value, self.cost)} cannot be met; expected one {allowed}{share}"
             )
         if value >= whole:
             raise BudgetError(
-                f"budget {self.text} = {describe(value, self.cost)} leaves nothing to prune: give one {allowed}{share}"
+                f"budget {self.text} = {describe(value, self.cost)} leaves nothing to prune; expected one "
+                f"{allowed}{share}"
             )
         return value
 
@@ -94,7 +95,7 @@ class Budgets:
         """Return the budgets that texts state.
 
         Raises:
-            BudgetError: One of them cannot be read, or there is none.
+            BudgetError: A budget cannot be read, or there is none.
         """
         if not texts:
             raise BudgetError(f"no budget is given: {allowed_budgets()}")
@@ -133,7 +134,7 @@ class Budgets:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return the conversions that were made, to be printed."""
+        """Return the conversions of units that were made, to be printed."""
         return tuple(budget.note for budget in self.stated if budget.note)
 
     def priced(
@@ -147,7 +148,7 @@ class Budgets:
             network: The generator's name.
 
         Raises:
-            BudgetError: Below the smallest plan or not below the dense network, or of another generator.
+            BudgetError: A budget is below the smallest plan, not below the dense network, or for another generator.
         """
         for budget in self.stated:
             if budget.network not in (None, network):
@@ -158,7 +159,7 @@ class Budgets:
         """Return the budget of each of several generators that are pruned together.
 
         Raises:
-            BudgetError: Not one budget for each or one for all, or budgets of different costs.
+            BudgetError: There is neither one budget per generator nor one for all, or the costs differ.
         """
         given = self.stated
         if len(given) == 1 and given[0].network is None:
@@ -167,11 +168,14 @@ class Budgets:
         if set(found) != set(names) or len(given) != len(names):
             form = " ".join(f"--budget {name}=25%" for name in names)
             raise BudgetError(
-                f"--prune-direction both takes one budget for each, {form}, or one for each alike, --budget 25%; got "
-                f"{', '.join(self.texts)}"
+                f"--prune-direction both has other budgets: got {', '.join(self.texts)}; expected one per generator, "
+                f"{form}, or one for both, --budget 25%"
             )
         if len(self.costs) > 1:
-            raise BudgetError(f"both budgets must be of one kind (both in MACs, ...); got {', '.join(self.texts)}")
+            raise BudgetError(
+                f"the two budgets are in different costs: got {', '.join(self.texts)}; expected one cost (both in "
+                f"MACs, ...)"
+            )
         return found
 
 
@@ -180,14 +184,14 @@ def parse_budget(text: str, convention: str = "exact") -> Budget:
 
     Args:
         text: `25%`, `2.5GMACs`, `5GFLOPs` (2 FLOPs per MAC), `1.2Mparams`, `2MB` (10^6), `2MiB` (2^20), `20ms`, or a
-            number with another unit of the table of costs; a generator's name and `=` may stand before it.
+            number with another unit of the table of costs; a generator's name and `=` may precede it.
         convention: `exact` or `published`: what MACs and percentages mean.
 
     Raises:
-        BudgetError: Not of that form, not above zero, or a percentage above 100.
+        BudgetError: The text has another form, is not above zero, or is a percentage above 100.
     """
     if convention not in CONVENTIONS:
-        raise BudgetError(f"convention {convention!r} is unknown; use exact or published")
+        raise BudgetError(f"the convention is unknown: got {convention!r}; expected exact or published")
     network, equals, amount = text.strip().rpartition("=")
     match = re.fullmatch(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%]*)", amount.strip())
     if not match or (equals and not network.strip()):
@@ -204,7 +208,7 @@ def parse_budget(text: str, convention: str = "exact") -> Budget:
     if cost is None:
         if not unit:
             raise BudgetError(f"budget {text!r} has no unit: {allowed_budgets()}")
-        advice = "A unit of another package needs that package installed."
+        advice = "Try to install the package that adds the unit."
         raise BudgetError(f"budget {text!r} has the unknown unit {match[2]!r}: {allowed_budgets()}. {advice}")
     value = number * (cost.amount_of(unit) or 0.0)
     note = cost.note_of(unit)
@@ -212,7 +216,7 @@ def parse_budget(text: str, convention: str = "exact") -> Budget:
 
 
 def _cost_in(unit: str, convention: str) -> Cost | None:
-    """Return the cost of which a text is a unit; another package is imported only if no cost of ours has the unit."""
+    """Return the cost with this unit; other packages are imported only if no cost of ganprune has it."""
     own = COSTS.own.values()
     for rows in (own, (COSTS[name] for name in COSTS if name not in COSTS.own)):
         for cost in rows:
@@ -222,16 +226,16 @@ def _cost_in(unit: str, convention: str) -> Cost | None:
 
 
 def allowed_budgets() -> str:
-    """Return how budgets are written, with an example of every cost; the end of an error message."""
+    """Return the forms of a budget, with an example of every cost, for the end of an error message."""
     examples = ["25%"]
     for name in COSTS:
         try:
             examples += COSTS[name].examples
-        except UserError:  # a package that cannot be loaded must not hide the error that is being told
+        except UserError:  # a package that cannot be loaded must not hide the error that is being reported
             continue
     return f"write {', '.join(examples[:-1])} or {examples[-1]}, above 0"
 
 
 def describe(value: float, cost: str) -> str:
-    """Return a cost for people: 2.5 GMACs, 1.2 M parameters, 2 MB, 20 ms."""
+    """Return a cost in readable units: 2.5 GMACs, 1.2 M parameters, 2 MB, 20 ms."""
     return shown_cost(cost).show(value)

@@ -14,14 +14,14 @@ class JointWidths(WidthSpace):
     """A `WidthSpace` over the groups of all networks; the target is the sum of their costs.
 
     Attributes:
-        sides: Name (before each of its groups, with a dot), its own cost form, its share of the target, and what
-            prices its plans in the form's place.
+        sides: Per network: its name (the prefix of its groups, with a dot), its cost form, its share of the target, and
+            a model that prices its plans in place of the form.
     """
 
     sides: tuple[tuple[str, CostForm, float, CostModel | None], ...] = ()
 
     def decode(self, ratios: Mapping[str, float], target: float) -> dict[str, int]:
-        """Widths of each network in proportion to its ratios, scaled to meet its share of the target from below.
+        """Return each network's widths in proportion to its ratios, scaled to meet its share of the target from below.
 
         Raises:
             InfeasibleBudget: Even the smallest plan of a network costs more than its share.
@@ -35,7 +35,7 @@ class JointWidths(WidthSpace):
         return widths
 
     def target_of(self, widths: Mapping[str, int]) -> float:
-        """Return the least target whose share each network meets."""
+        """Return the smallest target at which each network meets its share."""
         found = []
         for name, form, share, model in self.sides:
             own = form.widths({group: widths[f"{name}.{group}"] for group in form.names})
@@ -43,7 +43,7 @@ class JointWidths(WidthSpace):
         return max(found)
 
     def cheapest(self) -> float:
-        """The least target at which every network meets its share."""
+        """Return the smallest target at which a plan of every network meets its share."""
         return max(
             float((model or form).predict(form.floors(self.floor, self.multiple), self.cost)) / share
             for _, form, share, model in self.sides

@@ -20,19 +20,19 @@ RATIO = "ratio:"
 
 
 def settings_of(method: str, values: Mapping[str, Any]) -> Any:
-    """Return a method's settings as the method takes them; a setting that is left out is at its default.
+    """Return a method's settings as its dataclass; an omitted setting has its default.
 
     Raises:
-        UserError: The method is unknown, or does not have such a setting.
+        UserError: The method is unknown, or a setting is.
     """
     spec = method_spec(method)
     return spec.read_settings(values) if values else spec.settings()
 
 
 def stored_settings(method: str, values: Mapping[str, Any]) -> Any:
-    """Return settings that were stored, as the method takes them.
+    """Return stored settings as the method's dataclass.
 
-    A study outlives its methods: values that this version's method does not take stay a mapping, for tables and cards.
+    If this version's method does not take the stored values, they are returned as a mapping, for tables and cards.
     """
     try:
         return settings_of(method, values)
@@ -47,12 +47,12 @@ class MethodSpace:
     Attributes:
         method: Its name in the catalog.
         widths: The space of widths.
-        low, high: Range of the target, in the cost's unit; `high` is the budget, or what the other budgets leave of it.
-        fixed_target: Whether every trial aims at `high` (`--mode target`).
-        bits: What a plan may be stored in; a dimension where there are several, the first is the ladder's.
-        per_channel: Whether 8-bit weights have a scale an output channel, which counts in bytes.
-        fixed: Settings that the study fixes, by name: no dimensions.
-        recipe: Settings of the training recipe that are dimensions, too.
+        low, high: Range of the target, in the cost's unit; `high` is the budget, or less if the other budgets bind.
+        fixed_target: True if every trial has the target `high` (`--mode target`).
+        bits: Allowed bits of stored weights; a dimension if there are several. The ladder uses the first.
+        per_channel: True if 8-bit weights have one scale per output channel, which counts in bytes.
+        fixed: Settings that the study fixes, by name; they are not dimensions.
+        recipe: Settings of the training recipe that are also dimensions.
     """
 
     method: str
@@ -70,7 +70,7 @@ class MethodSpace:
         return tuple(s for s in method_spec(self.method).searched if s.name not in self.fixed)
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Parameter name -> distribution; a setting's name starts with its method's."""
+        """Return parameter name -> distribution; a setting's name starts with its method's."""
         spec = method_spec(self.method)
         space: dict[str, BaseDistribution] = {}
         if not self.fixed_target:
@@ -87,11 +87,11 @@ class MethodSpace:
         return space
 
     def widths_at(self, bits: int) -> WidthSpace:
-        """The space of widths with plans priced as they are stored in so many bits."""
+        """Return the space of widths with plans priced as stored with this many bits."""
         return self.widths.stored(bits, self.per_channel)
 
     def defaults(self, target: float, bits: int | None = None) -> dict[str, Any]:
-        """The point of the ladder at a target: settings at their defaults, all ratios equal."""
+        """Return the ladder's point at a target: settings at their defaults, all ratios equal."""
         bits = self.bits[0] if bits is None else bits
         point = {f"{self.method}.{s.name}": s.default for s in self._searched}
         point |= {RECIPE + s.name: s.default for s in self.recipe}
@@ -104,7 +104,7 @@ class MethodSpace:
         return point
 
     def decode(self, params: Mapping[str, Any]) -> tuple[Proposal, dict[str, Any]]:
-        """Return what a point means, and the point as it will really be built, in the names of `distributions`.
+        """Return the proposal of a point, and the point as it will be built, in the names of `distributions`.
 
         A plan is at or under the target by construction.
 

@@ -1,4 +1,4 @@
-"""Settings of the recipe that a search may choose per trial, beside each method's own."""
+"""Settings of the training recipe that a search may choose per trial, in addition to each method's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from ..gan_models.training.recipe import Recipe
 
 RECIPE = "recipe."  # prefix of these parameters' names
 _WEIGHTS = (0.0, 1.0, 10.0)
-# Name -> values that are tried beside the study's own. Choices, not ranges: 0 is off, and on no log scale.
+# Name -> values that are tried in addition to the study's own. They are choices, not ranges: 0 means off, and has no
+# place on a log scale.
 RECIPE_SETTINGS: Mapping[str, tuple[float, ...]] = {
     "ema": (0.0, 0.02, 0.05, 0.1),
     "reconstruct_first": (0.0, 0.1, 0.25),
@@ -22,14 +23,14 @@ RECIPE_SETTINGS: Mapping[str, tuple[float, ...]] = {
 
 
 def recipe_settings(recipe: Recipe, names: Sequence[str]) -> tuple[Setting, ...]:
-    """Return the settings of a recipe that are searched; each begins at the study's own value, which is a choice.
+    """Return the settings of a recipe that are searched; the first choice of each is the study's own value.
 
     Args:
-        recipe: The study's.
-        names: Of `RECIPE_SETTINGS`.
+        recipe: The study's recipe.
+        names: Names in `RECIPE_SETTINGS`.
 
     Raises:
-        UserError: An unknown name.
+        UserError: A name is unknown.
     """
     found = []
     for name in names:

@@ -1,4 +1,4 @@
-"""The space of widths: a point is one ratio a group (or tied set), a plan is at or under its target."""
+"""The space of widths: a point is one ratio per group (or tied set), and its plan is at or under its target."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..gan_models.costs.cost_form import CostForm, CostModel
 from ..gan_models.files.errors import UserError
 from ..gan_models.tracing.unpruned_reasons import UnprunedReason, Why
 
-# A ratio is relative to the plan's own mean: 1 everywhere is the uniform plan at any cost. Said in absolute widths,
-# the same shape would be another point at every cost, and no sampler could learn it from one to the next.
-# Two octaves: wider draws are so far from any good plan that a short search learns nothing (one trial: 91 where uniform
-# has 39), and a group at 2 beside one at 0.5 is a factor of 4 between neighbors.
+# A ratio is relative to the plan's own mean, so 1 everywhere is the uniform plan at any cost. In absolute widths, the
+# same shape would be another point at every cost, and a sampler could not learn it across costs. The range is two
+# octaves: wider draws are so far from any good plan that a short search learns nothing (one trial: 91, uniform: 39). A
+# group at 2 next to one at 0.5 is already a factor of 4 between neighbors.
 RATIO_RANGE = (0.5, 2.0)
-_DRAWN = 64  # plans that are priced to know how much the other budgets leave of the first
+_DRAWN = 64  # number of plans that are priced to find how much of the first budget the other budgets leave
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class WidthSpace:
     Attributes:
         form: The cost form, which knows the groups.
         cost: The cost that targets are in.
-        floor: Fewest channels a group keeps.
-        multiple: Widths are multiples of this, or full.
+        floor: Minimum number of channels per group.
+        multiple: Widths are multiples of this, or the full width.
         ties: Patterns of group names (shell style); all groups that match one share one ratio.
-        model: Prices plans in the place of the form (a latency table).
-        bounds: The other budgets: a plan is at or under each of them as well.
+        model: Prices plans in place of the form (a latency table).
+        bounds: The other budgets, which every plan also meets.
     """
 
     form: CostForm
@@ -53,15 +53,15 @@ class WidthSpace:
         return next((pattern for pattern in self.ties if fnmatchcase(group, pattern)), group)
 
     def stored(self, bits: int, per_channel: bool) -> WidthSpace:
-        """The same space with plans priced as they are stored in so many bits."""
+        """Return the same space with plans priced as stored with this many bits."""
         bounds = tuple(bound.stored(bits, per_channel) for bound in self.bounds)
         return replace(self, cost=stored_cost(self.cost, bits, per_channel), bounds=bounds)
 
     def decode(self, ratios: Mapping[str, float], target: float) -> dict[str, int]:
-        """Widths in proportion to the ratios (only their quotients count), scaled to meet the target from below.
+        """Return widths in proportion to the ratios (only their quotients count), scaled to meet the target from below.
 
         Raises:
-            InfeasibleBudget: Even the smallest plan costs more.
+            InfeasibleBudget: Even the smallest plan costs more than the target.
             KeyError: A dimension is missing.
         """
         values = [ratios[self._owner(name)] for name in self.form.names]
@@ -70,7 +70,7 @@ class WidthSpace:
         return dict(zip(self.form.names, widths.tolist(), strict=True))
 
     def encode(self, widths: Mapping[str, int]) -> dict[str, float]:
-        """The ratios that were really built: width / size over its geometric mean, inside RATIO_RANGE.
+        """Return the ratios that were built: width / size over its geometric mean, inside RATIO_RANGE.
 
         A tied set has the mean of its groups.
         """
@@ -82,13 +82,13 @@ class WidthSpace:
         return {name: float(np.clip(np.exp(np.mean(values)), low, high)) for name, values in parts.items()}
 
     def uniform(self, target: float) -> dict[str, int]:
-        """The plan with the same ratio everywhere. Raises InfeasibleBudget."""
+        """Return the plan of equal ratios. Raises InfeasibleBudget if even the smallest plan costs more."""
         return self.decode(dict.fromkeys(self.dimensions, 1.0), target)
 
     def dearest(self, target: float) -> float:
-        """The most that a plan of the space costs at or under a target: less than it where another budget binds.
+        """Return the maximum cost of a plan at or under a target: less than the target if another budget binds.
 
-        Found among the uniform plan and others drawn from the space.
+        Estimated from the uniform plan and others drawn from the space.
         """
         if not self.bounds:
             return target
@@ -98,31 +98,31 @@ class WidthSpace:
         return max(self.price(self.decode(dict(zip(self.dimensions, row, strict=True)), target)) for row in ratios)
 
     def price(self, widths: Mapping[str, int]) -> float:
-        """Cost of a plan, in the unit of targets."""
+        """Return the cost of a plan, in the unit of targets."""
         return float((self.model or self.form).predict(self.form.widths(widths), self.cost))
 
     def target_of(self, widths: Mapping[str, int]) -> float:
-        """Return the least target that a plan meets: its price."""
+        """Return the smallest target that a plan meets: its price."""
         return self.price(widths)
 
     def cheapest(self) -> float:
-        """Cost of the smallest plan."""
+        """Return the cost of the smallest plan."""
         smallest = self.form.floors(self.floor, self.multiple)
         return float((self.model or self.form).predict(smallest, self.cost))
 
 
 def ladder(low: float, high: float, n: int) -> list[float]:
-    """`n` targets from `high` down, in equal steps of the logarithm; the first is `high`."""
+    """Return `n` targets from `high` down, equally spaced on a log scale; the first is `high`."""
     return np.geomspace(high, low, n).tolist() if n > 1 else [high]
 
 
 def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> dict[str, UnprunedReason]:
-    """Return the groups that patterns leave whole: name -> reason.
+    """Return the groups that patterns leave unpruned: name -> reason.
 
     Args:
-        names: Groups found.
-        include: Shell patterns of what to prune; empty means everything.
-        exclude: Shell patterns of what to keep.
+        names: Names of the groups.
+        include: Shell patterns of groups to prune; empty means all.
+        exclude: Shell patterns of groups to leave unpruned.
 
     Raises:
         UserError: A pattern matches no group.
@@ -130,7 +130,7 @@ def select(names: Sequence[str], include: Sequence[str], exclude: Sequence[str])
     for pattern in [*include, *exclude]:
         if not any(fnmatchcase(name, pattern) for name in names):
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            raise UserError(f"pattern {pattern!r} matches no group; groups are {shown}")
+            raise UserError(f"a pattern matches no group: got {pattern!r}; expected one of {shown}")
     kept = {}
     for name in names:
         if include and not any(fnmatchcase(name, pattern) for pattern in include):

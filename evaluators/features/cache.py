@@ -1,8 +1,8 @@
-"""Features of real images, kept by content: whoever asks again for the same images through the same network has them.
+"""Features of real images, cached by content: the same images through the same encoder are encoded once.
 
-A key is made of everything that the features depend on: the images' content, how they were read, the encoder's weights
-and preprocessing. Nothing is looked up by name or time, so an entry is never out of date; a file that cannot be read
-is made again. The folder is GANPRUNE_CACHE, else `ganprune` in the user's cache folder; `off` keeps nothing.
+A key is a hash of all that the features depend on: the images' content, how they were read, and the encoder's weights
+and preprocessing. Names and times are not part of it, so an entry is never out of date. An unreadable file is computed
+again. The folder is GANPRUNE_CACHE, else `ganprune` in the user's cache folder; `off` disables the cache.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FORMAT = 1
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of entries; None if the user switched it off."""
+    """Return the folder of the cache's entries; None if the user switched the cache off."""
     given = os.environ.get(VARIABLE)
     if given is not None:
         return None if given in ("", "off") else Path(given).expanduser() / "features"
@@ -42,14 +42,14 @@ def cached_sample(
     reading: str,
     device: torch.device | str = "cpu",
 ) -> FeatureSample:
-    """The features of images, from the cache or computed once.
+    """Return the features of images, from the cache or computed once.
 
     Args:
-        images: opens the images as `feature_batches` takes them; not called where the features are known.
-        encoder: see `features.load_encoder`.
-        content: hash of the images' content.
-        reading: how they were read: size, crop, which of them, in which order.
-        device: where the encoder runs; not part of the key.
+        images: Opens the images as `feature_batches` takes them; not called if the features are cached.
+        encoder: See `features.load_encoder`.
+        content: Hash of the images' content.
+        reading: How they were read: size, crop, which of them, in which order.
+        device: Device that the encoder runs on; not part of the key.
     """
     folder = cache_folder()
     key = [_FORMAT, KEPT, content, reading, encoder.name, encoder.sha256, encoder.preprocessing]
@@ -63,7 +63,7 @@ def cached_sample(
 
 
 def sample_tensors(sample: FeatureSample) -> dict[str, Tensor]:
-    """A sample as named tensors, for a file."""
+    """Return a sample as named tensors, for a file."""
     counts = [sample.n, *(group.n or 0 for group in sample.groups)]
     tensors = {"features": sample.features.contiguous(), "counts": torch.tensor(counts)}
     for g, group in enumerate(sample.groups):
@@ -72,14 +72,14 @@ def sample_tensors(sample: FeatureSample) -> dict[str, Tensor]:
 
 
 def sample_from(tensors: Mapping[str, Tensor]) -> FeatureSample:
-    """The sample that `sample_tensors` took apart. Raises KeyError where a part is missing."""
+    """Return the sample that `sample_tensors` took apart. Raises KeyError if a part is missing."""
     n, *counts = tensors["counts"].tolist()
     groups = (FeatureStatistics(tensors[f"mean.{g}"], tensors[f"covariance.{g}"], m) for g, m in enumerate(counts))
     return FeatureSample(n, tensors["features"], tuple(groups))
 
 
 def _write(sample: FeatureSample, path: Path) -> None:
-    """Whole or not at all; a folder that cannot be written keeps nothing and is no error."""
+    """Write an entry atomically; a folder that cannot be written is no error, and nothing is cached."""
     try:
         with written_beside(path) as beside:
             save_file(sample_tensors(sample), beside)

@@ -1,8 +1,8 @@
 """Encoders by name, in the order in which `auto` prefers them. Imports no torch.
 
-A study's metric is the name of an encoder: it is what the distances between features are taken in. Another package
-adds a row by an entry point of the group `ganprune.encoders`; a user's own is named by path, `package.module:name` or
-`file.py:name`, and is called with the path of its weights or None.
+A study's metric is the name of an encoder: distances are taken between its features. Another package adds a row through
+an entry point of the group `ganprune.encoders`; a user's own is named by path, `package.module:name` or `file.py:name`,
+and is called with the path of its weights or None.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ class EncoderSpec:
     """A row of the table of encoders.
 
     Attributes:
-        load: `module:attribute` beside the catalog, or a callable: the weights' path or None to an `Encoder`.
-        find: The same of a function that returns where the weights are, or None: the path given, or where else they
-            may be; None if they are bundled.
-        note: What it is, in a line.
+        load: `module:attribute` relative to the catalog, or a callable that maps the weights' path (or None) to an
+            `Encoder`.
+        find: Likewise, a function that returns the path of the weights, or None if there are none. None if the weights
+            are bundled.
+        note: Description in one line.
     """
 
     load: str | Callable[[Path | None], Encoder]
@@ -44,7 +45,7 @@ class EncoderSpec:
         return load_named(self.load, "encoder", __package__)(weights)
 
     def weights(self, given: Path | None) -> Path | None:
-        """Return where its weights are; None if they are not there or need not be.
+        """Return the path of its weights; None if they are missing or bundled.
 
         Raises:
             UserError: `given` is not a file.
@@ -52,7 +53,7 @@ class EncoderSpec:
         return given if self.find is None else load_named(self.find, "encoder", __package__)(given)
 
     def at_hand(self, given: Path | None) -> bool:
-        """Return whether it can be opened without a download."""
+        """Return True if it can be opened without a download."""
         return self.find is None or self.weights(given) is not None
 
 
@@ -84,21 +85,22 @@ ENCODERS: OpenTable[EncoderSpec] = OpenTable(
 
 
 def choose_encoder(name: str, weights: Mapping[str, Path] | None = None) -> tuple[str, Path | None]:
-    """Return an encoder's name and where its weights are.
+    """Return an encoder's name and the path of its weights.
 
     Args:
         name: A row, an object by path, or `auto`: the first row of ours whose weights are at hand.
-        weights: Paths of weight files by the row's name, or the object's; without one, wherever the encoder looks.
+        weights: Paths of weight files by the row's name, or the object's; without one, the encoder's own places are
+            searched.
 
     Raises:
-        UserError: An unknown name, or weights that are not there; one line with the cure.
+        UserError: The name is unknown, or the weights are missing.
     """
     given = weights or {}
     if name == AUTO:
         name = next(row for row in ENCODERS.own if ENCODERS[row].at_hand(given.get(row)))
     spec, own = ENCODERS.find(name), given.get(name.rpartition(":")[2])
     if not spec.at_hand(own):
-        spec.open(own)  # raises with the cure
+        spec.open(own)  # raises an error that says what to do
     return name, spec.weights(own)
 
 
@@ -108,12 +110,12 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
     Args:
         name: A row of `catalog.ENCODERS`, such as `inception` (pytorch-fid's InceptionV3, 2048 features), `lite0`
             (EfficientNet-Lite0, 1280 features) or `shapes` (bundled, 96 features), or an object by path.
-        weights: The weights' file; for `inception` else GANPRUNE_INCEPTION_WEIGHTS or torch hub's cache.
-            Never a download.
+        weights: The weights' file; for `inception`, the default is GANPRUNE_INCEPTION_WEIGHTS or torch hub's cache.
+            Nothing is downloaded.
 
     Raises:
-        UserError: No encoder of that name, no weights, a file that is not what it says, or an object that is no
-            encoder; one line with the cure.
+        UserError: No encoder has that name, its weights are missing or not what their name says, or the object is not
+            an encoder.
     """
     try:
         encoder = ENCODERS.find(name).open(weights)
@@ -123,12 +125,14 @@ def load_encoder(name: str, weights: Path | None = None) -> Encoder:
         if name in ENCODERS.own:
             raise
         raise UserError(
-            f"encoder {name!r} cannot be opened: {one_line(error)}; it is called with the path of its weights, or None"
+            f"encoder {name!r} cannot be opened: got {one_line(error)}; expected a callable of the weights' path or "
+            f"None"
         ) from error
     missing = [part for part in ("name", "sha256", "dimension", "preprocessing", "to") if not hasattr(encoder, part)]
     if missing or not callable(encoder):
         raise UserError(
-            f"encoder {name!r} gave no encoder: got {type(encoder).__name__} without {', '.join(missing) or 'a call'}; "
+            f"encoder {name!r} is not an encoder: got {type(encoder).__name__} without "
+            f"{', '.join(missing) or 'a call'}; "
             "expected name, sha256, dimension, preprocessing, to and a call"
         )
     if not _NAME.fullmatch(encoder.name) or (encoder.name == "inception" and name != "inception"):

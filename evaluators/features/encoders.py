@@ -15,17 +15,17 @@ from ...gan_models.files.errors import WorkFailed
 
 
 class NonFiniteImages(WorkFailed):
-    """A generator's output, or its features, held NaN or infinity: there is no quality to measure."""
+    """An error: a generator's output, or its features, contain NaN or infinity, so there is no quality to measure."""
 
 
 class Encoder(Protocol):
     """A network that turns images into features; frozen, in eval mode, on one device.
 
     Attributes:
-        name: what stands in a measurement's name: `inception`, `shapes`, `inception-1a2b3c4d`.
-        sha256: of the weights' file.
+        name: Its name in a measurement's name: `inception`, `shapes`, `inception-1a2b3c4d`.
+        sha256: Hash of the weights' file.
         dimension: d.
-        preprocessing: what happens to the images inside, in words; part of the protocol.
+        preprocessing: Its preprocessing in words; part of the protocol.
     """
 
     name: str
@@ -34,40 +34,40 @@ class Encoder(Protocol):
     preprocessing: str
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W), float in [-1, 1], to features (N, d), float32, on the images' device."""
+        """Return the features (N, d), float32, of images (N, 3, H, W), float in [-1, 1], on the images' device."""
         ...
 
     def to(self, device: torch.device | str) -> Encoder:
-        """The encoder itself, moved."""
+        """Move the encoder to a device, and return it."""
         ...
 
 
 def as_eight_bit(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as after saving to PNG and reading back: clamped, rounded to 255 steps."""
+    """Return images in [-1, 1] as after saving to PNG and reading back: clamped, rounded to 255 steps."""
     levels = torch.round((images.float().clamp(-1, 1) + 1) * 127.5)
     return levels / 127.5 - 1
 
 
 def feature_batches(images: Iterable[Tensor], encoder: Encoder, device: torch.device | str = "cpu") -> Iterator[Tensor]:
-    """Features of each batch of images, (n, d) float32 on the CPU; memory holds one batch.
+    """Yield the features of each batch of images, (n, d) float32 on the CPU; memory holds one batch.
 
     Every image is rounded to 8 bits first, so that a generator's output and a file of it measure the same.
 
     Args:
-        images: batches (n, 3, H, W) in [-1, 1], of any sizes.
-        encoder: moved to `device`.
-        device: where the encoder runs. TF32 is off and cuDNN deterministic, whatever the process uses
+        images: Batches (n, 3, H, W) in [-1, 1], of any sizes.
+        encoder: Moved to `device`.
+        device: Device that the encoder runs on. TF32 is off and cuDNN deterministic, whatever the process uses
             elsewhere.
 
     Raises:
-        NonFiniteImages: an image or a feature holds NaN or infinity; says in which images.
-        ValueError: a batch is not (n, 3, H, W).
+        NonFiniteImages: An image or a feature contains NaN or infinity; the message names the images.
+        ValueError: A batch is not (n, 3, H, W).
     """
     encoder = encoder.to(device)
     done = 0
     for batch in images:
         if batch.dim() != 4 or batch.shape[1] != 3:
-            raise ValueError(f"images must come as (N, 3, H, W) batches, got {tuple(batch.shape)}")
+            raise ValueError(f"images have the wrong shape: got {tuple(batch.shape)}; expected batches (N, 3, H, W)")
         check_finite(batch, done, "output")
         with (
             torch.no_grad(),
@@ -80,7 +80,7 @@ def feature_batches(images: Iterable[Tensor], encoder: Encoder, device: torch.de
 
 
 def check_finite(values: Tensor, first: int, what: str) -> None:
-    """Raises NonFiniteImages naming the images (numbered from `first`) whose `values` are not all finite."""
+    """Check that all `values` are finite. Raises NonFiniteImages naming the images, numbered from `first`, if not."""
     bad = ~torch.isfinite(values).flatten(1).all(1)
     if bool(bad.any()):
         numbers = [first + i for i in bad.nonzero().flatten().tolist()]

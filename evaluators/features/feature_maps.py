@@ -1,7 +1,8 @@
-"""Maps of an encoder, through which a gradient flows: what distances between images are made of in training.
+"""Feature maps of an encoder, differentiable, for the distances between images that a training loss uses.
 
-VGG-16 (Simonyan & Zisserman 2015) where its weights are given, as GAN Slimming's released code takes it: torchvision's
-ImageNet weights, layers relu1_2, 2_2, 3_3, 4_3, images mapped to [0, 1] and not normalized. Else the bundled encoder.
+VGG-16 (Simonyan & Zisserman 2015) if its weights are given, as GAN Slimming's released code takes it: torchvision's
+ImageNet weights, layers relu1_2, 2_2, 3_3, 4_3, images mapped to [0, 1] and not normalized. Otherwise the bundled
+encoder.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from .pretrained.backbones import MAPS, stages, vgg16
 from .shapes_encoder import BUNDLED, load_shapes_network
 
 _VGG_MAPS = MAPS["vgg"][:-1]  # up to relu4_3
-# The published weight of the Gram matrices beside the first maps' L1; of the same use with the bundled encoder (at a
-# mean difference of 0.1 in pixels the two parts are about equal).
+# The published weight of the Gram matrices relative to the first maps' L1. It suits the bundled encoder, too: at a mean
+# difference of 0.1 in pixels the two parts are about equal.
 STYLE_WEIGHT = 1e5
 
 
@@ -31,10 +32,10 @@ class EncoderMaps:
     """Maps of a frozen network at some of its modules.
 
     Args:
-        name: Which encoder.
-        stages: Networks one after the other; the output of each is one of the maps.
+        name: Name of the encoder.
+        stages: Networks applied in sequence; the output of each is one of the maps.
         style_weight: Weight of the Gram matrices in a distance.
-        unit: Whether images are mapped from [-1, 1] to [0, 1] first.
+        unit: True if images are mapped from [-1, 1] to [0, 1] first.
     """
 
     def __init__(self, name: str, stages: Sequence[nn.Module], style_weight: float, *, unit: bool) -> None:
@@ -42,7 +43,7 @@ class EncoderMaps:
         self._stages = nn.ModuleList(stages).eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Images [N, 3, H, W] in [-1, 1] to maps [N, c, h, w], from fine to coarse."""
+        """Return maps [N, c, h, w] of images [N, 3, H, W] in [-1, 1], from fine to coarse."""
         x = (images.float() + 1) / 2 if self._unit else images.float()
         maps = []
         for stage in self._stages:
@@ -51,25 +52,25 @@ class EncoderMaps:
         return tuple(maps)
 
     def to(self, device: torch.device | str) -> EncoderMaps:
-        """The same, moved."""
+        """Move the networks to a device, and return the maps' object."""
         self._stages.to(device)
         return self
 
 
 def shapes_maps() -> EncoderMaps:
-    """The bundled encoder's four convolutions, at the images' own size."""
+    """Return the maps of the bundled encoder's four convolutions, at the images' own size."""
     network = load_shapes_network()
     return EncoderMaps(f"shapes-{file_sha256(BUNDLED)[:8]}", list(network.trunk), STYLE_WEIGHT, unit=False)
 
 
 def vgg_maps(weights: Path) -> EncoderMaps:
-    """VGG-16's maps after relu1_2, relu2_2, relu3_3 and relu4_3.
+    """Return the maps of VGG-16 after relu1_2, relu2_2, relu3_3 and relu4_3.
 
     Args:
-        weights: torchvision's `vgg16-397923af.pth`, or the same tensors as safetensors; never a download.
+        weights: torchvision's `vgg16-397923af.pth`, or the same tensors as safetensors. Nothing is downloaded.
 
     Raises:
-        ValueError: No such file, or it does not hold VGG-16's convolutions; one line with the cure.
+        ValueError: There is no such file, or it does not contain VGG-16's convolutions.
     """
     network = vgg16()[: _VGG_MAPS[-1] + 1]
     wanted = {f"features.{name}" for name in network.state_dict()}
@@ -92,12 +93,12 @@ def vgg_maps(weights: Path) -> EncoderMaps:
     ) as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise UserError(
-            f"{weights} holds no VGG-16 weights ({reason}); give torchvision's vgg16-397923af.pth, or leave "
-            "--vgg-weights out to use the bundled encoder"
+            f"{weights} does not contain VGG-16 weights: got {reason}; expected torchvision's vgg16-397923af.pth. Try "
+            f"to omit --vgg-weights for the bundled encoder"
         ) from error
     return EncoderMaps(f"vgg16-{file_sha256(weights)[:8]}", stages(network, _VGG_MAPS), STYLE_WEIGHT, unit=True)
 
 
 def load_feature_maps(weights: Path | None) -> EncoderMaps:
-    """VGG-16's maps where its weights are given, else the bundled encoder's. Raises ValueError as `vgg_maps`."""
+    """Return VGG-16's maps if its weights are given, else the bundled encoder's. Raises ValueError as `vgg_maps`."""
     return shapes_maps() if weights is None else vgg_maps(weights)

@@ -1,6 +1,6 @@
 """Folders of images, read like pytorch-fid: every image at its own size, in the order of the names.
 
-Shapes: N images of a batch.
+Shapes: N images per batch.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def image_files(folder: Path) -> list[Path]:
     """Return the image files that lie directly in a folder, sorted as pytorch-fid sorts them.
 
     Raises:
-        UserError: No folder, or none with images in it; subfolders that hold some are named.
+        UserError: There is no such folder, or it contains no images; subfolders that contain some are named.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; give a folder of images")
+        raise UserError(f"{folder} is not a folder; expected a folder of images")
     files = sorted(path for path in folder.iterdir() if _is_image(path))
     if files:
         return files
@@ -40,10 +40,10 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def readable_files(folder: Path) -> list[Path]:
-    """Return those of `image_files` that can be read to their full range; what is left out is a warning.
+    """Return the files of `image_files` that can be read to their full range, and warn of the others.
 
     Raises:
-        UserError: No folder, or none with readable images in it.
+        UserError: There is no such folder, or it contains no readable images.
     """
     files = image_files(folder)
     bad = {path: reason for path in files if (reason := picture_fault(path)) is not None}
@@ -64,16 +64,16 @@ def _is_image(path: Path) -> bool:
 
 
 def _other(path: Path) -> str:
-    """Return why a folder's entry is no image of it; empty if it is one, or if nobody would take it for one."""
+    """Return the reason that an entry of a folder is not one of its images; empty if it is, or is clearly no image."""
     if path.is_dir():
         return "" if is_hidden(path.name) or not any(map(_is_image, path.iterdir())) else "folders of images"
     if is_hidden(path.name):
         return "hidden or of the system" if is_picture_name(path.name) else ""
-    return "" if is_picture_name(path.name) else f"of no image format ({path.suffix.lower() or 'no suffix'})"
+    return "" if is_picture_name(path.name) else f"not an image format ({path.suffix.lower() or 'no suffix'})"
 
 
 def content_of(files: Sequence[Path]) -> str:
-    """Hex sha256 of the files' contents in their order; names do not matter."""
+    """Return the hex sha256 of the files' contents in their order; names do not matter."""
     digest = hashlib.sha256()
     for path in files:
         digest.update(bytes.fromhex(file_sha256(path)))
@@ -81,17 +81,17 @@ def content_of(files: Sequence[Path]) -> str:
 
 
 def folder_batches(files: Sequence[Path], batch_size: int = 32, workers: int = 0) -> Iterator[Tensor]:
-    """Images as (N, 3, H, W) float in [-1, 1], in order; a batch ends where the next image has another size.
+    """Yield images as (N, 3, H, W) float in [-1, 1], in order; a batch ends before an image of another size.
 
     Args:
-        files: see `image_files`.
-        batch_size: most images of a batch.
-        workers: processes that read ahead; 0 reads in this one. Nothing of the result depends on it.
+        files: See `image_files`.
+        batch_size: Maximum number of images per batch.
+        workers: Processes that read ahead; 0 reads in this one. The result does not depend on it.
 
     Raises:
-        RuntimeError: a file that cannot be decoded, by name.
+        RuntimeError: A file cannot be decoded; the message names it.
     """
-    # Without batches of its own: only neighbors of one size may be stacked.
+    # The loader does not make batches: only neighbors of one size may be stacked.
     loader = DataLoader(_Files(files), batch_size=None, num_workers=workers, generator=torch.Generator().manual_seed(0))
     waiting: list[Tensor] = []
     for image in loader:
@@ -104,7 +104,7 @@ def folder_batches(files: Sequence[Path], batch_size: int = 32, workers: int = 0
 
 
 class _Files(Dataset[Tensor]):
-    """Images (3, H, W) of 0 .. 255: uint8, or float32 of files with more than 8 bits."""
+    """A dataset of images (3, H, W) in 0 .. 255: uint8, or float32 for files with more than 8 bits."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = files

@@ -1,7 +1,7 @@
-"""Inception features exactly as pytorch-fid takes them: its network, its preprocessing, its weights.
+"""Inception features identical to pytorch-fid's: its network, its preprocessing, its weights.
 
-The weights are a download that this code never makes: they come from a path, the environment variable
-GANPRUNE_INCEPTION_WEIGHTS, or torch hub's cache, where pytorch-fid itself would have put them.
+The weights are never downloaded. They come from a path, the environment variable GANPRUNE_INCEPTION_WEIGHTS, or torch
+hub's cache, in which pytorch-fid stores them.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ class InceptionEncoder:
         self._network = network.eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [-1, 1] to features (N, 2048); gradients flow to the images that ask for them."""
+        """Return the features (N, 2048) of images (N, 3, H, W) in [-1, 1]; differentiable in the images."""
         return self._network((images.float() + 1) / 2)[0].flatten(1)
 
     def class_scores(self, features: Tensor) -> Tensor:
-        """Features (N, 2048) on the CPU to scores of Inception's 1008 classes (N, 1008), before a softmax.
+        """Return the scores of Inception's 1008 classes (N, 1008), before a softmax, of features (N, 2048) on the CPU.
 
         Without a bias, as the published code of the Inception Score takes them (Salimans et al. 2016).
 
         Raises:
-            UserError: The file of weights holds no classifier.
+            UserError: The file of weights contains no classifier.
         """
         if self._classes_KD is None:
             raise UserError(
-                "the Inception weights hold no classifier: got no fc.weight; expected the published file. "
+                "the Inception weights contain no classifier: got no fc.weight; expected the published file. "
                 f"Try {WEIGHTS_URL}"
             )
         return features @ self._classes_KD.T
 
     def to(self, device: torch.device | str) -> InceptionEncoder:
-        """The encoder itself, moved."""
+        """Move the encoder to a device, and return it."""
         self._network.to(device)
         return self
 
@@ -69,11 +69,11 @@ class InceptionEncoder:
 def find_inception_weights(given: Path | None = None) -> Path | None:
     """Return the path of the Inception weights, or None.
 
-    Looks at `given`, else at the environment variable GANPRUNE_INCEPTION_WEIGHTS, else into torch hub's
-    cache. The content is checked on loading, not here.
+    The order is `given`, the environment variable GANPRUNE_INCEPTION_WEIGHTS, torch hub's cache. The content is checked
+    on loading, not here.
 
     Raises:
-        ValueError: `given` or the variable names a file that is not there.
+        ValueError: `given` or the variable names a file that does not exist.
     """
     named = {"the path given": given, WEIGHTS_VARIABLE: os.environ.get(WEIGHTS_VARIABLE)}
     for source, path in named.items():
@@ -86,16 +86,15 @@ def find_inception_weights(given: Path | None = None) -> Path | None:
 
 
 def load_inception(weights: Path | None = None) -> InceptionEncoder:
-    """The Inception encoder with the weights that `find_inception_weights` finds.
+    """Return the Inception encoder with the weights that `find_inception_weights` finds.
 
-    The published file (its sha256 begins with 6726825d, under any name) gives the encoder `inception`, the
-    only one whose distance is called FID. Another file is taken only if its name ends in the first 8 digits
-    of its own sha256, torch hub's custom, so that it is nobody's accident; its encoder is
-    `inception-<digits>`.
+    The published file (its sha256 begins with 6726825d, under any name) gives the encoder `inception`, the only one
+    whose distance is called FID. Another file is accepted only if its name ends in the first 8 digits of its own
+    sha256, as torch hub names files. This makes the choice deliberate; its encoder is `inception-<digits>`.
 
     Raises:
-        ValueError: no weights, a file whose sha256 is not what its name says, one that is neither, or one
-            that does not hold this network's tensors.
+        ValueError: There are no weights, the file's sha256 is not the one in its name, it is neither the published file
+            nor named by its sha256, or it does not contain this network's tensors.
     """
     path = find_inception_weights(weights)
     if path is None:
@@ -110,10 +109,10 @@ def load_inception(weights: Path | None = None) -> InceptionEncoder:
 
 
 def check_inception_weights(path: Path) -> str:
-    """The encoder's name that a file of weights gives; its content is hashed, the network not built.
+    """Return the encoder's name that a file of weights gives; its content is hashed, the network not built.
 
     Raises:
-        ValueError: a file that `load_inception` would refuse by its name and sha256.
+        ValueError: `load_inception` would refuse the file because of its name and sha256.
     """
     return _checked_name(path, file_sha256(path))
 
@@ -131,15 +130,15 @@ def _build(state: dict[str, Tensor], path: Path) -> nn.Module:
             return published.InceptionV3([published.InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
         except RuntimeError as error:
             line = " ".join(str(error).split())[:160]
-            raise UserError(f"{path} does not hold pytorch-fid's Inception: {line}") from error
+            raise UserError(f"{path} does not contain pytorch-fid's Inception: {line}") from error
 
 
 @contextmanager
 def _instead_of_download(published: Any, state: dict[str, Tensor]) -> Iterator[None]:
-    """Hands pytorch-fid's builder these tensors where it would fetch them from the network.
+    """Give pytorch-fid's builder these tensors in place of its download.
 
-    The builder has no parameter for it. Replacing the one name it fetches through keeps every other line of
-    it in use, which is what makes the features its own.
+    The builder has no parameter for it. Only the function through which it downloads is replaced; the rest of its code
+    runs, so the features are identical to pytorch-fid's.
     """
     with _LOADING:
         original = published.load_state_dict_from_url

@@ -1,6 +1,6 @@
-"""Features of any number of images in bounded memory: all of them while they are few, else statistics and a subset.
+"""Features of any number of images in bounded memory: all features of few images, else statistics and a subset.
 
-Shapes: n images of a sample, K of them kept, d features.
+Shapes: n images per sample, K images whose features are stored, d features.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.seeds import index_keys
 from .statistics import FeatureStatistics, StatisticsAccumulator, merged
 
-KEPT = 10_000  # images whose features are all kept: 80 MB at d = 2048
-LARGE_GROUPS = 10  # of the jackknife beyond that; each one is d x d numbers
+KEPT = 10_000  # maximum number of images whose features are all stored: 80 MB at d = 2048
+LARGE_GROUPS = 10  # groups of the jackknife above that; each stores d x d numbers
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureSample:
-    """One side of a comparison.
+    """Features of the generated or of the real images of a comparison.
 
     Attributes:
-        n: number of images.
-        features: (K, d) in the images' order: of all images (K = n), or of a uniform subset that depends
-            on nothing but n.
-        groups: empty where all are kept; else statistics by group, image i in group i modulo their number.
+        n: Number of images.
+        features: (K, d) in the images' order: of all images (K = n), or of a uniform subset that depends only on n.
+        groups: Empty if all features are stored; else statistics per group, image i in group i modulo their number.
     """
 
     n: int
@@ -36,7 +35,7 @@ class FeatureSample:
 
     @property
     def whole(self) -> bool:
-        """True if every image's features are kept."""
+        """True if the features of all images are stored."""
         return not self.groups
 
     @property
@@ -45,23 +44,25 @@ class FeatureSample:
         return self.features.shape[1]
 
     def side(self) -> Tensor | FeatureStatistics:
-        """Return what a Fréchet distance takes: the features while they are all here, else the statistics."""
+        """Return the input of a Fréchet distance: all features if they are stored, else the statistics."""
         return self.features if self.whole else merged(self.groups)
 
     def without(self, group: int, n_groups: int) -> Tensor | FeatureStatistics:
-        """The same with one group of images left out, image i being in group i modulo `n_groups`.
+        """Return features or statistics without one group of images; image i is in group i modulo `n_groups`.
 
         Raises:
-            ValueError: other groups than those that the statistics were taken of.
+            ValueError: The statistics were taken with another number of groups.
         """
         if self.whole:
             return self.features[torch.arange(self.n) % n_groups != group]
         if n_groups != len(self.groups):
-            raise ValueError(f"a sample of {self.n} images has {len(self.groups)} groups, not {n_groups}")
+            raise ValueError(
+                f"a sample of {self.n} images has other groups: got {n_groups}; expected {len(self.groups)}"
+            )
         return merged(part for g, part in enumerate(self.groups) if g != group)
 
     def statistics(self) -> FeatureStatistics:
-        """Mean and covariance of all images."""
+        """Return the mean and covariance of all images' features."""
         side = self.side()
         if isinstance(side, FeatureStatistics):
             return side
@@ -71,15 +72,15 @@ class FeatureSample:
 
 
 class SampleCollector:
-    """Takes in batches of features; memory is bounded whatever the number of images.
+    """A collector of batches of features; its memory is bounded whatever the number of images.
 
     Args:
-        kept: images up to which all features are kept; at least twice the number of groups.
+        kept: Maximum number of images whose features are all stored; at least twice the number of groups.
     """
 
     def __init__(self, kept: int = KEPT) -> None:
         if kept < 2 * LARGE_GROUPS:
-            raise ValueError(f"kept={kept} images are too few; use {2 * LARGE_GROUPS} or more")
+            raise ValueError(f"too few images are stored: got kept={kept}; expected {2 * LARGE_GROUPS} or more")
         self._kept = kept
         self._parts: list[Tensor] = []
         self._indices = torch.empty(0, dtype=torch.long)
@@ -87,7 +88,7 @@ class SampleCollector:
         self._n = 0
 
     def add(self, features: Tensor) -> None:
-        """Takes in features (n, d) of the next images."""
+        """Add the features (n, d) of the next images."""
         indices = torch.arange(self._n, self._n + len(features))
         self._n += len(features)
         if self._n > self._kept:
@@ -104,20 +105,20 @@ class SampleCollector:
             group.add(features[indices % LARGE_GROUPS == g])
 
     def _thin(self) -> None:
-        """Keeps the images of the smallest keys: of whatever was seen, a uniform subset, batches notwithstanding."""
+        """Drop all images but those of the smallest keys: a uniform subset so far, whatever the batches."""
         chosen = index_keys(self._indices).argsort()[: self._kept].sort().values
         self._parts, self._indices = [torch.cat(self._parts)[chosen]], self._indices[chosen]
 
     def result(self) -> FeatureSample:
-        """The sample. Raises ValueError where there was no image."""
+        """Return the sample. Raises ValueError if there was no image."""
         if not self._n:
-            raise UserError("no images to take features of; the data's split is empty")
+            raise UserError("there are no images to encode: got an empty split of the data; expected at least 1 image")
         groups = tuple(group.result() for group in self._groups) if self._n > self._kept else ()
         return FeatureSample(self._n, torch.cat(self._parts), groups)
 
 
 def sample_of(batches: Iterable[Tensor], kept: int = KEPT) -> FeatureSample:
-    """The sample of batches of features (n, d), such as `features.feature_batches` yields."""
+    """Return the sample of batches of features (n, d), such as `features.feature_batches` yields."""
     collector = SampleCollector(kept)
     for batch in batches:
         collector.add(batch)
@@ -125,5 +126,5 @@ def sample_of(batches: Iterable[Tensor], kept: int = KEPT) -> FeatureSample:
 
 
 def as_sample(features: Tensor | FeatureSample) -> FeatureSample:
-    """Features (n, d) as a sample that keeps them all."""
+    """Return features (n, d) as a sample that stores them all."""
     return features if isinstance(features, FeatureSample) else FeatureSample(len(features), features)

@@ -1,4 +1,4 @@
-"""Loads the bundled encoder `shapes`; see `shapes_network.py` for what it is."""
+"""The bundled encoder `shapes` with its weights; `shapes_network.py` defines its network."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ class ShapesEncoder:
         self._network = network.eval().requires_grad_(False)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [-1, 1] to features (N, 96); gradients flow to the images that ask for them."""
+        """Return the features (N, 96) of images (N, 3, H, W) in [-1, 1]; differentiable in the images."""
         return self._network(images.float())
 
     def to(self, device: torch.device | str) -> ShapesEncoder:
-        """The encoder itself, moved."""
+        """Move the encoder to a device, and return it."""
         self._network.to(device)
         return self
 
 
 def load_shapes_network(path: Path = BUNDLED) -> ShapesNetwork:
-    """The network with the weights of a safetensors file. Raises ValueError where they are not its own."""
+    """Return the network with the weights of a safetensors file. Raises ValueError if they are of another one."""
     network = ShapesNetwork()
     try:
         network.load_state_dict(load_file(path))
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
         raise UserError(
-            f"{path} holds no weights of the shapes encoder ({str(error).splitlines()[0]}); "
-            "leave the path out to use the bundled ones"
+            f"{path} does not contain weights of the shapes encoder: got {str(error).splitlines()[0]}; expected its "
+            f"tensors. Try to omit the path for the bundled ones"
         ) from error
     return network
 
 
 def load_shapes(weights: Path | None = None) -> ShapesEncoder:
-    """The bundled encoder, or the same network with the weights of another safetensors file.
+    """Return the bundled encoder, or the same network with the weights of another safetensors file.
 
     Raises:
-        ValueError: the file is missing or does not hold this network's weights.
+        ValueError: The file is missing or does not contain this network's weights.
     """
     path = Path(weights) if weights is not None else BUNDLED
     network = load_shapes_network(path)

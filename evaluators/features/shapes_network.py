@@ -1,8 +1,7 @@
-"""The bundled encoder `shapes`: a small network to stand in where Inception is not at hand.
+"""The network of the bundled encoder `shapes`, small, for use if Inception's weights are not available.
 
-Trained by `benchmarks/train_shapes_encoder.py` on `builtin:shapes` to tell what is in an image (its layout
-and colors) and what is wrong with it (noise, blur, tint, checkerboard, ...). Architecture and task are our
-own.
+Trained by `benchmarks/train_shapes_encoder.py` on `builtin:shapes` to classify an image's layout and colors, and its
+corruption (noise, blur, tint, checkerboard, ...). Architecture and training task are original to ganprune.
 
 Shapes: N images, H x W pixels of any size of at least 16, d = 96 features.
 """
@@ -35,12 +34,12 @@ def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
 
 
 class ShapesNetwork(nn.Module):
-    """Images in [-1, 1], (N, 3, H, W), to features (N, 96): 64 pooled over the image and 32 that know where.
+    """A network from images (N, 3, H, W) in [-1, 1] to features (N, 96): 64 pooled over the image and 32 of its layout.
 
-    Pooled features see texture, noise and color; the other 32 come from an 8 x 8 map and see the layout, so
-    that a generator that paints one good image again and again is far from the data. `scale` makes every
-    feature's spread 1 over clean and spoiled training images; a feature that is nearly constant on clean
-    images (a detector of noise, say) keeps its weight that way.
+    Pooled features describe texture, noise and color. The other 32 come from an 8 x 8 map and describe the layout, so
+    that a generator that repeats one good image is far from the data. `scale` makes every feature's deviation 1 over
+    clean and corrupted training images. A feature that is nearly constant on clean images (a detector of noise, say)
+    keeps its weight that way.
     """
 
     scale: Tensor
@@ -54,12 +53,12 @@ class ShapesNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(SHAPES_DIMENSION))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features (N, 96), float32; images smaller than 16 pixels a side are refused."""
+        """Return the features (N, 96), float32. Raises ValueError for images smaller than 16 pixels per side."""
         height, width = images.shape[-2:]
         if images.dim() != 4 or images.shape[1] != 3 or min(height, width) < MINIMUM_SIDE:
             raise UserError(
-                f"the shapes encoder takes images (N, 3, H, W) of at least {MINIMUM_SIDE} pixels a side, "
-                f"got {tuple(images.shape)}"
+                f"images are unsuitable for the shapes encoder: got {tuple(images.shape)}; expected (N, 3, H, W) of "
+                f"at least {MINIMUM_SIDE} pixels per side"
             )
         if (height, width) != (SIDE, SIDE):
             images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)

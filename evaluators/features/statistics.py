@@ -20,12 +20,12 @@ from ...gan_models.files.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """The mean and covariance of one side, which is all that a Fréchet distance needs.
+    """The mean and covariance of a set of features: all that a Fréchet distance needs.
 
     Attributes:
         mean: (d,), float64.
         covariance: (d, d), float64, divided by n - 1.
-        n: number of images, or None where a file did not say.
+        n: Number of images, or None if a file does not say.
     """
 
     mean: Tensor
@@ -36,8 +36,8 @@ class FeatureStatistics:
         d = self.mean.numel()
         if self.mean.shape != (d,) or self.covariance.shape != (d, d):
             raise ValueError(
-                f"statistics need a mean (d,) and a covariance (d, d), "
-                f"got {tuple(self.mean.shape)} and {tuple(self.covariance.shape)}"
+                f"statistics have the wrong shapes: got {tuple(self.mean.shape)} and {tuple(self.covariance.shape)}; "
+                f"expected a mean (d,) and a covariance (d, d)"
             )
         for name in ("mean", "covariance"):
             object.__setattr__(self, name, getattr(self, name).detach().double().cpu())
@@ -50,7 +50,7 @@ class FeatureStatistics:
         return self.mean.numel()
 
     def save(self, path: Path) -> None:
-        """Writes `.npz` that pytorch-fid reads (keys `mu`, `sigma`), with our `n` beside; atomically."""
+        """Write an `.npz` file atomically: pytorch-fid's keys `mu` and `sigma`, and the number of images as `n`."""
         arrays = {"mu": self.mean.numpy(), "sigma": self.covariance.numpy()}
         if self.n is not None:
             arrays["n"] = np.array(self.n)
@@ -59,10 +59,10 @@ class FeatureStatistics:
 
     @classmethod
     def load(cls, path: Path) -> FeatureStatistics:
-        """Reads pytorch-fid's `.npz` (keys `mu`, `sigma`), ours or theirs.
+        """Read an `.npz` file with pytorch-fid's keys `mu` and `sigma`, written by ganprune or by pytorch-fid.
 
         Raises:
-            ValueError: not such a file; nothing in it is unpickled.
+            ValueError: It is not such a file; nothing in it is unpickled.
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -82,10 +82,10 @@ class FeatureStatistics:
 
 
 class StatisticsAccumulator:
-    """Adds batches of features one by one; memory is d x d whatever the number of images.
+    """An accumulator of batches of features; its memory is d x d whatever the number of images.
 
-    Batches are merged by the pairwise update of Chan, Golub and LeVeque (1983), in float64: the result does
-    not depend on order or batch size but for rounding.
+    Batches are merged by the pairwise update of Chan, Golub and LeVeque (1983), in float64: the result depends on order
+    and batch size only by rounding.
     """
 
     def __init__(self):
@@ -94,9 +94,9 @@ class StatisticsAccumulator:
         self._scatter: Tensor | None = None
 
     def add(self, features: Tensor) -> None:
-        """Takes in features (n, d)."""
+        """Add features (n, d)."""
         if features.dim() != 2:
-            raise ValueError(f"features must be (n, d), got {tuple(features.shape)}")
+            raise ValueError(f"features have the wrong shape: got {tuple(features.shape)}; expected (n, d)")
         if len(features) == 0:
             return
         batch = features.detach().double().cpu()
@@ -105,10 +105,10 @@ class StatisticsAccumulator:
         self._merge(len(batch), mean, centered.T @ centered)
 
     def add_statistics(self, part: FeatureStatistics) -> None:
-        """Takes in the statistics of a part, as if its features had been added.
+        """Add the statistics of a part, as if its features had been added.
 
         Raises:
-            ValueError: the part does not say of how many images it is.
+            ValueError: The part does not state its number of images.
         """
         if part.n is None:
             raise UserError("statistics of an unknown number of images cannot be merged with others")
@@ -127,18 +127,18 @@ class StatisticsAccumulator:
         self._n = total
 
     def result(self) -> FeatureStatistics:
-        """The statistics of all that was added.
+        """Return the statistics of all features that were added.
 
         Raises:
-            ValueError: fewer than 2 images, where there is no covariance.
+            ValueError: There are fewer than 2 images, and so no covariance.
         """
         if self._mean is None or self._scatter is None or self._n < 2:
-            raise UserError(f"a covariance needs at least 2 images, got {self._n}")
+            raise UserError(f"a covariance needs more images: got {self._n}; expected at least 2")
         return FeatureStatistics(self._mean.clone(), self._scatter / (self._n - 1), self._n)
 
 
 def merged(parts: Iterable[FeatureStatistics]) -> FeatureStatistics:
-    """The statistics of several parts together, exactly."""
+    """Return the exact statistics of several parts together."""
     accumulator = StatisticsAccumulator()
     for part in parts:
         accumulator.add_statistics(part)

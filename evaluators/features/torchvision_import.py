@@ -1,9 +1,9 @@
-"""Lets `torchvision` be imported beside a torch that its compiled operators were not built for.
+"""A repair of `import torchvision` next to a torch that its compiled operators were not built for.
 
-A CUDA build of torchvision beside a CPU torch cannot load its compiled library. Its Python part (all that the
-Inception network needs) would still work, but `import torchvision` describes two of the missing operators to
-torch and fails with "operator torchvision::nms does not exist". Naming their schemas first cures it; calling
-one of them still fails, clearly.
+A CUDA build of torchvision beside a CPU torch cannot load its compiled library. Its Python part (all that the Inception
+network needs) would still work, but `import torchvision` describes two of the missing operators to torch and fails with
+"operator torchvision::nms does not exist". Defining their schemas first avoids that. Calling one of the operators still
+fails with a clear error.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-# A Library takes its definitions back when it is collected: it has to live as long as torchvision.
+# A Library removes its definitions when it is garbage-collected: it has to live as long as torchvision.
 _KEPT: list[torch.library.Library] = []
 
 
 def make_torchvision_importable() -> bool:
-    """Call before importing torchvision or pytorch_fid; does nothing where not needed.
+    """Make torchvision importable; call it before importing torchvision or pytorch_fid. It does nothing if not needed.
 
     Returns:
-        True where operator schemas had to be defined, False where torchvision's own operators load,
-        torchvision is already imported or is not installed.
+        True if operator schemas had to be defined; False if torchvision's own operators load, torchvision is already
+        imported or is not installed.
     """
     if _KEPT:
         return True
@@ -45,7 +45,7 @@ def make_torchvision_importable() -> bool:
 def _compiled_operators_load() -> bool:
     package = importlib.util.find_spec("torchvision")
     if package is None or not package.submodule_search_locations:
-        return True  # nothing to cure: the import itself will say that torchvision is missing
+        return True  # nothing to repair: the import itself will say that torchvision is missing
     folder = Path(next(iter(package.submodule_search_locations)))
     for suffix in (*importlib.machinery.EXTENSION_SUFFIXES, ".so", ".pyd"):
         compiled = folder / f"_C{suffix}"

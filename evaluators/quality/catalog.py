@@ -1,7 +1,8 @@
 """Metrics by name, in the order in which they are reported. Imports no torch.
 
-The first row is a study's quality, unless another is its objective. The others stand beside it in every trial that they
-apply to, but for those on request. These, rows of other packages, and a user's own, are measured if a study asks.
+The first row is a study's quality, unless the study names another objective. The others are also measured in every
+trial that they apply to, except those on request. Those, rows of other packages, and a user's own are measured if a
+study asks for them.
 """
 
 from __future__ import annotations
@@ -169,18 +170,18 @@ class Faults:
 
 
 class MetricSet:
-    """The metrics of a study, the quality first; what they prepare for its real images is kept between passes.
+    """The metrics of a study, the quality first; what they prepare for its real images is reused by all passes.
 
     Args:
         also: Names of rows on request or of other packages, or classes by path, to be measured besides the usual ones.
         weights: Paths of weight files by name.
-        of_task: What the task says of its comparisons: `border`.
+        of_task: The task's facts about its comparisons: `border`.
         objective: Name of the row, or class or function by path, that is the quality: measured first and at rungs, too.
             Empty: the first row.
-        usual: Measure the rows of ours that are not on request, too.
+        usual: Also measure the rows of ganprune that are not on request.
 
     Raises:
-        UserError: A name that is not known, or a metric whose weights are not given.
+        UserError: A name is unknown, or a metric's weights are not given.
     """
 
     def __init__(
@@ -209,9 +210,9 @@ class MetricSet:
 
         Args:
             real: The real images.
-            references: Whether each output has its own reference.
-            full: Whether everything is measured; else only what is cheap.
-            faults: Takes the failures of metrics that are no quality; None: they are raised.
+            references: True if each output has its own reference.
+            full: True if all metrics are measured; False if only the cheap ones.
+            faults: Collects the failures of metrics other than the quality; None: they are raised.
 
         Raises:
             UserError: The objective compares each output with its own reference, and there is none.

@@ -20,7 +20,7 @@ from .metric import RealSide
 from .prdc import SHARES, coverage_of
 from .reference_based import Z90, MeanOverImages
 
-# Large sides cost seconds a distance: fewer groups there keep an interval within a minute or so.
+# Large samples cost seconds per distance: fewer groups keep an interval within about a minute.
 _GROUPS, _GROUPS_WHEN_LARGE, _LARGE = 20, 10, 4_000_000
 _K = 5
 
@@ -28,12 +28,12 @@ Real = Tensor | FeatureSample | FeatureStatistics
 
 
 def check_real(features: FeatureSample, real: Real, encoder: Encoder, aligned: bool = False) -> None:
-    """Check that the real side fits the generated one.
+    """Check that the real images' features fit the generated ones'.
 
     Raises:
-        UserError: Features of another encoder.
-        ValueError: Paired data with another number of images.
-        NonFiniteImages: Real features that are not finite.
+        UserError: The features are of another encoder.
+        ValueError: Paired data have another number of images.
+        NonFiniteImages: Real features are not finite.
     """
     if not isinstance(real, FeatureStatistics):
         real = as_sample(real)
@@ -41,13 +41,13 @@ def check_real(features: FeatureSample, real: Real, encoder: Encoder, aligned: b
             raise NonFiniteImages("the real images' features are not finite")
     if real.dimension != features.dimension:
         raise UserError(
-            f"real features have dimension {real.dimension}, encoder {encoder.name!r} gives {features.dimension}; "
-            "take both with the same encoder"
+            f"real features are of another encoder: got dimension {real.dimension}; expected {features.dimension}, of "
+            f"encoder {encoder.name!r}. Try to encode both with the same encoder"
         )
     if aligned and isinstance(real, FeatureSample) and real.n != features.n:
         raise ValueError(
-            f"paired data: {features.n} outputs and features of {real.n} real images; "
-            "the real features have to be those of the targets, in order"
+            f"paired data do not match: got {features.n} outputs and features of {real.n} real images; expected the "
+            f"features of the targets, in order"
         )
 
 
@@ -62,12 +62,12 @@ def frechet_measurement(
     """Return the Fréchet distance as a measurement, named after encoder and n.
 
     Args:
-        generated: features of the generated images.
-        real: of the real ones; of statistics the interval does not count the chance.
-        encoder: name of the encoder.
-        protocol: goes into the measurement.
-        aligned: image i of both belongs together.
-        interval: whether to add the 90 % interval of E[distance at this n].
+        generated: Features of the generated images.
+        real: Features of the real ones; if they are statistics, the interval does not count their sampling error.
+        encoder: Name of the encoder.
+        protocol: Becomes the measurement's protocol.
+        aligned: True if image i of one belongs to image i of the other.
+        interval: True to add the 90 % interval of E[distance at this n].
     """
     estimate: Estimate | None = None
     if isinstance(real, FeatureStatistics):
@@ -92,7 +92,7 @@ def frechet_measurement(
 def kernel_measurement(
     generated: FeatureSample, real_features: Tensor | FeatureSample, encoder: str, protocol: str
 ) -> list[Measurement]:
-    """Return the kernel distance of the features kept, with its interval; nothing of fewer than 3 images."""
+    """Return the kernel distance of the stored features, with its interval; an empty list for fewer than 3 images."""
     features, real = generated.features, as_sample(real_features).features
     n = len(features)
     if min(n, len(real)) < 3:
@@ -108,7 +108,7 @@ def kernel_measurement(
 def coverage_measurements(
     generated: FeatureSample, real_features: Tensor | FeatureSample, encoder: str, protocol: str
 ) -> list[Measurement]:
-    """Return precision, recall, density and coverage of the features kept; nothing of too few images."""
+    """Return precision, recall, density and coverage of the stored features; an empty list for too few images."""
     features, real = generated.features, as_sample(real_features).features
     n = len(features)
     if min(n, len(real)) <= _K:
@@ -135,7 +135,7 @@ def details_of(
 
 
 class _SampleMetric:
-    """A metric of all outputs' features beside those of the real images."""
+    """A metric of all outputs' features against those of the real images."""
 
     def __init__(self) -> None:
         self._real: RealSide | None = None
@@ -143,7 +143,7 @@ class _SampleMetric:
         self._full = True
 
     def prepare(self, real: RealSide) -> None:
-        """Take in the real images' features."""
+        """Store the real images' features."""
         self._real = real
 
     def reset(self, full: bool) -> None:
@@ -151,11 +151,11 @@ class _SampleMetric:
         self._sample, self._full = None, full
 
     def update(self, outputs: FeatureSample, references: None) -> None:
-        """Take in the features of all outputs."""
+        """Store the features of all outputs."""
         self._sample = outputs
 
     def compute(self) -> list[Measurement]:
-        """Return the measurements; nothing before `prepare` and `update`."""
+        """Return the measurements; an empty list before `prepare` and `update`."""
         if self._real is None or self._sample is None:
             return []
         return self.compare(self._sample, self._real)
@@ -166,7 +166,7 @@ class _SampleMetric:
 
 
 class FrechetMetric(_SampleMetric):
-    """The Fréchet distance, at a trial's end with its interval."""
+    """The Fréchet distance; its interval is computed at a trial's end."""
 
     def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
         """Return the distance alone."""
@@ -177,7 +177,7 @@ class KernelMetric(_SampleMetric):
     """The kernel distance; statistics of the real images do not suffice for it."""
 
     def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
-        """Return the distance, or nothing of too few images."""
+        """Return the distance, or an empty list for too few images."""
         if isinstance(real.features, FeatureStatistics):
             return []
         return kernel_measurement(generated, real.features, real.encoder.name, "")
@@ -187,7 +187,7 @@ class CoverageMetric(_SampleMetric):
     """Precision, recall, density and coverage; statistics of the real images do not suffice for them."""
 
     def compare(self, generated: FeatureSample, real: RealSide) -> list[Measurement]:
-        """Return the four shares, or nothing of too few images."""
+        """Return the four shares, or an empty list for too few images."""
         if isinstance(real.features, FeatureStatistics):
             return []
         return coverage_measurements(generated, real.features, real.encoder.name, "")
@@ -197,7 +197,7 @@ class FeatureDistance(MeanOverImages):
     """The distance between an output's features and its reference's."""
 
     def prepare(self, real: RealSide) -> None:
-        """Take the encoder's name, which is part of the measurement's."""
+        """Store the encoder's name, which is part of the measurement's name."""
         self.name = f"feature_distance[{real.encoder.name}]"
 
     def values(self, outputs: Tensor, references: Tensor) -> Tensor:
@@ -213,5 +213,5 @@ def _subsets(generated: FeatureSample, real: Tensor | FeatureSample) -> str:
 
 
 def _joined(*parts: str) -> str:
-    """Return the parts of a protocol that say something, as one text."""
+    """Return the non-empty parts of a protocol as one text."""
     return "; ".join(part for part in parts if part)

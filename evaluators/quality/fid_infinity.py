@@ -23,23 +23,27 @@ LEAST = 4 * len(PARTS)
 def extrapolated_frechet(
     a_ND: Tensor | FeatureSample, real_MD: Tensor | FeatureSample | FeatureStatistics, n_groups: int = 10
 ) -> Estimate:
-    """The distance extrapolated to infinite n, with its jackknife interval.
+    """Return the distance extrapolated to infinite n, with its jackknife interval.
 
     Args:
-        a_ND: features of the generated images (n, d).
-        real_MD: of the real ones (m, d); statistics are taken as they are, and only n goes to infinity.
-        n_groups: of the jackknife.
+        a_ND: Features of the generated images (n, d).
+        real_MD: Features of the real ones (m, d). Statistics are accepted, too; then only n goes to infinity.
+        n_groups: Groups of the jackknife.
 
     Raises:
-        ValueError: too few images for a line, or too many for their features to be kept.
+        ValueError: There are too few images for a line, or too many for their features to be stored.
     """
     a = as_sample(a_ND)
     real = None if isinstance(real_MD, FeatureStatistics) else as_sample(real_MD)
     for side in (a, real):
         if side is not None and side.n < LEAST:
-            raise UserError(f"extrapolating needs at least {LEAST} images on a side, got {side.n}")
+            raise UserError(
+                f"extrapolating needs more images: got {side.n}; expected at least {LEAST} generated and {LEAST} real"
+            )
         if side is not None and not side.whole:
-            raise UserError(f"extrapolating needs all features kept; {side.n} images are too many: leave it out")
+            raise UserError(
+                f"extrapolating needs all features in memory: got {side.n} images; expected fewer. Try to omit it"
+            )
     if isinstance(real_MD, FeatureStatistics):
         return group_jackknife(lambda x: _at_infinity(x, real_MD), (a,), None, n_groups)
     assert real is not None

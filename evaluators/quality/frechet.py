@@ -6,13 +6,14 @@ The last trace is the nuclear norm (sum of singular values) of F1^T F2 for any f
   * features on both sides: F = centered features / sqrt(n - 1), so the norm of an n x m matrix;
   * features on one side, (mu, S) on the other: square roots of the eigenvalues of A S A^T, n x n;
   * (mu, S) on both: of L^T S1 L with S2 = L L^T (Cholesky), d x d.
-Eigenvalues are quicker than singular values, but the square root of one near zero loses half the digits;
-where their worst-case error would be felt, singular values of factors are taken instead.
+Eigenvalues are quicker than singular values, but the square root of one near zero loses half the digits; if their
+worst-case error would matter, singular values of factors are taken instead.
 
 Everything is float64 on the CPU. Shapes: n and m images, d features, A and B centered and scaled features.
 
-Ours, though torch-fidelity and torchmetrics have it: theirs take a d x d matrix square root, give no interval, and fix
-the encoder. Values agree with pytorch-fid's (tests/evaluators/test_frechet.py, tests/evaluators/test_inception.py).
+torch-fidelity and torchmetrics have it, too: theirs take a d x d matrix square root, give no interval, and fix the
+encoder. So it is implemented here. Values agree with pytorch-fid's (tests/evaluators/test_frechet.py,
+tests/evaluators/test_inception.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _EPSILON = torch.finfo(torch.float64).eps
 
 
 def frechet_distance(a_ND: Tensor, b_MD: Tensor) -> float:
-    """Fréchet distance between the Gaussians fitted to two sets of features (covariances divided by n - 1).
+    """Return the Fréchet distance between the Gaussians fitted to two sets of features (covariances divided by n - 1).
 
     Args:
         a_ND: features (n, d), n at least 2.
@@ -39,7 +40,7 @@ def frechet_distance(a_ND: Tensor, b_MD: Tensor) -> float:
         The squared distance, as FID is: at least 0, in squared units of the features.
 
     Raises:
-        ValueError: shapes that do not fit, fewer than 2 images, values that are not finite.
+        ValueError: Shapes do not fit, there are fewer than 2 images, or values are not finite.
     """
     mean_a, a = _centered(a_ND)
     mean_b, b = _centered(b_MD)
@@ -57,7 +58,7 @@ def frechet_distance(a_ND: Tensor, b_MD: Tensor) -> float:
 
 
 def frechet_to_statistics(a_ND: Tensor, other: FeatureStatistics) -> float:
-    """As `frechet_distance`, with the second side known by its statistics only."""
+    """Return `frechet_distance` with the second set known by its statistics only."""
     mean, a = _centered(a_ND)
     _same_dimension(mean, other.mean)
     covariance = (other.covariance + other.covariance.T) / 2
@@ -71,7 +72,7 @@ def frechet_to_statistics(a_ND: Tensor, other: FeatureStatistics) -> float:
 
 
 def frechet_from_statistics(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Tensor) -> float:
-    """As `frechet_distance`, from means (d,) and covariances (d, d); covariances may be singular."""
+    """Return `frechet_distance` from means (d,) and covariances (d, d); covariances may be singular."""
     first, second = FeatureStatistics(mu1, sigma1), FeatureStatistics(mu2, sigma2)
     _same_dimension(first.mean, second.mean)
     one, two = ((s.covariance + s.covariance.T) / 2 for s in (first, second))
@@ -80,7 +81,7 @@ def frechet_from_statistics(mu1: Tensor, sigma1: Tensor, mu2: Tensor, sigma2: Te
 
 
 def frechet_between(a: Tensor | FeatureStatistics, b: Tensor | FeatureStatistics) -> float:
-    """The distance in whichever form the two sides allow: features (n, d) or statistics."""
+    """Return the distance of two sets, each given as features (n, d) or statistics."""
     if isinstance(a, Tensor):
         return frechet_distance(a, b) if isinstance(b, Tensor) else frechet_to_statistics(a, b)
     if isinstance(b, Tensor):
@@ -89,9 +90,11 @@ def frechet_between(a: Tensor | FeatureStatistics, b: Tensor | FeatureStatistics
 
 
 def _centered(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and A (n, d) with A^T A the covariance."""
+    """Return the mean (d,) and A (n, d) with A^T A the covariance."""
     if features.dim() != 2 or len(features) < 2:
-        raise UserError(f"a Fréchet distance needs features (n, d) of n >= 2 images, got {tuple(features.shape)}")
+        raise UserError(
+            f"a Fréchet distance needs other features: got {tuple(features.shape)}; expected (n, d) of n >= 2 images"
+        )
     values = features.detach().double().cpu()
     if not bool(torch.isfinite(values).all()):
         raise ValueError("features are not finite (NaN or infinity): no distance can be taken")
@@ -102,8 +105,8 @@ def _centered(features: Tensor) -> tuple[Tensor, Tensor]:
 def _same_dimension(mean_a: Tensor, mean_b: Tensor) -> None:
     if mean_a.shape != mean_b.shape:
         raise UserError(
-            f"features of dimension {mean_a.numel()} cannot be compared with features of {mean_b.numel()}; "
-            "take both with the same encoder"
+            f"features of different dimensions cannot be compared: got {mean_a.numel()} and {mean_b.numel()}; "
+            f"expected the same encoder for both"
         )
 
 
@@ -121,7 +124,7 @@ def _nuclear(matrix: Tensor) -> float:
 
 
 def _root_of_covariances(one: Tensor, two: Tensor, traces: float) -> float:
-    """Tr (S1 S2)^(1/2) of symmetric d x d matrices, full rank or not."""
+    """Return Tr (S1 S2)^(1/2) of symmetric d x d matrices, full rank or not."""
     lower, failed = torch.linalg.cholesky_ex(two)
     if not int(failed):
         root = _root_of_eigenvalues(lower.T @ one @ lower, len(one), traces)
@@ -131,7 +134,7 @@ def _root_of_covariances(one: Tensor, two: Tensor, traces: float) -> float:
 
 
 def _root_of_eigenvalues(matrix: Tensor, rank: int, traces: float) -> float | None:
-    """Sum of the square roots of a semi-definite matrix's `rank` largest eigenvalues; None if too inexact.
+    """Return the sum of the square roots of a semi-definite matrix's `rank` largest eigenvalues; None if too inexact.
 
     An eigenvalue is known to within `slack`, about eps times the largest one; its root to within
     slack / (2 root), or sqrt(slack) near zero.
@@ -147,7 +150,7 @@ def _root_of_eigenvalues(matrix: Tensor, rank: int, traces: float) -> float | No
 
 
 def _factor(covariance: Tensor) -> Tensor:
-    """F (d, r) with F F^T = S, cut to S's numerical rank r."""
+    """Return F (d, r) with F F^T = S, truncated to S's numerical rank r."""
     values, vectors = torch.linalg.eigh(covariance)
     kept = values > len(values) * _EPSILON * float(values[-1])
     return vectors[:, kept] * values[kept].sqrt()

@@ -4,7 +4,7 @@ The squared maximum mean discrepancy with the kernel k(x, y) = (x . y / d + 1)^3
 Inception's features). It may be negative: it is unbiased, and the truth may be near zero.
 Shapes: n and m images, d features.
 
-Ours, though torch-fidelity has it: theirs averages random subsets, this one takes all images and has a standard error.
+torch-fidelity's version averages random subsets; this one takes all images and has a standard error.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _ROWS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """A kernel distance and how sure it is.
+    """A kernel distance with its standard error.
 
     Attributes:
-        value: unbiased estimate of the squared discrepancy.
-        standard_error: of the value; by the delete-one jackknife for all images at once, or over subsets.
+        value: Unbiased estimate of the squared discrepancy.
+        standard_error: Standard error of the value, by the delete-one jackknife over all images, or over subsets.
         how: `all pairs` or `100 subsets of 1000`.
     """
 
@@ -35,18 +35,21 @@ class KernelDistance:
 
 
 def kernel_distance(a_ND: Tensor, b_MD: Tensor) -> KernelDistance:
-    """The unbiased estimate from all pairs, with a delete-one jackknife standard error; O(n m) time, O(n) memory.
+    """Return the unbiased estimate of all pairs, and a delete-one jackknife standard error; O(n m) time, O(n) memory.
 
     Args:
-        a_ND: features (n, d), n at least 3.
-        b_MD: features (m, d), m at least 3.
+        a_ND: Features (n, d), n at least 3.
+        b_MD: Features (m, d), m at least 3.
 
     Raises:
-        ValueError: too few images, different dimensions, values that are not finite.
+        ValueError: There are too few images, dimensions differ, or values are not finite.
     """
     a, b = _checked(a_ND), _checked(b_MD)
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"features of dimension {a.shape[1]} cannot be compared with features of {b.shape[1]}")
+        raise ValueError(
+            f"features of different dimensions cannot be compared: got {a.shape[1]} and {b.shape[1]}; expected the "
+            f"same encoder for both"
+        )
     n, m = len(a), len(b)
     rows_a, own_a = _row_sums(a, a), _own(a)
     rows_b, own_b = _row_sums(b, b), _own(b)
@@ -64,19 +67,19 @@ def kernel_distance(a_ND: Tensor, b_MD: Tensor) -> KernelDistance:
 def kernel_distance_of_subsets(
     a_ND: Tensor, b_MD: Tensor, subset_size: int = 1000, n_subsets: int = 100, seed: int = 0
 ) -> KernelDistance:
-    """The protocol that papers print: mean over random subsets (drawn without replacement within each).
+    """Return the estimate of papers: the mean over random subsets, each drawn without replacement.
 
-    The standard error is the spread over subsets divided by sqrt(n_subsets). Subsets share images, so it is
-    too small as a statement on the data; `kernel_distance` has the honest one.
+    The standard error is the spread over subsets divided by sqrt(n_subsets). Subsets share images, so it is too small
+    for the data; the one of `kernel_distance` is not.
 
     Raises:
-        ValueError: a subset larger than a set.
+        ValueError: A subset is larger than a set.
     """
     a, b = _checked(a_ND), _checked(b_MD)
     if not 3 <= subset_size <= min(len(a), len(b)) or n_subsets < 2:
         raise UserError(
-            f"{n_subsets} subsets of {subset_size} cannot be drawn from {len(a)} and {len(b)} images; "
-            f"use at least 2 subsets of 3 to {min(len(a), len(b))}"
+            f"subsets cannot be drawn from {len(a)} and {len(b)} images: got {n_subsets} of {subset_size}; expected "
+            f"at least 2 subsets of 3 to {min(len(a), len(b))}"
         )
     random = torch.Generator().manual_seed(seed)
     values = torch.empty(n_subsets, dtype=torch.float64)
@@ -91,7 +94,9 @@ def kernel_distance_of_subsets(
 
 def _checked(features: Tensor) -> Tensor:
     if features.dim() != 2 or len(features) < 3:
-        raise ValueError(f"a kernel distance needs features (n, d) of n >= 3 images, got {tuple(features.shape)}")
+        raise ValueError(
+            f"a kernel distance needs other features: got {tuple(features.shape)}; expected (n, d) of n >= 3 images"
+        )
     values = features.detach().double().cpu()
     if not bool(torch.isfinite(values).all()):
         raise ValueError("features are not finite (NaN or infinity): no distance can be taken")

@@ -1,9 +1,9 @@
-"""The protocol of a metric: a number, or several, about a generator's images. Imports no torch.
+"""The protocol of a metric, which yields one or more numbers about a generator's images. Imports no torch.
 
-A metric is one file and one row of `catalog.METRICS`. Another package adds a row by an entry point of the group
+A metric is one file and one row of `catalog.METRICS`. Another package adds a row through an entry point of the group
 `ganprune.metrics`; a user's own class is named by path, `package.module:Class` or `file.py:Class`.
 
-Shapes: n images of a batch, N of all, d features.
+Shapes: n images per batch, N in total, d features.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class RealSide:
     """The real images that a generator's images are compared with.
 
     Attributes:
-        features: Of all of them by the study's encoder: (m, d), a sample of them, or their statistics.
+        features: Features of all of them by the study's encoder: (m, d), a sample, or statistics.
         encoder: The encoder; its name is part of a measurement's name.
         aligned: Real image i is the reference of output i.
         images: Opens the images themselves, (n, 3, H, W) in [-1, 1] per batch; None if only features are known.
@@ -49,7 +49,7 @@ class RealSide:
     ordered: bool = False
 
     def same(self, other: RealSide) -> bool:
-        """Return whether what was prepared for another side holds for this one: the very same features."""
+        """Return True if preparations for another side hold for this one: the features are the same object."""
         return (
             self.features is other.features
             and self.encoder is other.encoder
@@ -62,12 +62,12 @@ class RealSide:
 
 
 class Metric(Protocol):
-    """A metric, measured in one pass over the data; `prepare` once, then `reset`, `update` and `compute` per pass.
+    """A metric, measured in one pass over the data: `prepare` once, then `reset`, `update` and `compute` per pass.
 
-    What `update` is given depends on the row's `reads`:
+    The arguments of `update` depend on the row's `reads`:
 
-    * `images`: each batch, (n, 3, H, W) in [-1, 1] on the device, and its references or None; with `own_channels`
-      (n, C, H, W), as the generator gives them;
+    * `images`: each batch, (n, 3, H, W) in [-1, 1] on the device, and its references or None; with `own_channels` (n,
+      C, H, W), as the generator returns them;
     * `features`: the encoder's features of each batch, (n, d) on the CPU, and of its references or None;
     * `sample`: once, the features of all outputs as a `FeatureSample`, and None.
 
@@ -75,26 +75,26 @@ class Metric(Protocol):
     """
 
     def prepare(self, real: RealSide) -> None:
-        """Take in the real images; called once per study and process, not per pass."""
+        """Prepare for the real images; called once per study and process, not per pass."""
         ...
 
     def reset(self, full: bool) -> None:
         """Forget the last pass.
 
         Args:
-            full: Whether intervals are wanted, as at a trial's end; at a rung the value alone is.
+            full: True if intervals are wanted, as at a trial's end; False at a rung.
         """
         ...
 
     def update(self, outputs: Any, references: Any) -> None:
-        """Take in a batch; see the class."""
+        """Add a batch; see the class."""
         ...
 
     def compute(self) -> list[Measurement]:
-        """Return what was measured, or nothing if the images are too few.
+        """Return the measurements, or an empty list if the images are too few.
 
-        A measurement's `protocol` says what is particular to this metric; the pass puts before it which images
-        were compared, and how they were read.
+        A measurement's `protocol` describes this metric only; the pass prepends which images were compared, and how
+        they were read.
         """
         ...
 
@@ -104,24 +104,25 @@ class MetricSpec:
     """A row of the table of metrics.
 
     Attributes:
-        make: `module:attribute` beside the catalog, or a class; called with the weights' paths by name.
-        reads: What `update` is given; see `Metric`.
-        lower_is_better: The direction.
-        needs_references: It compares each output with its own reference; left out if there are none.
-        cheap: It is measured at rungs, too.
+        make: `module:attribute` relative to the catalog, or a class; called with the weights' paths by name.
+        reads: Kind of `update`'s arguments; see `Metric`.
+        lower_is_better: True if lower values are better.
+        needs_references: True if it compares each output with its own reference; it is left out if there are none.
+        cheap: True if it is also measured at rungs.
         weights: Names of the weight files that it needs, such as `vgg`.
-        note: What it measures, in a line.
-        takes: Names of what it is told of the task beside weights: `border`, the pixels at each side of an image that
-            the task's comparisons leave out; `label_map`, the place of a label map among the generator's inputs and
-            its number of classes, or None; `class_label`, the same of the label of a class.
-        on_request: It is measured only if a study asks for it.
-        own_channels: Of a metric that reads images: it takes any channels, and is given them as the generator gives
-            them; others are given RGB.
-        fewest: Images that it needs to give a number.
-        with_inputs: Of a metric that reads images or features: `update` also takes the generator's inputs, a tuple.
+        note: Measured quantity, in one line.
+        takes: Names of the task's facts that it takes in addition to weights: `border`, the pixels at each side of an
+            image that the task's comparisons leave out; `label_map`, the place of a label map among the generator's
+            inputs and its number of classes, or None; `class_label`, the same for the label of a class.
+        on_request: True if it is measured only if a study asks for it.
+        own_channels: For a metric that reads images: True if it takes images with the generator's channels; False if it
+            takes RGB.
+        fewest: Minimum number of images.
+        with_inputs: For a metric that reads images or features: True if `update` also takes the generator's inputs, a
+            tuple.
 
     Raises:
-        UserError: `reads` is unknown, or channels of what are no images.
+        UserError: `reads` is unknown, or `own_channels` is set for a metric that does not read images.
     """
 
     make: str | Callable[..., Metric]
@@ -139,22 +140,25 @@ class MetricSpec:
 
     def __post_init__(self) -> None:
         if self.own_channels and self.reads != "images":
-            raise UserError(f"a metric of own_channels reads images: got {self.reads}; expected images")
+            raise UserError(
+                f"own_channels is set for a metric that does not read images: got reads={self.reads!r}; expected "
+                f"'images'"
+            )
         if self.reads not in READS:
             raise UserError(f"a metric reads unknown input: got {self.reads!r}; expected one of {', '.join(READS)}")
 
     def build(
         self, name: str, weights: Mapping[str, Path] | None = None, of_task: Mapping[str, Any] | None = None
     ) -> Metric:
-        """Return a metric that has seen nothing.
+        """Return a new metric that has processed no images.
 
         Args:
             name: The row's name, for messages.
-            weights: Paths of weight files by name; more than it needs are allowed.
-            of_task: What the task says, by name; more than it takes is allowed.
+            weights: Paths of weight files by name; others are ignored.
+            of_task: The task's facts, by name; others are ignored.
 
         Raises:
-            UserError: A weight file is not given.
+            UserError: A weight file is missing.
         """
         given = dict(weights or {})
         missing = [key for key in self.weights if key not in given]
@@ -171,7 +175,7 @@ class MetricSpec:
         except (UserError, WorkFailed):
             raise
         except Exception as error:
-            if not place_of(make):  # ours
+            if not place_of(make):  # a metric of ganprune's own
                 raise
             raise UserError(
                 str(failed(f"metric {name!r}, called with ({', '.join(arguments)}),", error, make))
@@ -186,7 +190,7 @@ class MeasuredMetric:
         name: The row's name, or the user's object by path.
         row: The row.
         metric: The metric.
-        own: It is of a user or of another package: what it raises is their code's failure.
+        own: True if it comes from the user or another package: an exception in it is a failure of their code.
     """
 
     name: str
@@ -195,23 +199,23 @@ class MeasuredMetric:
     own: bool = False
 
     def prepare(self, real: RealSide) -> None:
-        """Give the metric the real images."""
+        """Prepare the metric for the real images."""
         self._called(self.metric.prepare, real)
 
     def reset(self, full: bool) -> None:
-        """Have the metric forget the last pass."""
+        """Reset the metric, which forgets the last pass."""
         self._called(self.metric.reset, full)
 
     def update(self, outputs: Any, references: Any, inputs: Any = None) -> None:
-        """Give the metric a batch, and the generator's inputs if it takes them."""
+        """Add a batch, with the generator's inputs if the metric takes them."""
         more = (inputs,) if self.row.with_inputs else ()
         self._called(self.metric.update, outputs, references, *more)
 
     def compute(self) -> list[Measurement]:
-        """Return what was measured, each with its direction.
+        """Return the measurements, each with its direction.
 
         Raises:
-            UserCodeFailed: A user's own metric raised, or its result is no list of measurements.
+            UserCodeFailed: A user's own metric raised, or its result is not a list of measurements.
         """
         found = self._called(self.metric.compute)
         if not isinstance(found, list | tuple) or not all(isinstance(m, Measurement) for m in found):
@@ -241,7 +245,7 @@ class MeasuredMetric:
         return place_of(self.metric.compute, type(self.metric))
 
     def _called(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Return the result of a metric's method. Raises UserCodeFailed if code of a user raises."""
+        """Return the result of a metric's method. Raises UserCodeFailed if the user's code raises."""
         try:
             return function(*arguments)
         except (UserError, WorkFailed):
@@ -253,14 +257,14 @@ class MeasuredMetric:
 
 
 def spec_of(reference: str, found: Any) -> MetricSpec:
-    """Return the row of a user's own class, whose attributes say what a row says, or of their function.
+    """Return the row of a user's own class or function, read from its attributes.
 
     Args:
-        reference: Its name by path, for messages.
+        reference: Its path, for messages.
         found: The object that was loaded.
 
     Raises:
-        UserError: It lacks a method of `Metric`, or says no direction.
+        UserError: It lacks a method of `Metric`, or states no direction.
     """
     if is_function(found):
         return _of_function(reference, found)
@@ -268,7 +272,7 @@ def spec_of(reference: str, found: Any) -> MetricSpec:
     missing = [name for name in needed if not callable(getattr(found, name, None))]
     if missing or not callable(found):
         raise UserError(
-            f"metric {reference!r}{place_of(found)} is no metric: got {_kind(found)} without "
+            f"metric {reference!r}{place_of(found)} is not a metric: got {_kind(found)} without "
             f"{', '.join(missing) or 'a call'}; "
             f"expected a class with the methods {', '.join(needed)}"
         )
@@ -293,7 +297,7 @@ def _kind(found: Any) -> str:
 
 
 def _of_function(reference: str, found: Callable[..., Any]) -> MetricSpec:
-    """Return the row of a user's own function. Raises UserError: It says no direction, or takes other arguments."""
+    """Return the row of a user's own function. Raises UserError if it states no direction, or takes other arguments."""
     lower, reads, taken = lower_is_better(reference, found), getattr(found, "reads", "images"), positional(found)
     if reads not in ("images", "sample") or taken not in (1, 2):
         raise UserError(

@@ -5,8 +5,8 @@
 
     sharpness.better = "higher"
 
-The metric is the mean over images. A function that returns rows (n, k) says by `combine` how all rows (N, k) become
-one number; one with `reads = "sample"` is called with the features of all images (N, d).
+The metric is the mean over images. A function that returns rows (n, k) has an attribute `combine`, which maps all rows
+(N, k) to one number; one with `reads = "sample"` is called with the features of all images (N, d).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 Better = Literal["lower", "higher"]
 BETTER: tuple[Better, ...] = ("lower", "higher")
-GROUPS = 20  # of the jackknife
-FEWEST = 4  # images that an interval needs
+GROUPS = 20  # groups of the jackknife
+FEWEST = 4  # minimum number of images for an interval
 
 
 def looks_like_metric(found: Any) -> bool:
-    """Return True if an object by path is a metric, not an encoder: it has a metric's methods or a direction."""
+    """Return True if an object is a metric, not an encoder: it has a metric's methods or a direction."""
     methods = all(callable(getattr(found, name, None)) for name in ("prepare", "reset", "update", "compute"))
     return methods or hasattr(found, "better") or hasattr(found, "lower_is_better") or positional(found) > 1
 
@@ -45,12 +45,12 @@ def is_function(found: Any) -> bool:
 
 
 def positional(found: Any) -> int:
-    """Return the number of required arguments of a function; 0 if the object is no function."""
+    """Return the number of required arguments of a function; 0 if the object is not a function."""
     if inspect.isclass(found) or not callable(found):
         return 0
     try:
         parameters = inspect.signature(found).parameters.values()
-    except (TypeError, ValueError):  # a builtin without signature
+    except (TypeError, ValueError):  # a built-in function without a signature
         return 0
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in parameters)
@@ -60,7 +60,7 @@ def lower_is_better(reference: str, found: Any) -> bool:
     """Return True if lower values of a user's own metric are better.
 
     Args:
-        reference: Its name by path, for messages.
+        reference: Its path, for messages.
         found: The object.
 
     Raises:
@@ -79,7 +79,7 @@ def lower_is_better(reference: str, found: Any) -> bool:
 
 
 def _cure(name: str, found: Any) -> str:
-    """Return the line that says a direction, and its place."""
+    """Return the line of code that states a direction, and its place."""
     if inspect.isclass(found):
         return f'better = "higher" in the class {name}'
     return f'{name}.better = "higher" below its definition'
@@ -96,10 +96,10 @@ class OwnFunction:
     """The metric of a function.
 
     Attributes:
-        reference: The function's name by path, for messages.
+        reference: The function's path, for messages.
         function: The function.
         reads: `images`, or `sample`: the features of all images at once.
-        references: The function takes references (of `sample`: the real images' features) as its second argument.
+        references: True if the function's second argument is references (for `sample`: the real images' features).
     """
 
     reference: str
@@ -122,7 +122,7 @@ class OwnFunction:
         return getattr(self.function, "combine", None)
 
     def prepare(self, real: Any) -> None:
-        """Take in the features of a `RealSide`."""
+        """Store the features of a `RealSide`."""
         self._real = real.features
 
     def reset(self, full: bool) -> None:
@@ -130,7 +130,7 @@ class OwnFunction:
         self._rows, self._sample, self._full = [], None, full
 
     def update(self, outputs: Any, references: Any) -> None:
-        """Take in a batch of images, or the features of all."""
+        """Add a batch of images, or the features of all."""
         if self.reads == "sample":
             self._sample = outputs
             return
@@ -151,7 +151,7 @@ class OwnFunction:
         self._rows.append(rows)
 
     def compute(self) -> list[Measurement]:
-        """Return the number, with a 90 % interval by the jackknife over images if it is wanted."""
+        """Return the number, with a 90 % interval by the jackknife over images if one is wanted."""
         import torch
 
         from ..features.sample import as_sample
@@ -205,7 +205,7 @@ class OwnFunction:
 
 
 def _tensor(reference: str, given: Any) -> Tensor:
-    """Return a function's result as float64 on the CPU. Raises UserCodeFailed: It is text, None or not finite."""
+    """Return a function's result as float64 on the CPU. Raises UserCodeFailed if it is text, None or not finite."""
     import numpy as np
     import torch
 
@@ -231,7 +231,7 @@ def _tensor(reference: str, given: Any) -> Tensor:
 
 
 def _number(reference: str, given: Any) -> float:
-    """Return one number. Raises UserCodeFailed if it is none."""
+    """Return one number. Raises UserCodeFailed if the result is not one number."""
     found = _tensor(reference, given)
     if found.numel() != 1:
         raise UserCodeFailed(

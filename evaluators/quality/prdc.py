@@ -1,11 +1,11 @@
-"""Precision, recall, density and coverage: is what is generated real, and is all that is real generated?
+"""Precision, recall, density and coverage: the shares of generated images that are real, and of real ones generated.
 
-A Fréchet distance mixes the two; here mode collapse shows as low recall and coverage at high precision.
-Precision and recall: Kynkäänniemi et al. 2019. Density and coverage: Naeem et al. 2020, equations 3 and 4.
-Shapes: n generated and m real images, d features.
+A Fréchet distance mixes the two; here mode collapse appears as low recall and coverage at high precision. Precision and
+recall: Kynkäänniemi et al. 2019. Density and coverage: Naeem et al. 2020, equations 3 and 4. Shapes: n generated and m
+real images, d features.
 
-Ours, though the authors' package has it: that holds all n x m distances at once, and takes them by a matrix product,
-which loses those of near-duplicates to rounding.
+The authors' package stores all n x m distances at once. It computes them by a matrix product, which loses those of
+near-duplicates to rounding. So they are implemented here.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ class Coverage:
     """Shares in [0, 1]; density may exceed 1.
 
     Attributes:
-        precision: generated images within some real image's k-neighborhood.
-        recall: real images within some generated image's k-neighborhood.
-        density: how many real neighborhoods a generated image lies in, divided by k; 1 in expectation for
+        precision: Share of generated images in the k-neighborhood of at least one real image.
+        recall: Share of real images in the k-neighborhood of at least one generated image.
+        density: Mean number of real neighborhoods that contain a generated image, divided by k; 1 in expectation for
             equal distributions.
-        coverage: real images with a generated one in their k-neighborhood.
-        k: neighbors that make a neighborhood.
-        n: generated images.
-        m: real images.
+        coverage: Share of real images whose k-neighborhood contains a generated one.
+        k: Number of neighbors of a neighborhood.
+        n: Number of generated images.
+        m: Number of real images.
     """
 
     precision: float
@@ -44,7 +44,7 @@ class Coverage:
 
     @property
     def expected_coverage(self) -> float:
-        """Coverage in expectation if both sets are drawn from one distribution.
+        """Return the expected coverage of two sets drawn from one distribution.
 
         A real image is left out if its k nearest of all other images are real: 1 - prod_i (m - i) / (n + m - i) over
         i = 1 .. k (Naeem et al. 2020, section 3).
@@ -55,36 +55,40 @@ class Coverage:
         return 1 - missed
 
     def saturated(self) -> dict[str, str]:
-        """Return, for each share that is at an end of its scale, what it cannot tell any more.
+        """Return the limitation of each share that is at an end of its scale.
 
-        Precision and recall are saturated if all images are inside, or all but one, or none; coverage and density if
-        they are not below what real images themselves would have in expectation, or 0.
+        Precision and recall are saturated if all images are inside, all but one, or none. Coverage and density are
+        saturated at 0, or if they reach the expectation of real images themselves.
         """
         said = dict[str, str]()
         for name, images in (("precision", self.n), ("recall", self.m)):
             if getattr(self, name) >= 1 - 1.5 / images:
-                said[name] = "at its upper end: no generator could have a plainly higher one on these images"
+                said[name] = "at its upper end: no generator could be clearly higher on these images"
         expected = {"density": 1.0, "coverage": self.expected_coverage}
         for name, value in expected.items():
             if getattr(self, name) >= value:
-                said[name] = (
-                    f"not below {value:.3g}, as real images themselves have in expectation: higher is not nearer"
-                )
-        said |= {name: "at 0: no worse generator could have a lower one" for name in SHARES if not getattr(self, name)}
+                said[name] = f"at or above {value:.3g}, the expectation of real images themselves: higher is not closer"
+        said |= {name: "at 0: no worse generator could be lower" for name in SHARES if not getattr(self, name)}
         return {name: f"saturated, {text}" for name, text in said.items()}
 
 
 def coverage_of(generated_ND: Tensor, real_MD: Tensor, k: int = 5) -> Coverage:
-    """The four numbers, from Euclidean distances between features; time O((n + m)^2 d), memory O(n + m) rows.
+    """Return the four numbers, from Euclidean distances between features; time O((n + m)^2 d), memory O(n + m) rows.
 
     Raises:
-        ValueError: k not below both set sizes, different dimensions, values that are not finite.
+        ValueError: k is not below both set sizes, dimensions differ, or values are not finite.
     """
     generated, real = generated_ND.detach().double().cpu(), real_MD.detach().double().cpu()
     if generated.dim() != 2 or real.dim() != 2 or generated.shape[1] != real.shape[1]:
-        raise ValueError(f"features must be (n, d) and (m, d), got {tuple(generated.shape)}, {tuple(real.shape)}")
+        raise ValueError(
+            f"features have the wrong shapes: got {tuple(generated.shape)} and {tuple(real.shape)}; expected (n, d) "
+            f"and (m, d)"
+        )
     if not 1 <= k < min(len(generated), len(real)):
-        raise ValueError(f"k={k} neighbors need more than k images on both sides: {len(generated)}, {len(real)}")
+        raise ValueError(
+            f"too few images for k={k} neighbors: got {len(generated)} generated and {len(real)} real; expected more "
+            f"than {k} of each"
+        )
     if not bool(torch.isfinite(generated).all() and torch.isfinite(real).all()):
         raise ValueError("features are not finite (NaN or infinity): no distance can be taken")
     real_radius, generated_radius = _radius(real, k), _radius(generated, k)
@@ -108,11 +112,11 @@ def coverage_of(generated_ND: Tensor, real_MD: Tensor, k: int = 5) -> Coverage:
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:
-    # The quick form by matrix product loses the distance of near-duplicates to rounding.
+    # The faster form by a matrix product loses the distance of near-duplicates to rounding.
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _radius(points: Tensor, k: int) -> Tensor:
-    """Distance of each point to its k-th nearest other point."""
+    """Return the distance of each point to its k-th nearest other point."""
     parts = [_distances(part, points).kthvalue(k + 1, dim=1).values for part in points.split(_ROWS_AT_ONCE)]
     return torch.cat(parts)

@@ -1,4 +1,4 @@
-"""Distances of outputs from their own references, image by image, and their means as metrics.
+"""Distances of outputs from their own references, per image, and their means as metrics.
 
 Shapes: N images, C channels; images are in [-1, 1].
 """
@@ -14,16 +14,16 @@ from ...gan_models.files.user_code import UserCodeFailed, place_of
 from ..measurement import Measurement
 from .metric import RealSide
 
-Z90 = 1.6448536269514722  # 90 % of a normal distribution lie within so many standard errors
+Z90 = 1.6448536269514722  # 90 % of a normal distribution lie within this many standard errors
 # Wang, Bovik, Sheikh and Simoncelli 2004: Gaussian window of 11 pixels, sigma 1.5, K1 = 0.01, K2 = 0.03.
 _WINDOW, _SIGMA, _K1, _K2 = 11, 1.5, 0.01, 0.03
 
 
 class MeanOverImages:
-    """A metric that gives every image one number and reports the mean, with its 90 % interval.
+    """A metric with one number per image, which reports the mean with its 90 % interval.
 
-    A metric of this kind sets `name` and `unit` and writes `values`; one that compares with references, as most do,
-    also needs no more than that.
+    A subclass sets `name` and `unit`, and implements `values`. A metric with references, as most are, needs nothing
+    else.
     """
 
     name: str
@@ -38,14 +38,14 @@ class MeanOverImages:
         raise NotImplementedError
 
     def prepare(self, real: RealSide) -> None:
-        """Take nothing: references come with each batch."""
+        """Do nothing: references come with each batch."""
 
     def reset(self, full: bool) -> None:
         """Forget the last pass; a mean's interval costs nothing, so it is given at rungs, too."""
         self._values = []
 
     def update(self, outputs: Tensor, references: Tensor | None) -> None:
-        """Take in a batch; one without references is left out if they are needed."""
+        """Add a batch; a batch without references is left out if they are needed."""
         if references is None and self.needs_references:
             return
         values = self.values(outputs, references)  # pyright: ignore[reportArgumentType]
@@ -65,7 +65,7 @@ class MeanOverImages:
         self._values.append(values.detach().cpu())
 
     def compute(self) -> list[Measurement]:
-        """Return the mean over all images, absent with the reason if one of them is infinite."""
+        """Return the mean over all images; absent, with the reason, if one of them is infinite."""
         if not self._values:
             return []
         values = torch.cat(self._values)
@@ -85,19 +85,19 @@ class L1(MeanOverImages):
     name, unit = "l1", "of [-1, 1]"
 
     def values(self, outputs: Tensor, references: Tensor) -> Tensor:
-        """Return `l1_of`."""
+        """Return the result of `l1_of`."""
         return l1_of(outputs, references)
 
 
 class ComparedInside(MeanOverImages):
-    """A metric of pairs that leaves out a border of each image, and may compare luma in the place of colors.
+    """A metric of pairs that leaves out a border of each image, and may compare luma in place of colors.
 
-    Super-resolution is measured like this (Timofte et al. 2017): pixels at a border are guessed from half of their
-    surroundings. A metric of this kind also sets `kind`, and `least_side` if it needs more than one pixel.
+    Super-resolution is measured like this (Timofte et al. 2017), because half of a border pixel's surroundings are
+    missing. A subclass also sets `kind`, and `least_side` if it needs more than one pixel.
 
     Args:
         border: Pixels that are left out at each side; part of the name unless it is 0.
-        luma: Compare the Y channel of ITU-R BT.601 (see `luma_of`); images of other than 1 or 3 channels are left out.
+        luma: Compare the Y channel of ITU-R BT.601 (see `luma_of`); images with neither 1 nor 3 channels are left out.
     """
 
     kind: str
@@ -115,21 +115,23 @@ class ComparedInside(MeanOverImages):
         self._reason = ""
 
     def update(self, outputs: Tensor, references: Tensor | None) -> None:
-        """Take in a batch, unless its images are too small or have no luma."""
+        """Add a batch, unless its images are too small or have no luma."""
         if references is None:
             return
         _same_shape(outputs, references)
         channels, *sides = outputs.shape[1:]
         if min(sides) - 2 * self.border < self.least_side:
             needed = self.least_side + 2 * self.border
-            self._reason = f"images of {min(sides)} pixels are too small: {self.name} needs {needed} a side"
+            self._reason = (
+                f"images are too small for {self.name}: got {min(sides)} pixels; expected at least {needed} per side"
+            )
         elif self.luma and channels not in (1, 3):
             self._reason = f"images of {channels} channels have no luma"
         else:
             super().update(*(self._inside(images) for images in (outputs, references)))
 
     def compute(self) -> list[Measurement]:
-        """Return the mean over all images, absent with the reason if they could not be compared."""
+        """Return the mean over all images; absent, with the reason, if they could not be compared."""
         if self._reason:
             return [Measurement.absent(self.name, self.unit, self._reason)]
         return super().compute()
@@ -146,7 +148,7 @@ class PSNR(ComparedInside):
     kind, unit = "psnr", "dB"
 
     def values(self, outputs: Tensor, references: Tensor) -> Tensor:
-        """Return `psnr_of`."""
+        """Return the result of `psnr_of`."""
         return psnr_of(outputs, references)
 
 
@@ -157,22 +159,22 @@ class SSIM(ComparedInside):
     least_side = _WINDOW
 
     def values(self, outputs: Tensor, references: Tensor) -> Tensor:
-        """Return `ssim_of`."""
+        """Return the result of `ssim_of`."""
         return ssim_of(outputs, references)
 
 
 def psnr_y(border: int = 0) -> PSNR:
-    """Return the PSNR of the luma, as tables of super-resolution have it."""
+    """Return the PSNR of the luma, as reported for super-resolution."""
     return PSNR(border, luma=True)
 
 
 def ssim_y(border: int = 0) -> SSIM:
-    """Return the SSIM of the luma, likewise."""
+    """Return the SSIM of the luma, as reported for super-resolution."""
     return SSIM(border, luma=True)
 
 
 def luma_of(images: Tensor) -> Tensor:
-    """Return the luma of images in [-1, 1] on the scale of their 8 bits: 0 .. 255 is [-1, 1].
+    """Return the luma of images in [-1, 1] on the same scale, whose 0 .. 255 is [-1, 1].
 
     Y of ITU-R BT.601 as MATLAB's `rgb2ycbcr` has it, 16 + 65.481 R + 128.553 G + 24.966 B for R, G, B of 0 .. 1: black
     is 16 and white 235. Published numbers of PSNR take 255 as the peak all the same, and so does this.
@@ -206,11 +208,14 @@ def ssim_of(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the structural similarity of each pair, (N,), at most 1; mean over channels and inner windows.
 
     Raises:
-        ValueError: images smaller than the 11-pixel window, or shapes that differ.
+        ValueError: Images are smaller than the 11-pixel window, or shapes differ.
     """
     _same_shape(outputs, targets)
     if min(outputs.shape[-2:]) < _WINDOW:
-        raise UserError(f"SSIM needs images of at least {_WINDOW} pixels a side, got {tuple(outputs.shape[-2:])}")
+        raise UserError(
+            f"images are too small for SSIM: got {tuple(outputs.shape[-2:])}; expected at least {_WINDOW} pixels per "
+            f"side"
+        )
     x, y = ((image.double().clamp(-1, 1) + 1) / 2 for image in (outputs, targets))
     mean_x, mean_y = _windowed(x), _windowed(y)
     variance_x, variance_y = _windowed(x * x) - mean_x**2, _windowed(y * y) - mean_y**2
@@ -233,6 +238,6 @@ def _windowed(images: Tensor) -> Tensor:
 def _same_shape(outputs: Tensor, targets: Tensor) -> None:
     if outputs.shape != targets.shape or outputs.dim() != 4:
         raise ValueError(
-            f"outputs and targets must be (N, C, H, W) of one shape, "
-            f"got {tuple(outputs.shape)} and {tuple(targets.shape)}"
+            f"outputs and targets do not match: got {tuple(outputs.shape)} and {tuple(targets.shape)}; expected (N, "
+            f"C, H, W) of one shape"
         )

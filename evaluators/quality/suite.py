@@ -1,6 +1,6 @@
-"""One pass over the data that feeds every metric which is asked for; needs no study.
+"""A single pass over the data that updates every requested metric; it needs no study.
 
-Shapes: n images of a batch, N of all, d features.
+Shapes: n images per batch, N in total, d features.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .distances import Real, check_real
 from .metric import MeasuredMetric, RealSide
 
 Generate = Callable[..., Tensor]
-# What a generator takes, and the image that its output should be; None if the task knows none.
+# The generator's inputs, and the image that its output should be; None if the task has no such image.
 Batch = tuple[tuple[Tensor, ...], Tensor | None]
 ToRGB = Callable[[Tensor, tuple[Tensor, ...]], Tensor]
 
@@ -44,37 +44,37 @@ def measure_quality(
     rgb: ToRGB | None = None,
     strict: bool = False,
 ) -> list[Measurement]:
-    """Measure a generator on data.
+    """Measure a generator on data with all requested metrics.
 
     Args:
-        generate: Inputs to images (n, C, H, W) in [-1, 1]. An `nn.Module` runs in eval mode and gets its modes back;
-            any other callable is used as it is. It has to be on `device` already.
+        generate: Function from inputs to images (n, C, H, W) in [-1, 1], already on `device`. An `nn.Module` runs in
+            eval mode, and its modes are restored; any other callable is used as it is.
         batches: The generator's inputs, each a tuple of tensors, with references (n, C, H, W) or None.
         encoder: See `features.encoders.load_encoder`.
-        real_features: Features (m, d) of the real images by the same encoder (`features.encoders.feature_batches`),
-            a sample of them, or their statistics, with which there is no kernel distance and no coverage.
+        real_features: Features (m, d) of the real images by the same encoder (`features.encoders.feature_batches`), a
+            sample of them, or their statistics. With statistics there is no kernel distance and no coverage.
         device: The device of generator and encoder.
-        aligned: If there are references, the real features are theirs in the same order, and intervals use
-            that; not so if the real images are others as well (`test-vs-train+test`).
-        protocol: Which images are compared, such as `test-vs-test`; goes into every measurement.
-        full: Whether everything is measured, with intervals; else only what is cheap enough for a rung.
-        metrics: The metrics; they keep what they prepared for these real images. None for ours alone.
+        aligned: True if the real features are those of the references in the same order, which intervals use. False if
+            there are other real images, too (`test-vs-train+test`).
+        protocol: The images that are compared, such as `test-vs-test`; part of every measurement.
+        full: True if all metrics are measured, with intervals; False if only those cheap enough for a rung.
+        metrics: The metrics, which store what they prepared for these real images. None for those of ganprune alone.
         real_images: Opens the real images themselves, for metrics that read more than their features.
-        rgb: Images and the inputs that they belong to, to images (n, 3, H, W): what encoders take, and metrics that do
-            not say otherwise. None: images are RGB.
-        strict: Raise the failure of any metric; else only that of the quality is raised, and a metric of a user's own
-            that fails is absent, with the reason.
+        rgb: Function from images and their inputs to images (n, 3, H, W), which encoders and most metrics take. None if
+            images are RGB.
+        strict: True to raise the failure of any metric. False to raise only that of the quality; a user's metric that
+            fails is then absent, with the reason.
 
     Returns:
         The Fréchet distance first: it is a trial's quality, and lower is better. Then `l1`, `psnr`, `ssim` and
-        `feature_distance` if there are references, then kernel distance and coverage, then what a study asked for.
-        Intervals are 90 %. The same inputs give the same numbers. Memory does not depend on the number of images
-        (see `sample.py`); of more images than have all their features kept, kernel distance and coverage are those
-        of a subset, and their names say of how many.
+        `feature_distance` if there are references, then kernel distance and coverage, then the metrics on request.
+        Intervals are 90 %. The same inputs give the same numbers. Memory does not depend on the number of images (see
+        `sample.py`); if not all features are stored, kernel distance and coverage are those of a subset, whose size is
+        in their names.
 
     Raises:
-        NonFiniteImages: The generator or the encoder gave NaN or infinity.
-        ValueError: No batch, or sizes and dimensions that do not fit.
+        NonFiniteImages: The generator or the encoder returned NaN or infinity.
+        ValueError: There is no batch, or sizes and dimensions do not fit.
     """
     batches = iter(batches)
     first = next(batches, None)
@@ -101,7 +101,7 @@ def measure_quality(
 
 @dataclass
 class _Pass:
-    """One pass over the data: outputs and their features are made once, for all metrics."""
+    """A single pass over the data: outputs and their features are computed once, for all metrics."""
 
     metrics: Sequence[MeasuredMetric]
     encoder: Encoder
@@ -116,13 +116,13 @@ class _Pass:
     def run(
         self, generate: Generate, batches: Iterable[Batch], known_ND: Tensor | None, *, encode_references: bool
     ) -> None:
-        """Feed every batch to the metrics of images and of features.
+        """Update the metrics of images and of features with every batch.
 
         Args:
             generate: The generator.
             batches: Its inputs and their references.
-            known_ND: The references' features in order, if they are at hand.
-            encode_references: Whether to encode the references if not.
+            known_ND: The references' features in order, if they are known.
+            encode_references: True to encode the references if they are not.
         """
         # One reference waits while its output is encoded: the encoder is moved and cuDNN set once per pass.
         waiting: list[Tensor | None] = [None]
@@ -142,7 +142,7 @@ class _Pass:
     def feed(
         self, reads: str, outputs: Any, references: Any, inputs: Any = None, *, own_channels: bool = False
     ) -> None:
-        """Give the metrics of one kind what they read; of images those of the generator's channels, or of RGB."""
+        """Update the metrics of one kind; those of images get the generator's channels, or RGB."""
         for m in self.metrics:
             if m.row.reads == reads and m.row.own_channels == own_channels and m.name not in self.faults.found:
                 with self.faults.of(m):
@@ -177,17 +177,17 @@ def _unchanged(images: Tensor, inputs: tuple[Tensor, ...]) -> Tensor:
 
 
 def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str, faults: Faults, n: int) -> list[Measurement]:
-    """Return what the metrics measured, each with the pass's protocol before its own.
+    """Return the metrics' measurements, each with the pass's protocol before its own.
 
     Args:
-        metrics: The metrics, which have seen all images.
-        protocol: Of the pass.
-        faults: What failed so far.
-        n: Images.
+        metrics: The metrics, updated with all images.
+        protocol: Protocol of the pass.
+        faults: Failures so far.
+        n: Number of images.
 
     Raises:
-        UserError: Two measurements of one name.
-        WorkFailed: The objective gave no number.
+        UserError: Two measurements have one name.
+        WorkFailed: The objective has no number.
     """
     found: dict[str, Measurement] = {}
     for each in metrics:
@@ -214,7 +214,7 @@ def _all_measured(metrics: Sequence[MeasuredMetric], protocol: str, faults: Faul
 
 @contextmanager
 def _evaluating(generate: object) -> Iterator[None]:
-    """Set eval mode for the time being; every submodule gets its own mode back."""
+    """Set eval mode inside the context; the mode of every submodule is restored."""
     modes = {m: m.training for m in generate.modules()} if isinstance(generate, nn.Module) else {}
     for module in modes:
         module.training = False

@@ -1,1 +1,1 @@
-"""Networks whose published weights a user gives: natural-image features, classifiers, and what metrics are made of."""
+"""Networks whose published weights the user supplies: encoders of natural images, classifiers, and parts of metrics."""

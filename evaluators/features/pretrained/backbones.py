@@ -1,4 +1,4 @@
-"""Convolutions of AlexNet and VGG-16 as torchvision orders them, cut into stages that end in the maps of LPIPS."""
+"""Convolutions of AlexNet and VGG-16 as torchvision orders them, split into stages that end at the maps of LPIPS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 Backbone = Literal["alex", "vgg"]
 # Convolutions of torchvision's VGG-16; None is a pooling.
 _VGG = (64, 64, None, 128, 128, None, 256, 256, 256, None, 512, 512, 512, None, 512, 512, 512)
-# Modules that give a map: each ends in the ReLU before a pooling, of AlexNet also before each further convolution.
+# Modules that give a map: each ReLU before a pooling; in AlexNet also the ReLU before each further convolution.
 MAPS: dict[Backbone, tuple[int, ...]] = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}
 WIDTHS: dict[Backbone, tuple[int, ...]] = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
 LEAST_SIDE: dict[Backbone, int] = {"alex": 31, "vgg": 16}
@@ -29,7 +29,7 @@ def alexnet() -> nn.Sequential:
 
 
 def vgg16() -> nn.Sequential:
-    """Return the convolutions of VGG-16 (Simonyan and Zisserman 2015), as torchvision's `features` without its end."""
+    """Return VGG-16's convolutions (Simonyan and Zisserman 2015): torchvision's `features` without the last pooling."""
     layers: list[nn.Module] = []
     channels = 3
     for width in _VGG:
@@ -42,6 +42,6 @@ def vgg16() -> nn.Sequential:
 
 
 def stages(network: nn.Module, maps: Sequence[int]) -> list[nn.Sequential]:
-    """Return a network cut behind the modules of these numbers, as networks one after the other."""
+    """Return a network split after the modules of these numbers, as networks to apply in sequence."""
     bounds, layers = [0, *(last + 1 for last in maps)], list(network.children())
     return [nn.Sequential(*layers[first:last]) for first, last in pairwise(bounds)]

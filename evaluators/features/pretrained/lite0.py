@@ -1,7 +1,7 @@
 """The encoder `lite0`: features of natural images by EfficientNet-Lite0, with the weights that a user gives.
 
 The network is that of Tan and Le 2019 (EfficientNet-B0) without squeeze-and-excitation and with ReLU6, as TensorFlow's
-EfficientNet-Lite0 is; weights by the published names of its PyTorch conversion. Never a download.
+EfficientNet-Lite0 is; weights have the names of its published PyTorch conversion. Nothing is downloaded.
 
 Shapes: N images, d = 1280 features, 1000 classes.
 """
@@ -33,10 +33,10 @@ _EPSILON = 1e-3
 
 
 class _Same(nn.Conv2d):
-    """A convolution with TensorFlow's padding `same`: what is odd of it stands right and below."""
+    """A convolution with TensorFlow's padding `same`: an odd pixel of padding is added right and below."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Images (N, C, H, W) to maps of ceil(H / stride) x ceil(W / stride)."""
+        """Return maps of ceil(H / stride) x ceil(W / stride) of images (N, C, H, W)."""
         pads = []
         for size, kernel, stride in zip(input.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
             missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)
@@ -49,7 +49,7 @@ def _normalized(convolution: nn.Conv2d) -> list[nn.Module]:
 
 
 class _Block(nn.Module):
-    """An inverted bottleneck; its names are those of the published weights."""
+    """An inverted bottleneck with the published weights' names."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class _Block(nn.Module):
         self._skips = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps to maps; all but the last norm are followed by ReLU6."""
+        """Return the block's maps; all norms but the last are followed by ReLU6."""
         y = x
         for name, layer in self.named_children():
             y = layer(y)
@@ -74,7 +74,7 @@ class _Block(nn.Module):
 
 
 class Lite0Network(nn.Module):
-    """EfficientNet-Lite0: images of 224 x 224 as its training saw them to 1280 features, and these to 1000 classes."""
+    """EfficientNet-Lite0: images of 224 x 224 pixels, as in training, to 1280 features, and these to 1000 classes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Lite0Network(nn.Module):
             self.add_module(name, layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, 224, 224) to features (N, 1280)."""
+        """Return the features (N, 1280) of images (N, 3, 224, 224)."""
         for name, layer in self.named_children():
             if name == "_fc":
                 break
@@ -113,41 +113,41 @@ class Lite0Encoder:
         self._weight, self._bias = classifier.weight.clone(), classifier.bias.clone()
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Images (N, 3, H, W) in [-1, 1] to features (N, 1280); gradients flow to the images that ask for them."""
+        """Return the features (N, 1280) of images (N, 3, H, W) in [-1, 1]; differentiable in the images."""
         images = images.float()
         if images.shape[-2:] != (SIDE, SIDE):
             images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
         return self._network(((images + 1) * 127.5 - 127) / 128)
 
     def class_scores(self, features: Tensor) -> Tensor:
-        """Features (N, 1280) on the CPU to scores of the 1000 classes of ImageNet (N, 1000), before a softmax."""
+        """Return scores of ImageNet's 1000 classes (N, 1000), before a softmax, of features (N, 1280) on the CPU."""
         return F.linear(features, self._weight, self._bias)
 
     def to(self, device: torch.device | str) -> Lite0Encoder:
-        """The encoder itself, moved."""
+        """Move the encoder to a device, and return it."""
         self._network.to(device)
         return self
 
 
 def find_lite0_weights(given: Path | None = None) -> Path | None:
-    """Return the path of the weights that was given, or None: they are looked for nowhere else.
+    """Return the given path of the weights, or None; no other place is searched.
 
     Raises:
         UserError: It is not a file.
     """
     if given is not None and not given.expanduser().is_file():
-        raise UserError(f"weights of lite0: the path given says {given}, which is not a file")
+        raise UserError(f"weights of lite0 are missing: got {given}; expected a file")
     return None if given is None else given.expanduser()
 
 
 def load_lite0(weights: Path | None = None) -> Lite0Encoder:
     """Return the encoder with the weights of a file.
 
-    The published file gives the encoder `lite0`; another one, whose name must end in 8 digits of its own sha256, gives
+    The published file gives the encoder `lite0`; another file, whose name must end in 8 digits of its own sha256, gives
     `lite0-<digits>`.
 
     Raises:
-        UserError: No file, a damaged one, or one of another network.
+        UserError: There is no file, it is damaged, or it belongs to another network.
     """
     path = find_lite0_weights(weights)
     if path is None:
@@ -158,5 +158,5 @@ def load_lite0(weights: Path | None = None) -> Lite0Encoder:
     try:
         network.load_state_dict(read_tensors(path, "EfficientNet-Lite0"))
     except RuntimeError as error:
-        raise UserError(f"{path} does not hold EfficientNet-Lite0: {' '.join(str(error).split())[:160]}") from error
+        raise UserError(f"{path} does not contain EfficientNet-Lite0: {' '.join(str(error).split())[:160]}") from error
     return Lite0Encoder(network, name, sha256)

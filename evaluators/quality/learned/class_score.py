@@ -2,14 +2,14 @@
 
     exp(mean over images of KL(p(class | image) || p(class)))                              (Salimans et al. 2016)
 
-1 is the least: every image has the same class probabilities. The number of classes is the most: each image is plainly
-of one class, and all classes are as frequent. As published, images are divided into 10 splits, and the number is the
-mean over splits; it depends on their size. Image i is in split i modulo 10, so that the order of a folder's classes
-does not matter, and memory does not grow with the number of images.
+The minimum is 1: every image has the same class probabilities. The maximum is the number of classes: each image is
+certainly of one class, and all classes are equally frequent. As published, images are divided into 10 splits, and the
+number is the mean over splits; it depends on their size. Image i is in split i modulo 10, so that the order of a
+folder's classes does not matter, and memory does not grow with the number of images.
 
-Ours, though torch-fidelity has it: theirs fixes the classifier, and keeps all probabilities.
+torch-fidelity's version fixes the classifier, and stores all probabilities.
 
-Shapes: n images of a batch, N of all, K classes, S splits.
+Shapes: n images per batch, N in total, K classes, S splits.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ..jackknife import group_jackknife
 from ..metric import RealSide
 
 SPLITS = 10
-FEWEST = 2 * SPLITS  # of one image per split the score is 1, whatever the image
+FEWEST = 2 * SPLITS  # with one image per split the score is 1, whatever the image
 
 
 class Classifier(Protocol):
-    """An encoder that also knows classes."""
+    """An encoder that also classifies."""
 
     name: str
 
     def class_scores(self, features: Tensor) -> Tensor:
-        """Features (n, d) on the CPU to scores of classes (n, K), before a softmax."""
+        """Return scores of classes (n, K), before a softmax, of features (n, d) on the CPU."""
         ...
 
 
@@ -52,7 +52,7 @@ class ScoreSums:
         self._negentropies = torch.zeros(splits, dtype=torch.float64)
 
     def add(self, scores_NK: Tensor) -> None:
-        """Take in scores of classes before a softmax, (n, K)."""
+        """Add scores of classes before a softmax, (n, K)."""
         logs_NK = scores_NK.detach().double().cpu().log_softmax(1)
         place_N = torch.arange(self.n, self.n + len(logs_NK)) % self.splits
         if self._probabilities is None:
@@ -63,9 +63,11 @@ class ScoreSums:
         self.n += len(logs_NK)
 
     def scores(self) -> Tensor:
-        """Return the score of each split (S,), at least 1. Raises ValueError: There are fewer images than splits."""
+        """Return the score of each split (S,), at least 1. Raises ValueError if there are fewer images than splits."""
         if self._probabilities is None or self.n < self.splits:
-            raise ValueError(f"class scores of {self.splits} splits need as many images, got {self.n}")
+            raise ValueError(
+                f"class scores need more images: got {self.n}; expected at least {self.splits}, the number of splits"
+            )
         count_S = torch.tensor([len(range(s, self.n, self.splits)) for s in range(self.splits)], dtype=torch.float64)
         mean_SK = self._probabilities / count_S[:, None]
         divergence_S = self._negentropies / count_S + torch.special.entr(mean_SK).sum(1)
@@ -82,11 +84,11 @@ class ClassScore:
         self._sums = ScoreSums()
 
     def prepare(self, real: RealSide) -> None:
-        """Take the encoder's classifier. Raises UserError: It has none."""
+        """Store the encoder's classifier. Raises UserError if it has none."""
         self._classifier = self.classifier_of(real.encoder)
 
     def classifier_of(self, encoder: Encoder) -> Classifier:
-        """Return an encoder as a classifier. Raises UserError: It has none."""
+        """Return an encoder as a classifier. Raises UserError if it has none."""
         if not callable(getattr(encoder, "class_scores", None)):
             raise UserError(
                 f"metric {self.asked} needs a classifier: got the encoder {encoder.name}, which has none; expected "
@@ -99,12 +101,12 @@ class ClassScore:
         self._sums = ScoreSums()
 
     def update(self, outputs: Tensor, references: Tensor | None) -> None:
-        """Take in features (n, d) of a batch."""
+        """Add the features (n, d) of a batch."""
         assert self._classifier is not None
         self._sums.add(self._classifier.class_scores(outputs))
 
     def compute(self) -> list[Measurement]:
-        """Return the mean score over splits with its interval, absent with the reason if the images are too few."""
+        """Return the mean score over splits with its interval; absent, with the reason, if the images are too few."""
         if self._classifier is None or not self._sums.n:
             return []
         n = self._sums.n
@@ -118,12 +120,12 @@ class ClassScore:
 
 
 class InceptionScore(ClassScore):
-    """The score by Inception's classifier, and by no other."""
+    """The score by Inception's classifier only."""
 
     asked = "inception_score"
 
     def classifier_of(self, encoder: Encoder) -> Classifier:
-        """Return Inception. Raises UserError: The encoder is another network."""
+        """Return Inception. Raises UserError if the encoder is another network."""
         if encoder.name.partition("-")[0] != "inception":
             raise UserError(
                 f"metric {self.asked} is of Inception's classes: got the encoder {encoder.name}; expected inception. "

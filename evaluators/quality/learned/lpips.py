@@ -1,10 +1,10 @@
 """LPIPS: the learned perceptual distance of an output from its reference (Zhang et al. 2018, version 0.1).
 
 Maps of five layers of AlexNet or VGG-16 are scaled to length 1 at each pixel. Their squared differences are weighted
-per channel by published, learned weights, averaged over pixels, and added up. Weights are files that a user gives:
-those of the package `lpips`, and torchvision's of the network. Never a download.
+per channel by published, learned weights, averaged over pixels, and added up. The user gives the files of weights:
+those of the package `lpips`, and torchvision's of the network. Nothing is downloaded.
 
-Ours, though the authors' package has it: that downloads weights, and gives no interval.
+The authors' package downloads weights and gives no interval, so it is implemented here.
 
 Shapes: N images in [-1, 1].
 """
@@ -72,7 +72,7 @@ class LpipsDistance(MeanOverImages):
         network: The file of torchvision's network.
 
     Raises:
-        UserError: A file that cannot be read, or holds something else.
+        UserError: A file cannot be read, or has other content.
     """
 
     def __init__(self, backbone: Backbone, lpips: Path, network: Path) -> None:
@@ -91,7 +91,7 @@ class LpipsDistance(MeanOverImages):
         self._too_small = 0
 
     def update(self, outputs: Tensor, references: Tensor | None) -> None:
-        """Take in a batch, unless its images are smaller than the network's strides allow."""
+        """Add a batch, unless its images are too small for the network's strides."""
         if min(outputs.shape[-2:]) < self._least:
             self._too_small = min(outputs.shape[-2:])
         else:
@@ -103,15 +103,16 @@ class LpipsDistance(MeanOverImages):
             return self._lpips.to(outputs.device)(outputs, references)
 
     def compute(self) -> list[Measurement]:
-        """Return the mean over all images, absent with the reason if they are too small."""
+        """Return the mean over all images; absent, with the reason, if they are too small."""
         if self._too_small:
-            reason = f"images of {self._too_small} pixels are too small: {self.name} needs {self._least} a side"
+            got = f"got {self._too_small} pixels; expected at least {self._least} per side"
+            reason = f"images are too small for {self.name}: {got}"
             return [Measurement.absent(self.name, self.unit, reason)]
         return super().compute()
 
 
 def lpips_alex(lpips: Path, alex: Path) -> LpipsDistance:
-    """Return LPIPS by AlexNet, the one that its authors recommend to compare images by."""
+    """Return LPIPS by AlexNet, which its authors recommend for comparing images."""
     return LpipsDistance("alex", lpips, alex)
 
 
@@ -124,7 +125,7 @@ def load_lpips(backbone: Backbone, lpips: Path, network: Path) -> Lpips:
     """Return the distance with the weights of two files.
 
     Raises:
-        UserError: A file that cannot be read, or holds something else.
+        UserError: A file cannot be read, or has other content.
     """
     convolutions = alexnet() if backbone == "alex" else vgg16()
     title, learned = _TITLES[backbone], read_tensors(lpips, f"LPIPS by {_TITLES[backbone]}")
@@ -133,15 +134,17 @@ def load_lpips(backbone: Backbone, lpips: Path, network: Path) -> Lpips:
         convolutions.load_state_dict({name: given[name] for name in convolutions.state_dict()})
     except (KeyError, RuntimeError) as error:
         raise UserError(
-            f"{network} holds no {title}: {' '.join(str(error).split())[:120]}; expected torchvision's weights"
+            f"{network} does not contain {title}: got {' '.join(str(error).split())[:120]}; "
+            "expected torchvision's weights"
         ) from error
     names = [f"lin{place}.model.1.weight" for place in range(len(WIDTHS[backbone]))]
     shapes = [tuple(learned[name].shape) if name in learned else () for name in names]
     expected = [(1, width, 1, 1) for width in WIDTHS[backbone]]
     if shapes != expected:
+        first = f"{names[0]} of shape {'x'.join(map(str, expected[0]))}"
         raise UserError(
-            f"{lpips} holds no weights of LPIPS by {title}: got {', '.join(learned) or 'nothing':.120}; expected "
-            f"{names[0]} of shape {'x'.join(map(str, expected[0]))} and so on. Try weights/v0.1 of the package lpips"
+            f"{lpips} does not contain weights of LPIPS by {title}: got {', '.join(learned) or 'nothing':.120}; "
+            f"expected {first} and so on. Try weights/v0.1 of the package lpips"
         )
     return Lpips(backbone, convolutions, [learned[name] for name in names])
 

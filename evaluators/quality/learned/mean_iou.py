@@ -1,11 +1,11 @@
-"""Mean intersection over union of segmentations, by a segmenter that a user gives.
+"""Mean intersection over union of segmentations by the user's segmenter.
 
-Outputs are segmented; their labels are compared with those of the task's label map, which the generator was given, or
-with the same segmenter's labels of the references. Per class, intersection and union are counted over all images; the
-mean is over the classes that occur (Everingham et al. 2010). Labels outside of 0 .. classes - 1, such as 255, and those
-that the segmenter names as `ignored` are left out, wherever the reference has them.
+The labels of segmented outputs are compared with the task's label map, an input of the generator, or with the same
+segmenter's labels of the references. Per class, intersection and union are counted over all images; the mean is over
+the classes that occur (Everingham et al. 2010). Labels outside of 0 .. classes - 1, such as 255, and those that the
+segmenter names as `ignored` are left out if the reference has them.
 
-Shapes: n images of a batch, N of all, K classes.
+Shapes: n images per batch, N in total, K classes.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ...measurement import Measurement
 from ..jackknife import group_jackknife
 from ..metric import RealSide
 
-GROUPS = 20  # of the jackknife
-FEWEST = 4  # images that an interval needs
+GROUPS = 20  # groups of the jackknife
+FEWEST = 4  # minimum number of images for an interval
 _RUNTIMES = {".pt2": "exported-program", ".onnx": "onnxruntime"}
 
 
@@ -38,10 +38,10 @@ class Segmenter:
 
     Attributes:
         reference: The file, or the object by path, for messages.
-        call: What is called with images.
+        call: The callable that takes images.
         classes: K, if it is stated.
         ignored: Labels that are left out.
-        version: The first digits of the file's sha256; empty of an object of a package.
+        version: The first digits of the file's sha256; empty for an object of a package.
     """
 
     reference: str
@@ -52,15 +52,15 @@ class Segmenter:
 
     @property
     def name(self) -> str:
-        """Its name in a measurement's."""
+        """The segmenter's name inside a measurement's name."""
         own = self.reference.rpartition(":")[2] if is_path(self.reference) else Path(self.reference).stem
         return "".join(letter if letter not in "[],=" else "_" for letter in own)
 
     def segmented(self, images: Tensor, size: Sequence[int]) -> tuple[Tensor, int]:
-        """Return labels (n, H, W) at a size, and the number of classes if scores say it, else 0.
+        """Return labels (n, H, W) at a size, and the number of classes if there are scores, else 0.
 
         Raises:
-            UserCodeFailed: It raises, or returns something else.
+            UserCodeFailed: The segmenter raises, or returns another type or shape.
         """
         if isinstance(self.call, nn.Module):
             self.call.to(images.device)
@@ -129,7 +129,7 @@ def open_segmenter(reference: str | Path) -> Segmenter:
 
 
 def _run(session: Callable[..., Any], images: Tensor) -> Tensor:
-    """Return what a runtime gives, image by image if it takes one batch size alone."""
+    """Return a runtime's output, computed image by image if it takes one batch size only."""
     batch = getattr(session, "batch", None) or len(images)
     parts = [torch.from_numpy(session(part.cpu().numpy())[0].copy()) for part in images.float().split(batch)]
     return torch.cat(parts).to(images.device)
@@ -150,14 +150,14 @@ class MeanIoU:
         self._full = True
 
     def prepare(self, real: RealSide) -> None:
-        """Take nothing: labels come with each batch."""
+        """Do nothing: labels come with each batch."""
 
     def reset(self, full: bool) -> None:
         """Forget the last pass."""
         self._counts, self._full = [], full
 
     def update(self, outputs: Tensor, references: Tensor, inputs: Sequence[Tensor] = ()) -> None:
-        """Take in a batch of outputs, their references, and what the generator was given."""
+        """Add a batch of outputs, their references, and the generator's inputs."""
         if self._label_map is not None:
             truth = inputs[self._label_map[0]].long()
         else:
@@ -178,7 +178,7 @@ class MeanIoU:
         self._counts.append(counts_of(labels, truth, self._classes, self._segmenter.ignored).cpu())
 
     def compute(self) -> list[Measurement]:
-        """Return the mean with its interval by the jackknife over images, absent with the reason if no label counts."""
+        """Return the mean and its jackknife interval over images; absent, with the reason, if no label counts."""
         if not self._counts:
             return []
         counts = torch.cat(self._counts).double()
@@ -202,10 +202,10 @@ def counts_of(labels: Tensor, truth: Tensor, classes: int, ignored: Sequence[int
     """Return pixels of each class in the intersection and in the union, per image, (n, 2, K).
 
     Args:
-        labels: Of outputs (n, H, W), in 0 .. K - 1.
-        truth: Of references (n, H, W); what is outside of 0 .. K - 1 is left out.
+        labels: Labels of outputs (n, H, W), in 0 .. K - 1.
+        truth: Labels of references (n, H, W); those outside of 0 .. K - 1 are left out.
         classes: K.
-        ignored: Labels of `truth` that are left out, too; as classes they do not occur.
+        ignored: Labels of `truth` that are also left out; they do not count as classes.
     """
     counted = (truth >= 0) & (truth < classes)
     for label in ignored:
@@ -223,7 +223,7 @@ def counts_of(labels: Tensor, truth: Tensor, classes: int, ignored: Sequence[int
 
 
 def mean_iou(counts: Tensor) -> float:
-    """Return the mean over classes that occur of intersection over union, from counts (N, 2, K) of all images."""
+    """Return the mean intersection over union of the classes that occur, from counts (N, 2, K) of all images."""
     both, either = counts.double().sum(0)
     return float((both[either > 0] / either[either > 0]).mean()) if bool((either > 0).any()) else 0.0
 

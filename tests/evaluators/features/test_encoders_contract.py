@@ -128,5 +128,5 @@ def test_the_table_needs_no_torch():
 def test_own_encoder_that_raises_is_the_users_fault(tmp_path):
     """An error of a user's own loader is one line that names it, and no fault of ganprune."""
     (tmp_path / "own.py").write_text("def load(weights): return [][weights]\n")
-    with pytest.raises(UserError, match="cannot be opened: TypeError: list indices"):
+    with pytest.raises(UserError, match="cannot be opened: got TypeError: list indices"):
         load_encoder(f"{tmp_path}/own.py:load")

@@ -46,7 +46,7 @@ def test_a_file_that_is_no_vgg_is_refused_in_one_line(tmp_path):
     (tmp_path / "text.pth").write_text("no weights")
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "other.pth")
     for name in ("nothing.pth", "text.pth", "other.pth", "nothing.safetensors"):
-        with pytest.raises(ValueError, match="holds no VGG-16 weights") as caught:
+        with pytest.raises(ValueError, match="does not contain VGG-16 weights") as caught:
             vgg_maps(tmp_path / name)
         assert "--vgg-weights" in str(caught.value)
         assert "\n" not in str(caught.value)

@@ -206,7 +206,7 @@ class Sneaky:
     [
         (WEIGHTS_NAME, {}, "damaged"),
         ("other.pth", {}, "not the published"),
-        ("digits", {"conv": torch.zeros(1)}, "does not hold"),
+        ("digits", {"conv": torch.zeros(1)}, "does not contain"),
         ("digits", [1, 2], "dictionary of tensors"),
         ("digits", {"x": Sneaky()}, "plain tensors"),
     ],

@@ -175,7 +175,7 @@ def test_what_is_left_out_of_a_folder_is_told_by_reason(folder):
     assert f"left out 2 of {len(images) + 2} images" in first
     assert "7.tif: not an image" in first
     assert "8.TIF: floating-point values from 7000 to 7000" in first
-    assert "1 folders of images, 1 hidden or of the system, 1 of no image format (.txt)" in second
+    assert "1 folders of images, 1 hidden or of the system, 1 not an image format (.txt)" in second
 
 
 def test_folders_of_eight_and_sixteen_bits_have_the_same_features(tmp_path):
@@ -242,5 +242,5 @@ def test_a_sample_survives_its_file():
 
 def test_no_images():
     """No image at all is an error, not an empty sample."""
-    with pytest.raises(UserError, match="no images to take features of"):
+    with pytest.raises(UserError, match="no images to encode"):
         sample_of([])

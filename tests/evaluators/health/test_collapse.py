@@ -39,7 +39,7 @@ def test_duplicates_by_hand():
     levels = torch.tensor([0.0, 0.9 / 127.5, 0.5, 0.5 + 3 / 127.5, -0.5]).view(5, 1, 1, 1).expand(5, 3, 8, 8)
     assert duplicates_of(levels) == pytest.approx(2 / 5)
     assert duplicates_of(levels[:1].expand(3, 3, 8, 8)) == 1
-    with pytest.raises(ValueError, match="at least 2 images"):
+    with pytest.raises(ValueError, match="of at least 2"):
         duplicates_of(levels[:1])
 
 

@@ -92,11 +92,11 @@ def test_images_that_are_too_small_have_no_value(files):
 def test_wrong_files_are_refused(files, tmp_path):
     """Files in each other's place, of the other network, and files that are not there: one line each."""
     learned, network = files
-    with pytest.raises(UserError, match="holds no AlexNet"):
+    with pytest.raises(UserError, match="does not contain AlexNet"):
         load_lpips("alex", learned, learned)
-    with pytest.raises(UserError, match=r"holds no weights of LPIPS by AlexNet: got features"):
+    with pytest.raises(UserError, match=r"does not contain weights of LPIPS by AlexNet: got features"):
         load_lpips("alex", network, network)
     with pytest.raises(UserError, match="cannot be read"):
         load_lpips("alex", tmp_path / "gone.pth", network)
-    with pytest.raises(UserError, match="holds no VGG-16"):
+    with pytest.raises(UserError, match="does not contain VGG-16"):
         load_lpips("vgg", learned, network)
