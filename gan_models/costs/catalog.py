@@ -1,4 +1,4 @@
-"""The table of costs that a budget can be in."""
+"""The table of costs, in which budgets are stated."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ COSTS: OpenTable[Cost] = OpenTable(
     row_type=Cost,
 )
 
-# Priced and counted in every study, whatever its budgets are in: the coefficients of the cost form.
+# Priced and counted in every study, whatever its budgets: the coefficients of the cost form.
 FORM_COSTS = tuple(name for name, row in COSTS.own.items() if row.exact)
 CONVENTIONS = {row.convention: name for name, row in COSTS.own.items() if row.convention}
 
 
 def cost_of(name: str) -> Cost:
-    """Return the row of a cost's name, or of the name under which its price in 8 bits is known.
+    """Return the row of a cost's name, or of the name of its price in 8 bits.
 
     Raises:
         UserError: There is no such cost.
@@ -90,13 +90,13 @@ def cost_of(name: str) -> Cost:
 
 
 def shown_cost(name: str, unit: str = "") -> Cost:
-    """Return the row by which a recorded cost is shown; without its package a plain one, so that records stay readable.
+    """Return the row that displays a recorded cost; a plain row if its package is missing: records stay readable.
 
     A plain one has the symbol of our cost of the same unit: `9.9 kB` of any bytes.
 
     Args:
         name: The cost's name.
-        unit: Its unit as it was recorded, for a cost whose package is not installed; empty: its name.
+        unit: Its recorded unit, for a cost whose package is not installed; empty: its name.
     """
     try:
         return cost_of(name)
@@ -106,18 +106,18 @@ def shown_cost(name: str, unit: str = "") -> Cost:
 
 
 def added_counts(names: Iterable[str], network: Any, inputs: Any, quantization: Any = None) -> dict[str, float]:
-    """Return what other packages' rows count on a network; names of ours and of profiled costs are passed over.
+    """Return the costs of a network that other packages' rows count; costs of ganprune and profiled costs are skipped.
 
     Args:
         names: Names of costs.
         network: A generator, pruned or not.
         inputs: One image's inputs.
-        quantization: Settings of its 8 bits; None in float32.
+        quantization: Settings of its 8-bit form; None for float32.
     """
     rows = [cost_of(name) for name in dict.fromkeys(names) if name in COSTS]
     return {row.name: float(load_named(row.count, "cost")(network, inputs, quantization)) for row in rows if row.count}
 
 
 def stored_cost(name: str, bits: int = 32, per_channel: bool = False) -> str:
-    """Return the name under which a cost model knows a cost of networks in so many bits."""
+    """Return a cost model's name of a cost for networks in this many bits."""
     return cost_of(name).stored(bits, per_channel)

@@ -1,4 +1,4 @@
-"""The last percent of a budget, where a channel more of any group is too much: one group gives, another takes."""
+"""Use of the last 1 % of a budget: if no group can be widened, one is narrowed and another widened."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-LEFT = 0.01  # of a target: more than that is worth an exchange
+LEFT = 0.01  # share of a target; a larger remainder is worth a swap
 
 
 class Pricer(Protocol):
-    """Prices plans (`cost_form.CostModel`)."""
+    """A price of plans (`cost_form.CostModel`)."""
 
     def predict(self, widths: NDArray[np.int64], cost: str) -> Any:
         """Return the cost of each plan [..., G] -> [...]."""
@@ -19,7 +19,7 @@ class Pricer(Protocol):
 
 
 class Widths(Pricer, Protocol):
-    """A price that knows its groups (`cost_form.CostForm`)."""
+    """A price with its groups (`cost_form.CostForm`)."""
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -27,7 +27,7 @@ class Widths(Pricer, Protocol):
         ...
 
     def fit(self, ideal: Any, floor: int, multiple: int) -> NDArray[np.int64]:
-        """Return widths brought to multiples, at or above the floor."""
+        """Return widths rounded down to multiples, at or above the floor."""
         ...
 
 
@@ -40,19 +40,19 @@ def exchanged(
     multiple: int,
     model: Pricer | None = None,
 ) -> NDArray[np.int64] | None:
-    """The costliest plan within a target that is one group a step narrower and another one a step wider. Ours.
+    """Return the most expensive plan within a target with one group a step narrower and one a step wider, or None.
 
     Args:
-        form: Knows the groups.
-        widths: At or under the target [G], and no group can be widened.
+        form: The cost form with the groups.
+        widths: Widths [G] at or under the target, of which none can be increased.
         target: Upper bound on the cost.
         cost: The cost's name.
-        floor: Fewest channels of a group.
+        floor: Minimum number of channels per group.
         multiple: Step in channels.
-        model: Prices plans in the place of the form.
+        model: Prices plans in place of the form.
 
     Returns:
-        None where none costs more than this one, or less than 1 % of the target is left.
+        None if no such plan costs more than `widths`, or less than 1 % of the target is left. Original to ganprune.
     """
     priced = model or form
     now = float(priced.predict(widths, cost))

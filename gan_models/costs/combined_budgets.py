@@ -1,4 +1,4 @@
-"""Several budgets at once as one cost, so that whatever meets a target from below meets all of them."""
+"""A combination of several budgets into one cost: a plan at or under its target meets all of them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .cost_form import CostModel, Floats
 
 @dataclass(frozen=True)
 class Bound:
-    """A budget beside the one that targets are in.
+    """A budget in addition to the one of the targets.
 
     Attributes:
-        cost: Its name in the model.
-        limit: The most that a plan may cost, in its unit.
+        cost: Its cost's name in the model.
+        limit: Upper bound on a plan's cost, in its unit.
         model: Prices plans.
     """
 
@@ -27,20 +27,20 @@ class Bound:
     model: CostModel
 
     def stored(self, bits: int, per_channel: bool) -> Bound:
-        """The same for networks in so many bits."""
+        """Return the same bound for networks in this many bits."""
         return replace(self, cost=stored_cost(self.cost, bits, per_channel))
 
 
 @dataclass(frozen=True)
 class BindingCost:
-    """What a plan costs by the budget that binds it most, in the target's unit: at or under the target it meets all.
+    """The cost of a plan in the budget that binds it most, in the target's unit: at or under the target, it meets all.
 
-    max(first(w), target * max over bounds of cost(w) / limit), our own: it rises with the excess over any bound, so
-    that methods which steer towards a target are led under all of them by the same rule.
+    max(first(w), target * max over bounds of cost(w) / limit), original to ganprune. It rises with the excess over any
+    bound, so that methods that approach a target meet all budgets by the same rule.
 
     Attributes:
         first: Prices plans in the cost that targets are in.
-        target: Of this trial.
+        target: The target of this trial.
         bounds: The other budgets.
     """
 
@@ -49,7 +49,7 @@ class BindingCost:
     bounds: tuple[Bound, ...]
 
     def predict(self, widths: ArrayLike, cost: str = "macs") -> Floats:
-        """Cost [P] of plans with these widths [P, G]; `cost` is the first one's name."""
+        """Return the cost [P] of plans with these widths [P, G]; `cost` is the first one's name."""
         costs = self.first.predict(widths, cost)
         for bound in self.bounds:
             costs = np.maximum(costs, self.target * (bound.model.predict(widths, bound.cost) / bound.limit))
@@ -57,5 +57,5 @@ class BindingCost:
 
 
 def priced_with(first: CostModel, target: float, bounds: Sequence[Bound]) -> CostModel:
-    """What plans are priced with under one target: the first model itself where nothing else binds."""
+    """Return the price of plans under one target: the first model itself if no other budget applies."""
     return BindingCost(first, target, tuple(bounds)) if bounds else first

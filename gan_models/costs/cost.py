@@ -1,4 +1,4 @@
-"""A kind of cost: its name and unit, how budgets in it are written, how plans are priced and networks counted."""
+"""A kind of cost: name and unit, forms of its budgets, price of plans, and count on networks."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ class Cost:
 
     Attributes:
         name: Name in budgets, measurements and records: lower case, digits and `_`.
-        unit: Unit of its values, as measurements say it: `MACs`, `bytes`, `ms`.
+        unit: Unit of its values, as in measurements: `MACs`, `bytes`, `ms`.
         label: Title of its axis in a plot; empty: the unit.
-        noun: What it is in a sentence: `latency`; empty: the name.
+        noun: Its name in a sentence: `latency`; empty: the name.
         suffixes: Units that a budget may be written in, in lower case, with the amount of each in `unit`.
-        fixed_suffixes: Further units, before which no prefix (k, M, G, T) may stand: `{"mib": 2**20}`.
-        suffix_notes: What is said of a budget that was converted from a suffix: `{"flops": "1 MAC = 2 FLOPs"}`.
-        prefixed: True if k, M, G or T may stand before a suffix and are used to show values.
-        symbol: Text behind the prefix when a value is shown; empty: the unit after a space.
-        remark: Text behind a shown value: `(published)`.
-        examples: Budgets as a user would write them, for error messages.
+        fixed_suffixes: Further units, without a prefix (k, M, G, T): `{"mib": 2**20}`.
+        suffix_notes: Note on a budget that was converted from a suffix: `{"flops": "1 MAC = 2 FLOPs"}`.
+        prefixed: True if k, M, G or T may precede a suffix and are used to show values.
+        symbol: Text after the prefix of a shown value; empty: the unit after a space.
+        remark: Text after a shown value: `(published)`.
+        examples: Budgets as users write them, for error messages.
         convention: The convention under which a budget's suffix means this cost; empty: any.
         measured_after_search: True if finalists are measured once more after the search, by the profile's meter.
-        keys: Keys in JSON and CSV, as counted or predicted and as measured after the search, that version 0.1.0 wrote.
-            None: the name, and `measured_<name>`.
-        int8_names: Names under which its price for 8 bits is known, with one scale per tensor and per channel; None
-            if it does not depend on bits.
-        profile: What finds and opens the profile that plans are priced with, or `"module:object"`
+        keys: Keys in JSON and CSV of version 0.1.0, for the counted or predicted value and for the one measured after
+            the search. None: the name, and `measured_<name>`.
+        int8_names: Names of its price in 8 bits, with one scale per tensor and per channel; None if it does not depend
+            on bits.
+        profile: Object that finds and opens the profile that prices plans, or `"module:object"`
             (`search.preparations.cost_profile.CostProfile`). None: the cost is exact, a function of the plan alone.
-        price: Function `(groups: ChannelGroups) -> CostModel`, or `"module:function"`, that gives what prices plans
-            over the widths of `groups.form`. None: the cost form itself (ours), or a profile.
-        count: Function `(network, inputs, quantization) -> float`, or `"module:function"`, that counts the cost of
-            one image on a network; `quantization` is None in float32. None: the counters of ours, or a profile.
+        price: Function `(groups: ChannelGroups) -> CostModel`, or `"module:function"`, that returns the price of plans
+            over the widths of `groups.form`. None: the cost form itself, or a profile.
+        count: Function `(network, inputs, quantization) -> float`, or `"module:function"`, that counts the cost of one
+            image on a network; `quantization` is None in float32. None: ganprune's counters, or a profile.
     """
 
     name: str
@@ -61,22 +61,27 @@ class Cost:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise ValueError(f"a cost's name is not usable: got {self.name!r}; expected lower case, digits and _")
+            raise ValueError(f"invalid name of a cost: got {self.name!r}; expected lower case, digits and _")
         if not self.suffixes and not self.fixed_suffixes:
             raise ValueError(f"cost {self.name} has no suffix, so no budget can be written in it")
         if (self.price is None) != (self.count is None):
-            raise ValueError(f"cost {self.name}: an exact cost needs both, price and count, or neither if it is ours")
+            raise ValueError(
+                f"cost {self.name} has only one of price and count: expected both for an exact cost, or neither for "
+                f"one of ganprune"
+            )
         if self.profile is not None and self.price is not None:
-            raise ValueError(f"cost {self.name}: got both, price and profile; a cost is exact or profiled")
+            raise ValueError(
+                f"cost {self.name} has both price and profile: expected one of them, for an exact or a profiled cost"
+            )
         if self.measured_after_search and self.profile is None:
-            raise ValueError(f"cost {self.name}: only a cost with a profile is measured after the search")
+            raise ValueError(f"cost {self.name} cannot be measured after the search: got no profile; expected one")
         for suffix in (*self.suffixes, *self.fixed_suffixes):
             if not re.fullmatch(r"[a-z]+", suffix):
                 raise ValueError(f"cost {self.name}: got suffix {suffix!r}; expected lower-case letters")
 
     @property
     def exact(self) -> bool:
-        """True if it is counted on the network that was cut, and checked there; else a profile predicts it."""
+        """True if it is counted on the cut network, and checked there; False if a profile predicts it."""
         return self.profile is None
 
     @property
@@ -86,12 +91,12 @@ class Cost:
 
     @property
     def named_unit(self) -> str:
-        """The unit with the remark that tells it from another cost's: `MACs (published)`."""
+        """The unit with the remark that distinguishes it from another cost's: `MACs (published)`."""
         return f"{self.unit} {self.remark}".strip()
 
     @property
     def described(self) -> str:
-        """Return its name as it stands in a sentence."""
+        """Return its name for a sentence."""
         return self.noun or self.name
 
     @property
@@ -100,11 +105,11 @@ class Cost:
         return self.label or self.unit
 
     def stored(self, bits: int = 32, per_channel: bool = False) -> str:
-        """Return the name under which a cost model knows the price of networks in so many bits."""
+        """Return a cost model's name of this cost for networks in this many bits."""
         return self.name if self.int8_names is None or bits != 8 else self.int8_names[per_channel]
 
     def amount_of(self, suffix: str) -> float | None:
-        """Return what one of a lower-case unit (`gmacs`, `mib`) is in the cost's own unit; None: not a unit of it."""
+        """Return one lower-case unit (`gmacs`, `mib`) in the cost's own unit; None if it is not a unit of it."""
         if suffix in self.fixed_suffixes:
             return self.fixed_suffixes[suffix]
         for known, amount in self.suffixes.items():
@@ -114,15 +119,15 @@ class Cost:
         return None
 
     def note_of(self, suffix: str) -> str:
-        """Return what is said of a budget in this unit; empty if it needs no conversion."""
+        """Return the note on a budget in this unit; empty if it needs no conversion."""
         return next((note for known, note in self.suffix_notes.items() if suffix.endswith(known)), "")
 
     def prefix_of(self, value: float) -> str:
-        """Return the largest prefix, in lower case, that leaves a value of 1 or more; empty if none does."""
+        """Return the largest prefix, in lower case, that leaves a value of 1 or more; empty if there is none."""
         return next((p for p in ("t", "g", "m", "k") if value >= PREFIXES[p]), "") if self.prefixed else ""
 
     def show(self, value: float) -> str:
-        """Return a value for people: `2.5 GMACs`, `1.2 M parameters`, `2 MB`, `20 ms`."""
+        """Return a value in readable units: `2.5 GMACs`, `1.2 M parameters`, `2 MB`, `20 ms`."""
         prefix = self.prefix_of(value)
         number, letter = f"{value / PREFIXES[prefix]:.4g}", _letter(prefix)
         parts = (number, letter + self.symbol, self.remark) if self.symbol else (number, letter, self.unit, self.remark)

@@ -1,8 +1,8 @@
 """Exact cost of any plan as a bilinear form of the group widths, extracted once from a trace.
 
-For a fixed input size every parameter tensor and every convolution costs
-coefficient * (channels on one axis) * (channels on the other); both channel counts are linear in the widths.
-Original to ganprune; docs/measuring.md says what is counted at which place.
+For a fixed input size every parameter tensor and every convolution costs coefficient * (channels on one axis) *
+(channels on the other); both channel counts are linear in the widths. Original to ganprune; docs/measuring.md lists
+what is counted.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ TRACED_COSTS = ("macs", "macs_published", "params", INT8, INT8_PER_CHANNEL)
 
 
 class InfeasibleBudget(UserError):
-    """No plan of the network is cheap enough."""
+    """An error: no plan of the network is cheap enough."""
 
 
 class CostModel(Protocol):
-    """The price of plans: anything that maps widths to a cost, such as a latency table."""
+    """The price of plans: any mapping from widths to a cost, such as a latency table."""
 
     def predict(self, widths: ArrayLike, cost: str = "macs") -> Floats:
-        """Cost [P] of plans with these widths [P, G]."""
+        """Return the cost [P] of plans with these widths [P, G]."""
         ...
 
 
 @dataclass(frozen=True)
 class Row:
-    """One tensor or call: channels on its two axes (0: always stays, else 1 + channel number), coefficients."""
+    """A tensor or call: channels on its two axes (0: never pruned, else 1 + channel number), and coefficients."""
 
     left: NDArray[np.int64]
     right: NDArray[np.int64]
@@ -47,10 +47,10 @@ class Row:
 
 @dataclass(frozen=True)
 class CostForm:
-    """cost(w) = sum over rows of a * (left w + left_fixed) * (right w + right_fixed).
+    """A bilinear form: cost(w) = sum over rows of a * (left w + left_fixed) * (right w + right_fixed).
 
     Attributes:
-        names: Groups [G]; the order of all widths.
+        names: Names of groups [G]; the order of all widths.
         sizes: Channels at full width, int64 [G].
         left, right: float64 [R, G]. left_fixed, right_fixed: float64 [R].
         coefficients: Cost name -> float64 [R].
@@ -66,12 +66,12 @@ class CostForm:
 
     @classmethod
     def from_rows(cls, sizes: Mapping[str, int], rows: Sequence[Row], costs: Sequence[str] = TRACED_COSTS) -> CostForm:
-        """Return the form of rows; those over the same channels are merged into one.
+        """Return the form of rows; rows over the same channels are merged.
 
         Args:
             sizes: Group -> channels at full width.
             rows: Tensors and calls with their coefficients.
-            costs: Names of the coefficients; the traced ones give `bytes` as well.
+            costs: Names of the coefficients; the traced ones imply `bytes`.
         """
         bounds = np.cumsum([0, *sizes.values()])
         merged: dict[bytes, tuple[Floats, dict[str, float]]] = {}
@@ -92,11 +92,11 @@ class CostForm:
         )  # fmt: skip
 
     def widths(self, widths: Mapping[str, int]) -> NDArray[np.int64]:
-        """Widths by name -> int64 [G] in this form's order."""
+        """Return widths by name as int64 [G] in this form's order."""
         return np.array([widths[name] for name in self.names], dtype=np.int64)
 
     def predict(self, widths: ArrayLike, cost: str = "macs") -> Floats:
-        """Cost of plans.
+        """Return the cost of plans.
 
         Args:
             widths: Kept channels, [P, G] or [G].
@@ -108,7 +108,7 @@ class CostForm:
             float64 [P], or a 0-d array for [G]; exact integers below 2**53.
 
         Raises:
-            KeyError: Unknown cost.
+            KeyError: The cost is unknown.
         """
         w = np.asarray(widths, dtype=np.float64)
         used, a = self._used(cost)
@@ -117,7 +117,7 @@ class CostForm:
         return np.asarray((left * right) @ a)
 
     def gradient(self, widths: ArrayLike, cost: str = "macs") -> Floats:
-        """D cost / d width at widths [P, G] or [G], in the same shape; widths may be fractional."""
+        """Return D cost / d width at widths [P, G] or [G], in the same shape; widths may be fractional."""
         w = np.asarray(widths, dtype=np.float64)
         used, a = self._used(cost)
         left = w @ self.left[used].T + self.left_fixed[used]
@@ -125,19 +125,19 @@ class CostForm:
         return (a * right) @ self.left[used] + (a * left) @ self.right[used]
 
     def dense(self, cost: str = "macs") -> float:
-        """Cost of the unpruned network."""
+        """Return the cost of the unpruned network."""
         return float(self.predict(self.sizes, cost))
 
     def cheapest(self, cost: str = "macs", floor: int = 1, multiple: int = 1) -> float:
-        """Cost of the plan in which every group is at its floor."""
+        """Return the cost of the plan in which every group is at its floor."""
         return float(self.predict(self.floors(floor, multiple), cost))
 
     def floors(self, floor: int = 1, multiple: int = 1) -> NDArray[np.int64]:
-        """Smallest allowed widths [G]."""
+        """Return the smallest allowed widths [G]."""
         return np.minimum(self.sizes, max(1, -(-floor // multiple) * multiple))
 
     def fit(self, ideal: ArrayLike, floor: int = 1, multiple: int = 1) -> NDArray[np.int64]:
-        """Widths at or under fractional ones [.., G]: rounded down to the multiple, between floor and full size."""
+        """Return fractional widths [.., G] rounded down to the multiple, between floor and full size."""
         ideal = np.asarray(ideal, dtype=np.float64) + 1e-9
         down = (ideal // multiple).astype(np.int64) * multiple
         down = np.where(ideal >= self.sizes, self.sizes, down)
@@ -152,7 +152,7 @@ class CostForm:
         multiple: int = 1,
         model: CostModel | None = None,
     ) -> NDArray[np.int64]:
-        """Widths proportional to the given ratios whose cost is at or under a target, and close to it.
+        """Return widths proportional to the given ratios whose cost is at or under a target, and close to it.
 
         One multiplier is found by bisection (or, with a model, by pricing all of them); the rest of the target is
         filled channel by channel, the group furthest below its ideal width first.
@@ -161,25 +161,25 @@ class CostForm:
             ratios: Positive weights [G], relative to full width.
             target: Upper bound on the cost.
             cost: The cost's name.
-            floor: Fewest channels of a group.
-            multiple: Widths are multiples of this, or full.
-            model: Prices plans in the place of this form; its cost may rise and fall.
+            floor: Minimum number of channels per group.
+            multiple: Widths are multiples of this, or the full width.
+            model: Prices plans in place of this form; its cost need not be monotonic.
 
         Raises:
-            InfeasibleBudget: Even the smallest plan costs more.
-            ValueError: Ratios of the wrong shape or not positive.
+            InfeasibleBudget: Even the smallest plan costs more than the target.
+            ValueError: Ratios have the wrong shape or are not positive.
         """
         ratios = np.asarray(ratios, dtype=np.float64)
         if ratios.shape != self.sizes.shape or not np.all(ratios > 0) or not np.all(np.isfinite(ratios)):
             raise ValueError(
-                f"ratios must be {len(self.sizes)} positive numbers, one a group, got shape {ratios.shape}"
+                f"invalid ratios: got shape {ratios.shape}; expected {len(self.sizes)} positive numbers, one per group"
             )
         smallest = self.floors(floor, multiple)
         least = float((model or self).predict(smallest, cost))
         if least > target:
             raise InfeasibleBudget(
                 f"target {target:g} {cost} cannot be met: the smallest plan ({counted(floor, 'channel')} per group, "
-                f"multiples of {multiple}) costs {least:g}; raise the budget"
+                f"multiples of {multiple}) costs {least:g}. Try a larger budget"
             )
         if model is not None:
             return self._scan(ratios, target, cost, floor, multiple, model)
@@ -198,9 +198,9 @@ class CostForm:
     def _scan(
         self, ratios: Floats, target: float, cost: str, floor: int, multiple: int, model: CostModel
     ) -> NDArray[np.int64]:
-        """As `solve`, by pricing every plan on the ray of the ratios at once: a model's cost may fall as widths grow.
+        """Return the result of `solve` by pricing all plans on a ray: a model's cost may fall as widths grow.
 
-        Of the plans at or under the target the one with the most channels is taken, then filled up.
+        The plan with the most channels at or under the target is chosen, then filled.
         """
         per_unit = self.sizes * ratios
         steps = [
@@ -209,7 +209,7 @@ class CostForm:
         ]
         multipliers = np.append(0.0, np.unique(np.concatenate(steps)))
         plans = np.unique(self.fit(multipliers[:, None] * per_unit, floor, multiple), axis=0)
-        fitting = plans[model.predict(plans, cost) <= target]  # the smallest plan is one of them
+        fitting = plans[model.predict(plans, cost) <= target]  # the smallest plan is always one of them
         widths = fitting[np.argmax(fitting.sum(axis=1))]
         if np.array_equal(widths, self.sizes):
             return widths
@@ -227,16 +227,16 @@ class CostForm:
         multiple: int,
         model: CostModel | None = None,
     ) -> NDArray[np.int64]:
-        """Adds channels while they fit under the target, until 0.2 % of it is left; or exchanges some.
+        """Add channels while they fit under the target, until 0.2 % of it is left; swap some if none fits.
 
         Args:
-            widths: Start [G], at or under the target.
+            widths: Initial widths [G], at or under the target.
             ideal: Fractional widths [G]; the group furthest below its own, relative to its size, goes first.
             target: Upper bound on the cost.
             cost: The cost's name.
-            floor: Fewest channels of a group.
+            floor: Minimum number of channels per group.
             multiple: Step in channels.
-            model: As in `solve`.
+            model: See `solve`.
         """
         priced, widths, ideal = model or self, widths.copy(), np.asarray(ideal, dtype=np.float64)
         while float(priced.predict(widths, cost)) < 0.998 * target:
@@ -255,18 +255,18 @@ class CostForm:
 
     def _used(self, cost: str) -> tuple[NDArray[np.bool_], Floats]:
         if cost not in self.coefficients:
-            raise KeyError(f"unknown cost {cost!r}; known: {', '.join(self.coefficients)}")
+            raise KeyError(f"unknown cost: got {cost!r}; expected one of {', '.join(self.coefficients)}")
         a = self.coefficients[cost]
         used = a != 0
         return used, a[used]
 
 
 def linear_in_widths(flat: NDArray[np.int64], bounds: NDArray[np.int64]) -> Floats:
-    """[1 + G]: positions that always stay, then positions a channel of each group.
+    """Return coefficients [1 + G]: the number of positions never pruned, then positions per channel of each group.
 
     Args:
         flat: Channels as in `AxisChannels.flat`.
-        bounds: int [G + 1], where each group's channels begin, and the end.
+        bounds: int [G + 1], the first channel of each group, and the end.
     """
     result = np.zeros(len(bounds))
     result[0] = np.count_nonzero(flat == 0)

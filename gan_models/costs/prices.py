@@ -1,4 +1,4 @@
-"""Prices of one generator's plans: every cost with what prices it."""
+"""The price of one generator's plans in every cost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Prices:
 
     Attributes:
         form: Prices the costs that are bilinear in the widths.
-        models: Cost name -> what prices any other cost.
+        models: Cost name -> model of any other cost.
     """
 
     form: CostForm
@@ -43,11 +43,11 @@ class Prices:
 
         Args:
             groups: The generator's channel groups.
-            costs: Names of costs beside those of the form: those that budgets are in.
-            profiled: Cost name -> what a device's profile prices it with.
+            costs: Names of the budgets' costs, in addition to those of the form.
+            profiled: Cost name -> model from a device's profile.
 
         Raises:
-            UserError: A cost has no price: a profiled one without profile.
+            UserError: A profiled cost has no profile.
         """
         models = dict(profiled or {})
         for name in dict.fromkeys(costs):
@@ -55,7 +55,9 @@ class Prices:
                 continue
             row = COSTS.find(name)
             if row.price is None:
-                raise UserError(f"a budget in {row.unit} needs a profile of the device: got none for {name}")
+                raise UserError(
+                    f"a budget in {row.unit} needs a profile of the device: got none for {name}; expected one"
+                )
             models[name] = load_named(row.price, "cost")(groups)
         return cls(groups.form, models)
 
@@ -65,7 +67,7 @@ class Prices:
         return (*FORM_COSTS, *(name for name in self.models if name not in FORM_COSTS))
 
     def model(self, cost: str) -> CostModel | None:
-        """Return what prices a cost (by its name or its name in 8 bits) in the form's place; None: the form does."""
+        """Return the model of a cost (by its name or its name in 8 bits); None if the form prices it."""
         return self.models.get(cost_of(cost).name)
 
     def predict(self, widths: ArrayLike, cost: str = "macs") -> Floats:
@@ -82,8 +84,8 @@ class Prices:
         """Return cost name -> cost of the smallest plan, in the cheapest of these bits.
 
         Args:
-            floor: Fewest channels of a group.
-            multiple: Widths are multiples of this, or full.
+            floor: Minimum number of channels per group.
+            multiple: Widths are multiples of this, or the full width.
             bits: Bits that networks may be stored in.
             per_channel: True if 8-bit weights have one scale per channel.
         """

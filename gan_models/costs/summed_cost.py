@@ -1,4 +1,4 @@
-"""A cost of several networks that run one after the other: the sum of theirs."""
+"""The cost of several networks that run in sequence: the sum of their costs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class SummedCost:
     """A `CostModel` of several networks together.
 
     Attributes:
-        names: Groups of all [G], each with its network's name and a dot before it.
+        names: Groups of all networks [G], each with its network's name and a dot as prefix.
         groups: Network -> its own groups, in the order of its widths.
-        models: Network -> what prices its plans.
+        models: Network -> price of its plans.
     """
 
     names: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""Comparison of cut networks with gated ones: the proof that a cut leaves channels out and does nothing else."""
+"""Comparison of cut networks with gated ones, which proves that a cut only removes channels."""

@@ -1,4 +1,4 @@
-"""The lines of a user's code at which a cut network first differs from the gated one, or fails."""
+"""The line of a user's code at which a cut network first differs from the gated one, or fails."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .same_draws import SameDraws
 _TORCH = os.path.dirname(torch.__file__)
 _GATES = str(gates.__file__)
 _OURS = (_GATES, os.path.dirname(__file__))
-_NORMS = ("group_norm", "layer_norm")  # the gated network computes these otherwise, in hooks
+_NORMS = ("group_norm", "layer_norm")  # the gated network computes these in hooks
 
 
 @dataclass(frozen=True)
 class _Call:
-    """One call of a torch function: its name, the line that called it, and what it gave."""
+    """A call of a torch function: its name, the line that called it, and its result."""
 
     name: str
     line: str
@@ -45,9 +45,9 @@ def first_difference(
     inputs: tuple[Tensor, ...],
     precision: Precision,
 ) -> str:
-    """Return the line at which a cut network first gives something else than the gated one; empty if none is found.
+    """Return the line at which a cut network first differs from the gated one; empty if none is found.
 
-    The arguments are those of `compare`.
+    See `compare` for the arguments.
     """
     with torch.no_grad(), SameDraws():
         with _Record() as expected:
@@ -68,10 +68,10 @@ def first_difference(
 
 
 def _kept(gated: Tensor, cut: Tensor, sizes: dict[int, tuple[int, ...]]) -> Tensor | None:
-    """Return of a tensor of the gated network what the cut one should have; None if that is not known."""
+    """Return the part of a gated network's tensor that the cut network should have; None if that is unknown."""
     if gated.shape == cut.shape:
         return gated
-    if gated.ndim != cut.ndim or len(sizes) != 1:  # with several groups, axes cannot be told apart by their sizes
+    if gated.ndim != cut.ndim or len(sizes) != 1:  # with several groups, axes cannot be identified by their sizes
         return None
     other = [axis for axis in range(gated.ndim) if gated.shape[axis] != cut.shape[axis]]
     kept = sizes.get(gated.shape[other[0]])
@@ -81,7 +81,7 @@ def _kept(gated: Tensor, cut: Tensor, sizes: dict[int, tuple[int, ...]]) -> Tens
 
 
 class _Record(TorchFunctionMode):
-    """Remembers every call of a torch function, but for those of the gates' own hooks."""
+    """A recorder of every call of a torch function, except those of the gates' own hooks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ def _frame_line(frame: FrameType | None) -> str:
 
 
 def line_of_error(error: BaseException) -> str:
-    """Return the line of a user's code that raised an error; empty if it was none of a user's."""
+    """Return the line of a user's code that raised an error; empty if the error came from other code."""
     for entry in reversed(traceback.extract_tb(error.__traceback__)):
         if not entry.filename.startswith((_TORCH, "<")):
             return _shown(entry.filename, entry.lineno or 0)
@@ -119,7 +119,7 @@ def line_of_error(error: BaseException) -> str:
 
 
 def _shown(file: str, number: int) -> str:
-    """Return file, line and its text; empty for our own code, which the network did not write."""
+    """Return file, line and its text; empty for ganprune's own code."""
     if file.startswith(_OURS) or Path(file).name == "surgery.py":
         return ""
     text = linecache.getline(file, number).strip()

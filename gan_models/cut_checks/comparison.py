@@ -1,4 +1,4 @@
-"""A cut network beside the gated one, by their outputs on the same inputs."""
+"""A comparison of a cut network with the gated one, by their outputs on the same inputs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..pruning.gates import gated_call, plan_gates
 from .precision import Precision, jittered
 from .same_draws import SameDraws
 
-# A network that rounding alone moves by more than its type's tolerance is allowed this many times that much.
+# A network that rounding alone changes by more than its type's tolerance is allowed this multiple of the change,
 ROUNDINGS = 30.0
-MOST = 0.1  # and never more than this: such a difference is none of rounding
+MOST = 0.1  # and at most this: a larger difference is not rounding
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Comparison:
 
     Attributes:
         difference: Largest difference of the outputs, relative to the largest output; infinite if shapes differ.
-        allowed: What rounding may explain.
+        allowed: Largest difference that rounding may explain.
     """
 
     difference: float
@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """True if both networks give the same, to rounding."""
+        """True if both networks give the same outputs, to rounding."""
         return self.difference <= self.allowed
 
 
@@ -46,18 +46,18 @@ def compare(
     inputs: tuple[Tensor, ...],
     precision: Precision,
 ) -> Comparison:
-    """Compare a cut network with the one that it was cut from, whose other channels are gated off.
+    """Compare a cut network with its original, whose other channels are gated off.
 
     Args:
         full: The network at full width, in the type of `precision`.
-        small: The cut network, likewise.
+        small: The cut network, in the same type.
         groups: The groups of `full`.
-        plan: What `small` keeps.
-        inputs: In the type of `precision`.
-        precision: The arithmetic.
+        plan: The plan of `small`.
+        inputs: Inputs in the type of `precision`.
+        precision: The arithmetic of the comparison.
 
     Raises:
-        Exception: What the network raises.
+        Exception: Any exception that the network raises.
     """
     with torch.no_grad(), SameDraws():
         expected = gated_outputs(full, groups, plan, inputs)
@@ -79,7 +79,7 @@ def gated_outputs(
 
 
 def outputs_of(given: Any) -> tuple[Tensor, ...]:
-    """Return the tensors among what a network gives, in order."""
+    """Return the tensors in a network's output, in order."""
     if isinstance(given, Tensor):
         return (given,)
     several = given.values() if isinstance(given, Mapping) else given if isinstance(given, list | tuple) else ()

@@ -1,4 +1,4 @@
-"""The check of channel groups before anything is trained: random uneven plans, and which groups break under them."""
+"""The check of channel groups before any training: random uneven plans, and the groups that fail under them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from .random_weights import randomize
 from .same_draws import SameDraws
 
 PLANS = 3
-SMALLEST_SIDE = 32  # pixels: smaller inputs are not tried
-MAX_COMPARISONS = 100  # in one search for the groups that break; what is not told apart by then is pinned together
-GAINS = (1.0, 0.5, 0.25)  # of random weights, the first that does not saturate the outputs
+SMALLEST_SIDE = 32  # pixels; smaller inputs are not tried
+MAX_COMPARISONS = (
+    100  # trials per search for the groups that fail; groups that are not separated by then are pinned together
+)
+GAINS = (1.0, 0.5, 0.25)  # gains of random weights, of which the first that does not saturate the outputs is used
 SATURATED = 0.999
 
 Find = Callable[[Mapping[str, UnprunedReason]], ChannelGroups]
@@ -35,10 +37,10 @@ class GroupCheck:
     """A network whose groups were checked.
 
     Attributes:
-        groups: Those that any plan may cut.
-        pinned: Groups that broke, which are left whole -> the reason.
+        groups: Groups that any plan may cut.
+        pinned: Groups that failed, which are left unpruned -> the reason.
         plans: The uneven plans that passed.
-        precision: The arithmetic.
+        precision: The arithmetic of the comparison.
         difference: The largest difference of cut and gated outputs, relative to the largest output.
     """
 
@@ -59,20 +61,20 @@ class GroupCheck:
 
 
 def check_groups(model: nn.Module, inputs: InputSpec, groups: ChannelGroups, find: Find, seed: int = 0) -> GroupCheck:
-    """Cut a network to random uneven plans and compare each with the gated network; pin the groups that break.
+    """Cut a network to random uneven plans and compare each with the gated network; pin the groups that fail.
 
-    Groups are pinned until all plans pass. Images are small if the network runs on small ones; what breaks there is
-    looked at again at the full size.
+    Groups are pinned until all plans pass. Images are small if the network accepts small ones; failures are repeated at
+    full size.
 
     Args:
-        model: With values, on the CPU; not changed.
-        inputs: What it takes, at the study's size.
+        model: The network with values, on the CPU; not changed.
+        inputs: Its inputs, at the study's size.
         groups: Its groups.
-        find: Finds the groups again, less those that are pinned.
-        seed: Of weights and plans.
+        find: Function that finds the groups without the pinned ones.
+        seed: Seed of weights and plans.
 
     Raises:
-        UserError: The network does not run, or gives something else when it is called again.
+        UserError: The network does not run, or its outputs differ between two calls.
     """
     examples = _smaller(model, inputs)
     lively = _lively(model, examples[0], seed)
@@ -83,7 +85,7 @@ def check_groups(model: nn.Module, inputs: InputSpec, groups: ChannelGroups, fin
         failing = next((found for plan in plans if (found := bench.failing(plan))), {})
         if not failing:
             return GroupCheck(groups, pinned, plans, bench.precision, bench.largest)
-        if len(examples) > 1:  # perhaps the size is to blame
+        if len(examples) > 1:  # the small size may be the cause
             examples = examples[1:]
             continue
         pinned |= failing
@@ -91,7 +93,7 @@ def check_groups(model: nn.Module, inputs: InputSpec, groups: ChannelGroups, fin
 
 
 def uneven_plan(groups: ChannelGroups, seed: int) -> ChannelPlan:
-    """Return a plan that keeps a quarter or more of each group, but never all: counts and channels are drawn."""
+    """Return a random plan that keeps at least a quarter of each group, but never all of it."""
     random = np.random.default_rng(seed)
     kept = {}
     for name, size in groups.sizes.items():
@@ -101,7 +103,7 @@ def uneven_plan(groups: ChannelGroups, seed: int) -> ChannelPlan:
 
 
 class _Bench:
-    """One network with its groups, cut and compared."""
+    """A network with its groups, for cuts and comparisons."""
 
     def __init__(self, model: nn.Module, groups: ChannelGroups, example: tuple[Tensor, ...]) -> None:
         self.precision, self.model = in_precision(model, example)
@@ -109,14 +111,14 @@ class _Bench:
         self.groups, self.largest, self.left = groups, 0.0, MAX_COMPARISONS
 
     def failing(self, plan: ChannelPlan) -> dict[str, UnprunedReason]:
-        """Return the groups that a plan must not cut -> the reason; empty if the plan passes."""
+        """Return the groups that make a plan fail -> the reason; empty if the plan passes."""
         names = list(plan.kept)
         if self.failure(plan, names) is None:
             return {}
         if (unequal := self.failure(plan, [])) is not None:
             raise UserError(
-                f"the network cannot be compared with a cut of it: called twice on one input, {unequal.text}. "
-                "Try to keep its state and its random numbers out of forward in eval mode"
+                f"the network cannot be compared with a cut of it: got {unequal.text} for two calls on one input; "
+                f"expected equal outputs. Try to keep state and random numbers out of forward in eval mode"
             )
         self.left = MAX_COMPARISONS
         culprits = self._culprits(plan, names, [])
@@ -130,7 +132,7 @@ class _Bench:
         try:
             small = cut(self.model, self.groups, own)
             seen = compare(self.model, small, self.groups, own, self.inputs, self.precision)
-        except Exception as error:  # whatever the network's code raises is the reason that we report
+        except Exception as error:  # any exception of the network's code is the reason that is reported
             line = line_of_error(error)
             return Why.BREAKS_WHEN_CUT(message=first_line(error), line=f" ({line})" if line else "")
         if seen.same:
@@ -140,7 +142,7 @@ class _Bench:
         return Why.DIFFERS_WHEN_CUT(difference=f"{seen.difference:.2g}", line=f", first at {line}" if line else "")
 
     def _culprits(self, plan: ChannelPlan, names: Sequence[str], others: Sequence[str]) -> list[str]:
-        """Return groups of `names` by halves; `others` alone pass, together with `names` they fail."""
+        """Return the failing groups of `names` by bisection; `others` alone pass, together with `names` they fail."""
         self.left -= 2
         if len(names) == 1 or self.left < 0:
             return list(names)
@@ -153,7 +155,7 @@ class _Bench:
 
 
 def _smaller(model: nn.Module, inputs: InputSpec) -> list[tuple[Tensor, ...]]:
-    """Return examples of the smallest images that a network runs on, if there are such, then those of full size."""
+    """Return inputs with the smallest images that a network accepts, if there are any, then those of full size."""
     full, own = inputs.examples(), copy_network(model).eval()
     if inputs.pixels is None:
         return [full]
@@ -166,14 +168,14 @@ def _smaller(model: nn.Module, inputs: InputSpec) -> list[tuple[Tensor, ...]]:
         try:
             with torch.no_grad():
                 own(*example)
-        except Exception:  # it is made for its own size, or for a multiple of more
+        except Exception:  # the network accepts only its own size, or a multiple of a larger number
             continue
         return [example, full]
     return [full]
 
 
 def _lively(model: nn.Module, example: tuple[Tensor, ...], seed: int) -> nn.Module:
-    """Return a copy with random weights under which outputs say most, in eval mode; with its own if none will do."""
+    """Return a copy in eval mode with random weights that do not saturate outputs, or with its own if none fit."""
     for gain in GAINS:
         lively = copy_network(model).eval()
         randomize(lively, seed, gain)
@@ -183,11 +185,11 @@ def _lively(model: nn.Module, example: tuple[Tensor, ...], seed: int) -> nn.Modu
 
 
 def _usable(model: nn.Module, example: tuple[Tensor, ...]) -> bool:
-    """Return if outputs are finite, not at the end of a tanh, and the same again: weights may switch on noise."""
+    """Return True if outputs are finite, do not saturate a tanh, and are repeatable: some weights switch on noise."""
     try:
         with torch.no_grad(), SameDraws():
             first, second = outputs_of(model(*example)), outputs_of(model(*example))
-    except Exception:  # `in_precision` says it better
+    except Exception:  # `in_precision` gives a better message
         return True
     return all(
         bool(a.isfinite().all()) and float((a.abs() > SATURATED * a.abs().max()).double().mean()) < 0.5

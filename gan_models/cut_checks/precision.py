@@ -1,4 +1,4 @@
-"""The arithmetic in which a network can be compared with its cut, and the difference that its rounding allows."""
+"""The arithmetic in which a network is compared with its cut, and the difference that its rounding allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..files.errors import UserError
 from ..groups.surgery import copy_network
 
-# Type -> largest difference, relative to the largest output, that rounding of some tens of layers stays well below.
+# Type -> largest difference, relative to the largest output, that is well above the rounding of some tens of layers.
 TOLERANCES: Mapping[torch.dtype, float] = {
     torch.float64: 1e-6,
     torch.float32: 1e-3,
@@ -29,8 +29,8 @@ class Precision:
 
     Attributes:
         dtype: Type of parameters and inputs.
-        inside: The least exact type that the network computes in.
-        refused: The error in float64; empty if the network runs in it.
+        inside: The least precise type that the network computes in.
+        refused: The error in float64; empty if the network runs in float64.
     """
 
     dtype: torch.dtype
@@ -44,7 +44,7 @@ class Precision:
 
     @property
     def text(self) -> str:
-        """The arithmetic for people, with its tolerance."""
+        """The arithmetic and its tolerance as text."""
         inside = "" if self.inside == self.dtype else f", {_name(self.inside)} inside"
         why = f" (in float64: {self.refused})" if self.refused else ""
         return f"{_name(self.dtype)}{inside}, tolerance {self.tolerance:g}{why}"
@@ -54,26 +54,26 @@ class Precision:
         return copy_network(model).cpu().to(self.dtype).eval()
 
     def inputs(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Return inputs on the CPU, in this type if they are no whole numbers."""
+        """Return inputs on the CPU, in this type unless they are integers."""
         return tuple(x.cpu().to(self.dtype) if x.is_floating_point() else x.cpu() for x in inputs)
 
 
 def precision_of(model: nn.Module, inputs: tuple[Tensor, ...]) -> Precision:
-    """Return the most exact arithmetic that a network runs in; see `in_precision`."""
+    """Return the most precise arithmetic that a network runs in; see `in_precision`."""
     return in_precision(model, inputs)[0]
 
 
 def in_precision(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Precision, nn.Module]:
-    """Return the most exact arithmetic that a network runs in, and the network in it.
+    """Return the most precise arithmetic that a network runs in, and the network in it.
 
-    That is float64, or float32 if the network's code asks for that.
+    That is float64, or float32 if the network's code requires it.
 
     Args:
-        model: With values.
-        inputs: What it takes.
+        model: The network with values.
+        inputs: Its inputs.
 
     Raises:
-        UserError: It runs in neither.
+        UserError: It runs in neither type.
     """
     refused = ""
     for dtype in (torch.float64, torch.float32):
@@ -82,7 +82,7 @@ def in_precision(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Precisio
         try:
             with torch.no_grad(), types:
                 network(*given)
-        except Exception as error:  # anybody's network: it may raise anything
+        except Exception as error:  # a user's network may raise anything
             refused = refused or first_line(error)
             failed = error
         else:
@@ -91,7 +91,7 @@ def in_precision(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Precisio
 
 
 class _Types(TorchDispatchMode):
-    """Remembers the least exact floating type of the tensors that a network computes."""
+    """A recorder of the least precise floating type among the tensors that a network computes."""
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def jittered(model: nn.Module, precision: Precision, seed: int) -> nn.Module:
-    """Return a copy whose parameters are moved by as much as rounding may move them."""
+    """Return a copy whose parameters are changed by as much as rounding may change them."""
     moved = copy.deepcopy(model)
     random = torch.Generator("cpu").manual_seed(seed)
     step = torch.finfo(precision.inside).eps

@@ -1,4 +1,4 @@
-"""Random weights of moderate size, under which no mistake of a cut hides: neither zeros nor saturated outputs."""
+"""Random weights of moderate size that reveal a wrong cut: neither zeros nor saturated outputs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _NORMS = (nn.modules.batchnorm._NormBase,)
 def randomize(model: nn.Module, seed: int, gain: float = 1.0) -> None:
     """Give a network random weights in place.
 
-    Weights that a builder drew are scaled, so that spectral norms still fit them; what is constant, as biases of zero
-    and scales of one, is drawn. Statistics of norms are drawn, variances above zero. Parameters that need no gradient
-    are constants of the network, and stay.
+    Weights that a builder drew are scaled, so that spectral norms still fit them. Constant parameters, such as biases
+    of zero and scales of one, are drawn. So are statistics of norms, with variances above zero. Parameters without a
+    gradient are constants of the network, and unchanged.
 
     Args:
-        model: With values.
-        seed: Of what is drawn.
-        gain: Size of what a layer gives by the size of what it takes, about.
+        model: The network with values.
+        seed: Seed of the draws.
+        gain: Approximate ratio of a layer's output size to its input size.
     """
     random = torch.Generator("cpu").manual_seed(seed)
     with torch.no_grad():
@@ -39,7 +39,7 @@ def _redraw(parameter: Tensor, random: torch.Generator, gain: float) -> None:
             sign = 1 if center else _normal(parameter, random).sign()
             parameter.copy_((center or 0.5) * sign * (0.5 + _uniform(parameter, random)))
         return
-    size = gain * (parameter.numel() / len(parameter)) ** -0.5  # of the weights of one output, about
+    size = gain * (parameter.numel() / len(parameter)) ** -0.5  # approximately the norm of the weights of one output
     if spread == 0:
         parameter.copy_(size * _normal(parameter, random))
     elif (deviation := float(parameter.std())) > 0:

@@ -1,4 +1,4 @@
-"""Random numbers that a network draws in its forward pass, alike in networks of any width."""
+"""Random numbers in a network's forward pass, made equal in networks of any width."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _DRAWS = frozenset(
 
 
 class SameDraws(TorchDispatchMode):
-    """While open, each number that is drawn is the same one: a network and a narrower one draw other numbers otherwise.
+    """A context in which all random draws are one number; otherwise a narrower network would draw other numbers.
 
-    Only calls that give nothing but draws are changed; dropout, which is off in eval mode, is not.
+    Only calls that return draws are changed; dropout, which is off in eval mode, is not.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

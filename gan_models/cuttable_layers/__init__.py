@@ -1,1 +1,1 @@
-"""Layers of torch.nn that hold their sizes apart from their weights, in a form that takes them from the weights."""
+"""Layers of torch.nn that store their sizes apart from their weights, in a form that derives them from the weights."""

@@ -1,4 +1,4 @@
-"""Multi-head attention of torch.nn with any number of heads: torch's own holds its sizes in one number."""
+"""Multi-head attention of torch.nn with any number of heads per width: torch stores its sizes in one number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 class AttentionByHeads(nn.MultiheadAttention):
     """torch's multi-head attention, whose heads and channels follow from its weights: q, k and v may have fewer.
 
-    It holds the same parameters under the same names, and gives the same for the same weights.
+    It has the same parameters under the same names, and the same outputs for the same weights.
     """
 
     def forward(  # noqa: D102
@@ -26,7 +26,7 @@ class AttentionByHeads(nn.MultiheadAttention):
         need_weights: bool = True,
         attn_mask: Tensor | None = None,
         average_attn_weights: bool = True,
-        is_causal: bool = False,  # says what the mask is, which is used anyway
+        is_causal: bool = False,  # defines the mask, which is used in any case
     ) -> tuple[Tensor, Tensor | None]:
         batched = query.dim() == 3
         sequences = [query, key, value]
@@ -54,7 +54,7 @@ class AttentionByHeads(nn.MultiheadAttention):
         return (out if self.batch_first else out.transpose(0, 1)), weights
 
     def fit(self) -> None:
-        """Set the sizes that are kept beside the weights to those of the weights."""
+        """Set the sizes that are stored as attributes to those of the weights."""
         rows = self._weights()[0].shape[0]
         self.num_heads, self.embed_dim = rows // self.head_dim, self.out_proj.weight.shape[0]
         self.kdim, self.vdim = (int(weight.shape[1]) for weight in self._weights()[1:])
@@ -69,9 +69,9 @@ class AttentionByHeads(nn.MultiheadAttention):
 
 
 def part_heads(model: nn.Module) -> nn.Module:
-    """Let the heads of a network's multi-head attentions go; return the network, changed in place.
+    """Make the heads of a network's multi-head attentions prunable; return the network, changed in place.
 
-    Attentions that join keys or values of their own to those given are left as they are.
+    Attentions that append their own keys or values to the given ones are not changed.
     """
     for module in model.modules():
         part_heads_of(module)
@@ -79,15 +79,15 @@ def part_heads(model: nn.Module) -> nn.Module:
 
 
 def part_heads_of(module: nn.Module) -> None:
-    """Do the same for one module, if it is such an attention itself."""
+    """Make the heads of one module prunable, if it is such an attention itself."""
     if type(module) is nn.MultiheadAttention and module.bias_k is None and not module.add_zero_attn:
         module.__class__ = AttentionByHeads
-        module._qkv_same_embed_dim = False  # what holds the module is not to pass its weights to a kernel of torch
+        module._qkv_same_embed_dim = False  # the containing module must not pass its weights to a fused kernel of torch
 
 
 @contextmanager
 def heads_parted(*models: nn.Module) -> Iterator[None]:
-    """While open, networks and cuts of them make the same calls: the attentions of all of them are parted."""
+    """Replace multi-head attentions inside the context, so that networks and their cuts make the same calls."""
     whole = [one for model in models for one in model.modules() if type(one) is nn.MultiheadAttention]
     flags = [one._qkv_same_embed_dim for one in whole]
     for module in whole:
@@ -100,7 +100,7 @@ def heads_parted(*models: nn.Module) -> Iterator[None]:
 
 
 def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return what a mask adds to scores; True in a mask of Booleans hides a place."""
+    """Return the term that a mask adds to scores; True in a Boolean mask hides a position."""
     if mask.dtype == torch.bool:
         return torch.zeros_like(mask, dtype=dtype).masked_fill(mask, float("-inf"))
     return mask.to(dtype)

@@ -1,1 +1,1 @@
-"""Files, hashes, seeds and plain values: the bottom room, which imports nothing of ours."""
+"""Files, hashes, seeds and plain values: the lowest folder, which imports no other part of ganprune."""

@@ -1,4 +1,4 @@
-"""Files that a reader, or a crash, sees whole: the old one or the new one, never a part."""
+"""Atomic file writes: a reader, or a crash, leaves the old file or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .plain_values import to_json
 def written_beside(path: str | Path) -> Iterator[Path]:
     """Yield a new path beside `path` to write to; it is renamed to `path` at the end, and removed after an error.
 
-    The folder is made. Content and rename are flushed to the disk, so that they survive a power loss.
+    The folder is created. Content and rename are flushed to the disk, so that they survive a power loss.
 
     Raises:
         UserError: `path` is a folder.
-        OSError: The folder cannot be made, or the file cannot be written.
+        OSError: The folder cannot be created, or the file cannot be written.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        raise UserError(f"{path} is a folder: expected the name of a file")
+        raise UserError(f"a file cannot be written: got {path}, a folder; expected the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.stem}-{secrets.token_hex(8)}{path.suffix}")
     try:
@@ -40,7 +40,7 @@ def written_beside(path: str | Path) -> Iterator[Path]:
 
 
 def write_file(path: str | Path, content: bytes) -> Path:
-    """Write a whole file, and return its path."""
+    """Write a file atomically, and return its path."""
     path = Path(path).expanduser()
     with written_beside(path) as beside:
         beside.write_bytes(content)
@@ -48,12 +48,12 @@ def write_file(path: str | Path, content: bytes) -> Path:
 
 
 def write_json(path: str | Path, value: Any) -> Path:
-    """Write a value as a whole JSON file (`plain_values.to_json`), and return its path."""
+    """Write a value as a JSON file atomically (`plain_values.to_json`), and return its path."""
     return write_file(path, json.dumps(to_json(value), indent=1, allow_nan=False).encode())
 
 
 def read_json(path: str | Path) -> dict[str, Any] | None:
-    """Return the JSON object in a file; None if there is no file, or none that can be read as one."""
+    """Return the JSON object in a file; None if the file is missing or is not such JSON."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError):

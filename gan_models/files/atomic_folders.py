@@ -1,4 +1,4 @@
-"""Folders that appear whole: written beside, then renamed."""
+"""Atomic folders: written under another name, then renamed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Itera
     """Yield a new folder beside `out` to write to; it is renamed to `out` at the end, and removed after an error.
 
     Args:
-        out: Where the folder shall be; its parents are made.
-        marker: Name of a file that every folder of this kind holds: only such a folder is overwritten, so that a
-            mistyped path costs nobody their files.
-        overwrite: Whether a folder of this kind, or an empty one, may be replaced.
+        out: Path of the folder; its parents are created.
+        marker: Name of a file in every folder of this kind. Only such a folder is overwritten, so that a mistyped path
+            deletes no files.
+        overwrite: True if a folder of this kind, or an empty one, may be replaced.
 
     Raises:
-        UserError: `out` is there and may not be replaced.
+        UserError: `out` exists and may not be replaced.
     """
     out = Path(out).expanduser().absolute()
     if out.exists() or out.is_symlink():
@@ -43,9 +43,9 @@ def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Itera
 
 def _check_replaceable(out: Path, marker: str, overwrite: bool) -> None:
     if not overwrite:
-        raise UserError(f"{out} exists; give --out another name, or --overwrite to replace it")
+        raise UserError(f"{out} exists. Try another name for --out, or --overwrite to replace it")
     if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
-        raise UserError(f"{out} was not written by an export: it has no {marker}; remove it yourself")
+        raise UserError(f"{out} was not written by an export: got a folder without {marker}. Try to remove it yourself")
 
 
 def _swap(beside: Path, out: Path) -> None:
@@ -57,12 +57,12 @@ def _swap(beside: Path, out: Path) -> None:
     try:
         os.rename(beside, out)
     except OSError:
-        os.rename(old, out)  # the old one is better than none
+        os.rename(old, out)  # the old folder is better than none
         raise
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _flush(folder: Path) -> None:
-    """Flush everything in a folder: what was written must be on the disk before its name is."""
+    """Flush all files of a folder: their content must be on the disk before the folder's new name is."""
     for path in [*(p for p in folder.rglob("*") if p.is_file()), folder]:
         flush(path)

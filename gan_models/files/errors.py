@@ -1,4 +1,4 @@
-"""Errors by whose fault they are: the user's input, the surroundings, or ganprune."""
+"""Errors by cause: the user's input, the environment, or ganprune itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class UserError(ValueError):
-    """Input that cannot be used: the command line ends with exit code 2 and this one line.
+    """An error in the user's input: the command line ends with exit code 2 and this one line.
 
     The message reads `what is wrong: got X; expected Y. Try Z.`, on one line.
 
@@ -19,10 +19,10 @@ class UserError(ValueError):
 
 
 class UserErrors(UserError):
-    """Several mistakes in one input, which are told together; each has a line of its own.
+    """Several errors in one input, reported together, one line each.
 
     Attributes:
-        errors: One per mistake, none of them `UserErrors` itself.
+        errors: One per error; none is a `UserErrors`.
     """
 
     def __init__(self, errors: Sequence[UserError]) -> None:
@@ -35,18 +35,18 @@ class UserErrors(UserError):
 
 
 class WorkFailed(RuntimeError):
-    """Work that its surroundings ended: a full disk, a server that is away, a training that diverged.
+    """A failure of the environment: a full disk, an unreachable server, a diverged training.
 
-    The command line ends with exit code 1 and this one line. Any other exception is a fault of ganprune, and is
-    reported as one.
+    The command line ends with exit code 1 and this one line. Any other exception is a bug in ganprune, and is reported
+    as one.
     """
 
 
 class Refusals:
-    """The mistakes that were seen in an input so far; work goes on as long as it does not depend on them.
+    """A collector of the errors in an input; checks continue as long as they do not depend on a failed one.
 
     Attributes:
-        errors: Each mistake once, in the order in which they were seen.
+        errors: Each error once, in order of occurrence.
     """
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class Refusals:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keep a mistake that ends the block, and go on after the block."""
+        """Collect an error that ends the block, and continue after the block."""
         try:
             yield
         except UserError as error:
             self.add(error)
 
     def passes(self, check: Callable[..., object], *arguments: object) -> bool:
-        """Return if a check raises nothing; keep the mistake that it finds."""
+        """Return True if a check raises no error; collect the error if it does."""
         try:
             check(*arguments)
         except UserError as error:
@@ -70,16 +70,16 @@ class Refusals:
         return True
 
     def add(self, error: UserError) -> None:
-        """Keep a mistake, or several; one that was seen already is not kept twice."""
+        """Collect an error, or several; duplicates are ignored."""
         for one in errors_of(error):
             if str(one) not in map(str, self.errors):
                 self.errors.append(one)
 
     def end(self) -> None:
-        """Raise what was seen.
+        """Raise the collected errors, if there are any.
 
         Raises:
-            UserError: The one mistake, or `UserErrors` for several.
+            UserError: The one error, or `UserErrors` for several.
         """
         if len(self.errors) == 1:
             raise self.errors[0]
@@ -88,5 +88,5 @@ class Refusals:
 
 
 def errors_of(error: UserError) -> tuple[UserError, ...]:
-    """Return the mistakes that an error tells, one for each line."""
+    """Return the single errors in an error, one per line of its message."""
     return error.errors if isinstance(error, UserErrors) else (error,)

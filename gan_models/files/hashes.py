@@ -20,7 +20,7 @@ def file_sha256(path: str | Path) -> str:
 
 
 def remembered_sha256(path: str | Path) -> str:
-    """Return a file's sha256, hexadecimal, computed once per process while its size and time of change stay.
+    """Return a file's sha256, hexadecimal, computed once per process unless its size or modification time changes.
 
     Raises:
         OSError: The file cannot be read.
@@ -30,7 +30,7 @@ def remembered_sha256(path: str | Path) -> str:
     return _remembered(known, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(1 << 17)  # images of a large set
+@lru_cache(1 << 17)  # images of a large data set
 def _remembered(path: Path, _size: int, _changed: int) -> str:
     return file_sha256(path)
 
@@ -41,5 +41,5 @@ def text_sha256(text: str) -> str:
 
 
 def json_sha256(value: Any) -> str:
-    """Return the sha256, hexadecimal, of a JSON value; the order of keys does not count."""
+    """Return the sha256, hexadecimal, of a JSON value; the order of keys does not matter."""
     return text_sha256(json.dumps(value, sort_keys=True))

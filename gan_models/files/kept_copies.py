@@ -1,4 +1,4 @@
-"""Copies of a user's files that studies keep: found by name in the folders of the studies that this process works on.
+"""Copies of users' files in study folders, found by name in the folders of the studies that this process works on.
 
 A copy's name ends in a hash of its content, so it may be looked for in the folders of several studies.
 """
@@ -11,13 +11,13 @@ from .atomic_files import write_file
 from .errors import UserError
 from .projects.project import INDEX, copied_files, neighbors_folder, read_project
 
-SOURCE = "source"  # in a study's folder: copies of the user's files
-_folders: list[Path] = []  # the last one named comes first
+SOURCE = "source"  # folder in a study's folder with copies of the user's files
+_folders: list[Path] = []  # the last folder added comes first
 _bundles: set[Path] = set()
 
 
 def look_in(folder: str | Path) -> None:
-    """Look for copies in this folder too, before all that were named so far.
+    """Search this folder for copies, too, before all folders added so far.
 
     Args:
         folder: A study's folder of copies; it need not exist.
@@ -29,7 +29,7 @@ def look_in(folder: str | Path) -> None:
 
 
 def located(path: str | Path) -> Path:
-    """Return a file's path as given if it is there, else that of a copy of its name, else as given."""
+    """Return a file's path if it exists, else that of a copy of its name, else the path unchanged."""
     given = Path(path).expanduser()
     if given.is_file():
         return given
@@ -37,12 +37,12 @@ def located(path: str | Path) -> Path:
 
 
 def holds_copies(folder: str | Path) -> None:
-    """Note that files in a folder are copies, which are not looked for elsewhere: a bundle."""
+    """Mark a folder as one of copies, such as a bundle, whose files are not searched for elsewhere."""
     _bundles.add(Path(folder).absolute())
 
 
 def is_copy(path: str | Path) -> bool:
-    """Return if a file is a copy, or lies beside one: nothing else around it is its neighbor."""
+    """Return True if a file is a copy, or in a folder of copies: no other file around it is then its neighbor."""
     return not _bundles.union(_folders).isdisjoint(Path(path).absolute().parents)
 
 
@@ -51,8 +51,8 @@ def keep(path: str | Path, folder: Path, kind: str) -> str:
 
     Args:
         path: The file; one that is a copy already is not copied again.
-        folder: The study's folder of copies; it is looked in from now on.
-        kind: What the file holds, for messages: `method`.
+        folder: The study's folder of copies; it is searched from now on.
+        kind: Kind of the file's object, for messages: `method`.
 
     Raises:
         UserError: There is no such file.
@@ -77,10 +77,10 @@ def originals(path: Path) -> dict[str, str]:
     """Return the origins of the copies that `keep` makes of a file and of the neighbors that it imports.
 
     Args:
-        path: The file, no copy.
+        path: The file; not a copy.
 
     Returns:
-        Path of a copy, relative to the folder of copies -> absolute path of the file that it is made of.
+        Path of a copy, relative to the folder of copies -> absolute path of its original.
     """
     project, name = read_project(path, is_copy(path)), _copys_name(path)
     folder = neighbors_folder(Path(name))
@@ -89,7 +89,7 @@ def originals(path: Path) -> dict[str, str]:
 
 
 def copy_with_neighbors(source: Path, target: Path) -> list[Path]:
-    """Copy a file of Python; its neighbors go to a folder of the copy's name beside it.
+    """Copy a Python file; its neighbors go to a folder of the copy's name next to it.
 
     Args:
         source: The file.
@@ -110,7 +110,7 @@ def copy_with_neighbors(source: Path, target: Path) -> list[Path]:
 
 
 def with_neighbors(path: Path) -> list[Path]:
-    """Return a file and all that is copied with it: those of the index of a copy, or the neighbors that it imports."""
+    """Return a file and all that is copied with it: the files in a copy's index, or the neighbors that it imports."""
     project = read_project(path, is_copy(path))
     if project.is_copy:
         return [path, *copied_files(path)]
@@ -118,5 +118,5 @@ def with_neighbors(path: Path) -> list[Path]:
 
 
 def code_sha256(path: Path) -> str:
-    """Return the hash of a file of Python; with neighbors, of all their contents and names."""
+    """Return the hash of a Python file; if it has neighbors, of all their contents and names."""
     return read_project(path, is_copy(path)).sha256

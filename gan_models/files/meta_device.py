@@ -1,7 +1,7 @@
-"""The meta device, where tensors have shapes and no values, and the CPU for networks that need values.
+"""The meta device, on which tensors have shapes and no values, and the CPU for networks that need values.
 
-Some builders call `.item()` or `.tolist()`, and some networks make constants in their forward: neither works on the
-meta device. Everything that only needs shapes goes through these functions, which then use the CPU instead.
+Some builders call `.item()` or `.tolist()`, and some networks create constants in their forward. Neither works on the
+meta device. Code that needs only shapes calls these functions, which use the CPU for such networks.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Inputs = tuple[Tensor, ...]
 
 
 def build_for_shapes(build: Callable[[], nn.Module]) -> nn.Module:
-    """Return a new network that is only looked at: on the meta device, or on the CPU if its builder needs values.
+    """Return a new network for its shapes: on the meta device, or on the CPU if its builder needs values.
 
-    The state of the random number generators is left as it was.
+    The state of the random number generators is restored.
 
     Raises:
-        Exception: What `build` raises on the CPU.
+        Exception: Any exception that `build` raises on the CPU.
     """
     try:
         with torch.device("meta"):
@@ -43,10 +43,10 @@ def run_for_shapes(
     Args:
         model: Any network; not changed.
         inputs: Its inputs; only shapes and types count on the meta device.
-        run: What is done with the copy and the inputs.
+        run: Function of the copy and the inputs.
 
     Raises:
-        Exception: What `run` raises on the CPU.
+        Exception: Any exception that `run` raises on the CPU.
     """
     try:
         return run(meta_copy(model), tuple(torch.empty_like(x, device="meta") for x in inputs))

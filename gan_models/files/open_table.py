@@ -1,7 +1,7 @@
-"""Open tables: rows by name that are ours, another package's (entry points), or a user's own object by path.
+"""Open tables: rows by name from ganprune, from another package (entry points), or from the user (objects by path).
 
-Each kind of thing that is chosen by name (methods, tasks, metrics, ...) has one such table in its `catalog.py`. Another
-package adds a row by an entry point whose object is a row:
+Each kind of object that is chosen by name (methods, tasks, metrics, ...) has one such table in its `catalog.py`.
+Another package adds a row through an entry point whose object is a row:
 
     [options.entry_points]
     ganprune.methods =
@@ -27,15 +27,15 @@ Row = TypeVar("Row")
 
 
 class OpenTable(Mapping[str, Row], Generic[Row]):
-    """Rows by name. Reading a name of ours loads nothing; another package is imported when its row is asked for.
+    """A table of rows by name. Names of ganprune load nothing; another package is imported when its row is requested.
 
     Args:
-        kind: What a row is, for messages: `method`, `metric`.
-        rows: Ours, by name.
+        kind: Kind of its rows, for messages: `method`, `metric`.
+        rows: Rows of ganprune, by name.
         group: The entry-point group, such as `ganprune.methods`.
         row_type: The class of a row.
-        adopt: Makes a row of a user's own object, given its reference (`package.module:name` or `file.py:name`) and
-            the object; None if this kind takes no objects by path but rows.
+        adopt: Function that makes a row from a user's object, given its reference (`package.module:name` or
+            `file.py:name`) and the object; None if this kind takes only rows by path.
         by_path: True if a row itself may be given by path, and nothing else; `adopt` implies it.
     """
 
@@ -60,7 +60,7 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         """Return the row of a name, or of an object by path.
 
         Raises:
-            UserError: There is none (near names are proposed), or it cannot be loaded.
+            UserError: There is no such row (similar names are proposed), or it cannot be loaded.
         """
         if name in self.own:
             return self.own[name]
@@ -69,9 +69,9 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
         return self._loaded[name]
 
     def usable(self) -> Iterator[tuple[str, Row]]:
-        """Yield every row by name; another package's that cannot be loaded is left out with a warning.
+        """Yield every row by name; a row of another package that cannot be loaded is left out with a warning.
 
-        For whoever looks at all rows: a package that is broken must not stop work that does not need it.
+        For code that reads all rows: a broken package must not stop work that does not need it.
         """
         for name in self:
             try:
@@ -82,7 +82,7 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
             yield name, row
 
     def package(self, name: str) -> Package | None:
-        """Return the package that adds a row; None for one of ours and for an object by path."""
+        """Return the package that adds a row; None for a row of ganprune and for an object by path."""
         points = () if name in self.own else _entry_points(self.group).get(name, ())
         if not points:
             return None
@@ -124,7 +124,7 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
             return self._of_entry_point(points[0])
         if is_path(name):
             if not self._by_path:
-                raise UserError(f"{self.kind} {name!r}: a {self.kind} cannot be given by path; {self._allowed(name)}")
+                raise UserError(f"a {self.kind} cannot be given by path: got {name!r}; {self._allowed(name)}")
             found = load_object(name, self.kind)
             if isinstance(found, self.row_type):
                 return found
@@ -150,17 +150,17 @@ class OpenTable(Mapping[str, Row], Generic[Row]):
     def _allowed(self, name: str) -> str:
         names = ", ".join(self)
         path = ", or your own as package.module:name or file.py:name" if self._by_path else ""
-        advice = did_you_mean(name, self) or "A name of another package needs that package installed."
+        advice = did_you_mean(name, self) or "Try to install the package that adds the name."
         advice = " ".join([advice, *(f"Note: {text}." for text in map(self.hidden, self.own) if text)])
         if name.endswith(".py"):
-            advice = f"A file's object is named behind a colon. Try {name}:NAME"
+            advice = f"The object's name is missing after the file. Try {name}:NAME"
         return f"expected one of {names}{path}. {advice}"
 
 
 @cache
 def _entry_points(group: str) -> dict[str, tuple[EntryPoint, ...]]:
-    """Return the entry points of a group by name; each object once, whichever metadata names it again."""
-    from importlib.metadata import entry_points  # 50 ms, and most commands ask for names of ours alone
+    """Return the entry points of a group by name; each object once, even if several metadata name it."""
+    from importlib.metadata import entry_points  # takes 50 ms, and most commands use names of ganprune only
 
     found: dict[str, dict[str, EntryPoint]] = {}
     for point in entry_points(group=group):

@@ -1,4 +1,4 @@
-"""Packages that a part of ganprune needs, looked up without importing them; what is missing names its command."""
+"""Packages that a part of ganprune needs, found without importing them; errors name the command that installs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNKNOWN = "unknown"
 
 
 class PackageMissing(WorkFailed):
-    """A package that is not installed; the message holds the command that installs it."""
+    """An error: a package is not installed; the message contains the command that installs it."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Package:
     """A package that something needs.
 
     Attributes:
-        module: The name it is imported by: `PIL`.
-        distribution: The name it is installed by: `pillow`; empty if it is that of the module.
-        extra: The extra of ganprune that installs it, with what else is needed then: `litert`; empty for none.
+        module: Name for import: `PIL`.
+        distribution: Name for installation: `pillow`; empty if it equals the module's.
+        extra: The extra of ganprune that installs it and its companions: `litert`; empty if there is none.
     """
 
     module: str
@@ -32,11 +32,11 @@ class Package:
 
     @property
     def name(self) -> str:
-        """The name it is installed by."""
+        """Name for installation."""
         return self.distribution or self.module
 
     def installed(self) -> bool:
-        """Return whether it could be imported; nothing is."""
+        """Return True if it could be imported; nothing is imported."""
         try:
             return find_spec(self.module) is not None
         except (ImportError, ValueError):  # a parent package is missing, or a module without a specification
@@ -51,17 +51,17 @@ class Package:
 
 
 def install_command(packages: Iterable[Package]) -> str:
-    """Return the command that installs packages; those of an extra by its name."""
+    """Return the command that installs packages; those of an extra are installed through it."""
     wanted = dict.fromkeys(f"'ganprune[{package.extra}]'" if package.extra else package.name for package in packages)
     return f"pip install {' '.join(wanted)}"
 
 
 def check_installed(what: str, packages: Iterable[Package]) -> None:
-    """Raise PackageMissing unless everything that `what` needs is installed.
+    """Raise PackageMissing unless all packages that `what` needs are installed.
 
     Args:
         what: The subject of the message: `format onnx`.
-        packages: What it needs.
+        packages: The packages that it needs.
     """
     missing = [package for package in packages if not package.installed()]
     if missing:

@@ -1,9 +1,9 @@
-"""Frozen dataclasses as JSON values and back, strictly, by pydantic.
+"""Strict conversion of frozen dataclasses to JSON and back, by pydantic.
 
 Every value that crosses a folder's border or is stored is a frozen dataclass of plain fields: numbers, text, tuples,
-mappings, other such dataclasses. `to_json` and `from_json` are the only two functions that turn them into JSON and
-back. JSON has no NaN and no infinity: such numbers are written as the texts `nan`, `inf` and `-inf`, and read back as
-numbers, so that the file and the database row stay readable to other programs.
+mappings, other such dataclasses. `to_json` and `from_json` are the only functions that convert them to JSON and back.
+JSON has no NaN and no infinity: such numbers are written as the texts `nan`, `inf` and `-inf`, and read back as
+numbers. So other programs can read the file and the database row.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _LATER = "ganprune.later"
 
 
 def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING) -> Any:
-    """Return a dataclass field of a later version: at its default it is left out of JSON.
+    """Return a dataclass field that a later version added: at its default it is left out of JSON.
 
-    Records, hashes and fingerprints that earlier versions made of the class stay what they were.
+    Records, hashes and fingerprints of earlier versions stay unchanged.
 
     Args:
-        default: The value that means what the earlier version did.
-        factory: Makes that value, for a mapping.
+        default: The value that reproduces the earlier version's behavior.
+        factory: Function that makes that value, for a mapping.
     """
     metadata = {_LATER: True}
     if factory is not dataclasses.MISSING:
@@ -39,7 +39,7 @@ def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISS
 
 
 def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
-    """Return True if a later version's field has its default value."""
+    """Return True if a field of `later` has its default value."""
     if _LATER not in field.metadata:
         return False
     return value == (field.default if field.default_factory is dataclasses.MISSING else field.default_factory())
@@ -55,7 +55,7 @@ def to_json(value: Any) -> Any:
         The same as dicts, lists, texts and numbers; NaN and infinities as their texts.
 
     Raises:
-        ValueError: Something in it has no JSON form; the message names its type.
+        ValueError: Some value in it has no JSON form; the message names its type.
     """
     fields = getattr(type(value), "__dataclass_fields__", None)
     if fields is not None and not isinstance(value, type):
@@ -72,14 +72,14 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [to_json(item) for item in value]
     raise ValueError(
-        f"a record holds JSON only: got {type(value).__name__} {value!r:.60}; convert it to a number, text or list"
+        f"a value has no JSON form: got {type(value).__name__} {value!r:.60}; expected a number, text or list"
     )
 
 
 def from_json(cls: type[Value], data: Any, where: str = "") -> Value:
     """Return the value of a class that `to_json` wrote.
 
-    Fields left out take their defaults; a class's `__post_init__` checks what its types cannot say.
+    Omitted fields have their defaults; a class's `__post_init__` checks what its types cannot express.
 
     Args:
         cls: A dataclass, or any type that pydantic knows (`dict[str, Plan]`, `tuple[int, ...]`).
@@ -90,7 +90,7 @@ def from_json(cls: type[Value], data: Any, where: str = "") -> Value:
         The value; lists have become tuples and texts of numbers numbers, as the fields' types say.
 
     Raises:
-        UserError: An unknown field, a missing one, or a value that its field does not take; one line.
+        UserError: A field is unknown or missing, or a value does not fit its field; one line.
     """
     from pydantic import ValidationError
 
@@ -110,11 +110,11 @@ def from_json(cls: type[Value], data: Any, where: str = "") -> Value:
 
 @cache
 def _validator(cls: Any) -> Any:
-    """Return the validator of a type, strict but for what JSON cannot say.
+    """Return the validator of a type, strict except for types that JSON lacks.
 
-    JSON has no tuples, no keys but texts, and no NaN: these alone are converted. A whole number stays one in a field of
-    type float: what is written again is what was read, and has the same hash. A list around the class lets one
-    configuration reach each dataclass below it.
+    JSON has no tuples, no NaN, and only texts as keys: only these are converted. A whole number stays whole in a field
+    of type float, so that a rewritten record is the same and has the same hash. A list around the class makes one
+    configuration apply to each dataclass inside.
     """
     from pydantic import ConfigDict, TypeAdapter
     from pydantic_core import SchemaValidator
@@ -146,7 +146,7 @@ def _relaxed(schema: Any, key: bool = False) -> Any:
 
 
 def _number(value: Any, convert: Any) -> Any:
-    """Return a number of a field of type float: whole numbers as they are, `nan` and infinities from their texts."""
+    """Return the number of a float field: whole numbers unchanged, `nan` and infinities from their texts."""
     if isinstance(value, bool) or (isinstance(value, str) and value not in _NOT_FINITE):
         from pydantic_core import PydanticKnownError
 
@@ -156,7 +156,7 @@ def _number(value: Any, convert: Any) -> Any:
 
 
 def _by_field(error: Any) -> Iterable[Any]:
-    """Return pydantic's first complaint about each field; it complains of every member of a union."""
+    """Return pydantic's first error of each field; it reports one for every member of a union."""
     complaints: dict[Any, Any] = {}
     for each in error.errors(include_url=False):
         complaints.setdefault(each["loc"][1:2], each)  # the first part is the list around the class
@@ -164,7 +164,7 @@ def _by_field(error: Any) -> Iterable[Any]:
 
 
 def _lines(cls: Any, first: Any, where: str) -> list[str]:
-    """Return a complaint as lines: what was given, and what is expected; several if a class says several."""
+    """Return an error as lines with the given and the expected value; several if a class reports several."""
     path = first["loc"][1:]
     place = ": ".join(part for part in (where, ".".join(map(str, path))) if part) or getattr(cls, "__name__", str(cls))
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
@@ -172,7 +172,7 @@ def _lines(cls: Any, first: Any, where: str) -> list[str]:
         return [f"{place} is not a known field" + (f"; expected one of {', '.join(fields)}" if fields else "")]
     if first["type"].startswith("missing"):
         return [f"{place} is missing"]
-    if first["type"] == "value_error":  # raised by a __post_init__, which says it all
+    if first["type"] == "value_error":  # raised by a __post_init__, whose message is complete
         raised = first["ctx"]["error"]
         each = errors_of(raised) if isinstance(raised, UserError) else (raised,)
         return [f"{where}: {one}" if where else str(one) for one in each]

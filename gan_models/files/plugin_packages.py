@@ -1,6 +1,6 @@
-"""Packages that add rows to the open tables: what they add, their versions, and where their files lie.
+"""Packages that add rows to the open tables: their rows, versions and files.
 
-A package adds rows by entry points of the groups `ganprune.<kind>s`; see `open_table`.
+A package adds rows through entry points of the groups `ganprune.<kind>s`; see `open_table`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class PluginPackage:
     """An installed package that adds rows.
 
     Attributes:
-        name: The name it is installed by.
+        name: Name for installation.
         version: Its version.
         points: Its entry points, one per row.
     """
@@ -35,7 +35,7 @@ class PluginPackage:
         return tuple(dict.fromkeys(point.module.partition(".")[0] for point in self.points))
 
     def files(self) -> dict[str, Path]:
-        """Return every file of these modules by its path below the place where packages are installed."""
+        """Return every file of these modules by its path relative to the folder of installed packages."""
         found: dict[str, Path] = {}
         for name in self.module_names:
             spec = find_spec(name)
@@ -49,12 +49,12 @@ class PluginPackage:
         return found
 
     def compiled(self) -> bool:
-        """Return whether it has compiled parts, which run on machines like this one alone."""
+        """Return True if it has compiled parts, which run only on machines of this kind."""
         return any(name.endswith(_COMPILED) for name in self.files())
 
 
 def plugin_packages() -> tuple[PluginPackage, ...]:
-    """Return the installed packages that add rows, sorted by name; nothing of them is imported."""
+    """Return the installed packages that add rows, sorted by name, without importing them."""
     found: dict[str, PluginPackage] = {}
     for each in distributions():
         points = tuple(point for point in each.entry_points if point.group.startswith(_GROUP))

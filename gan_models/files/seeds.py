@@ -1,4 +1,4 @@
-"""Seeds made from seeds: one number in, independent streams out, the same on every machine."""
+"""Derived seeds: independent streams from one number, the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def mixed(seed: int, *parts: int) -> int:
     """Return a number in [0, 2**63) that depends on every argument and looks random (SplitMix64, Steele 2014).
 
     Args:
-        seed: any integer.
-        *parts: what tells this stream from others (an epoch, a step, a purpose).
+        seed: Any integer.
+        *parts: Numbers that identify this stream (an epoch, a step, a purpose).
     """
     value = seed & _MASK
     for part in (len(parts), *parts):
@@ -38,9 +38,9 @@ def derived_seed(seed: int, number: int, purpose: str = "") -> int:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Let the global random numbers of torch (CPU), NumPy and Python start from a seed; they are put back afterwards.
+    """Seed the global random numbers of torch (CPU), NumPy and Python inside the context, and restore them after it.
 
-    For code of others, which draws from them.
+    For third-party code, which draws from them.
 
     Args:
         seed: 0 or more.

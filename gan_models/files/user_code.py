@@ -1,6 +1,6 @@
-"""Users' own Python: an object named as `package.module:name` or `path/to/file.py:name`, found and loaded.
+"""Users' own Python objects, named `package.module:name` or `path/to/file.py:name`, and loaded by that name.
 
-A file is run when it is loaded, as any Python file is: name only files that you trust. Imports no torch.
+A file runs when it is loaded, like any Python file: name only files that you trust. Imports no torch.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def take_tolerated() -> list[WorkFailed | UserError]:
 
 
 def is_path(reference: str) -> bool:
-    """Return whether a text names an object by path, instead of a row of a table."""
+    """Return True if a text names an object by path, instead of a row of a table."""
     return ":" in reference
 
 
@@ -65,9 +65,9 @@ def names_object(text: str) -> bool:
 
 
 def absolute(reference: str) -> str:
-    """Return a reference whose file is named by its absolute path, so that other processes find it; others as it is.
+    """Return a reference with the absolute path of its file, so that other processes find it; others unchanged.
 
-    The copy that a study keeps has a name without a folder, and keeps it.
+    A study's copy is named without a folder, and stays so.
     """
     path = file_of(reference)
     if path is None or (not path.is_file() and located(path).is_file()):
@@ -76,13 +76,13 @@ def absolute(reference: str) -> str:
 
 
 def file_of(reference: str) -> Path | None:
-    """Return the file that a reference names, as it names it; None if it names a package's module or a table's row."""
+    """Return the file of a reference, as written; None if it names a package's module or a table's row."""
     location, _, _ = reference.rpartition(":")
     return Path(location).expanduser() if location.endswith(".py") else None
 
 
 def check_file(reference: str, kind: str) -> None:
-    """Check that the file is there that a reference names; nothing of it is run.
+    """Check that the file of a reference exists, without running it.
 
     Raises:
         UserError: It is missing.
@@ -97,27 +97,32 @@ def load_object(reference: str, kind: str) -> Any:
 
     Args:
         reference: The text.
-        kind: What it is to be, for messages: `model`, `method`.
+        kind: Kind of the object, for messages: `model`, `method`.
 
     Raises:
-        UserError: It cannot be found or loaded; one line that says what there is.
+        UserError: It cannot be found or loaded; the one line lists what exists.
     """
     location, _, name = reference.rpartition(":")
     if not location or not re.fullmatch(_NAME, name):
-        raise UserError(f"{kind} {reference!r} must read package.module:function or path/to/file.py:function")
+        raise UserError(
+            f"{kind} is not named by path: got {reference!r}; expected package.module:function or "
+            f"path/to/file.py:function"
+        )
     if location.endswith(".py"):
         return _attribute(reference, _load_file(located(location), kind))
     if not re.fullmatch(_NAME, location):
-        raise UserError(f"{kind} {reference!r}: {location!r} is neither a package.module nor a file ending in .py")
+        raise UserError(
+            f"{kind} {reference!r} names no module: got {location!r}; expected package.module or a file ending in .py"
+        )
     return _attribute(reference, _import(reference, location, kind))
 
 
 def load_named(reference: Any, kind: str, package: str | None = None) -> Any:
-    """Return the object that a row of a table names; what is no text is the object itself.
+    """Return the object that a row of a table names; an object that is not a text is returned unchanged.
 
     Args:
         reference: `module:name`, `file.py:name`, or the object. A leading dot is relative to `package`.
-        kind: What it is to be, for messages: `metric`, `runtime`.
+        kind: Kind of the object, for messages: `metric`, `runtime`.
         package: The package of the table: its module's `__package__`.
 
     Raises:
@@ -135,13 +140,13 @@ def check_callable(kind: str, reference: str, found: Any, expected: str) -> None
     """Check that a user's own object of a kind can be called.
 
     Args:
-        kind: What it is meant to be, for the message.
-        reference: Its name by path.
+        kind: Kind of the object, for the message.
+        reference: Its path.
         found: The object.
-        expected: What it takes and gives: "takes a seed and returns an Optuna sampler".
+        expected: Its arguments and result: "takes a seed and returns an Optuna sampler".
 
     Raises:
-        UserError: It cannot.
+        UserError: It cannot be called.
     """
     if not callable(found):
         raise UserError(
@@ -156,31 +161,31 @@ def first_line(found: Any) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error of somebody's code as one line, with its type unless it is a plain ValueError."""
+    """Return an error of third-party code as one line, with its type unless it is a plain ValueError."""
     text = " ".join(str(error).split())
     text = text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
     if isinstance(error, FileNotFoundError) and isinstance(error.filename, str) and is_copy(Path(error.filename)):
         text += (
-            "; only code is copied into studies and bundles, not the files that it reads: give such a file's absolute "
-            "path as an argument, or write its values into the code"
+            "; only code is copied into studies and bundles, not the files that it reads. Try to pass such a file's "
+            "absolute path as an argument, or write its values into the code"
         )
     return text
 
 
 def place_of(*found: Any) -> str:
-    """Return the place of a user's function or method as text to append: ` (my_metric.py, line 3)`.
+    """Return the location of a user's function or method as text to append: ` (my_metric.py, line 3)`.
 
     Args:
-        found: Functions, methods, classes or objects of such; the first one that is defined in a user's file is taken.
+        found: Functions, methods, classes or their instances; the first one defined in a user's file is used.
 
     Returns:
-        Empty if none is.
+        Empty text if none is.
     """
     for one in found:
         try:
             function = inspect.unwrap(getattr(one, "__func__", one)) if callable(one) else type(one)
             file, line = inspect.getsourcefile(function), inspect.getsourcelines(function)[1]
-        except (TypeError, OSError):  # a builtin, or a file that is gone
+        except (TypeError, OSError):  # a built-in function, or a deleted file
             continue
         if file is not None and _is_users(file):
             return f" ({Path(file).name}, line {line})"
@@ -188,17 +193,18 @@ def place_of(*found: Any) -> str:
 
 
 def _is_users(file: str) -> bool:
-    """Return True if a file is neither ours, nor of an installed package."""
+    """Return True if a file belongs neither to ganprune nor to an installed package."""
     return not file.startswith((*_PACKAGES, *_OURS, "<"))
 
 
 def failed(what: str, error: Exception, *called: Any) -> UserCodeFailed:
-    """Return the failure of a user's own code.
+    """Return an error that attributes a failure to a user's own code.
 
     Args:
-        what: The kind and name of what failed: `metric my_metric.py:score`.
-        error: Whatever it raised.
-        called: What was called; its place is told if no line of the user's was reached, as of wrong arguments.
+        what: The kind and name of the failed object: `metric my_metric.py:score`.
+        error: The exception that it raised.
+        called: The object that was called; its location is given if no line of the user's code ran, as with wrong
+            arguments.
     """
     raised = UserCodeFailed(_raised(what, error, *called))
     raised.traceback = "".join(traceback.format_exception(error))
@@ -206,11 +212,11 @@ def failed(what: str, error: Exception, *called: Any) -> UserCodeFailed:
 
 
 def refused(what: str, error: Exception) -> UserError:
-    """Return the same as a mistake in the user's input: for code that is called before anything is trained.
+    """Return the same failure as an error in the user's input, for code that runs before any training.
 
     Args:
-        what: As of `failed`.
-        error: Whatever it raised.
+        what: As in `failed`.
+        error: The exception that it raised.
     """
     raised = UserError(_raised(what, error))
     raised.traceback = "".join(traceback.format_exception(error))
@@ -218,12 +224,12 @@ def refused(what: str, error: Exception) -> UserError:
 
 
 def blamed(error: Exception) -> UserCodeFailed | None:
-    """Return an exception as the failure of the user's own code that it came through; None if it came through none.
+    """Return an exception as a failure of the user's own code if that is in its traceback, else None.
 
-    Errors with a message for the user, and those of a machine that is full, stay as they are.
+    Errors with a message for the user, and those of full memory or disk, are not converted.
 
     Args:
-        error: Whatever was raised.
+        error: Any exception.
     """
     full = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
@@ -234,10 +240,10 @@ def blamed(error: Exception) -> UserCodeFailed | None:
 
 @contextmanager
 def blaming() -> Iterator[None]:
-    """Turn what the user's own code raises in the block into a mistake in their input.
+    """Convert exceptions of the user's own code inside the context to errors in their input.
 
     Raises:
-        UserError: It raised.
+        UserError: The user's code raised an exception.
     """
     try:
         yield
@@ -251,7 +257,7 @@ def blaming() -> Iterator[None]:
 
 
 def _raised(what: str, error: Exception, *called: Any) -> str:
-    """Return one line that says what raised which error, at the last line of the user's own code."""
+    """Return one line with the failed object, its error, and the last line of the user's own code."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if _is_users(frame.filename) or _was_named(frame.filename)]
     place = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else place_of(*called)
@@ -260,7 +266,7 @@ def _raised(what: str, error: Exception, *called: Any) -> str:
 
 
 def _was_named(file: str) -> bool:
-    """Return True if a user named a file or its module, or one that imports it."""
+    """Return True if a user named a file, its module, or a file that imports it."""
     return (file in _imported or file in project_files()) and not file.startswith(_OURS)
 
 
@@ -272,16 +278,16 @@ def _import(reference: str, name: str, kind: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise UserError(
-                f"{kind} {reference!r}: there is no module {error.name!r}; install it, put its folder on "
-                "PYTHONPATH, or name the file as path/to/file.py:function"
+                f"{kind} {reference!r}: there is no module {error.name!r}. Try to install it, put its folder on "
+                f"PYTHONPATH, or name the file as path/to/file.py:function"
             ) from error
         raise UserError(f"{kind} {reference!r}: importing {name} failed: {one_line(error)}") from error
-    except Exception as error:  # somebody else's code may raise anything
+    except Exception as error:  # third-party code may raise anything
         raise UserError(f"{kind} {reference!r}: importing {name} failed: {one_line(error)}") from error
 
 
 def _load_file(path: Path, kind: str) -> ModuleType:
-    """Return the file as a module whose name depends on its place and content: two files never share one."""
+    """Return the file as a module whose name depends on its path and content: no two files share a module."""
     subject = "generator file" if kind == "model" else f"{kind} file"
     try:
         project = read_project(path, is_copy(path))
@@ -291,48 +297,48 @@ def _load_file(path: Path, kind: str) -> ModuleType:
         raise UserError(f"{subject} {error}") from error
     try:
         return load_project(project)
-    except Exception as error:  # somebody else's code may raise anything
+    except Exception as error:  # third-party code may raise anything
         raise UserError(_refusal(subject, project, error)) from error
 
 
 def _refusal(subject: str, project: Project, error: Exception) -> str:
-    """Return what is wrong with a file that could not be loaded, on one line."""
+    """Return the reason that a file could not be loaded, on one line."""
     file, line = failing_file(project, error)
     where = f"{subject} {project.path}" if file == project.path else f"{subject} {project.path}: its neighbor {file}"
     if isinstance(error, ModuleNotFoundError) and error.name is not None:
         return f"{where} imports {_missing(project, error.name)}"
     if circle(error):
         return (
-            f"{where}, line {line}, imports a file that is still being loaded: {_said(project, error)}; expected no "
-            "files that import each other while they are loaded. Try importing inside of the function that needs it"
+            f"{where}, line {line}, imports a file that is still being loaded: got {_said(project, error)}; expected "
+            f"no circular imports. Try importing inside the function that needs it"
         )
     return f"{where} cannot be loaded: {_said(project, error)}"
 
 
 def _missing(project: Project, name: str) -> str:
-    """Return what is to be read after "imports" of a module that is not there."""
+    """Return the part of a message after "imports" for a missing module."""
     package = package_of(project)
-    local = name.startswith(f"{package}.")  # a relative import, or one of a neighbor's own parts
+    local = name.startswith(f"{package}.")  # a relative import, or a part of a neighbor
     name = name.removeprefix(f"{package}.")
     install = f"pip install {name.partition('.')[0]}"
     if project.is_copy:
         return (
-            f"{name!r}, which is not installed, and not among the files that were copied with it; expected an "
+            f"{name!r}, which is neither installed nor among the files that were copied with it; expected an "
             f"installed package. Try {install}"
         )
     file = f"{name.replace('.', '/')}.py"
     if local:
         place = ", ".join(map(str, project.searched[:1])) or project.path.parent
-        return f"{name!r}, which is not there: looked for {file} in {place}; expected a file. Try putting it there"
-    places = ", ".join(map(str, project.searched)) or "no folder, because it lies in an installed package"
+        return f"{name!r}, which does not exist: searched for {file} in {place}; expected a file. Try putting it there"
+    places = ", ".join(map(str, project.searched)) or "no folder, because it is in an installed package"
     return (
-        f"{name!r}, which is not installed, and not beside it: looked for {file} in {places}; expected an installed "
+        f"{name!r}, which is neither installed nor beside it: searched for {file} in {places}; expected an installed "
         f"package, or a file there. Try {install}"
     )
 
 
 def _said(project: Project, error: Exception) -> str:
-    """Return an error of a project's code as one line, with modules under the names that their files use."""
+    """Return an error of a project's code as one line, with modules named as in their files."""
     return one_line(error).replace(f"{package_of(project)}.", "")
 
 
@@ -341,7 +347,7 @@ def _attribute(reference: str, module: ModuleType) -> Any:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            # Only what is defined there: an imported class is rarely what was meant.
+            # Only names defined there: an imported class is rarely the intended one.
             own = [
                 key
                 for key, value in vars(module).items()

@@ -1,4 +1,4 @@
-"""What is known of a network's channels: groups, the axes that carry them, gates, and the cost form."""
+"""The channels of a network: groups, the axes that carry them, gates, and the cost form."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .plan import ChannelPlan
 
 @dataclass(frozen=True)
 class ChannelGroup:
-    """Channels that every listed module shares.
+    """A group of channels that all listed modules share.
 
     Attributes:
-        name: The first module that writes them.
+        name: The first module whose output they are.
         size: Channels at full width.
         modules: All modules whose parameters carry them, in the order of the graph.
     """
@@ -28,12 +28,12 @@ class ChannelGroup:
 
 @dataclass(frozen=True)
 class AxisChannels:
-    """Which channel each position of one axis of one parameter or buffer belongs to.
+    """The channel of each position on one axis of one parameter or buffer.
 
     Attributes:
         parameter: Its name in `named_parameters()` or `named_buffers()`.
         axis: The axis.
-        flat: int64 [n]; 0 for a position that always stays, else 1 + offset of its group + channel.
+        flat: int64 [n]; 0 for a position that is never pruned, else 1 + offset of its group + channel.
     """
 
     parameter: str
@@ -43,13 +43,13 @@ class AxisChannels:
 
 @dataclass(frozen=True)
 class IslandChannels:
-    """A module that mixes channels without weights of its own, such as a norm that is spelled out.
+    """A module that mixes channels without weights of its own, such as a norm written out in code.
 
     Attributes:
         module: Its name.
         axis: Axis of its input and output that carries the channels.
         flat: Channel of each position, as in `AxisChannels`.
-        parameters: (name inside the module, axis) of its tensors that go with them.
+        parameters: (name inside the module, axis) of its tensors that carry them.
     """
 
     module: str
@@ -60,13 +60,13 @@ class IslandChannels:
 
 @dataclass(frozen=True)
 class Rescaled:
-    """Rows of a parameter that a cut multiplies, so that a number which a call computes from a size stays what it was.
+    """Rows of a parameter that a cut multiplies, so that a number that a call computes from a size stays the same.
 
     Attributes:
         parameter: Its name.
         size: Rows at full width: the length of its first axis.
         rows: int64; positions on this axis.
-        flat: Channels whose share that stays is the number, as in `AxisChannels`.
+        flat: Channels whose kept share is the number, as in `AxisChannels`.
         power: The exponent of this share.
     """
 
@@ -77,7 +77,7 @@ class Rescaled:
     power: float
 
     def factors(self, mask: np.ndarray) -> np.ndarray:
-        """Return what multiplies each row [size] under a mask of channels, as `ChannelGroups.mask` gives it."""
+        """Return the factor of each row [size] under a mask of channels, as returned by `ChannelGroups.mask`."""
         factors = np.ones(self.size)
         factors[self.rows] = mask[self.flat].mean() ** self.power
         return factors
@@ -85,7 +85,7 @@ class Rescaled:
 
 @dataclass(frozen=True)
 class Unpruned:
-    """A module whose channels all stay, and why; or that is not called."""
+    """A module whose channels are all kept, or that is not called, with the reason."""
 
     module: str
     reason: UnprunedReason
@@ -93,14 +93,15 @@ class Unpruned:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """Multiply-accumulates of one call at full width, for the traced input.
+    """The multiply-accumulates of one call at full width, for the traced input.
 
     Attributes:
-        module: Where it is called.
+        module: The module that makes the call.
         kind: The ATen call (`conv2d`, `conv_transpose2d`, `linear`, ...).
-        macs, macs_published: On the grid where it works, and as papers count it.
+        macs, macs_published: On the grid that it computes on, and as papers count them.
         output_shape: Shape of its output at full width, batch included.
-        outputs: Channels of the output, as in `AxisChannels.flat`; None if the call has no weight and all of it stays.
+        outputs: Channels of the output, as in `AxisChannels.flat`; None if the call has no weight and its output is
+            never pruned.
         rows, columns: Channels of the weight's first two axes, likewise.
     """
 
@@ -116,20 +117,20 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class ChannelGroups:
-    """All that pruning needs to know of a network; a pure function of its graph.
+    """The channels of a network, as pruning needs them; a pure function of its graph.
 
     Attributes:
-        groups: In the order of the graph.
-        unpruned: Modules that write or hold channels which all stay, and modules not called, with the reason.
+        groups: Groups in the order of the graph.
+        unpruned: Modules whose channels are all kept, and modules not called, with the reason.
         axes: Every parameter axis with prunable positions: what `cut` slices.
         gates: Axes that consume channels (True: exact for gates of 0 and 1 only).
         writes: Axes of the weights that write channels.
         norms: Norm modules with the channel of each position of their input (`flat`, as in AxisChannels).
         form: The cost form.
-        layers: What the dense network costs, call by call.
-        masks: Axes that gates of zero must make zero, beside those of `gates`; other values do nothing there.
+        layers: Costs of the dense network, per call.
+        masks: Further axes at which a gate of zero makes the tensor zero; other values have no effect there.
         islands: Modules that a gated network runs on the kept channels alone.
-        rescaled: What a cut multiplies.
+        rescaled: Rows that a cut multiplies.
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -152,26 +153,27 @@ class ChannelGroups:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Channels of each group at full width."""
+        """Number of channels of each group at full width."""
         return {group.name: group.size for group in self.groups}
 
     def full_plan(self) -> ChannelPlan:
-        """The plan that keeps everything."""
+        """Return the plan that keeps all channels."""
         return ChannelPlan.full(self.sizes)
 
     def check(self, plan: ChannelPlan) -> None:
-        """Raises ValueError where the plan is not one of these groups."""
+        """Raise ValueError if the plan does not fit these groups."""
         unknown, missing = set(plan.kept) - set(self.names), set(self.names) - set(plan.kept)
         if unknown or missing:
             raise ValueError(
-                f"plan does not fit the network: unknown groups {sorted(unknown)[:5]}, missing {sorted(missing)[:5]}"
+                f"the plan does not fit the network: got unknown groups {sorted(unknown)[:5]}, missing groups "
+                f"{sorted(missing)[:5]}"
             )
         for name, size in self.sizes.items():
             if plan.kept[name][-1] >= size:
                 raise ValueError(f"plan keeps channel {plan.kept[name][-1]} of group {name!r}, which has {size}")
 
     def mask(self, plan: ChannelPlan) -> np.ndarray:
-        """Bool [1 + channels of all groups]: entry 0 is for what always stays."""
+        """Return a Boolean mask [1 + channels of all groups]: entry 0 is for positions that are never pruned."""
         self.check(plan)
         mask = np.zeros(1 + sum(self.sizes.values()), dtype=bool)
         mask[0] = True
@@ -181,6 +183,6 @@ class ChannelGroups:
 
 
 def owner(parameter: str) -> str:
-    """Name of the module that a parameter belongs to; a parametrization counts as its module's own."""
+    """Return the name of the module that a parameter belongs to; a parametrization counts as part of its module."""
     head = parameter.partition(".parametrizations.")[0]
     return head if head != parameter else parameter.rpartition(".")[0]

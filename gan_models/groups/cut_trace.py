@@ -1,7 +1,8 @@
-"""The trace of a cut network beside that of the dense one: the same calls, smaller by what was cut and in nothing else.
+"""The trace of a cut network compared with that of the dense one: the same calls, smaller only by the cut.
 
-A size that the network's own code fixes makes another shape, or an error; a factor that it computes from a size makes
-another number. Either way the cut network is not the gated one, so the groups that bring it about stay whole.
+A size that is fixed in the network's code leads to another shape, or an error. A factor that is computed from a size
+becomes another number. In both cases the cut network differs from the gated one, so the groups at fault are left
+unpruned.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from .channel_groups import ChannelGroups
 from .plan import ChannelPlan
 from .surgery import cut
 
-# Calls whose numbers are sizes: their outputs' shapes are compared, not their arguments.
+# Calls whose numeric arguments are sizes: their outputs' shapes are compared instead.
 _SIZED = frozenset(
     [name for name, rule in RULES.items() if rule in (layout, created)]
     + ["layer_norm", "rms_norm", "native_group_norm", "native_layer_norm", "resize", "empty_like"]
 )
 _GROUPED = frozenset(name for name in RULES if name.startswith("conv"))
-_LONGEST = 160  # characters of a reason
+_LONGEST = 160  # maximum number of characters of a reason
 
 
 def channels_of(walk: Walk, groups: ChannelGroups) -> np.ndarray:
@@ -48,7 +49,7 @@ def channels_of(walk: Walk, groups: ChannelGroups) -> np.ndarray:
 
 
 class CutTrace:
-    """Compares cuts of a network with its dense trace."""
+    """A comparison of cuts of a network with its dense trace."""
 
     def __init__(self, model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups, walk: Walk) -> None:
         self._meta = meta_copy(model)
@@ -63,7 +64,7 @@ class CutTrace:
         }
 
     def failing(self) -> dict[str, UnprunedReason]:
-        """Return the groups that cannot be cut, and why: the fewest that make a difference."""
+        """Return the groups that cannot be cut, with reasons: the fewest that cause a difference."""
         found: dict[str, UnprunedReason] = {}
         names = list(self._kept)
         while names and (reason := self._difference(names)) is not None:
@@ -73,7 +74,7 @@ class CutTrace:
         return found
 
     def _narrowed(self, names: Sequence[str], reason: UnprunedReason) -> dict[str, UnprunedReason]:
-        """Return the groups of a set whose cut makes a difference; all of it if no part alone does."""
+        """Return the groups of a set whose cut causes a difference; the whole set if no part alone does."""
         if len(names) == 1:
             return {names[0]: reason}
         half = len(names) // 2
@@ -84,7 +85,7 @@ class CutTrace:
         return dict.fromkeys(names, reason)
 
     def _difference(self, names: Sequence[str]) -> UnprunedReason | None:
-        """Return what is different in the network with these groups cut."""
+        """Return the first difference of the network with these groups cut; None if there is none."""
         full = {group.name: tuple(range(group.size)) for group in self._groups.groups}
         plan = ChannelPlan({name: self._kept[name] if name in names else all_ for name, all_ in full.items()})
         mask = self._groups.mask(plan)
@@ -116,7 +117,7 @@ class CutTrace:
         return None
 
     def _fits(self, values: Any, shapes: Sequence[tuple[int, ...]], mask: np.ndarray) -> bool:
-        """Return whether tensors have the shapes that the kept channels of their labels say."""
+        """Return True if tensors have the shapes that follow from the kept channels of their labels."""
         known = [one for one in (values if isinstance(values, list) else [values]) if isinstance(one, Traced)]
         for traced, shape in zip(known, shapes, strict=False):
             if len(traced.shape) != len(shape):
@@ -138,18 +139,18 @@ def _calls(graph: fx.Graph) -> list[fx.Node]:
 
 
 def _is_alone(node: fx.Node) -> bool:
-    """Return whether a group norm has a group per channel."""
+    """Return True if a group norm has one group per channel."""
     options = options_of(node.target, node.args, dict(node.kwargs)) if callable(node.target) else {}
     given = shapes_of(node.args[0])[0] if node.args and isinstance(node.args[0], fx.Node) else ()
     return "num_groups" in options and len(given) > 1 and options["num_groups"] == given[1]
 
 
 def _numbers(node: fx.Node, alone: bool) -> list[Any]:
-    """Return all plain numbers among a call's arguments, but the groups of a convolution.
+    """Return all plain numbers among a call's arguments, except the groups of a convolution.
 
     Args:
         node: The call.
-        alone: It is a group norm with a group per channel: their number goes with the channels.
+        alone: True for a group norm with one group per channel, whose number follows the channels.
     """
     found: list[Any] = []
 
@@ -170,7 +171,7 @@ def _numbers(node: fx.Node, alone: bool) -> list[Any]:
 
 
 def _same_constants(dense: Mapping[str, Any], small: Mapping[str, Any]) -> bool:
-    """Return whether the tensors that the code made of plain numbers hold the same numbers."""
+    """Return True if the tensors that the code made from plain numbers contain the same numbers."""
     if dense.keys() != small.keys():
         return False
     for name, value in dense.items():

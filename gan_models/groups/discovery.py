@@ -1,4 +1,4 @@
-"""Channel groups of any network: what must be kept or dropped together, found by tracing it."""
+"""Discovery of channel groups by tracing: channels that must be kept or dropped together, in any network."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def find_groups(
     example_inputs: Tensor | tuple[Tensor, ...],
     pinned: Mapping[str, UnprunedReason | str] | None = None,
 ) -> ChannelGroups:
-    """Finds the channel groups of a network by tracing it once in eval mode, for its shapes alone.
+    """Find the channel groups of a network by tracing it once in eval mode, for its shapes only.
 
-    What cannot be followed, or cannot be cut because the network's own code fixes a size, is left whole and
-    reported in `unpruned`. Inputs and outputs of the network are never pruned.
+    Modules that cannot be followed, or cannot be cut because the code fixes a size, are left unpruned and reported in
+    `unpruned`. Inputs and outputs of the network are never pruned.
 
     Args:
         model: Any module; it is not changed.
         example_inputs: One input (or a tuple) with a batch axis first, e.g. [1, 3, 256, 256].
-        pinned: Group name -> reason, for groups that must be left whole; a text is the caller's own words.
+        pinned: Group name -> reason, for groups that must be left unpruned; a text is the caller's own wording.
 
     Raises:
         NotTraceable: The graph depends on data.
@@ -64,9 +64,9 @@ def _other_way(
     inputs: tuple[Tensor, ...],
     whole: Mapping[str, UnprunedReason],
 ) -> tuple[Walk, ChannelGroups] | None:
-    """Return the walk with more prunable work that follows some calls in their second way; None if there is none.
+    """Return a walk that follows some calls by their second rule and has more prunable work; None if there is none.
 
-    Calls whose channels are all prunable are left as they are. The others are tried kind by kind, then together.
+    Calls whose channels are all prunable are not changed. The others are tried per kind, then together.
     """
     flat = channels_of(walk, groups)
     open_choices = {key for key, ids in walk.choices.items() if key not in walk.other_way and not flat[ids].all()}
@@ -75,7 +75,7 @@ def _other_way(
     for chosen in [*([kind] for kind in kinds), *([kinds] if len(kinds) > 1 else [])]:
         keys = frozenset(key for key in open_choices if key.partition(":")[0] in chosen)
         other = walk_again(walk, walk.other_way | keys)
-        if _uncut(other, model, whole).form.cheapest() < cheapest:  # what the cut trace takes back is never more
+        if _uncut(other, model, whole).form.cheapest() < cheapest:  # the cut trace can only remove groups
             better = _cuttable(other, model, inputs, whole)
             if better.form.cheapest() < cheapest:
                 found, cheapest = (other, better), better.form.cheapest()
@@ -85,14 +85,14 @@ def _other_way(
 def _cuttable(
     walk: Walk, model: nn.Module, inputs: tuple[Tensor, ...], whole: Mapping[str, UnprunedReason]
 ) -> ChannelGroups:
-    """Return the groups of a walk, without those whose cut is not the gated network."""
+    """Return the groups of a walk, without those whose cut differs from the gated network."""
     groups = _uncut(walk, model, whole)
     failing = CutTrace(model, inputs, groups, walk).failing() if groups.groups else {}
     return _assemble(walk, model, {**whole, **failing}) if failing else groups
 
 
 def _uncut(walk: Walk, model: nn.Module, whole: Mapping[str, UnprunedReason]) -> ChannelGroups:
-    """Return the groups of a walk, as its rules say."""
+    """Return the groups that a walk's rules imply."""
     walk.settle_splits()
     walk.settle_products()
     return _assemble(walk, model, whole)
@@ -188,7 +188,7 @@ def _assemble(walk: Walk, model: nn.Module, pinned: Mapping[str, UnprunedReason]
 
 
 def _constants(walk: Walk, model: nn.Module, atom_of: np.ndarray) -> list[Site]:
-    """Axes of parameters that are an activation by themselves (StyleGAN's learned constant): no layer writes them."""
+    """Return axes of parameters that are activations themselves (StyleGAN's learned constant): no layer writes them."""
     written = {int(a) for site in walk.writes for a in atom_of[site.ids]}
     read = {(gate.site.parameter, gate.site.axis) for gate in walk.gates}
     own = {name for name, _ in model.named_parameters()}
@@ -203,7 +203,7 @@ def _constants(walk: Walk, model: nn.Module, atom_of: np.ndarray) -> list[Site]:
 
 
 def _rows(walk: Walk, model: nn.Module, flat: np.ndarray) -> list[Row]:
-    """Every parameter's count and every call's multiply-accumulates, over the channels of two axes."""
+    """Return every parameter's count and every call's multiply-accumulates, over the channels of two axes."""
     rows = []
     axes: dict[str, list[np.ndarray]] = defaultdict(list)
     for site in walk.sites:
@@ -264,7 +264,7 @@ def _unpruned(
     flat: np.ndarray,
     reasons: dict[int, UnprunedReason],
 ) -> tuple[Unpruned, ...]:
-    """Modules none of whose channels is prunable: those that write some, those that go along, those not called."""
+    """Return the modules without prunable channels: those that write some, those that carry some, those not called."""
     result: dict[str, UnprunedReason] = {}
     for site in walk.writes:
         atoms = atom_of[site.ids]

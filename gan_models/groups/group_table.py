@@ -1,4 +1,4 @@
-"""A network's channel groups as a plain value: names, sizes, what stays whole and why. Readers of it trace nothing."""
+"""A network's channel groups as a plain value: names, sizes, and unpruned groups with reasons. It needs no trace."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .channel_groups import ChannelGroups
 
 @dataclass(frozen=True)
 class GroupTable:
-    """The groups of all that a study prunes.
+    """The groups of all networks that a study prunes.
 
     Attributes:
-        names: Groups [G], in the order of the graph.
-        sizes: Channels at full width [G].
-        whole: Other groups, which the study leaves whole -> the reason.
-        unpruned: Modules whose channels all stay -> the reason.
+        names: Names of groups [G], in the order of the graph.
+        sizes: Numbers of channels at full width [G].
+        whole: Other groups, which the study leaves unpruned -> the reason.
+        unpruned: Modules whose channels are all kept -> the reason.
     """
 
     names: tuple[str, ...]
@@ -31,8 +31,8 @@ class GroupTable:
         """Return the table of traced groups.
 
         Args:
-            groups: As discovery found them.
-            whole: Groups left whole -> the reason.
-            unpruned: Modules whose channels all stay -> the reason.
+            groups: The groups that discovery found.
+            whole: Groups left unpruned -> the reason.
+            unpruned: Modules whose channels are all kept -> the reason.
         """
         return cls(groups.form.names, tuple(int(n) for n in groups.form.sizes), dict(whole), dict(unpruned or {}))

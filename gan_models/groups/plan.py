@@ -1,4 +1,4 @@
-"""A plan: which channels of each group are kept. Imports no torch."""
+"""The plan of a pruned network: the kept channels of each group. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,51 +12,55 @@ from ..files.hashes import json_sha256
 
 @dataclass(frozen=True)
 class ChannelPlan:
-    """The channels that stay, by group.
+    """The kept channels, per group.
 
     Attributes:
         kept: Group name -> indices of the kept channels, strictly increasing, at least one.
 
     Raises:
-        ValueError: An empty group, or indices that are negative, repeated or out of order.
+        ValueError: A group is empty, or indices are negative, repeated or out of order.
     """
 
     kept: Mapping[str, tuple[int, ...]]
 
     def __post_init__(self) -> None:
-        """Freezes the indices and checks their order."""
+        """Freeze the indices and check their order."""
         object.__setattr__(self, "kept", {name: tuple(int(i) for i in kept) for name, kept in self.kept.items()})
         for name, kept in self.kept.items():
             if not kept:
-                raise ValueError(f"plan keeps no channel of group {name!r}; keep at least one")
+                raise ValueError(f"the plan keeps no channel of group {name!r}; expected at least one")
             if kept[0] < 0 or any(b <= a for a, b in pairwise(kept)):
-                raise ValueError(f"plan of group {name!r} must be increasing indices from 0, got {list(kept)[:8]}")
+                raise ValueError(
+                    f"invalid plan of group {name!r}: got {list(kept)[:8]}; expected increasing indices from 0"
+                )
 
     @property
     def widths(self) -> dict[str, int]:
-        """Kept channels of each group, as counts."""
+        """Number of kept channels of each group."""
         return {name: len(kept) for name, kept in self.kept.items()}
 
     def to_json(self) -> dict[str, list[int]]:
-        """Return group name -> kept indices, without a field's name around it, as files of all versions have it."""
+        """Return group name -> kept indices, without a field's name around it, as in files of all versions."""
         return {name: list(kept) for name, kept in self.kept.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, list[int]]) -> ChannelPlan:
-        """The plan that `to_json` wrote.
+        """Return the plan that `to_json` wrote.
 
         Raises:
             ValueError: The data is not a mapping of group names to lists of indices.
         """
         if not isinstance(data, Mapping):
-            raise ValueError(f"a plan is a mapping of group names to index lists, got {type(data).__name__}")
+            raise ValueError(
+                f"invalid plan: got {type(data).__name__}; expected a mapping of group names to index lists"
+            )
         return cls({str(name): tuple(kept) for name, kept in data.items()})
 
     @classmethod
     def full(cls, sizes: Mapping[str, int]) -> ChannelPlan:
-        """The plan that keeps every channel of groups of these sizes."""
+        """Return the plan that keeps all channels of groups of these sizes."""
         return cls({name: tuple(range(size)) for name, size in sizes.items()})
 
     def architecture(self, factory: str, arguments: Mapping[str, Any], bits: int = 32) -> str:
-        """Hash of what is built: kept indices, bits, factory and its arguments (16 hex digits)."""
+        """Return a hash of the architecture: kept indices, bits, factory and its arguments (16 hex digits)."""
         return json_sha256([self.to_json(), bits, factory, dict(arguments)])[:16]

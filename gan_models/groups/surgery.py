@@ -1,4 +1,4 @@
-"""Cuts a network to a plan, for real: smaller tensors, no masks."""
+"""Cutting of a network to a plan: smaller tensors, no masks."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module:
-    """A new network that holds only the kept channels; the full plan gives an equal copy, bit for bit.
+    """Return a new network with only the kept channels; the full plan gives a bit-identical copy.
 
     Args:
         model: The network whose groups were found; it is not changed.
-        groups: What `find_groups` said of it.
+        groups: Its groups, from `find_groups`.
         plan: Kept channels of every group.
 
     Raises:
@@ -57,11 +57,11 @@ def cut(model: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module
 
 
 def row_factors(groups: ChannelGroups, mask: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what a cut multiplies the rows of parameters by, at full width; parameters that keep theirs are left out.
+    """Return the factors by which a cut multiplies rows of parameters, at full width; other parameters are omitted.
 
     Args:
-        groups: The network's.
-        mask: Of the plan, as `ChannelGroups.mask` gives it.
+        groups: The network's groups.
+        mask: Mask of the plan, from `ChannelGroups.mask`.
     """
     found: dict[str, np.ndarray] = {}
     for entry in groups.rescaled:
@@ -72,23 +72,23 @@ def row_factors(groups: ChannelGroups, mask: np.ndarray) -> dict[str, np.ndarray
 
 
 def _multiplied(tensor: Tensor, factors: np.ndarray | None) -> Tensor:
-    """Return a tensor whose rows are multiplied by numbers, if there are any."""
+    """Return a tensor with its rows multiplied by factors, if there are any."""
     if factors is None:
         return tensor
     return tensor * torch.from_numpy(factors).to(tensor).reshape(-1, *[1] * (tensor.ndim - 1))
 
 
 def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: ChannelPlan) -> nn.Module:
-    """Return a copy of a network that holds a cut network's weights where these came from: the inverse of `cut`.
+    """Return a copy of a network with a cut network's weights at their original places: the inverse of `cut`.
 
     Args:
-        full: The network whose groups were found; what was cut off keeps its weights.
-        small: The network cut to the plan, trained since perhaps.
-        groups: Of `full`.
+        full: The network whose groups were found; the removed channels keep its weights.
+        small: The network cut to the plan, possibly trained since.
+        groups: Groups of `full`.
         plan: Kept channels of every group.
 
     Raises:
-        ValueError: A tensor of `small` is missing, or has not the shape that the plan gives it.
+        ValueError: A tensor of `small` is missing, or its shape does not fit the plan.
     """
     mask = groups.mask(plan)
     factors = row_factors(groups, mask)
@@ -104,7 +104,10 @@ def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: Cha
             index[axis] = kept
         value, expected = tensors[name].detach(), [len(each) for each in index]
         if list(value.shape) != expected:
-            raise ValueError(f"{name} of the cut network has shape {list(value.shape)}, the plan gives it {expected}")
+            raise ValueError(
+                f"{name} of the cut network has another shape than the plan: got {list(value.shape)}; expected "
+                f"{expected}"
+            )
         if name in factors:
             value = _multiplied(value, 1 / factors[name][index[0].numpy()])
         with torch.no_grad():
@@ -116,7 +119,7 @@ def embedded(full: nn.Module, small: nn.Module, groups: ChannelGroups, plan: Cha
 
 
 def copy_network(model: Network) -> Network:
-    """A deep copy that shares no tensor; tensors computed by hooks (spectral norm) are detached."""
+    """Return a deep copy that shares no tensor; tensors computed by hooks (spectral norm) are detached."""
     memo: dict[int, Any] = {}
     for module in model.modules():
         for value in vars(module).values():
@@ -140,7 +143,7 @@ def _set(model: nn.Module, name: str, value: Tensor) -> None:
 
 
 def _aliases(model: nn.Module) -> dict[str, list[str]]:
-    """Every name of every parameter and buffer -> all names of the same tensor (tied weights)."""
+    """Return every name of each parameter and buffer -> all names of the same tensor (tied weights)."""
     named = _named_tensors(model)
     by_identity: dict[int, list[str]] = {}
     for name, tensor in named:
@@ -153,7 +156,7 @@ def _named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def _fit_weights(module: nn.Module) -> None:
-    """Sets the sizes that a module of torch keeps beside its tensors to what its tensors have now."""
+    """Set the sizes that a torch.nn module stores as attributes to those of its tensors."""
     part_heads_of(module)
     if isinstance(module, nn.modules.conv._ConvNd):
         rows, columns = _weight(module).shape[:2]
@@ -177,7 +180,7 @@ def _fit_weights(module: nn.Module) -> None:
 
 
 def _weight(module: nn.Module) -> Tensor:
-    """Return a layer's weight; under hooks that compute it in each pass, what it is computed from."""
+    """Return a layer's weight; if hooks compute it in each pass, the parameter that they compute it from."""
     own = (module._parameters.get(name) for name in ("weight_orig", "weight_v"))
     found = next((tensor for tensor in own if tensor is not None), None)
     weight = module.weight if found is None else found
@@ -186,13 +189,13 @@ def _weight(module: nn.Module) -> Tensor:
 
 
 def layer_norms_of(module: nn.Module, n_channels: int) -> list[nn.LayerNorm | nn.RMSNorm]:
-    """Return the norms in a module (itself included) that keep this number of channels beside their tensors."""
+    """Return the norms in a module (including itself) that store this number of channels as an attribute."""
     norms = [one for one in module.modules() if isinstance(one, nn.LayerNorm | nn.RMSNorm)]
     return [norm for norm in norms if tuple(norm.normalized_shape) == (n_channels,)]
 
 
 def _fit_norm(module: nn.Module, n_channels: int) -> None:
-    """The same for norms, which may have no tensors at all."""
+    """Set the sizes that norms store as attributes; norms may have no tensors at all."""
     if isinstance(module, nn.modules.batchnorm._NormBase):
         module.num_features = n_channels
     elif isinstance(module, nn.GroupNorm):

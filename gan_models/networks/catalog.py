@@ -163,9 +163,9 @@ def find_builder(model: str) -> Callable[..., Any]:
             return table.find(model).load()
     if not is_path(model):
         names = [*NETWORKS, *DISCRIMINATORS]
-        advice = did_you_mean(model, names) or "A name of another package needs that package installed."
+        advice = did_you_mean(model, names) or "Try to install the package that adds the name."
         if model.endswith(".py"):
-            advice = f"A file's object is named behind a colon. Try {model}:NAME"
+            advice = f"The object's name is missing after the file. Try {model}:NAME"
         raise UserError(
             f"model {model!r} is not known: use one of {', '.join(names)}, or package.module:function, or "
             f"path/to/file.py:function. {advice}"

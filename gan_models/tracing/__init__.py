@@ -1,1 +1,1 @@
-"""A network's graph, and the channel labels that are carried through its calls."""
+"""The graph of a network, and the propagation of channel labels through its calls."""

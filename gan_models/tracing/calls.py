@@ -1,4 +1,4 @@
-"""One call of the graph, what is known while the graph is walked, and the gates and costs that calls leave behind."""
+"""One call of the graph, the state of the walk over the graph, and the gates and costs that calls add."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .unpruned_reasons import UnprunedReason, Why
 
 @dataclass(frozen=True)
 class Gate:
-    """An axis at which a channel is consumed: scaling it scales what the consumer reads.
+    """An axis at which a channel is consumed: scaling it scales the consumer's input.
 
     `binary`: the parameter is normalized before its use, so that only gates of 0 and 1 equal a cut.
     """
@@ -26,7 +26,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Norm:
-    """A norm module and the channels of its input; one over several channels must leave dropped ones out."""
+    """A norm module and the channels of its input; a norm over several channels must exclude dropped ones."""
 
     module: str
     ids: np.ndarray
@@ -34,13 +34,13 @@ class Norm:
 
 @dataclass(frozen=True)
 class Island:
-    """A module without weights of its own that mixes channels: a gated network runs it on kept channels alone.
+    """A module without weights of its own that mixes channels: a gated network runs it on kept channels only.
 
     Attributes:
         module: Its name.
         axis: Axis of its input and output that carries the channels.
-        ids: Their labels.
-        parameters: (name inside the module, axis) of the tensors that go with the channels.
+        ids: The channels' labels.
+        parameters: (name inside the module, axis) of the tensors that carry the channels.
     """
 
     module: str
@@ -51,7 +51,7 @@ class Island:
 
 @dataclass(frozen=True)
 class Work:
-    """Multiply-accumulates of one call: count(rows) * count(columns) * exact (or published); no rows: constant.
+    """Multiply-accumulates of one call: count(rows) * count(columns) * exact (or published); constant without rows.
 
     Attributes:
         module: Module that makes the call.
@@ -74,7 +74,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Rescale:
-    """Rows of a parameter that a cut multiplies by a power of the share of some channels that stays.
+    """Rows of a parameter that a cut multiplies by a power of the kept share of some channels.
 
     Attributes:
         parameter: Its name.
@@ -96,29 +96,29 @@ class Walk:
     Attributes:
         book: Labels, their ties and pins.
         gates: Parameter axes that consume channels.
-        masks: Parameter axes that gates of zero must make zero, beside those of `gates`: what sums over channels,
-            or multiplies two activations, is then right.
-        reads: Channels that are consumed by calls without a weight of their own.
+        masks: Further parameter axes at which a gate of zero makes a tensor zero. Sums over channels and products of
+            two activations are then right.
+        reads: Channels that calls without weights consume.
         writes: Parameter axes that write channels.
-        norms: Norms of torch and their channels.
-        islands: Modules that a gated network runs on kept channels.
+        norms: Norms of torch.nn and their channels.
+        islands: Modules that a gated network runs on kept channels only.
         work: Multiply-accumulates.
-        products: Calls whose multiply-accumulates are a product over any number of axes, the labels of these, and
-            the number at full width.
-        rescales: What a cut multiplies by a number, so that one that a call computes from a size stays what it was.
-        splits: Labels of one axis that a call made several axes of, and the axis that goes on to carry the channels,
-            if that is known.
-        modules: By name.
+        products: Calls whose multiply-accumulates are a product over any number of axes, with the labels of the axes
+            and the number at full width.
+        rescales: Rows that a cut multiplies, so that a number that a call computes from a size stays the same.
+        splits: Labels of an axis that a call splits into several, and the one of these that carries the channels, if
+            known.
+        modules: Modules by name.
         sites: Every labeled axis of every parameter and buffer.
-        graph, values: The graph, and node name -> what was traced of it, for those who look at single calls.
+        graph, values: The graph, and node name -> its traced values, for code that inspects single calls.
         parameters: Node name -> the parameter or buffer that it stands for.
         shapes: Shapes of parameters and buffers.
         used: Parameters that calls read.
-        constants: Tensors that the network's code makes of plain numbers.
+        constants: Tensors that the network's code makes from plain numbers.
         buffers: Names of buffers.
-        choices: Calls that can be followed in two ways, and the labels concerned: parts of an axis keep as many
-            channels each, or the border between them stays; heads keep as many channels each, or go as a whole.
-        other_way: Those that are followed in the second way.
+        choices: Calls with two rules, and the labels concerned. The parts of an axis keep equal numbers of channels, or
+            the border between them is fixed. Heads keep equal numbers of channels, or are dropped as a whole.
+        other_way: Calls that are followed by their second rule.
     """
 
     book: LabelBook
@@ -158,7 +158,7 @@ class Walk:
         self.work.append(Work(call.module, call.name, rows, columns, float(exact), float(published), shape, output))
 
     def site_of(self, ids: np.ndarray) -> Site | None:
-        """The parameter axis on which these labels were born; None where that is not one axis."""
+        """Return the parameter axis on which these labels were created; None if it is not exactly one axis."""
         owners = {
             int(np.searchsorted([site.ids[0] for site in self.sites], one, side="right")) for one in np.unique(ids)
         }
@@ -172,11 +172,11 @@ class Walk:
         return [site for site in self.sites if (site.parameter, site.axis) in set(gates)]
 
     def mask(self, zero: Zero) -> None:
-        """Make gates of zero act on a tensor: it is exactly zero at dropped channels from here on."""
+        """Make a tensor exactly zero at dropped channels from here on, by gates of zero."""
         self.masks += self.sites_at(zero.gates)
 
     def settle_products(self) -> None:
-        """Price each product over the two axes that a cost has at most: channels of a third one stay."""
+        """Price each product over at most two axes, as in a cost form; channels of a third axis are never pruned."""
         for call, axes, macs in self.products:
             atoms = self.book.atoms()
             stay = {int(atom) for ids, _ in self.book.pins for atom in np.unique(atoms[ids])}
@@ -189,7 +189,7 @@ class Walk:
         self.products.clear()
 
     def choose(self, key: str, ids: np.ndarray) -> bool:
-        """Return whether a call that can be followed in two ways is followed in the second one.
+        """Return True if a call with two rules is followed by the second one.
 
         Args:
             key: The call.
@@ -199,9 +199,9 @@ class Walk:
         return key in self.other_way
 
     def settle_splits(self) -> None:
-        """Tie what an axis that became several must keep alike: as many channels in each of its parts.
+        """Tie the parts of an axis that became several, so that each keeps the same number of channels.
 
-        The axis that carries the channels from then on is the longest, if nothing else has tied the others already.
+        After the split, the longest axis carries the channels, unless the others are tied already.
         """
         for _ in range(len(self.splits) + 1):
             atoms, changed = self.book.atoms(), False
@@ -216,16 +216,16 @@ class Walk:
                 return
 
     def marks(self) -> tuple[int, ...]:
-        """Return how much is recorded so far, for `forget`."""
+        """Return the numbers of records so far, for `forget`."""
         return tuple(len(part) for part in self._parts())
 
     def forget(self, marks: tuple[int, ...]) -> None:
-        """Drop what was recorded since `marks`; ties stay, because they only make pruning coarser."""
+        """Delete the records since `marks`; ties remain, because they only make pruning coarser."""
         for part, length in zip(self._parts(), marks, strict=True):
             del part[length:]
 
     def works_since(self, marks: tuple[int, ...]) -> bool:
-        """Return whether multiply-accumulates were recorded since `marks`."""
+        """Return True if multiply-accumulates were recorded since `marks`."""
         before = dict(zip(map(id, self._parts()), marks, strict=True))
         return any(len(part) > before[id(part)] for part in (self.work, self.products))
 
@@ -244,10 +244,10 @@ class Call:
         name: Name of the ATen operator.
         module: Name of the module that makes it.
         target: The operator.
-        arguments: Arguments, tensors as `Traced`: those given by position, then those given by name.
+        arguments: Arguments, with tensors as `Traced`: positional ones, then keyword arguments.
         shapes: Shapes of the outputs.
         options: Every argument by its name in the operator's schema, defaults included.
-        keywords: Arguments that were given by name.
+        keywords: Keyword arguments.
         key: Name of its node.
     """
 
@@ -262,16 +262,16 @@ class Call:
 
     @property
     def within(self) -> str:
-        """The module that makes the call, for people."""
+        """The module that makes the call, for messages."""
         return self.module or "the model"
 
     @property
     def place(self) -> str:
-        """The call and its module, for people."""
+        """The call and its module, for messages."""
         return f"{self.name} in {self.within}"
 
     def argument(self, position: int, default: Any = None) -> Any:
-        """A positional argument or its default."""
+        """Return a positional argument or its default."""
         return self.arguments[position] if len(self.arguments) > position else default
 
     def option(self, *names: str, default: Any = None) -> Any:
@@ -280,11 +280,11 @@ class Call:
 
 
 class NoRule(Exception):
-    """A form of a call that its rule does not know: every channel that reaches it stays, and torch counts its work."""
+    """An error: a rule does not know a form of its call. All channels of its inputs stay, and torch counts its work."""
 
 
 def options_of(target: Callable[..., Any], positional: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return every argument of a call by its name in the operator's schema; empty for what has no schema."""
+    """Return every argument of a call by its name in the operator's schema; empty if it has no schema."""
     schema = getattr(target, "_schema", None)
     if schema is None:
         return dict(keywords)
@@ -294,7 +294,7 @@ def options_of(target: Callable[..., Any], positional: tuple[Any, ...], keywords
 
 
 def tensors(value: Any) -> list[Traced]:
-    """All traced tensors in an argument list."""
+    """Return all traced tensors in an argument list."""
     if isinstance(value, Traced):
         return [value]
     if isinstance(value, list | tuple):
@@ -305,20 +305,20 @@ def tensors(value: Any) -> list[Traced]:
 
 
 def on_channels(shape: tuple[int, ...], ids: np.ndarray, axis: int = 1, zero: Zero | None = None) -> Traced:
-    """A tensor of this shape with these labels on one axis.
+    """Return a tensor of this shape with these labels on one axis.
 
     Args:
         shape: Its shape.
         ids: Labels [shape[axis]].
         axis: The axis.
-        zero: What makes the tensor zero at dropped channels; its own label is not used.
+        zero: Gates that make the tensor zero at dropped channels; its own label is not used.
     """
     label = as_label(ids, len(shape), axis % len(shape))
     return Traced(shape, [label], zeros=[] if zero is None else [Zero(label, zero.gates, zero.linear)])
 
 
 def as_label(ids: np.ndarray, ndim: int, axis: int) -> np.ndarray:
-    """Return labels [n] of one axis as a label of a tensor with so many axes."""
+    """Return labels [n] of one axis as a label of a tensor with `ndim` axes."""
     shape = [1] * ndim
     shape[axis] = len(ids)
     return ids.reshape(shape)

@@ -24,15 +24,15 @@ from .weighted_rules import linear, produce
 def contract(
     walk: Walk, call: Call, factors: Sequence[Traced], letters: Sequence[str], result: str, counts: bool = True
 ) -> Traced:
-    """Return the product of tensors whose axes have letters, summed over the letters that the result has not.
+    """Return the product of tensors whose axes have letters, summed over the letters missing from the result.
 
     Args:
-        walk: What is known.
+        walk: The state of the walk.
         call: The call.
         factors: The tensors.
-        letters: A letter for each axis of each.
+        letters: A letter per axis of each tensor.
         result: Letters of the result.
-        counts: It is made of multiply-accumulates.
+        counts: True if it consists of multiply-accumulates.
     """
     book, sizes, shape = walk.book, {}, call.shapes[0]
     for factor, names in zip(factors, letters, strict=True):
@@ -91,7 +91,7 @@ def contract(
 
 
 def _one_axis(walk: Walk, factor: Traced, label: np.ndarray, batch: set[int]) -> np.ndarray:
-    """Return a label of several axes that depends on one alone: the same channels inside of each head."""
+    """Return a label of several axes that depends on one only: the same channels inside each head."""
     axes = varying(label)
     kept = max(axes - batch or axes, key=lambda axis: (factor.shape[axis], axis))
     return walk.book.coarse(label, axes - {kept})
@@ -123,7 +123,7 @@ def _sum(
 
 
 def linear_rows(walk: Walk, call: Call) -> list[Traced]:
-    """Linear layer over the last axis, whose rows may carry channels as well."""
+    """Follow a linear layer over the last axis, whose rows may also carry channels."""
     x, weight, bias = call.arguments[0], call.arguments[1], call.option("bias")
     if all(label.shape[-1] > 1 for label in x.labels):
         return linear(walk, call)
@@ -147,7 +147,7 @@ def _with_bias(walk: Walk, call: Call, output: Traced, bias: Traced | None) -> T
 
 
 def matrix_product(walk: Walk, call: Call) -> list[Traced]:
-    """Product of matrices or vectors, or of many of them; what a vector takes part in is not counted as work."""
+    """Follow a product of matrices or vectors, or of batches of them; products with a vector are not work."""
     arguments = list(call.arguments)
     bias = arguments.pop(0) if call.name in ("addmm", "baddbmm", "addmv") else None
     a, b = arguments[0], arguments[1]
@@ -163,7 +163,7 @@ def matrix_product(walk: Walk, call: Call) -> list[Traced]:
 
 
 def einsum(walk: Walk, call: Call) -> list[Traced]:
-    """Einstein sums of one or two tensors, an ellipsis included."""
+    """Follow an Einstein sum of one or two tensors, with or without an ellipsis."""
     equation, factors = str(call.arguments[0]).replace(" ", ""), tensors(call.arguments[1])
     given, arrow, result = equation.partition("->")
     letters = given.split(",")
@@ -189,7 +189,7 @@ def einsum(walk: Walk, call: Call) -> list[Traced]:
 
 
 def attention(walk: Walk, call: Call) -> list[Traced]:
-    """Scaled dot-product attention: the values' channels pass, those of queries and keys are summed over."""
+    """Follow scaled dot-product attention: the values' channels pass; those of queries and keys are summed over."""
     q, k, v = call.arguments[:3]
     if call.option("enable_gqa"):
         k, v = (_with_heads(one, q.shape[-3]) for one in (k, v))
@@ -211,9 +211,9 @@ def attention(walk: Walk, call: Call) -> list[Traced]:
 
 
 def _keep_scale(walk: Walk, call: Call, q: Traced, k: Traced) -> None:
-    """Let weights in front of queries or keys make up for a scale of one by the root of the channels' number.
+    """Compensate a scale of one by the root of the number of channels in the weights before queries or keys.
 
-    Without such weights the channels stay.
+    Without such weights, the channels are never pruned.
     """
     labels = [label for label in (q.on_axis(-1), k.on_axis(-1)) if label is not None]
     if not labels:
@@ -248,7 +248,7 @@ def _shaped(call: Call, shape: tuple[int, ...]) -> Call:
 
 
 def vector_product(walk: Walk, call: Call) -> list[Traced]:
-    """mv, dot, vdot: what power iteration of a spectral norm is made of; not counted as work."""
+    """Follow mv, dot and vdot, which power iteration of a spectral norm uses; they are not counted as work."""
     a, b = call.arguments[0], call.arguments[1]
     letters = ("ab", "b") if len(a.shape) > 1 else ("b", "b")
     return [contract(walk, call, (a, b), letters, "a" if len(a.shape) > 1 else "", counts=False)]

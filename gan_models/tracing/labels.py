@@ -1,9 +1,9 @@
-"""Channel labels: every element of a traced tensor knows which channels it belongs to.
+"""Channel labels: the channels that each element of a traced tensor belongs to.
 
-A label is an integer array that broadcasts against its tensor: size 1 along the axes on which it does
-not depend. Layout calls (view, permute, chunk, ...) are simply run on the labels; calls that force two
-channels to live or die together add an edge between their labels. Connected components of those edges
-are the atoms of pruning. Our reconstruction of dependency discovery, at the level of single channels.
+A label is an integer array that broadcasts against its tensor: size 1 along the axes on which it does not depend.
+Layout calls (view, permute, chunk, ...) are run on the labels. Calls that force two channels to be kept or dropped
+together add an edge between their labels. Connected components of those edges are the atoms of pruning. Dependency
+discovery for single channels, original to ganprune.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .unpruned_reasons import UnprunedReason, Why
 
 @dataclass(frozen=True, eq=False)
 class Zero:
-    """Channels at which a tensor is zero as soon as gates of zero scale some parameters.
+    """Channels at which a tensor is zero if gates of zero scale some parameters.
 
     Attributes:
         label: The channels, as in `Traced.labels`; tied to the tensor's own label on the same axis.
         gates: (parameter, axis) of each gate.
-        linear: The tensor scales with a gate of any value, which is one axis of one parameter.
+        linear: True if the tensor scales with a gate of any value, at one axis of one parameter.
     """
 
     label: np.ndarray
@@ -42,8 +42,8 @@ class Traced:
     Attributes:
         shape: Its shape.
         labels: Its channel labels.
-        parameter: The parameter that it is, up to layout and scale; None for everything else.
-        zeros: What is zero in it if channels are dropped.
+        parameter: The parameter that it equals up to layout and scale; None for any other tensor.
+        zeros: Its zeros if channels are dropped.
         uniform: Axes along which all its entries are equal, as `expand` makes them.
     """
 
@@ -54,13 +54,13 @@ class Traced:
     uniform: frozenset[int] = frozenset()
 
     def zero_on(self, axis: int) -> Zero | None:
-        """Return what is zero at dropped channels of an axis, with as few gates as there are; None if nothing is."""
+        """Return the zero at dropped channels of an axis that needs the fewest gates; None if there is none."""
         axis %= max(1, len(self.shape))
         known = [zero for zero in self.zeros if zero.label.shape[axis] > 1]
         return min(known, key=lambda zero: (not zero.linear, len(zero.gates)), default=None)
 
     def on_axis(self, axis: int) -> np.ndarray | None:
-        """The label that varies along an axis, or None."""
+        """Return the label that varies along an axis, or None."""
         axis %= max(1, len(self.shape))
         for label in self.labels:
             if label.shape[axis] > 1:
@@ -70,7 +70,7 @@ class Traced:
 
 @dataclass(frozen=True)
 class Site:
-    """One axis of one parameter (or buffer) with the label of each position."""
+    """An axis of a parameter (or buffer) with the label of each position."""
 
     parameter: str
     axis: int
@@ -78,31 +78,31 @@ class Site:
 
 
 class LabelBook:
-    """Hands out labels, collects the edges between them, and which of them must stay, and why."""
+    """A registry of labels, with the edges between them, and the labels that are never pruned, with reasons."""
 
     def __init__(self) -> None:
         self._n = 0
         self._edges: list[tuple[np.ndarray, np.ndarray]] = []
         self.pins: list[tuple[np.ndarray, UnprunedReason]] = []
-        self.wanted: set[str] = set()  # parameters that met channels on an axis of theirs without labels
+        self.wanted: set[str] = set()  # parameters with an axis without labels that met channels
 
     def fresh(self, n: int) -> np.ndarray:
-        """New labels [n], tied to nothing."""
+        """Return new labels [n], tied to nothing."""
         ids = np.arange(self._n, self._n + n, dtype=np.int64)
         self._n += n
         return ids
 
     def tie(self, a: np.ndarray, b: np.ndarray) -> None:
-        """Makes the channels of two broadcastable label arrays live or die together."""
+        """Make the channels of two broadcastable label arrays be kept or dropped together."""
         a, b = np.broadcast_arrays(a, b)
         self._edges.append((a.ravel(), b.ravel()))
 
     def pin(self, ids: np.ndarray, reason: UnprunedReason) -> None:
-        """Makes channels unprunable."""
+        """Make channels unprunable."""
         self.pins.append((np.unique(ids), reason))
 
     def fresh_on(self, traced_shape: Sequence[int], axis: int, reason: UnprunedReason | None = None) -> np.ndarray:
-        """New labels along one axis of a tensor; pinned where a reason is given."""
+        """Return new labels along one axis of a tensor, pinned if a reason is given."""
         shape = [1] * len(traced_shape)
         shape[axis] = traced_shape[axis]
         ids = self.fresh(traced_shape[axis])
@@ -111,7 +111,7 @@ class LabelBook:
         return ids.reshape(shape)
 
     def along(self, traced: Traced, axis: int, reason: UnprunedReason) -> np.ndarray:
-        """Labels [n] of the positions of one axis; what varies along other axes too is tied together.
+        """Return labels [n] of the positions of one axis; labels that also vary along other axes are tied together.
 
         An axis without labels gets new ones, pinned for the given reason.
         """
@@ -131,7 +131,7 @@ class LabelBook:
         return ids
 
     def coarse(self, label: np.ndarray, axes: Iterable[int]) -> np.ndarray:
-        """The label without its dependence on some axes: what varied along them is tied together."""
+        """Return a label without its dependence on some axes: channels that varied along them are tied together."""
         for axis in axes:
             if label.shape[axis] > 1:
                 first = label.take([0], axis)
@@ -140,7 +140,7 @@ class LabelBook:
         return label
 
     def atoms(self) -> np.ndarray:
-        """Component number [n] of every label."""
+        """Return the number of the connected component of every label [n]."""
         if not self._edges:
             return np.arange(self._n)
         a = np.concatenate([edge[0] for edge in self._edges])
@@ -150,7 +150,7 @@ class LabelBook:
 
 
 def compress(ids: torch.Tensor) -> np.ndarray:
-    """A label array [full shape] with size 1 along every axis on which it is constant."""
+    """Return a label array [full shape] with size 1 along every axis on which it is constant."""
     for axis in range(ids.ndim):
         if ids.shape[axis] > 1:
             first = ids.narrow(axis, 0, 1)
@@ -166,28 +166,28 @@ def move(
     arguments: Sequence[Any],
     keywords: Mapping[str, Any] | None = None,
 ) -> list[np.ndarray]:
-    """Runs a layout call on a label, as it would run on the tensor; one label per output."""
+    """Run a layout call on a label, as on the tensor itself; return one label per output."""
     expanded = torch.from_numpy(label).expand(*shape)
     moved = call(expanded, *arguments, **(keywords or {}))
     return [compress(one) for one in (moved if isinstance(moved, list | tuple) else [moved])]
 
 
 def varying(label: np.ndarray) -> set[int]:
-    """The axes along which a label varies."""
+    """Return the axes along which a label varies."""
     return {axis for axis, n in enumerate(label.shape) if n > 1}
 
 
 def align(label: np.ndarray, ndim: int) -> np.ndarray:
-    """A label with leading axes of size 1, as broadcasting would add them."""
+    """Return a label with leading axes of size 1, as in broadcasting."""
     return label.reshape((1,) * (ndim - label.ndim) + label.shape)
 
 
 def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...], call: str) -> list[np.ndarray]:
-    """Labels of an elementwise call: those that meet on an axis are tied, the others are kept side by side.
+    """Return the labels of an elementwise call: labels on one axis are tied, the others are kept separate.
 
-    A label may vary along several axes: after a pixel shuffle along the channel axis and, r by r, the image's. Where
-    another operand has no labels on some of these axes it depends on the others alone from here on: what varied
-    along the first is tied together. Where none is left it is pinned: the other operand could not be cut with it.
+    A label may vary along several axes: after a pixel shuffle along the channel axis and, r by r, the image's. If
+    another operand has no labels on some of these axes, channels that vary along them are tied together. If no axis
+    remains, the label is pinned: the other operand could not be cut with it.
     """
     merged: list[np.ndarray] = []
     for operand in operands:
@@ -210,21 +210,21 @@ def combine(book: LabelBook, operands: Sequence[Traced], shape: tuple[int, ...],
                 book.wanted.add(other.parameter)
                 book.pin(label, Why.PARAMETER_AXIS(name=call, parameter=other.parameter))
             if not _is_of_parameters(label, operands, len(shape)):
-                kept.append(label)  # else the axis is as bare as that of what the parameter met
+                kept.append(label)  # else the axis is bare, like that of the parameter's partner
         else:
             kept.append(book.coarse(label, bare))
     return kept
 
 
 def _is_of_parameters(label: np.ndarray, operands: Sequence[Traced], ndim: int) -> bool:
-    """Return whether parameters alone carry channels on a label's axes."""
+    """Return True if only parameters carry channels on a label's axes."""
     axes = varying(label)
     carriers = [one for one in operands if any(varying(align(own, ndim)) & axes for own in one.labels)]
     return bool(carriers) and all(one.parameter is not None for one in carriers)
 
 
 def _is_bare(operand: Traced, axis: int, ndim: int) -> bool:
-    """Whether a tensor that is broadcast to so many axes has entries along this one, but no labels."""
+    """Return True if a tensor, broadcast to `ndim` axes, has entries but no labels along this axis."""
     axis -= ndim - len(operand.shape)
     if axis < 0 or operand.shape[axis] == 1 or axis in operand.uniform:
         return False

@@ -1,7 +1,7 @@
-"""Rules of calls that move elements, or work on each of them alone, or on the image's axes.
+"""Rules of calls that move elements, act on each of them separately, or act on the image's axes.
 
-The source of each rule is the call's own definition: two channels are tied exactly where the call cannot be cut on
-one without the other.
+The source of each rule is the call's own definition: two channels are tied exactly if the call cannot be cut on one
+without the other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SUMMED = frozenset(["complex", "add", "add_", "sub", "sub_", "rsub", "maximum", 
 
 
 def elementwise(walk: Walk, call: Call) -> list[Traced]:
-    """Any call that works element by element, with broadcasting."""
+    """Follow any elementwise call, with broadcasting."""
     operands, shape = tensors(call.arguments), call.shapes[0]
     if not operands:
         return [Traced(shape, uniform=all_axes(shape)) for shape in call.shapes]
@@ -53,7 +53,7 @@ def elementwise(walk: Walk, call: Call) -> list[Traced]:
 
 
 def _fills(operands: Sequence[Traced]) -> bool:
-    """Return whether a call in place writes channels into a tensor that has none."""
+    """Return True if an in-place call writes channels into a tensor without any."""
     first, ndim = operands[0], len(operands[0].shape)
     known = {axis for label in first.labels for axis in varying(label)}
     return any(not varying(align(label, ndim)) <= known for other in operands[1:] for label in other.labels)
@@ -65,7 +65,7 @@ def all_axes(shape: tuple[int, ...]) -> frozenset[int]:
 
 
 def _zero(call: Call, operands: Sequence[Traced], label: np.ndarray, ndim: int) -> Zero | None:
-    """Return what makes an elementwise result zero where a label's channel is dropped."""
+    """Return the gates that make an elementwise result zero at dropped channels of a label; None if there are none."""
     axis = min(varying(label), default=None)
     if axis is None:
         return None
@@ -99,7 +99,7 @@ def _same(operand: Traced, zero: Zero) -> bool:
 
 
 def _keeps_zero(call: Call) -> bool:
-    """Return whether a function of one tensor, with these numbers, gives 0 for 0."""
+    """Return True if a function of one tensor, with these numbers, maps 0 to 0."""
     if call.name in ZERO_STAYS or call.name.rstrip("_") in ZERO_STAYS:
         return True
     numbers = [value for key, value in call.options.items() if key != "self" and isinstance(value, int | float)]
@@ -124,7 +124,7 @@ def _on(operand: Traced, axis: int, ndim: int) -> Zero | None:
 
 
 def layout(walk: Walk, call: Call) -> list[Traced]:
-    """Any call that only moves elements: it is run on the labels."""
+    """Follow any call that only moves elements: it is run on the labels."""
     source = call.arguments[0]
     if not isinstance(source, Traced):
         raise NoRule
@@ -155,10 +155,10 @@ def layout(walk: Walk, call: Call) -> list[Traced]:
 
 
 def _by_heads(walk: Walk, call: Call, source: Traced) -> bool:
-    """Return whether an axis that a call makes several axes of keeps its parts whole: heads, with all that they hold.
+    """Return True if a call that splits an axis keeps its parts whole, such as attention heads.
 
-    In the first way the channels inside of the parts stay apart: the same ones of each part may go. That fails where
-    a number is computed from the size of a part, or the code fixes it; then whole parts may still go.
+    By the first rule, channels inside the parts stay separate: the same ones of each part may be dropped. That fails if
+    a number is computed from a part's size, or the code fixes it. Then whole parts may still be dropped.
     """
     if call.name == "pixel_shuffle":
         return False
@@ -175,7 +175,7 @@ def _moved(label: np.ndarray, source: Traced, call: Call) -> list[np.ndarray]:
     other = next((one for one in tensors((call.arguments[1:], call.keywords))), None)
     if other is None:
         keywords = {name: value for name, value in call.keywords.items() if name != "memory_format"}
-        if call.name in ("view", "_unsafe_view"):  # of labels that are expanded, not of the tensor
+        if call.name in ("view", "_unsafe_view"):  # broadcast labels, not a broadcast tensor
             return move(label, source.shape, torch.reshape, call.arguments[1:])
         positional = call.arguments[: len(call.arguments) - len(call.keywords)]
         return move(label, source.shape, call.target, positional[1:], keywords)
@@ -184,7 +184,7 @@ def _moved(label: np.ndarray, source: Traced, call: Call) -> list[np.ndarray]:
 
 
 def _spread(call: Call, source: Traced, outputs: Sequence[Traced]) -> None:
-    """Find the axes of the outputs along which all entries are equal, by moving the places of those that differ."""
+    """Find the axes of the outputs along which all entries are equal, by moving the positions of those that differ."""
     sizes = [1 if axis in source.uniform else size for axis, size in enumerate(source.shape)]
     places = np.arange(prod(sizes), dtype=np.int64).reshape(sizes)
     for output, ids in zip(outputs, _moved(places, source, call), strict=True):
@@ -192,7 +192,7 @@ def _spread(call: Call, source: Traced, outputs: Sequence[Traced]) -> None:
 
 
 def _tie_parts(walk: Walk, call: Call, source: Traced) -> None:
-    """Tie the parts of an axis that a call takes apart, so that each keeps as many channels."""
+    """Tie the parts of an axis that a call splits, so that each keeps the same number of channels."""
     if call.name not in ("slice", "narrow", "chunk", "split", "split_with_sizes", "unsafe_chunk", "unsafe_split"):
         return
     axis = int(call.option("dim", default=0)) % max(1, len(source.shape))
@@ -202,7 +202,7 @@ def _tie_parts(walk: Walk, call: Call, source: Traced) -> None:
     if call.name == "slice":
         start, end, step = (call.option(name) for name in ("start", "end", "step"))
         first, last, step = slice(start, end, step).indices(size)
-        if step > 1:  # each part holds every n-th channel: neighbors go together
+        if step > 1:  # each part contains every n-th channel: neighbors are tied together
             _tie_blocks(walk, source, axis, step, across=False)
             return
         borders = [first, last]
@@ -215,7 +215,7 @@ def _tie_parts(walk: Walk, call: Call, source: Traced) -> None:
     if not inner:
         return
     ids = np.concatenate([label.ravel() for label in source.labels if label.shape[axis] > 1])
-    if walk.choose(f"border:{call.key}", ids):  # the border is a number of the code: what is in front of it stays
+    if walk.choose(f"border:{call.key}", ids):  # the border is a number in the code: the channels before it stay
         for label in source.labels:
             if label.shape[axis] > 1:
                 walk.book.pin(label.take(range(max(inner)), axis), Why.FIXED_BORDER(call=call.place))
@@ -226,7 +226,7 @@ def _tie_parts(walk: Walk, call: Call, source: Traced) -> None:
 
 
 def _tie_blocks(walk: Walk, source: Traced, axis: int, unit: int, across: bool = True) -> None:
-    """Tie blocks of `unit` channels: the same place of all blocks, or all places of each block."""
+    """Tie blocks of `unit` channels: the same position of all blocks, or all positions of each block."""
     for label in [one for one in source.labels if one.shape[axis] > 1]:
         moved = np.moveaxis(label, axis, 0)
         if len(moved) % unit:
@@ -237,7 +237,7 @@ def _tie_blocks(walk: Walk, source: Traced, axis: int, unit: int, across: bool =
 
 
 def index(walk: Walk, call: Call) -> list[Traced]:
-    """Entries picked by number along axes that carry no channels."""
+    """Follow indexing along axes that carry no channels."""
     source = call.arguments[0]
     if call.name == "index":
         picks = list(call.arguments[1])
@@ -259,7 +259,7 @@ def index(walk: Walk, call: Call) -> list[Traced]:
 
 
 def gather(walk: Walk, call: Call) -> list[Traced]:
-    """Entries picked, or put, by numbers along one axis, everywhere else at the same place: channels on it stay."""
+    """Follow gather and scatter along one axis, at equal positions on the others: channels on that axis stay."""
     source = call.arguments[0]
     axis = int(call.option("dim")) % max(1, len(source.shape))
     operands = tensors(call.arguments)
@@ -279,14 +279,14 @@ def gather(walk: Walk, call: Call) -> list[Traced]:
 
 
 def cat(walk: Walk, call: Call) -> list[Traced]:
-    """Concatenation: labels are concatenated along its axis and tied across the others."""
+    """Follow concatenation: labels are concatenated along its axis and tied across the others."""
     parts: list[Traced] = [part for part in call.arguments[0] if len(part.shape) == len(call.shapes[0])]
     shape = call.shapes[0]
     axis = call.option("dim", default=0) % len(shape)
     reason = Why.JOINS_CONSTANT(module=call.within)
     if any(part.on_axis(axis) is not None for part in parts):
         ids = [
-            # Equal entries go with whatever reads them: a state of zeros has as many as the layer that made it wants.
+            # Equal entries have the size that their reader needs: a state of zeros fits the layer that takes it.
             walk.book.fresh(part.shape[axis]) if axis in part.uniform else walk.book.along(part, axis, reason)
             for part in parts
         ]
@@ -314,7 +314,7 @@ def cat(walk: Walk, call: Call) -> list[Traced]:
 
 
 def stack(walk: Walk, call: Call) -> list[Traced]:
-    """Stacking: concatenation along an axis that is new."""
+    """Follow stacking: concatenation along a new axis."""
     axis = call.option("dim", default=0) % len(call.shapes[0])
 
     def raised(part: Traced) -> Traced:
@@ -328,7 +328,7 @@ def stack(walk: Walk, call: Call) -> list[Traced]:
 
 
 def glu(walk: Walk, call: Call) -> list[Traced]:
-    """Gated linear unit: the first half of an axis times the sigmoid of the second."""
+    """Follow a gated linear unit: the first half of an axis times the sigmoid of the second."""
     x, shape = call.arguments[0], call.shapes[0]
     axis = call.option("dim", default=-1)
     halved = replace(
@@ -347,7 +347,7 @@ def glu(walk: Walk, call: Call) -> list[Traced]:
 
 
 def prelu(walk: Walk, call: Call) -> list[Traced]:
-    """PReLU with one slope, or one per channel."""
+    """Follow PReLU with one slope, or one per channel."""
     x, slope = call.arguments[0], call.arguments[1]
     if prod(slope.shape) > 1:
         walk.book.tie(walk.book.along(x, 1, Why.NETWORK_INPUT()), walk.book.along(slope, 0, Why.BARE_SLOPE()))
@@ -356,7 +356,7 @@ def prelu(walk: Walk, call: Call) -> list[Traced]:
 
 
 def spatial(walk: Walk, call: Call) -> list[Traced]:
-    """Pooling, interpolation: whatever keeps the channels' axis and works on the axes behind it."""
+    """Follow pooling and interpolation, which keep the channels' axis and act on the axes after it."""
     x = call.arguments[0]
     digits = re.findall(r"(\d)d", call.name)
     axis = len(x.shape) - int(digits[0]) - 1 if digits else 1
@@ -384,7 +384,7 @@ def spatial(walk: Walk, call: Call) -> list[Traced]:
 
 
 def pad(walk: Walk, call: Call) -> list[Traced]:
-    """Padding of axes that carry no channels."""
+    """Follow padding of axes that carry no channels."""
     x, amounts = call.arguments[0], call.arguments[1]
     padded = {len(x.shape) - 1 - i // 2 for i, amount in enumerate(amounts) if amount}
     kept = []
@@ -399,12 +399,12 @@ def pad(walk: Walk, call: Call) -> list[Traced]:
 
 
 def created(walk: Walk, call: Call) -> list[Traced]:
-    """A tensor of one number: all its axes follow whatever size the code asks for."""
+    """Follow the creation of a constant tensor: all its axes have the size that the code asks for."""
     return [Traced(shape, uniform=all_axes(shape)) for shape in call.shapes]
 
 
 def as_pairs(walk: Walk, call: Call) -> list[Traced]:
-    """Complex numbers as pairs of real ones, on a new last axis."""
+    """Follow complex numbers as pairs of real ones, on a new last axis."""
     x = call.arguments[0]
     labels = [label[..., None] for label in x.labels]
     zeros = [Zero(zero.label[..., None], zero.gates, zero.linear) for zero in x.zeros]
@@ -412,7 +412,7 @@ def as_pairs(walk: Walk, call: Call) -> list[Traced]:
 
 
 def as_complex(walk: Walk, call: Call) -> list[Traced]:
-    """Pairs of real numbers as complex ones, without the last axis: both of a pair go, or stay."""
+    """Follow pairs of real numbers as complex ones, without the last axis: both of a pair are dropped, or neither."""
     x, last = call.arguments[0], len(call.shapes[0])
     labels = []
     for label in x.labels:

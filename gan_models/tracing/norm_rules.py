@@ -1,4 +1,4 @@
-"""Rules of norms: per channel, over groups of channels, over all of them, and norms that a module spells out."""
+"""Rules of norms: per channel, over groups of channels, over all of them, and norms written out in a module."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CASTS = frozenset(["to", "_to_copy", "type_as", "alias", "contiguous"])
 
 
 def _affine_zero(weight: Traced | None, bias: Traced | None) -> Zero | None:
-    """Return the gates that make an affine norm's output zero, whatever its input is."""
+    """Return the gates that make an affine norm's output zero for any input."""
     if weight is None:
         return None
     zeros = [weight.zero_on(0), *([bias.zero_on(0)] if bias is not None else [])]
@@ -27,7 +27,7 @@ def _affine_zero(weight: Traced | None, bias: Traced | None) -> Zero | None:
 
 
 def per_channel_norm(walk: Walk, call: Call) -> list[Traced]:
-    """Batch and instance norm: affine parameters and statistics go with the channel."""
+    """Follow batch and instance norm: affine parameters and statistics belong to the channel."""
     x, weight, bias = call.arguments[0], call.option("weight"), call.option("bias")
     for label in x.labels:
         if label.shape[1] == 1:
@@ -45,7 +45,7 @@ def per_channel_norm(walk: Walk, call: Call) -> list[Traced]:
 
 
 def _is_plain(walk: Walk, call: Call, kind: type[torch.nn.Module]) -> bool:
-    """Return whether a module of torch does this norm and nothing else; classes made of it may do more."""
+    """Return True if a torch.nn module computes this norm and nothing else; subclasses may do more."""
     module = walk.modules.get(call.module)
     if not isinstance(module, kind):
         return False
@@ -69,7 +69,7 @@ def _masked(walk: Walk, call: Call, ids: np.ndarray, kind: type[torch.nn.Module]
 
 
 def group_norm(walk: Walk, call: Call) -> list[Traced]:
-    """Group norm: the same local channels stay in every norm group; statistics leave dropped ones out."""
+    """Follow group norm: the same local channels stay in every norm group; statistics exclude dropped ones."""
     x, n_groups = call.arguments[0], call.option("num_groups", default=call.argument(1))
     for label in x.labels:
         if label.shape[1] == 1:
@@ -77,7 +77,7 @@ def group_norm(walk: Walk, call: Call) -> list[Traced]:
     ids = walk.book.along(x, 1, Why.NETWORK_INPUT())
     local = ids.reshape(n_groups, -1)
     alone = local.shape[1] == 1 and isinstance(walk.modules.get(call.module), torch.nn.GroupNorm)
-    if not alone:  # a channel by itself takes its group along
+    if not alone:  # a group of one channel is dropped with the channel
         walk.book.tie(local[:1], local)
     for parameter in tensors(call.arguments[2:]):
         walk.book.tie(ids, walk.book.along(parameter, 0, Why.BARE_NORM()))
@@ -86,14 +86,14 @@ def group_norm(walk: Walk, call: Call) -> list[Traced]:
 
 
 def layer_norm(walk: Walk, call: Call) -> list[Traced]:
-    """Layer or RMS norm of one axis, which carries the channels; the axes behind it have size 1."""
+    """Follow layer or RMS norm of one axis, which carries the channels; the axes after it have size 1."""
     x, normalized = call.arguments[0], call.arguments[1]
     kind = torch.nn.RMSNorm if call.name == "rms_norm" else torch.nn.LayerNorm
     first = len(x.shape) - len(normalized)
     output, alone = Traced(call.shapes[0]), all(size == 1 for size in normalized[1:])
     for label in x.labels:
         inside = {axis for axis in varying(label) if axis >= first}
-        if inside and inside != varying(label):  # heads, each normalized by itself
+        if inside and inside != varying(label):  # heads, each normalized separately
             label = walk.book.coarse(label, varying(label) - inside)
         output.labels.append(label)
         if not inside:
@@ -113,13 +113,13 @@ def layer_norm(walk: Walk, call: Call) -> list[Traced]:
 
 @dataclass(frozen=True)
 class OwnModule:
-    """A module of one input and one output of the same shape, with no weights but vectors: perhaps a norm.
+    """A module of one input and one output of the same shape, with only vectors as weights: possibly a norm.
 
     Attributes:
         name: Its name.
         source: Node of its input.
-        first, last: Its first call, and the one that makes its output.
-        parameters: Those that it reads.
+        first, last: Its first call, and the call of its output.
+        parameters: The parameters that it reads.
     """
 
     name: str
@@ -160,17 +160,17 @@ def own_modules(walk: Walk) -> list[OwnModule]:
 
 
 def _is_vector(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor can go with channels: real numbers along one axis."""
+    """Return True if a tensor can carry channels: real numbers along one axis."""
     return tensor.numel() == 1 or (tensor.numel() == max(tensor.shape, default=1) and tensor.is_floating_point())
 
 
 def as_island(walk: Walk, module: OwnModule, marks: tuple[int, ...]) -> Traced | None:
-    """Return the output of a module that mixes channels, if a gated network can run it on the kept ones alone.
+    """Return the output of a module that mixes channels, if a gated network can run it on the kept ones only.
 
     Args:
-        walk: What is known, the module's calls included.
+        walk: The state of the walk, including the module's calls.
         module: The module.
-        marks: From before the module's first call; what came since is forgotten if the module is such a one.
+        marks: Marks from before the module's first call; later records are deleted if the module is an island.
     """
     source = walk.values[module.source.name]
     if not isinstance(source, Traced) or len(source.labels) != 1 or len(varying(source.labels[0])) != 1:
@@ -180,7 +180,7 @@ def as_island(walk: Walk, module: OwnModule, marks: tuple[int, ...]) -> Traced |
     own = np.unique(label)
     if not any(np.isin(ids, own).any() for ids, _ in walk.book.pins[marks[-1] :]):
         return None
-    if walk.works_since(marks):  # its price would be forgotten as well
+    if walk.works_since(marks):  # its price would also be deleted
         return None
     tied = []
     for name in module.parameters:

@@ -1,4 +1,4 @@
-"""Rules of calls that make one number of many along an axis: sums, means, norms, extremes, softmax, sorting."""
+"""Rules of calls that reduce or compare along an axis: sums, means, norms, extremes, softmax, sorting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .labels import Traced, Zero, varying
 from .layout_rules import elementwise
 from .unpruned_reasons import Why
 
-NEUTRAL = frozenset(["sum", "nansum", "norm", "linalg_vector_norm", "frobenius_norm"])  # zeros do not count
+NEUTRAL = frozenset(["sum", "nansum", "norm", "linalg_vector_norm", "frobenius_norm"])  # reductions that ignore zeros
 
 
 def axes_of(call: Call, x: Traced) -> set[int]:
@@ -24,10 +24,10 @@ def axes_of(call: Call, x: Traced) -> set[int]:
 
 
 def reduction(walk: Walk, call: Call) -> list[Traced]:
-    """Mean, sum, norm, maximum over axes.
+    """Follow a mean, sum, norm or maximum over axes.
 
-    Channels that are summed stay, unless gates can make them zero before the sum: a zero adds nothing to a sum or a
-    norm. A mean divides by their number, and an extreme may be the zero.
+    Summed channels stay, unless gates can make them zero before the sum: a zero does not change a sum or a norm. A mean
+    divides by their number, and an extreme may be the zero.
     """
     x = call.arguments[0]
     dims = axes_of(call, x)
@@ -56,7 +56,7 @@ def reduction(walk: Walk, call: Call) -> list[Traced]:
 
 
 def neutral(walk: Walk, call: Call, x: Traced, label: np.ndarray) -> bool:
-    """Make dropped channels zero before they are summed, if gates can; return whether that is so."""
+    """Make dropped channels zero before they are summed, if gates can; return True if they can."""
     order = call.option("p", "ord", default=2)
     positive = order is None or (isinstance(order, int | float) and order > 0)
     zero = x.zero_on(min(varying(label)))
@@ -78,7 +78,7 @@ def _without(label: np.ndarray, dims: Iterable[int]) -> np.ndarray:
 
 
 def along_axis(walk: Walk, call: Call) -> list[Traced]:
-    """Softmax, sorting, running sums, the k largest: channels on the call's own axis stay."""
+    """Follow softmax, sorting, running sums and the k largest: channels on the call's own axis stay."""
     x = call.arguments[0]
     if not x.shape:
         return [Traced(shape) for shape in call.shapes]
@@ -95,19 +95,19 @@ def along_axis(walk: Walk, call: Call) -> list[Traced]:
 
 
 def extreme(walk: Walk, call: Call) -> list[Traced]:
-    """max, min, median: over one axis, over all, or of two tensors element by element."""
+    """Follow max, min and median: over one axis, over all, or of two tensors elementwise."""
     if call.option("other") is not None:
         return elementwise(walk, call)
     return reduction(walk, call)
 
 
 def counted(walk: Walk, call: Call) -> list[Traced]:
-    """argmax, argmin: the number of a channel is no channel."""
+    """Follow argmax and argmin: the number of a channel does not carry channels."""
     return pinned(walk, call, call.arguments, Why.ORDERED(call=call.place))
 
 
 def frequencies(walk: Walk, call: Call) -> list[Traced]:
-    """Fourier transforms: channels on an axis that is transformed stay."""
+    """Follow Fourier transforms: channels on a transformed axis stay."""
     x = call.arguments[0]
     dims = axes_of(call, x)
     for label in x.labels:
@@ -119,5 +119,5 @@ def frequencies(walk: Walk, call: Call) -> list[Traced]:
 
 
 def distances(walk: Walk, call: Call) -> list[Traced]:
-    """Distances of all pairs of rows: channels are summed over, and torch counts no work of it."""
+    """Follow distances of all pairs of rows: channels are summed over, and torch does not count their work."""
     return pinned(walk, call, call.arguments, Why.SUMMED(call=call.place))

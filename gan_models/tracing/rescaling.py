@@ -1,7 +1,7 @@
-"""Parameters that a tensor scales with: multiplied by a number, they multiply the tensor and nothing else.
+"""Parameters that a tensor is proportional to: a factor on them multiplies the tensor and nothing else.
 
 A call may compute a number from a size, as attention divides scores by the root of a head's size. In a cut network the
-size is another, so the number is, too. What it multiplies is then rescaled by weights in front of it.
+size, and so the number, differ. Weights before the call are then rescaled to compensate.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .calls import Rescale, Walk, tensors
 from .graph.export import shapes_of
 from .graph.flat_graph import call_name
 
-_PRODUCTS = frozenset(["linear", "conv1d", "conv2d", "conv3d"])  # their weight's first axis writes
+_PRODUCTS = frozenset(["linear", "conv1d", "conv2d", "conv3d"])  # calls whose weight's first axis writes channels
 _NORMS = frozenset(["batch_norm", "instance_norm", "group_norm", "layer_norm", "rms_norm"])
-_PASSED = frozenset(  # of their first argument
+_PASSED = frozenset(  # calls that scale with their first argument
     (
         "view", "reshape", "_unsafe_view", "flatten", "unflatten", "permute", "transpose", "t", "numpy_T", "mT",
         "squeeze", "unsqueeze", "expand", "expand_as", "view_as", "reshape_as", "chunk", "split", "split_with_sizes",
@@ -27,23 +27,23 @@ _PASSED = frozenset(  # of their first argument
         "type_as", "view_as_complex", "view_as_real", "dropout",
     )
 )  # fmt: skip
-_JOINED = frozenset(["cat", "concat", "stack", "add", "sub"])  # of all their arguments
-_FACTORS = frozenset(["mul", "matmul", "bmm", "mm"])  # of either argument
+_JOINED = frozenset(["cat", "concat", "stack", "add", "sub"])  # calls that scale with all their arguments together
+_FACTORS = frozenset(["mul", "matmul", "bmm", "mm"])  # calls that scale with either argument
 _SELECTS = frozenset(["chunk", "split", "split_with_sizes", "unbind", "select", "slice", "narrow", "tensor_split"])
 
 
 def rescaled(walk: Walk, reader: fx.Node, read: fx.Node, ids: np.ndarray, power: float) -> list[Rescale]:
-    """Return what multiplies a tensor that a call reads by a power of the share of channels that stay.
+    """Return the rescaling of parameters that multiplies a call's input by a power of the kept share of channels.
 
     Args:
-        walk: What is known.
+        walk: The state of the walk.
         reader: The call.
         read: The tensor [n, ..., length, channels].
         ids: Labels [channels] of the channels.
         power: The exponent.
 
     Returns:
-        Rows of parameters; none if no parameters multiply this tensor and nothing else.
+        Rows of parameters; an empty list if no parameters multiply this tensor and nothing else.
     """
     search = _Search(walk, reader)
     if not search.follow(read, reader):
@@ -71,11 +71,11 @@ def _batch(walk: Walk) -> int:
 
 
 class _Search:
-    """A search from a tensor back to the parameters that it scales with.
+    """A search from a tensor back to the parameters that it is proportional to.
 
     Attributes:
-        parameters: Those found -> the weight whose rows are theirs.
-        plain: False if parts of a weight of several rows cannot be told apart.
+        parameters: Parameter -> the weight that has the same rows.
+        plain: False if parts of a weight of several rows cannot be separated.
     """
 
     def __init__(self, walk: Walk, reader: fx.Node) -> None:
@@ -86,10 +86,10 @@ class _Search:
         self._own = {name for name, _ in walk.modules[""].named_parameters(remove_duplicate=False)}
 
     def follow(self, node: fx.Node, user: fx.Node) -> bool:
-        """Return whether a node's tensor scales with parameters, which are noted."""
+        """Return True if a node's tensor is proportional to parameters, and record them."""
         self._edges.add((node, user))
         if node not in self._seen:
-            self._seen[node] = False  # of a node that is met again before it is done
+            self._seen[node] = False  # results for nodes that are met again before they are done
             self._seen[node] = self._scales(node, user)
         return self._seen[node]
 
@@ -125,7 +125,7 @@ class _Search:
         return bool(arguments) and isinstance(arguments[0], fx.Node) and self.follow(arguments[0], node)
 
     def _one_of(self, node: fx.Node, factors: tuple[object, ...]) -> bool:
-        """Return whether one factor of a product scales with parameters; those of the other one are not noted."""
+        """Return True if one factor of a product is proportional to parameters; those of the other are not recorded."""
         for factor in factors:
             before = dict(self.parameters), dict(self._seen), set(self._edges), self.plain
             if isinstance(factor, fx.Node) and self.follow(factor, node):
@@ -134,7 +134,7 @@ class _Search:
         return False
 
     def _affine(self, node: fx.Node, weight: object, bias: object) -> bool:
-        """Return whether weight and bias scale what a call adds up of them."""
+        """Return True if a call's output is proportional to its weight and bias."""
         if not isinstance(weight, fx.Node) or not self.follow(weight, node):
             return False
         if not isinstance(bias, fx.Node):
@@ -146,7 +146,7 @@ class _Search:
         return True
 
     def alone(self, own: np.ndarray) -> bool | None:
-        """Return True if nobody else reads what was met, False if others read other rows alone; None if they meet.
+        """Return True if no other call reads the parameters, False if others read other rows only, None if they meet.
 
         Args:
             own: The labels of the tensor.

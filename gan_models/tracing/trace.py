@@ -1,4 +1,4 @@
-"""Walks the exported graph of a network, one rule per ATen call."""
+"""The walk over the exported graph of a network, with one rule per ATen call."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _named(rule: Rule, names: str) -> dict[str, Rule]:
 
 
 def _any_convolution(walk: Walk, call: Call) -> list[Traced]:
-    """A convolution of either kind, as torch's own parts call it."""
+    """Follow a convolution of either kind, as torch's own modules call it."""
     return (transposed_convolution if call.option("transposed") else convolution)(walk, call)
 
 
@@ -124,12 +124,12 @@ RULES: dict[str, Rule] = {
 }
 
 
-# Calls without multiply-accumulates: nothing happens to their channels if nobody uses what they give.
+# Calls without multiply-accumulates: their channels are unaffected if no call uses their outputs.
 IDLE = frozenset(name for name, rule in RULES.items() if rule in (layout, index, elementwise, reduction))
 
 
 def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
-    """Everything the rules found on one trace, each call followed in the first way that its rule knows.
+    """Return the results of all rules on one trace, with each call followed by its first rule.
 
     Raises:
         NotTraceable: See `export`.
@@ -147,7 +147,7 @@ def walk_graph(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> Walk:
 
 
 def walk_again(walk: Walk, other_way: frozenset[str]) -> Walk:
-    """Return a walk over the same graph with some of its calls followed in the second way; see `Walk.choices`."""
+    """Return a walk over the same graph with some calls followed by their second rule; see `Walk.choices`."""
     found = _walked(walk, other_way, {})
     if found.book.wanted:
         axes = {name: tuple(range(len(found.shapes[name]))) for name in found.book.wanted}
@@ -161,8 +161,8 @@ def _walked(before: Walk, other_way: frozenset[str], axes: dict[str, tuple[int, 
 
     Args:
         before: A walk over the same graph.
-        other_way: Calls that are followed in the second way.
-        axes: Parameter -> the axes of it that have labels, if these are not its first two.
+        other_way: Calls that are followed by their second rule.
+        axes: Parameter -> its labeled axes, if these are not the first two.
     """
     graph, named = before.graph, before.parameters
     walk = Walk(
@@ -208,7 +208,7 @@ def _walked(before: Walk, other_way: frozenset[str], axes: dict[str, tuple[int, 
 
 
 def _value(walk: Walk, node: fx.Node) -> Any:
-    """Return what is known of a node's output, or outputs."""
+    """Return the traced value of a node's output, or outputs."""
     values = walk.values
     arguments: Any = fx.map_arg(node.args, lambda n: values[n.name])
     if node.target is operator.getitem:
@@ -221,7 +221,7 @@ def _value(walk: Walk, node: fx.Node) -> Any:
 
 
 def _spoil(node: fx.Node, values: dict[str, Any]) -> None:
-    """A call in place changes what its argument is a view of: nothing there is known to be zero any more."""
+    """Forget known zeros of the tensor that an in-place call's argument is a view of."""
     source: Any = node.args[0] if node.args else None
     while isinstance(source, fx.Node):
         if isinstance(known := values.get(source.name), Traced):
@@ -234,14 +234,14 @@ def _graph_inputs(signature: torch.export.ExportGraphSignature) -> list[tuple[st
 
 
 def _first_names(model: nn.Module) -> dict[str, str]:
-    """Every name of a parameter or buffer -> the first name of the same tensor (tied weights have several)."""
+    """Return every name of a parameter or buffer -> the first name of the same tensor (tied weights have several)."""
     named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     first: dict[int, str] = {}
     return {name: first.setdefault(id(tensor), name) for name, tensor in named}
 
 
 def _useful(walk: Walk, parameter: str) -> tuple[int, ...]:
-    """Return the two axes of a parameter whose labels are tied to something."""
+    """Return the two axes of a parameter whose labels are tied to others."""
     atoms = walk.book.atoms()
     sizes = {int(atom): int(count) for atom, count in zip(*np.unique(atoms, return_counts=True), strict=True)}
     mine = [site for site in walk.sites if site.parameter == parameter]
@@ -291,14 +291,14 @@ def _call(walk: Walk, node: fx.Node, arguments: tuple[Any, ...], keywords: dict[
     except NoRule:
         walk.forget(marks)
         return _not_followed(walk, node, call, Why.NO_RULE(call=call.place))
-    except Exception:  # a rule that fails is a call that cannot be followed: never an end of the trace
+    except Exception:  # if a rule fails, its call cannot be followed, and the trace continues
         walk.forget(marks)
         return _not_followed(walk, node, call, Why.NOT_FOLLOWED(call=call.place))
     return outputs
 
 
 def _not_followed(walk: Walk, node: fx.Node, call: Call, reason: UnprunedReason) -> list[Traced]:
-    """A call whose channels all stay; its work is counted by torch."""
+    """Return the outputs of a call whose channels all stay; torch counts its work."""
     macs = _uncovered_macs(node)
     if macs:
         walk.add_work(call, None, None, macs, macs)
@@ -306,7 +306,7 @@ def _not_followed(walk: Walk, node: fx.Node, call: Call, reason: UnprunedReason)
 
 
 def _check(outputs: list[Traced], shapes: tuple[tuple[int, ...], ...]) -> None:
-    """Raise ValueError for labels that are not those of the outputs' axes."""
+    """Raise ValueError if labels do not fit the outputs' axes."""
     for output, shape in zip(outputs, shapes, strict=True):
         for label in (*output.labels, *(zero.label for zero in output.zeros)):
             if label.ndim != len(shape) or any(n not in (1, size) for n, size in zip(label.shape, shape, strict=True)):
@@ -314,13 +314,13 @@ def _check(outputs: list[Traced], shapes: tuple[tuple[int, ...], ...]) -> None:
 
 
 def _uncovered_macs(node: fx.Node) -> int:
-    """Multiply-accumulates of a call that has no rule, by torch's own counter."""
+    """Return the multiply-accumulates of a call without a rule, by torch's own counter."""
     arguments = fx.map_arg(node.args, lambda n: n.meta.get("val"))
     keywords = fx.map_arg(dict(node.kwargs), lambda n: n.meta.get("val"))
     with FlopCounterMode(display=False) as counter:
         try:
             assert callable(node.target)
             node.target(*arguments, **keywords)
-        except Exception:  # what cannot be run on shapes alone has no count either
+        except Exception:  # a call that cannot run on shapes has no count
             return 0
     return counter.get_total_flops() // 2

@@ -1,21 +1,21 @@
-"""Reasons why channels stay whole, as coded values, each with what to change so that they become prunable."""
+"""Reasons that channels are left unpruned, as coded values, each with a change that makes the channels prunable."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
 
-MUST_STAY = "nothing: "  # how the advice begins if the channels must stay
+MUST_STAY = "nothing: "  # beginning of the advice if the channels must stay
 
 
 @dataclass(frozen=True)
 class UnprunedReason:
-    """Why the channels of a module or group stay.
+    """The reason that the channels of a module or group are left unpruned.
 
     Attributes:
         code: Name of the reason, for programs: `reads_input`, `no_rule`.
-        text: The reason for people, with the calls and modules that it is about.
-        advice: What to change in the network or the command; begins with `MUST_STAY` if nothing helps.
+        text: The reason in words, with the calls and modules concerned.
+        advice: Change of the network or the command that helps; begins with `MUST_STAY` if there is none.
     """
 
     code: str
@@ -26,12 +26,12 @@ class UnprunedReason:
         return self.text
 
     def followed(self) -> UnprunedReason:
-        """Return the reason of a module that goes with channels which stay for this one."""
+        """Return the reason of a module whose channels follow others that stay for this reason."""
         return replace(self, text=f"{Why.FOLLOWS.text}: {self.text}")
 
 
 class Why(Enum):
-    """The kinds of reasons: text with places to fill in, and advice. Calling one gives the reason."""
+    """The kinds of reasons: text with placeholders, and advice. Calling one returns the reason."""
 
     WRITES_OUTPUT = ("writes the network's output", MUST_STAY + "an image must keep its channels")
     READS_INPUT = ("reads the network's input", MUST_STAY + "an input must keep its channels")
@@ -44,7 +44,8 @@ class Why(Enum):
     LEFT_WHOLE = ("left whole by the study", "start a study with other --prune and --keep patterns")
     ALL_TIED = (
         "has channels that all go together",
-        "see what reads them: a slice at an odd place, a roll, or a sum of unlike parts ties each to the next",
+        "see the calls that read them: a slice at an odd place, a roll, or a sum of unequal parts ties each to the "
+        "next",
     )
     NO_READER = (
         "nothing with weights reads its channels",
@@ -58,15 +59,15 @@ class Why(Enum):
     FOLLOWS = ("goes with channels that stay", MUST_STAY + "see the module that writes its channels")
     FIXED_SIZE = (
         "the network's code fixes its size: {message}",
-        "take the size from a tensor's shape, or -1, in the place of a number",
+        "take the size from a tensor's shape, or -1, instead of a number",
     )
     BREAKS_WHEN_CUT = (
         "the network's code fails if it is cut: {message}{line}",
-        "take sizes from a tensor's shape, or -1, in the place of numbers",
+        "take sizes from a tensor's shape, or -1, instead of numbers",
     )
     DIFFERS_WHEN_CUT = (
-        "a cut gives something else than leaving its channels out: {difference} of the largest output{line}",
-        "let that line work channel by channel, or take no part of the channels by their number",
+        "a cut differs from gating its channels off: by {difference} of the largest output{line}",
+        "make that line act per channel, or do not take part of the channels by their number",
     )
     NO_RULE = (
         "meets {call}, which has no channel rule",
@@ -82,7 +83,7 @@ class Why(Enum):
     )
     SHAPE_FACTOR = (
         "{call} computes a number from its size",
-        "keep the number that the full width gives as an attribute, and use it in the place of the size",
+        "store the number at full width as an attribute, and use it instead of the size",
     )
     ORDERED = (
         "{call} compares or orders channels",
@@ -111,13 +112,13 @@ class Why(Enum):
     RESAMPLED = ("{name} resamples an axis that carries channels", "move channels to axis 1 before it is resampled")
     PADDED = (
         "{call} pads an axis that carries channels",
-        "widen by a 1x1 convolution in the place of padding channels",
+        "widen by a 1x1 convolution instead of padding channels",
     )
     REDUCED = ("{call} reduces over channels", "make the sum or mean a 1x1 convolution with one output")
     SUMMED = ("{call} sums over channels", "make the product a linear layer, whose weight can be cut")
     SOFTMAX = ("{call} normalizes over channels", "use a sigmoid, or a softmax over the image's axes")
     COMPOSED_WEIGHT = (
-        "{call} uses a weight that is put together from others",
+        "{call} uses a weight that is composed of others",
         "give the layer one weight of its own, or use torch's weight or spectral norm",
     )
     COMPUTED_WEIGHT = (
@@ -160,9 +161,9 @@ class Why(Enum):
         return self.name.lower()
 
     def saying(self, text: str) -> UnprunedReason:
-        """Return the reason in a caller's own words."""
+        """Return the reason in a caller's own wording."""
         return UnprunedReason(self.code, text, self.advice)
 
     def __call__(self, **places: str) -> UnprunedReason:
-        """Return the reason with its places filled in."""
+        """Return the reason with its placeholders filled in."""
         return UnprunedReason(self.code, self.text.format(**places), self.advice)

@@ -1,7 +1,7 @@
-"""Rules of the calls that multiply by a weight: convolutions, linears, tables, and norms of weights.
+"""Rules of calls that multiply by a weight: convolutions, linear layers, embeddings, and weight norm.
 
-These are where channels are written, where they are consumed, and where the cost is. A weight may be a parameter, or
-computed from parameters, as long as gates on these can make it zero.
+These calls write and consume channels, and cause the cost. A weight may be a parameter, or computed from parameters if
+gates on these can make it zero.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ def produce(walk: Walk, call: Call, ids: np.ndarray, zero: Zero | None) -> None:
 
 
 def consume(walk: Walk, call: Call, ids: np.ndarray, weight: Traced, read: int, other: Zero | None) -> None:
-    """Record what scales what a weight reads; without any, the channels stay.
+    """Record the gates that scale a weight's input; without any, the channels are never pruned.
 
     Args:
-        walk: What is known.
+        walk: The state of the walk.
         call: The call.
         ids: The channels.
         weight: The weight.
-        read: Its axis that reads.
-        other: What makes the other factor zero, for a weight that cannot be.
+        read: The weight's axis that reads the input.
+        other: Gates that make the other factor zero, if the weight cannot be made zero.
     """
     zero = weight.zero_on(read)
     sites = walk.sites_at(zero.gates) if zero is not None else []
@@ -86,7 +86,7 @@ def multiply(
         produce(walk, call, write_ids, weight.zero_on(write))
         return done(write_ids, read_ids, write_ids)
     if len(x_ids) == groups:
-        # Depthwise: channel c makes outputs c*m .. c*m+m-1 and nothing else reads it, so they go together.
+        # Depthwise: channel c makes outputs c*m .. c*m+m-1 and nothing else reads it, so they are dropped together.
         spread = np.repeat(x_ids, n_out // groups)
         if write == 0:
             out = write_ids = along(0, spread)
@@ -104,7 +104,7 @@ def multiply(
         out = book.fresh(n_out)
         book.tie(spread, out)
         return done(out, read_ids, write_ids)
-    # Grouped: the same local channels stay in every group, so that the division goes on to work.
+    # Grouped: the same local channels stay in every group, so that the groups stay equal.
     read_ids, write_ids = (book.along(weight, axis, Why.BARE_WEIGHT()) for axis in (read, write))
     out = write_ids if write == 0 else book.fresh(n_out)
     local_out, local_in = out.reshape(groups, -1), x_ids.reshape(groups, -1)
@@ -119,7 +119,7 @@ def multiply(
 
 
 def with_bias(walk: Walk, out: np.ndarray, bias: Traced | None, zero: Zero | None) -> Zero | None:
-    """Tie a bias to the output's channels; return what makes the sum zero."""
+    """Tie a bias to the output's channels; return the gates that make the sum zero."""
     if bias is None:
         return zero
     walk.book.tie(out, walk.book.along(bias, 0, Why.BARE_BIAS()))
@@ -140,21 +140,21 @@ def _image_channels(walk: Walk, call: Call, x: Traced, weight: Traced) -> tuple[
         if label.shape[axis] > 1 or not varying(label):
             continue
         if varying(label) == {0} and axis == 1 and prod(weight.shape[:2]) == 1:
-            batch.append(label)  # channels as images, each by the same kernel
+            batch.append(label)  # channels as images, each with the same kernel
         else:
             walk.book.pin(label, Why.RESAMPLED(name=call.name))
     return axis, walk.book.along(x, axis, Why.NETWORK_INPUT()), batch
 
 
 def _images(walk: Walk, call: Call, weight: Traced, batch: list[np.ndarray], shape: tuple[int, ...]) -> list[Traced]:
-    """A convolution of channels as images with one kernel."""
+    """Follow a convolution of channels as images with one kernel."""
     macs = prod(shape) * prod(weight.shape[2:]) // batch[0].size
     walk.add_work(call, batch[0].ravel(), None, macs, macs, batch[0].ravel())
     return [Traced(shape, batch)]
 
 
 def convolution(walk: Walk, call: Call) -> list[Traced]:
-    """Convolution of any dimension: it works on its output grid."""
+    """Follow a convolution of any dimension, whose work is on its output grid."""
     x, weight, groups = call.arguments[0], call.arguments[1], call.option("groups", default=1)
     axis, x_ids, batch = _image_channels(walk, call, x, weight)
     shape = call.shapes[0]
@@ -168,7 +168,7 @@ def convolution(walk: Walk, call: Call) -> list[Traced]:
 
 
 def transposed_convolution(walk: Walk, call: Call) -> list[Traced]:
-    """Transposed convolution: it works on its input grid; papers count its output grid."""
+    """Follow a transposed convolution, whose work is on its input grid; papers count its output grid."""
     x, weight, groups = call.arguments[0], call.arguments[1], call.option("groups", default=1)
     axis, x_ids, batch = _image_channels(walk, call, x, weight)
     for label in batch:
@@ -181,7 +181,7 @@ def transposed_convolution(walk: Walk, call: Call) -> list[Traced]:
 
 
 def linear(walk: Walk, call: Call) -> list[Traced]:
-    """Linear layer over the last axis."""
+    """Follow a linear layer over the last axis."""
     x, weight = call.arguments[0], call.arguments[1]
     for label in x.labels:
         if label.shape[-1] == 1:
@@ -194,7 +194,7 @@ def linear(walk: Walk, call: Call) -> list[Traced]:
 
 
 def embedding(walk: Walk, call: Call) -> list[Traced]:
-    """A table [rows, dim]: its columns write channels; rows are picked by number, so that all of them stay."""
+    """Follow a table [rows, dim]: its columns write channels; rows are picked by number, so all of them stay."""
     weight, numbers = call.arguments[0], call.arguments[1]
     if len(weight.shape) > 1 and weight.on_axis(0) is not None:
         rows = walk.book.along(weight, 0, Why.BARE_WEIGHT())
@@ -209,7 +209,7 @@ def embedding(walk: Walk, call: Call) -> list[Traced]:
 
 
 def weight_norm(walk: Walk, call: Call) -> list[Traced]:
-    """Weight norm g * v / |v|, a norm per entry of g over all other axes: the output is cut as v is.
+    """Follow weight norm g * v / |v|, a norm per entry of g over all other axes: the output is cut as v is.
 
     A channel of an axis that g has is dropped by g: without a row of v the norm would be 0 / 0. A channel of another
     axis is dropped by v, whose norm then leaves it out.

@@ -1,1 +1,1 @@
-"""Pictures on disk: the names that they have, and the one reader of them."""
+"""Images on disk: file names and reader."""

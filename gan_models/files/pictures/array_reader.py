@@ -1,6 +1,6 @@
 """Pictures in arrays of NumPy (`.npy`), of any number of channels: [H, W], [C, H, W] or [H, W, C].
 
-The first and the last axis are told apart by their lengths: the shorter one is the channels'.
+The shorter one of the first and the last axis is the channels'.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_array(path: str | Path) -> Picture:
     """Return the picture of an array, scaled to 0 .. 255: 8 bits unchanged, other numbers by their full range.
 
     Raises:
-        PictureError: It is no array of a picture, or its values of black and white are unknown.
+        PictureError: It is not an array of a picture, or its values of black and white are unknown.
     """
     array = _mapped(path)
     values = _last(np.array(array), _channel_axis(array.shape))
@@ -43,7 +43,7 @@ def array_size(path: str | Path) -> tuple[int, int, int]:
     """Return channels, height and width of an array's picture, from its header.
 
     Raises:
-        PictureError: It is no array of a picture.
+        PictureError: It is not an array of a picture.
     """
     shape = _mapped(path).shape
     axis = _channel_axis(shape)
@@ -57,20 +57,21 @@ def has_bytes(path: str | Path) -> bool:
 
 
 def _mapped(path: str | Path) -> np.ndarray:
-    """Return an array whose values are not read yet. Raises PictureError for anything but numbers."""
+    """Return a memory-mapped array. Raises PictureError unless it contains numbers."""
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
-        raise PictureError("no array of numbers")
+        raise PictureError("not an array of numbers")
     return array
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:
-    """Return the axis of the channels, 0 or 2; None of [H, W]. Raises PictureError if it cannot be told."""
+    """Return the axis of the channels, 0 or 2; None for [H, W]. Raises PictureError if it is ambiguous."""
     if len(shape) == 2 and min(shape) > 0:
         return None
     if len(shape) != 3 or min(shape) < 1 or shape[0] == shape[2]:
         raise PictureError(
-            f"an array of shape {shape} is no picture; expected [H, W], or [C, H, W] or [H, W, C] with fewer channels "
+            f"an array of shape {shape} is not a picture; expected [H, W], or [C, H, W] or [H, W, C] with fewer "
+            f"channels "
             "than pixels"
         )
     return 0 if shape[0] < shape[2] else 2

@@ -1,4 +1,4 @@
-"""Colors that a picture's channels may stand for, by name, and the pixels of an RGB picture in each of them.
+"""Colors of a picture's channels, by name, and conversions of RGB pixels to each of them.
 
 `lightness` and `ab` are CIE 1976 L*a*b* with the white point D65 of sRGB (IEC 61966-2-1). L* of 0 .. 100 and a*, b* of
 -110 .. 110 are scaled as pixels are, to 0 .. 255. The bounds are those of pix2pix's colorization, and hold all of sRGB.
@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 
 Color = Literal["gray", "gray_alpha", "rgb", "rgba", "lightness", "ab", "planes"]
-# Color -> its channels; planes have any number of other ones.
+# Color -> its channels; planes may have any number of other channels.
 CHANNELS: Mapping[str, int] = {"gray": 1, "gray_alpha": 2, "rgb": 3, "rgba": 4, "lightness": 1, "ab": 2}
 OF_LAB = ("lightness", "ab")
-LIGHTEST, AB_LIMIT = 100.0, 110.0  # L* of white; |a*| and |b*| that the ends of the range stand for
+LIGHTEST, AB_LIMIT = 100.0, 110.0  # L* of white; |a*| and |b*| at the ends of the range
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2, as Pillow's conversion to "L"
 # Linear sRGB to CIE XYZ; the rows' sums are white.
 XYZ_OF_RGB = np.array(
@@ -29,13 +29,13 @@ LINE_SLOPE, LINE_START = (29 / 6) ** 2 / 3, 4 / 29
 
 
 def color_of(channels: int) -> Color:
-    """Return the color that a number of channels stands for if nothing else is said."""
+    """Return the default color of a number of channels."""
     usual: dict[int, Color] = {1: "gray", 2: "gray_alpha", 3: "rgb", 4: "rgba"}
     return usual.get(channels, "planes")
 
 
 def lab_of(pixels: np.ndarray) -> np.ndarray:
-    """Return L*, a* and b* (H, W, 3), float64, of RGB pixels of 0 .. 255."""
+    """Return L*, a* and b* (H, W, 3), float64, of RGB pixels in 0 .. 255."""
     encoded = pixels.astype(np.float64) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     relative = linear @ XYZ_OF_RGB.T / WHITE
@@ -44,7 +44,7 @@ def lab_of(pixels: np.ndarray) -> np.ndarray:
 
 
 def scaled_lab(pixels: np.ndarray, color: str) -> np.ndarray:
-    """Return the lightness (H, W, 1) or a* and b* (H, W, 2) of RGB pixels, all of 0 .. 255, float32."""
+    """Return the lightness (H, W, 1) or a* and b* (H, W, 2) of RGB pixels, all in 0 .. 255, float32."""
     lab = lab_of(pixels)
     if color == "lightness":
         return (lab[..., :1] * (255 / LIGHTEST)).astype(np.float32)

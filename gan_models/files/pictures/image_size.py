@@ -14,15 +14,17 @@ def read_image_size(value: int | str, name: str = "image size") -> tuple[int, in
 
     Args:
         value: Pixels per side of a square, or `HEIGHTxWIDTH`.
-        name: Of the size, for messages.
+        name: Name of the size, for messages.
 
     Raises:
-        UserError: Another form, or a side that is not positive.
+        UserError: The value has another form, or a side is not positive.
     """
     found = _FORM.fullmatch(str(value)) if not isinstance(value, bool) else None
     height, width = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if min(height, width) < 1:
-        raise UserError(f"{name} {value!r} is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512")
+        raise UserError(
+            f"{name} is not understood: got {value!r}; expected pixels per side, 256, or HEIGHTxWIDTH, 256x512"
+        )
     return height, width
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from ..texts.number_text import counted
 from .colors import CHANNELS, LUMA, OF_LAB, scaled_lab
 
-MOST_COLORS = 4  # channels that a color has, transparency among them
+MOST_COLORS = 4  # number of channels of a color, including transparency
 
 
 class PictureError(ValueError):
-    """A picture that cannot be read to its full range; the message is the reason, without the file's name."""
+    """An error: a picture cannot be read to its full range; the message is the reason, without the file's name."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Picture:
     """A picture, upright.
 
     Attributes:
-        pixels: (H, W, 3) of 0 .. 255: uint8, or float32 if the file has more than 8 bits per channel.
+        pixels: (H, W, 3) in 0 .. 255: uint8, or float32 if the file has more than 8 bits per channel.
         alpha: (H, W) uint8; None if the file has no transparency.
-        gray: The file has one channel, apart from alpha.
-        planes: (H, W, C), as the pixels, if the file has more than 4 channels; the pixels are the first three of them.
+        gray: True if the file has one channel, apart from alpha.
+        planes: (H, W, C), scaled as the pixels, if the file has more than 4 channels; the pixels are the first three.
     """
 
     pixels: np.ndarray
@@ -43,7 +43,7 @@ class Picture:
 
     @property
     def channels(self) -> int:
-        """Channels of the file, transparency among them."""
+        """Number of channels of the file, including transparency."""
         if self.planes is not None:
             return self.planes.shape[2]
         return (1 if self.gray else 3) + (self.alpha is not None)
@@ -58,7 +58,7 @@ class Picture:
         """Return the left and the right half, A and B of a pair side by side.
 
         Raises:
-            PictureError: It does not look like two pictures; see `halves_fault`.
+            PictureError: Its size is not that of two pictures; see `halves_fault`.
         """
         width, height = self.size
         if (reason := halves_fault(width, height)) is not None:
@@ -66,16 +66,16 @@ class Picture:
         return self.cropped(0, 0, width // 2, height), self.cropped(width // 2, 0, width // 2, height)
 
     def formed(self, color: str, width: int, height: int, channels: int = 0) -> np.ndarray:
-        """Return its pixels resized and in a color, (height, width, C) of 0 .. 255, uint8 or float32.
+        """Return its pixels resized and converted to a color, (height, width, C) in 0 .. 255, uint8 or float32.
 
         Args:
-            color: See `colors`; what is transparent is 0 in alpha, and 255 is opaque.
-            width: In pixels.
-            height: In pixels.
-            channels: Of planes, how many there must be.
+            color: See `colors`; in alpha, 0 is transparent and 255 is opaque.
+            width: Width in pixels.
+            height: Height in pixels.
+            channels: Required number of planes.
 
         Raises:
-            PictureError: The picture has other channels, or no picture has this color.
+            PictureError: The picture has other channels, or the color is unknown.
         """
         wanted = channels if color == "planes" else 0
         if (reason := channels_fault(self.channels, wanted)) is not None:
@@ -99,7 +99,7 @@ class Picture:
             shown = self.pixels if color == "rgba" else self._in_color("gray")
             return np.concatenate([shown, alpha[:, :, None].astype(shown.dtype)], 2)
         if color != "gray":
-            raise PictureError(f"pictures are not read as {color}; expected {', '.join(CHANNELS)}")
+            raise PictureError(f"unknown color of pictures: got {color}; expected {', '.join(CHANNELS)}")
         if self.gray:
             return self.pixels[:, :, :1]
         if self.pixels.dtype == np.uint8:
@@ -108,7 +108,7 @@ class Picture:
 
 
 def picture_of_channels(values: np.ndarray) -> Picture:
-    """Return the picture of channels (H, W, C) of 0 .. 255: gray, gray and alpha, RGB, RGB and alpha, or planes."""
+    """Return the picture of channels (H, W, C) in 0 .. 255: gray, gray and alpha, RGB, RGB and alpha, or planes."""
     channels = values.shape[2]
     shown = values[:, :, :1].repeat(3, 2) if channels < 3 else values[:, :, :3]
     alpha = values[:, :, -1].round().astype(np.uint8) if channels in (2, 4) else None
@@ -119,8 +119,8 @@ def channels_fault(channels: int, planes: int = 0) -> str | None:
     """Return the reason why a file with this number of channels cannot be read; None if it can.
 
     Args:
-        channels: Of the file.
-        planes: How many there must be; 0: 1 to 4, which are read in any color.
+        channels: Number of channels of the file.
+        planes: Required number of planes; 0: 1 to 4, which are read in any color.
     """
     if planes and channels != planes:
         return f"it has {counted(channels, 'channel')}; expected {planes}"
@@ -132,8 +132,8 @@ def channels_fault(channels: int, planes: int = 0) -> str | None:
 def halves_fault(width: int, height: int) -> str | None:
     """Return the reason why a picture of this size cannot be A|B side by side; None if it can.
 
-    Squares are refused, because most are single pictures that were given by mistake. Odd widths are refused, because
-    one half would be a column wider than the other.
+    Squares are refused, because most are single pictures given by mistake. Odd widths are refused, because one half
+    would be a column wider than the other.
     """
     if width == height or width < 2:
         return (
@@ -146,7 +146,7 @@ def halves_fault(width: int, height: int) -> str | None:
 
 
 def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return pixels (H, W, C) of 0 .. 255 resampled with Pillow's bicubic filter, in their own precision."""
+    """Return pixels (H, W, C) in 0 .. 255 resampled with Pillow's bicubic filter, in their own precision."""
     image = _pillow()
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -163,6 +163,6 @@ def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _pillow() -> Any:
-    from PIL import Image  # here, so that importing this module stays cheap
+    from PIL import Image  # imported here, so that importing this module stays fast
 
     return Image

@@ -1,12 +1,12 @@
-"""Names of picture files: suffixes of formats that are read, and names that no user gave."""
+"""Names of picture files: suffixes of readable formats, and names of system files."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-ARRAY = ".npy"  # of NumPy arrays, which have any number of channels
-# Formats that Pillow's registry lists, of which it reads the head alone: data, documents and videos.
+ARRAY = ".npy"  # suffixes of NumPy arrays, which have any number of channels
+# Formats in Pillow's registry of which it reads only the header: data, documents and videos.
 _NO_PICTURES = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
 _SYSTEM_NAMES = (
     "__macosx",
@@ -23,8 +23,8 @@ _SYSTEM_NAMES = (
 
 @cache
 def picture_suffixes() -> frozenset[str]:
-    """Return the suffixes of arrays and of all formats that Pillow reads here, in lower case: `.png`, `.jpg`, ..."""
-    from PIL import Image  # here, so that importing this module stays cheap
+    """Return the suffixes of arrays and of all formats that Pillow reads, in lower case: `.png`, `.jpg`, ..."""
+    from PIL import Image  # imported here, so that importing this module stays fast
 
     Image.init()
     readable = {form for form in Image.OPEN if form not in _NO_PICTURES}
@@ -37,5 +37,5 @@ def is_picture_name(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a name is a hidden file's (AppleDouble's `._x.jpg` among them), or one of the system's."""
+    """Return True if a name is a hidden file's (including AppleDouble's `._x.jpg`), or the system's."""
     return name.startswith((".", "~$")) or name.lower() in _SYSTEM_NAMES

@@ -1,7 +1,7 @@
-"""Pictures on disk, read in one way by training, measuring and `run`: upright, and every mode to its full range.
+"""Pictures on disk, read in the same way by training, measuring and `run`: upright, and every mode to its full range.
 
 Pillow converts files of more than 8 bits by clipping them to 0 .. 255; here they keep their precision, as float32.
-What has no known black and white is a `PictureError` with the reason. Imports Pillow only when something is read.
+Unknown values of black and white raise a `PictureError` with the reason. Pillow is imported on the first read.
 
 Shapes: H x W pixels; C channels of a color, see `colors`.
 """
@@ -25,13 +25,13 @@ from .white_levels import white_of_floats, white_of_integers
 if TYPE_CHECKING:
     from PIL import Image
 
-READING = "upright, every mode to its full range"  # part of the keys of what is kept of pictures
+READING = "upright, every mode to its full range"  # part of the keys of cached features
 
 _DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _GRAY = ("1", "L", "LA", "La", *_DEEP)
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _SEVERAL = "several pictures in a file: the first is read"
-_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # tags of TIFF and EXIF
+_ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # numbers of TIFF and EXIF tags
 
 
 def read_picture(path: str | Path, planes: int = 0) -> Picture:
@@ -39,10 +39,10 @@ def read_picture(path: str | Path, planes: int = 0) -> Picture:
 
     Args:
         path: The file.
-        planes: Channels that are wanted, more than 4. The pages of a file with so many are then read as its channels.
+        planes: Required number of channels, more than 4. If a file has this many pages, they are read as its channels.
 
     Raises:
-        PictureError: It is no picture, is damaged, or its values of black and white are unknown.
+        PictureError: It is not a picture, is damaged, or its values of black and white are unknown.
     """
     try:
         if is_array(path):
@@ -53,15 +53,15 @@ def read_picture(path: str | Path, planes: int = 0) -> Picture:
             return _read_pages(file) if planes and _channels(file, planes) == planes else _read(file)
     except PictureError:
         raise
-    except Exception as error:  # Pillow's readers raise many kinds
+    except Exception as error:  # Pillow's readers raise many kinds of exceptions
         raise PictureError(_reason(error, path)) from error
 
 
 def read_indices(path: str | Path) -> np.ndarray | None:
-    """Return the class numbers (H, W) that a picture holds: a palette's indices, or values of gray; None for colors.
+    """Return the class numbers (H, W) in a picture: a palette's indices, or values of gray; None for colors.
 
     Raises:
-        PictureError: It is no picture, or is damaged.
+        PictureError: It is not a picture, or is damaged.
     """
     try:
         with _opened(path) as file:
@@ -75,13 +75,13 @@ def read_indices(path: str | Path) -> np.ndarray | None:
 def picture_fault(path: str | Path, halves: bool = False, planes: int | None = None) -> str | None:
     """Return the reason why a file cannot be read; None if it can.
 
-    Looks at headers, PNG checksums and JPEG end marks, and decodes only if these leave a doubt: 50,000 pictures take
+    It reads headers, PNG checksums and JPEG end marks, and decodes only if these are inconclusive: 50,000 pictures take
     seconds, not minutes.
 
     Args:
         path: The file.
-        halves: It must be two pictures side by side.
-        planes: Channels that it must have, if these are more than 4; 0: it must have 1 to 4; None: any.
+        halves: True if it must be two pictures side by side.
+        planes: Required number of channels, if more than 4; 0: 1 to 4; None: any.
     """
     try:
         if is_array(path):
@@ -110,7 +110,7 @@ def picture_fault(path: str | Path, halves: bool = False, planes: int | None = N
 
 
 def picture_size(path: str | Path) -> tuple[int, int] | None:
-    """Return width and height of an upright picture, from its header; None if it is none."""
+    """Return width and height of an upright picture, from its header; None if it is not a picture."""
     try:
         if is_array(path):
             _, height, width = array_size(path)
@@ -128,10 +128,10 @@ def picture_doubt(path: str | Path, planes: int = 0) -> str | None:
 
     Args:
         path: The file.
-        planes: As of `read_picture`; with it, several pages are channels and not ambiguous.
+        planes: As in `read_picture`; if it is given, several pages are channels and not ambiguous.
 
-    Two contents are ambiguous: several pictures in a file, of which only the first is read; and more than 8 bits of
-    which only the lowest are used, as of 12 bits stored in 16, so that the picture looks black.
+    Two kinds of content are ambiguous. One is several pictures in a file, of which only the first is read. The other is
+    more than 8 bits of which only the lowest are used, such as 12 bits stored in 16: the picture looks black.
     """
     try:
         if planes and (bands := tiff_bands(path)) is not None:
@@ -150,22 +150,22 @@ def picture_doubt(path: str | Path, planes: int = 0) -> str | None:
 
 
 def _pillow() -> Any:
-    from PIL import Image  # here, so that importing this module stays cheap
+    from PIL import Image  # imported here, so that importing this module stays fast
 
     return Image
 
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
-    # Given a path, Pillow maps plain TIFFs into memory by the size that they have after they are turned.
+    # Given a path, Pillow memory-maps plain TIFFs with the size that they have after rotation.
     with Path(path).open("rb") as stream, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on strange metadata, and on sizes that are not refused
+        warnings.simplefilter("ignore")  # for unusual metadata, and for sizes that are not refused
         with _pillow().open(stream) as file:
             yield file
 
 
 def _upright_size(file: Image.Image) -> tuple[int, int]:
-    """Return width and height from the header; `getexif` would decode a PNG to find them, and a TIFF is upright."""
+    """Return width and height from the header; `getexif` would decode a PNG, and a TIFF is upright already."""
     exif = _pillow().Exif()
     exif.load(file.info.get("exif") or b"")
     orientation = exif.get(_ORIENTATION) or _xmp_orientation(file.info.get("xmp"))
@@ -173,7 +173,7 @@ def _upright_size(file: Image.Image) -> tuple[int, int]:
 
 
 def _xmp_orientation(packet: bytes | str | None) -> int | None:
-    """Return the orientation that XMP says, as Pillow reads it if EXIF says none."""
+    """Return the orientation in XMP, which Pillow reads if EXIF has none."""
     text = packet.decode("utf-8", "ignore") if isinstance(packet, bytes) else packet or ""
     said = re.search(r'tiff:Orientation(?:="|>)([1-8])', text)
     return int(said[1]) if said else None
@@ -195,7 +195,7 @@ def _read(file: Image.Image) -> Picture:
 
 
 def _channels(file: Image.Image, planes: int) -> int:
-    """Return the channels of a file: its gray pages if there are as many as planes, else those of its first picture."""
+    """Return a file's channels: the number of gray pages if that equals `planes`, else those of its first picture."""
     pages = getattr(file, "n_frames", 1)
     if pages == planes and file.mode in _GRAY and not file.has_transparency_data:
         return pages
@@ -203,7 +203,7 @@ def _channels(file: Image.Image, planes: int) -> int:
 
 
 def _read_pages(file: Image.Image) -> Picture:
-    """Return the picture that has a channel per gray page.
+    """Return the picture with one channel per gray page.
 
     Raises:
         PictureError: A page is in color, or of another size.
@@ -236,24 +236,24 @@ def _bands_size(bands: TiffBands) -> tuple[int, int]:
 
 
 def _deep(file: Image.Image) -> np.ndarray:
-    """Return a picture of more than 8 bits as float32 (H, W) of 0 .. 255.
+    """Return a picture of more than 8 bits as float32 (H, W) in 0 .. 255.
 
     Raises:
-        PictureError: Its black and white are not known.
+        PictureError: Its values of black and white are unknown.
     """
     return _scaled(np.asarray(file), getattr(file, "tag_v2", {}), file.mode)
 
 
 def _scaled(values: np.ndarray, tags: Mapping[int, Any], mode: str = "") -> np.ndarray:
-    """Return values of more than 8 bits as float32 of 0 .. 255.
+    """Return values of more than 8 bits as float32 in 0 .. 255.
 
     Args:
-        values: As stored.
-        tags: Of a TIFF; empty of another file.
-        mode: Pillow's; empty: it does not say the bits.
+        values: Values as stored.
+        tags: Tags of a TIFF; empty for other files.
+        mode: Pillow's mode; empty if it does not state the bits.
 
     Raises:
-        PictureError: Their black and white are not known.
+        PictureError: Their values of black and white are unknown.
     """
     bits, number = _first(tags.get(_BITS)), _first(tags.get(_SAMPLE_FORMAT))
     if values.dtype.kind == "f":
@@ -264,12 +264,12 @@ def _scaled(values: np.ndarray, tags: Mapping[int, Any], mode: str = "") -> np.n
             values = values.astype(np.int32).view(np.uint32)
         white = white_of_integers(values, bits or (16 if mode not in ("", "I") else None), signed)
     scaled = (values.astype(np.float64) * (255.0 / white)).clip(0, 255).astype(np.float32)
-    # Pillow turns pictures whose 0 is white for 8 bits alone.
+    # Pillow inverts pictures whose 0 is white for 8 bits only.
     return 255 - scaled if _first(tags.get(_PHOTOMETRIC)) == 0 else scaled
 
 
 def _turned(plane: np.ndarray, orientation: int | None) -> np.ndarray:
-    """Return a plane (H, W) as EXIF's orientation says that it is to be seen."""
+    """Return a plane (H, W) rotated or mirrored by EXIF's orientation."""
     turns: dict[int | None, Any] = {
         2: lambda p: p[:, ::-1],
         3: lambda p: p[::-1, ::-1],
@@ -306,5 +306,5 @@ def _reason(error: Exception, path: str | Path) -> str:
             return "an HTML page, not an image; download it again"
         if (bands := tiff_bands(path)) is not None:
             return channels_fault(bands.channels) or "not an image"
-        return "not an image, or of a kind that Pillow cannot read"
+        return "not an image, or of a format that Pillow cannot read"
     return " ".join(str(error).split()) or type(error).__name__

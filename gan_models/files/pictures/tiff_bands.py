@@ -1,7 +1,7 @@
 """TIFF files of more than 4 channels per page, which Pillow alone cannot read.
 
-A page of N interleaved channels holds the same bytes as a gray one that is N times as wide. Pillow, with its decoders
-of every compression, is given that gray page; its values are the channels. Original to ganprune.
+A page of N interleaved channels contains the same bytes as a gray page that is N times as wide. Pillow reads that gray
+page with its decoders of every compression; its values are the channels. Original to ganprune.
 
 Shapes: H x W pixels; N channels.
 """
@@ -22,9 +22,15 @@ from .picture import MOST_COLORS, PictureError
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT = 322, 323, 324, 325, 339
-_PREDICTED = (5, 8, 32946, 34925, 50000)  # compressions of differences: LZW, Deflate (two numbers), LZMA, ZSTD
+_PREDICTED = (
+    5,
+    8,
+    32946,
+    34925,
+    50000,
+)  # compressions that may store differences: LZW, Deflate (two numbers), LZMA, ZSTD
 _SUFFIXES = (".tif", ".tiff")
-_LONG = 4  # type of an entry: 32 bits without sign
+_LONG = 4  # type of an entry: unsigned 32-bit integer
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class TiffBands:
         """Return the values (H, W, N) as stored, before they are scaled or turned.
 
         Raises:
-            PictureError: Values of other lengths than 8, 16 or 32 bits, or differences of floating-point numbers.
+            PictureError: Values do not have 8, 16 or 32 bits, or are differences of floating-point numbers.
         """
         bits = set(self._numbers(_BITS, (1,)))
         if len(bits) != 1 or not bits <= {8, 16, 32}:
@@ -75,17 +81,17 @@ class TiffBands:
 
     @property
     def _places(self) -> tuple[int, int]:
-        """Tags of the places and lengths of strips or tiles."""
+        """Tags of the offsets and lengths of strips or tiles."""
         return (_TILES, _TILE_BYTES) if _TILES in self.tags else (_STRIPS, _STRIP_BYTES)
 
     def _values(self, channels: int, parts: slice) -> np.ndarray:
-        """Return interleaved channels (H, W, N) that some of the strips or tiles hold."""
+        """Return the interleaved channels (H, W, N) of some of the strips or tiles."""
         from PIL import Image
 
         with Image.open(BytesIO(self._gray_page(channels, parts))) as page:
             found = np.asarray(page)
         values = found.reshape(found.shape[0], -1, channels)
-        if self.big_endian:  # the gray page says that it is little-endian, and nothing has swapped its bytes
+        if self.big_endian:  # the gray page is declared little-endian, and its bytes are still big-endian
             values = values.byteswap()
         if self._number(_PREDICTOR, 1) == 1 or self._number(_COMPRESSION, 1) not in _PREDICTED:
             return values
@@ -137,7 +143,7 @@ def tiff_bands(path: str | Path) -> TiffBands | None:
     try:
         with Path(path).open("rb") as file:
             header = file.read(8)
-            if header[2:3] == b"\x2b" or header[3:4] == b"\x2b":  # of files beyond 4 GB
+            if header[2:3] == b"\x2b" or header[3:4] == b"\x2b":  # of files above 4 GB
                 header += file.read(8)
             directory = ImageFileDirectory_v2(header)
             file.seek(directory.next)
@@ -153,7 +159,7 @@ def _written(entries: Mapping[int, Sequence[int]], places: int, content: bytes) 
 
     Args:
         entries: Tag -> numbers.
-        places: The tag whose numbers are places in `content`.
+        places: The tag whose numbers are offsets in `content`.
         content: The page's bytes.
     """
     table_bytes = 2 + 12 * len(entries) + 4

@@ -1,4 +1,4 @@
-"""The value of white in arrays of numbers that are not of 8 bits."""
+"""The value of white in arrays of numbers that do not have 8 bits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .picture import PictureError
 
 
 def white_of_integers(values: np.ndarray, bits: int | None, signed: bool) -> float:
-    """Return the value of white: the largest that the file's bits hold.
+    """Return the value of white: the maximum of the file's bits.
 
-    Pillow's 32 bits are mostly 16 of another source, so values up to 65535 are read as such.
+    Pillow's 32 bits mostly come from 16 bits, so values up to 65535 are read as those.
     """
     low, high = int(values.min()), int(values.max())
     if low < 0:
@@ -26,7 +26,7 @@ def white_of_integers(values: np.ndarray, bits: int | None, signed: bool) -> flo
 
 
 def white_of_floats(values: np.ndarray) -> float:
-    """Return the value of white: 1, or 255 if the values are those of 8 bits."""
+    """Return the value of white: 1, or 255 if the values have the range of 8 bits."""
     if not np.isfinite(values).all():
         raise PictureError("floating-point values that are not all finite")
     low, high = float(values.min()), float(values.max())

@@ -1,1 +1,1 @@
-"""Files of a user's that import their neighbors: found, read, and loaded apart from all other modules."""
+"""Users' files that import neighboring files: found, read, and loaded separately from all other modules."""

@@ -1,4 +1,4 @@
-"""Import statements of a file of Python, read without running it."""
+"""Import statements of a Python file, read without running it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """One module that a file imports, wherever in the file it does.
+    """A module that a file imports, anywhere in the file.
 
     Attributes:
         level: Dots before the name; 0 is absolute.
         module: The dotted name; empty for `from . import x`.
-        names: Those taken from it; each may be a module itself.
+        names: Names imported from it; each may be a module itself.
     """
 
     level: int
@@ -22,15 +22,15 @@ class ImportStatement:
 
     @property
     def text(self) -> str:
-        """The module as the file names it: `.layers`."""
+        """The module as written in the file: `.layers`."""
         return "." * self.level + self.module
 
 
 def import_statements(source: bytes) -> list[ImportStatement]:
-    """Return the imports of a file, those inside functions and conditions included; none if it cannot be parsed."""
+    """Return the imports of a file, including those in functions and conditions; an empty list after a syntax error."""
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # whoever runs it says so better
+    except (SyntaxError, ValueError):  # running the file gives a better message
         return []
     found = []
     for node in ast.walk(tree):

@@ -1,11 +1,12 @@
-"""A file of a user's with the neighbors that it imports, and what these import: found from the file's place.
+"""A user's file with the neighboring files that it imports, directly or indirectly.
 
-The file's package is found as Python does, upwards while there is an `__init__.py`. Absolute imports are looked for in
-the folder that holds the package, in the file's own folder, in the project's folder (it has a `.git`, `setup.py`, ...),
-and in the working folder if the file lies below it. What is in none of them is an installed package, and not copied.
+The file's package is found as in Python, upwards while there is an `__init__.py`. Absolute imports are searched for in
+the folder that contains the package, in the file's own folder, in the project's folder (with a `.git`, `setup.py`,
+...), and in the working folder if it contains the file. A module in none of them is an installed package, and not
+copied.
 
-A copy of such a file, `gen.py`, has its neighbors in a folder of its name, `gen/`, which an index names; nothing else
-is looked for there.
+A copy of such a file, `gen.py`, has its neighbors in a folder of its name, `gen/`. An index lists them, and no other
+files are used.
 """
 
 from __future__ import annotations
@@ -21,31 +22,31 @@ from pathlib import Path
 
 from .import_statements import ImportStatement, import_statements
 
-INDEX = "modules.json"  # in the folder of a copy's neighbors
+INDEX = "modules.json"  # name of the index in the folder of a copy's neighbors
 PACKAGE = "__init__.py"
 MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "environment.yml")
-ABOVE = 6  # folders above a file that are looked at
+ABOVE = 6  # number of folders above a file that are searched
 MAX_FILES, MAX_BYTES = 300, 10_000_000
 _INSTALLED = ("site-packages", "dist-packages")
 _NEVER = frozenset({*sys.stdlib_module_names, "ganprune"})
 
 
 class TooLarge(ValueError):
-    """A file that imports so many neighbors that they are no small package."""
+    """An error: a file imports too many neighbors for a small package."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A file and its neighbors, as they were read.
+    """A file and its neighbors, as read from disk.
 
     Attributes:
         path: The file.
         main: Its name as a module: `models.generator`.
         files: Module -> file, of each neighbor; packages are named by their `__init__.py`.
-        sources: Module -> content, of the file itself too.
+        sources: Module -> content, including the file itself.
         folders: Packages without an `__init__.py`.
-        searched: Folders in which absolute imports were looked for.
-        is_copy: True if nothing but what an index names is looked for.
+        searched: Folders in which absolute imports were searched for.
+        is_copy: True if only the files of an index are used.
         is_package: True if the file is a package's `__init__.py`.
     """
 
@@ -105,12 +106,12 @@ def read_project(path: Path, is_copy: bool = False) -> Project:
 
 
 def neighbors_folder(path: Path) -> Path:
-    """Return the folder that holds the neighbors of a copy."""
+    """Return the folder of a copy's neighbors."""
     return path.with_suffix("")
 
 
 def copied_files(path: Path) -> list[Path]:
-    """Return the files of a copy beside it: the index, and each neighbor; none if it stands alone."""
+    """Return the files that belong to a copy: the index and each neighbor; an empty list if it has none."""
     project, folder = read_project(path, is_copy=True), neighbors_folder(path)
     return [folder / INDEX, *(folder / project.place(name) for name in project.files)] if project.files else []
 
@@ -120,7 +121,7 @@ def _index_of(path: Path) -> Path:
 
 
 def _as_read(project: Project) -> bool:
-    """Return if all files still have the content that was read."""
+    """Return True if all files still have the content that was read."""
     try:
         return all(
             (project.path if name == project.main else project.files[name]).read_bytes() == source
@@ -138,7 +139,7 @@ def _copy(path: Path) -> Project:
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     files = {name: folder / place for name, place in index["modules"].items()}
     if any(folder.resolve() not in file.resolve().parents for file in files.values()):
-        raise OSError(0, "its index names files outside of its folder", str(folder / INDEX))
+        raise OSError(0, "its index names files outside its folder", str(folder / INDEX))
     sources = {name: file.read_bytes() for name, file in files.items()} | {index["main"]: source}
     parents = {parent for name in sources for parent in _parents(name)}
     empty = frozenset(parents - sources.keys())
@@ -181,7 +182,7 @@ class _Search:
     def _package(self) -> tuple[str, Path]:
         """Return the file's name as a module, and the folder that holds its package.
 
-        A file without relative imports needs no package: what that would run is left alone.
+        A file without relative imports needs no package, so the package's own code is not run.
         """
         levels = max((one.level for one in import_statements(self.source)), default=0)
         outermost = self.folder
@@ -197,7 +198,7 @@ class _Search:
         return ".".join(parts), top
 
     def _roots(self) -> Iterator[Path]:
-        """Yield the folders in which absolute imports are looked for, each one once."""
+        """Yield the folders in which absolute imports are searched for, each once."""
         if self.installed:
             return
         above = [self.folder, *self.folder.parents][: ABOVE + 1]
@@ -206,7 +207,7 @@ class _Search:
         yield from dict.fromkeys(each for each in (self.top, self.folder, marked, working) if each is not None)
 
     def _follow(self, name: str, source: bytes) -> None:
-        """Add what a module imports, and what that imports."""
+        """Add the imports of a module, recursively."""
         package = name if self._is_package(name) else name.rpartition(".")[0]
         for one in import_statements(source):
             target = self._target(package, one)
@@ -217,16 +218,16 @@ class _Search:
                     self._add(wanted, one.level > 0)
 
     def _target(self, package: str, one: ImportStatement) -> str | None:
-        """Return the module that a statement names, from the package of the file that has it."""
+        """Return the module that a statement names, resolved from the package of its file."""
         if not one.level:
             return one.module
         parts = package.split(".") if package else []
         if one.level - 1 > len(parts):
-            return None  # above all folders; Python says so when the file is run
+            return None  # above the top folder; Python reports it when the file is run
         return ".".join([*parts[: len(parts) - one.level + 1], *([one.module] if one.module else [])])
 
     def _add(self, name: str, relative: bool) -> None:
-        """Add a module with the packages that it is in, if it is a neighbor."""
+        """Add a module and the packages around it, if it is a neighbor."""
         for each in (*_parents(name), name):
             if each in self.sources or each in self.folders:
                 continue
@@ -239,12 +240,12 @@ class _Search:
             self._take(each, found)
 
     def _take(self, name: str, file: Path) -> None:
-        """Add a file, and follow what it imports."""
+        """Add a file and its imports."""
         if name not in self.sources:
             self.files[name], self.sources[name] = file, file.read_bytes()
             if len(self.files) > MAX_FILES or sum(map(len, self.sources.values())) > MAX_BYTES:
                 raise TooLarge(
-                    f"{self.path} imports more of what lies beside it than a small package: got {len(self.files)} "
+                    f"{self.path} imports too many neighboring files: got {len(self.files)} "
                     f"files, {sum(map(len, self.sources.values())):,} bytes; expected at most {MAX_FILES} files and "
                     f"{MAX_BYTES:,} bytes. Try installing the project, and naming the object as package.module:name"
                 )
@@ -261,7 +262,7 @@ class _Search:
         places = [self.top, *self.roots] if relative else [*self.roots, *named]
         for place in places:
             found = self._inside(place, last)
-            # A folder is no package, and a file does not import itself, if a package of the name is installed.
+            # If a package of this name is installed, it wins over a plain folder and over the file itself.
             weak = found is not None and not relative and (found.is_dir() or found == self.path)
             if found is not None and not (weak and _is_installed(last, found)):
                 return found
@@ -277,7 +278,9 @@ class _Search:
 
     def _is_package(self, name: str) -> bool:
         if name == self.main:
-            return self.path.name == PACKAGE and name != self.path.stem  # without relative imports it is a plain file
+            return (
+                self.path.name == PACKAGE and name != self.path.stem
+            )  # a file without relative imports needs no package
         return name in self.files and self.files[name].name == PACKAGE
 
     def _folder_of(self, package: str) -> Path:
@@ -289,7 +292,7 @@ class _Search:
 
 
 def _is_installed(name: str, beside: Path) -> bool:
-    """Return if a module of a name can be imported, other than from the place where it was found."""
+    """Return True if a module of this name can be imported from another place than where it was found."""
     try:
         spec = find_spec(name)
     except (ImportError, ValueError):

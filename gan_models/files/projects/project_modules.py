@@ -1,7 +1,7 @@
-"""Modules of users' projects, loaded under names of their own: two projects may have modules of one name.
+"""Modules of users' projects, loaded under unique names: two projects may have modules of one name.
 
-All modules of a project lie in a package whose name holds a hash of their places and contents. Relative imports lead
-there by themselves; absolute imports of a neighbor do because a project's modules see an `__import__` of their own.
+All modules of a project are in a package whose name contains a hash of their paths and contents. Relative imports
+resolve there. Absolute imports of a neighbor do, too, because a project's modules have their own `__import__`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def load_project(project: Project) -> ModuleType:
     """Return the module of a project's file, loaded once per process and content.
 
     Raises:
-        Exception: What the user's code raises; nothing half loaded stays behind.
+        Exception: Any exception that the user's code raises; no partly loaded module remains.
     """
     package = package_of(project)
     name = f"{package}.{project.main}"
@@ -59,7 +59,7 @@ def project_files() -> set[str]:
 
 
 def failing_file(project: Project, error: BaseException) -> tuple[Path, int]:
-    """Return the project's file, and its line, that an error came from last."""
+    """Return the project's file and line at which an error was last raised."""
     files = {str(file): file for file in (project.path, *project.files.values())}
     if isinstance(error, SyntaxError) and error.filename in files:
         return files[error.filename], error.lineno or 0
@@ -72,12 +72,12 @@ def failing_file(project: Project, error: BaseException) -> tuple[Path, int]:
 
 
 def circle(error: BaseException) -> bool:
-    """Return if an error came from modules that import each other while they are loaded."""
+    """Return True if an error came from circular imports."""
     return isinstance(error, ImportError | AttributeError) and "partially initialized module" in str(error)
 
 
 class _Finder:
-    """Finds the modules of projects by their own names, and runs them."""
+    """A finder of the modules of projects by their own names."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -100,17 +100,17 @@ class _Finder:
 
 
 class _Folder(Loader):
-    """A package without code."""
+    """A loader of a package without code."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Return None: an ordinary module."""
+        """Return None, for an ordinary module."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Run nothing."""
+        """Do nothing."""
 
 
 class _Loader(_Folder):
-    """A module of a project: the very bytes that were hashed are run."""
+    """A loader of a project's module, which runs the same bytes that were hashed."""
 
     def __init__(self, project: Project, name: str, file: Path) -> None:
         self.project, self.name, self.file = project, name, file
@@ -127,7 +127,7 @@ class _Loader(_Folder):
 
 
 class _Import:
-    """The `__import__` of a project's modules: names of neighbors lead to the project, all others to Python's own."""
+    """The `__import__` of a project's modules: names of neighbors resolve to the project, all others as in Python."""
 
     def __init__(self, project: Project) -> None:
         self.project, self.package = project, package_of(project)

@@ -1,1 +1,1 @@
-"""Texts for people: numbers as words."""
+"""Texts for users: numbers as words, and similar names."""

@@ -1,4 +1,4 @@
-"""Numbers as words for people: shares in percent, and counts with their nouns. Imports nothing of ours."""
+"""Numbers as text: shares in percent, and counts with their nouns. Imports no other part of ganprune."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def counted(count: int, noun: str, several: str = "") -> str:
     """Return a count with its noun: `1 group`, `1,204 groups`.
 
     Args:
-        count: How many there are.
+        count: The number.
         noun: The singular.
         several: The plural; empty: the singular with an s.
     """

@@ -1,1 +1,1 @@
-"""The graph of a network, exported on shapes and without regions, and why a network cannot be exported."""
+"""The graph of a network, exported for shapes only and without regions, and the reasons that an export fails."""

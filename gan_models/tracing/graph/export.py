@@ -16,15 +16,15 @@ from .trace_errors import other_inputs, silence, why_refused
 
 
 class NotTraceable(UserError):
-    """The network cannot be followed as a graph, so nothing of it may be pruned."""
+    """An error: the network cannot be followed as a graph, so none of it may be pruned."""
 
 
 def export(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> torch.export.ExportedProgram:
     """Return the graph of a network in eval mode; only shapes are computed.
 
     Raises:
-        NotTraceable: Control flow that depends on data, a call that torch.export cannot follow, or another number of
-            inputs than its forward takes.
+        NotTraceable: Control flow depends on data, torch.export cannot follow a call, or its forward takes another
+            number of inputs.
     """
     refused = f"{type(model).__name__} cannot be traced, so nothing of it was pruned"
     if wrong := other_inputs(model, len(example_inputs)):
@@ -43,7 +43,7 @@ def _exported(copied: nn.Module, inputs: tuple[Tensor, ...]) -> torch.export.Exp
 
 
 class _DataAsDetached(TorchFunctionMode):
-    """Gives `detach()` for `.data`, as hooks read it: what `.data` gives is not followed by torch.export."""
+    """A context in which `.data`, as hooks read it, is `detach()`, because torch.export does not follow `.data`."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func == torch.Tensor.data.__get__:  # type: ignore[attr-defined]
@@ -52,7 +52,7 @@ class _DataAsDetached(TorchFunctionMode):
 
 
 def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple[tuple[int, ...], ...]:
-    """Shapes of all that a network gives for these inputs, batch included; found without computing.
+    """Return the shapes of all outputs of a network for these inputs, including the batch; nothing is computed.
 
     Raises:
         NotTraceable: See `export`.
@@ -63,7 +63,7 @@ def output_shapes(model: nn.Module, example_inputs: tuple[Tensor, ...]) -> tuple
 
 
 def shapes_of(node: fx.Node) -> tuple[tuple[int, ...], ...]:
-    """Return the shapes of all tensors that a node gives."""
+    """Return the shapes of all tensors that a node returns."""
     value = node.meta.get("val")
     several = value if isinstance(value, list | tuple) else [value]
     return tuple(tuple(int(n) for n in v.shape) for v in several if isinstance(v, Tensor))

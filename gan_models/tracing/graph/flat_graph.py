@@ -1,4 +1,4 @@
-"""A graph without regions and composite calls: what `autocast`, checkpoints and the like wrap is put in its place."""
+"""A graph without regions and composite calls: the content of `autocast`, checkpoints and the like is inlined."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch._ops import HigherOrderOperator, OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 
 Env = dict[fx.Node, Any]
-_PLACE = ("nn_module_stack", "stack_trace")  # what says where in the user's code a call is made
+_PLACE = ("nn_module_stack", "stack_trace")  # metadata with the place of a call in the user's code
 
 
 def flat_graph(module: fx.GraphModule, known: Collection[str], idle: Collection[str]) -> fx.Graph:
-    """Return a graph in which each call is a known one, as far as torch can say what it is made of.
+    """Return a graph of known calls, as far as torch can decompose the others.
 
     Args:
         module: An exported network.
-        known: Names of the ATen calls that are left as they are.
-        idle: Names of calls that are left out if nobody uses what they give, but for its shape.
+        known: Names of the ATen calls that are not decomposed.
+        idle: Names of calls that are removed if only the shape of their result is used.
     """
     flat = fx.Graph()
     env: Env = {}
@@ -38,7 +38,7 @@ def flat_graph(module: fx.GraphModule, known: Collection[str], idle: Collection[
 
 
 def _only_gives(node: fx.Node) -> bool:
-    """Return whether a call does nothing but give its outputs."""
+    """Return True if a call has no effect other than its outputs."""
     return isinstance(node.target, OpOverload) and not node.target._schema.is_mutable
 
 
@@ -54,7 +54,7 @@ def module_of(node: fx.Node) -> str:
 
 
 def _copy(flat: fx.Graph, module: fx.GraphModule, env: Env, known: Collection[str]) -> Any:
-    """Copy a module's calls to the end of a graph; return what the module gives, in the graph's nodes."""
+    """Copy a module's calls to the end of a graph; return the module's outputs as nodes of the graph."""
     for node in module.graph.nodes:
         if node.op == "placeholder":
             continue
@@ -76,7 +76,7 @@ def _copy(flat: fx.Graph, module: fx.GraphModule, env: Env, known: Collection[st
 
 
 def _placed(part: fx.GraphModule, node: fx.Node) -> None:
-    """Give calls of a region that say no place the place of the call that holds the region."""
+    """Set the place of a region's calls to that of the surrounding call, if they have none."""
     for inner in part.graph.nodes:
         for key in _PLACE:
             if not inner.meta.get(key) and node.meta.get(key):
@@ -95,7 +95,7 @@ def _attribute(module: fx.GraphModule, target: str) -> Any:
 
 
 def _region(module: fx.GraphModule, node: fx.Node) -> tuple[fx.GraphModule, list[Any]] | None:
-    """Return the one graph that a call wraps and its operands; None for a plain call or a choice of graphs."""
+    """Return the graph that a call wraps, with its operands; None for a plain call or a choice of graphs."""
     if node.op != "call_function" or not isinstance(node.target, HigherOrderOperator):
         return None
     graphs = [
@@ -115,7 +115,7 @@ def _region(module: fx.GraphModule, node: fx.Node) -> tuple[fx.GraphModule, list
 
 
 def _parts(node: fx.Node, known: Collection[str]) -> tuple[fx.GraphModule, list[Any]] | None:
-    """Return what a call that is not known is made of; None if it is known, or torch cannot say."""
+    """Return the decomposition of an unknown call; None if it is known, or torch cannot decompose it."""
     if node.op != "call_function" or not isinstance(node.target, OpOverload):
         return None
     if call_name(node.target) in known and not _is_of_many(node):
@@ -133,7 +133,7 @@ def _parts(node: fx.Node, known: Collection[str]) -> tuple[fx.GraphModule, list[
     try:
         with torch.no_grad():
             part = make_fx(call, decomposition_table=table)(*values)
-    except Exception:  # whatever torch cannot do on shapes alone
+    except Exception:  # torch cannot decompose it for shapes only
         return None
     calls = [inner for inner in part.graph.nodes if inner.op == "call_function"]
     if not calls or any(inner.target == target for inner in calls):
@@ -144,7 +144,7 @@ def _parts(node: fx.Node, known: Collection[str]) -> tuple[fx.GraphModule, list[
 
 
 def _is_of_many(node: fx.Node) -> bool:
-    """Return whether a call is an Einstein sum of more than two tensors: torch takes them two by two."""
+    """Return True if a call is an Einstein sum of more than two tensors, which torch computes in pairs."""
     return call_name(node.target) == "einsum" and len(node.all_input_nodes) > 2
 
 

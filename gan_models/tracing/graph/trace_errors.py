@@ -1,4 +1,4 @@
-"""Reasons why a network cannot be traced, in one line without the terms and the output of torch."""
+"""Reasons that a network cannot be traced, in one line without torch's terms and output."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _CURE = (
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Torch logs and prints the half-made graph of a network that it refuses; the error says enough."""
+    """Suppress torch's logs and prints about a network that it cannot export; the error message suffices."""
     known = [one for name, one in logging.root.manager.loggerDict.items() if name.startswith("torch.")]
     loggers = [(one, one.disabled) for one in known if isinstance(one, logging.Logger)]
-    parent = logging.getLogger("torch")  # of loggers that are made while the graph is
+    parent = logging.getLogger("torch")  # for loggers that are created during the export
     level = parent.level
     for logger, _ in loggers:
         logger.disabled = True
@@ -42,10 +42,10 @@ def silence() -> Iterator[None]:
 
 
 def other_inputs(model: nn.Module, given: int) -> str | None:
-    """Return the fault in the number of inputs that a network is given; None if its forward takes as many."""
+    """Return the error in the number of inputs of a network; None if its forward takes this number."""
     try:
         signature = inspect.signature(model.forward)
-    except (TypeError, ValueError):  # a forward that Python cannot look into
+    except (TypeError, ValueError):  # a forward that Python cannot inspect
         return None
     try:
         signature.bind(*[None] * given)
@@ -54,8 +54,8 @@ def other_inputs(model: nn.Module, given: int) -> str | None:
         asked = [one for one in signature.parameters.values() if one.kind not in varied]
         needed = [one.name for one in asked if one.default is inspect.Parameter.empty]
         return (
-            f"its forward takes {', '.join(needed) or 'nothing'}, and is given {counted(given, 'input')}; "
-            "say what each input is, in order, such as --input-shape 'image:3,64,64;latent:8', with a task that "
+            f"its forward takes {', '.join(needed) or 'nothing'}: got {counted(given, 'input')}. Try to name each "
+            f"input's kind, in order, such as --input-shape 'image:3,64,64;latent:8', with a task that "
             "provides them; or name a wrapper whose forward fixes some or derives them from the others"
         )
     return None

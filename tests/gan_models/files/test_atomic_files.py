@@ -46,6 +46,6 @@ def test_json_that_is_not_whole_is_none(tmp_path):
 
 def test_a_folder_is_refused_by_name(tmp_path):
     """A folder in the place of a file is the user's mistake, named as given, and stays as it is."""
-    with pytest.raises(UserError, match="is a folder: expected the name of a file"):
+    with pytest.raises(UserError, match="a folder; expected the name of a file"):
         write_file(tmp_path, b"x")
     assert os.listdir(tmp_path) == []

@@ -44,6 +44,6 @@ def test_only_a_folder_of_its_kind_is_replaced(tmp_path):
     mine = tmp_path / "thesis"
     mine.mkdir()
     (mine / "chapter.tex").write_text("years")
-    with pytest.raises(UserError, match=r"was not written by an export: it has no card\.json"):
+    with pytest.raises(UserError, match=r"was not written by an export: got a folder without card\.json"):
         fresh_folder(mine, "card.json", overwrite=True).__enter__()
     assert (mine / "chapter.tex").read_text() == "years"

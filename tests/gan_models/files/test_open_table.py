@@ -114,7 +114,7 @@ def test_a_row_knows_its_package(package):
     assert (things.package("known").name, things.package("known").version()) == ("known_package", "1.0")
     assert things.package("ours") is None
     assert things.package("nowhere.py:ROW") is None
-    with pytest.raises(UserError, match=r"expected one of ours, known\. A name of another package needs that package"):
+    with pytest.raises(UserError, match=r"expected one of ours, known\. Try to install the package that adds"):
         things.find("zzz")
 
 

@@ -154,7 +154,7 @@ def test_a_latency_target_is_met_by_the_widest_plan_on_the_ray(target: float):
 def test_an_impossible_latency_is_refused():
     """A target below the smallest plan's latency names that."""
     _, groups = small_network()
-    with pytest.raises(InfeasibleBudget, match=r"latency_ms cannot be met: the smallest plan .* raise the budget"):
+    with pytest.raises(InfeasibleBudget, match=r"latency_ms cannot be met: the smallest plan .* Try a larger budget"):
         groups.form.solve(np.ones(len(groups.names)), 0.1, "latency_ms", model=bumpy_form(groups))
 
 

@@ -146,16 +146,16 @@ def test_bad_files_and_modules(file, tmp_path):
     assert "depth=3" in message
     assert "TypeError" in message
     assert refused(f"{file}:breaks").endswith("cannot be built with no arguments: RuntimeError: first line second line")
-    assert "must read package.module:function" in refused(f"{file}:")
-    assert "must read package.module:function" in refused(f"{file}:os.system('x')")
-    assert "neither a package.module nor a file ending in .py" in refused("my gan/model.txt:small")
-    assert "there is no module 'no_such_package'; install it" in refused("no_such_package.module:function")
+    assert "expected package.module:function" in refused(f"{file}:")
+    assert "expected package.module:function" in refused(f"{file}:os.system('x')")
+    assert "expected package.module or a file ending in .py" in refused("my gan/model.txt:small")
+    assert "there is no module 'no_such_package'. Try to install it" in refused("no_such_package.module:function")
     assert "ganprune.gan_models.networks.unet has no 'unet_512'; it defines" in refused(
         "ganprune.gan_models.networks.unet:unet_512"
     )
     loaded = set(sys.modules)
     file.write_text("import no_such_package\n")
-    assert "imports 'no_such_package', which is not installed" in refused(f"{file}:small")
+    assert "imports 'no_such_package', which is neither installed" in refused(f"{file}:small")
     file.write_text("def small(:\n")
     assert "cannot be loaded: SyntaxError" in refused(f"{file}:small")
     file.write_text("1 / 0\n")

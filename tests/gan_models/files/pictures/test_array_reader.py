@@ -60,11 +60,11 @@ def test_halves_of_an_array_are_arrays(tmp_path, picture):
 @pytest.mark.parametrize(
     ("array", "reason"),
     [
-        (np.zeros((8, 5, 8)), "an array of shape (8, 5, 8) is no picture"),
-        (np.zeros(8), "an array of shape (8,) is no picture"),
-        (np.zeros((2, 3, 8, 8)), "is no picture; expected [H, W], or [C, H, W]"),
+        (np.zeros((8, 5, 8)), "an array of shape (8, 5, 8) is not a picture"),
+        (np.zeros(8), "an array of shape (8,) is not a picture"),
+        (np.zeros((2, 3, 8, 8)), "is not a picture; expected [H, W], or [C, H, W]"),
         (np.full((3, 8, 9), -0.5), "floating-point values from -0.5 to -0.5, whose black and white are not known"),
-        (np.array(["a", "b"]), "no array of numbers"),
+        (np.array(["a", "b"]), "not an array of numbers"),
         (np.zeros((7, 12, 20), np.uint8), "it has 7 channels; expected 6"),
     ],
     ids=["which axis", "vector", "batch", "negative", "text", "other channels"],

@@ -200,12 +200,12 @@ def test_a_missing_import_names_file_module_and_places(tmp_path):
     assert message.startswith(
         f"generator file {tmp_path}/p/gen.py: its neighbor {tmp_path}/p/blocks.py imports 'no_such"
     )
-    assert f"looked for no_such.py in {tmp_path}, {tmp_path}/p" in message
+    assert f"searched for no_such.py in {tmp_path}, {tmp_path}/p" in message
     assert "pip install no_such" in message
     written(tmp_path, {"q/gen.py": "from .layers import f\n"})
     message = refused(f"{tmp_path}/q/gen.py:make", "metric")
-    assert message.startswith(f"metric file {tmp_path}/q/gen.py imports 'q.layers', which is not there")
-    assert f"looked for q/layers.py in {tmp_path};" in message
+    assert message.startswith(f"metric file {tmp_path}/q/gen.py imports 'q.layers', which does not exist")
+    assert f"searched for q/layers.py in {tmp_path};" in message
 
 
 def test_a_circle_of_imports_is_named(tmp_path):
@@ -217,7 +217,7 @@ def test_a_circle_of_imports_is_named(tmp_path):
     message = refused(f"{tmp_path}/p/gen.py:make")
     assert f"{tmp_path}/p/two.py, line 1, imports a file that is still being loaded" in message
     assert "'A' from partially initialized module 'one'" in message
-    assert "Try importing inside of the function" in message
+    assert "Try importing inside the function" in message
 
 
 @pytest.mark.parametrize(("text", "said"), [("1 / 0\n", "ZeroDivisionError"), ("def f(:\n", "SyntaxError")])

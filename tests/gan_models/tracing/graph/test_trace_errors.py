@@ -76,6 +76,6 @@ def test_a_branch_on_data_is_said_in_plain_words_with_its_line():
 def test_a_forward_with_more_inputs_is_told_that_a_wrapper_makes_it_one():
     """The inputs that must be given are named; one with a default is none of them."""
     message = refused(ByClass(), 3, 8, 8)
-    assert "its forward takes x, y, and is given 1 input; say what each input is" in message
+    assert "its forward takes x, y: got 1 input. Try to name each input's kind" in message
     assert "--input-shape" in message
     assert "wrapper" in message
