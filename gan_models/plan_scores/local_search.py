@@ -1,7 +1,7 @@
-"""Local search on a score that is computed plan by plan, such as the zero-shot score, within all budgets.
+"""Local search on a score that is computed per plan, such as the zero-shot score, within all budgets.
 
-The search starts from given plans, such as the solver's. Each move changes two groups of the best plan so far: one gets
-narrower or wider, the other gets as wide as the budgets then allow. No plan is scored twice. Original to ganprune.
+The search starts from given plans, such as the solver's. Each move changes two groups of the best plan so far: one
+becomes narrower or wider, the other as wide as the budgets then allow. No plan is scored twice. Original to ganprune.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .solver import widest, width_options
 
 Integers = NDArray[np.int64]
 STEPS = (0.06, 0.35)  # range of the relative change of the first group's width, log-uniform
-DRAWS = 200  # of moves that lead to no new plan, before the search ends
+DRAWS = 200  # number of consecutive moves without a new plan that ends the search
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ def local_search(
     Args:
         form: The cost form, with the groups.
         bounds: The budgets; any of them may be priced by a model.
-        floors: Fewest channels of each group [G].
-        multiple: Widths are multiples of this, or full.
-        score: Of a plan's widths; lower is better.
-        starts: Plans within the budgets, one at least.
-        evaluations: Most plans that are scored, the starts included.
-        seed: Of the moves.
+        floors: Minimum number of channels per group [G].
+        multiple: Widths are multiples of this, or the full width.
+        score: Score of a plan's widths; lower is better.
+        starts: Plans within the budgets, at least one.
+        evaluations: Maximum number of plans that are scored, including the starts.
+        seed: Seed of the moves.
     """
     options = [width_options(int(size), int(floor), multiple) for size, floor in zip(form.sizes, floors, strict=True)]
     visited: dict[tuple[int, ...], float] = {}
@@ -94,16 +94,16 @@ def local_search(
 def _moved(
     bounds: Sequence[Bound], options: Sequence[Integers], widths: Integers, draw: np.random.Generator
 ) -> Integers | None:
-    """Return a plan with two other widths, as wide as the budgets allow; None if no such plan exists."""
+    """Return a plan with two widths changed, as wide as the budgets allow; None if no such plan exists."""
     if len(widths) == 1:
         return widest(bounds, options, widths, 0)
     first, second = draw.choice(len(widths), size=2, replace=False)
     size = np.exp(draw.uniform(*np.log(STEPS)))
-    factor = 1 - size if draw.random() < 0.5 else 1 + size  # either way equally often
+    factor = 1 - size if draw.random() < 0.5 else 1 + size  # narrower and wider are equally likely
     moved = widths.copy()
     wanted = widths[first] * factor
     nearest = options[first][np.abs(options[first] - wanted).argmin()]
-    if nearest == widths[first]:  # a step at least
+    if nearest == widths[first]:  # at least one step
         place = int(np.searchsorted(options[first], widths[first])) + (1 if factor > 1 else -1)
         if not 0 <= place < len(options[first]):
             return None

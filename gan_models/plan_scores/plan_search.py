@@ -1,10 +1,10 @@
 """The search for one plan before any training: sensitivities, the solver, then local search.
 
 A group's losses in the score table are errors of its readers, not of the output: later layers compensate for errors
-early in a network, but not for errors at its end. The sensitivity of each group is therefore measured end to end: the
-zero-shot score of a network in which it alone is cut, over its loss in the table. The solver minimizes losses times
-sensitivities, as SPDY (Frantar and Alistarh 2022) does with searched coefficients. Measured coefficients are original
-to ganprune.
+early in a network, but not for errors at its end. The sensitivity of each group is therefore measured end to end. It is
+the zero-shot score of a network in which only this group is cut, divided by its loss in the table. The solver minimizes
+losses times sensitivities, as SPDY (Frantar and Alistarh 2022) does with searched coefficients. Measured coefficients
+are original to ganprune.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from .solver import solve, within
 
 Widths = Mapping[str, int]
 Score = Callable[[Widths], float]
-POWERS = (0.5, 1.0)  # of sensitivities, both solved for: the first is closer to the table
-SHARE = 3  # the part of the evaluations that may measure sensitivities is one over this
+POWERS = (0.5, 1.0)  # powers of sensitivities that are solved for: the first is closer to the table
+SHARE = 3  # at most one over this of the evaluations measures sensitivities
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FoundPlan:
         search: All plans within the budgets that were scored, in order.
         solved: The solver's plans, before the local search.
         sensitivities: Group name -> score per loss of the table.
-        evaluations: Plans that were scored, those that measured sensitivities included.
+        evaluations: Number of plans that were scored, including those for sensitivities.
     """
 
     search: LocalSearch
@@ -63,23 +63,23 @@ def find_plan(
     seed: int = 0,
     sensitivities: Mapping[str, float] | None = None,
 ) -> FoundPlan:
-    """Return the plan of the lowest score that is found within so many evaluations.
+    """Return the plan with the lowest score within a number of evaluations.
 
     Args:
         form: The cost form.
         table: Losses of every group.
         bounds: The budgets.
-        floors: Fewest channels of each group [G].
+        floors: Minimum number of channels per group [G].
         score: Returns the zero-shot score of a plan's widths; lower is better.
-        reference: Widths at which sensitivities are measured; within the budgets, it is a start as well.
-        multiple: Widths are multiples of this, or full.
+        reference: Widths at which sensitivities are measured; also a start, if within the budgets.
+        multiple: Widths are multiples of this, or the full width.
         starts: Other plans; those over a budget are left out.
-        evaluations: Most plans that are scored, one at least.
-        seed: Of the moves.
-        sensitivities: Those that are known already; None measures them.
+        evaluations: Maximum number of plans that are scored, at least one.
+        seed: Seed of the moves.
+        sensitivities: Known sensitivities; None measures them.
 
     Raises:
-        InfeasibleBudget: Not even the smallest plan is within all budgets.
+        InfeasibleBudget: Even the smallest plan exceeds a budget.
     """
     spent = 0
     if sensitivities is None:
@@ -112,9 +112,9 @@ def measured_sensitivities(table: ScoreTable, reference: Widths, score: Score, b
 
     Args:
         table: Losses of every group.
-        reference: Widths that a group is cut to while all others are whole.
+        reference: Widths that a group is cut to while all others are at full width.
         score: Zero-shot score of a plan's widths.
-        blocks: Plans that may be scored; 0 gives 1 to all groups.
+        blocks: Number of plans that may be scored; 0 returns 1 for all groups.
     """
     if blocks < 1:
         return dict.fromkeys(table.names, 1.0)

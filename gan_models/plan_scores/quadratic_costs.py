@@ -1,4 +1,4 @@
-"""Budgets as quadratic polynomials of the widths, which price a change of one or two groups in a few operations.
+"""Budgets as quadratic polynomials of the widths, which price changes of one or two groups in a few operations.
 
 A cost form is bilinear in the widths. Hence c(w + d) = c(w) + g(w) d + d' H d / 2 exactly, with a constant Hessian H.
 """
@@ -22,9 +22,9 @@ class QuadraticCosts:
     """Budgets of one network as shares of their limits: a plan is within all of them if no share is above 1.
 
     Attributes:
-        constant: Share of the parts that do not depend on any group, float64 [B].
-        linear: float64 [B, G].
-        hessian: Symmetric, float64 [B, G, G].
+        constant: Constant terms, float64 [B].
+        linear: Linear terms, float64 [B, G].
+        hessian: Second derivatives, symmetric, float64 [B, G, G].
     """
 
     constant: Floats
@@ -46,7 +46,7 @@ class QuadraticCosts:
         return cls(np.array(constants), np.array(linears), np.array(hessians))
 
     def shares(self, widths: NDArray[np.int64]) -> Floats:
-        """Return the share of each limit [B] that widths [G] take."""
+        """Return the costs of widths [G] as shares of the limits [B]."""
         w = widths.astype(np.float64)
         return self.constant + self.linear @ w + 0.5 * (self.hessian @ w) @ w
 
@@ -57,12 +57,14 @@ class QuadraticCosts:
     def most(self, slack: Floats, slopes: Floats, curvatures: Floats) -> Floats:
         """Return the largest change d of one width for which slopes d + curvatures d^2 / 2 is within the slack.
 
-        All shapes broadcast; the last axis is that of the budgets, over which the smallest d is taken. A cost that
-        does not depend on the width sets no limit, unless its slack is already negative.
+        All shapes broadcast; the last axis is the budgets', over which the minimum of d is taken. A cost that does not
+        depend on the width sets no limit, unless its slack is already negative.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             root = np.sqrt(slopes**2 + 2 * curvatures * slack)
-            bent = np.where(slopes + root > 0, 2 * slack / (slopes + root), -np.inf)  # stable near curvature 0
+            bent = np.where(
+                slopes + root > 0, 2 * slack / (slopes + root), -np.inf
+            )  # numerically stable near curvature 0
         free = (slopes <= 0) & (curvatures <= 0)
         limits = np.where(free, np.where(slack >= 0, np.inf, -np.inf), bent)
         return np.nan_to_num(limits, nan=-np.inf, posinf=np.inf, neginf=-np.inf).min(-1)

@@ -1,8 +1,8 @@
-"""Restart of a method that trained: its plan cut from the teacher again and refitted, if that error is lower.
+"""A restart after a method that trained: its plan is cut from the teacher again and refitted, if that error is lower.
 
 Original to ganprune. Weights trained before the cut may be worse than the teacher's refitted weights; mggc trains no
 weights at all. Both networks have the same plan. They are compared by their error to the teacher's outputs on held-out
-inputs. Fine-tuning is equally long from either.
+inputs. Fine-tuning takes the same number of steps from either.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from ..reconstruction.targets import relative_error
 from ..training.compute import PassCount
 from .zero_shot import NotScored, judging_inputs, outputs_of, zero_shot
 
-# Weights in training end better than others of the same error. On the demo at 25 % coronet's own error was 0.257, the
-# refitted teacher's 0.207, and its own end the better one (4.19 against 4.23); mggc's own is that of a plain cut.
+# After training, a network ends better than another with the same error at the start. On the demo at 25 % coronet's own
+# error was 0.257, the refitted teacher's 0.207, and its own network ended better (4.19 against 4.23). The own error of
+# mggc is that of a plain cut.
 NEARER = 0.5
 Restart = Literal["auto", "always", "never"]
 
@@ -33,10 +34,10 @@ class Restarted:
     """The network that a trial continues with.
 
     Attributes:
-        model: The method's own, or the teacher's, cut and refitted.
+        model: The method's own network, or the teacher, cut and refitted.
         reconstruction: Record of the refit, or of the exception that ended it; None if the trial continues with the
             method's own network for other reasons.
-        own_error, refitted_error: Squared error of the outputs of each, relative to the variance of the teacher's.
+        own_error, refitted_error: Squared error of each network's outputs, relative to the variance of the teacher's.
         macs: Multiply-accumulates of all passes.
     """
 
@@ -60,15 +61,15 @@ def restarted(
     calibration: Calibration,
     choice: Restart,
 ) -> Restarted:
-    """Return the network of a plan to continue with: `own`, or the one cut from the teacher and refitted.
+    """Return the network of a plan to continue with: `own`, or the teacher, cut to the plan and refitted.
 
     Args:
         teacher: The dense network.
         groups: Its groups.
-        plan: What the method kept.
+        plan: The method's plan.
         own: The network that it cut.
-        calibration: Inputs to refit with, and to judge by.
-        choice: `always` takes the teacher's, `auto` does if its error is below half of the other's, `never` does not.
+        calibration: Inputs for the refit and for the comparison.
+        choice: `always` takes the teacher, `auto` does if its error is below half of the other's, `never` does not.
 
     Raises:
         NotScored: An exception ended the refit, and `choice` is `always`.

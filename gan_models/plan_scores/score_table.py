@@ -1,7 +1,7 @@
-"""The score table of a network: the loss of each group's readers at every width, from one pass on calibration inputs.
+"""The score table of a network: the loss of each group's readers at every width, from one pass over calibration inputs.
 
-Losses are ZipLM's structured scores if a layer reads the group, see `reconstruction.channel_scores`. The table does
-not depend on the budget: widths for any budget follow from it (`solver`), and so do the channels that stay.
+Losses are ZipLM's structured scores if a layer reads the group, see `reconstruction.channel_scores`. The table does not
+depend on the budget: widths for any budget (`solver`) and the kept channels follow from it.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GroupScores:
-    """One group of a table.
+    """The scores of one group.
 
     Attributes:
-        worth: Its channels, the most important one first: width w keeps the first w.
+        worth: Its channels, most important first: width w keeps the first w.
         losses: Squared error of its readers' outputs relative to their variance, summed over the readers: at widths 1
             to full, decreasing, zero at full width.
-        how: `schur`: after the weights that stay have taken over what they can; `gauss_newton`, for groups that no
-            convolution and no linear layer reads: to first order at the network's output; `even`, for groups that not
-            even the output depends on to first order: in proportion to the channels that are gone.
+        how: Kind of the losses. `schur`: after a refit of the remaining weights. `gauss_newton`, for groups that no
+            convolution or linear layer reads: to first order at the network's output. `even`, for groups that do not
+            affect the output to first order: in proportion to the removed channels.
 
     Raises:
-        UserError: `worth` is no permutation of the channels, or the number of losses differs.
+        UserError: `worth` is not a permutation of the channels, or the number of losses differs.
     """
 
     worth: tuple[int, ...]
@@ -57,14 +57,14 @@ class GroupScores:
         """Score of each channel [size]: the increase of the loss when it is removed after all less important ones."""
         scores, highest = np.zeros(len(self.worth)), 0.0
         at = (*self.losses, 0.0)
-        for width in range(len(self.worth) - 1, -1, -1):  # the channel that goes when `width` stay
+        for width in range(len(self.worth) - 1, -1, -1):  # the channel that is removed when `width` channels stay
             gone = at[width - 1] - at[width] if width else 0.0
             highest = max(gone, float(np.nextafter(highest, np.inf)))
             scores[self.worth[width]] = highest
         return scores
 
     def __post_init__(self) -> None:
-        """Check that channels and losses are those of one group."""
+        """Check that channels and losses belong to one group."""
         if sorted(self.worth) != list(range(len(self.losses))) or not self.losses:
             raise UserError(
                 f"scores of a group do not fit together: got {len(self.worth)} channels and {len(self.losses)} losses; "
@@ -72,18 +72,21 @@ class GroupScores:
             )
         falling = all(b <= a for a, b in pairwise(self.losses))
         if not falling or self.losses[-1] != 0 or not np.isfinite(self.losses[0]):
-            raise UserError("losses of a group do not fall to zero at its full width; make the table again")
+            raise UserError(
+                "losses of a group are invalid: got a loss above zero at full width; expected zero. Try to make the "
+                "table again"
+            )
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """The losses of a network's groups, each one cut alone.
+    """The losses of a network's groups, each cut alone.
 
     Attributes:
         groups: Group name -> its scores, in the order of the network's groups.
         identity: Hash of everything that determines the table; see `identity_of`.
-        inputs: Calibration inputs.
-        macs: Multiply-accumulates of making it.
+        inputs: Number of calibration inputs.
+        macs: Multiply-accumulates that the table took.
     """
 
     groups: Mapping[str, GroupScores]
@@ -115,7 +118,7 @@ class ScoreTable:
         return float(sum(losses[width - 1] for losses, width in zip(self.losses, widths, strict=True)))
 
     def times(self, factors: Mapping[str, float]) -> ScoreTable:
-        """Return the table with each group's losses multiplied by a number of its own."""
+        """Return the table with each group's losses multiplied by its factor."""
         scaled = {
             name: replace(group, losses=tuple(factors[name] * loss for loss in group.losses))
             for name, group in self.groups.items()
@@ -149,7 +152,7 @@ def score_table(model: nn.Module, groups: ChannelGroups, calibration: Calibratio
     Args:
         model: The dense network.
         groups: Its groups.
-        calibration: Inputs without labels; those that its memory has room for are used.
+        calibration: Inputs without labels; as many are used as fit into memory.
     """
     inputs = calibration.fitting(model)
     removed = calibration.removals(model, groups)
@@ -173,7 +176,7 @@ def score_table(model: nn.Module, groups: ChannelGroups, calibration: Calibratio
 
 def _group(removed: NDArray[np.int64], losses: Floats, how: How) -> GroupScores:
     """Return the scores of a group from the order of its channels' removal and the loss of each removal."""
-    summed = np.concatenate([[0.0], np.cumsum(losses)])[::-1]  # at width 1 first
+    summed = np.concatenate([[0.0], np.cumsum(losses)])[::-1]  # first entry: width 1
     return GroupScores(tuple(int(channel) for channel in removed[::-1]), tuple(float(x) for x in summed), how)
 
 

@@ -2,7 +2,7 @@
 
 Scores are one number per group and width; budgets are bilinear in the widths. Channels with the least loss per saved
 cost are removed until all budgets are met. Then any two groups change their widths together while that lowers the sum.
-Seeded random changes with repairs leave local minima. Original to ganprune; compared with exhaustive search in the
+Seeded random changes with repairs escape local minima. Original to ganprune; compared with exhaustive search in the
 tests.
 """
 
@@ -23,8 +23,8 @@ from .score_table import ScoreTable
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 KICKS = 30
-PRICED = 4096  # plans at once
-TRIES = 14  # of a bisection
+PRICED = 4096  # number of plans that are priced at once
+TRIES = 14  # steps of a bisection
 GAIN = 1e-9  # relative to the sum: smaller differences are rounding errors
 ROUNDING = 1e-9
 
@@ -35,8 +35,8 @@ def bounds_of(form: CostForm, cost: str, limit: float, model: CostModel | None =
     Args:
         form: The cost form.
         cost: The target's cost.
-        limit: The target.
-        model: Prices plans in the form's place.
+        limit: The target's value.
+        model: Prices plans in place of the form.
     """
     if isinstance(model, BindingCost):
         return (Bound(cost, limit, model.first), *model.bounds)
@@ -60,13 +60,13 @@ def solve(
         table: Scores of every width.
         bounds: The budgets. Those priced by a cost form over the same groups are constraints of the solver; others,
             such as latency, are met by tightening a limit on MACs.
-        floors: Fewest channels of each group [G].
-        multiple: Widths are multiples of this, or full.
+        floors: Minimum number of channels per group [G].
+        multiple: Widths are multiples of this, or the full width.
         starts: Additional plans to start from, by widths; they may exceed the budgets.
-        seed: Of the kicks.
+        seed: Seed of the random changes.
 
     Raises:
-        InfeasibleBudget: Not even the smallest plan is within all budgets.
+        InfeasibleBudget: Even the smallest plan exceeds a budget.
         UserError: The groups of the table are not those of the form.
     """
     if table.sizes != dict(zip(form.names, form.sizes.tolist(), strict=True)):
@@ -77,8 +77,8 @@ def solve(
         least = float(bound.model.predict(smallest, bound.cost))
         if least > bound.limit * (1 + ROUNDING):
             raise InfeasibleBudget(
-                f"target {bound.limit:g} {bound.cost} cannot be met: the smallest plan costs {least:g}; "
-                "raise the budget"
+                f"target {bound.limit:g} {bound.cost} cannot be met: the smallest plan costs {least:g}. Try a larger "
+                f"budget"
             )
     exact = tuple(bound for bound in bounds if isinstance(bound.model, CostForm))
     others = tuple(bound for bound in bounds if not isinstance(bound.model, CostForm))
@@ -91,7 +91,7 @@ def solve(
 
 
 def width_options(size: int, floor: int, multiple: int) -> Integers:
-    """Return the widths that a group may have, rising."""
+    """Return the allowed widths of a group, in ascending order."""
     steps = np.arange(multiple, size + 1, multiple)
     widths = np.unique(np.append(steps, size))
     allowed = widths[widths >= min(max(1, floor), size)]
@@ -107,7 +107,7 @@ def _tightened(
     starts: Sequence[Integers],
     seed: int,
 ) -> Integers:
-    """Return the solution under the loosest limit on MACs, by bisection, that meets the budgets without a cost form."""
+    """Return the solution under the loosest limit on MACs (by bisection) that meets the budgets without a cost form."""
 
     best = np.array([each[0] for each in options])
     low, high = float(form.predict(best)), form.dense()
@@ -135,7 +135,7 @@ def _filled(table: ScoreTable, bounds: Sequence[Bound], options: Sequence[Intege
 def _first_within(
     table: ScoreTable, bounds: Sequence[Bound], options: Sequence[Integers], widths: Integers
 ) -> Integers | None:
-    """Return the plan of the largest gain that is one change away and within all budgets; None if none exists."""
+    """Return the plan of the largest gain that is one change away and within all budgets, or None."""
     ups: list[tuple[int, int, float]] = []
     downs: list[tuple[int, int, float]] = [(-1, 0, 0.0)]
     for group, (own, losses) in enumerate(zip(options, table.losses, strict=True)):
@@ -179,9 +179,9 @@ def widest(bounds: Sequence[Bound], options: Sequence[Integers], widths: Integer
 
     Args:
         bounds: The budgets.
-        options: Widths that each group may have, rising.
+        options: Allowed widths of each group, in ascending order.
         widths: The plan [G].
-        group: Number of the group.
+        group: Index of the group.
     """
     plans = np.repeat(widths[None], len(options[group]), 0)
     plans[:, group] = options[group]
@@ -204,12 +204,12 @@ def _solved(
 
 @dataclass(frozen=True)
 class _Problem:
-    """Scores and budgets over numbered options: plan p [G] has width options[g, p[g]] in group g.
+    """Scores and budgets over indices of options: plan p [G] has width options[g, p[g]] in group g.
 
     Attributes:
-        losses: float64 [G, K], infinite behind a group's last option.
+        losses: float64 [G, K], infinite after a group's last option.
         options: Widths, float64 [G, K], the last one repeated.
-        counts: Options per group, int64 [G].
+        counts: Number of options per group, int64 [G].
         costs: The budgets.
     """
 
@@ -241,7 +241,7 @@ class _Problem:
         return self.counts - 1
 
     def rounded(self, widths: Integers) -> Integers:
-        """Return the plan of the widest options that are not above widths, or the narrowest."""
+        """Return the plan of the widest options at or below widths, or the narrowest options."""
         return np.array(
             [
                 max(0, int(np.searchsorted(row[:count], width, side="right")) - 1)
@@ -257,7 +257,7 @@ class _Problem:
         return other
 
     def repaired(self, plan: Integers) -> Integers:
-        """Return the plan brought within all budgets: groups are narrowed where that costs the least per excess."""
+        """Return the plan with groups narrowed until all budgets are met, least loss per reduced excess first."""
         plan = plan.copy()
         while True:
             widths = self.widths(plan)
@@ -284,7 +284,7 @@ class _Problem:
             plan[group] = option
 
     def polished(self, plan: Integers) -> Integers:
-        """Return the plan after changes of two groups at once, as long as one lowers the loss."""
+        """Return the plan after changes of two groups at once, repeated while one lowers the loss."""
         plan = plan.copy()
         groups, rows = len(plan), np.arange(len(plan))
         curvature = np.diagonal(self.costs.hessian, axis1=1, axis2=2).T  # [G, B]
@@ -299,7 +299,7 @@ class _Problem:
             cross = self.costs.hessian[:, group].T  # [G, B]
             changes = self.costs.most(
                 left[:, None], slopes + own[:, None, None] * cross, np.broadcast_to(curvature, (len(own), *cross.shape))
-            )  # [K, G]: the most that each other group may change
+            )  # [K, G]: the maximum change of each other group
             changes[:, group] = np.where((left >= 0).all(-1), 0.0, -np.inf)
             reached = self._widest(widths + changes)  # [K, G]
             possible = reached >= 0
@@ -323,7 +323,7 @@ class _Problem:
         return plan
 
     def _widest(self, widths: Floats) -> Integers:
-        """Return the number of the widest option [K, G] of each group that is not above widths [K, G]; -1: none."""
+        """Return the index of each group's widest option [K, G] at or below widths [K, G]; -1 if there is none."""
         found = np.empty(widths.shape, dtype=np.int64)
         for group, count in enumerate(self.counts):
             found[:, group] = np.searchsorted(self.options[group, :count], widths[:, group] + 1e-7, side="right") - 1

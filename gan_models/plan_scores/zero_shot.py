@@ -1,4 +1,4 @@
-"""The zero-shot score of a plan: the distance of its network, cut and refitted but not trained, to its teacher."""
+"""The zero-shot score of a plan: the distance from its network, cut and refitted but not trained, to its teacher."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..training.compute import PassCount
 
 Features = Callable[[Tensor], Tensor]
 BATCH = 16
-ERROR = "error"  # measured name, with the number of inputs: `error[n=64]`
+ERROR = "error"  # name of the measurement, with the number of inputs: `error[n=64]`
 
 
 class NotScored(RuntimeError):
-    """A plan has no score because an exception ended its refit.
+    """An error: a plan has no score because an exception ended its refit.
 
     Args:
         record: The record of the refit, with the exception's text.
@@ -44,9 +44,9 @@ class ZeroShot:
         plan: The kept channels.
         model: The cut and refitted network, on the teacher's device.
         error: Squared error to the teacher's outputs on held-out inputs, relative to the outputs' variance.
-        n: Number of these inputs.
+        n: Number of held-out inputs.
         reconstruction: The record of the refit.
-        macs: Multiply-accumulates of all passes, with those of the teacher that were made for this score.
+        macs: Multiply-accumulates of all passes, including the teacher's for this score.
         feature_error: The same error in an encoder's features of the outputs; None without an encoder.
     """
 
@@ -60,7 +60,7 @@ class ZeroShot:
 
     @property
     def guide(self) -> float:
-        """The error to search by: that of features if it is measured, else that of outputs.
+        """The error that a search minimizes: that of features if measured, else that of outputs.
 
         In docs/measurements.md, errors of features order the plans of trained methods by final quality. Errors of
         outputs do not: they favor uniform plans, which have the worst final quality.
@@ -69,25 +69,25 @@ class ZeroShot:
 
     @property
     def name(self) -> str:
-        """Name of the error as a measurement, before it is called zero-shot."""
+        """Name of the error as a measurement, without the prefix `zero-shot`."""
         return f"{ERROR}[n={self.n}]"
 
 
 class ZeroShotScorer:
-    """Zero-shot scores of the plans of one teacher, whose own passes are made once.
+    """A scorer of the plans of one teacher, whose own passes are made once.
 
     Args:
-        teacher: The dense network; it stays as it is.
+        teacher: The dense network; not changed.
         groups: Its groups.
-        calibration: Inputs to refit with. Errors are of its `judging` inputs; if it has none, of the part of the
-            others that a refit leaves unseen.
+        calibration: Inputs for refits. Errors are measured on its `judging` inputs, or, without them, on those that a
+            refit does not use.
         features: Encoder of output images, [N, C, H, W] -> [N, d], for errors in its features. It needs `judging`.
-        reference: Network whose outputs errors are relative to, on the CPU; None: the teacher. A network that is cut
-            further is refitted to its own activations, and judged by those of the dense network.
+        reference: Network on the CPU whose outputs errors are relative to; None: the teacher. A network that is cut
+            further is refitted to its own activations, and compared with the dense network.
 
     Attributes:
-        macs: Multiply-accumulates of all that was computed so far.
-        evaluations: Plans that were scored so far.
+        macs: Multiply-accumulates so far.
+        evaluations: Number of plans that were scored so far.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class ZeroShotScorer:
 
     @cached_property
     def _shared(self) -> TeacherPass | None:
-        """The teacher's pass; None if its calls differ from pass to pass, or not even a few inputs fit."""
+        """The teacher's pass; None if its calls differ between passes, or too few inputs fit into memory."""
         own = self._calibration
         try:
             shared = teacher_pass(self._teacher, self._groups, own.inputs, own.seed, self._options)
         except OtherCalls:  # the record of each refit reports it
             return None
-        except Exception as error:  # of a user's network or of ganprune; it is reported, not hidden
+        except Exception as error:  # an error of a user's network or of ganprune: it is reported, not hidden
             raise NotScored(Reconstruction(False, fault=f"{type(error).__name__}: {error}")) from error
         if shared is not None:
             self.macs += shared.targets.macs
@@ -173,7 +173,7 @@ def has_inputs(inputs: tuple[Tensor, ...]) -> bool:
 
 
 def judging_inputs(calibration: Calibration) -> tuple[Tensor, ...]:
-    """Return inputs that nothing is fitted to: the calibration's own, else those that a refit leaves unseen."""
+    """Return inputs that nothing is fitted to: the calibration's own, else those that a refit does not use."""
     if has_inputs(calibration.judging):
         return calibration.judging
     unseen = split_of(len(calibration.inputs[0])).unseen
@@ -181,7 +181,7 @@ def judging_inputs(calibration: Calibration) -> tuple[Tensor, ...]:
 
 
 def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[Tensor]:
-    """Return a network's outputs in eval mode, computed batch by batch; its own random numbers follow the seed."""
+    """Return a network's outputs in eval mode, computed batch by batch; its random numbers are seeded."""
     was_training = model.training
     model.eval()
     parts: list[list[Tensor]] = []
@@ -196,7 +196,7 @@ def outputs_of(model: nn.Module, inputs: tuple[Tensor, ...], seed: int) -> list[
 
 
 def cpu_features(encoder: Callable[[Tensor], Tensor], device: torch.device) -> Features:
-    """Return an encoder that lies on a device as one of images, and with features, on the CPU."""
+    """Return an encoder on a device as a function from images to features, both on the CPU."""
 
     def features(images: Tensor) -> Tensor:
         return encoder(images.to(device)).to(torch.float32).cpu()

@@ -1,1 +1,1 @@
-"""Pruning methods by name, and what they share."""
+"""Pruning methods by name, and their shared parts."""

@@ -23,28 +23,28 @@ def cost_exponent() -> Any:
 
 
 def restart() -> Any:
-    """Return the field for the restart of a method that trains; its annotation is `Restart`."""
+    """Return the field for the restart after a method that trains; its annotation is `Restart`."""
     return setting(
         "auto",
         choices=("auto", "always", "never"),
         searched=False,
-        note="the plan is cut from the teacher again and refitted on the calibration inputs: if that is far nearer to "
-        "the teacher than what training left (auto; never for published forms), always or never",
+        note="cut the plan from the teacher again and refit it on the calibration inputs: if that is far closer to "
+        "the teacher than the trained network (auto; never for published forms), always or never",
     )
 
 
 @dataclass(frozen=True)
 class RankingSettings:
-    """Settings of methods that are given widths."""
+    """Settings of methods that take widths from the search space."""
 
     ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = setting(
         "auto",
         searched=False,
-        note="channels stay by the norm of their weights (l1, l2), or by what is lost without them: after the others "
-        "have taken over what they can (schur), or before (gauss_newton); auto: schur with calibration inputs, else l1",
+        note="keep channels by the norm of their weights (l1, l2), or by the loss without them: after the others are "
+        "refitted (schur), or before (gauss_newton); auto: schur with calibration inputs, else l1",
     )
     refit: bool = setting(
-        True, searched=False, note="the cut is refitted to the teacher on the calibration inputs, if there are any"
+        True, searched=False, note="refit the cut to the teacher on the calibration inputs, if there are any"
     )
 
 

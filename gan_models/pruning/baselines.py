@@ -1,4 +1,4 @@
-"""Pruning by the weights' size alone: uniform, to given widths, and by one global ranking."""
+"""Pruning by the size of weights only: uniform, to given widths, and by one global ranking."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from .ranking import channel_costs, cost_of, plan_within_target, ranked, ranking
 
 
 class GivenWidths:
-    """Cuts each group to the width that the search space gave, keeping its strongest channels."""
+    """A method that cuts each group to the width that the search space gives, keeping its strongest channels."""
 
     def prune(self, job: PruneJob) -> Pruned:
         """Cut to `job.proposal.widths`, or to its channels if the proposal has them.
 
         Raises:
-            ValueError: No widths, or their cost is above the target.
+            ValueError: There are no widths, or their cost is above the target.
         """
         if job.proposal.widths is None:
-            raise ValueError("this method cuts to given widths, and got none")
+            raise ValueError("the method takes widths from the search space: got none; expected one per group")
         cost = cost_of(job.groups.form, job.groups.form.widths(job.proposal.widths), job.target)
         if cost > job.target.value:
-            raise ValueError(f"widths cost {cost:g} {job.target.cost}, above the target {job.target.value:g}")
+            raise ValueError(
+                f"widths exceed the target: got {cost:g} {job.target.cost}; expected at most {job.target.value:g}"
+            )
         if job.proposal.channels is not None:
             plan = ChannelPlan(job.proposal.channels)
             return Pruned(cut(job.model, job.groups, plan), plan)
@@ -32,17 +34,17 @@ class GivenWidths:
 
 
 class Uniform(GivenWidths):
-    """The same share of every group; the widths come from the space, so this is `GivenWidths` by another name."""
+    """A method that keeps the same share of every group; the widths come from the space, as for `GivenWidths`."""
 
 
 class Magnitude:
-    """Ranks all channels of the network together: L1 norm divided by the channel's share of the cost.
+    """A method that ranks all channels of the network together: L1 norm divided by the channel's share of the cost.
 
-    Our reconstruction of global magnitude pruning on channel groups; the exponent on the cost is searched.
+    Global magnitude pruning on channel groups, original to ganprune; the exponent on the cost is searched.
     """
 
     def prune(self, job: PruneJob) -> Pruned:
-        """Cuts to the target. Raises InfeasibleBudget."""
+        """Cut to the target. Raises InfeasibleBudget if even the smallest plan costs more."""
         form = job.groups.form
         per_channel = channel_costs(form, job.target.exact_cost)
         exponent = job.proposal.settings.cost_exponent

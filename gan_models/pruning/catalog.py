@@ -1,9 +1,9 @@
-"""Pruning methods by name. Imports no torch, so that the space and the command line know all of them.
+"""Pruning methods by name. Imports no torch, so that the search space and the command line can read it.
 
-A row of another package comes by the entry-point group `ganprune.methods` and is a `MethodSpec`. A user's own method
-is named by path, `package.module:name` or `file.py:name`: a class (or an object) with `prune(job)` and, unless it has
-none, `settings`, its settings class. It may say `widths` ("given" or "learned", the default), `trains`, `refits` and
-`preparations`.
+A row of another package comes through the entry-point group `ganprune.methods` and is a `MethodSpec`. A user's own
+method is named by path, `package.module:name` or `file.py:name`: a class (or an object) with `prune(job)` and, unless
+it has none, `settings`, its settings class. It may state `widths` ("given" or "learned", the default), `trains`,
+`refits` and `preparations`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from ..groups.channel_groups import ChannelGroups
 
-TRAINED = "bytes in training"  # the column of `method_sizes` that says what must fit into memory
+TRAINED = "bytes in training"  # the column of `method_sizes` that has to fit into memory
 
 
 def _adopt(reference: str, found: Any) -> MethodSpec:
     """Return the row of a user's own method.
 
     Raises:
-        UserError: It has no `prune`, or its settings or its `widths` are not what a method's are.
+        UserError: It has no `prune`, or its settings or its `widths` are invalid.
     """
     if not callable(getattr(found, "prune", None)):
         raise UserError(
@@ -38,7 +38,7 @@ def _adopt(reference: str, found: Any) -> MethodSpec:
         )
     settings, widths = getattr(found, "settings", NoSettings), getattr(found, "widths", "learned")
     if widths not in ("given", "learned"):
-        raise UserError(f"method {reference!r}: got widths={widths!r}; expected given or learned")
+        raise UserError(f"method {reference!r} has invalid widths: got {widths!r}; expected given or learned")
     try:
         settings_of(settings)
     except UserError as error:
@@ -62,7 +62,7 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             "given",
             ".baseline_settings:RankingSettings",
             refits=True,
-            note="the same share of every group, strongest channels stay",
+            note="the same share of every group; the strongest channels are kept",
         ),
         "widths": MethodSpec(
             ".baselines:GivenWidths",
@@ -70,7 +70,7 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             ".baseline_settings:RankingSettings",
             searches_ratios=True,
             refits=True,
-            note="one share per group from the search space, strongest channels stay",
+            note="one share per group from the search space; the strongest channels are kept",
         ),
         "magnitude": MethodSpec(
             ".baselines:Magnitude",
@@ -95,14 +95,15 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             ".coronet.settings:CoronetSettings",
             trains=True,
             sizes=".coronet.generated_weights:size_rows",
-            note="a hypernetwork makes the weights from one latent per channel; l1 on the latents while the GAN trains",
+            note="a hypernetwork generates the weights from one latent per channel; l1 on the latents while the GAN "
+            "trains",
         ),
         "slimming": MethodSpec(
             ".slimming.method:Slimming",
             "learned",
             ".slimming.settings:SlimmingSettings",
             trains=True,
-            note="GAN Slimming: scales shrunk to zero while the network learns from its teacher",
+            note="GAN Slimming: channel scales shrink to zero while the network is distilled from its teacher",
         ),
         "mggc": MethodSpec(
             ".mggc.method:Mggc",
@@ -110,7 +111,7 @@ METHODS: OpenTable[MethodSpec] = OpenTable(
             ".mggc.settings:MggcSettings",
             trains=True,
             preparations=("manifold",),
-            note="two collaborating agents prune generator and discriminator, keeping local density",
+            note="two collaborating agents prune generator and discriminator, preserving local density",
         ),
     },
     group="ganprune.methods",
@@ -123,59 +124,61 @@ def method_spec(name: str) -> MethodSpec:
     """Return the row of a name, or of a user's own method by path.
 
     Raises:
-        UserError: Unknown name; the message lists the known ones.
+        UserError: The name is unknown; the message lists the known ones.
     """
     return METHODS.find(name)
 
 
 def check_fixed(settings: Mapping[str, Any]) -> None:
-    """Check settings that a study fixes, by "method.setting"; one that would be searched is then no dimension.
+    """Check settings that a study fixes, by "method.setting"; they are then not searched.
 
     Raises:
-        UserError: One that is not known, or has a value that it does not allow.
+        UserError: A setting is unknown, or its value is not allowed.
     """
     for name, value in settings.items():
         found = _setting_of(name)
         if not found.allows(value):
-            raise UserError(f"setting {name}={value} is not possible; use {found.allowed}")
+            raise UserError(f"invalid setting {name}: got {value}; expected {found.allowed}")
 
 
 def _setting_of(name: str) -> Setting:
     """Return the setting of a name "method.setting"; a method by path has dots of its own."""
     method, _, own = name.rpartition(".")
     if not method or (method not in METHODS and ":" not in method):
-        raise UserError(f"setting {name!r} cannot be set; use METHOD.NAME, METHOD one of {', '.join(METHODS)}")
+        raise UserError(f"unknown setting: got {name!r}; expected METHOD.NAME, METHOD one of {', '.join(METHODS)}")
     known = {setting.name: setting for setting in METHODS.find(method).all_settings}
     if own not in known:
-        names = ", ".join(f"{method}.{other}" for other in known) or "none"
-        raise UserError(f"setting {name!r} cannot be set; {method} has {names}")
+        names = ", ".join(f"{method}.{other}" for other in known)
+        expected = f"one of {names}" if names else f"none, as {method} has no settings"
+        raise UserError(f"unknown setting: got {name!r}; expected {expected}")
     return known[own]
 
 
 def fixed_for(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a method's own of these settings, without its name."""
+    """Return those of these settings that belong to a method, without its name."""
     prefix = f"{method}."
     return {name.removeprefix(prefix): value for name, value in settings.items() if name.startswith(prefix)}
 
 
 def make_method(name: str) -> Method:
-    """Return the method itself. Raises UserError for an unknown name."""
+    """Return the method. Raises UserError for an unknown name."""
     reference = method_spec(name).implementation
     found = load_named(reference, "method", __package__)
     return found() if isinstance(found, type) or not hasattr(found, "prune") else found
 
 
 def run_method(name: str, job: PruneJob) -> Pruned:
-    """Return the result of a method; one that is not ours is checked.
+    """Return the result of a method; the result of a user's or another package's method is checked.
 
     Args:
         name: A name of the table, or an object by path.
-        job: The job. Weights of its model that the method changed are put back, so that other trials have the teacher.
+        job: The job. Weights of its model that the method changed are restored, because other trials use the same
+            teacher.
 
     Raises:
-        UserError: Unknown name, or an input that the method refuses.
-        UserCodeFailed: A method that is not ours raises, returns anything but a cut network with a plan of the job's
-            groups, or changes the teacher's weights.
+        UserError: The name is unknown, or the method refuses an input.
+        UserCodeFailed: A user's or another package's method raises, returns anything but a cut network with a plan of
+            the job's groups, or changes the teacher's weights.
     """
     from ..checkpoints.kept_weights import copied_weights, put_back  # imports torch
 
@@ -214,10 +217,10 @@ def run_method(name: str, job: PruneJob) -> Pruned:
 
 
 def method_sizes(name: str, model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
-    """Return what a method holds in memory beside the networks, by setting; empty if that is nothing worth naming.
+    """Return a method's memory in addition to the networks, by setting; empty if it is negligible.
 
     Raises:
-        UserError: Unknown name.
+        UserError: The name is unknown.
     """
     sizes = method_spec(name).sizes
     if not sizes:

@@ -1,4 +1,4 @@
-"""The cost form in torch: gradients of the cost of gates, and the log-ratio that holds it to a target."""
+"""The cost form in torch: gradients of the cost with respect to gates, and a log-ratio penalty for a target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..costs.cost_form import CostForm
 
 
 class SoftCost:
-    """Cost of gates as a share of the dense cost, differentiable in every gate.
+    """The cost of gates as a share of the dense cost, differentiable in every gate.
 
     Args:
         form: The exact cost form.
@@ -28,7 +28,7 @@ class SoftCost:
         self._a = torch.from_numpy(a[used])
 
     def __call__(self, gates: Mapping[str, Tensor]) -> Tensor:
-        """Share of the dense cost, a float64 scalar; equals the form's for gates of 0 and 1."""
+        """Return the share of the dense cost, a float64 scalar; equals the form's for gates of 0 and 1."""
         widths = torch.stack([gates[name].double().sum() for name in self.names]).cpu()
         left = self._left @ widths + self._left_fixed
         right = self._right @ widths + self._right_fixed
@@ -36,10 +36,10 @@ class SoftCost:
 
 
 def log_shortfall(share: Tensor, floor: float) -> Tensor:
-    """Log(floor / min(share, floor)), 0 at or above the floor: ours, against plans far under their target."""
+    """Return log(floor / min(share, floor)), a penalty on plans far below their target. Original to ganprune."""
     return torch.log(floor / share.clamp(max=floor)) if float(share.detach()) < floor else share * 0
 
 
 def log_ratio(share: Tensor, target: float) -> Tensor:
-    """R = log(max(share, target) / target): 0 at or under the target, with gradient 0 (released code of ISP)."""
+    """Return R = log(max(share, target) / target): 0 at or under the target, with gradient 0 (released code of ISP)."""
     return torch.log(share.clamp(min=target) / target) if float(share.detach()) > target else share * 0

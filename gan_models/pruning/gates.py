@@ -1,7 +1,7 @@
-"""Gates: scales on channels, exactly where a cut would remove what their consumers read.
+"""Gates: scales on channels, at the same places that a cut removes from their consumers.
 
-A gate multiplies the axis of the weight that consumes the channel: W (g * x) = (W * g) x. No hook or
-mask is needed in the network, and any method that makes weights (hypernetworks, quantizers) composes with it.
+A gate multiplies the axis of the weight that consumes the channel: W (g * x) = (W * g) x. The network needs no hook or
+mask, and any method that generates weights (hypernetworks, quantizers) composes with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..groups.surgery import layer_norms_of
 
 
 class OnOff(torch.autograd.Function):
-    """1 where a gate is not zero, else 0, exactly; the gradient passes as if the gate itself had been used."""
+    """A step function, 1 if a gate is not zero, else 0; the gradient passes through as if the gate were used."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor) -> Tensor:  # noqa: D102
@@ -33,14 +33,14 @@ class OnOff(torch.autograd.Function):
 
 
 def flat_gates(groups: ChannelGroups, gates: Mapping[str, Tensor]) -> Tensor:
-    """[1 + all channels]: a leading 1 for what always stays, then each group's gates [size] in order."""
+    """Return [1 + all channels]: a leading 1 for positions never pruned, then each group's gates [size] in order."""
     parts = [gates[name] for name in groups.names]
     one = torch.ones(1, dtype=parts[0].dtype, device=parts[0].device) if parts else torch.ones(1)
     return torch.cat([one, *parts])
 
 
 def plan_gates(groups: ChannelGroups, plan: ChannelPlan, like: Tensor | None = None) -> dict[str, Tensor]:
-    """Gates of 0 and 1 for a plan, in the dtype and on the device of `like`."""
+    """Return gates of 0 and 1 for a plan, in the dtype and on the device of `like`."""
     groups.check(plan)
     gates = {}
     for name, size in groups.sizes.items():
@@ -51,12 +51,12 @@ def plan_gates(groups: ChannelGroups, plan: ChannelPlan, like: Tensor | None = N
 
 
 def gated_tensors(groups: ChannelGroups, tensors: Mapping[str, Tensor], flat: Tensor) -> dict[str, Tensor]:
-    """The parameters and buffers that consume channels, scaled by the gates; all others are left out.
+    """Return the parameters and buffers that consume channels, scaled by the gates; all others are omitted.
 
     Args:
         groups: Groups of the network.
-        tensors: Parameters and buffers by name; may be generated ones.
-        flat: From `flat_gates`; gradients flow into it.
+        tensors: Parameters and buffers by name; they may be generated.
+        flat: Result of `flat_gates`; differentiable.
     """
     scaled: dict[str, Tensor] = {}
     for entry, binary in groups.gates:
@@ -83,14 +83,14 @@ def gated_call(
     *inputs: Tensor,
     tensors: Mapping[str, Tensor] | None = None,
 ) -> Any:
-    """Runs a network with gated channels; with a plan's gates the result is that of the cut network.
+    """Run a network with gated channels; with a plan's gates the result is that of the cut network.
 
     Args:
         model: The network at full width.
         groups: Its groups.
         gates: Group name -> [size].
-        *inputs: What the network eats.
-        tensors: Parameters and buffers to use in the place of the network's own, by name.
+        *inputs: The network's inputs.
+        tensors: Parameters and buffers to use in place of the network's own, by name.
     """
     own = dict(model.named_parameters()) | dict(model.named_buffers()) | dict(tensors or {})
     if not groups.groups:
@@ -102,7 +102,7 @@ def gated_call(
 
 @contextmanager
 def masked_norms(model: nn.Module, groups: ChannelGroups, flat: Tensor) -> Iterator[None]:
-    """While open, norms over several channels, of torch or spelled out, leave out those whose gate is zero."""
+    """Exclude channels with a gate of zero from norms over several channels inside the context."""
     handles = []
     for name, channels in groups.norms:
         module = model.get_submodule(name)
@@ -121,7 +121,7 @@ def masked_norms(model: nn.Module, groups: ChannelGroups, flat: Tensor) -> Itera
 
 
 def _island_hook(island: IslandChannels, kept: Tensor) -> Any:
-    """Return a hook that gives what the module gives for kept channels alone, and zeros for the others."""
+    """Return a hook that returns the module's output for kept channels only, and zeros for the others."""
     running = False
 
     def hook(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ def _island_hook(island: IslandChannels, kept: Tensor) -> Any:
             return output
 
         def small(value: Any) -> Any:
-            # The one input that the module uses has the output's shape; what it takes beside that is not used.
+            # The one input that the module uses has the output's shape; other inputs are not used.
             same = isinstance(value, Tensor) and value.shape == output.shape
             return value.index_select(island.axis, kept) if same else value
 
@@ -160,7 +160,7 @@ def _masked_hook(mask_C: Tensor) -> Any:
             normal = _normalize(grouped, mask, module.eps).reshape_as(x)
             shape = (1, -1, *[1] * (x.ndim - 2))
         elif isinstance(module, nn.RMSNorm):
-            shape = module.normalized_shape  # of one axis; those behind it have size 1
+            shape = module.normalized_shape  # norms of one axis; the axes after it have size 1
             x = x.flatten(-len(shape))
             eps = torch.finfo(x.dtype).eps if module.eps is None else module.eps
             mean = (x.square() * mask_C).sum(-1, keepdim=True) / mask_C.sum().clamp(min=1)
@@ -177,7 +177,7 @@ def _masked_hook(mask_C: Tensor) -> Any:
 
 
 def _normalize(x: Tensor, mask: Tensor, eps: float) -> Tensor:
-    """Zero mean and unit variance over the last axis, of the unmasked entries."""
+    """Normalize unmasked entries to zero mean and unit variance over the last axis."""
     n = mask.sum(-1, keepdim=True).clamp(min=1)
     mean = (x * mask).sum(-1, keepdim=True) / n
     variance = ((x - mean).square() * mask).sum(-1, keepdim=True) / n

@@ -1,4 +1,4 @@
-"""A pruning method: its row in the catalog, its job, its result."""
+"""A pruning method: its catalog row, its job and its result."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ Widths = Literal["given", "learned"]
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method as the catalog and the space know it, without importing it.
+    """A row of the catalog of methods, readable without importing the method.
 
     Attributes:
-        implementation: "module:attribute", or "file.py:attribute" of a user's own; one that starts with a dot is of
-            `gan_models.pruning`. Calling it makes the method.
+        implementation: "module:attribute", or "file.py:attribute" of a user's own method; a leading dot is relative to
+            `gan_models.pruning`. Calling it returns the method.
         widths: `given`: it cuts to widths from the search space; `learned`: it finds widths for a target.
         settings_class: A frozen dataclass of fields made by `settings.setting`, or its "module:attribute".
         searches_ratios: True if its sub-space has one ratio per group.
-        trains: True if it spends training steps of its own (`prune_steps`); the others fine-tune longer instead.
-        sizes: "module:function" of what it holds in memory beside the networks, (model, groups) -> rows of plain
-            values; empty if that is nothing.
-        preparations: Names of what it is given by `PruneJob.prepared`: made once per study, shared by its trials.
-        starts_from_plans: True if its search for a plan starts from those that a study knows (`Proposal.starts`).
-        refits: True if what it cut is then refitted to the teacher's activations on calibration inputs.
-        calibrated: True if it can do nothing without calibration inputs.
+        trains: True if it uses training steps itself (`prune_steps`); the others fine-tune longer instead.
+        sizes: "module:function" of its memory in addition to the networks, (model, groups) -> rows of plain values;
+            empty if there is none.
+        preparations: Names of the preparations in `PruneJob.prepared`: made once per study, shared by its trials.
+        starts_from_plans: True if its search for a plan starts from known plans of the study (`Proposal.starts`).
+        refits: True if the cut network is refitted to the teacher's activations on calibration inputs.
+        calibrated: True if it requires calibration inputs.
         note: One line for tables.
     """
 
@@ -82,24 +82,24 @@ class MethodSpec:
         return {setting.name: setting.default for setting in self.all_settings}
 
     def read_settings(self, values: Mapping[str, Any]) -> Any:
-        """Return the settings of these values, the others at their defaults; a range may be left, a type may not.
+        """Return the settings with these values, else defaults; values may exceed a range, but not change type.
 
         Raises:
-            UserError: An unknown name, or a value of another type.
+            UserError: A name is unknown, or a value has another type.
         """
         return from_json(self.settings, dict(values), f"settings of {self.implementation.rpartition(':')[2]}")
 
 
 @dataclass(frozen=True)
 class Target:
-    """The cost that one plan aims at, from below.
+    """The cost of one plan: an upper bound that the plan should be close to.
 
     Attributes:
         cost: `macs`, `macs_published`, `params`, `bytes` or `latency_ms`.
         value: Upper bound in that unit.
-        floor: Fewest channels a group keeps.
-        multiple: Widths are multiples of this, or full.
-        model: Prices plans where it is not the exact cost form (a latency table, several budgets at once).
+        floor: Minimum number of channels per group.
+        multiple: Widths are multiples of this, or the full width.
+        model: Prices plans if the exact cost form does not (a latency table, several budgets at once).
     """
 
     cost: str
@@ -110,13 +110,13 @@ class Target:
 
     @property
     def exact_cost(self) -> str:
-        """The cost form's own cost to take gradients of: MACs if the form does not price the target's cost."""
+        """The cost of the cost form for gradients: MACs if the form does not price the target's cost."""
         return self.cost if cost_of(self.cost).name in FORM_COSTS else "macs"
 
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """Networks, data and recipe for a method that trains, beside its job.
+    """The networks, data and recipe for a method that trains, in addition to its job.
 
     Attributes:
         task: The task's losses.
@@ -125,12 +125,12 @@ class TrainingContext:
         discriminators: The teacher's discriminators by name.
         recipe: The study's training recipe.
         device: Device to train on.
-        steps: Training steps that the method may spend.
-        encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], handed in by the trial; None if there is none.
+        steps: Number of training steps that the method may use.
+        encoder: Images [N, 3, H, W] in [-1, 1] -> features [N, d], from the trial; None if there is none.
         feature_maps: The maps of an encoder, for distances between images; None if there is none.
         on_step: Called with (step, values to record).
-        workspace: Folder for the method's own checkpoint, so that an interrupted trial resumes; None keeps none.
-        quantized: How fine-tuning will quantize the result; a method may do so from the start.
+        workspace: Folder for the method's own checkpoint, from which an interrupted trial resumes; None: no checkpoint.
+        quantized: Quantization in fine-tuning; a method may apply it from the start.
     """
 
     task: Task
@@ -149,18 +149,18 @@ class TrainingContext:
 
 @dataclass(frozen=True)
 class PruneJob:
-    """All that a method is given.
+    """The inputs of a method.
 
     Attributes:
         model: The teacher's generator at full width; a method must not change it.
         name: Its name in the task (`G`, `AtoB`, ...).
         groups: Its channel groups.
-        proposal: The method's settings, and widths if it is given them.
-        target: The cost to meet from below: the proposal's, as this generator's plans are priced.
-        seed: Of everything the method draws.
-        training: What is needed to train; None for methods that do not.
+        proposal: The method's settings, and its widths if they come from the search space.
+        target: The upper bound on the cost: the proposal's, as this generator's plans are priced.
+        seed: Seed of all random numbers of the method.
+        training: The training context; None for methods that do not train.
         prepared: Loads a preparation of the study by name, at most once per process; None outside a study.
-        calibration: Inputs to rank channels with; None without any.
+        calibration: Inputs for ranking channels; None if there are none.
     """
 
     model: nn.Module
@@ -180,14 +180,14 @@ class Pruned:
 
     Attributes:
         model: The cut generator, ready for fine-tuning.
-        plan: What was kept.
-        steps: Generator optimizer steps that were spent.
-        discriminators: Discriminators to go on with, where the method changed them.
+        plan: The kept channels.
+        steps: Number of generator optimizer steps used.
+        discriminators: Discriminators to continue with, if the method changed them.
         record: The method's own record, plain JSON (`cost_before_landing`, paths of multipliers, ...).
-        quantized: How fine-tuning and measuring quantize the generator; None leaves that to the trial.
+        quantized: Quantization in fine-tuning and measuring; None: the trial decides.
         reconstructions: Records of refits, by generator; set by the trial.
         training_macs: Multiply-accumulates of all passes of the steps, a backward counted as two forwards.
-        calibration_macs: Those of passes on calibration inputs by which channels were chosen.
+        calibration_macs: Multiply-accumulates of passes on calibration inputs by which channels were chosen.
         notes: Notes for a user who prunes one network in one call.
         curves: (step, {term: value}) of training before the cut, by generator; empty for methods that do not train.
     """
@@ -206,13 +206,13 @@ class Pruned:
 
 
 class Method(Protocol):
-    """A way to prune channels; stateless."""
+    """A stateless pruning method."""
 
     def prune(self, job: PruneJob) -> Pruned:
-        """Cuts the teacher's generator to the target.
+        """Cut the teacher's generator to the target.
 
         Raises:
             InfeasibleBudget: No plan meets the target.
-            RuntimeError: The method did not get there; the message is the trial's reason.
+            RuntimeError: The method did not meet the target; the message is the trial's reason.
         """
         ...

@@ -1,7 +1,8 @@
-"""Distance of a student's images to its teacher's: pixels, and features and Gram matrices of an encoder's maps.
+"""Distances of a student's images to its teacher's: pixels, and features and Gram matrices of an encoder's maps.
 
 GAN Slimming's released code: |relu1_2(y) - relu1_2(t)| + 1e5 sum over four layers of (Gram_y - Gram_t)^2 on VGG-16,
-means over all entries, Gram matrices divided by C H W. The pixel term beside it, and other encoders, are ours.
+means over all entries, Gram matrices divided by C H W. The additional pixel term, and other encoders, are original to
+ganprune.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from ..tasks.stylization.style_losses import gram
 
 
 def perceptual(maps: FeatureMaps, images: Tensor, goals: Tensor) -> Tensor:
-    """L1 of the first maps plus the weighted squared differences of all Gram matrices.
+    """Return the L1 distance of the first maps plus the weighted squared differences of all Gram matrices.
 
     Args:
-        maps: The encoder; no gradient is taken of its weights.
-        images: Of the student, [N, C, H, W] in [-1, 1].
-        goals: Of the teacher, the same shape; no gradient flows to them.
+        maps: The encoder, whose weights get no gradient.
+        images: Images of the student, [N, C, H, W] in [-1, 1].
+        goals: Images of the teacher, of the same shape, without gradient.
     """
     with torch.no_grad():
         wanted = maps(goals)
@@ -33,14 +34,14 @@ def perceptual(maps: FeatureMaps, images: Tensor, goals: Tensor) -> Tensor:
 
 
 def image_distance(name: str, maps: FeatureMaps | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """The distance by its name.
+    """Return the distance of a name.
 
     Args:
         name: `perceptual+l1`; `perceptual`, as published; `l1`; `mse`, the released code's alternative.
-        maps: The encoder's maps; without them `perceptual+l1` is the pixels' part alone.
+        maps: The encoder's maps; without them, `perceptual+l1` is the pixels' part only.
 
     Raises:
-        ValueError: An unknown name, or `perceptual` without maps.
+        ValueError: The name is unknown, or `perceptual` has no maps.
     """
     if name == "l1" or (name == "perceptual+l1" and maps is None):
         return l1

@@ -1,4 +1,4 @@
-"""The proposal of one trial: which method cuts, with which settings, to which cost. Imports no torch."""
+"""The proposal of one trial: method, settings and target cost. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Proposal:
     Attributes:
         method: The pruning method's name.
         settings: The method's settings, complete: an instance of its catalog row's settings class.
-        target: The cost aimed at, from below, in the cost's unit.
-        cost: Which cost (`macs`, `macs_published`, `params`, `bytes`, `latency_ms`).
+        target: The upper bound on the cost that the plan should be close to, in the cost's unit.
+        cost: Name of the cost (`macs`, `macs_published`, `params`, `bytes`, `latency_ms`).
         widths: Channels per group for methods that are given widths, else None.
-        bits: Of weights and activations; 32 is float32.
-        channels: Channels that stay per group, of a plan that says them; None: the method chooses them.
+        bits: Bits of weights and activations; 32 is float32.
+        channels: Kept channels per group, if the plan names them; None: the method chooses them.
         parent: Number of the trial whose network is cut; None: the teacher.
-        starts: Widths of plans at or under the target that a search for a plan starts from as well.
+        starts: Widths of plans at or under the target, as additional starts of a search for a plan.
         recipe: Values of the training recipe that the search chose, by name (`Recipe.values`); others are the study's.
 
     Raises:
-        ValueError: The target is no finite cost above 0.
+        ValueError: The target is not a finite cost above 0.
     """
 
     method: str
@@ -43,4 +43,4 @@ class Proposal:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and self.target > 0):
-            raise ValueError(f"a proposal's target must be a finite cost above 0: got {self.target}")
+            raise ValueError(f"invalid target of a proposal: got {self.target}; expected a finite cost above 0")

@@ -1,4 +1,4 @@
-"""Channel scores, and the plan that they make within a target: shared by all methods that learn widths."""
+"""Channel scores, and the plan that they imply within a target; shared by all methods that learn widths."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from .catalog import method_spec
 from .method import PruneJob, Target
 
 Scores = Mapping[str, NDArray[np.float64]]
-SCORE_TABLE = "score_table"  # the preparation
+SCORE_TABLE = "score_table"  # name of the preparation
 _GIVE_INPUTS = "Try --calibration-images 64, or calibration= of ganprune.prune"
 
 
 def ranked(job: PruneJob) -> Scores:
-    """Return the scores of every group's channels by which a method keeps them, as its setting `ranking` says.
+    """Return the scores by which a method keeps channels, of every group, according to its setting `ranking`.
 
     Args:
-        job: With settings that have `ranking`; `auto` is `schur` if the job has calibration inputs, else `l1`.
+        job: The job, whose settings have `ranking`; `auto` is `schur` if the job has calibration inputs, else `l1`.
 
     Returns:
-        Group name -> float64 [size], mean 1 in each group: groups are compared by how uneven their channels are.
+        Group name -> float64 [size], mean 1 in each group: groups are compared by the spread of their channels.
 
     Raises:
-        UserError: A ranking that needs calibration inputs, without any.
+        UserError: The ranking needs calibration inputs, and there are none.
     """
     kind = _kind(job)
     if kind in ("l1", "l2"):
@@ -44,7 +44,7 @@ def ranked(job: PruneJob) -> Scores:
         raise UserError(f"ranking {kind} needs inputs: got none; expected calibration inputs. {_GIVE_INPUTS}")
     known = job.calibration.scores.setdefault(job.model, {})
     if kind not in known:
-        with PassCount() as one_pass:  # of one input, which says how many fit into memory
+        with PassCount() as one_pass:  # memory of one input, which limits the number of inputs
             inputs = job.calibration.fitting(job.model)
         if kind == "schur":
             table = table_of(job)
@@ -58,12 +58,12 @@ def ranked(job: PruneJob) -> Scores:
 
 
 def ranking_macs(job: PruneJob) -> int:
-    """Return the multiply-accumulates of `ranked`'s passes, also if another trial made them; call it afterwards."""
+    """Return the multiply-accumulates of `ranked`'s passes, even if another trial made them; call it after `ranked`."""
     return 0 if job.calibration is None else job.calibration.macs.get(job.model, {}).get(_kind(job), 0)
 
 
 def _kind(job: PruneJob) -> str:
-    """Return the ranking that the settings name; `auto` is `schur` if the job has calibration inputs, else `l1`."""
+    """Return the ranking in the settings; `auto` is `schur` if the job has calibration inputs, else `l1`."""
     kind = getattr(job.proposal.settings, "ranking", "auto")
     if kind == "auto":
         return "l1" if job.calibration is None else "schur"
@@ -71,7 +71,7 @@ def _kind(job: PruneJob) -> str:
 
 
 def table_of(job: PruneJob) -> ScoreTable:
-    """Return the score table of a job's generator: the study's, or one that is made now.
+    """Return the score table of a job's generator: the study's, or a new one.
 
     Raises:
         UserError: The job has no calibration inputs.
@@ -85,11 +85,11 @@ def table_of(job: PruneJob) -> ScoreTable:
 
 
 def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:
-    """Importance of every channel by the L1 norm of the weights that write and read it.
+    """Return the importance of every channel by the L1 norm of the weights that write and read it.
 
-    Li et al. 2017 rank filters by the L1 norm of what writes them; a norm behind the convolution makes that
-    scale-free, so the weights that read a channel count as well (our reconstruction). Each tensor's norms are
-    taken relative to its mean over channels, so that layers of different fan-in can be added up.
+    Li et al. 2017 rank filters by the L1 norm of the weights that write them. A norm after the convolution makes that
+    independent of scale, so weights that read a channel also count (original to ganprune). Each tensor's norms are
+    relative to their mean over channels, so that layers of different fan-in can be added.
 
     Returns:
         Group name -> float64 [size], mean 1 in each group.
@@ -100,8 +100,8 @@ def l1_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.f
 def l2_scores(model: nn.Module, groups: ChannelGroups) -> dict[str, NDArray[np.float64]]:
     """Return the importance of every channel by the squared L2 norm of all weights that write and read it.
 
-    The group norm of DepGraph (Fang et al. 2023) without its scales of norms: squares are added up as they are, so
-    that strong layers decide.
+    The group norm of DepGraph (Fang et al. 2023) without its scales of norms: squares are added without scaling, so
+    that layers of large weights dominate.
 
     Returns:
         Group name -> float64 [size], mean 1 in each group.
@@ -123,7 +123,7 @@ def _norm_scores(model: nn.Module, groups: ChannelGroups, power: int, relative: 
 
 
 def _norms(site: AxisChannels, tensor: torch.Tensor, n: int, power: int, relative: bool) -> NDArray[np.float64]:
-    """Return the summed powers of a tensor's entries by channel [n], over their mean if they are relative."""
+    """Return the summed powers of a tensor's entries by channel [n], divided by their mean if `relative`."""
     if tensor.ndim < 2:
         return np.zeros(n)
     axes = [axis for axis in range(tensor.ndim) if axis != site.axis]
@@ -141,18 +141,18 @@ def _to_mean_one(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def strongest(widths: Mapping[str, int], scores: Scores) -> ChannelPlan:
-    """The plan of these widths that keeps the channels with the highest scores of each group."""
+    """Return the plan of these widths that keeps the channels with the highest scores of each group."""
     order = {name: np.argsort(-score, kind="stable") for name, score in scores.items()}
     return ChannelPlan({name: tuple(np.sort(order[name][:width]).tolist()) for name, width in widths.items()})
 
 
 def channel_costs(form: CostForm, cost: str) -> NDArray[np.float64]:
-    """Share of the dense cost [G] that one channel of each group has at full width."""
+    """Return the share of the dense cost [G] that one channel of each group has at full width."""
     return form.gradient(form.sizes, cost) / form.dense(cost)
 
 
 def widths_at(form: CostForm, ordered: list[NDArray[np.float64]], threshold: float) -> NDArray[np.int64]:
-    """Widths [G] that keep every channel whose score is at or above a threshold; scores in falling order."""
+    """Return the widths [G] that keep every channel whose score is at or above a threshold; scores in falling order."""
     return np.array([np.searchsorted(-scores, -threshold, side="right") for scores in ordered], dtype=np.int64)
 
 
@@ -161,20 +161,19 @@ def check_feasible(form: CostForm, target: Target) -> None:
     smallest = cost_of(form, form.floors(target.floor, target.multiple), target)
     if smallest > target.value:
         raise InfeasibleBudget(
-            f"target {target.value:g} {target.cost} cannot be met: the smallest plan costs {smallest:g}; "
-            "raise the budget"
+            f"target {target.value:g} {target.cost} cannot be met: the smallest plan costs {smallest:g}. Try a larger "
+            f"budget"
         )
 
 
 def plan_within_target(form: CostForm, scores: Scores, target: Target) -> ChannelPlan:
-    """The plan of the highest scores whose cost is at or under the target, and close to it.
+    """Return the plan of the highest scores whose cost is at or under the target, and close to it.
 
-    One threshold on all scores is found by bisection, or among all of them where a model prices plans; then the
-    best of the channels below it are added one by one while they fit. Scores of different groups are compared as
-    they are.
+    One threshold on all scores is found by bisection, or by trying all if a model prices plans. Then the best channels
+    below it are added one by one while they fit. Scores of different groups are compared without scaling.
 
     Raises:
-        InfeasibleBudget: Even the smallest plan costs more.
+        InfeasibleBudget: Even the smallest plan costs more than the target.
     """
     check_feasible(form, target)
     ordered = [np.sort(np.asarray(scores[name], dtype=np.float64))[::-1] for name in form.names]
@@ -183,11 +182,11 @@ def plan_within_target(form: CostForm, scores: Scores, target: Target) -> Channe
     def at(threshold: float) -> NDArray[np.int64]:
         return form.fit(widths_at(form, ordered, threshold), target.floor, target.multiple)
 
-    levels = np.unique(np.concatenate(ordered))  # rising: a higher threshold keeps less
+    levels = np.unique(np.concatenate(ordered))  # ascending: a higher threshold keeps fewer channels
     if target.model is not None:
         widths = _scan(form, ordered, levels, target)
     else:
-        low, high = -1, len(levels)  # cost at `high` fits (everything dropped), at `low` (everything kept) perhaps
+        low, high = -1, len(levels)  # the cost at `high` (all dropped) fits; that at `low` (all kept) may not
         while high - low > 1:
             middle = (low + high) // 2
             if float(form.predict(at(levels[middle]), target.cost)) <= target.value:
@@ -202,7 +201,7 @@ def plan_within_target(form: CostForm, scores: Scores, target: Target) -> Channe
 def _scan(
     form: CostForm, ordered: list[NDArray[np.float64]], levels: NDArray[np.float64], target: Target
 ) -> NDArray[np.int64]:
-    """Return the widths [G] of the plan with the most channels that fits, of the plans of all thresholds.
+    """Return the widths [G] of the plan with the most channels within the target, among all thresholds' plans.
 
     A model's cost may fall as channels are added, so thresholds cannot be bisected.
     """
@@ -217,7 +216,7 @@ def _scan(
 def _add_best(
     form: CostForm, ordered: list[NDArray[np.float64]], widths: NDArray[np.int64], target: Target
 ) -> NDArray[np.int64]:
-    """Adds the best next channels that still fit, until 0.2 % of the target is left, or exchanges some."""
+    """Add the best next channels that still fit, until 0.2 % of the target is left, or swap some."""
     priced, widths = target.model or form, widths.copy()
     while float(priced.predict(widths, target.cost)) < 0.998 * target.value:
         steps = np.minimum(widths - widths % target.multiple + target.multiple, form.sizes) - widths
@@ -236,5 +235,5 @@ def _add_best(
 
 
 def cost_of(form: CostForm, widths: ArrayLike, target: Target) -> float:
-    """Cost of one plan's widths [G] in the target's unit."""
+    """Return the cost of one plan's widths [G] in the target's unit."""
     return float((target.model or form).predict(widths, target.cost))

@@ -1,4 +1,4 @@
-"""Sensitivity of the loss to channels that an L1 norm shrinks: those that it depends on are pulled less."""
+"""The sensitivity of the loss to channels that an L1 norm shrinks: sensitive channels are pulled less."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def pull_of(sensitivity: Tensor, exponent: float) -> Tensor:
-    """Return how strongly each magnitude is pulled to zero [N], about 1: less if the loss depends more on it.
+    """Return the pull of each magnitude towards zero [N], about 1: less if the loss depends more on it.
 
     The proximal step in an adaptive optimizer's own metric has threshold lambda lr / (sqrt(v) + eps), v the mean
     squared gradient (Yun et al. 2021, "ProxGen"); here to a power, relative to the mean, and between 1/8 and 8. With
@@ -15,8 +15,8 @@ def pull_of(sensitivity: Tensor, exponent: float) -> Tensor:
     with 0 it is DHP's plain step.
 
     Args:
-        sensitivity: Mean squared gradients [N], zero where none has been seen.
-        exponent: 0 to 1.
+        sensitivity: Mean squared gradients [N], zero if there was none.
+        exponent: Exponent, 0 to 1.
     """
     rms = sensitivity.sqrt()
     mean = rms.mean()

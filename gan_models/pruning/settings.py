@@ -1,4 +1,4 @@
-"""Settings of pruning methods: frozen dataclasses whose fields say what a search may choose. Imports no torch.
+"""Settings of pruning methods: frozen dataclasses whose fields define what a search may choose. Imports no torch.
 
 @dataclass(frozen=True)
 class MySettings:
@@ -20,7 +20,7 @@ _KEY = "ganprune.setting"
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a method: its default and what it may be.
+    """A setting of a method: its default and allowed values.
 
     Attributes:
         name: The field's name in the method's settings class.
@@ -29,10 +29,10 @@ class Setting:
         log: True if the range is searched on a log scale.
         choices: The values of a choice.
         note: One line for tables.
-        searched: True for a dimension of the method's space; False keeps what the study says, or the default.
+        searched: True for a dimension of the method's space; False for the study's value, or the default.
 
     Raises:
-        UserError: Neither a range nor choices, or a default outside of them.
+        UserError: It has neither a range nor choices, or the default is outside.
     """
 
     name: str
@@ -48,19 +48,23 @@ class Setting:
         """Check that the default is inside."""
         if self.choices:
             if self.default not in self.choices:
-                raise UserError(f"setting {self.name}: default {self.default!r} is none of {self.choices}")
+                raise UserError(
+                    f"invalid default of setting {self.name}: got {self.default!r}; expected one of {self.choices}"
+                )
         elif self.low is None or self.high is None or not self.low <= self.default <= self.high:
-            raise UserError(f"setting {self.name}: default {self.default!r} outside [{self.low}, {self.high}]")
+            raise UserError(
+                f"invalid default of setting {self.name}: got {self.default!r}; expected [{self.low}, {self.high}]"
+            )
 
     @property
     def allowed(self) -> str:
-        """Its values, for tables and messages."""
+        """Its allowed values, for tables and messages."""
         if self.choices:
             return ", ".join(map(str, self.choices))
         return f"{self.low:g} to {self.high:g}{' (log)' if self.log else ''}"
 
     def allows(self, value: Any) -> bool:
-        """Return whether a value is one of the choices, of their type, or a number in the range."""
+        """Return True if a value is one of the choices, of their type, or a number in the range."""
         if self.choices:
             return any(value == choice and type(value) is type(choice) for choice in self.choices)
         assert self.low is not None
@@ -70,7 +74,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class NoSettings:
-    """The settings of a method that has none."""
+    """The settings of a method without settings."""
 
 
 def setting(
@@ -83,7 +87,7 @@ def setting(
     note: str = "",
     searched: bool = True,
 ) -> Any:
-    """Return a dataclass field that carries what a search may choose.
+    """Return a dataclass field with the values that a search may choose.
 
     Args:
         default: The value that the ladder uses.
@@ -92,7 +96,7 @@ def setting(
         log: Search the range on a log scale.
         choices: The values of a choice; not needed if the field's type is a `Literal` or `bool`.
         note: One line for tables.
-        searched: False for what a study may set and a search leaves alone.
+        searched: False for a setting that a study may fix and a search does not vary.
     """
     values = {"low": low, "high": high, "log": log, "choices": choices, "note": note, "searched": searched}
     return dataclasses.field(default=default, metadata={_KEY: values})
@@ -103,11 +107,11 @@ def settings_of(cls: type) -> tuple[Setting, ...]:
     """Return every setting of a settings class, in the order of its fields.
 
     Raises:
-        UserError: It is no frozen dataclass, or one of its fields is not made by `setting`.
+        UserError: It is not a frozen dataclass, or a field is not made by `setting`.
     """
     parameters = getattr(cls, "__dataclass_params__", None)
     if not isinstance(cls, type) or parameters is None or not parameters.frozen:
-        raise UserError(f"settings {cls!r:.80} are no class made by @dataclass(frozen=True)")
+        raise UserError(f"invalid settings: got {cls!r:.80}; expected a class made by @dataclass(frozen=True)")
     hints = get_type_hints(cls)
     return tuple(_setting(cls, item, hints[item.name]) for item in dataclasses.fields(cls))
 
@@ -115,10 +119,10 @@ def settings_of(cls: type) -> tuple[Setting, ...]:
 def _setting(cls: type, item: dataclasses.Field[Any], hint: Any) -> Setting:
     where = f"setting {item.name} of {cls.__name__}"
     if _KEY not in item.metadata:
-        raise UserError(f"{where} has no range; write it as setting(default, low=..., high=...) or with choices=(...)")
+        raise UserError(f"{where} has no range: expected one. Try setting(default, low=..., high=...) or choices=(...)")
     values = dict(item.metadata[_KEY])
     if not values["choices"]:
         values["choices"] = get_args(hint) if get_origin(hint) is Literal else (True, False) if hint is bool else ()
     if hint is int and not values["choices"]:
-        raise UserError(f"{where} is a whole number: give choices=(...) instead of a range")
+        raise UserError(f"{where} is a whole number with a range: expected choices. Try choices=(...)")
     return Setting(item.name, item.default, **values)

@@ -1,7 +1,7 @@
-"""The course of every method that trains before it cuts; a method supplies its phase.
+"""The procedure of every method that trains before it cuts; a method supplies its phase.
 
-Steps are checked, an impossible target is refused, the phase is trained, what its own plan costs is recorded, the plan
-of its scores within the target is found, and the network is cut.
+Steps and target are checked, the phase is trained, and the cost of its own plan is recorded. Then the plan of its
+scores within the target is found, and the network is cut.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .ranking import Scores, check_feasible, cost_of, plan_within_target
 
 
 class PruningPhase(Phase, Protocol):
-    """Training before the cut, and what it says of each channel."""
+    """The training before the cut, and the scores of channels that it yields."""
 
     def scores(self) -> Scores:
-        """Return what channels of all groups are ranked by, higher stays: group name -> float64 [size]."""
+        """Return the scores that rank channels of all groups, the highest kept: group name -> float64 [size]."""
         ...
 
     def own_widths(self) -> NDArray[np.int64]:
-        """Return the widths [G] of the plan that training alone arrived at."""
+        """Return the widths [G] of the plan that training alone implies."""
         ...
 
     def cut(self, plan: ChannelPlan) -> nn.Module:
@@ -41,11 +41,11 @@ class PruningPhase(Phase, Protocol):
         ...
 
     def judges(self) -> nn.ModuleDict | None:
-        """Return the discriminators to go on with; None if training left them as they were."""
+        """Return the discriminators to continue with; None if training did not change them."""
         ...
 
     def record(self, run: TrainRecord) -> dict[str, Any]:
-        """Return what the method wants remembered beside its cost, plain JSON."""
+        """Return the method's own record in addition to its cost, as plain JSON."""
         ...
 
 
@@ -72,13 +72,13 @@ class TrainedMethod(ABC):
         return job.target
 
     def check(self, run: TrainRecord, cost: float, target: Target) -> None:  # noqa: B027 - most methods refuse nothing
-        """Raise WorkFailed if training did not get near enough to the target; any cost is near enough here."""
+        """Raise WorkFailed if training ended too far from the target; here any cost is accepted."""
 
     def prune(self, job: PruneJob) -> Pruned:
         """Train, then cut to the target.
 
         Raises:
-            UserError: No training steps, nothing to train with, or no calibration inputs for a restart.
+            UserError: There are no training steps, no training context, or no calibration inputs for a restart.
             InfeasibleBudget: Even the smallest plan costs more than the target.
             TrainingDiverged: A loss is not finite.
             WorkFailed: The method did not meet the target; the message is the trial's reason.
@@ -86,13 +86,17 @@ class TrainedMethod(ABC):
         training = job.training
         if training is None:
             raise UserError(
-                f"{self.name} trains before it cuts: it needs a task, data, a device and discriminators; got none"
+                f"{self.name} trains before it cuts: got no training context; expected a task, data, a device and "
+                f"discriminators"
             )
         if training.steps < 1:
-            raise UserError(f"{self.name} trains before it cuts: give it --prune-steps 1 or more")
+            raise UserError(
+                f"{self.name} trains before it cuts: got no training steps; expected at least 1. Try --prune-steps 1200"
+            )
         if self.restart(job) == "always" and job.calibration is None:
             raise UserError(
-                f"{self.name}.restart=always refits on inputs: got no calibration images. Try --calibration-images 64"
+                f"{self.name}.restart=always needs inputs for a refit: got no calibration images; expected some. Try "
+                f"--calibration-images 64"
             )
         form, target = job.groups.form, self.target(job)
         check_feasible(form, target)
@@ -129,7 +133,7 @@ class TrainedMethod(ABC):
 
 
 def _restart_record(again: Restarted | None) -> dict[str, Any]:
-    """Return the network that a trial continues with and both errors to the teacher; empty without a restart."""
+    """Return a record of the network that a trial continues with, and both errors; empty without a restart."""
     if again is None:
         return {}
     errors = {"own_error": again.own_error, "refitted_error": again.refitted_error}
@@ -137,15 +141,15 @@ def _restart_record(again: Restarted | None) -> dict[str, Any]:
 
 
 def run_phase(phase: Phase, job: PruneJob, steps: int) -> TrainRecord:
-    """Train a job's phase for at most `steps` generator steps; go on from the checkpoint in its workspace.
+    """Train a job's phase for at most `steps` generator steps; resume from the checkpoint in its workspace.
 
     Raises:
         TrainingDiverged: A value is not finite.
-        UserError: Nothing to train with, no steps, or the checkpoint is of another job.
+        UserError: There is no training context or no step, or the checkpoint belongs to another job.
     """
     training = job.training
     if training is None:
-        raise UserError("training needs a task, data and a device; got none")
+        raise UserError("training lacks its context: got none; expected a task, data and a device")
     identity: dict[str, JSON] = {
         "name": job.name,
         "cost": job.target.cost,

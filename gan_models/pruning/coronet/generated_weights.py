@@ -1,4 +1,4 @@
-"""Which tensors a hypernetwork generates, over the channels of which axes, and how many numbers that takes.
+"""The tensors that a hypernetwork generates, their channel axes, and the numbers that this takes.
 
 Legend: a, b are the positions of a weight's two channel axes, k the numbers of one channel pair (the kernel), e the
 embedding.
@@ -17,20 +17,20 @@ from ..catalog import TRAINED
 from ..settings import settings_of
 from .settings import CoronetSettings
 
-BYTES = 4  # float32
-STATES = 4  # a number, its gradient and Adam's two moments
+BYTES = 4  # bytes of a float32
+STATES = 4  # numbers in training: a parameter, its gradient and Adam's two moments
 
 
 @dataclass(frozen=True)
 class GeneratedWeight:
-    """One weight with prunable channels: what its hypernetwork must know.
+    """A weight with prunable channels, as its hypernetwork needs it.
 
     Attributes:
-        name: Of the parameter.
-        shape: Its own shape, whatever the layer's layout is.
-        axes: The two axes that carry channels; what lies on the others is the kernel.
-        a, b: int64, channel of each position of these axes (`AxisChannels.flat`: 0 always stays).
-        fan_in: Numbers that one output channel is computed from (C_in k^2).
+        name: Name of the parameter.
+        shape: Its own shape, independent of the layer's layout.
+        axes: The two axes that carry channels; the others are the kernel.
+        a, b: int64, channel of each position on these axes (`AxisChannels.flat`: 0 is never pruned).
+        fan_in: Number of inputs of one output channel (C_in k^2).
     """
 
     name: str
@@ -42,23 +42,23 @@ class GeneratedWeight:
 
     @property
     def kernel(self) -> int:
-        """Numbers of one channel pair: k^2 of a convolution, 1 of a linear layer."""
+        """Number of entries per channel pair: k^2 of a convolution, 1 of a linear layer."""
         return int(np.prod(self.shape)) // (len(self.a) * len(self.b))
 
     def numbers(self, embedding: int) -> int:
-        """B0 [a,b], W1 and B1 [a,b,e], W2 [a,b,e,k] and B2 [a,b,k] together."""
+        """Return the number of parameters: B0 [a,b], W1 and B1 [a,b,e], W2 [a,b,e,k] and B2 [a,b,k] together."""
         k = self.kernel
         return len(self.a) * len(self.b) * (1 + 2 * embedding + embedding * k + k)
 
 
 @dataclass(frozen=True)
 class HypernetworkSize:
-    """What a hypernetwork takes.
+    """The size of a hypernetwork.
 
     Attributes:
-        numbers: Trained numbers: of all layers, and the latents.
-        latents: Latents alone.
-        weights: Tensors that are generated.
+        numbers: Number of trained parameters: all layers and the latents.
+        latents: Number of latents.
+        weights: Number of generated tensors.
         embedding: Embedding size.
     """
 
@@ -69,23 +69,23 @@ class HypernetworkSize:
 
     @property
     def bytes(self) -> int:
-        """Of the numbers, float32."""
+        """Bytes of the parameters, float32."""
         return BYTES * self.numbers
 
     @property
     def bytes_in_training(self) -> int:
-        """Of the numbers, their gradients and Adam's two moments, float32."""
+        """Bytes of the parameters, their gradients and Adam's two moments, float32."""
         return STATES * self.bytes
 
 
 def generated_weights(model: nn.Module, groups: ChannelGroups) -> tuple[GeneratedWeight, ...]:
-    """Every weight that carries prunable channels: of convolutions of any kind, linear layers, embeddings.
+    """Return all weights that carry prunable channels: of convolutions of any kind, linear layers, embeddings.
 
-    Vectors (biases, gains and offsets of norms) are not among them, nor a tensor with channels on three axes: they
-    stay ordinary parameters and are trained along.
+    Vectors (biases, gains and offsets of norms) and tensors with channels on three axes are not included. They stay
+    ordinary parameters and are also trained.
 
     Args:
-        model: May be on the meta device.
+        model: The network; it may be on the meta device.
         groups: Its groups.
     """
     carried: dict[str, dict[int, NDArray[np.int64]]] = {}
@@ -109,14 +109,14 @@ def generated_weights(model: nn.Module, groups: ChannelGroups) -> tuple[Generate
 
 
 def hypernetwork_size(model: nn.Module, groups: ChannelGroups, embedding: int) -> HypernetworkSize:
-    """Exact size of a network's hypernetwork, without building it."""
+    """Return the exact size of a network's hypernetwork, without building it."""
     weights, latents = generated_weights(model, groups), sum(groups.sizes.values())
     numbers = latents + sum(weight.numbers(embedding) for weight in weights)
     return HypernetworkSize(numbers, latents, len(weights), embedding)
 
 
 def size_rows(model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
-    """Sizes at every embedding of the catalog, for tables."""
+    """Return the sizes at every embedding of the catalog, for tables."""
     choices = next(setting.choices for setting in settings_of(CoronetSettings) if setting.name == "embedding")
     sizes = [hypernetwork_size(model, groups, embedding) for embedding in choices]
     return [
@@ -133,11 +133,11 @@ def size_rows(model: nn.Module, groups: ChannelGroups) -> list[dict[str, int]]:
 
 
 def kept_positions(flat: NDArray[np.int64], mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of an axis that a cut leaves, and their channels in the numbering of the cut network.
+    """Return the positions of an axis that a cut keeps, and their channels in the numbering of the cut network.
 
     Args:
-        flat: Channel of each position, 0 for what always stays.
-        mask: Bool [1 + channels], as `ChannelGroups.mask` gives it.
+        flat: Channel of each position, 0 for positions never pruned.
+        mask: Bool [1 + channels], from `ChannelGroups.mask`.
     """
     renumbered = np.cumsum(mask) - 1
     positions = mask[flat].nonzero()[0]

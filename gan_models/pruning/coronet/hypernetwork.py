@@ -1,4 +1,4 @@
-"""Weights made from latents, one latent a channel: differentiable meta pruning (Li et al. 2020, "DHP").
+"""A hypernetwork with one latent per channel: differentiable meta pruning (Li et al. 2020, "DHP").
 
 For a weight with channel axes a and b (C_in and C_out of a convolution, in the weight's own order):
 
@@ -6,10 +6,10 @@ For a weight with channel axes a and b (C_in and C_out of a convolution, in the 
     E = Z W1 + B1           [a, b, e]
     O = W2 E + B2           [a, b, k], laid out as the weight is
 
-Every (a, b) pair has matrices of its own, so leaving out a channel leaves out its rows of everything, and nothing
-else changes. Channels that a residual sum ties share one latent, and a concatenation reads the latents of its parts,
-because latents are gathered by channel (`GeneratedWeight.a`, `.b`); what always stays has the constant latent 1.
-Legend: a, b positions of a weight's channel axes, e embedding, k kernel numbers, N prunable channels.
+Every (a, b) pair has its own matrices, so removing a channel removes its rows of each tensor, and nothing else changes.
+Latents are gathered by channel (`GeneratedWeight.a`, `.b`). So channels that a residual sum ties share one latent, and
+a concatenation reads the latents of its parts. Positions that are never pruned have the constant latent 1. Legend: a, b
+positions of a weight's channel axes, e embedding, k kernel numbers, N prunable channels.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from ...groups.channel_groups import ChannelGroups
 from ...groups.plan import ChannelPlan
 from .generated_weights import GeneratedWeight, generated_weights, kept_positions
 
-# A latent's start divides in `copy_teacher`; below this share of the largest one the weights would jump at its first
-# step.
+# `copy_teacher` divides by a latent's initial value. Below this share of the largest one, weights would change too much
+# at the first step.
 LEAST_START = 0.1
 
 
 class WeightHypernetwork(nn.Module):
-    """Makes one weight.
+    """A hypernetwork of one weight.
 
     Args:
-        weight: Which one.
-        embedding: e.
+        weight: The weight.
+        embedding: Embedding size e.
     """
 
     a: Tensor
@@ -51,30 +51,30 @@ class WeightHypernetwork(nn.Module):
         self.B0 = nn.Parameter(torch.zeros(n_a, n_b))
         self.W1 = nn.Parameter(torch.zeros(n_a, n_b, embedding))
         self.B1 = nn.Parameter(torch.zeros(n_a, n_b, embedding))
-        # One axis for e and k, so that "channels last" finds no image to lay out.
+        # One axis for e and k, so that "channels last" does not treat the tensor as images.
         self.W2 = nn.Parameter(torch.zeros(n_a, n_b, embedding * k))
         self.B2 = nn.Parameter(torch.zeros(n_a, n_b, k))
 
     def draw(self, generator: torch.Generator) -> None:
-        """Published start: W1 ~ U(+-sqrt 3), W2 ~ U(+-sqrt(3 / (e C_in k^2))), no biases."""
+        """Draw the published initial values: W1 ~ U(+-sqrt 3), W2 ~ U(+-sqrt(3 / (e C_in k^2))), no biases."""
         with torch.no_grad():
             self.W1.uniform_(-math.sqrt(3), math.sqrt(3), generator=generator)
             bound = math.sqrt(3 / (self.embedding * self.weight.fan_in))
             self.W2.uniform_(-bound, bound, generator=generator)
 
     def copy_teacher(self, weight: Tensor, latents: Tensor, coupling: float, generator: torch.Generator) -> None:
-        """Sets everything so that `forward(latents)` is a given weight T (our reconstruction).
+        """Set all parameters so that `forward(latents)` is a given weight T. Original to ganprune.
 
-        The first embedding carries T itself, scaled by the latents relative to their start, O = T (1 + coupling
-        (Z - Z_start) / max(Z_start, c)); B2 is what is missing to T. The other embeddings start silent (W2 = 0) with
-        the published W1, so that they learn.
+        The first embedding carries T, scaled by the latents relative to their initial values: O = T (1 + coupling (Z -
+        Z_start) / max(Z_start, c)). B2 is the remainder to T. The other embeddings start without effect (W2 = 0) and
+        with the published W1, so that they learn.
 
         Args:
             weight: T, in its own layout.
             latents: [1 + N], as in `forward`.
-            coupling: Share of T that goes through the latents: 1, and a latent at zero is a slice of zeros; 0, and
-                latents do nothing until W2 has learned.
-            generator: Of W1.
+            coupling: Share of T that depends on the latents. At 1, a latent of zero gives a slice of zeros; at 0,
+                latents have no effect until W2 has learned.
+            generator: Random numbers of W1.
         """
         teacher = self._by_pair(weight.detach()).to(self.B2)
         with torch.no_grad():
@@ -87,7 +87,7 @@ class WeightHypernetwork(nn.Module):
             self.B2.copy_(teacher - self._by_pair(self(latents)))
 
     def forward(self, latents: Tensor) -> Tensor:
-        """The weight in its own layout, from latents [1 + N], entry 0 the constant 1."""
+        """Return the weight in its own layout, from latents [1 + N], entry 0 the constant 1."""
         Z_ab = latents[self.a][:, None] * latents[self.b][None, :] + self.B0
         E_abe = Z_ab[..., None] * self.W1 + self.B1
         W2_abek = self.W2.unflatten(-1, (self.embedding, self.weight.kernel))
@@ -102,11 +102,11 @@ class WeightHypernetwork(nn.Module):
         return tuple(own.get(axis, n) for axis, n in enumerate(self.weight.shape))
 
     def _by_pair(self, weight: Tensor) -> Tensor:
-        """[a, b, k] of a weight in its own layout."""
+        """Return a weight in its own layout as [a, b, k]."""
         return weight.movedim(self.weight.axes, (0, 1)).flatten(2) if weight.ndim > 2 else weight.unsqueeze(-1)
 
     def sliced(self, mask: NDArray[np.bool_]) -> WeightHypernetwork:
-        """The hypernetwork of the cut weight: rows of dropped channels left out, nothing else changed."""
+        """Return the hypernetwork of the cut weight: rows of dropped channels removed, nothing else changed."""
         old = self.weight
         rows, a = kept_positions(old.a, mask)
         columns, b = kept_positions(old.b, mask)
@@ -122,15 +122,15 @@ class WeightHypernetwork(nn.Module):
 
 
 class Hypernetwork(nn.Module):
-    """Latents of all prunable channels, and what makes a network's weights from them.
+    """Latents of all prunable channels, and the layers that generate a network's weights from them.
 
     Args:
         model: The network at full width; it is not changed or kept.
         groups: Its groups.
-        embedding: e.
+        embedding: Embedding size e.
 
     Attributes:
-        latents: [N], in the order of the groups.
+        latents: Latents [N], in the order of the groups.
     """
 
     def __init__(self, model: nn.Module, groups: ChannelGroups, embedding: int) -> None:
@@ -139,7 +139,7 @@ class Hypernetwork(nn.Module):
         self.layers = nn.ModuleList(WeightHypernetwork(w, embedding) for w in generated_weights(model, groups))
 
     def draw(self, seed: int) -> None:
-        """Published start: latents ~ N(0, 1), layers as `WeightHypernetwork.draw`."""
+        """Draw the published initial values: latents ~ N(0, 1), layers as `WeightHypernetwork.draw`."""
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             self.latents.normal_(generator=generator)
@@ -147,7 +147,7 @@ class Hypernetwork(nn.Module):
             layer.draw(generator)
 
     def copy_teacher(self, model: nn.Module, latents: Tensor, coupling: float, seed: int) -> None:
-        """Makes the teacher's weights to float32 rounding from the given latents [N]; see `WeightHypernetwork`."""
+        """Reproduce the teacher's weights, to float32 rounding, from given latents [N]; see `WeightHypernetwork`."""
         generator = torch.Generator().manual_seed(seed)
         tensors = dict(model.named_parameters())
         with torch.no_grad():
@@ -156,18 +156,18 @@ class Hypernetwork(nn.Module):
             layer.copy_teacher(tensors[layer.weight.name], self._with_constant().detach(), coupling, generator)
 
     def forward(self) -> dict[str, Tensor]:
-        """All generated weights by parameter name; in full precision also under autocast."""
+        """Return all generated weights by parameter name; in full precision also under autocast."""
         with torch.autocast(self.latents.device.type, enabled=False):
             latents = self._with_constant()
             return {layer.weight.name: layer(latents) for layer in self._layers()}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that are generated."""
+        """Names of the generated parameters."""
         return tuple(layer.weight.name for layer in self._layers())
 
     def sliced(self, groups: ChannelGroups, plan: ChannelPlan) -> Hypernetwork:
-        """The hypernetwork of the network cut to a plan: it makes exactly the cut weights."""
+        """Return the hypernetwork of the network cut to a plan: it generates exactly the cut weights."""
         mask = groups.mask(plan)
         new = Hypernetwork.__new__(Hypernetwork)
         nn.Module.__init__(new)
@@ -176,11 +176,11 @@ class Hypernetwork(nn.Module):
         return new
 
     def numbers(self) -> int:
-        """Trained numbers."""
+        """Return the number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def by_group(self, groups: ChannelGroups) -> Mapping[str, NDArray[np.float64]]:
-        """|latent| of every channel: group name -> float64 [size]."""
+        """Return |latent| of every channel: group name -> float64 [size]."""
         magnitudes = self.latents.detach().abs().double().cpu().numpy()
         return {name: magnitudes[groups.offsets[name] :][:size] for name, size in groups.sizes.items()}
 

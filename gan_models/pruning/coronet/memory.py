@@ -1,4 +1,4 @@
-"""Memory of a hypernetwork in training, compared with what a device has before anything is allocated."""
+"""Memory of a hypernetwork in training, compared with a device's free memory before any allocation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .generated_weights import HypernetworkSize
 
 
 class NotEnoughMemory(WorkFailed):
-    """The device has too little free memory."""
+    """An error: the device has too little free memory."""
 
 
 def check_memory(size: HypernetworkSize, device: torch.device) -> None:
@@ -18,7 +18,8 @@ def check_memory(size: HypernetworkSize, device: torch.device) -> None:
     free = free_bytes(device)
     if free is not None and size.bytes_in_training > free:
         raise NotEnoughMemory(
-            f"coronet's hypernetwork has {size.numbers:,} numbers at embedding size {size.embedding}, which take "
-            f"{size.bytes_in_training / GB:.1f} GB with gradients and Adam's state, and {device} has {free / GB:.1f} GB"
-            " free: use a smaller embedding (--setting coronet.embedding=1), fewer workers or a larger device"
+            f"coronet's hypernetwork of {size.numbers:,} parameters at embedding size {size.embedding} does not fit "
+            f"on {device}: got {free / GB:.1f} GB free; expected {size.bytes_in_training / GB:.1f} GB, with gradients "
+            f"and Adam's state. Try a smaller embedding (--setting coronet.embedding=1), fewer workers or a larger "
+            f"device"
         )

@@ -1,9 +1,10 @@
-"""CoroNetGAN (Kumar et al. 2023): a hypernetwork is trained in the GAN's stead while its latents are driven to zero.
+"""CoroNetGAN (Kumar et al. 2023): a hypernetwork is trained in place of the GAN while its latents are driven to zero.
 
 Reconstruction after the abstract, on the exact core of differentiable meta pruning (Li et al. 2020, "DHP"), which it
 applies to the generator of a conditional GAN: after each generator step the latents take a proximal l1 step, channels
-whose latent falls under a threshold go, and pruning stops when the cost is at the target. Ours: groups found by
-tracing, the start from a teacher, gating out channels as soon as they fall, and lambda's controller.
+whose latent falls below a threshold are dropped, and pruning stops when the cost is at the target. Original to
+ganprune: groups found by tracing, the start from a teacher, gating channels off as soon as they fall, and the
+controller of lambda.
 """
 
 from __future__ import annotations
@@ -38,24 +39,24 @@ from .latents import needed_shrink, resistances, shrunk, teacher_magnitudes, thr
 from .memory import check_memory
 from .settings import CoronetSettings
 
-# A stronger pull would no longer be a proximal step of training but a cut: a run that needs it has too few steps.
+# A stronger pull would be a cut instead of a proximal step of training: a run that needs it has too few steps.
 MAX_LAMBDA = 1e4
-NEAR = 1.1  # the threshold's own plan must come this near to the target
+NEAR = 1.1  # maximum ratio of the threshold's own plan to the target
 
 
 class CoronetPhase:
-    """Training of hypernetwork and discriminators, with the proximal step and the controller of its strength.
+    """The training of hypernetwork and discriminators, with the proximal step and the controller of its strength.
 
-    The controller knows how far the latents must shrink for the target (`needed_shrink`), and gives each of the n
-    steps left its part of it, 1 - ((n - 1) / n)^(schedule + 1): evenly for a schedule of 0, early for a high one, and
-    all of the rest in the last step. lambda is that shrinkage over the latents' learning rate. What gradients undo
-    is made up for by the steps left, so that the target is met whatever they do.
+    The controller computes the shrinkage that the target needs (`needed_shrink`). Each of the n remaining steps takes
+    the share 1 - ((n - 1) / n)^(schedule + 1) of it: even for a schedule of 0, early for a high one, and the whole rest
+    in the last step. Lambda is that shrinkage over the latents' learning rate. Remaining steps compensate for what
+    gradients undo, so that the target is always met.
 
     Args:
-        job: What is pruned.
-        training: What it is trained with.
-        target: With the floor that the thresholds keep.
-        steps: Steps in which the target must be met.
+        job: The pruning job.
+        training: The training context.
+        target: The target, with the floor of the thresholds.
+        steps: Number of steps in which the target must be met.
     """
 
     def __init__(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> None:
@@ -100,7 +101,7 @@ class CoronetPhase:
         self.network.refresh()
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
-        """One training step, then the proximal step; records the losses, lambda and the would-be plan's cost."""
+        """Run a training step and the proximal step; return the losses, lambda and the current plan's cost."""
         terms = self.trainer.step(step, batch_at)
         self.network.forget()
         left = max(1, self.steps - step)
@@ -115,20 +116,20 @@ class CoronetPhase:
         return {**terms, "lambda": strength, "cost ratio": self.cost() / self.target.value}
 
     def _pull(self, step: int) -> Tensor:
-        """Of each latent, after taking in the step's gradient: the mean square over all steps so far."""
+        """Return the pull on each latent, after adding the step's gradient to the mean square over all steps."""
         seen, gradient = self.network.sensitivity, self.hypernetwork.latents.grad
         if gradient is not None:
             seen += (gradient.detach().float().square() - seen) / (step + 1)
         return pull_of(seen, self.settings.sensitivity)
 
     def magnitudes(self) -> Mapping[str, Any]:
-        """|latent| by group."""
+        """Return |latent| by group."""
         return self.hypernetwork.by_group(self.job.groups)
 
     scores = magnitudes
 
     def own_widths(self) -> NDArray[np.int64]:
-        """Return the widths [G] of the plan that the threshold alone makes now."""
+        """Return the widths [G] of the plan that the threshold alone implies now."""
         return threshold_widths(self.job.groups.form, self.magnitudes(), self.target)
 
     def cost(self) -> float:
@@ -144,7 +145,7 @@ class CoronetPhase:
         return self.discriminators.cpu()
 
     def record(self, run: TrainRecord) -> dict[str, Any]:
-        """Return the paths of lambda and of the cost, and what the hypernetwork took."""
+        """Return the paths of lambda and of the cost, and the hypernetwork's size."""
         size = hypernetwork_size(self.job.model, self.job.groups, self.settings.embedding)
         return {
             "lambda": run.path("lambda"),
@@ -158,22 +159,22 @@ class CoronetPhase:
         return None
 
     def finished(self, done: int) -> bool:
-        """Whether that plan is at the target; steps left go to fine-tuning."""
+        """Return True if that plan is at the target; remaining steps are used for fine-tuning."""
         return self.cost() <= self.target.value
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
-        """Everything is in the trainer: latents are parameters, gates follow from them."""
+        """Return an empty state: latents are parameters of the trainer, and gates follow from them."""
         tensors, scales = self.trainer.state()
         return tensors, {"scales": cast(JSON, scales)}
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
-        """Puts back what `state` gave."""
+        """Restore the result of `state`."""
         self.trainer.load_state(tensors, cast(Mapping[str, dict[str, float]], info["scales"]))
         self.network.refresh()
 
 
 def reset(model: nn.Module, seed: int) -> nn.Module:
-    """A copy with every layer's own random start, and biases of 0: a teacher that has not been trained."""
+    """Return a copy with random initial values of every layer, and biases of 0: an untrained teacher."""
     new = copy_network(model)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -188,7 +189,7 @@ def reset(model: nn.Module, seed: int) -> nn.Module:
 
 
 class Coronet(TrainedMethod):
-    """The method; see the module."""
+    """The method CoroNetGAN; see the module."""
 
     name = "coronet"
 
@@ -197,12 +198,12 @@ class Coronet(TrainedMethod):
         return job.proposal.settings.share
 
     def restart(self, job: PruneJob) -> Restart:
-        """Return the setting; by default, training from random weights, as published, continues with them."""
+        """Return the choice of restart; by default, training from random weights, as published, never restarts."""
         choice = super().restart(job)
         return "never" if choice == "auto" and job.proposal.settings.init == "random" else choice
 
     def target(self, job: PruneJob) -> Target:
-        """Return the target with the highest floor that still fits."""
+        """Return the target with the highest feasible floor."""
         return with_floor(job.groups.form, job.target)
 
     def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> CoronetPhase:
@@ -212,10 +213,10 @@ class Coronet(TrainedMethod):
         return CoronetPhase(job, training, target, steps)
 
     def check(self, run: TrainRecord, cost: float, target: Target) -> None:
-        """Raise WorkFailed if the thresholds' own plan did not come near the target."""
+        """Raise WorkFailed if the thresholds' own plan is far above the target."""
         if cost > NEAR * target.value:
             raise WorkFailed(
                 f"coronet did not reach {target.value:g} {target.cost} in {run.steps} steps: its plan costs "
-                f"{cost:g} with lambda at {run.path('lambda')[-1][1]:g} (at most {MAX_LAMBDA:g}); give it more "
-                "--prune-steps or a higher latent_lr"
+                f"{cost:g} with lambda at {run.path('lambda')[-1][1]:g} (at most {MAX_LAMBDA:g}). Try more "
+                f"--prune-steps or a higher latent_lr"
             )

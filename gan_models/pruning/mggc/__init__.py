@@ -1,1 +1,1 @@
-"""MGGC: collaborative agents prune generator and discriminator, keeping local density."""
+"""MGGC: collaborating agents prune generator and discriminator, preserving local density."""

@@ -1,12 +1,12 @@
-"""Pruning agents: networks that say which channels of a network stay, and tell each other what they think.
+"""Pruning agents: networks that choose the channels to keep, and exchange feedback.
 
 From the abstract: two pruning agents, one for the generator and one for the discriminator, collaborate by exchanging
-feedback. Their inside is not known to us. Our reconstruction follows the same authors' released agent code
+feedback. Their architecture is unpublished. This reconstruction follows the same authors' released agent code
 (Interpretations Steered Pruning, ECCV 2022): fixed orthogonal inputs, a bidirectional GRU over the groups, layer norm,
-one weight-normed linear map a group, Gumbel-sigmoid gates with temperature and offset, straight-through. Ours alone:
-the form of the feedback, logits relative to their first value, and the prior.
+one weight-normed linear map per group, Gumbel-sigmoid gates with temperature and offset, straight-through. Original to
+ganprune: the form of the feedback, logits relative to their first value, and the prior.
 
-Shapes: G groups, C channels of all groups, E = 256 numbers of a summary.
+Shapes: G groups, C channels of all groups, E = 256 entries of a summary.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-OFFSET = 3.0  # everything starts kept: P(keep) = 1 - exp(-exp(3)) at logit 0
+OFFSET = 3.0  # all channels start as kept: P(keep) = 1 - exp(-exp(3)) at logit 0
 HIDDEN = 128
 INPUT = 64
 SUMMARY = 2 * HIDDEN
 
 
 class StraightThrough(torch.autograd.Function):
-    """Gives the hard gates exactly, and their gradient to the soft ones."""
+    """A straight-through estimator: hard gates in the forward pass, the soft gates' gradient in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, soft: Tensor, hard: Tensor) -> Tensor:  # noqa: D102
@@ -37,18 +37,18 @@ class StraightThrough(torch.autograd.Function):
 
 
 class RecurrentAgent(nn.Module):
-    """One agent: logits of every channel from what it knows of its groups and what the other agent says.
+    """An agent that maps its groups and the other agent's feedback to the logits of every channel.
 
     Args:
-        sizes: Channels by group, in the order of the graph.
-        seed: Of its weights and fixed inputs.
-        prior: Added to the logits [C]; None adds nothing.
+        sizes: Number of channels by group, in the order of the graph.
+        seed: Seed of its weights and fixed inputs.
+        prior: Term added to the logits [C]; None: none.
     """
 
     inputs: Tensor
     start: Tensor
     prior: Tensor
-    rate = 1.0  # its learning rate, relative to the setting
+    rate = 1.0  # learning rate of the prior, relative to the setting
 
     def __init__(self, sizes: Mapping[str, int], seed: int, prior: Tensor | None = None) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class RecurrentAgent(nn.Module):
         self.register_buffer("prior", torch.zeros(n_channels) if prior is None else prior.float())
 
     def forward(self, peer_E: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Logits [C] and its own summary [E]; the peer's summary is taken without gradient, None is silence."""
+        """Return logits [C] and its own summary [E]; the peer's summary (None: none) is taken without gradient."""
         raw, summary = self._raw(peer_E)
         return raw - self.start + self.prior, summary
 
     def settle(self, peer_E: Tensor | None = None) -> None:
-        """Makes the present answer the zero of its logits, so that training begins at the prior and not at noise."""
+        """Subtract the present logits from now on, so that training begins at the prior and not at noise."""
         with torch.no_grad():
             self.start.copy_(self._raw(peer_E)[0])
 
@@ -86,17 +86,18 @@ class RecurrentAgent(nn.Module):
 
 
 class FreeLogits(nn.Module):
-    """The ablation: one free number a channel, no network, nothing heard and nothing said.
+    """The ablation of agents: one free number per channel, no network, no feedback.
 
     Args:
-        sizes: Channels by group.
-        seed: Not used; it draws nothing.
-        prior: Added to the logits [C].
+        sizes: Number of channels by group.
+        seed: Not used, because nothing is random.
+        prior: Term added to the logits [C].
     """
 
     prior: Tensor
     # A step of Adam moves a logit of the recurrent agent by about a hundred learning rates: its head has 256 weights
-    # and half of their inputs are zero. The free ones keep that pace, so that the ablation compares agents, not rates.
+    # and half of their inputs are zero. Free logits move at the same rate, so that the ablation compares agents, not
+    # rates.
     rate = 100.0
 
     def __init__(self, sizes: Mapping[str, int], seed: int, prior: Tensor | None = None) -> None:
@@ -106,18 +107,18 @@ class FreeLogits(nn.Module):
         self.register_buffer("prior", torch.zeros_like(self.logits) if prior is None else prior.float())
 
     def forward(self, peer_E: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Logits [C], and a summary [E] of zeros."""
+        """Return logits [C], and a summary [E] of zeros."""
         return self.logits + self.prior, torch.zeros(SUMMARY, device=self.logits.device)
 
     def settle(self, peer_E: Tensor | None = None) -> None:
-        """Nothing: it starts at zero."""
+        """Do nothing: the logits start at zero."""
 
 
 AGENTS: Mapping[str, type[RecurrentAgent] | type[FreeLogits]] = {"gru": RecurrentAgent, "logits": FreeLogits}
 
 
 def gumbel_noise(logits: Tensor) -> Tensor:
-    """One Gumbel(0, 1) number a channel from torch's global random numbers, drawn on the CPU."""
+    """Return one Gumbel(0, 1) number per channel from torch's global random numbers, drawn on the CPU."""
     uniform = torch.rand(logits.shape).clamp(1e-10, 1 - 1e-7)
     return -(-uniform.log()).log().to(logits.device)
 
@@ -125,14 +126,14 @@ def gumbel_noise(logits: Tensor) -> Tensor:
 def gates(
     logits: Tensor, sizes: Mapping[str, int], temperature: float, floor: int = 1, noise: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Gates of 0 and 1 by group: hard(sigmoid((logits + noise + 3) / temperature)), the gradient of the soft ones.
+    """Return gates of 0 and 1 by group: hard(sigmoid((logits + noise + 3) / temperature)), with the soft gradient.
 
     Args:
-        logits: [C].
-        sizes: Channels by group.
-        temperature: Of the sigmoid.
-        floor: The strongest channels of a group that stay whatever their logits are.
-        noise: Gumbel noise [C]; None gives the agent's own plan.
+        logits: Logits [C].
+        sizes: Number of channels by group.
+        temperature: Temperature of the sigmoid.
+        floor: Number of strongest channels per group that are always kept.
+        noise: Gumbel noise [C]; None: the agent's own plan.
     """
     total = logits + OFFSET if noise is None else logits + OFFSET + noise
     soft = torch.sigmoid(total / temperature)

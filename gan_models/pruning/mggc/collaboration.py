@@ -1,10 +1,11 @@
-"""The two agents at work: alternating updates on frozen networks, each hearing the other's last summary.
+"""The collaboration of two agents: alternating updates on frozen networks, each with the other's last summary.
 
-From the abstract: adversarial training of two pruning agents that exchange feedback and prune pretrained G and D. Ours:
-one step updates the discriminator's agent (it maximizes), then the generator's (it minimizes); the cost target falls
-from all channels to its value over the first 70 % of the steps; multipliers follow the cost; rates fall at the end.
+From the abstract: adversarial training of two pruning agents that exchange feedback and prune pretrained G and D.
+Original to ganprune: one step updates the discriminator's agent (it maximizes), then the generator's (it minimizes);
+the cost target falls from all channels to its value over the first 70 % of the steps; multipliers follow the cost;
+rates fall at the end.
 
-Shapes: C centers, M neighbors drawn of each, d features, E numbers of a summary.
+Shapes: C centers, M neighbors drawn per center, d features, E entries of a summary.
 """
 
 from __future__ import annotations
@@ -33,27 +34,27 @@ from .local_density import balance, kernel_loss
 from .manifold import Encode, Manifold, Samples
 from .settings import MggcSettings
 
-_FALLING = 0.7  # share of the steps over which the target comes down, at full learning rate
-_LEAST = 0.97  # of its target: what an own plan is drawn back to from below
-_NEIGHBORS_DRAWN = 4  # of one center, where the batch has room for them
+_FALLING = 0.7  # share of the steps over which the target falls, at the full learning rate
+_LEAST = 0.97  # share of its target below which an own plan is pulled up
+_NEIGHBORS_DRAWN = 4  # neighbors per center, if the batch is large enough
 _LAST_RATE = 0.1
 _WEIGHT_DECAY = 1e-3  # as in the released code of the same authors
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What the agents act on; nothing of it is trained.
+    """The frozen networks and data that the agents act on.
 
     Attributes:
         task: The task.
-        name: Of the generator.
+        name: Name of the generator.
         teacher: The generator, on the device, eval mode, frozen.
-        judge: Its discriminator, likewise.
+        judge: Its discriminator, also on the device, in eval mode and frozen.
         samples: Inputs by entry of the data.
         encode: Images to features of unit length.
         manifold: The teacher's samples and their neighbors.
-        batch_size: Images a step.
-        seed: Of the agents' weights.
+        batch_size: Number of images per step.
+        seed: Seed of the agents' weights.
     """
 
     task: Task
@@ -69,15 +70,15 @@ class Stage:
 
 @dataclass(frozen=True)
 class Player:
-    """One agent's network.
+    """The network of one agent.
 
     Attributes:
         model: The frozen network that it gates.
         groups: Its channel groups.
         share: Target as a share of the dense cost.
-        cost: What the regularizer counts: exact, with gradients.
-        target: What its own plan is priced with.
-        prior: Added to its logits, or None.
+        cost: The exact, differentiable cost of the regularizer.
+        target: The target by which its own plan is priced.
+        prior: Term added to its logits, or None.
     """
 
     model: nn.Module
@@ -100,19 +101,19 @@ class _Side:
         self.weight = settings.weight_cost
         self.rate = settings.lr * self.agent.rate
         self.names: dict[Tensor, str] = {parameter: name for name, parameter in self.agent.named_parameters()}
-        # Little momentum: a target that is met must stop the fall at once.
+        # Little momentum: once a target is met, the cost must stop falling at once.
         self.optimizer = torch.optim.AdamW(self.names, lr=self.rate, betas=(0.5, 0.999), weight_decay=_WEIGHT_DECAY)
 
     def gates(self, logits: Tensor, noise: bool) -> dict[str, Tensor]:
-        """Gates of 0 and 1 by group; without noise those of the agent's own plan."""
+        """Return gates of 0 and 1 by group; without noise those of the agent's own plan."""
         drawn = gumbel_noise(logits) if noise else None
         return gates(logits, self.sizes, self.settings.temperature, self.player.target.floor, drawn)
 
     def regularizer(self, logits: Tensor, target: float) -> tuple[Tensor, float]:
-        """Log-ratio of the own plan's cost to a share of the dense cost, and that cost as a share.
+        """Return the log-ratio of the own plan's cost to a share of the dense cost, and that cost as a share.
 
-        Ours: without noise, so that what is held to the target is the plan that is kept. Where plans are priced by a
-        model without gradient (latency), the exact form's share is scaled to the model's.
+        Original to ganprune: without noise, so that the target applies to the plan that is kept. If plans are priced by
+        a model without gradient (latency), the exact form's share is scaled to the model's.
         """
         own = self.gates(logits, noise=False)
         share = self.cost(own)
@@ -122,7 +123,7 @@ class _Side:
         return log_ratio(scaled, target) + log_shortfall(scaled, _LEAST * target), priced
 
     def update(self, loss: Tensor, share: float, target: float, rate: float) -> None:
-        """One step of the agent; the multiplier rises while its cost is above the target and falls below it."""
+        """Update the agent once; the multiplier rises while its cost is above the target and falls below it."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * rate
         self.optimizer.zero_grad(set_to_none=True)
@@ -133,14 +134,14 @@ class _Side:
 
 
 class Collaboration:
-    """The phase: see `Phase`. One step draws centers and neighbors of the manifold, not batches of the data.
+    """The training phase of both agents. One step draws centers and neighbors of the manifold, not batches of the data.
 
     Args:
-        stage: What the agents act on.
+        stage: The frozen networks and data.
         generator: The generator's player.
-        discriminator: The discriminator's, or None where it is left whole.
-        settings: The method's.
-        steps: Of the whole phase.
+        discriminator: The discriminator's player, or None if it is not pruned.
+        settings: The method's settings.
+        steps: Number of steps of the whole phase.
     """
 
     batches_per_step = 0
@@ -169,7 +170,7 @@ class Collaboration:
                 self.generator.agent.settle()
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
-        """One update of each agent."""
+        """Update each agent once."""
         if step == 0:
             self._charge_manifold()
         progress = step / self.steps
@@ -221,7 +222,7 @@ class Collaboration:
         return values | {"share": share, "share_wanted": target, "multiplier": self.generator.weight}
 
     def _charge_manifold(self) -> None:
-        """Charge the passes of the manifold's samples, also if another trial made them: this run depends on them."""
+        """Charge the passes of the manifold's samples, even if another trial made them: this run depends on them."""
         stage, entries = self.stage, self.stage.manifold.entries
         with uncounted(), torch.no_grad(), torch.random.fork_rng(devices=[]):
             inputs = stage.samples.inputs(entries[:1].tolist())
@@ -230,7 +231,7 @@ class Collaboration:
         charge(len(entries) * count.macs)
 
     def _neighborhoods(self) -> tuple[Tensor, tuple[Tensor, ...], Tensor, Tensor, tuple[Tensor, ...]]:
-        """The original's samples, their inputs, features and kernel widths of the centers, and D's conditions."""
+        """Return the original's samples, their inputs, features and kernel widths of centers, and D's conditions."""
         stage, manifold = self.stage, self.stage.manifold
         k = min(self.settings.k, manifold.neighbors.shape[1])
         n_drawn = min(k, _NEIGHBORS_DRAWN, stage.batch_size)
@@ -260,7 +261,7 @@ class Collaboration:
         return summary.detach() if self.talks else None
 
     def logits(self) -> dict[str, dict[str, np.ndarray]]:
-        """What each agent thinks of every channel, by side and group, float64 [size]."""
+        """Return each agent's logit of every channel, by network and group, float64 [size]."""
         with torch.no_grad():
             made: dict[str, Tensor] = {}
             heard = None
@@ -283,11 +284,11 @@ class Collaboration:
         return None
 
     def finished(self, done: int) -> bool:
-        """All steps are used: the schedule needs them."""
+        """Return False: the schedule needs all steps."""
         return False
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
-        """Agents, optimizers, multipliers and what was said last."""
+        """Return agents, optimizers, multipliers and the last summaries."""
         tensors = {"said": self.said}
         for name, side in self.sides.items():
             tensors |= {f"{name}/agent/{key}": value for key, value in side.agent.state_dict().items()}
@@ -296,7 +297,7 @@ class Collaboration:
         return tensors, {name: side.weight for name, side in self.sides.items()}
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
-        """Puts back what `state` gave."""
+        """Restore the result of `state`."""
         self.said = tensors["said"].to(self.device)
         for name, side in self.sides.items():
 

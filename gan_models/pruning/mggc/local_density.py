@@ -1,13 +1,13 @@
-"""Losses that keep the density inside neighborhoods: an adversarial form, a kernel form, and the encoders of both.
+"""Losses that preserve the density in neighborhoods: an adversarial form, a kernel form, and the encoders of both.
 
 From the abstract: the pruned generator should match the original's density in each neighborhood of the learned
-manifold, in a manner resembling kernel density estimation, by adversarial training. The published formula is not
-known to us. Our reconstruction:
-* adversarial: the task's own adversarial losses, the original's samples of one neighborhood taken as real and the
-  pruned generator's samples of the same inputs as fake (after IC-GAN's neighborhood sampling, Casanova et al. 2021);
-* kernel: ours alone, exact to test: zero when both generators agree.
+manifold, in a manner resembling kernel density estimation, by adversarial training. The formula is unpublished. This
+reconstruction has two forms:
+* adversarial: the task's own adversarial losses, the original's samples of one neighborhood are real and the pruned
+  generator's samples of the same inputs are fake (after IC-GAN's neighborhood sampling, Casanova et al. 2021);
+* kernel: original to ganprune, and exactly testable: zero if both generators agree.
 
-Shapes: C centers, M neighbors drawn of each, d features, n samples.
+Shapes: C centers, M neighbors drawn per center, d features, n samples.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from .manifold import Encode, unit
 
 
 def log_density(center_Cd: Tensor, samples_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
-    """Log of the mean RBF kernel exp(-|a - b|^2 / 2h^2) between each center and its samples: [C]."""
+    """Return the log of the mean RBF kernel exp(-|a - b|^2 / 2h^2) between each center and its samples: [C]."""
     squared_CM = (samples_CMd - center_Cd[:, None]).square().sum(-1)
     exponent = -squared_CM / (2 * bandwidth_C[:, None].square())
     return exponent.logsumexp(1) - math.log(samples_CMd.shape[1])
 
 
 def kernel_loss(center_Cd: Tensor, original_CMd: Tensor, pruned_CMd: Tensor, bandwidth_C: Tensor) -> Tensor:
-    """Mean over centers of (log p - log p0)^2: the density that either generator puts near the center.
+    """Return the mean over centers of (log p - log p0)^2, with the density of either generator near the center.
 
-    Our reconstruction; exactly 0 where both make the same images. Far outside the neighborhood (a difference of
-    logs above 1) it grows linearly, so that one center does not outweigh all others.
+    Original to ganprune; exactly 0 if both make the same images. Far outside the neighborhood (a difference of logs
+    above 1) it grows linearly, so that one center does not outweigh all others.
 
     Args:
         center_Cd: Features of the centers.
@@ -49,19 +49,19 @@ def kernel_loss(center_Cd: Tensor, original_CMd: Tensor, pruned_CMd: Tensor, ban
 
 
 def trial_features(encoder: Callable[[Tensor], Tensor]) -> Encode:
-    """Features of the images by the encoder that the trial handed in."""
+    """Return the features of images by the trial's encoder."""
     return lambda inputs, images: unit(encoder(images))
 
 
 def features_of(
     choice: str, encoder: Callable[[Tensor], Tensor] | None, task: Task, judge: nn.Module
 ) -> tuple[str, Encode]:
-    """Return whose features say what is near, and these features.
+    """Return the name and the features of the encoder that defines neighborhoods.
 
     Args:
         choice: `trial` or `discriminator`.
-        encoder: The trial's; without one the discriminator is taken.
-        task: Says what the discriminator is shown.
+        encoder: The trial's encoder; without one, the discriminator is used.
+        task: The task, which defines the discriminator's inputs.
         judge: The discriminator, in eval mode.
     """
     if choice == "trial" and encoder is not None:
@@ -70,11 +70,11 @@ def features_of(
 
 
 def discriminator_features(task: Task, judge: nn.Module) -> Encode:
-    """The discriminator's penultimate features, averaged over positions: what its last weighted layer reads.
+    """Return the discriminator's penultimate features, averaged over positions: the input of its last weighted layer.
 
     Args:
-        task: Says what the discriminator is shown.
-        judge: In eval mode.
+        task: The task, which defines the discriminator's inputs.
+        judge: The discriminator, in eval mode.
 
     Raises:
         ValueError: The discriminator has no layer with weights; raised on the first call.
@@ -95,7 +95,9 @@ def discriminator_features(task: Task, judge: nn.Module) -> Encode:
             for handle in handles:
                 handle.remove()
         if not read:
-            raise UserError("the discriminator has no layer with weights, so it gives no features; use encoder=trial")
+            raise UserError(
+                "the discriminator has no features: got no layer with weights; expected one. Try encoder=trial"
+            )
         features = read[-1]
         return unit(features if features.dim() < 3 else features.flatten(2).mean(2))
 
@@ -103,12 +105,12 @@ def discriminator_features(task: Task, judge: nn.Module) -> Encode:
 
 
 def balance(mode: str, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    """How a discriminator stands: mean scores, and the share of either kind that it places on the right side.
+    """Return a discriminator's state: mean scores, and the share of either kind on the right side of the boundary.
 
     Args:
         mode: Adversarial loss; the boundary is 0.5 for lsgan and 0 for the others.
         real: Raw scores of any shape, of the original's images.
-        fake: Of the pruned generator's.
+        fake: Raw scores of the pruned generator's images.
     """
     boundary = 0.5 if mode == "lsgan" else 0.0
     return {

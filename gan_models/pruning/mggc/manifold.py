@@ -1,10 +1,10 @@
-"""The teacher's learned manifold: what it makes of the training inputs, in features, with exact neighbors.
+"""The teacher's learned manifold: its outputs for the training inputs, as features, with exact neighbors.
 
-From the abstract: the learned manifold is the set of images that the original generator makes, and it is split
-into neighborhoods, each a Center sample with its neighbors. Our reconstruction: features of unit length from an
-encoder, neighbors by exact Euclidean search with the sample itself left out.
+From the abstract: the learned manifold is the set of images that the original generator makes, and it is split into
+neighborhoods, each a Center sample with its neighbors. This reconstruction uses features of unit length from an
+encoder, and exact Euclidean neighbors without the sample itself.
 
-Shapes: N samples, d features, K neighbors, B samples of one block.
+Shapes: N samples, d features, K neighbors, B samples per block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...checkpoints.tensor_hashes import add_tensors, add_weights
 from ...files.errors import UserError
 from ...tasks.task import Task
 
-# Inputs, and the images they became [n, ...] -> features [n, d], of unit length.
+# Function of inputs and the images [n, ...] that they became to features [n, d] of unit length.
 Encode = Callable[[tuple[Tensor, ...], Tensor], Tensor]
 
 MOST_SAMPLES = 10_000
@@ -34,13 +34,13 @@ _ROWS = 512
 
 @dataclass(frozen=True)
 class Manifold:
-    """Samples of the teacher, by the index of the training entry they were made from.
+    """Samples of the teacher, by the index of their training entry.
 
     Attributes:
         entries: Index of each sample's entry in the data, int64 [N].
-        features: Unit length, float32 [N, d].
-        neighbors: Samples in order of distance, own one left out, int64 [N, K].
-        distances: To them, float32 [N, K].
+        features: Features of unit length, float32 [N, d].
+        neighbors: Other samples in order of distance, int64 [N, K].
+        distances: Their distances, float32 [N, K].
     """
 
     entries: Tensor
@@ -49,25 +49,25 @@ class Manifold:
     distances: Tensor
 
     def bandwidth(self, center: int, k: int) -> float:
-        """Median distance from a center to its k neighbors, for a kernel; at least 0.001."""
+        """Return the median distance from a center to its k neighbors, for a kernel; at least 0.001."""
         return max(float(self.distances[center, :k].median()), 1e-3)
 
 
 class Samples:
-    """Inputs of one generator, one an entry of the data; a pure function of the entry.
+    """Inputs of one generator, one per entry of the data; a pure function of the entry.
 
     Args:
-        task: Says what the generator eats.
+        task: The task, which defines the generator's inputs.
         name: The generator.
         data: An `ImageSet` (read without augmentation) or any sequence of dictionaries of tensors.
-        device: Where inputs are put.
+        device: Device of the inputs.
     """
 
     def __init__(self, task: Task, name: str, data: Any, device: torch.device) -> None:
         self.task, self.name, self.data, self.device = task, name, data, device
 
     def inputs(self, entries: Iterable[int]) -> tuple[Tensor, ...]:
-        """Return the inputs [n, ...] for these entries: each entry is a batch of its own, numbered by the entry."""
+        """Return the inputs [n, ...] for these entries; each entry is its own batch, numbered by the entry."""
         parts = []
         for entry in entries:
             batch = default_collate([self.data[entry]]) | {"step": torch.tensor(entry)}
@@ -76,12 +76,12 @@ class Samples:
 
 
 def nearest(features_Nd: Tensor, k: int, rows: int = _ROWS) -> tuple[Tensor, Tensor]:
-    """The k nearest other samples of each sample, exactly; memory holds one block of rows x N distances.
+    """Return the k nearest other samples of each sample, exactly; memory holds one block of rows x N distances.
 
     Args:
-        features_Nd: Any floating type.
+        features_Nd: Features of any floating type.
         k: At most N - 1.
-        rows: Samples of a block.
+        rows: Number of samples per block.
 
     Returns:
         Indices int64 [N, k] in order of distance, Euclidean distances float32 [N, k].
@@ -91,8 +91,8 @@ def nearest(features_Nd: Tensor, k: int, rows: int = _ROWS) -> tuple[Tensor, Ten
     """
     n = len(features_Nd)
     if not 1 <= k < n:
-        raise ValueError(f"{k} neighbors of {n} samples are not possible; use 1 to {n - 1}")
-    # Double: |a|^2 + |b|^2 - 2ab loses half of the digits of near neighbors.
+        raise ValueError(f"invalid number of neighbors of {n} samples: got {k}; expected 1 to {n - 1}")
+    # Float64: |a|^2 + |b|^2 - 2ab loses half of the digits of near neighbors.
     points = features_Nd.double()
     squared_N = points.square().sum(1)
     indices, distances = [], []
@@ -111,10 +111,10 @@ def entries_of(n_entries: int) -> Tensor:
     """Return the indices, int64 [N], of the training entries that samples are made from: at most 10,000, evenly spaced.
 
     Raises:
-        UserError: Fewer than two entries.
+        UserError: There are fewer than two entries.
     """
     if n_entries < 2:
-        raise UserError(f"neighbors need at least 2 training entries, the data has {n_entries}")
+        raise UserError(f"neighbors need more training entries: got {n_entries}; expected at least 2")
     return torch.linspace(0, n_entries - 1, min(n_entries, MOST_SAMPLES), dtype=torch.float64).round().long()
 
 
@@ -127,12 +127,12 @@ def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode) -> Ma
         encode: The encoder.
 
     Raises:
-        UserError: Fewer than two entries, or features that are not finite.
+        UserError: There are fewer than two entries, or features are not finite.
     """
     entries = entries_of(len(samples.data))
     features = torch.cat([_features(teacher, samples, encode, block) for block in entries.split(_BLOCK)])
     if not features.isfinite().all():
-        raise UserError("the teacher's outputs or their features hold NaN or infinity: there is no manifold")
+        raise UserError("the teacher's outputs or their features contain NaN or infinity, so there is no manifold")
     neighbors, distances = nearest(features, min(MOST_NEIGHBORS, len(entries) - 1))
     return Manifold(entries, features.cpu(), neighbors.cpu(), distances.cpu())
 
@@ -143,8 +143,8 @@ def identity(teacher: nn.Module, samples: Samples, encode: Encode, data: str) ->
     Args:
         teacher: As for `learned_manifold`.
         samples: Its inputs.
-        encode: The encoder; its answer on two fixed pictures tells it from another one, whatever it is.
-        data: What identifies the data and how they are read.
+        encode: The encoder; its features of two fixed pictures identify it.
+        data: Identity of the data and of the way that they are read.
     """
     entries = entries_of(len(samples.data))
     digest = hashlib.sha256(data.encode())
@@ -159,7 +159,7 @@ def identity(teacher: nn.Module, samples: Samples, encode: Encode, data: str) ->
 
 
 def unit(features: Tensor) -> Tensor:
-    """Features [n, ...] as float32 rows of unit length [n, d], so that Euclidean and cosine order agree."""
+    """Return features [n, ...] as float32 rows of unit length [n, d], for which Euclidean and cosine order agree."""
     return F.normalize(features.float().flatten(1), dim=1)
 
 

@@ -1,9 +1,9 @@
-"""MGGC (Ganjdanesh et al., AAAI 2024): two collaborating agents prune G and D, keeping the local density.
+"""MGGC (Ganjdanesh et al., AAAI 2024): two collaborating agents prune G and D, preserving the local density.
 
-Our reconstruction of "neighborhood-conditioned adversarial pruning with two recurrent agents": the paper's loss,
-encoder, sizes and rates are not known to us, and none of its numbers is claimed. From the abstract: the learned
-manifold, its neighborhoods with Centers, adversarial pruning by two agents that exchange feedback, pruning of the
-pretrained G and D. Ours: everything said so in `agents`, `local_density`, `manifold` and `collaboration`.
+A reconstruction of "neighborhood-conditioned adversarial pruning with two recurrent agents". The paper's loss, encoder,
+sizes and rates are unpublished, and none of its numbers is claimed. From the abstract: the learned manifold, its
+neighborhoods with Centers, adversarial pruning by two agents that exchange feedback, pruning of the pretrained G and D.
+Parts original to ganprune are named in `agents`, `local_density`, `manifold` and `collaboration`.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from .collaboration import Collaboration, Player, Stage
 from .local_density import features_of
 from .manifold import Samples, learned_manifold
 
-_COST_EXPONENT = 0.05  # of the prior, as measured for `magnitude`
+_COST_EXPONENT = 0.05  # exponent of the cost in the prior, as measured for `magnitude`
 
 
 class MggcPhase(Collaboration):
-    """Training of the two agents of a job, and the cut of generator and discriminator by what they say.
+    """The training of a job's two agents, and the cut of generator and discriminator by their logits.
 
     Args:
-        job: What is pruned.
-        training: What it is trained with.
-        steps: Of the whole phase.
+        job: The pruning job.
+        training: The training context.
+        steps: Number of steps of the whole phase.
     """
 
     def __init__(self, job: PruneJob, training: TrainingContext, steps: int) -> None:
@@ -56,7 +56,7 @@ class MggcPhase(Collaboration):
         return self.logits()["generator"]
 
     def own_widths(self) -> NDArray[np.int64]:
-        """Return the widths [G] of what the generator's agent keeps without noise."""
+        """Return the widths [G] that the generator's agent keeps without noise."""
         return _own_plan(self._job.groups, self.scores())
 
     def cut(self, plan: ChannelPlan) -> nn.Module:
@@ -64,7 +64,7 @@ class MggcPhase(Collaboration):
         return cut(self._job.model, self._job.groups, plan)
 
     def judges(self) -> nn.ModuleDict | None:
-        """Return the discriminators, this generator's cut to its agent's plan; None if it is left whole."""
+        """Return the discriminators, this generator's cut to its agent's plan; None if it is not pruned."""
         if self.discriminator is None:
             return None
         name, whole = self._job.name, self._training.discriminators
@@ -73,7 +73,7 @@ class MggcPhase(Collaboration):
         return nn.ModuleDict({other: judged if other == name else others[other] for other in whole})
 
     def record(self, run: TrainRecord) -> dict[str, Any]:
-        """Return the agents' path, and what became of the discriminator."""
+        """Return the agents' path, and the result for the discriminator."""
         record: dict[str, Any] = {
             "discriminator": self._unpruned or "pruned",
             "path": {name: run.path(name) for name in run.curve[-1][1]},
@@ -97,7 +97,7 @@ class MggcPhase(Collaboration):
 
 
 class Mggc(TrainedMethod):
-    """Trains two agents on frozen networks, then cuts the generator and its discriminator."""
+    """A method that trains two agents on frozen networks, then cuts the generator and its discriminator."""
 
     name = "mggc"
 
@@ -111,7 +111,7 @@ class Mggc(TrainedMethod):
 
 
 def _stage(job: PruneJob, training: TrainingContext) -> tuple[Stage, dict[str, Any]]:
-    """Teacher, discriminator, encoder and manifold on the job's device, and what is to be said of them."""
+    """Return teacher, discriminator, encoder and manifold on the job's device, and their record."""
     device, task = training.device, training.task
     teacher = copy_network(job.model).to(device).eval().requires_grad_(False)
     judge = copy_network(training.discriminators[job.name]).to(device).eval().requires_grad_(False)
@@ -140,9 +140,9 @@ def _generator_player(job: PruneJob, stage: Stage) -> Player:
 
 
 def _discriminator_player(job: PruneJob, training: TrainingContext, stage: Stage) -> tuple[Player | None, str]:
-    """The discriminator's side, or None and why it is left whole."""
+    """Return the discriminator's player, or None and the reason that it is not pruned."""
     if not job.proposal.settings.prune_discriminator:
-        return None, "left whole: prune_discriminator is off"
+        return None, "not pruned: prune_discriminator is off"
     with torch.no_grad():
         inputs = stage.samples.inputs([0])
         judged = tuple(x.cpu() for x in shown(training.task, inputs, stage.teacher(*inputs)))
@@ -152,7 +152,7 @@ def _discriminator_player(job: PruneJob, training: TrainingContext, stage: Stage
     except NotTraceable as error:
         return None, f"left whole: {str(error).splitlines()[0]}"
     if not groups.groups:
-        return None, "left whole: it has no channel group"
+        return None, "not pruned: it has no channel group"
     target = Target("macs", job.proposal.settings.discriminator_target * groups.form.dense(), floor=job.target.floor)
     target = _reachable(target, groups.form)
     share = target.value / groups.form.dense()
@@ -162,12 +162,12 @@ def _discriminator_player(job: PruneJob, training: TrainingContext, stage: Stage
 
 
 def _reachable(target: Target, form: Any) -> Target:
-    """The target, or the discriminator's smallest plan where that costs more: its cost binds nobody."""
+    """Return the target, or the discriminator's smallest plan if that costs more: its cost is bound by no budget."""
     return replace(target, value=max(target.value, form.cheapest(target.cost, target.floor)))
 
 
 def _prior(model: nn.Module, groups: ChannelGroups, strength: float, cost: str) -> Tensor | None:
-    """Ours: standardized log importance by L1 norm per cost, at most 3 deviations from 0, times its strength [C]."""
+    """Return strength times standardized log importance, L1 norm per cost, within 3 deviations [C]. Original."""
     if strength <= 0:
         return None
     per_channel = channel_costs(groups.form, cost)
@@ -182,6 +182,6 @@ def _prior(model: nn.Module, groups: ChannelGroups, strength: float, cost: str) 
 
 
 def _own_plan(groups: ChannelGroups, logits: Scores) -> NDArray[np.int64]:
-    """Widths [G] of the agent's own plan: what it keeps without noise, at least one channel a group."""
+    """Return the widths [G] of the agent's own plan: kept channels without noise, at least one per group."""
     widths = [max(1, int((logits[name] + OFFSET >= 0).sum())) for name in groups.form.names]
     return np.array(widths, dtype=np.int64)

@@ -1,8 +1,8 @@
-"""Reconstruct: the plan of the lowest zero-shot score that a search without training finds. Original to ganprune.
+"""Reconstruct: the plan of the lowest zero-shot score in a search without training. Original to ganprune.
 
 The solver finds widths from the score table, with sensitivities measured end to end. Local search then lowers the error
 of cut and refitted networks (`plan_scores.plan_search`). The trial refits and fine-tunes as with any plan. For large
-cuts, untrained scores make groups too narrow that training would use; `min_share` bounds them.
+cuts, untrained scores make groups too narrow that training would use; `min_share` limits that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Reconstruct:
         assert isinstance(settings, ReconstructSettings)
         check_feasible(form, target)
         table = table_of(job)
-        assert job.calibration is not None  # or there were no table
+        assert job.calibration is not None  # otherwise there would be no table
         features = _features(job, settings)
         scorer = ZeroShotScorer(job.model, job.groups, job.calibration, features)
         uniform = form.solve(
@@ -84,7 +84,7 @@ class Reconstruct:
 
 
 def _note(record: Mapping[str, Any]) -> str:
-    """Return how the plan was found, for a user."""
+    """Return a note for the user on how the plan was found."""
     text = f"{record['evaluations']} plans were compared by the error of their {record['guide']}: {record['score']:.3g}"
     return (
         text
@@ -98,6 +98,6 @@ def _features(job: PruneJob, settings: ReconstructSettings) -> Features | None:
     judging = job.calibration.judging if job.calibration is not None else ()
     if settings.guide == "outputs" or job.training is None or job.training.encoder is None:
         return None
-    if not judging or not len(judging[0]):  # all training inputs are fitted to
+    if not judging or not len(judging[0]):  # all training inputs are used for fitting
         return None
     return cpu_features(job.training.encoder, job.training.device)

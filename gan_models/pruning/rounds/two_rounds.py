@@ -1,9 +1,8 @@
 """Two rounds of pruning and distillation: a large cut is made in two halves, with training in between.
 
-Minitron (Muralidharan et al. 2024) repeats pruning and distillation where more than half is cut. Original to
-ganprune: beyond a reduction of 75 %, the network is first cut to widths between the full and the final ones. It is
-refitted and trained for the steps that a method may spend on pruning. Then it is cut to the final plan, a subset of the
-first one.
+Minitron (Muralidharan et al. 2024) repeats pruning and distillation if more than half is cut. Original to ganprune:
+beyond a reduction of 75 %, the network is first cut to widths between the full and the final ones. It is refitted and
+trained for the steps that a method may use for pruning. Then it is cut to the final plan, a subset of the first one.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ...training.loop import Networks, checkpoint_cadence, train
 from ..method import Pruned, PruneJob
 from ..ranking import Scores, ranked
 
-ONE_ROUND = 0.25  # share of the dense cost down to which one cut is made
+ONE_ROUND = 0.25  # minimum share of the dense cost for a single cut
 
 
 def wants_two_rounds(job: PruneJob, plan: ChannelPlan) -> bool:
@@ -38,8 +37,8 @@ def plan_between(plan: ChannelPlan, scores: Scores) -> ChannelPlan:
     """Return the plan between the full network and a plan: each width the geometric mean of both.
 
     Args:
-        plan: The final plan; its channels stay, with the best of the others.
-        scores: Scores of every group's channels; the highest stay.
+        plan: The final plan; its channels are kept, and the best of the others.
+        scores: Scores of every group's channels; the highest are kept.
     """
     kept = {}
     for name, last in plan.kept.items():
@@ -54,17 +53,19 @@ def in_two_rounds(job: PruneJob, pruned: Pruned, refit: bool) -> Pruned:
     """Return a method's plan cut in two rounds.
 
     Args:
-        job: The method's, with steps to train in.
-        pruned: What the method cut at once; its plan stays.
-        refit: Refit the first cut to the teacher on the job's calibration inputs.
+        job: The method's job, with training steps.
+        pruned: The method's result of a single cut; its plan is used.
+        refit: True to refit the first cut to the teacher on the job's calibration inputs.
 
     Raises:
-        UserError: There are no steps to train in.
+        UserError: There are no training steps.
         TrainingDiverged: A loss is not finite.
     """
     training = job.training
     if training is None or training.steps < 1:
-        raise UserError("two rounds train in between: got no steps for it; expected 1 or more. Try --prune-steps 1200")
+        raise UserError(
+            "two rounds need training steps in between: got none; expected 1 or more. Try --prune-steps 1200"
+        )
     first = plan_between(pruned.plan, ranked(job))
     model, refit_macs = cut(job.model, job.groups, first), 0
     if refit and (inputs := job.calibration) is not None:

@@ -1,12 +1,12 @@
 """GAN Slimming: distillation, channel pruning and quantization in one objective (Wang et al., ECCV 2020).
 
-    min over W, s max over D  L_GAN(W, s, D) + beta L_dist(W, s) + rho |s|_1,  G run with q(W) and q(activations)
+    min over W, s max over D L_GAN(W, s, D) + beta L_dist(W, s) + rho |s|_1, G computed with q(W) and q(activations)
 
 After the released code (VITA-Group/GAN-Slimming): every step is Adam on the weights W, SGD with momentum and the
-proximal step on the scales s, then D's own steps, D's real images being the teacher's. Ours: scales on any channel
-group (`scales.py`), rho led to a target cost (`sparsity.py`), a start from the teacher's weights with scales at their
-importance, rates from the study's recipe, and for unconditional networks the same objective (the released copy for
-SNGAN has no adversarial term for G).
+proximal step on the scales s, then D's own steps, D's real images being the teacher's. Original to ganprune: scales on
+any channel group (`scales.py`), and rho adapted to a target cost (`sparsity_control.py`). Scales start at their
+importance, with the teacher's weights. Rates come from the study's recipe. Unconditional networks have the same
+objective (the released copy for SNGAN has no adversarial term for G).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ OBJECTIVES = {"20dist+gan": (20.0, 1.0), "dist+0.001gan": (1.0, 0.001), "gan": (
 
 
 def objective(name: str, distance: Tensor, adversarial: Tensor) -> Tensor:
-    """Return the loss of an objective by name, without rho |s|_1, which the proximal step takes."""
+    """Return the loss of an objective by name, without rho |s|_1, which the proximal step minimizes."""
     weight_distance, weight_adversarial = OBJECTIVES[name]
     return weight_distance * distance + weight_adversarial * adversarial
 
@@ -56,7 +56,7 @@ def gan_loss(terms: Mapping[str, Tensor]) -> Tensor:
     """Return the sum of a task's adversarial terms, or of all terms if no discriminator takes part.
 
     Args:
-        terms: Losses of the generator by name, each of no dimension; those of a discriminator end in "adversarial".
+        terms: Losses of the generator by name, each a scalar; those of a discriminator end in "adversarial".
     """
     adversarial = [term for name, term in terms.items() if name.endswith("adversarial")]
     return torch.stack(adversarial or list(terms.values())).sum()
@@ -66,10 +66,10 @@ class SlimmingPhase:
     """The training of weights, scales and discriminator.
 
     Args:
-        job: What is pruned; its networks are not changed.
-        training: What it is trained with.
+        job: The pruning job; its networks are not changed.
+        training: The training context.
         target: The cost to meet.
-        steps: Steps in which it must be met.
+        steps: Number of steps in which the target must be met.
     """
 
     def __init__(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> None:
@@ -104,16 +104,16 @@ class SlimmingPhase:
 
     @property
     def scales(self) -> Tensor:
-        """[C], float32."""
+        """Scales [C], float32."""
         return self._steps.scales
 
     @property
     def batches_per_step(self) -> int:
-        """One a discriminator step."""
+        """Number of batches per step: one per discriminator step."""
         return self._recipe.d_steps
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
-        """Weights, then scales, then D."""
+        """Update weights, then scales, then the discriminator."""
         factor = cosine(step, self._n_steps)
         for optimizer in (self._g_optimizer, self._d_optimizer):
             for group in optimizer.param_groups:
@@ -144,13 +144,13 @@ class SlimmingPhase:
         }
 
     def _taught(self, batch: Batch) -> Batch:
-        """Return the batch on the device, the teacher's images as its real ones; a step number stays on the CPU."""
+        """Return the batch on the device with the teacher's images as real ones; a step number stays on the CPU."""
         batch = {name: value.to(self._device) if value.dim() else value for name, value in batch.items()}
         self._reals = self._teacher(*self._task.inputs(batch, self._job.name))
         return self._task.with_reals(batch, self._job.name, self._reals)
 
     def _student(self, *inputs: Tensor) -> Tensor:
-        """The network under its scales, quantized where that is asked for."""
+        """Return the network under its scales, quantized if requested."""
         tensors = self._sites.tensors(self._model, self.scales)
         with masked_norms(self._model, self._job.groups, self._sites.gates(self.scales.detach())):
             if self._quant is not None:
@@ -158,7 +158,7 @@ class SlimmingPhase:
             return functional_call(self._model, tensors, inputs)
 
     def _generator_step(self, loss: Tensor) -> None:
-        """Adam on the weights; the scales' gradient is left in `scales.grad`."""
+        """Update the weights by Adam; the scales' gradient is left in `scales.grad`."""
         parameters = [*self._g_names, self.scales]
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -166,7 +166,7 @@ class SlimmingPhase:
         self._g_optimizer.step()
 
     def _norms(self) -> dict[str, str]:
-        """The groups whose scale is a norm's own weight: in the published form, where there is one."""
+        """Return the groups whose scale is a norm's own weight: in the published form, if there is one."""
         job = self._job
         if self._settings.form != "published":
             return {}
@@ -180,15 +180,15 @@ class SlimmingPhase:
         return self._task.inputs(batch, self._job.name)
 
     def kind_of_step(self, step: int) -> Hashable:
-        """Return one kind: the teacher's passes are charged apart."""
+        """Return one kind: the teacher's passes are charged separately."""
         return None
 
     def finished(self, done: int) -> bool:
-        """Never early."""
+        """Return False: the phase never ends early."""
         return False
 
     def scores(self) -> Scores:
-        """Return how far each scale was above its last threshold: those at zero are told apart too."""
+        """Return the distance of each scale above its last threshold, which also orders those at zero."""
         return self._sites.by_group(self._steps.margin)
 
     def own_widths(self) -> NDArray[np.int64]:
@@ -201,11 +201,11 @@ class SlimmingPhase:
         return cut(folded, self._job.groups, plan)
 
     def judges(self) -> nn.ModuleDict:
-        """Return all discriminators, this generator's as it was trained."""
+        """Return all discriminators, including this generator's trained one."""
         return nn.ModuleDict({**dict(self._training.discriminators.items()), **dict(self._judges.items())})
 
     def record(self, run: TrainRecord) -> dict[str, Any]:
-        """Return the paths of rho, cost and distance, and which form was trained."""
+        """Return the paths of rho, cost and distance, and the form of the training."""
         return {
             "rho": run.path("rho"),
             "cost": run.path("cost"),
@@ -224,7 +224,7 @@ class SlimmingPhase:
         return sum(self._job.groups.sizes[name] for name in self._sites.norms)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, JSON]]:
-        """Networks, optimizers, scales and what rho is chosen by."""
+        """Return networks, optimizers, scales and the state of the control of rho."""
         parts: dict[str, Mapping[str, Tensor]] = {
             "generator": self._model.state_dict(),
             "discriminators": self._judges.state_dict(),
@@ -236,7 +236,7 @@ class SlimmingPhase:
         return {f"{part}/{key}": value for part, tensors in parts.items() for key, value in tensors.items()}, {}
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, JSON]) -> None:
-        """Puts back what `state` gave."""
+        """Restore the result of `state`."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             start = f"{prefix}/"
@@ -251,7 +251,7 @@ class SlimmingPhase:
 
 
 def _alone(task: Task, name: str, seed: int) -> Task:
-    """A fresh task that trains this generator alone: the objective has no cycle."""
+    """Return a new task that trains this generator alone: the objective has no cycle."""
     settings = task.settings_json()
     if len(task.generator_names) > 1:
         settings = task.alone(settings, name)
@@ -259,7 +259,7 @@ def _alone(task: Task, name: str, seed: int) -> Task:
 
 
 class Slimming(TrainedMethod):
-    """Shrinks scales of channels while the network learns from its teacher; what reaches zero is cut."""
+    """A method that shrinks channel scales during distillation from the teacher; channels at zero are cut."""
 
     name = "slimming"
 
@@ -269,5 +269,5 @@ class Slimming(TrainedMethod):
         return "never" if choice == "auto" and job.proposal.settings.form == "published" else choice
 
     def phase(self, job: PruneJob, training: TrainingContext, target: Target, steps: int) -> SlimmingPhase:
-        """Return the training; raise UserError for a distance that needs an encoder without one."""
+        """Return the training; raise UserError if a distance needs an encoder and there is none."""
         return SlimmingPhase(job, training, target, steps)

@@ -1,8 +1,8 @@
-"""How slimming's scales move: SGD with momentum, then the proximal step of the L1 norm that rho weighs.
+"""The optimizer of slimming's scales: SGD with momentum, then the proximal step of the L1 norm with weight rho.
 
-The published form is rate 0.1, momentum 0.5, every scale shrunk alike (Wang et al., ECCV 2020). Ours is led to the
-budget: gradients are taken relative to their size, so that one rate fits every network and loss, and the norm is
-weighted. C is the number of all channels.
+The published form has rate 0.1, momentum 0.5, and equal shrinkage of all scales (Wang et al., ECCV 2020). The form
+`led`, original to ganprune, ends at the budget. Its gradients are relative to their size, so that one rate fits every
+network and loss, and its norm is weighted. C is the number of all channels.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .settings import SlimmingSettings
 from .sparsity_control import Sparsity, cosine, shrunk, to_numpy, to_tensor
 
 _MOMENTUM = 0.5
-_MEMORY = 0.9  # of the running size of the gradients
+_MEMORY = 0.9  # decay of the running size of the gradients
 
 
 @dataclass(frozen=True)
 class Shrinking:
-    """The form of the movement.
+    """The settings of the scales' updates.
 
     Attributes:
-        rate: SGD's at a factor of 1.
-        relative: Whether gradients are divided by their running root mean square over all channels.
-        knee: Where a gate's fading begins (`Scales`).
-        importance_exponent, cost_exponent: What the L1 norm is weighted by (`penalties`).
-        sensitivity: How much less it weighs scales that the loss depends on (`pull_of`).
+        rate: Rate of SGD at a factor of 1.
+        relative: True if gradients are divided by their running root mean square over all channels.
+        knee: Scale below which a gate fades (`Scales`).
+        importance_exponent, cost_exponent: Exponents of the weights of the L1 norm (`penalties`).
+        sensitivity: Exponent by which scales that the loss depends on weigh less (`pull_of`).
     """
 
     rate: float
@@ -49,9 +49,9 @@ PUBLISHED = Shrinking(rate=0.1, relative=False, knee=1.0, importance_exponent=0.
 
 
 def shrinking(settings: SlimmingSettings, steps: int) -> Shrinking:
-    """The form that slimming's settings name.
+    """Return the form that slimming's settings name.
 
-    In ours a scale with a steady gradient of the mean size moves by `scale_rate` over all steps.
+    In the form `led`, a scale with a constant gradient of the mean size moves by `scale_rate` over all steps.
     """
     if settings.form == "published":
         return PUBLISHED
@@ -67,10 +67,10 @@ def shrinking(settings: SlimmingSettings, steps: int) -> Shrinking:
 
 
 def penalties(job: PruneJob, form: Shrinking) -> np.ndarray:
-    """[C], median 1: weight of each scale in the L1 norm before cost and sensitivity; all 1 is the published norm.
+    """Return the weight [C], median 1, of each scale in the L1 norm before cost and sensitivity; all 1 as published.
 
-    One over a channel's importance (L1 norm of its weights) to a power: the adaptive lasso (Zou 2006), which takes
-    what was weak to zero first and leaves what was strong nearly as large as it was.
+    One over a channel's importance (L1 norm of its weights) to a power: the adaptive lasso (Zou 2006), which drives
+    weak channels to zero first and leaves strong ones nearly unchanged.
     """
     scores = l1_scores(job.model, job.groups)
     importance = np.maximum(np.concatenate([scores[name] for name in job.groups.names]), 1e-3)
@@ -79,18 +79,18 @@ def penalties(job: PruneJob, form: Shrinking) -> np.ndarray:
 
 
 class ScaleSteps:
-    """The scales and all that their next step depends on.
+    """The scales and the state of their optimizer.
 
     Args:
         start: Scales [C] before the first step.
-        sparsity: Chooses rho.
-        form: How they move.
-        weights: [C] > 0, of each scale in the L1 norm before the sensitivity (`penalties`).
+        sparsity: The control of rho.
+        form: The settings of their updates.
+        weights: Weight [C] > 0 of each scale in the L1 norm before the sensitivity (`penalties`).
 
     Attributes:
-        scales: [C], a leaf that gradients are taken of.
-        margin: [C]; how far a scale was above its last threshold, by which channels of a plan are ranked: those at
-            zero are told apart too.
+        scales: Scales [C], a leaf tensor with gradients.
+        margin: Distance [C] of each scale above its last threshold, which ranks the channels of a plan, including those
+            at zero.
     """
 
     def __init__(self, start: Tensor, sparsity: Sparsity, form: Shrinking, weights: np.ndarray) -> None:
@@ -102,14 +102,14 @@ class ScaleSteps:
         self._square = torch.zeros(2, dtype=torch.float64)  # running mean of the gradients' squares, and its weight
 
     def step(self, step: int, gradient: Tensor | None) -> tuple[float, float]:
-        """SGD with momentum, then the proximal step.
+        """Update the scales by SGD with momentum, then by the proximal step.
 
         Args:
-            step: From 0.
-            gradient: Of the scales [C]; None where nothing depends on them.
+            step: Number of the step, from 0.
+            gradient: Gradient of the scales [C]; None if nothing depends on them.
 
         Returns:
-            rho, and the cost of what is left as a share of the target.
+            Rho, and the cost of the remaining channels as a share of the target.
         """
         with torch.no_grad():
             slope = torch.zeros_like(self.scales) if gradient is None else gradient
@@ -124,7 +124,7 @@ class ScaleSteps:
         return rho, self.cost() / self._sparsity.target.value
 
     def left(self) -> int:
-        """Scales that are not zero."""
+        """Return the number of scales that are not zero."""
         return int((self.scales != 0).sum())
 
     def widths(self) -> NDArray[np.int64]:
@@ -132,18 +132,18 @@ class ScaleSteps:
         return self._sparsity.widths(to_numpy(self.scales) > 0)
 
     def cost(self) -> float:
-        """Cost of the channels whose scales are not zero."""
+        """Return the cost of the channels whose scales are not zero."""
         return self._sparsity.cost(to_numpy(self.scales) > 0)
 
     def _prices(self, before: np.ndarray) -> Tensor:
-        """[C]; more for channels that are dear in the network as it is now."""
+        """Return weights [C], larger for channels that are expensive in the network as it is now."""
         if self._form.cost_exponent == 0:
             return torch.ones_like(self.scales)
         costs = self._sparsity.channel_costs(before > 0)
         return to_tensor((costs / np.median(costs)) ** self._form.cost_exponent, self.scales)
 
     def _pull(self, step: int, slope: Tensor) -> Tensor:
-        """[C]; less for scales that the loss depends on (`pull_of`)."""
+        """Return factors [C], smaller for scales that the loss depends on (`pull_of`)."""
         if self._form.sensitivity == 0:
             return torch.ones_like(self.scales)
         felt = torch.where(self.scales.abs() < self._form.knee, self._form.knee * slope, slope)
@@ -158,7 +158,7 @@ class ScaleSteps:
         return max(float((self._square[0] / self._square[1]).sqrt()), 1e-30)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything, as tensors."""
+        """Return the whole state as tensors."""
         return {
             "scales": self.scales.detach(),
             "momentum": self._momentum,
@@ -169,7 +169,7 @@ class ScaleSteps:
         }
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Puts back what `state` gave."""
+        """Restore the result of `state`."""
         with torch.no_grad():
             self.scales.copy_(tensors["scales"])
         self._momentum = tensors["momentum"].to(self.scales)

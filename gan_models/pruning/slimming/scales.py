@@ -1,9 +1,9 @@
-"""One scale a channel, where slimming shrinks it: on what its consumers read, or in the norm behind its writer.
+"""One scale per channel, which slimming shrinks: on the inputs of its consumers, or in the norm after its writer.
 
-On consumers a scale is a gate with a real value (`gates.py`): any network has such sites, a scale of 0 is the cut
-itself, and at the cut the scales are folded into the weights that read the channels. In a norm the scale is the
-norm's own affine weight (GAN Slimming's published form); a group has such a site only where taking scale and shift
-of its one norm to zero is the same as cutting.
+On consumers, a scale is a gate with a real value (`gates.py`). Any network has such sites, a scale of 0 equals the cut,
+and scales are finally folded into the weights that read the channels. In a norm the scale is the norm's own affine
+weight (GAN Slimming's published form); a group has such a site only if setting scale and shift of its one norm to zero
+equals cutting.
 
 C is the number of all groups' channels, in the order of the groups.
 """
@@ -22,21 +22,21 @@ from ...groups.surgery import copy_network
 from ..gates import gated_call, gated_tensors, plan_gates
 
 _PER_CHANNEL = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
-_SAME = 1e-3  # relative difference of outputs that float32 may show; a wrong site differs by the order of 1
+_SAME = 1e-3  # relative difference of outputs that float32 may cause; a wrong site differs by the order of 1
 
 
 class Scales:
-    """Where each channel's scale sits, and what tensors a network has for given scales.
+    """The sites of all channels' scales, and the tensors of a network with given scales.
 
-    A scale on consumers acts as sign(s) min(|s| / knee, 1). The L1 norm makes all scales small, those of the
-    channels that stay too, and a network of unevenly faded channels is a poor start for fine-tuning (our reading of
-    one seed: 7 to 36 without the knee, over several other changes, 5.8 to 7.0 with it). With a knee only channels about
-    to go are faded. A knee of 1 is s itself.
+    A scale on consumers acts as sign(s) min(|s| / knee, 1). The L1 norm makes all scales small, including those of kept
+    channels, and unevenly faded channels are a poor start for fine-tuning. One seed measured 7 to 36 without the knee,
+    over several other changes, and 5.8 to 7.0 with it. With a knee, only channels close to removal are faded. A knee of
+    1 is s itself.
 
     Args:
         groups: Groups of the network.
-        norms: Group -> name of the norm weight that is its scale; groups left out have scales on their consumers.
-        knee: In (0, 1]; not for scales in norms.
+        norms: Group -> name of the norm weight that is its scale; other groups have scales on their consumers.
+        knee: Knee in (0, 1]; not used for scales in norms.
     """
 
     def __init__(self, groups: ChannelGroups, norms: Mapping[str, str] | None = None, knee: float = 1.0) -> None:
@@ -45,7 +45,7 @@ class Scales:
         self._in_norms = {parameter: self._span(group) for group, parameter in self.norms.items()}
 
     def start(self, model: nn.Module) -> Tensor:
-        """Scales [C] before the first step: 1 on consumers; in a norm its own weight."""
+        """Return the initial scales [C]: 1 on consumers; in a norm, its own weight."""
         start = torch.ones(self.size)
         own = dict(model.named_parameters())
         for name, span in self._in_norms.items():
@@ -53,7 +53,7 @@ class Scales:
         return start
 
     def gates(self, scales_C: Tensor) -> Tensor:
-        """[1 + C]: what gates take; 1 where the scale sits in a norm."""
+        """Return the gates [1 + C]; 1 if the scale is in a norm."""
         gates = scales_C if self.knee >= 1 else _faded(scales_C, self.knee)
         if self._in_norms:
             in_norm = torch.zeros(len(gates), dtype=torch.bool, device=gates.device)
@@ -63,13 +63,13 @@ class Scales:
         return torch.cat([gates.new_ones(1), gates])
 
     def tensors(self, model: nn.Module, scales_C: Tensor) -> dict[str, Tensor]:
-        """All parameters and buffers of the network under these scales; gradients flow to weights and scales."""
+        """Return all parameters and buffers of the network under these scales; differentiable in weights and scales."""
         own = dict(model.named_parameters()) | dict(model.named_buffers())
         own |= {name: scales_C[span] for name, span in self._in_norms.items()}
         return own | gated_tensors(self.groups, own, self.gates(scales_C)) if self.size else own
 
     def folded(self, model: nn.Module, scales_C: Tensor) -> nn.Module:
-        """A copy that computes without scales what the network computes with them; cutting it is all that is left.
+        """Return a copy without scales that computes the same as the network with them, ready to be cut.
 
         A kept channel of scale 0 reads as zero and can be trained again.
         """
@@ -83,7 +83,7 @@ class Scales:
         return new
 
     def by_group(self, values_C: Tensor) -> dict[str, np.ndarray]:
-        """Group -> float64 [size]."""
+        """Return group -> float64 [size]."""
         values = values_C.detach().double().cpu().numpy()
         return {name: values[self._span(name)] for name in self.groups.names}
 
@@ -93,27 +93,27 @@ class Scales:
 
 
 def _faded(scales: Tensor, knee: float) -> Tensor:
-    """sign(s) min(|s| / knee, 1); above the knee the gradient is that of s itself, so that scales go on learning."""
+    """Return sign(s) min(|s| / knee, 1); above the knee the gradient is that of s itself: scales keep learning."""
     straight = scales.sign().detach() + (scales - scales.detach())
     return torch.where(scales.abs() < knee, scales / knee, straight)
 
 
 def _exact(groups: ChannelGroups) -> ChannelGroups:
-    """The groups with the consumers that a real value scales exactly; the others know kept and dropped alone."""
+    """Return the groups with the consumers that a real value scales exactly; others allow gates of 0 and 1 only."""
     return ChannelGroups(**{**vars(groups), "gates": tuple(gate for gate in groups.gates if not gate[1]), "masks": ()})
 
 
 def norm_sites(model: nn.Module, groups: ChannelGroups, example: tuple[Tensor, ...]) -> dict[str, str]:
-    """Groups whose scale can be the weight of a norm: group name -> parameter name.
+    """Return the groups whose scale can be the weight of a norm: group name -> parameter name.
 
-    Such a group has one layer that writes it and one affine norm per channel behind that; and with scale and
-    shift of half of its channels at zero the network gives what it gives with these channels cut (so nothing
-    reads them in front of the norm, and the activation behind it keeps zero).
+    Such a group has one layer that writes it, followed by one affine norm per channel. With scale and shift of half of
+    its channels at zero, the network's output equals that with these channels cut. So nothing reads the channels before
+    the norm, and the activation after it maps 0 to 0.
 
     Args:
         model: The network; not changed.
         groups: Its groups.
-        example: A batch of two or more, to compare the two with.
+        example: A batch of two or more, for the comparison.
     """
     found = {}
     for group in groups.groups:

@@ -1,9 +1,9 @@
-"""The sparsity weight rho, adapted so that scales shrunk by it end at a target cost; and the proximal step itself.
+"""The control of the sparsity weight rho, so that scales end at a target cost; and the proximal step.
 
-GAN Slimming leaves rho to the user (0.01 to 5e-4 in its README's); what it comes to is known only at the end. The
-arithmetic of the proximal step says more: a scale without gradient shrinks by rho times the rates to come. So
-after every step rho is set to the value at which, with the scales moving on as they do, the channels that are
-left cost what the target allows (our reconstruction; model predictive control with one unknown).
+GAN Slimming leaves rho to the user (0.01 to 5e-4 in its README), and the resulting cost is known only at the end. Here
+rho is predicted: a scale without gradient shrinks by rho times the future rates. After every step, rho is set so that
+the remaining channels meet the target, if scales continue to move as now. Original to ganprune (model predictive
+control with one unknown).
 
 C is the number of all channels.
 """
@@ -22,33 +22,33 @@ from ..method import Target
 
 Floats = NDArray[np.float64]
 
-_AIM = 0.75  # share of the steps after which the target should be met; the rest trains what is left
-_FEWEST = 0.05  # share of the steps that rho always looks ahead
-_AHEAD = 0.1  # share of the steps that a scale's present movement is believed for
-_OVER = 1 + 1e-6  # so that float32 leaves nothing of the channel whose score is the threshold
-_MEMORY = 0.8  # of the running mean of the movement
+_AIM = 0.75  # share of the steps after which the target should be met; the others train the remaining channels
+_FEWEST = 0.05  # minimum share of the steps that the control looks ahead
+_AHEAD = 0.1  # share of the steps for which a scale's present movement is extrapolated
+_OVER = 1 + 1e-6  # margin by which float32 removes the channel whose score is the threshold
+_MEMORY = 0.8  # decay of the running mean of the movement
 
 
 def shrunk(scales: Tensor, threshold: Tensor | float) -> Tensor:
-    """Soft threshold, the proximal step of the L1 norm: sign(s) max(|s| - threshold, 0)."""
+    """Return the soft threshold, the proximal step of the L1 norm: sign(s) max(|s| - threshold, 0)."""
     return scales.sign() * (scales.abs() - threshold).clamp(min=0)
 
 
 def cosine(step: int, steps: int) -> float:
-    """Factor of all learning rates at `step` (from 0): from 1 along a half cosine towards 0."""
+    """Return the factor of all learning rates at `step` (from 0): from 1 along a half cosine towards 0."""
     return 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 class Sparsity:
-    """Chooses rho step by step.
+    """A controller of rho, one value per step.
 
     Args:
         form: The network's cost form.
-        target: The cost to end at.
-        steps: All steps.
+        target: The cost at the end.
+        steps: Number of all steps.
 
     Attributes:
-        movement: [C]; how a scale's size moves by its gradient, in units of the rate.
+        movement: Change [C] of a scale's size by its gradient, in units of the rate.
     """
 
     def __init__(self, form: CostForm, target: Target, steps: int) -> None:
@@ -58,14 +58,14 @@ class Sparsity:
         self._rates = np.array([cosine(step, steps) for step in range(steps)])
 
     def rho(self, step: int, rate: float, before: Floats, after: Floats, weights: Floats) -> float:
-        """The weight for this step's proximal step.
+        """Return the weight for this step's proximal step.
 
         Args:
-            step: From 0.
+            step: Number of the step, from 0.
             rate: Learning rate of the scales at a factor of 1.
             before: |scales| [C] before this step's gradient step.
             after: |scales| [C] after it.
-            weights: [C] > 0; a channel's threshold is rho * rate * weight.
+            weights: Weights [C] > 0; a channel's threshold is rho * rate * weight.
         """
         now = rate * self._rates[step]
         alive = before > 0
@@ -75,14 +75,14 @@ class Sparsity:
         shrinking = rate * self._rates[step : step + left].sum()
         believed = rate * self._rates[step + 1 : step + min(left, max(1, round(_AHEAD * self.steps)))].sum()
         predicted = np.maximum(after + self.movement * believed, 0)
-        # One that is at 0 stays there while every step takes away what its gradient gives.
+        # A scale at 0 stays there while every step removes the change by its gradient.
         predicted = np.where(alive, predicted, after * shrinking / now)
         return self._threshold(predicted / weights) / shrinking
 
     def _threshold(self, scores: Floats) -> float:
-        """The least T >= 0, and a rounding more, at which the channels with scores above T cost at most the target."""
+        """Return the least T >= 0, plus rounding, at which the channels with scores above T cost at most the target."""
         levels = np.unique(scores)
-        low, high = -1, len(levels) - 1  # dropping all is taken to fit
+        low, high = -1, len(levels) - 1  # dropping all channels is assumed to fit
         while high - low > 1:
             middle = (low + high) // 2
             if self.cost(scores > levels[middle]) <= self.target.value:
@@ -94,30 +94,30 @@ class Sparsity:
         return float(levels[high]) * _OVER
 
     def cost(self, kept: NDArray[np.bool_]) -> float:
-        """Cost of keeping these channels [C]."""
+        """Return the cost of keeping these channels [C]."""
         return float((self.target.model or self.form).predict(self.widths(kept), self.target.cost))
 
     def channel_costs(self, kept: NDArray[np.bool_]) -> Floats:
-        """What one channel of its group costs [C] > 0 beside the channels that are kept; MACs under a latency.
+        """Return the cost of one more channel of its group [C] > 0, given the kept channels; in MACs under a latency.
 
-        Costs at full width mislead: most of a trunk channel's falls with the widths around it, while one next to the
-        images costs what it did.
+        Costs at full width mislead: most of a trunk channel's cost falls with the widths around it, but that of a
+        channel next to the images does not.
         """
         cost = self.target.exact_cost
         per_group = self.form.gradient(self.widths(kept), cost)
         return np.repeat(np.maximum(per_group, 1e-12 * self.form.dense(cost)), self.form.sizes)
 
     def widths(self, kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Widths [G] of keeping these channels [C]; a group that has lost all is at its floor."""
+        """Return the widths [G] of keeping these channels [C]; a group without any is at its floor."""
         counts = np.add.reduceat(kept.astype(np.int64), self._bounds[:-1]) if len(kept) else np.zeros(0)
         return self.form.fit(counts, self.target.floor, self.target.multiple)
 
 
 def to_numpy(values: Tensor) -> Floats:
-    """|values| as float64 on the CPU."""
+    """Return |values| as float64 on the CPU."""
     return np.abs(values.detach().double().cpu().numpy())
 
 
 def to_tensor(values: Floats, like: Tensor) -> Tensor:
-    """As a tensor of the other one's kind."""
+    """Return an array as a tensor like another one."""
     return torch.from_numpy(np.asarray(values)).to(like)

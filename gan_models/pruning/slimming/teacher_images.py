@@ -1,4 +1,4 @@
-"""What the teacher makes of each input, computed once while there is room."""
+"""The teacher's images of each input, computed once as long as memory allows."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ LIMIT_BYTES = 256_000_000
 
 
 class TeacherImages:
-    """The teacher's images; those made from images alone are kept, the oldest dropped first.
+    """A cache of the teacher's images; those made from images only are stored, the oldest dropped first.
 
-    Latents are new at every step, so nothing is kept for inputs of which one is no picture. One example goes through
-    the teacher at a time: what is kept must not depend on which examples came together, or a resumed run would differ
-    in the last bits.
+    Latents are new at every step, so nothing is stored if an input is not an image. The teacher processes one example
+    at a time: a stored image must not depend on the batch, or a resumed run would differ in the last bits.
 
     Args:
-        teacher: In eval mode, on the inputs' device.
-        limit_bytes: Most bytes that are kept.
+        teacher: The teacher, in eval mode on the inputs' device.
+        limit_bytes: Maximum number of stored bytes.
     """
 
     def __init__(self, teacher: Callable[..., Any], limit_bytes: int = LIMIT_BYTES) -> None:
@@ -32,9 +31,9 @@ class TeacherImages:
         self.computed = 0
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Images [N, C', H', W'] without gradient of inputs [N, ...]."""
+        """Return images [N, C', H', W'] without gradient of inputs [N, ...]."""
         with torch.no_grad():
-            if any(x.dim() != 4 or x.shape[2:] == (1, 1) for x in inputs):  # something is no picture
+            if any(x.dim() != 4 or x.shape[2:] == (1, 1) for x in inputs):  # an input is not an image
                 self.computed += len(inputs[0])
                 return self._teacher(*inputs)
             return torch.cat([self._one(one) for one in zip(*(x.split(1) for x in inputs), strict=True)])

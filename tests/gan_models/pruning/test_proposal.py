@@ -16,5 +16,5 @@ def test_a_proposal_survives_json(widths):
 @pytest.mark.parametrize("target", [math.nan, math.inf, 0.0, -1.0])
 def test_a_target_is_a_cost(target):
     """A proposal that aims at no finite cost above 0 cannot be made."""
-    with pytest.raises(ValueError, match="target must be a finite cost above 0"):
+    with pytest.raises(ValueError, match="expected a finite cost above 0"):
         Proposal("widths", {}, target, "macs")

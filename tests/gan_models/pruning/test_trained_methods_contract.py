@@ -106,5 +106,5 @@ def test_a_restart_is_the_teacher_cut_to_the_methods_plan_and_refitted(method: s
 def test_trained_methods_without_steps_or_anything_to_train_with_say_what_to_give(method: str):
     with pytest.raises(ValueError, match="--prune-steps"):
         make_method(method).prune(changed(job(method), steps=0))
-    with pytest.raises(UserError, match=f"{method} trains before it cuts: it needs a task, data, a device"):
+    with pytest.raises(UserError, match=f"{method} trains before it cuts: got no training context"):
         make_method(method).prune(changed(job(method), training=None))

@@ -211,12 +211,12 @@ def test_what_it_cannot_work_with_is_refused_before_any_step(monkeypatch):
     """No steps, no data, an impossible target, or too little memory: one line each."""
     with pytest.raises(ValueError, match="--prune-steps"):
         prune(job(steps=0))
-    with pytest.raises(ValueError, match="it needs a task, data, a device"):
+    with pytest.raises(ValueError, match="expected a task, data, a device"):
         prune(changed(job(), training=None))
     with pytest.raises(InfeasibleBudget, match="the smallest plan"):
         prune(job(share=1e-4))
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
-    with pytest.raises(NotEnoughMemory, match=r"has .* numbers at embedding size 8.*cpu has 0.0 GB free"):
+    with pytest.raises(NotEnoughMemory, match=r"of .* parameters at embedding size 8 .*cpu: got 0.0 GB free"):
         prune(job())
 
 

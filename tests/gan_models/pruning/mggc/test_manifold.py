@@ -40,7 +40,7 @@ def test_neighbors_stay_inside_their_cluster():
 
 
 def test_more_neighbors_than_other_samples_are_refused():
-    with pytest.raises(ValueError, match="use 1 to 3"):
+    with pytest.raises(ValueError, match="expected 1 to 3"):
         nearest(torch.zeros(4, 2), 4)
 
 

@@ -127,7 +127,7 @@ def test_a_phase_whose_checkpoint_is_damaged_begins_anew(tmp_path):
     whole = Mggc().prune(kept)
     for path in (tmp_path / "prune").glob("tensors-*"):
         path.write_bytes(path.read_bytes()[:50])
-    with pytest.warns(UserWarning, match="damaged.*training begins anew"):
+    with pytest.warns(UserWarning, match="damaged.*training starts from the beginning"):
         assert _same(whole, Mggc().prune(kept))
 
 
