@@ -1,1 +1,1 @@
-"""Training states and state dicts on disk."""
+"""Training checkpoints and state dicts on disk."""

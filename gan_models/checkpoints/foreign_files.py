@@ -1,4 +1,4 @@
-"""Files that people take for checkpoints, named as what they are: by their first bytes, or by what an archive lists."""
+"""Files that are mistaken for checkpoints, identified by their first bytes or an archive's contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STARTS = (
     (b"<html", "an HTML page, not a checkpoint: the download needed a login, or another link"),
     (b"<?xml", "an XML page, not a checkpoint: the download failed, read the page for the reason"),
     (b"{", f"a JSON text, not a checkpoint: {_STATE_DICT}"),
-    (b"\x89hdf", f"an HDF5 file (Keras), which holds another framework's weights: convert them, and {_STATE_DICT}"),
+    (b"\x89hdf", f"an HDF5 file (Keras), which contains another framework's weights: convert them, and {_STATE_DICT}"),
     (b"\x93numpy", f"a NumPy array, not a state dict: {_STATE_DICT}"),
     (b"\x1f\x8b", "compressed with gzip: unpack it, and give the file inside"),
     (b"7z\xbc\xaf", "a 7z archive: unpack it, and give the file inside"),
@@ -27,12 +27,12 @@ _STARTS = (
 
 
 def foreign_kind(path: Path) -> str:
-    """Return what a file is and what to do, to be read after "checkpoint FILE is"; empty if it may be a checkpoint.
+    """Return a file's kind and a remedy, as text after "checkpoint FILE is"; empty if it may be a checkpoint.
 
-    Nothing of the file is run or unpickled.
+    The file is neither run nor unpickled.
 
     Args:
-        path: A file that can be read.
+        path: A readable file.
     """
     with path.open("rb") as file:
         head = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -56,16 +56,16 @@ def foreign_kind(path: Path) -> str:
 
 
 def _is_tar(path: Path) -> bool:
-    """Return whether a file is a tar archive of today's form; tarfile's own test takes files of zeros for one."""
+    """Return True if a file is a tar archive of the current format; tarfile's own test accepts files of zeros."""
     with path.open("rb") as file:
         file.seek(257)
         return file.read(5) == b"ustar"
 
 
 def damaged_record(path: Path) -> str:
-    """Return the first part of a zip archive whose bytes do not have its checksum; empty if there is none.
+    """Return the first member of a zip archive with a wrong checksum; empty if there is none.
 
-    PyTorch writes zeros in the place of checksums if it is told not to compute any: those are not compared.
+    PyTorch writes zeros instead of checksums if they are disabled; those are not compared.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -73,7 +73,7 @@ def damaged_record(path: Path) -> str:
                 return ""
             return archive.testzip() or ""
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
-        return ""  # the reader says so
+        return ""  # the reader reports the error
 
 
 def _archive(path: Path) -> str:
@@ -81,10 +81,10 @@ def _archive(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError):
-        return ""  # damaged; the reader says so
+        return ""  # damaged; the reader reports the error
     if any(name.endswith("/data.pkl") for name in names):
         if any("/code/" in name for name in names):
-            return f"a TorchScript archive, which holds code: load it with torch.jit.load, and {_STATE_DICT}"
+            return f"a TorchScript archive, which contains code: load it with torch.jit.load, and {_STATE_DICT}"
         return ""
     if any(name.endswith((".pt2", "archive_format", "archive_version")) for name in names):
         return f"an exported program of torch.export, not a state dict: {_STATE_DICT}"

@@ -1,4 +1,4 @@
-"""Weights of a network that a user's own code is lent: kept before, compared and put back afterwards."""
+"""Weights of a network that a user's own code receives: copied before, compared and restored afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def copied_weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def put_back(network: nn.Module, before: Mapping[str, Tensor]) -> str:
-    """Give a network the weights that it had; return the name of the first one that was changed, empty if none was.
+    """Restore a network's weights; return the name of the first changed one, empty if there is none.
 
     Args:
         network: The network.

@@ -1,9 +1,7 @@
-"""Tensors of a checkpoint that are a network's: alone, under a key, or behind a prefix, told by names and shapes.
-The network itself may have a prefix that the checkpoint lacks.
+"""Tensors of a checkpoint that belong to a network: alone, under a key, or with a prefix, by names and shapes.
 
-Everything that a file holds is one tree of dotted names: `{"g_ema": {"conv.weight": ...}}` and
-`{"g_ema.conv.weight": ...}` are the same. What lies under one dotted key is a network's state dict if its names and
-shapes are the network's.
+A file's content is one tree of dotted names: `{"g_ema": {"conv.weight": ...}}` and `{"g_ema.conv.weight": ...}` are the
+same. The tensors under a dotted key are a network's state dict if their names and shapes are the network's.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ OTHER_SPECTRAL_KEYS = (
 
 
 def located(source: str | Path) -> tuple[Path, str]:
-    """A checkpoint's file, and the key that was chosen in it: `FILE` or `FILE::key` (empty: none was)."""
+    """Return a checkpoint's file, and the key chosen in it: `FILE` or `FILE::key` (empty if there is none)."""
     text = str(source)
     if CHOICE not in text or Path(text).is_file():
         return Path(text).expanduser(), ""
@@ -41,43 +39,43 @@ def located(source: str | Path) -> tuple[Path, str]:
 
 
 def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
-    """The one state dict in `content` that fits `model`.
+    """Return the one state dict in `content` that fits `model`.
 
-    Four differences of old checkpoints are known and allowed: running statistics of an InstanceNorm that
-    keeps none (before PyTorch 0.4), `scale` and `shift` of one (networks that came from Torch7, as CartoonGAN's), a
-    BatchNorm without `num_batches_tracked` (before 0.4.1), and a spectral norm by torch's older hook (`weight_orig`) or
-    by a module around the layer (`module.weight_bar`, as SAGAN's).
+    Four differences of old checkpoints are allowed: running statistics of an InstanceNorm without any (before PyTorch
+    0.4); its `scale` and `shift` (networks from Torch7, as CartoonGAN's); a BatchNorm without `num_batches_tracked`
+    (before 0.4.1); and a spectral norm by torch's older hook (`weight_orig`) or by a module around the layer
+    (`module.weight_bar`, as SAGAN's).
 
     Args:
-        model: the network; not changed.
-        content: what a checkpoint held: mappings in mappings, tensors, and things that are looked past.
-        key: dotted; only what lies under it counts. Empty: everything.
+        model: The network; not changed.
+        content: A checkpoint's content: nested mappings, tensors, and objects that are ignored.
+        key: Dotted key of the part to use. Empty: all.
 
     Returns:
         Name in the network -> tensor.
 
     Raises:
-        UserError: None fits, several do, or values cannot be a network's; how a sentence that begins with the
-            checkpoint's name goes on.
+        UserError: None fits, several do, or values cannot be a network's. The message continues a sentence that begins
+            with the checkpoint's name.
     """
     if not isinstance(content, Mapping):
-        raise UserError(f"holds a {type(content).__name__}, not a state dict")
+        raise UserError(f"is not a state dict: got {type(content).__name__}; expected names with tensors")
     tensors = dict(_flat(content))
     if not tensors:
         other = [str(name) for name in content]
-        raise UserError(f"is not a state dict: {f'{first(other)} is no tensor' if other else 'it is empty'}")
+        raise UserError(f"is not a state dict: {f'{first(other)} is not a tensor' if other else 'it is empty'}")
     wanted = model.state_dict()
     key = _whole_key(key, tensors)
     within = {name: value for name, value in tensors.items() if not key or name.startswith(f"{key}.")}
     if not within:
         there = [place.removesuffix(".") for place in _places(tensors, wanted) if place]
         there += [name for name in _holders(content) if not any(f"{place}.".startswith(f"{name}.") for place in there)]
-        raise UserError(f"holds no state dict under {key!r}; there are {first(there, 12)}")
+        raise UserError(f"contains no state dict under {key!r}; expected one of {first(there, 12)}")
     holders = [name for name in _holders(content) if not key or name == key or name.startswith(f"{key}.")]
     here: dict[tuple[str, str], dict[str, Tensor]] = {}
     fits: dict[tuple[str, str], dict[str, Tensor]] = {}
-    found: dict[tuple[str, str], dict[str, Tensor]] = {}  # where names of the network itself were looked for
-    for outer in _outer_prefixes(wanted):  # of a wrapper that the network has, and the checkpoint has not
+    found: dict[tuple[str, str], dict[str, Tensor]] = {}  # prefixes of the network's own names that were tried
+    for outer in _outer_prefixes(wanted):  # prefixes of a wrapper in the network that the checkpoint lacks
         inner = [name.removeprefix(outer) for name in wanted]
         places = dict.fromkeys([*_places(within, inner), *(f"{name}." if name else "" for name in holders)])
         here = {(outer, place): _under(within, place, outer) for place in places}
@@ -85,33 +83,37 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
         fits = {place: given for place, given in here.items() if not _faults(wanted, _modern(model, wanted, given))}
         if fits:
             break
-    if fits:  # a copy of a network may lie inside it, as averages do: alone it fits, and without the copy the rest does
+    if fits:  # a copy of a network may be inside it, such as an average: it fits alone, and so does the rest without it
         inner = {place for _, place in fits if place}
         for place, given in here.items():
             rest = {name: t for name, t in given.items() if not f"{place[1]}{name}".startswith(tuple(inner))}
             if place not in fits and not place[0] and inner and not _faults(wanted, _modern(model, wanted, rest)):
                 raise UserError(
-                    f"holds the network's tensors twice, under {place[1].removesuffix('.') or 'their own names'!r} and "
+                    f"contains the network's tensors twice, under {place[1].removesuffix('.') or 'their own names'!r} "
+                    f"and "
                     f"inside that under {first(sorted(name.removesuffix('.') for name in inner))!r}; expected one "
                     "state dict. Try to save one of them alone"
                 )
     if len(fits) > 1:
         names = [place.removesuffix(".") for _, place in fits]
-        raise UserError(f"holds several state dicts that fit the network: choose one, FILE{CHOICE}{first(names, 12)}")
+        raise UserError(
+            f"contains several state dicts that fit the network: expected a choice of one, "
+            f"FILE{CHOICE}{first(names, 12)}"
+        )
     if fits:
         (given,) = fits.values()
         _check_values(model, given)
         return _modern(model, wanted, given)
     best = max(found.values(), key=lambda given: (len(wanted.keys() & given.keys()), len(given)))
-    others = f"; the file holds {first(holders, 12)}" if len(holders) > 1 else ""
+    others = f"; the file contains {first(holders, 12)}" if len(holders) > 1 else ""
     raise UserError(
-        f"does not fit the network: {', '.join(_faults(wanted, _modern(model, wanted, best)))}; "
-        f"build the network with the checkpoint's arguments (width, blocks, norm, dropout){others}"
+        f"does not fit the network: {', '.join(_faults(wanted, _modern(model, wanted, best)))}. Try to build the "
+        f"network with the checkpoint's arguments (width, blocks, norm, dropout){others}"
     )
 
 
 def holders_of(content: Mapping[Any, Any], place: str = "") -> dict[str, dict[str, Tensor]]:
-    """Return the tensors of each mapping that holds tensors itself, by its dotted key; optimizers are looked past."""
+    """Return the tensors of each mapping that contains tensors itself, by its dotted key; optimizers are ignored."""
     own = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     found = {place: own} if own else {}
     for name, value in content.items():
@@ -121,7 +123,7 @@ def holders_of(content: Mapping[Any, Any], place: str = "") -> dict[str, dict[st
 
 
 def first(names: Sequence[str], n: int = 3) -> str:
-    """The first names, for a message."""
+    """Return the first names as text for a message."""
     shown = ", ".join(names[:n])
     return f"{shown}, ..." if len(names) > n else shown
 
@@ -135,7 +137,7 @@ def _flat(content: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, T
 
 
 def _holders(content: Mapping[Any, Any], prefix: str = "") -> list[str]:
-    """Dotted keys of the mappings that hold tensors themselves."""
+    """Return the dotted keys of the mappings that contain tensors themselves."""
     found = [prefix.removesuffix(".")] if any(isinstance(value, Tensor) for value in content.values()) else []
     for name, value in content.items():
         if isinstance(value, Mapping) and not _of_optimizer(value):
@@ -148,7 +150,7 @@ def _of_optimizer(content: Mapping[Any, Any]) -> bool:
 
 
 def _whole_key(key: str, names: Iterable[str]) -> str:
-    """Return the dotted key that a user means: the given one, or the only one that ends with it."""
+    """Return the full dotted key of a user's key: itself, or the only key that ends with it."""
     key = key.rstrip(".")
     names = list(names)
     if not key or any(name.startswith(f"{key}.") for name in names):
@@ -158,25 +160,26 @@ def _whole_key(key: str, names: Iterable[str]) -> str:
 
 
 def _check_values(model: nn.Module, given: Mapping[str, Tensor]) -> None:
-    """Refuse weights that diverged or were quantized; a buffer may hold infinities if the network's own does."""
+    """Refuse weights that diverged or were quantized; a buffer may contain infinities if the network's own does."""
     own = {name: tensor for name, tensor in model.state_dict().items() if name in given and tensor.is_floating_point()}
     unstored = [name for name in given if given[name].is_meta]
     if unstored:
         raise UserError(
-            f"holds no values for {counted(len(unstored), 'tensor')} ({first(unstored)}), which lay on the meta "
-            "device: save the network after its weights were loaded"
+            f"has no values for {counted(len(unstored), 'tensor')} ({first(unstored)}), which were on the meta "
+            f"device. Try to save the network after its weights were loaded"
         )
     odd = [f"{name} (complex)" for name in own if given[name].is_complex()]
     odd += [f"{name} (sparse)" for name in own if given[name].layout != torch.strided]
     if odd:
         raise UserError(
-            f"holds {counted(len(odd), 'tensor')} that the network has real and dense ({first(odd)}): convert them"
+            f"contains complex or sparse values for {counted(len(odd), 'tensor')} ({first(odd)}); expected real, "
+            f"dense ones. Try to convert them"
         )
     integers = [f"{name} ({str(given[name].dtype).removeprefix('torch.')})" for name in own if _whole(given[name])]
     if integers:
         raise UserError(
-            f"holds integers for {counted(len(integers), 'tensor')} ({first(integers)}): give the weights in "
-            "floating point, from before the network was quantized"
+            f"contains integers for {counted(len(integers), 'tensor')} ({first(integers)}); expected floating-point "
+            f"weights. Try a checkpoint from before the network was quantized"
         )
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     broken = {
@@ -186,11 +189,13 @@ def _check_values(model: nn.Module, given: Mapping[str, Tensor]) -> None:
     }
     shown = [f"{n} of {given[name].numel()} in {name}" for name, n in broken.items() if n]
     if shown:
-        raise UserError(f"holds values that are not finite ({first(shown)}): give a checkpoint from before it diverged")
+        raise UserError(
+            f"contains values that are not finite ({first(shown)}). Try a checkpoint from before training diverged"
+        )
 
 
 def _computable(tensor: Tensor) -> Tensor:
-    """Return a tensor in a type that PyTorch computes with: floats of 8 bits are only stored."""
+    """Return a tensor in a type that PyTorch computes with; 8-bit floats are for storage only."""
     return tensor.float() if tensor.element_size() == 1 else tensor
 
 
@@ -199,7 +204,7 @@ def _whole(tensor: Tensor) -> bool:
 
 
 def _outer_prefixes(wanted: Mapping[str, Tensor]) -> list[str]:
-    """Prefixes that all names of a network share, the empty one first: `net.` of `net.body.0.weight`."""
+    """Return the prefixes that all names of a network share, the empty one first: `net.` of `net.body.0.weight`."""
     prefixes = [""]
     for parts in zip(*(name.split(".")[:-1] for name in wanted), strict=False):
         if len(set(parts)) > 1:
@@ -209,7 +214,7 @@ def _outer_prefixes(wanted: Mapping[str, Tensor]) -> list[str]:
 
 
 def _places(tensors: Mapping[str, Tensor], wanted: Iterable[str]) -> list[str]:
-    """Prefixes under which a name lies that the network cannot be without, whatever PyTorch wrote the file."""
+    """Return the prefixes under which a name required by the network exists, in files of any PyTorch version."""
     anchor = next((name for name in wanted if not name.endswith(LEGACY_NORM_KEYS)), None)
     if anchor is None:
         return [""]
@@ -221,7 +226,7 @@ def _under(tensors: Mapping[str, Tensor], place: str, outer: str) -> dict[str, T
 
 
 def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As today's PyTorch would have written it."""
+    """Return a state dict as the current PyTorch would have written it."""
     given = dict(given)
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.instancenorm._InstanceNorm) and not module.track_running_stats:

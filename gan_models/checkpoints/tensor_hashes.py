@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Digest(Protocol):
-    """A hash that takes bytes, as `hashlib` makes them."""
+    """A hash of bytes, such as those of `hashlib`."""
 
     def update(self, data: bytes, /) -> None:
         """Add bytes."""
@@ -22,7 +22,7 @@ def tensor_bytes(tensor: Tensor) -> bytes:
 
 
 def add_tensors(digest: Digest, *tensors: Tensor) -> None:
-    """Add kind, shape and entries of tensors to a hash."""
+    """Add type, shape and entries of tensors to a hash."""
     for tensor in tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
         digest.update(tensor_bytes(tensor))

@@ -10,16 +10,16 @@ from .spec import DataSpec, PictureForm
 from .synthetic import render_shapes, render_stripes, shape_classes
 
 DRAWING, PAINTING = 0, 1
-_VERSION = 1  # raise when the built-in scenes change
+_VERSION = 1  # raise this when the built-in scenes change
 
 
 def shapes(spec: DataSpec, split: str, *parts: tuple[int, PictureForm]) -> Pictures:
-    """Return entries of `builtin:shapes`; a scene is drawn as a square, and resized if its form is none.
+    """Return the entries of `builtin:shapes`; a scene is drawn as a square, and resized to another form.
 
     Args:
-        spec: Seed and counts.
+        spec: The data, with seed and counts.
         split: "train", "val" or "test".
-        parts: What an entry is, in order: `DRAWING` or `PAINTING`, and its form.
+        parts: Parts of an entry in order: `DRAWING` or `PAINTING`, and its form.
     """
     forms = [form for _, form in parts]
     sides = {max(form.size) for form in forms}
@@ -37,7 +37,7 @@ def shape_labels(spec: DataSpec, split: str) -> list[int]:
 
 
 def stripes(spec: DataSpec, split: str, domain: str, form: PictureForm) -> Pictures:
-    """Return images of `builtin:stripes`: of domain A plain shapes, of domain B striped ones; arguments as `shapes`."""
+    """Return images of `builtin:stripes`: plain shapes for domain A, striped ones for B; arguments as for `shapes`."""
 
     def render(indices: range) -> tuple[Tensor, ...]:
         return (in_form(render_stripes(spec.seed, split, domain, indices, max(form.size)), form),)
@@ -46,7 +46,7 @@ def stripes(spec: DataSpec, split: str, domain: str, form: PictureForm) -> Pictu
 
 
 def builtin_fingerprint(spec: DataSpec) -> str:
-    """Return the sha256 (hex) of what decides a built-in set's content."""
+    """Return the sha256 (hex) of all that determines a built-in set's content."""
     parts = [spec.source, _VERSION, spec.seed, spec.n_train, spec.n_test]
     return json_sha256(parts)
 

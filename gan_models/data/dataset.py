@@ -1,4 +1,4 @@
-"""Data of a run: datasets from a `DataSpec`, and batches whose order is a pure function of (seed, step)."""
+"""The data of a run: datasets from a `DataSpec`, and batches whose order is a pure function of (seed, step)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .spec import DataSpec, PictureForm
 
 
 class Draw(NamedTuple):
-    """One access to an `ImageSet`: which entry, and the random number that decides its augmentation."""
+    """An access to an `ImageSet`: the entry, and the random number that determines its augmentation."""
 
     entry: int
     number: int
@@ -32,20 +32,22 @@ Item = Callable[["ImageSet", int, "int | None"], dict[str, Tensor]]
 
 
 class ImageSet(Dataset[dict[str, Tensor]]):
-    """Images of one split as float32 (C, H, W) in [-1, 1], each in the form that its task asks for.
+    """The images of one split as float32 (C, H, W) in [-1, 1], each in the form that its task requires.
 
     What an item holds is the task's (`item`). An integer index gives the entry as it is (resized; the crop, if any,
     from the center); a `Draw` gives it augmented.
 
     Args:
-        spec: What it was opened with.
-        sources: Where images come from, by a name of the task's.
-        item: Makes the item of (this set, index, number); the number decides its augmentation, None gives it as it is.
+        spec: The data that it was opened with.
+        sources: Sources of images, by the task's names.
+        item: Function that returns the item of (this set, index, number); the number determines its augmentation, None:
+            none.
         skipped: `path: reason` of each file left out.
-        left_out: Reason -> how many other files below the data's folder belong to no split.
-        notes: What a user should know of how files are read.
-        independent: Entries of different sources never belong together. Else those of sources of equal length do.
-        classes: Names of the entries' classes, by label, if they have any.
+        left_out: Reason -> number of other files below the data's folder that belong to no split.
+        notes: Notes for the user on the way that files are read.
+        independent: True if entries of different sources never belong together. Otherwise those of sources of equal
+            length do.
+        classes: Names of the entries' classes, by label; empty if there are none.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         return self._sources
 
     def part(self, entries: Mapping[str, Sequence[int]]) -> ImageSet:
-        """Return the set of some entries of each source, numbered anew.
+        """Return the set of some entries of each source, renumbered.
 
         Args:
             entries: Source -> numbers of the entries.
@@ -88,49 +90,49 @@ class ImageSet(Dataset[dict[str, Tensor]]):
         )
 
     def count(self, source: str) -> int:
-        """Return how many entries a source has: of unpaired data A and B may differ."""
+        """Return the number of entries of a source; A and B may differ for unpaired data."""
         return len(self._sources[source])
 
     def entry(self, source: str, index: int) -> int:
-        """Return the number of an entry in the whole source, for tasks that keep something beside it by number."""
+        """Return the index of an entry in the whole source, for tasks that store values by index."""
         pictures = self._sources[source]
         return pictures.entries[index] if isinstance(pictures, PartOf) else index
 
     @property
     def total(self) -> int:
-        """The number of entries of all sources."""
+        """Number of entries of all sources."""
         return sum(map(len, self._sources.values()))
 
     def __getitem__(self, key: int | Draw) -> dict[str, Tensor]:
         index, number = (key.entry, key.number) if isinstance(key, Draw) else (key, None)
         if not 0 <= index < len(self):
-            raise IndexError(f"image {index} is not in 0 .. {len(self) - 1}")
+            raise IndexError(f"the image does not exist: got index {index}; expected 0 to {len(self) - 1}")
         return self._item(self, index, number)
 
     def parts(self, source: str, index: int, number: int | None) -> tuple[Tensor, ...]:
-        """Return what a source has of an entry, neither cropped nor mirrored; arguments as of `read`."""
+        """Return an entry of a source, neither cropped nor mirrored; arguments as for `read`."""
         return read_drawn(self._sources[source], index, number)
 
     def read(self, source: str, index: int, number: int | None, *forms: PictureForm) -> tuple[Tensor, ...]:
-        """Return the images of one entry of a source, all cropped and mirrored alike.
+        """Return the images of one entry of a source, all cropped and mirrored in the same way.
 
-        Sizes of one entry may stand in a fixed ratio, as those of super-resolution do: crops then begin at the same
-        place of the scene.
+        Sizes of one entry may have a fixed ratio, as in super-resolution: crops then start at the same place of the
+        scene.
 
         Args:
-            source: Its name.
-            index: The entry.
-            number: Decides crop and mirroring; None: the middle, not mirrored.
-            forms: Of each image: the size that it is cropped to. Without any, the spec's output is the form of all.
+            source: Name of the source.
+            index: Index of the entry.
+            number: Random number of crop and mirroring; None: the center, not mirrored.
+            forms: Form of each image, with the size of the crop. If omitted, the spec's output is the form of all.
 
         Returns:
-            Float32 (C, H, W) in [-1, 1] each; then labels, if the source has them, as they are.
+            Float32 (C, H, W) in [-1, 1] each; then labels without changes, if the source has them.
 
         Raises:
             ValueError: An image is smaller than its form.
         """
         parts = self.parts(source, index, number)
-        images = tuple(part for part in parts if part.dim() > 2)  # labels, which come last, have nothing to crop
+        images = tuple(part for part in parts if part.dim() > 2)  # labels, which come last, are not cropped
         wanted = [form.size for form in forms or (self.spec.output,) * len(images)]
         mirrored = number is not None and self.spec.flip and bool(mixed(number, 4) % 2)
         if mirrored:
@@ -140,7 +142,7 @@ class ImageSet(Dataset[dict[str, Tensor]]):
             _starts([image.shape[axis] for image in images], [size[axis] for size in wanted], draw)
             for axis, draw in zip((-2, -1), draws, strict=True)
         )
-        # A copy: an image of float32 is the one that is remembered.
+        # Copied, because an image of float32 is the cached one.
         cropped = tuple(
             image[:, top : top + height, left : left + width]
             .to(torch.float32, copy=True).div_(127.5).sub_(1.0).contiguous()
@@ -150,29 +152,32 @@ class ImageSet(Dataset[dict[str, Tensor]]):
 
 
 def _starts(lengths: Sequence[int], wanted: Sequence[int], number: int | None) -> list[int]:
-    """Return where crops of an entry's images start along one axis, in pixels of each.
+    """Return the start of the crop of each of an entry's images along one axis, in its pixels.
 
     Args:
-        lengths: Of the images.
-        wanted: Of the crops. Starts stand in their ratio.
-        number: Decides the place; None: the middle.
+        lengths: Lengths of the images.
+        wanted: Lengths of the crops; starts have the same ratio.
+        number: Random number of the place; None: the center.
     """
     ratio = math.gcd(*wanted)
     steps = [length // ratio for length in wanted]
     rooms = [(length - crop) // step for length, crop, step in zip(lengths, wanted, steps, strict=True)]
     room = min(rooms)
     if room < 0:
-        raise ValueError(f"images of {list(lengths)} pixels along an axis are smaller than {list(wanted)}")
+        raise ValueError(
+            f"images are smaller than their crops: got {list(lengths)} pixels along an axis; expected at least "
+            f"{list(wanted)}"
+        )
     start = room // 2 if number is None else number % (room + 1)
     return [start * step for step in steps]
 
 
 class DataNote(UserWarning):
-    """A note about data that somebody opened: a study's are told when it is resolved."""
+    """A note about opened data; a study's notes are given when it is resolved."""
 
 
 def notes_of(*splits: ImageSet) -> list[str]:
-    """Return what a user should know of splits: what was left out, by reason, and how files are read."""
+    """Return notes for the user on splits: skipped files, by reason, and the way that files are read."""
     notes = list(dict.fromkeys(note for images in splits for note in images.notes))
     skipped = list(dict.fromkeys(line for images in splits for line in images.skipped))
     if skipped:
@@ -195,7 +200,7 @@ def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
 
 
 class _Order:
-    """The infinite sequence of batches' keys from a step on; epochs follow each other without a gap."""
+    """The infinite sequence of batches' keys from a step on; epochs are concatenated."""
 
     def __init__(self, n_items: int, batch_size: int, seed: int, start_step: int, draws: bool) -> None:
         self.n_items, self.batch_size, self.seed = n_items, batch_size, seed
@@ -219,29 +224,31 @@ class _Order:
 def batches(
     dataset: Any, batch_size: int, seed: int, start_step: int = 0, workers: int = 0
 ) -> Generator[dict[str, Tensor], None, None]:
-    """Batches without end; batch `step` is a pure function of (dataset, batch size, seed, step).
+    """Yield batches without end; batch `step` is a pure function of (dataset, batch size, seed, step).
 
-    Each entry is seen once an epoch; a batch may end one epoch and begin the next. Augmentation follows the
-    same rule, whatever the number of workers.
+    Each entry occurs once per epoch; a batch may span two epochs. Augmentation is also independent of the number of
+    workers.
 
     Args:
-        dataset: an `ImageSet`, or any sequence of dictionaries of tensors (then without augmentation).
-        batch_size: entries a batch.
-        seed: of order and augmentation.
-        start_step: the first batch's step.
-        workers: processes that read ahead; 0 reads in this one.
+        dataset: An `ImageSet`, or any sequence of dictionaries of tensors (then without augmentation).
+        batch_size: Number of entries per batch.
+        seed: Seed of order and augmentation.
+        start_step: Step of the first batch.
+        workers: Processes that read ahead; 0 reads in this one.
 
     Yields:
-        Dictionaries of tensors (batch, ...), with `step` (int64, shape ()) beside them.
+        Dictionaries of tensors (batch, ...), with `step` (int64, shape ()).
 
     Raises:
-        ValueError: an empty dataset or a batch size below 1.
+        ValueError: The dataset is empty or the batch size below 1.
     """
     if len(dataset) < 1 or batch_size < 1:
-        raise ValueError(f"{len(dataset)} images in batches of {batch_size}: both must be at least 1")
+        raise ValueError(
+            f"batches cannot be made: got {len(dataset)} images in batches of {batch_size}; expected at least 1 of each"
+        )
     order = _Order(len(dataset), batch_size, seed, start_step, isinstance(dataset, ImageSet))
     if workers:
-        # A generator of its own: a DataLoader without one draws from torch's global random numbers.
+        # Its own generator: a DataLoader without one uses torch's global random numbers.
         loader = DataLoader(
             dataset,
             batch_sampler=order,
@@ -261,7 +268,7 @@ def batches(
 
 
 def _of_process(error: UserError) -> UserError:
-    """Return an error of a process that reads ahead as it was raised there: torch sends the traceback as its text."""
+    """Return the original error of a process that reads ahead: torch sends its traceback as text."""
     text = str(error)
     if not text.startswith("Caught "):
         return error
@@ -271,12 +278,12 @@ def _of_process(error: UserError) -> UserError:
 
 
 def in_order(dataset: Any, batch_size: int, limit: int | None = None) -> Iterator[dict[str, Tensor]]:
-    """The entries once each, in order and not augmented: for measuring. The last batch may be smaller.
+    """Yield the entries once each, in order and without augmentation, for measuring. The last batch may be smaller.
 
     Args:
-        dataset: as for `batches`.
-        batch_size: entries a batch.
-        limit: at most so many entries.
+        dataset: As for `batches`.
+        batch_size: Number of entries per batch.
+        limit: Maximum number of entries.
     """
     entries = len(dataset) if limit is None else min(limit, len(dataset))
     for step, start in enumerate(range(0, entries, batch_size)):

@@ -1,7 +1,7 @@
-"""Single images of files, arrays and the built-in generator, behind one small interface.
+"""Single images from files, arrays and the built-in generator, with one interface.
 
-Images are (C, H, W) of 0 .. 255 in the form that they were asked for: uint8, or float32 of files with more than 8 bits
-and of colors that need it.
+Images are (C, H, W) in 0 .. 255 in the requested form: uint8, or float32 for files with more than 8 bits and colors
+that need it.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from ..files.pictures.picture_reader import picture_doubt, picture_fault, pictur
 from ..files.texts.number_text import counted
 from .spec import PictureForm
 
-MEMORY_LIMIT_BYTES = 512 * 2**20  # decoded images of one split are kept in memory up to here
-_SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files with several pictures
+MEMORY_LIMIT_BYTES = 512 * 2**20  # maximum bytes of decoded images of one split in memory
+_SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files that may contain several pictures
 CIFAR_SIZE = (32, 32)
 PLANES_CURE = ". Try .npy of [C, H, W] or [H, W, C], or TIFF of a gray page per channel"
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
 class Pictures(Protocol):
-    """A list of entries, each of one or more images.
+    """A sequence of entries, each of one or more images.
 
-    Entries that are copies of each other are never on both sides of a split if they say what they hold: `files(index)`
-    gives an entry's files, or `digest(index)` the hash of its pixels. Those that are augmented by their own code have
-    `drawn(index, number)`, which reads like `read`, by random numbers from `number`.
+    Copies of an entry are never in two splits if the entries can be compared: by `files(index)`, an entry's files, or
+    `digest(index)`, the hash of its pixels. Entries that are augmented by their own code have `drawn(index, number)`,
+    which is `read` with random numbers from `number`.
     """
 
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """Return the images of one entry, each (C, H, W) of 0 .. 255, uint8 or float32."""
+        """Return the images of one entry, each (C, H, W) in 0 .. 255, uint8 or float32."""
         ...
 
 
 class FilePictures:
-    """Image files, resized with bicubic interpolation as upstream does; decoded ones are remembered.
+    """Image files, resized with bicubic interpolation as upstream does; decoded ones are cached.
 
     Args:
-        paths: The files, good ones only (see `good_files`).
-        forms: Of the images of each file, in order. Several of one whole picture all show that picture.
-        halves: Each file is two images side by side.
-        swapped: The right half comes first.
+        paths: The readable files (see `good_files`).
+        forms: Forms of the images of each file, in order. Several forms of one whole picture all show that picture.
+        halves: True if each file is two images side by side.
+        swapped: True if the right half comes first.
     """
 
     def __init__(self, paths: Sequence[Path], *forms: PictureForm, halves: bool = False, swapped: bool = False) -> None:
@@ -81,7 +81,7 @@ class FilePictures:
             parts = parts[::-1] if self.swapped else parts
             images = tuple(_to_tensor(part, form) for part, form in zip(parts, self.forms, strict=True))
         except PictureError as error:
-            raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+            raise WorkFailed(f"image {path} cannot be decoded: got {error}. Try to repair or remove it") from error
         self._room_bytes -= sum(image.nbytes for image in images)
         if self._room_bytes >= 0:
             self._remembered[index] = images
@@ -89,7 +89,7 @@ class FilePictures:
 
 
 class ArrayPictures:
-    """Images that lie in memory: one tensor (N, C, H, W) for each image of an entry."""
+    """Images in memory: one tensor (N, C, H, W) for each image of an entry."""
 
     def __init__(self, *images: Tensor) -> None:
         self.images = images
@@ -99,7 +99,7 @@ class ArrayPictures:
         return len(self.images[0])
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """The images of one entry."""
+        """Return the images of one entry."""
         return tuple(images[index] for images in self.images)
 
     def digest(self, index: int) -> str:
@@ -116,7 +116,7 @@ class LabeledPictures:
     def __init__(self, pictures: Pictures, labels: Sequence[int]) -> None:
         self.pictures = pictures
         self.labels = torch.tensor(labels, dtype=torch.int64)
-        for name in ("files", "digest"):  # whichever says what an entry holds
+        for name in ("files", "digest"):  # whichever identifies an entry's content
             if hasattr(pictures, name):
                 setattr(self, name, getattr(pictures, name))
 
@@ -129,7 +129,7 @@ class LabeledPictures:
 
 
 class RenderedPictures:
-    """Images made when they are asked for, by a function of a range; for sets too big for memory."""
+    """Images rendered on access by a function of a range, for sets too large for memory."""
 
     def __init__(self, render: Callable[[range], tuple[Tensor, ...]], count: int) -> None:
         self.render = render
@@ -139,12 +139,12 @@ class RenderedPictures:
         return self.count
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """The images of one entry."""
+        """Return the images of one entry."""
         return tuple(images[0] for images in self.render(range(index, index + 1)))
 
 
 class PartOf:
-    """Some entries of pictures, numbered anew.
+    """Some entries of pictures, renumbered.
 
     Args:
         whole: The pictures.
@@ -163,29 +163,29 @@ class PartOf:
         return self.whole.read(self.entries[index])
 
     def drawn(self, index: int, number: int | None) -> tuple[Tensor, ...]:
-        """Return the images of one entry, augmented by their own code if it does."""
+        """Return the images of one entry, augmented by their own code if it supports that."""
         return read_drawn(self.whole, self.entries[index], number)
 
 
 def read_drawn(pictures: Pictures, index: int, number: int | None) -> tuple[Tensor, ...]:
-    """Return the images of one entry, augmented by their own code if it does.
+    """Return the images of one entry, augmented by their own code if it supports that.
 
     Args:
         pictures: The entries.
-        index: Of the entry.
-        number: Decides the augmentation; None: without.
+        index: Index of the entry.
+        number: Random number of the augmentation; None: none.
     """
     drawn = getattr(pictures, "drawn", None)
     return pictures.read(index) if drawn is None else drawn(index, number)
 
 
 def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, forms: Sequence[PictureForm]) -> Pictures:
-    """Return rendered images: all at once (which is quicker) if they fit in memory, else one by one.
+    """Return rendered images: all at once (which is faster) if they fit in memory, else one by one.
 
     Args:
-        render: Gives the images of a range of entries.
+        render: Function that returns the images of a range of entries.
         count: Number of entries.
-        forms: Of an entry's images.
+        forms: Forms of an entry's images.
     """
     if count * sum(math.prod(form.shape) for form in forms) <= MEMORY_LIMIT_BYTES:
         return ArrayPictures(*render(range(count)))
@@ -195,16 +195,16 @@ def rendered(render: Callable[[range], tuple[Tensor, ...]], count: int, forms: S
 def good_files(
     paths: list[Path], strict: bool, halves: bool = False, planes: int | None = None
 ) -> tuple[list[Path], tuple[str, ...]]:
-    """Return the files that can be read to their full range, and for each other one `path: reason`.
+    """Return the files that can be read to their full range, and `path: reason` for each other file.
 
     Args:
-        paths: Files to look at.
-        strict: Raise on the first bad file.
-        halves: A file must be two images side by side. If most are wider than high, one that is not is left out.
-        planes: Channels of each file, as of `PictureForm.planes`; None: any.
+        paths: Files to check.
+        strict: True to raise on the first bad file.
+        halves: True if a file must be two images side by side. If most are wider than high, the others are left out.
+        planes: Channels of each file, as in `PictureForm.planes`; None: any.
 
     Raises:
-        UserError: A bad file with `strict`, or no good file at all.
+        UserError: There is a bad file with `strict`, or no good file.
     """
     reasons = {path: reason for path in paths if (reason := picture_fault(path, halves, planes)) is not None}
     if halves:
@@ -217,7 +217,7 @@ def good_files(
             }
     bad = tuple(f"{path}: {reasons[path]}" for path in paths if path in reasons)
     if bad and strict:
-        raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
+        raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}. Try to repair or remove it, or omit --strict")
     good = [path for path in paths if path not in reasons]
     if bad and not good:
         raise UserError(
@@ -227,30 +227,31 @@ def good_files(
 
 
 def doubts_of(files: Sequence[Path], planes: int = 0) -> list[str]:
-    """Return a note for each kind of file that may not be meant as it is read, with the first file.
+    """Return a note for each kind of ambiguous file, with the first such file.
 
-    Files that may hold several pictures are all looked at. Of the others' first 50, all of one kind make a note.
+    All files that may contain several pictures are checked. Of the others, the first 50 are, and cause a note if all
+    are of one kind.
 
     Args:
         files: The files.
-        planes: Channels of each, as of `PictureForm.planes`.
+        planes: Channels of each file, as in `PictureForm.planes`.
     """
     several = [path for path in files if path.suffix.lower() in _SEVERAL]
     doubts = {path: doubt for path in [*several, *files[:50]] if (doubt := picture_doubt(path, planes))}
     firsts: dict[str, list[Path]] = {}
     for path, doubt in doubts.items():
         firsts.setdefault(doubt, []).append(path)
-    return [f"{len(paths)} image files hold {doubt} ({paths[0].name})" for doubt, paths in firsts.items()]
+    return [f"{len(paths)} image files contain {doubt} ({paths[0].name})" for doubt, paths in firsts.items()]
 
 
 def sizes_of(files: Sequence[Path], halves: bool = False) -> list[tuple[int, int]]:
-    """Return heights and widths of pictures, from their headers; of A|B side by side those of a half."""
+    """Return heights and widths of pictures from their headers; for A|B side by side, those of a half."""
     sizes = [size for size in map(picture_size, files) if size]
     return [(height, width // 2 if halves else width) for width, height in sizes]
 
 
 def some_of(lines: Sequence[str]) -> str:
-    """Return the first five of many lines as one."""
+    """Return the first five of many lines as one line."""
     return "; ".join(lines[:5]) + ("; ..." if len(lines) > 5 else "")
 
 
@@ -261,14 +262,14 @@ def _to_tensor(picture: Picture, form: PictureForm) -> Tensor:
 
 
 def in_form(images: Tensor, form: PictureForm) -> Tensor:
-    """Return RGB images (N, 3, H, W) of 0 .. 255, uint8, in a form: resized, and in its color.
+    """Return RGB images (N, 3, H, W) in 0 .. 255, uint8, in a form: resized, and converted to its color.
 
     Raises:
-        UserError: RGB has not so many channels.
+        UserError: The form has more channels than RGB provides.
     """
     if form.planes:
         raise UserError(
-            f"this data has RGB images: got a generator of {form.channels} channels; expected 1 to 4. Try a folder of "
+            f"the data have RGB images: got a generator of {form.channels} channels; expected 1 to 4. Try a folder of "
             ".npy files of [C, H, W]"
         )
     if images.shape[1:] == form.shape and form.color == "rgb":
@@ -279,15 +280,15 @@ def in_form(images: Tensor, form: PictureForm) -> Tensor:
 
 
 def cifar_pictures(source: Path, split: str, form: PictureForm) -> Pictures:
-    """CIFAR-10 from its binary version: 50,000 training images, or the 10,000 test images (also for "val").
+    """Return CIFAR-10 from its binary version: 50,000 training images, or the 10,000 test images (also for "val").
 
     Args:
         source: `cifar-10-binary.tar.gz`, or the folder extracted from it.
         split: "train", "val" or "test".
-        form: What the images of 32 x 32 are read as.
+        form: The form that the images of 32 x 32 are read in.
 
     Raises:
-        ValueError: a file is missing or is no CIFAR-10 binary batch (the Python version is pickled: refused).
+        ValueError: A file is missing or not a CIFAR-10 binary batch (the Python version is pickled: refused).
     """
     records = _cifar_records(source, split)
     images = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32))
@@ -295,7 +296,7 @@ def cifar_pictures(source: Path, split: str, form: PictureForm) -> Pictures:
 
 
 def cifar_labels(source: Path, split: str) -> list[int]:
-    """Return the label, 0 to 9, of each image of `cifar_pictures`; arguments and errors are the same."""
+    """Return the label, 0 to 9, of each image of `cifar_pictures`, with the same arguments and errors."""
     return _cifar_records(source, split)[:, 0].tolist()
 
 
@@ -305,13 +306,13 @@ def _cifar_records(source: Path, split: str) -> np.ndarray:
     blocks = []
     for name, data in zip(names, _cifar_bytes(source, names), strict=True):
         if not data or len(data) % _CIFAR_RECORD:
-            raise UserError(f"{name} in {source} is no CIFAR-10 binary batch: {len(data)} bytes")
+            raise UserError(f"{name} in {source} is not a CIFAR-10 binary batch: got {len(data)} bytes")
         blocks.append(np.frombuffer(data, np.uint8).reshape(-1, _CIFAR_RECORD))
     return np.concatenate(blocks)
 
 
 def _cifar_bytes(source: Path, names: list[str]) -> list[bytes]:
-    wanted = f"{source} lacks {names[0]}; give CIFAR-10's *binary* version (the Python version is pickled: refused)"
+    wanted = f"{source} lacks {names[0]}: expected CIFAR-10's *binary* version (the Python version is pickled: refused)"
     if source.is_dir():
         folder = source if (source / "data_batch_1.bin").is_file() else source / "cifar-10-batches-bin"
         if not all((folder / name).is_file() for name in names):

@@ -1,7 +1,7 @@
-"""Splits of a data source on disk: pictures by the split and domain of their folders, archives. Imports no torch.
+"""Splits of a data source on disk: pictures by the split and domain of their folders, and archives. Imports no torch.
 
-A folder without a split holds out a tenth for validation and test, chosen by the hash of each file's name. No picture
-that is held out is ever trained on, whatever links lead to it. Which domains a task reads is the task's own.
+A folder without splits holds out a tenth for validation and test, chosen by the hash of each file's name. A held-out
+picture is never trained on, whatever links lead to it. The task determines the domains.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OUTSIDE, NO_DOMAIN, HELD_OUT_TOO = "outside the folders of the splits", "of no d
 
 
 class LayoutError(UserError):
-    """A data source that is not laid out as a task reads it; the message lacks what the task expects."""
+    """An error: a data source does not have the layout that a task reads; the message lacks the expected layout."""
 
 
 class SplitFolder:
@@ -31,17 +31,17 @@ class SplitFolder:
 
     Args:
         root: The folder.
-        seed: Decides the held-out tenth of folders without a split.
+        seed: Seed of the held-out tenth of folders without splits.
         domains: The domains that are read: ("A", "B"); ("",) for pictures of one kind.
-        divides: A folder without splits is divided; else it is an error.
+        divides: True if a folder without splits is divided; False if it is an error.
 
     Raises:
-        LayoutError: It is a file.
+        LayoutError: The root is a file.
     """
 
     def __init__(self, root: Path, seed: int, domains: Sequence[str] = ("",), divides: bool = True) -> None:
         if not root.is_dir():
-            raise LayoutError(f"data {root} is a file")
+            raise LayoutError(f"the data source is a file: got {root}; expected a folder")
         self.root, self.seed, self.domains, self.divides = root, seed, tuple(domains), divides
         self.tree = PictureTree(root, domains)
 
@@ -49,23 +49,23 @@ class SplitFolder:
         """Return the pictures of one split, by path.
 
         Args:
-            split: "train", "val" or "test"; either of the last two stands for the other if a set has only one.
+            split: "train", "val" or "test"; the last two replace each other if a set has only one.
             domain: One of the folder's domains.
 
         Raises:
-            LayoutError: No such folder, or no picture for this split in it.
+            LayoutError: There is no such folder, or it has no picture of this split.
         """
         found = self._trained(domain) if split == "train" else self._placed(split, domain)
         if found:
             return [picture.path for picture in found]
         for name in (split, *([] if split == "train" else HELD_OUT)):
             if (folder := self.root / f"{name}{domain}").is_dir():
-                raise LayoutError(f"data folder {folder} holds no images")
+                raise LayoutError(f"data folder {folder} contains no images")
         pictures = self.tree.of_domain(domain)
         if pictures and self.divides and not any(self.tree.says(each, domain) for each in ("train", *HELD_OUT)):
             where = self.root / domain if (self.root / domain).is_dir() else self.root
             raise LayoutError(
-                f"data folder {where} holds {counted(len(pictures), 'image')}, too few for a {split} split"
+                f"data folder {where} contains {counted(len(pictures), 'image')}, too few for a {split} split"
             )
         raise LayoutError(f"data folder {self.root} has no {split}{domain}/")
 
@@ -77,15 +77,16 @@ class SplitFolder:
         notes = []
         if names := sorted(filter(may_be_held_out, folders)):
             notes.append(
-                f"trained on too: pictures in {', '.join(names[:5])}{', ...' * (len(names) > 5)}, whose names may say "
-                "another split, but differ from those beside them. If they are held out, call the folder test"
+                f"also trained on: pictures in {', '.join(names[:5])}{', ...' * (len(names) > 5)}, whose names may "
+                f"mean another split, but differ from those beside them. If they are held out, rename the folder to "
+                f"test"
             )
         copies = [pair for domain in self.domains for pair in self._copies(trained[domain], domain)]
         if copies:
             one, other = (path.relative_to(self.root) for path in copies[0])
             notes.append(
-                f"{len(copies)} training files are copies of held-out ones ({one} of {other}): quality on them says "
-                "too much. Remove one of each"
+                f"{len(copies)} training files are copies of held-out ones ({one} of {other}), so quality on those is "
+                f"too optimistic. Try to remove one of each"
             )
         return tuple(notes)
 
@@ -109,7 +110,7 @@ class SplitFolder:
 
     @cached_property
     def left_out(self) -> Counter[str]:
-        """Reason -> how many files below the folder belong to no split."""
+        """Return reason -> number of files below the folder that belong to no split."""
         found = Counter(self.tree.left_out)
         for domain in self.domains:
             placed = [picture for split in ("train", *HELD_OUT) for picture in self._placed(split, domain)]
@@ -123,18 +124,18 @@ class SplitFolder:
 
     @cached_property
     def _held_out(self) -> set[str]:
-        """Pictures, without links, that some domain's test or validation split has."""
+        """Paths, without links, of pictures in a test or validation split of any domain."""
         named = {picture.real for picture in self.tree.pictures if picture.split in HELD_OUT}
         drawn = {p.real for domain in self.domains for p in self._placed("test", domain)}
         return named | drawn
 
     def _placed(self, split: str, domain: str) -> list[PlacedPicture]:
-        """Return the pictures of a split as the folders say it, or by the hash of their names."""
+        """Return the pictures of a split by folders, or by the hash of their names."""
         pictures = self.tree.of_domain(domain)
         if any(self.tree.says(each, domain) for each in ("train", *HELD_OUT)):
             names = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}[split]
             if split == "train" and not self.tree.says("train", domain):
-                names = ("",)  # the folder says what is held out of it
+                names = ("",)  # the folder determines which of its pictures are held out
             by_name = [[picture for picture in pictures if picture.split == name] for name in names]
             return next((found for found in by_name if found), [])
         if not self.divides:
@@ -143,7 +144,7 @@ class SplitFolder:
 
 
 def is_cifar(source: Path) -> bool:
-    """Return whether a path is CIFAR-10's binary archive or its extracted folder."""
+    """Return True if a path is CIFAR-10's binary archive or its extracted folder."""
     if source.is_file():
         return source.name.endswith((".tar.gz", ".tgz", ".tar"))
     return any((folder / "data_batch_1.bin").is_file() for folder in (source, source / "cifar-10-batches-bin"))
@@ -153,35 +154,35 @@ def existing(source: str) -> Path:
     """Return the source as a path that exists.
 
     Raises:
-        UserError: There is none.
+        UserError: It does not exist.
     """
     root = Path(source).expanduser()
     if not root.exists():
-        raise UserError(f"data {source!r} does not exist; give a folder, or one of {', '.join(BUILTIN)}")
+        raise UserError(f"data {source!r} does not exist: expected a folder, or one of {', '.join(BUILTIN)}")
     if root.suffix == ".py":
         raise UserError(
-            f"data {source} is a file of Python: got no name behind it; expected that of a dataset, or of a function "
-            f"that gives one. Try {source}:NAME"
+            f"data {source} is a Python file without an object's name: expected that of a dataset, or of a function "
+            f"that returns one. Try {source}:NAME"
         )
     return root
 
 
 def split_files(root: Path, split: str, seed: int, domain: str = "", *, divides: bool = True) -> list[Path]:
-    """Return the pictures of one split of a folder; arguments as `SplitFolder` and its `files`.
+    """Return the pictures of one split of a folder; arguments as for `SplitFolder` and its `files`.
 
     Raises:
-        LayoutError: No such folder, or no image for this split in it.
+        LayoutError: There is no such folder, or it has no image of this split.
     """
     return SplitFolder(root, seed, (domain,), divides).files(split, domain)
 
 
 def has_domains(root: Path) -> bool:
-    """Return whether a folder holds pictures of domain A and of domain B.
+    """Return True if a folder contains pictures of domain A and of domain B.
 
-    Folders A and B beside a C are classes, of letters perhaps.
+    Folders A and B beside a C are classes, perhaps of letters.
     """
     tree = PictureTree(root)
-    beside: dict[tuple[str, ...], set[str]] = {}  # folders of one letter, by the folder that they lie in
+    beside: dict[tuple[str, ...], set[str]] = {}  # folders with names of one letter, by parent folder
     for picture in tree.pictures:
         for depth, name in enumerate(picture.folders):
             if len(name) == 1 and name.isalpha():
@@ -191,7 +192,7 @@ def has_domains(root: Path) -> bool:
 
 
 def first_is_wide(files: Sequence[Path]) -> bool:
-    """Return whether the first readable image is wider than high, as A|B side by side is."""
+    """Return True if the first readable image is wider than high, like A|B side by side."""
     size = next(filter(None, map(picture_size, files)), None)
     return size is not None and size[0] > size[1]
 

@@ -1,7 +1,7 @@
-"""The pictures below a folder, each with the split and the domain that its folders' names say. Imports no torch.
+"""The pictures below a folder, each with the split and the domain from its folders' names. Imports no torch.
 
-A split is honored wherever it is said: `train/A/x.png`, `A/train/x.png` and `trainA/x.png` are the same training
-picture of domain A. If any folder on the way says validation or test, the picture is never trained on.
+A split is recognized at any place of the path: `train/A/x.png`, `A/train/x.png` and `trainA/x.png` are the same
+training picture of domain A. If any folder on the path means validation or test, the picture is never trained on.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 
 from ..files.pictures.picture_names import is_hidden, is_picture_name
 
-# Words in folders' names -> the split that they say.
+# Words in folders' names -> the split that they mean.
 SPLIT_WORDS: Mapping[str, str] = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val", "eval": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-# Further words, which are whole names: `trn`, `holdout`; in other names they say too little.
+# Further words, only as whole names: `trn`, `holdout`; as parts of names they are ambiguous.
 _WHOLE_NAMES: Mapping[str, str] = {
     "trn": "train", "evaluation": "val", "tst": "test", "holdout": "test", "heldout": "test", "hold-out": "test",
     "hold_out": "test", "held-out": "test", "held_out": "test",
 }  # fmt: skip
-# What names of folders say beside a split's word: `test_set`, `Testing Images`, `valset`.
+# Words that may accompany a split's word in a folder's name: `test_set`, `Testing Images`, `valset`.
 _CONTENTS = "sets?|data|dataset|split|images?|imgs?|pictures?|photos?|pics"
-HELD_OUT = ("test", "val")  # a folder that says two splits is of the one that comes first here
+HELD_OUT = ("test", "val")  # a folder that names two splits belongs to the first one here
 DOMAINS = ("A", "B")
 HIDDEN, BROKEN, LOOP, TWICE = "hidden or of the system", "broken link", "link to a folder above it", "linked twice"
 UNREADABLE_FOLDER = "folder that cannot be opened"
@@ -42,9 +42,9 @@ class PlacedPicture:
     """A picture of a tree.
 
     Attributes:
-        path: Below the tree's root, as it is reached.
-        real: The same without links; of a file with several names (hard links), one name for all.
-        split: "train", "val" or "test"; empty if no folder says one.
+        path: Path below the tree's root, possibly through links.
+        real: The same path without links; one path for all names of a file with hard links.
+        split: "train", "val" or "test"; empty if no folder names one.
         folders: Names of the folders from the root down to it.
     """
 
@@ -54,28 +54,28 @@ class PlacedPicture:
     folders: tuple[str, ...]
 
     def in_domain(self, domain: str) -> bool:
-        """Return whether one of its folders says a domain."""
+        """Return True if one of its folders names a domain."""
         return any(says_domain(name, domain) for name in self.folders)
 
     def within(self, domain: str) -> Path:
-        """Return its path below the root, without the folder that is called by the domain alone."""
+        """Return its path below the root, without the folder that is named after the domain only."""
         names = [name for name in self.folders if name != domain] if domain else self.folders
         return Path(*names, self.path.name)
 
 
 class PictureTree:
-    """All pictures below a folder, at any depth, through links to folders as well.
+    """All pictures below a folder, at any depth, including links to folders.
 
     Args:
         root: The folder.
-        domains: Names that folders may have beside a split's word: `trainA`.
-        repeats: Links to one file are pictures of their own, each by its name; folders are still walked once.
-        wanted: Which files are taken, by name; pictures by default.
+        domains: Domains that folders may name in addition to a split: `trainA`.
+        repeats: True if links to one file are separate pictures, each by its name; folders are still walked once.
+        wanted: Function that selects files by name; pictures by default.
 
     Attributes:
-        pictures: By path; each one once per split and domain.
-        said: (Split, folders from the root on) of each folder of a split, whatever it holds.
-        left_out: Reason -> how many files (or folders) were left out for it.
+        pictures: Pictures by path; each one once per split and domain.
+        said: (Split, folders from the root) of each folder of a split, even if it is empty.
+        left_out: Reason -> number of files (or folders) left out for it.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class PictureTree:
         self.left_out: Counter[str] = Counter()
         self._domains: dict[str, list[PlacedPicture]] = {}
         self._seen: set[tuple[str, str, frozenset[str]]] = set()
-        self._names: dict[tuple[int, int], str] = {}  # of files with several, by device and inode
+        self._names: dict[tuple[int, int], str] = {}  # files with several names, by device and inode
         real = os.path.realpath(root)
         found = list(self._below(_Place(root, real, (), (), frozenset({real}))))
         self.pictures: list[PlacedPicture] = sorted(found, key=lambda picture: picture.path)
@@ -105,7 +105,7 @@ class PictureTree:
         return self._domains[domain]
 
     def says(self, split: str, domain: str) -> bool:
-        """Return whether a folder of a domain is of a split, whatever it holds."""
+        """Return True if a folder of a domain belongs to a split, even if it is empty."""
         if any(picture.split == split for picture in self.of_domain(domain)):
             return True
         folders = [names for said, names in self.said if said == split]
@@ -139,12 +139,12 @@ class PictureTree:
                 yield PlacedPicture(place.folder / entry.name, one, place.split, place.names)
 
     def _one_name(self, entry: os.DirEntry[str], real: str) -> str:
-        """Return the name of a file without links; the first one met, if the file has several."""
+        """Return the path of a file without links; the first one found, if the file has several."""
         found = entry.stat()
         return self._names.setdefault((found.st_dev, found.st_ino), real) if found.st_nlink > 1 else real
 
     def _is_new(self, real: str, place: _Place) -> bool:
-        """Return whether a file or folder was not met as part of the same split and domains; count it if it was."""
+        """Return True if a file or folder is new in its split and domains; count it as left out if not."""
         domains = frozenset(d for d in self.domains if any(says_domain(name, d) for name in place.names))
         context = (real, place.split, domains)
         self.left_out[TWICE] += context in self._seen
@@ -158,11 +158,11 @@ class _Place:
     """A folder of a tree.
 
     Attributes:
-        folder: As it is reached.
-        real: The same without links.
+        folder: Path of the folder, possibly through links.
+        real: The same path without links.
         names: Folders from the root down to it.
-        said: Splits that they say.
-        above: It and the folders above it, without links.
+        said: Splits that they name.
+        above: Paths of it and the folders above it, without links.
     """
 
     folder: Path
@@ -173,24 +173,23 @@ class _Place:
 
     @property
     def split(self) -> str:
-        """The split that its folders say; empty if none does."""
+        """The split that its folders name; empty if none does."""
         return next((split for split in HELD_OUT if split in self.said), "train" if self.said else "")
 
     def lower(self, name: str, real: str, split: str) -> _Place:
-        """Return a folder in it."""
+        """Return a subfolder."""
         said = (*self.said, split) if split else self.said
         return _Place(self.folder / name, real, (*self.names, name), said, self.above | {real})
 
 
 def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] = DOMAINS) -> str:
-    """Return the split that a folder's name says; empty if it says none.
+    """Return the split that a folder's name means; empty if there is none.
 
     Args:
         name: `train`, `trainA`, `A_train`, `train2017`, `test_set`, `Testing Images`, `holdout`; or, if a sibling
-            differs from it in the split's word alone, any name with such a word: `DIV2K_train_HR` beside
-            `DIV2K_valid_HR`.
-        siblings: Names of the folders beside it.
-        domains: What may stand beside the word.
+            differs only in the split's word, any name with such a word: `DIV2K_train_HR` beside `DIV2K_valid_HR`.
+        siblings: Names of its sibling folders.
+        domains: Domains that may accompany the word.
     """
     if name.lower() in _WHOLE_NAMES:
         return _WHOLE_NAMES[name.lower()]
@@ -205,9 +204,9 @@ def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] =
 
 @lru_cache(1 << 16)
 def says_domain(name: str, domain: str) -> bool:
-    """Return whether a folder's name says a domain: `A`, `trainA`, `A_test`, `domainA`.
+    """Return True if a folder's name names a domain: `A`, `trainA`, `A_test`, `domainA`.
 
-    A domain of several letters may be any of a name's words, in any case: `hr` in `DIV2K_train_HR`.
+    A domain of several letters may be any word of a name, in upper or lower case: `hr` in `DIV2K_train_HR`.
     """
     if name == domain:
         return True
@@ -218,12 +217,12 @@ def says_domain(name: str, domain: str) -> bool:
 
 
 def may_be_held_out(name: str) -> bool:
-    """Return whether a folder's name has a word of a test or validation, which says no split: `ffhq_test`."""
+    """Return True if a folder's name contains a word for test or validation without naming a split: `ffhq_test`."""
     return _without_word(name)[1] in HELD_OUT
 
 
 def _without_word(name: str) -> tuple[str, str]:
-    """Return a name with a mark in the place of the word that says a split, and this split."""
+    """Return a name with a placeholder for the word that means a split, and this split."""
     for token in _TOKENS.finditer(name):
         if token[0].lower() in SPLIT_WORDS:
             return f"{name[: token.start()]}*{name[token.end() :]}".lower(), SPLIT_WORDS[token[0].lower()]
@@ -233,7 +232,7 @@ def _without_word(name: str) -> tuple[str, str]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to what may not be looked at
+    except OSError:  # a link to a folder without permission
         return False
 
 
@@ -241,7 +240,7 @@ def _fault(entry: os.DirEntry[str], wanted: Callable[[str], bool]) -> str | None
     if is_hidden(entry.name):
         return HIDDEN
     if not wanted(entry.name):
-        return f"of no image format ({Path(entry.name).suffix.lower() or 'no suffix'})"
+        return f"not an image format ({Path(entry.name).suffix.lower() or 'no suffix'})"
     try:
         return None if entry.is_file() else BROKEN
     except OSError:

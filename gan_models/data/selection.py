@@ -1,7 +1,7 @@
-"""The selection split: images that generators are chosen by, apart from those of training and those of the test.
+"""The selection split: images by which generators are chosen, separate from training and test images.
 
-A set's own validation images are it. Of a set without any it is a fixed part of the training images: those whose names
-have the least hashes. An image that is there twice, under another name or through a link, is on one side alone.
+It is a set's own validation images. For a set without any, it is a fixed part of the training images: those whose names
+have the smallest hashes. An image that occurs twice, under another name or through a link, is in one split only.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from ..files.hashes import remembered_sha256, text_sha256
 from .dataset import ImageSet
 from .image_readers import Pictures
 
-SHARE = 10  # one training image in so many
-ENOUGH = 50  # images up to which a small test split does not limit the selection split
-LEAST = 10  # with fewer images a choice is mostly chance, and the training misses them
+SHARE = 10  # selection split: one of this many training images
+ENOUGH = 50  # number of images up to which a small test split does not limit the selection split
+LEAST = 10  # with fewer images, a choice is mostly chance, and training lacks them
 LEAST_OF_OWN = 2  # a covariance needs two images
 
 Entries = Mapping[str, Sequence[int]]  # source -> numbers of its entries
-_Group = tuple[str, ...]  # sources whose entries belong together by their numbers
-_Content = tuple[str, ...]  # of all parts of one entry
+_Group = tuple[str, ...]  # sources whose entries belong together by index
+_Content = tuple[str, ...]  # content of all parts of one entry
 
 
 class TooFewToSelect(UserError):
-    """A set without validation images of its own, and with too few training images to spare some of them."""
+    """An error: a set has neither validation images nor enough training images to spare some."""
 
 
 def own_part(validation: ImageSet, train: ImageSet, test: ImageSet) -> ImageSet | None:
-    """Return the validation images that are neither trained on nor tested on; None if there are none.
+    """Return the validation images that are neither training nor test images; None if there are none.
 
     Args:
-        validation: What the set has as such; its test images if it has nothing else.
+        validation: The set's validation images, or its test images if it has no others.
         train: Its training images.
         test: Its test images.
     """
@@ -43,11 +43,11 @@ def own_part(validation: ImageSet, train: ImageSet, test: ImageSet) -> ImageSet 
     new: dict[str, frozenset[int]] = {}
     for group in groups:
         known = [contents.entry(validation, group, i) for i in range(validation.count(group[0]))]
-        if None in known:  # what cannot be told from the test may be the test
+        if None in known:  # images that cannot be distinguished from the test may be the test
             return None
         new |= dict.fromkeys(group, frozenset(i for i, content in enumerate(known) if content not in elsewhere))
     kept: dict[str, list[int]] = {}
-    for together in _groups(validation):  # its images may be pairs where those of the training are none
+    for together in _groups(validation):  # validation images may be pairs even if training images are not
         entries = sorted(frozenset.intersection(*(new[name] for name in together)))
         if len(entries) < LEAST_OF_OWN:
             return None
@@ -56,16 +56,16 @@ def own_part(validation: ImageSet, train: ImageSet, test: ImageSet) -> ImageSet 
 
 
 def chosen(train: ImageSet, test: ImageSet) -> Entries:
-    """Return the entries of the training images that are kept apart to choose by.
+    """Return the entries of the training images that become the selection split.
 
-    A tenth of them, but no more than the test has, or 50.
+    These are a tenth of them, but at most as many as the test images, or 50.
 
     Args:
         train: All training images.
         test: The test images.
 
     Raises:
-        TooFewToSelect: Fewer than 10 can be spared.
+        TooFewToSelect: Fewer than 10 images can be spared.
     """
     groups, contents = _groups(train), _Contents(train, test)
     tested = contents.of(test, groups)
@@ -79,7 +79,7 @@ def chosen(train: ImageSet, test: ImageSet) -> Entries:
                 apart[group].append(i)
     if min(map(len, apart.values())) < LEAST:
         raise TooFewToSelect(
-            f"too few training images to keep some apart to choose by: got {min(train.count(g[0]) for g in groups)}; "
+            f"too few training images for a selection split: got {min(train.count(g[0]) for g in groups)}; "
             f"expected {SHARE * LEAST} or more, or validation images in a folder val/. Try --select-on test"
         )
     return {name: sorted(apart[group]) for group in groups for name in group}
@@ -92,7 +92,7 @@ def others(images: ImageSet, entries: Entries) -> ImageSet:
 
 
 def _groups(images: ImageSet) -> list[_Group]:
-    """Return the sources whose entries belong together: those of one length, unless each stands for itself."""
+    """Return the sources whose entries belong together: those of one length, unless sources are independent."""
     if images.independent:
         return [(name,) for name in images.sources]
     lengths = dict.fromkeys(map(images.count, images.sources))
@@ -100,7 +100,7 @@ def _groups(images: ImageSet) -> list[_Group]:
 
 
 class _Contents:
-    """The content of entries: files by their place on the disk, and those of equal size by their bytes.
+    """The content of entries: files by device and inode, and those of equal size by their bytes.
 
     Args:
         sets: All sets whose entries are compared.
@@ -117,7 +117,7 @@ class _Contents:
         }
 
     def entry(self, images: ImageSet, group: _Group, index: int) -> _Content | None:
-        """Return the content of one entry; None if a source does not say it."""
+        """Return the content of one entry; None if a source does not identify it."""
         parts: list[str] = []
         for name in group:
             pictures = images.sources[name]
@@ -141,12 +141,12 @@ def _files(pictures: Pictures) -> Iterable[Path]:
 
 
 def _room(trained: int, tested: int) -> int:
-    """Return how many training images may be kept apart."""
+    """Return the maximum size of the selection split."""
     return min(trained // SHARE, max(tested, ENOUGH))
 
 
 def _by_rank(train: ImageSet, groups: Sequence[_Group], contents: _Contents) -> list[list[tuple[_Group, int]]]:
-    """Return all entries, copies of each other together, by the least hash of their names."""
+    """Return all entries, with copies together, by the smallest hash of their names."""
     copies: dict[Hashable, list[tuple[_Group, int]]] = {}
     ranks: dict[tuple[_Group, int], str] = {}
     for group in groups:
@@ -158,7 +158,7 @@ def _by_rank(train: ImageSet, groups: Sequence[_Group], contents: _Contents) -> 
 
 
 def _name(pictures: Pictures, index: int, root: str) -> str:
-    """Return what an entry is called wherever its set lies."""
+    """Return an entry's name, independent of the folder of its set."""
     files = getattr(pictures, "files", None)
     if files is None:
         return str(index)

@@ -1,4 +1,4 @@
-"""The data that a run reads, as a value: `DataSpec`. Imports no torch, so that configurations may hold one."""
+"""The data of a run as a value: `DataSpec`. Imports no torch, so that configurations can contain one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..files.pictures.image_size import read_image_size
 from ..files.user_code import names_object
 from ..networks.specs import RANGES, Input, InputSpec, OutputSpec, checked_color
 
-SPLITS = ("train", "val", "test")  # as sets lie on the disk; what a study reads: `tasks.task_data.Splits`
+SPLITS = ("train", "val", "test")  # splits on the disk; for those that a study reads, see `tasks.task_data.Splits`
 SHAPES, STRIPES, LATENTS = "builtin:shapes", "builtin:stripes", "builtin:latents"
 BUILTIN = (SHAPES, STRIPES, LATENTS)
 DIRECTIONS = ("AtoB", "BtoA")
@@ -22,7 +22,7 @@ MIN_SIDE, MAX_SIDE, MAX_LOAD_SIDE = 8, 4096, 8192  # pixels
 
 
 def is_own(source: str) -> bool:
-    """Return True if a source is data of a user's own code, `file.py:name` or `package.module:name`."""
+    """Return True if a source is the data of a user's own code, `file.py:name` or `package.module:name`."""
     return names_object(source)
 
 
@@ -32,12 +32,12 @@ class PictureForm:
 
     Attributes:
         channels: Number of channels.
-        height: In pixels.
-        width: In pixels.
-        color: The color that the channels stand for. Empty: the usual one of their number.
+        height: Height in pixels.
+        width: Width in pixels.
+        color: The color of the channels. Empty: the default for their number.
 
     Raises:
-        UserError: No color of this name has so many channels.
+        UserError: The color does not have this number of channels.
     """
 
     channels: int
@@ -66,7 +66,7 @@ class PictureForm:
 
     @property
     def planes(self) -> int:
-        """Channels, if these are planes that stand for no color; else 0."""
+        """Number of channels, if these are planes without a color; else 0."""
         return self.channels if self.color == "planes" else 0
 
     def at(self, height: int, width: int) -> PictureForm:
@@ -74,7 +74,7 @@ class PictureForm:
         return replace(self, height=height, width=width)
 
     def __str__(self) -> str:
-        """Return the text for messages: `3x256x256`, and a color that is not the usual one."""
+        """Return the text for messages: `3x256x256`, and a color that is not the default."""
         return "x".join(map(str, self.shape))
 
 
@@ -87,25 +87,25 @@ class DataSpec:
             of the task, CIFAR-10's binary archive (.tar.gz or its extracted folder), or data of a user's own code,
             `file.py:name` or `package.module:name`.
         task: The task that reads it; see `gan_models.tasks.catalog`.
-        inputs: What the generator takes.
+        inputs: The generator's inputs.
         output: The form of the images that its outputs are compared with.
-        direction: Which half of an aligned picture is the input; of two domains the one that the generator starts from.
-        load_size: Size that training images are resized to before a random crop, as if the generator's images were so
-            large: others keep their ratio to these. Pixels of the shorter side (upstream's 286 for 256), or
+        direction: Direction of translation: the half of an aligned picture, or the domain, that is the input.
+        load_size: Size that training images are resized to before a random crop. It is the size of the generator's
+            images; others keep their ratio to these. Pixels of the shorter side (upstream's 286 for 256), or
             `HEIGHTxWIDTH`. None: no crop.
-        flip: Mirror training images left-right with probability 1/2, all pictures of an entry alike.
-        seed: Content of the built-in sets; the held-out tenth of folders that come without a split.
+        flip: Mirror training images left-right with probability 1/2, all pictures of an entry together.
+        seed: Seed of the built-in sets' content, and of the held-out tenth of folders without splits.
         n_train: Size of a built-in training split.
         n_test: Size of a built-in validation or test split.
         strict: Fail on an image that cannot be read instead of leaving it out.
-        selects: Images to choose generators by are kept apart: the training split is without them.
+        selects: True if the training split excludes the selection split.
         settings: The task's own settings as JSON.
-        own_inputs: What the generator takes with the ranges of values of its own code, which a user's own data have;
-            None: as `inputs`.
-        own_range: Least and largest value of its output there.
+        own_inputs: The generator's inputs with the value ranges of its own code, which a user's own data have; None: as
+            `inputs`.
+        own_range: Minimum and maximum of its output in that code.
 
     Raises:
-        UserError: A field outside what is allowed.
+        UserError: A field is out of range or invalid.
     """
 
     source: str
@@ -127,22 +127,26 @@ class DataSpec:
     def __post_init__(self) -> None:
         """Check the fields."""
         if not self.source:
-            raise UserError(f"no data given; use {', '.join(BUILTIN)}, a folder, or your own as file.py:name")
+            raise UserError(
+                f"there is no data source: expected {', '.join(BUILTIN)}, a folder, or your own as file.py:name"
+            )
         if self.direction not in DIRECTIONS:
-            raise UserError(f"direction {self.direction!r} is unknown; use AtoB or BtoA")
+            raise UserError(f"unknown direction: got {self.direction!r}; expected AtoB or BtoA")
         for form in (*self.pictures, self.output):
             if not MIN_SIDE <= min(form.size) <= max(form.size) <= MAX_SIDE:
                 shown = form.height if form.height == form.width else f"{form.height}x{form.width}"
-                raise UserError(f"image size {shown} is not possible; use {MIN_SIDE} to {MAX_SIDE} pixels")
+                raise UserError(f"invalid image size: got {shown}; expected {MIN_SIDE} to {MAX_SIDE} pixels")
         if self.load_size is not None and not (min(self.load_factors) >= 1 and max(self._load_sides) <= MAX_LOAD_SIDE):
             least = self.shorter_side if isinstance(self.load_size, int) else "x".join(map(str, self.input.size))
             raise UserError(
-                f"load size {self.load_size} is not possible; use {least} (the image size) to {MAX_LOAD_SIDE}"
+                f"invalid load size: got {self.load_size}; expected {least} (the image size) to {MAX_LOAD_SIDE}"
             )
         if self.n_train < 1 or self.n_test < 1:
-            raise UserError(f"n_train={self.n_train}, n_test={self.n_test}: both must be at least 1")
+            raise UserError(
+                f"invalid sizes of splits: got n_train={self.n_train}, n_test={self.n_test}; expected at least 1 each"
+            )
         if self.source.startswith("builtin:") and self.source not in BUILTIN:
-            raise UserError(f"data {self.source!r} is unknown; built in are {', '.join(BUILTIN)}")
+            raise UserError(f"unknown built-in data: got {self.source!r}; expected {', '.join(BUILTIN)}")
 
     @property
     def pictures(self) -> tuple[PictureForm, ...]:
@@ -151,23 +155,23 @@ class DataSpec:
 
     @property
     def input(self) -> PictureForm:
-        """The form of the first image among the inputs; the output's if there is none."""
+        """The form of the first image among the inputs; the output's form if there is none."""
         images = self.inputs.of_kind("image")
         return PictureForm.of(images[0]) if images else self.output
 
     @property
     def shorter_side(self) -> int:
-        """Pixels of the shorter side of the generator's images, `load_size` beside them."""
+        """Shorter side of the generator's images in pixels, to which `load_size` refers."""
         return min(self.input.size)
 
     @property
     def load_factors(self) -> tuple[Fraction, Fraction]:
-        """Factors by which training images are larger than the generator's before they are cropped, by axis."""
+        """Ratio of training images before the crop to the generator's images, by axis."""
         return tuple(Fraction(large, own) for large, own in zip(self._load_sides, self.input.size, strict=True))  # type: ignore[return-value]
 
     @property
     def _load_sides(self) -> tuple[Fraction | int, Fraction | int]:
-        """Height and width that `load_size` means for the generator's images."""
+        """Height and width of the generator's images at `load_size`."""
         high, wide = self.input.size
         if isinstance(self.load_size, str):
             return read_image_size(self.load_size)
@@ -175,11 +179,12 @@ class DataSpec:
         return factor * high, factor * wide
 
     def loaded(self, split: str, *forms: PictureForm) -> tuple[PictureForm, ...]:
-        """Return the forms that pictures are read in, before they are cropped to their own.
+        """Return the forms that pictures are read in, before the crop to their own forms.
 
         Args:
-            split: Of `train`, pictures are larger by `load_size`; of others they have their own size.
-            forms: Of the pictures of one entry. Their sizes keep their ratios, so that one crop fits all of them.
+            split: The split; in `train`, pictures are larger by `load_size`.
+            forms: Forms of the pictures of one entry. Ratios of their sizes are kept, so that one crop fits all of
+                them.
         """
         if split != "train" or not self.load_size:
             return forms

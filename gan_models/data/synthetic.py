@@ -1,14 +1,14 @@
 """Generated image sets that need no file and no download: `builtin:shapes` and `builtin:stripes`.
 
-A scene is a horizon and a few shapes. It can be drawn (`drawing`: ink on paper) or painted (`painting`:
-lit, colored, textured). What the painting shows is decided by what the drawing shows: the kind of a shape
-gives its color, its size the shade of that color, its line style the texture. So drawing -> painting is a
-function that a generator can learn. Light comes from straight above: a mirrored pair is a valid pair.
+A scene is a horizon and a few shapes. It can be drawn (`drawing`: ink on paper) or painted (`painting`: lit, colored,
+textured). The drawing determines the painting: the kind of a shape gives its color, its size the shade of that color,
+its line style the texture. So drawing -> painting is a function that a generator can learn. Light comes from straight
+above: a mirrored pair is a valid pair.
 
-Every number of image i comes from a hash of (seed, split, i, slot): any image can be made alone, in any
-order, on any machine, and the same scene can be made at any size. Our own construction.
+Every number of image i comes from a hash of (seed, split, i, slot): any image can be rendered alone, in any order, on
+any machine, and at any size. Original to ganprune.
 
-Shapes: N images, S shapes a scene, H = W = image size.
+Shapes: N images, S shapes per scene, H = W = image size.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ SHAPE_KINDS = ("disc", "triangle", "square", "star")
 # at radius 1 and as many inner points at radius `waist`; a regular n-gon has waist cos(pi / n).
 _CORNERS = np.array([24.0, 3.0, 4.0, 5.0], np.float32)
 _WAIST = np.array([np.cos(np.pi / 24), np.cos(np.pi / 3), np.cos(np.pi / 4), 0.46], np.float32)
-# Triangles and squares of one outer radius look smaller than discs: even the areas out a little.
+# Triangles and squares of one outer radius look smaller than discs: make the areas more equal.
 _RADIUS = np.array([0.82, 1.12, 1.0, 1.14], np.float32)
 # Color of a small and of a large shape of each kind, RGB in [0, 1].
 _SMALL_RGB = np.array([[0.98, 0.72, 0.15], [0.20, 0.75, 0.60], [0.45, 0.50, 0.95], [0.98, 0.55, 0.75]], np.float32)
 _LARGE_RGB = np.array([[0.85, 0.20, 0.12], [0.08, 0.45, 0.25], [0.42, 0.15, 0.62], [0.75, 0.10, 0.40]], np.float32)
-_PIXELS_PER_CHUNK = 1 << 16  # keeps the work arrays inside a core's cache
+_PIXELS_PER_CHUNK = 1 << 16  # number of images at a time, so that the work arrays fit into a core's cache
 
 
 @dataclass(frozen=True)
 class _Scenes:
-    """Parameters of N scenes, (N, S) but `horizon` (N,); lengths in units of the image side, y downwards."""
+    """The parameters of N scenes, (N, S) except `horizon` (N,); lengths in units of the image side, y downwards."""
 
     horizon: np.ndarray
     kind: np.ndarray
@@ -52,7 +52,7 @@ class _Scenes:
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
-    """SplitMix64's output function (Steele, Lea, Flood 2014): uint64 -> well mixed uint64."""
+    """Return SplitMix64's output function (Steele, Lea, Flood 2014): uint64 -> well mixed uint64."""
     with np.errstate(over="ignore"):
         values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -60,7 +60,7 @@ def _mix(values: np.ndarray) -> np.ndarray:
 
 
 def _uniform(key: int, indices: np.ndarray, n_slots: int) -> np.ndarray:
-    """Numbers in [0, 1), float32 (N, n_slots), a function of (key, index, slot) alone."""
+    """Return numbers in [0, 1), float32 (N, n_slots), a function of (key, index, slot) only."""
     golden = np.uint64(0x9E3779B97F4A7C15)
     with np.errstate(over="ignore"):
         stream = _mix(np.array([key % 2**64], np.uint64) * golden + golden)
@@ -75,7 +75,7 @@ def _scenes(key: int, indices: np.ndarray) -> _Scenes:
     v = u[:, 2:].reshape(len(indices), _SHAPES_PER_SCENE, _SLOTS_PER_SHAPE)
     kind = (v[..., 0] * 4).astype(np.int64)
     size01 = v[..., 2]
-    # The shapes stand around a circle, jittered: scenes are full, and most of each shape is seen.
+    # The shapes are placed around a circle, with jitter: scenes are full, and most of each shape is visible.
     around = 2 * np.pi * (u[:, 1:2] + (np.arange(_SHAPES_PER_SCENE, dtype=np.float32) + 0.5 * v[..., 3]) / 3)
     spread = 0.18 + 0.14 * v[..., 4]
     radius = (0.14 + 0.12 * size01) * _RADIUS[kind]
@@ -96,14 +96,14 @@ class _Shape:
     """One shape of each of N scenes on the pixel grid, (N, H, W); lengths in units of the image side."""
 
     inside: np.ndarray  # signed distance to the outline, positive inside
-    shadow: np.ndarray  # the same for the outline moved down
+    shadow: np.ndarray  # the same for the outline shifted down
     angle: np.ndarray  # in the shape's own frame, radians
     down: np.ndarray  # distance below the center
     up: np.ndarray  # height above the center, as a share of the radius
 
 
 def _distance(dx: np.ndarray, dy: np.ndarray, radius, turn, corners, waist) -> tuple[np.ndarray, np.ndarray]:
-    """Signed distance (positive inside) to a folded polyline's edge lines, and the angle."""
+    """Return the signed distance (positive inside) to a folded polyline's edge lines, and the angle."""
     angle = np.arctan2(dy, dx) - turn
     sector = np.float32(2 * np.pi) / corners
     folded = np.abs(angle - sector * np.round(angle / sector))
@@ -135,7 +135,7 @@ def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw(scenes: _Scenes, size: int) -> np.ndarray:
-    """Ink on paper, (N, H, W, 1) in [0, 1]: solid, dashed, double lines; later shapes cover earlier."""
+    """Return ink on paper, (N, H, W, 1) in [0, 1]: solid, dashed, double lines; later shapes cover earlier ones."""
     xs, ys = _grid(size)
     pixel = np.float32(1 / size)
     width = max(0.016, 1.1 / size)
@@ -156,7 +156,7 @@ def _draw(scenes: _Scenes, size: int) -> np.ndarray:
 
 
 def _paint(scenes: _Scenes, size: int) -> np.ndarray:
-    """The lit, colored, textured scene: (N, H, W, 3) in [0, 1]."""
+    """Return the lit, colored, textured scene: (N, H, W, 3) in [0, 1]."""
     xs, ys = _grid(size)
     pixel = np.float32(1 / size)
     horizon = scenes.horizon[:, None, None]
@@ -176,7 +176,7 @@ def _paint(scenes: _Scenes, size: int) -> np.ndarray:
         bulge = np.clip(shape.inside / np.float32(0.10), 0, 1)
         light = (0.62 + 0.22 * np.clip(shape.up, -1, 1) + 0.30 * bulge * (2 - bulge))[..., None]
         shine = np.exp(-8 * ((shape.up - 0.45) ** 2)) * bulge * np.where(style == 0, 0.45, 0.12)
-        # Stripes lie level: a disc's outline does not show how far it is turned.
+        # Stripes are horizontal: a disc's outline does not show its rotation.
         stripes = np.clip(np.sin(shape.down * 75) * 2.2 + 0.5, 0, 1)
         rings = np.clip(np.sin(shape.inside * 90) * 2.2 + 0.5, 0, 1)
         texture = np.where(style == 1, stripes, np.where(style == 2, rings, 0))[..., None]
@@ -190,7 +190,7 @@ def _paint(scenes: _Scenes, size: int) -> np.ndarray:
 
 
 def _bytes(images: np.ndarray) -> torch.Tensor:
-    """(N, H, W, C) in about [0, 1] -> uint8 (N, 3, H, W)."""
+    """Return (N, H, W, C) in about [0, 1] as uint8 (N, 3, H, W)."""
     pixels = np.clip(images * 255 + 0.5, 0, 255).astype(np.uint8).transpose(0, 3, 1, 2)
     if pixels.shape[1] == 1:
         pixels = np.repeat(pixels, 3, axis=1)
@@ -199,30 +199,30 @@ def _bytes(images: np.ndarray) -> torch.Tensor:
 
 def _key(seed: int, split: str, stream: int) -> int:
     if split not in SPLITS:
-        raise ValueError(f"split {split!r} is unknown; use one of {', '.join(SPLITS)}")
+        raise ValueError(f"unknown split: got {split!r}; expected one of {', '.join(SPLITS)}")
     return (seed * 0x10001 + SPLITS.index(split) * 64 + stream) % 2**64
 
 
 def _check(image_size: int) -> None:
     if not 8 <= image_size <= 4096:
-        raise UserError(f"image size {image_size} is not possible for built-in images; use 8 to 4096 pixels")
+        raise UserError(f"invalid size of built-in images: got {image_size}; expected 8 to 4096 pixels")
 
 
 def render_shapes(seed: int, split: str, indices: Sequence[int], image_size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pairs of `builtin:shapes`: outline drawings and the paintings of the same scenes.
+    """Return pairs of `builtin:shapes`: outline drawings and the paintings of the same scenes.
 
     Args:
-        seed: the set's seed.
+        seed: The set's seed.
         split: "train", "val" or "test"; scenes of different splits are independent.
-        indices: which images, in any order and number (N).
-        image_size: pixels a side, 8 to 4096.
+        indices: Indices of the images, in any order and number (N).
+        image_size: Pixels per side, 8 to 4096.
 
     Returns:
         Drawings and paintings, each uint8 (N, 3, image_size, image_size); image i depends on
         (seed, split, i, image_size) alone.
 
     Raises:
-        ValueError: unknown split or impossible size.
+        ValueError: The split is unknown or the size out of range.
     """
     _check(image_size)
     key, drawings, paintings = _key(seed, split, 0), [], []
@@ -237,9 +237,9 @@ def shape_classes(seed: int, split: str, indices: Sequence[int]) -> np.ndarray:
     """Return the kind of the largest shape of scenes of `builtin:shapes`, int64 (N,): disc, triangle, square or star.
 
     Args:
-        seed: the set's seed.
-        split: as for `render_shapes`.
-        indices: which images (N).
+        seed: The set's seed.
+        split: As for `render_shapes`.
+        indices: Indices of the images (N).
     """
     scenes = _scenes(_key(seed, split, 0), np.asarray(list(indices), dtype=np.int64))
     largest = scenes.radius.argmax(1)
@@ -247,26 +247,26 @@ def shape_classes(seed: int, split: str, indices: Sequence[int]) -> np.ndarray:
 
 
 def render_stripes(seed: int, split: str, domain: str, indices: Sequence[int], image_size: int) -> torch.Tensor:
-    """Images of `builtin:stripes`: painted scenes, all shapes plain (domain A) or all striped (domain B).
+    """Return images of `builtin:stripes`: painted scenes, all shapes plain (domain A) or all striped (domain B).
 
     Image i of A and image i of B are different scenes: the set is unpaired.
 
     Args:
-        seed: the set's seed.
+        seed: The set's seed.
         split: "train", "val" or "test".
         domain: "A" (plain) or "B" (striped).
-        indices: which images (N).
-        image_size: pixels a side, 8 to 4096.
+        indices: Indices of the images (N).
+        image_size: Pixels per side, 8 to 4096.
 
     Returns:
         uint8 (N, 3, image_size, image_size).
 
     Raises:
-        ValueError: unknown split or domain, or impossible size.
+        ValueError: The split or domain is unknown, or the size out of range.
     """
     _check(image_size)
     if domain not in ("A", "B"):
-        raise ValueError(f"domain {domain!r} is unknown; use A (plain) or B (striped)")
+        raise ValueError(f"unknown domain: got {domain!r}; expected A (plain) or B (striped)")
     key, images = _key(seed, split, 1 if domain == "A" else 2), []
     for chunk in _chunks(indices, image_size):
         scenes = _scenes(key, chunk)

@@ -1,4 +1,4 @@
-"""Pictures at their own size, in RGB: what crops are taken from where nothing is resized."""
+"""Pictures at their own size, in RGB, for crops without resizing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .image_readers import MEMORY_LIMIT_BYTES
 
 
 class WholePictures:
-    """Entries of one or two files, or of the halves of one; decoded ones are remembered.
+    """Entries of one or two files, or of the halves of one; decoded ones are cached.
 
     Args:
         entries: The files of each entry: one, or the low and the high side.
-        scale: Pixels of the last image of an entry per pixel of the first. What the high side has beyond a multiple of
-            the low side is cut off at its right and at its lower end.
-        halves: Each file is two images side by side.
-        swapped: The right half comes first.
+        scale: Pixels of the last image of an entry per pixel of the first, along a side. The high side is cropped at
+            its right and lower end to a multiple of the low side.
+        halves: True if each file is two images side by side.
+        swapped: True if the right half comes first.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class WholePictures:
         return self.entries[index]
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """Return the images of one entry, each (3, H, W) of 0 .. 255 at its own size: uint8 or float32.
+        """Return the images of one entry, each (3, H, W) in 0 .. 255 at its own size: uint8 or float32.
 
         Raises:
-            WorkFailed: A file cannot be read; it is named.
+            WorkFailed: A file cannot be read; the message names it.
         """
         if index in self._remembered:
             return self._remembered[index]
@@ -54,7 +54,7 @@ class WholePictures:
                 picture = read_picture(path)
                 pictures += picture.halves()[:: -1 if self.swapped else 1] if self.halves else [picture]
             except PictureError as error:
-                raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+                raise WorkFailed(f"image {path} cannot be decoded: got {error}. Try to repair or remove it") from error
         if len(pictures) > 1:
             width, height = pictures[0].size
             pictures[-1] = pictures[-1].cropped(0, 0, self.scale * width, self.scale * height)

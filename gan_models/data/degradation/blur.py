@@ -12,16 +12,15 @@ import numpy as np
 from ...files.errors import UserError
 from .resizing import bicubic
 
-REACH = 3.0  # a kernel ends at so many standard deviations
-WIDEST = 20.0  # pixels; a kernel of 121 x 121
+REACH = 3.0  # a kernel ends at this many standard deviations
+WIDEST = 20.0  # maximum in pixels; a kernel of 121 x 121
 
 
 def checked_range(name: str, bounds: tuple[float, ...], low: float, high: float) -> None:
-    """Raise UserError unless `bounds` are one or two rising numbers between `low` and `high`."""
+    """Raise UserError unless `bounds` are one or two ascending numbers between `low` and `high`."""
     if len(bounds) not in (1, 2) or list(bounds) != sorted(bounds) or not low <= bounds[0] <= bounds[-1] <= high:
         raise UserError(
-            f"{name} is not possible: got {list(bounds)}; expected one number, or the least and the largest, "
-            f"from {low:g} to {high:g}"
+            f"invalid {name}: got {list(bounds)}; expected one number, or minimum and maximum, from {low:g} to {high:g}"
         )
 
 
@@ -31,7 +30,7 @@ def as_range(value: float | tuple[float, ...]) -> tuple[float, ...]:
 
 
 def drawn(bounds: float | tuple[float, ...], random: np.random.Generator) -> float:
-    """Return a number that is drawn evenly from a range; a range of one number is that number."""
+    """Return a uniform random number from a range; a range of one number returns that number."""
     bounds = as_range(bounds)
     return float(random.uniform(bounds[0], bounds[-1]))
 
@@ -41,8 +40,8 @@ def gaussian_kernel(sigma: float, across: float, angle: float) -> np.ndarray:
 
     Args:
         sigma: Standard deviation in pixels along the first axis of the ellipse.
-        across: Along the second one.
-        angle: Of the first axis, in radians.
+        across: Standard deviation along the second axis.
+        angle: Angle of the first axis, in radians.
     """
     reach = max(1, int(np.ceil(REACH * max(sigma, across))))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
@@ -52,15 +51,15 @@ def gaussian_kernel(sigma: float, across: float, angle: float) -> np.ndarray:
 
 
 def sinc_kernel(cutoff: float, reach: int) -> np.ndarray:
-    """Return a circular low-pass filter (K, K) that sums to 1: it rings at edges, as sharpened and compressed files do.
+    """Return a circular low-pass filter (K, K) that sums to 1 and rings at edges, like sharpened or compressed files.
 
     Wang et al. 2021 (Real-ESRGAN), section 3.3: cutoff / (2 pi r) times the Bessel function J1 of cutoff times r.
 
     Args:
         cutoff: Frequency in radians per pixel, up to pi.
-        reach: Pixels from the middle to the kernel's end; K is twice that and one.
+        reach: Pixels from the center to the kernel's end; K is twice that plus one.
     """
-    from scipy.special import j1  # here: most runs need no scipy
+    from scipy.special import j1  # imported here, because most runs need no scipy
 
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     radius = np.hypot(x, y)
@@ -71,8 +70,8 @@ def sinc_kernel(cutoff: float, reach: int) -> np.ndarray:
 
 
 def blurred(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Return pixels (H, W, C) blurred by a kernel (K, K); at the borders the picture is reflected."""
-    from scipy.signal import fftconvolve  # here: most runs need no scipy
+    """Return pixels (H, W, C) blurred by a kernel (K, K); borders are reflected."""
+    from scipy.signal import fftconvolve  # imported here, because most runs need no scipy
 
     reach = len(kernel) // 2
     padded = np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric")
@@ -81,14 +80,14 @@ def blurred(pixels: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Blur:
-    """A Gaussian blur before the picture is made smaller.
+    """A Gaussian blur before downsampling.
 
     Args:
         sigma: Standard deviation in pixels of the high side; a number, or the range that it is drawn from.
         anisotropic: Share of pictures whose kernel is an ellipse of two such widths at any angle.
 
     Raises:
-        UserError: A setting outside what is possible.
+        UserError: A setting is out of range.
     """
 
     sigma: float | tuple[float, ...] = (1.0, 3.0)
@@ -105,6 +104,6 @@ class Blur:
 
 
 def drawn_kernel(sigma: float | tuple[float, ...], anisotropic: float, random: np.random.Generator) -> np.ndarray:
-    """Return a Gaussian kernel of drawn widths; a share of them are ellipses at a drawn angle."""
+    """Return a Gaussian kernel of random width; a share of kernels are ellipses at a random angle."""
     first, second, angle = drawn(sigma, random), drawn(sigma, random), random.uniform(0, np.pi)
     return gaussian_kernel(first, second if random.random() < anisotropic else first, angle)

@@ -1,8 +1,8 @@
-"""Degradations by name: what `--degrade` may be. Imports neither torch nor Pillow.
+"""Degradations by name: the values of `--degrade`. Imports neither torch nor Pillow.
 
-Another package adds one by an entry point of the group `ganprune.degradations` that is a `DegradationSpec`; a user's
-own is named by path, `package.module:Name` or `file.py:name`: a frozen dataclass of settings with `__call__`, or a
-plain function of pixels, scale and random numbers.
+Another package adds one through an entry point of the group `ganprune.degradations` that is a `DegradationSpec`; a
+user's own is named by path, `package.module:Name` or `file.py:name`: a frozen dataclass of settings with `__call__`, or
+a plain function of pixels, scale and random numbers.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DegradationSpec:
-    """A degradation as the catalog knows it, without importing it.
+    """A row of the catalog of degradations, readable without importing the degradation.
 
     Attributes:
         make: "module:Class", a leading dot relative to this folder, or the class: a frozen dataclass of settings that
             is a `Degradation`; or a function of (pixels, scale, random), which has no settings.
-        note: What it does, in a line.
-        needs_scale: At scale 1 it leaves pictures as they are.
+        note: Description in one line.
+        needs_scale: True if it does not change pictures at scale 1.
     """
 
     make: str | Callable[..., Any]
@@ -43,13 +43,13 @@ class DegradationSpec:
             settings: JSON values of the class's fields.
 
         Raises:
-            UserError: An unknown setting, or one outside what is possible.
+            UserError: A setting is unknown or out of range.
         """
         make = load_named(self.make, "degradation", __package__)
         if isinstance(make, type) and is_dataclass(make):
             return cast("Degradation", from_json(make, dict(settings), f"degradation {name}"))
         if settings:
-            raise UserError(f"degradation {name} has no settings: got {', '.join(settings)}; leave them out")
+            raise UserError(f"degradation {name} has no settings: got {', '.join(settings)}; expected none")
         return cast("Degradation", make)
 
 
@@ -58,7 +58,8 @@ def _adopted(reference: str, found: Any) -> DegradationSpec:
     settings = isinstance(found, type) and is_dataclass(found) and "__call__" in vars(found)
     if not settings and (isinstance(found, type) or not callable(found)):
         raise UserError(
-            f"degradation {reference} is a {type(found).__name__}: expected a function of (pixels, scale, random), or "
+            f"degradation {reference} has the wrong type: got {type(found).__name__}; expected a function of (pixels, "
+            f"scale, random), or "
             "a frozen dataclass with such a __call__"
         )
     return DegradationSpec(found, (found.__doc__ or "").strip().partition("\n")[0])
@@ -68,7 +69,7 @@ DEGRADATIONS: OpenTable[DegradationSpec] = OpenTable(
     "degradation",
     {
         "area": DegradationSpec(".resizing:Area", "mean of each square of pixels", needs_scale=True),
-        "bicubic": DegradationSpec(".resizing:Bicubic", "antialiased bicubic, as the benchmarks", needs_scale=True),
+        "bicubic": DegradationSpec(".resizing:Bicubic", "antialiased bicubic, as in benchmarks", needs_scale=True),
         "real": DegradationSpec(".real:Real", "blur, resizing, noise and JPEG, drawn for each picture"),
         "noise": DegradationSpec(".noise:Noise", "Gaussian noise"),
         "blur": DegradationSpec(".blur:Blur", "Gaussian blur"),

@@ -1,6 +1,6 @@
 """The protocol of a degradation, and its application to a picture: a pure function of picture, scale and seed.
 
-Shapes: H x W pixels of the high-resolution side, float32 of 0 .. 255, RGB.
+Shapes: H x W pixels of the high-resolution side, float32 in 0 .. 255, RGB.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ WHITE = 255.0
 
 
 class Degradation(Protocol):
-    """A way to make a low-resolution, noisy, blurred or colorless picture: a frozen dataclass of its settings."""
+    """A function that makes a low-resolution, noisy, blurred or gray picture: a frozen dataclass of its settings."""
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
         """Return the low side of a picture.
 
         Args:
-            pixels: (H, W, 3) float32 of 0 .. 255; H and W are multiples of the scale.
+            pixels: (H, W, 3) float32 in 0 .. 255; H and W are multiples of the scale.
             scale: H / scale and W / scale are the result's sides.
-            random: Whatever is drawn comes from it alone.
+            random: Source of all random numbers.
 
         Returns:
             (H / scale, W / scale, 3) of about 0 .. 255; it is clipped and rounded to 8 bits afterwards.
@@ -32,19 +32,19 @@ class Degradation(Protocol):
 
 
 def degraded(degradation: Degradation, pixels: np.ndarray, scale: int, seed: int) -> np.ndarray:
-    """Return the low side of a picture as a file would hold it, in 8 bits.
+    """Return the low side of a picture as stored in a file, in 8 bits.
 
     Args:
-        degradation: What is done to it.
-        pixels: (H, W, 3) of 0 .. 255, of any number type.
+        degradation: The degradation.
+        pixels: (H, W, 3) in 0 .. 255, of any number type.
         scale: Pixels of the picture per pixel of the result, along a side.
-        seed: Decides whatever the degradation draws.
+        seed: Seed of the degradation's random numbers.
 
     Returns:
         (H / scale, W / scale, 3) uint8.
 
     Raises:
-        UserError: The sides are no multiples of the scale, or the degradation gives another size or no numbers.
+        UserError: The sides are not multiples of the scale, or the degradation returns another size or no numbers.
     """
     height, width = pixels.shape[:2]
     if height % scale or width % scale:
@@ -57,7 +57,7 @@ def degraded(degradation: Degradation, pixels: np.ndarray, scale: int, seed: int
         found = "values that are not finite" if low.shape == expected else f"shape {low.shape}"
         name = getattr(degradation, "__name__", type(degradation).__name__)
         raise UserError(
-            f"degradation {name} gives what is no picture: got {found} of a picture "
+            f"degradation {name} does not return a picture: got {found} of a picture "
             f"{pixels.shape} at scale {scale}; expected {expected} of 0 to 255"
         )
     return low.clip(0, WHITE).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The degradation that a colorizing network undoes: the luma in the place of each channel."""
+"""The degradation for colorizing networks: each channel is replaced by the luma."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 @dataclass(frozen=True)
 class Gray:
-    """No color: each channel is the luma of ITU-R BT.601. A generator of one channel takes the same picture."""
+    """A removal of color: each channel is the luma of ITU-R BT.601, as is the picture of a generator of one channel."""
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
         """Return the low side."""

@@ -1,4 +1,4 @@
-"""Noise: Gaussian, and the shot noise of a sensor; and the degradation that a denoising network undoes."""
+"""Noise: Gaussian, and the shot noise of a sensor; and the degradation for denoising networks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def gaussian_noise(pixels: np.ndarray, sigma: float, gray: bool, random: np.rand
     """Return pixels (H, W, C) with normal noise.
 
     Args:
-        pixels: Of 0 .. 255.
-        sigma: Standard deviation, of 255.
-        gray: All channels have the same noise.
+        pixels: Pixels in 0 .. 255.
+        sigma: Standard deviation on the scale of 0 .. 255.
+        gray: True if all channels have the same noise.
         random: Source of the noise.
     """
     shape = (*pixels.shape[:2], 1 if gray else pixels.shape[2])
@@ -28,9 +28,9 @@ def shot_noise(pixels: np.ndarray, photons: float, gray: bool, random: np.random
     """Return pixels (H, W, C) with Poisson noise.
 
     Args:
-        pixels: Of 0 .. 255.
-        photons: Mean count of a white pixel; the fewer, the stronger is the noise.
-        gray: All channels have the same noise, that of their mean.
+        pixels: Pixels in 0 .. 255.
+        photons: Mean count of a white pixel; fewer photons mean stronger noise.
+        gray: True if all channels have the same noise, that of their mean.
         random: Source of the noise.
     """
     light = pixels.clip(0, WHITE)
@@ -41,13 +41,13 @@ def shot_noise(pixels: np.ndarray, photons: float, gray: bool, random: np.random
 
 @dataclass(frozen=True)
 class Noise:
-    """Gaussian noise after the picture is made smaller; clipped to 0 .. 255, as a file has it.
+    """Gaussian noise after downsampling, clipped to 0 .. 255 as in a file.
 
     Args:
-        sigma: Standard deviation, of 255; a number, or the range that it is drawn from.
+        sigma: Standard deviation on the scale of 0 .. 255; a number, or the range that it is drawn from.
 
     Raises:
-        UserError: A setting outside what is possible.
+        UserError: A setting is out of range.
     """
 
     sigma: float | tuple[float, ...] = 25.0

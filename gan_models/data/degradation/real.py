@@ -1,7 +1,7 @@
 """A chain of degradations of photographs: blur, resizing, noise and JPEG, once or several times, and ringing.
 
-The order and the kinds are those of Real-ESRGAN (Wang et al. 2021), sinc filters among the blurs and at the end too,
-with its shares and cutoffs. Shot noise is given in photons. Other ranges are original to ganprune, for small crops.
+Order and kinds are those of Real-ESRGAN (Wang et al. 2021), with its shares and cutoffs, and sinc filters among the
+blurs and at the end. Shot noise is given in photons. Other ranges are original to ganprune, for small crops.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .degradation import WHITE
 from .noise import gaussian_noise, shot_noise
 
 MOST_ROUNDS = 4
-SMALLEST = 8  # pixels per side of what is between two steps
+SMALLEST = 8  # minimum pixels per side between two steps
 SINC_REACHES = (3, 10)  # pixels: kernels of 7 x 7 to 21 x 21, as published
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """Return pixels (H, W, 3) as a JPEG file of this quality (1 to 95) gives them back; rounded to 8 bits before."""
+    """Return pixels (H, W, 3) after JPEG compression of this quality (1 to 95); rounded to 8 bits before."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -33,24 +33,24 @@ def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Real:
-    """Blur, resizing, noise, JPEG and ringing with strengths that are drawn for each picture.
+    """Blur, resizing, noise, JPEG and ringing with random strengths per picture.
 
     Args:
-        rounds: How often the chain runs; Real-ESRGAN has 2.
+        rounds: Number of runs of the chain; Real-ESRGAN has 2.
         sigma: Range of the blur's standard deviations, in pixels.
         anisotropic: Share of elliptical kernels.
         sinc: Share of blurs that are sinc filters.
         last_sinc: Share of pictures with a sinc filter at the end, before or after JPEG.
         cutoff: Range of sinc filters' cutoff, in radians per pixel.
-        resize: Range of the factor of the resizing in between; the last resizing leads to the low side's size.
-        noise: Range of the Gaussian noise's standard deviation, of 255.
-        shot: Share of pictures with shot noise in the place of Gaussian noise.
+        resize: Range of the factor of intermediate resizing; the last resizing gives the low side's size.
+        noise: Range of the Gaussian noise's standard deviation, on the scale of 0 .. 255.
+        shot: Share of pictures with shot noise instead of Gaussian noise.
         photons: Range of a white pixel's mean count, for shot noise.
         gray: Share of pictures whose noise is the same in all channels.
         quality: Range of JPEG's quality.
 
     Raises:
-        UserError: A setting outside what is possible.
+        UserError: A setting is out of range.
     """
 
     rounds: int = 1
@@ -69,7 +69,7 @@ class Real:
     def __post_init__(self) -> None:
         """Check the settings."""
         if not 1 <= self.rounds <= MOST_ROUNDS:
-            raise UserError(f"rounds of degradation: got {self.rounds}; expected 1 to {MOST_ROUNDS}")
+            raise UserError(f"invalid rounds of degradation: got {self.rounds}; expected 1 to {MOST_ROUNDS}")
         checked_range("sigma of blur", self.sigma, 0, WIDEST)
         checked_range("resize", self.resize, 0.1, 4)
         checked_range("noise", self.noise, 0, WHITE)
@@ -94,7 +94,7 @@ class Real:
                 pixels = gaussian_noise(pixels, drawn(self.noise, random), gray, random)
             if left:
                 pixels = jpeg(pixels, round(drawn(self.quality, random)))
-        # A file that is shared is made smaller first, and then compressed; it is sharpened before or after that.
+        # A shared file is first downsampled and then compressed; it is sharpened before or after that.
         low = resized(pixels.clip(0, WHITE), width, height)
         kernel, before = self._ringing(random), bool(random.random() < 0.5)
         if random.random() >= self.last_sinc:
@@ -103,12 +103,12 @@ class Real:
         return low if before else blurred(low, kernel).clip(0, WHITE)
 
     def _ringing(self, random: np.random.Generator) -> np.ndarray:
-        """Return a sinc filter of a drawn cutoff and size."""
+        """Return a sinc filter of random cutoff and size."""
         return sinc_kernel(drawn(self.cutoff, random), int(random.integers(SINC_REACHES[0], SINC_REACHES[1] + 1)))
 
 
 def _resized(pixels: np.ndarray, factor: float, random: np.random.Generator) -> np.ndarray:
-    """Return pixels (H, W, 3) resized by a factor, in one of three ways that is drawn."""
+    """Return pixels (H, W, 3) resized by a factor, with one of three filters at random."""
     from PIL import Image
 
     width, height = (max(SMALLEST, round(factor * side)) for side in (pixels.shape[1], pixels.shape[0]))

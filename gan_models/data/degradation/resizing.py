@@ -1,4 +1,4 @@
-"""Degradations that only lose resolution: mean of areas, and bicubic as the benchmarks of super-resolution use it."""
+"""Degradations that only lose resolution: mean of areas, and bicubic as in benchmarks of super-resolution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def bicubic(pixels: np.ndarray, scale: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Area:
-    """The mean of areas, as a sensor with larger pixels sees: no ringing, a little blur."""
+    """The mean of areas, as in a sensor with larger pixels: no ringing, slight blur."""
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
         """Return the low side."""
@@ -34,7 +34,7 @@ class Bicubic:
     """Antialiased bicubic, the usual benchmark: the cubic kernel with a = -0.5, stretched by the scale.
 
     It is Pillow's filter. MATLAB's `imresize`, which made the published test sets, has the same kernel: results differ
-    by rounding alone.
+    only by rounding.
     """
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:

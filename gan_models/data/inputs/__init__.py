@@ -1,1 +1,1 @@
-"""Inputs of generators beside one image: latents, classes, masks, label maps, vectors, audio."""
+"""Inputs of generators other than one image: latents, classes, masks, label maps, vectors, audio."""

@@ -1,4 +1,4 @@
-"""Classes of pictures by the folders that they lie in, `cat/ dog/`, beside or below the folders of the splits."""
+"""Classes of pictures by their folders, `cat/ dog/`, beside or below the folders of the splits."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from ..picture_tree import PlacedPicture, split_said
 
 
 class ClassFolders:
-    """The classes of pictures, in the order of their names: the first one has the label 0.
+    """The classes of pictures in alphabetical order; the first one has the label 0.
 
-    A picture's class is the first folder on the way to it that says no split and is not above all pictures.
+    A picture's class is the first folder on its path that names no split and does not contain all pictures.
 
     Args:
         root: The data's folder, for messages.
         pictures: All pictures of all splits, so that a class has one label everywhere.
 
     Attributes:
-        names: Of the classes, by label.
+        names: Names of the classes, by label.
 
     Raises:
-        UserError: A picture lies in no class's folder, or there is one class alone.
+        UserError: A picture is in no class's folder, or there is only one class.
     """
 
     def __init__(self, root: Path, pictures: Sequence[PlacedPicture]) -> None:
         folders = {picture.path: [name for name in picture.folders if not split_said(name)] for picture in pictures}
         shared = len([*takewhile(lambda names: len(set(names)) == 1, zip(*folders.values(), strict=False))])
         loose = sorted(path for path, names in folders.items() if len(names) <= shared)
-        cure = "put each class into its own folder, such as cat/ and dog/"
+        cure = "expected one folder per class, such as cat/ and dog/"
         if loose and len(loose) < len(folders):
-            raise UserError(f"image {loose[0]} lies in no class's folder: {cure}")
+            raise UserError(f"image {loose[0]} is in no class's folder: {cure}")
         if loose or not folders:
             raise UserError(f"data folder {root} has no folders of classes: {cure}")
         self._class = {path: names[shared] for path, names in folders.items()}
@@ -45,7 +45,7 @@ class ClassFolders:
         return self.names.index(self._class[path])
 
     def mixed(self, paths: Iterable[Path]) -> list[Path]:
-        """Return pictures so that the classes take turns: the first n are of all classes."""
+        """Return pictures with alternating classes, so that the first n include all classes."""
         met: Counter[str] = Counter()
         turns = []
         for path in sorted(paths):
@@ -55,11 +55,11 @@ class ClassFolders:
 
 
 def check_classes(names: tuple[str, ...], inputs: InputSpec) -> None:
-    """Raise UserError if the data has more classes than a generator's label."""
+    """Raise UserError if the data have more classes than a generator's label."""
     for label in inputs.of_kind("label"):
         if len(names) > label.classes:
             raise UserError(
-                f"the data has more classes than the generator's {label.name}: got {len(names)}, of which "
+                f"the data have more classes than the generator's {label.name}: got {len(names)}, of which "
                 f"{names[label.classes]!r} would be label {label.classes}; expected {label.classes} at most. Try a "
                 f"generator of label:{len(names)}, or fewer folders"
             )

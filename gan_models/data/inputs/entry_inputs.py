@@ -1,4 +1,4 @@
-"""Inputs of a paired generator with a file for each: images, masks, label maps, vectors, labels, sound.
+"""Inputs of a paired generator, one file each: images, masks, label maps, vectors, labels, sound.
 
 Shapes: N examples, C channels, H x W pixels.
 """
@@ -27,41 +27,41 @@ from .latents import draw_latents
 from .part_files import PictureParts, ValueParts
 from .role_folders import TARGET, RoleFolders
 
-PICTURES, VALUES = "pairs", "values"  # sources of the opened sets
-RESERVED = (TARGET, "step")  # what batches hold beside inputs
-_MIDDLE = 127.5  # of what 8 bits hold
+PICTURES, VALUES = "pairs", "values"  # names of the opened sets' sources
+RESERVED = (TARGET, "step")  # names in batches other than inputs
+_MIDDLE = 127.5  # maximum of 8 bits
 
 
 @dataclass(frozen=True)
 class EntryInputs:
-    """The inputs of a generator that are read from an entry's files, or drawn.
+    """The inputs of a generator that are read from an entry's files, or random.
 
     Attributes:
         spec: The inputs, in the generator's order.
 
     Raises:
-        UserError: An input is called as something else in a batch is.
+        UserError: An input has the name of another part of a batch.
     """
 
     spec: InputSpec
 
     def __post_init__(self) -> None:
         if taken := [name for name in self.spec.names if name in RESERVED]:
-            raise UserError(f"an input is called {taken[0]}, which entries have beside inputs. Try another name")
+            raise UserError(f"an input has a reserved name: got {taken[0]}; expected another one")
 
     @property
     def pictures(self) -> tuple[Input, ...]:
-        """Images, masks and label maps."""
+        """Inputs that are images, masks or label maps."""
         return tuple(one for one in self.spec.inputs if one.pictured or one.is_map)
 
     @property
     def from_pairs(self) -> bool:
-        """True if one image is all that is read: files of A|B side by side have it, too."""
+        """True if the only input from files is one image, which files of A|B side by side also contain."""
         return not self.values and [one.kind for one in self.pictures] == ["image"]
 
     @property
     def values(self) -> tuple[Input, ...]:
-        """Vectors, sounds and labels of classes."""
+        """Inputs that are vectors, sounds or labels of classes."""
         return tuple(one for one in self.spec.inputs if not (one.pictured or one.is_map or one.drawn))
 
     @property
@@ -71,7 +71,7 @@ class EntryInputs:
 
     @property
     def judged_channels(self) -> int:
-        """Channels that a discriminator is shown of the inputs; a label map has one per class."""
+        """Number of channels of the inputs that a discriminator takes; a label map has one per class."""
         return sum(one.classes if one.is_map else one.shape[0] for one in self.pictures)
 
     def forms(self, spec: DataSpec) -> tuple[PictureForm, ...]:
@@ -79,12 +79,12 @@ class EntryInputs:
         return (*map(PictureForm.of, self.pictures), spec.output)
 
     def open(self, spec: DataSpec, roles: RoleFolders, split: str, soft_masks: bool) -> ImageSet:
-        """Return one split; entries of which a picture cannot be read are left out.
+        """Return one split; entries with an unreadable picture are left out.
 
         Raises:
             LayoutError: An input has no folder.
-            UserError: Files that do not belong together, a bad picture with `spec.strict`, or values that an input
-                does not have.
+            UserError: Files do not belong together, a picture is bad with `spec.strict`, or an input cannot have its
+                values.
         """
         names = [*(one.name for one in self.pictures), TARGET]
         planes = {name: form.planes for name, form in zip(names, self.forms(spec), strict=True)}
@@ -107,12 +107,12 @@ class EntryInputs:
         return ImageSet(spec, sources, self.item, bad, roles.left_out, notes, classes=classes)
 
     def of_items(self, spec: DataSpec, items: OwnItems, soft_masks: bool) -> ImageSet:
-        """Return one split of a user's own data: each item has the inputs that are not drawn, and the target.
+        """Return one split of a user's own data: each item has the target and all inputs that are not random.
 
         Args:
-            spec: Which data.
+            spec: The data.
             items: The split.
-            soft_masks: Masks may have values between 0 and 1.
+            soft_masks: True if masks may have values between 0 and 1.
         """
         given = {one.name: one for one in (spec.own_inputs or spec.inputs).inputs}
         parts = {
@@ -128,13 +128,13 @@ class EntryInputs:
 
     @staticmethod
     def _value(entry: Mapping[str, Path], one: Input, roles: RoleFolders) -> Path | int:
-        """Return the file of a vector, sound or label, or the label that the target's folder stands for."""
+        """Return the file of a vector, sound or label, or the label of the target's folder."""
         if one.name in entry or roles.classes is None:
             return entry[one.name]
         return roles.classes.label(entry[TARGET])
 
     def item(self, images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
-        """Return one entry: each input and the target by name, pictures cropped and mirrored alike."""
+        """Return one entry: each input and the target by name, pictures cropped and mirrored in the same way."""
         *read, target = images.read(PICTURES, index, number, *self.forms(images.spec))
         found = {self.key(one): _own_values(one, picture) for one, picture in zip(self.pictures, read, strict=True)}
         if self.values:
@@ -147,11 +147,11 @@ class EntryInputs:
         return one.name if len(self.read_names) > 1 else ONLY
 
     def of_batch(self, batch: Mapping[str, Tensor], seed: Callable[[int], int]) -> tuple[Tensor, ...]:
-        """Return what the generator takes; latents follow from the batch's step.
+        """Return the generator's inputs; latents follow from the batch's step.
 
         Args:
-            batch: With each input that has files.
-            seed: Of a step's latents.
+            batch: A batch with each input that has files.
+            seed: Seed of a step's latents.
         """
         target = batch[TARGET]
         drawn = draw_latents(self.spec, len(target), seed(int(batch["step"]))) if self.spec.of_kind("latent") else {}
@@ -160,7 +160,7 @@ class EntryInputs:
         )
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
-        """Return the inputs that are pictures and the images, at the images' size, one after the other on channels."""
+        """Return the inputs that are pictures and the images, at the images' size, concatenated along channels."""
         shown = []
         for one, x in zip(self.spec.inputs, inputs, strict=True):
             if one.is_map:
@@ -184,14 +184,14 @@ class EntryInputs:
 
 
 def _own_values(one: Input, picture: Tensor) -> Tensor:
-    """Return a picture (C, H, W) of [-1, 1] in the values of its input: a mask of [0, 1], or class numbers (H, W)."""
+    """Return a picture (C, H, W) in [-1, 1] as values of its input: a mask in [0, 1], or class numbers (H, W)."""
     if one.is_map:
         return ((picture[0].double() + 1) * _MIDDLE).round().long()
     return (picture + 1) / 2 if one.kind == "mask" else picture
 
 
 def _class_colors(classes: int) -> Tensor:
-    """Return a color in [-1, 1] per class [classes, 3]: hues that lie far apart, the first class dark."""
+    """Return a color in [-1, 1] per class [classes, 3]: distant hues, the first class dark."""
     hues = torch.arange(classes) * 0.618034 % 1
     distance = (hues[:, None] * 6 - torch.tensor([3.0, 2.0, 4.0])).abs()
     rgb = torch.stack([distance[:, 0] - 1, 2 - distance[:, 1], 2 - distance[:, 2]], 1).clamp(0, 1) * 2 - 1
@@ -206,8 +206,8 @@ def _good(
 
     Args:
         entries: Files by input's name and `target`.
-        planes: Input's name or `target` -> channels, as of `PictureForm.planes`, of what is a picture.
-        strict: Raise on the first bad file.
+        planes: Input's name or `target` -> channels of pictures, as in `PictureForm.planes`.
+        strict: True to raise on the first bad file.
     """
     reasons: dict[Path, str] = {}
     for name, wanted in planes.items():
@@ -216,7 +216,7 @@ def _good(
                 reasons[path] = reason
     bad = tuple(f"{path}: {reasons[path]}" for path in sorted(reasons))
     if bad and strict:
-        raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}; repair or remove it, or leave out --strict")
+        raise UserError(f"image {bad[0].replace(': ', ' is bad: ', 1)}. Try to repair or remove it, or omit --strict")
     good = [entry for entry in entries if not reasons.keys() & set(entry.values())]
     if not good:
         cure = PLANES_CURE * any(planes.values())

@@ -1,4 +1,4 @@
-"""Latents: what tasks draw for generators, a function of a seed alone."""
+"""Latents that tasks draw for generators; a function of a seed only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def draw_latents(inputs: InputSpec, n: int, seed: int) -> dict[str, Tensor]:
     """Return n examples of each latent among inputs, standard normal, drawn on the CPU in the inputs' order.
 
     Args:
-        inputs: What a generator takes; other inputs than latents are passed over.
-        n: Examples.
-        seed: 0 to 2^63 - 1.
+        inputs: The generator's inputs; those other than latents are ignored.
+        n: Number of examples.
+        seed: Seed, 0 to 2^63 - 1.
 
     Returns:
         Name -> float32 (n, *shape).

@@ -21,18 +21,18 @@ from ...networks.specs import Input
 from ..image_readers import MEMORY_LIMIT_BYTES
 from ..spec import PictureForm
 
-MOST_CHECKED = 500  # files of an input whose values are looked at before anything is trained
+MOST_CHECKED = 500  # number of files per input whose values are checked before training
 _WHITE_OF_16_BITS = 32768.0
 
 
 class PictureParts:
-    """Entries of one picture per part, of images, masks and label maps; decoded ones are remembered.
+    """Entries of one picture per part, for images, masks and label maps; decoded ones are cached.
 
     Args:
         entries: The files of each entry, one per part.
-        parts: What each is; None for the target, an image.
-        forms: The form that each is read in; masks and label maps take its size alone.
-        soft: Masks may have values between 0 and 1.
+        parts: The input of each; None for the target, an image.
+        forms: The form that each is read in; masks and label maps use only its size.
+        soft: True if masks may have values between 0 and 1.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class PictureParts:
         return len(self.entries)
 
     def files(self, index: int) -> tuple[Path, ...]:
-        """Return the file that tells entries apart, the target's: many entries may have one mask."""
+        """Return the file that identifies an entry, the target's: many entries may share a mask."""
         return self.entries[index][-1:]
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """Return the pictures of one entry: images and masks (C, H, W) of 0 .. 255, label maps (1, H, W) of labels.
+        """Return the pictures of one entry: images and masks (C, H, W) in 0 .. 255, label maps (1, H, W) of labels.
 
         Raises:
-            UserError: A mask or a label map with other values.
+            UserError: A mask or a label map has invalid values.
             WorkFailed: A file cannot be read.
         """
         if index in self._remembered:
@@ -70,7 +70,7 @@ class PictureParts:
         return read
 
     def check(self) -> None:
-        """Look at masks and label maps, at most `MOST_CHECKED` of each, spread over all. Raises UserError as `read`."""
+        """Check masks and label maps, at most `MOST_CHECKED` of each, evenly spread. Raises UserError as `read`."""
         for part, form, column in zip(self.parts, self.forms, zip(*self.entries, strict=True), strict=True):
             if part is not None and part.kind != "image":
                 for place in _spread(len(self)):
@@ -84,16 +84,16 @@ class PictureParts:
                 return mask(path, part, form.height, form.width, self.soft)
             return _formed(read_picture(path, form.planes), form)
         except PictureError as error:
-            raise WorkFailed(f"image {path} cannot be decoded ({error}); repair or remove it") from error
+            raise WorkFailed(f"image {path} cannot be decoded: got {error}. Try to repair or remove it") from error
 
 
 class ValueParts:
     """Entries of vectors, sounds and labels, one file per part.
 
     Args:
-        entries: The files of each entry, one per part; of a label without a file the label.
-        parts: What each is.
-        targets: The target of each entry, which tells entries apart.
+        entries: The files of each entry, one per part; for a label without a file, the label.
+        parts: The input of each.
+        targets: The target of each entry, which identifies it.
     """
 
     def __init__(
@@ -106,47 +106,49 @@ class ValueParts:
         return len(self.entries)
 
     def files(self, index: int) -> tuple[Path, ...]:
-        """Return the file that tells entries apart: many entries may have one vector."""
+        """Return the file that identifies an entry: many entries may share a vector."""
         return self.targets[index : index + 1]
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """Return the values of one entry, each of its input's shape. Raises UserError for a file of another one."""
+        """Return the values of one entry, each of its input's shape. Raises UserError for a file of another shape."""
         return tuple(
             torch.tensor(source) if isinstance(source, int) else values(source, part)
             for source, part in zip(self.entries[index], self.parts, strict=True)
         )
 
     def check(self) -> None:
-        """Read at most `MOST_CHECKED` entries, spread over all. Raises UserError as `read`."""
+        """Read at most `MOST_CHECKED` entries, evenly spread. Raises UserError as `read`."""
         for place in _spread(len(self)):
             self.read(place)
 
 
 def label_map(path: Path, part: Input, height: int, width: int) -> Tensor:
-    """Return a picture of class numbers (1, H, W), float32: palettes by index, gray by value; the nearest is taken.
+    """Return class numbers (1, H, W), float32, of a palette or gray picture; resized by nearest neighbor.
 
     Raises:
-        UserError: A class that the input does not have, or a picture of colors.
+        UserError: A class is out of range, or the picture has colors.
         PictureError: It cannot be read.
     """
     indices = read_indices(path)
     if indices is None:
         raise UserError(
-            f"label map {path} holds colors, not class numbers: expected a palette or gray. Try PNG in mode P or L"
+            f"label map {path} contains colors instead of class numbers: expected a palette or gray. Try PNG in mode "
+            f"P or L"
         )
     if (highest := int(indices.max())) >= part.classes:
         raise UserError(
-            f"label map {path} holds class {highest}: expected 0 to {part.classes - 1} ({part.name}={part.text}). "
+            f"label map {path} has a class out of range: got {highest}; expected 0 to {part.classes - 1} "
+            f"({part.name}={part.text}). "
             f"Try a generator of {highest + 1} classes, or other labels"
         )
     return torch.from_numpy(_nearest(indices, height, width).astype(np.float32))[None]
 
 
 def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -> Tensor:
-    """Return a mask (C, H, W) of 0 and 255, uint8; the nearest pixel is taken.
+    """Return a mask (C, H, W) of 0 and 255, uint8; resized by nearest neighbor.
 
     Raises:
-        UserError: Other values than black and white, unless soft ones are wanted.
+        UserError: The mask has other values than black and white, and `soft` is False.
         PictureError: It cannot be read.
     """
     picture = read_picture(path)
@@ -154,9 +156,9 @@ def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -
     grays = pixels[(pixels != 0) & (pixels != 255)]
     if len(grays) and not soft:
         raise UserError(
-            f"mask {path} holds other values than black and white: got {float(grays[0]):g} of 255 in "
-            f"{percent(len(grays) / pixels.size, 2)} % of its pixels; expected 0 and 255. Try PNG in the place of "
-            "JPEG, or --task-setting soft_masks=true"
+            f"mask {path} contains other values than black and white: got {float(grays[0]):g} of 255 in "
+            f"{percent(len(grays) / pixels.size, 2)} % of its pixels; expected 0 and 255. Try PNG instead of JPEG, or "
+            f"--task-setting soft_masks=true"
         )
     if soft:
         form = PictureForm(part.shape[0], height, width)
@@ -165,35 +167,35 @@ def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -
 
 
 def sound_length(path: Path) -> int:
-    """Return the samples of a sound, from its header. Raises WorkFailed if it cannot be read."""
+    """Return the number of samples of a sound, from its header. Raises WorkFailed if it cannot be read."""
     try:
         if path.suffix.lower() == ".wav":
             with wave.open(str(path)) as file:
                 return file.getnframes()
         return np.load(path, mmap_mode="r", allow_pickle=False).shape[-1]
     except (OSError, ValueError, EOFError, IndexError, wave.Error) as error:
-        raise WorkFailed(f"file {path} cannot be read ({error}); repair or remove it") from error
+        raise WorkFailed(f"file {path} cannot be read: got {error}. Try to repair or remove it") from error
 
 
 def values(path: Path, part: Input) -> Tensor:
-    """Return a vector, a sound or a label of a file: `.npy`, or `.wav` of 16 bits for sound.
+    """Return a vector, a sound or a label from a file: `.npy`, or `.wav` of 16 bits for sound.
 
     Returns:
-        float32 of the input's shape; a longer sound is cut at its end. A label is int64 without axes.
+        float32 of the input's shape; a longer sound is truncated. A label is int64 without axes.
 
     Raises:
-        UserError: Another shape, or a label beyond the classes.
+        UserError: The shape is wrong, or a label is out of range.
         WorkFailed: It cannot be read.
     """
     try:
         array = _sound(path) if path.suffix.lower() == ".wav" else np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, wave.Error) as error:
-        raise WorkFailed(f"file {path} cannot be read ({error}); repair or remove it") from error
+        raise WorkFailed(f"file {path} cannot be read: got {error}. Try to repair or remove it") from error
     if part.kind == "label":
         label = int(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "iu" else -1
         if not 0 <= label < part.classes:
             raise UserError(
-                f"label {path} is not one of {part.name}: got {array.reshape(-1)[:1].tolist()} of shape {array.shape}; "
+                f"label {path} does not fit {part.name}: got {array.reshape(-1)[:1].tolist()} of shape {array.shape}; "
                 f"expected one whole number, 0 to {part.classes - 1}"
             )
         return torch.tensor(label)
@@ -208,7 +210,7 @@ def values(path: Path, part: Input) -> Tensor:
 
 
 def _formed(picture: Picture, form: PictureForm) -> Tensor:
-    """Return a picture as (C, H, W) of 0 .. 255 in a form."""
+    """Return a picture as (C, H, W) in 0 .. 255 in a form."""
     return torch.from_numpy(
         picture.formed(form.color, form.width, form.height, form.channels).transpose(2, 0, 1).copy()
     )
@@ -224,12 +226,12 @@ def _sound(path: Path) -> np.ndarray:
 
 
 def _spread(n: int) -> list[int]:
-    """Return at most `MOST_CHECKED` numbers of n, spread over all."""
+    """Return at most `MOST_CHECKED` evenly spread indices below n."""
     return np.unique(np.linspace(0, n - 1, min(n, MOST_CHECKED)).round().astype(int)).tolist()
 
 
 def _nearest(plane: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return a plane (h, w, ...) at another size, each pixel the one that its middle lies in."""
+    """Return a plane (h, w, ...) at another size, by nearest neighbor at the pixel's center."""
     rows, columns = (
         ((np.arange(wanted) + 0.5) * there / wanted).astype(int)
         for wanted, there in ((height, plane.shape[0]), (width, plane.shape[1]))

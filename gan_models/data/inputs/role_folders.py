@@ -1,6 +1,6 @@
 """Entries of several files, one per role: `train/photo/ train/mask/ train/target/`, or `photo/train/`, by file name.
 
-A role is an input's name or `target`. Files of one entry have the same name below their role's folder, whatever their
+A role is an input's name or `target`. Files of one entry have the same name below their role's folder, apart from
 suffixes.
 """
 
@@ -19,7 +19,7 @@ from ..picture_tree import PictureTree, PlacedPicture, says_domain, split_said
 from .class_folders import ClassFolders, check_classes
 
 TARGET = "target"
-ARRAYS = (".npy", ".wav")  # suffixes of what is no picture
+ARRAYS = (".npy", ".wav")  # suffixes of files other than pictures
 NO_ROLE = "of no input and no target"
 _SHOWN = 5
 
@@ -27,22 +27,22 @@ _Key = tuple[str, ...]
 
 
 class RoleFolders:
-    """A folder of entries with a file per role.
+    """A folder of entries with one file per role.
 
-    The targets' folders say which split an entry is of.
+    The targets' folders determine the split of an entry.
 
     Args:
-        folder: Opened for the targets.
-        inputs: Of the generator, in its order.
+        folder: The folder, opened for the targets.
+        inputs: The generator's inputs, in its order.
 
     Attributes:
         roles: Input's name -> name of its folder: the input's own, or its kind if no other input has it. A class label
-            without such a folder is told by the folders of classes that targets lie in, `target/cat/`.
-        classes: These folders; None if every label has files of its own.
+            without such a folder follows from the targets' folders of classes, `target/cat/`.
+        classes: These folders of classes; None if every label has its own files.
 
     Raises:
         LayoutError: There are no targets, or an input has no folder.
-        UserError: A target lies in no class's folder, or there are more classes than the label has.
+        UserError: A target is in no class's folder, or there are too many classes for the label.
     """
 
     def __init__(self, folder: SplitFolder, inputs: InputSpec) -> None:
@@ -59,11 +59,11 @@ class RoleFolders:
     def entries(self, split: str) -> list[dict[str, Path]]:
         """Return the files of each entry of a split, by input's name and `target`, in the targets' order.
 
-        A label that the target's folder tells has no file. The classes of such targets take turns.
+        A label that follows from the target's folder has no file. The classes of such targets alternate.
 
         Raises:
-            LayoutError: No targets in this split.
-            UserError: An input lacks a file, or has one without target; the first five by name.
+            LayoutError: There are no targets in this split.
+            UserError: An input lacks a file, or has one without target; the message names the first five.
         """
         wanted = set(self.folder.files(split, TARGET))
         targets = {
@@ -81,7 +81,7 @@ class RoleFolders:
 
     @property
     def left_out(self) -> Counter[str]:
-        """Reason -> how many files below the folder are of no entry."""
+        """Return reason -> number of files below the folder that belong to no entry."""
         roles = {*self.roles.values(), TARGET}
         found = Counter(self._tree.left_out)
         found[NO_ROLE] = sum(not any(map(placed.in_domain, roles)) for placed in self._tree.pictures)
@@ -94,7 +94,7 @@ class RoleFolders:
     def _check(self, name: str, split: str, targets: Mapping[_Key, PlacedPicture], files: Mapping[_Key, Path]) -> None:
         """Raise UserError unless each target has a file of this input, and each file a target."""
         lacking = [key for key in targets if key not in files]
-        # Without folders of splits, other splits' files lie beside these.
+        # Without folders of splits, other splits' files are in the same folder.
         over = [] if "" in {key[0] for key in files} else [key for key in files if key not in targets]
         if not (lacking or over):
             return
@@ -107,7 +107,7 @@ class RoleFolders:
         )
 
     def _role(self, one: Input, read: Sequence[Input]) -> str:
-        """Return the folder of an input; nothing of a class label that has none."""
+        """Return the folder of an input; an empty text for a class label without one."""
         alone = [other.kind for other in read].count(one.kind) == 1
         for role in (one.name, *((one.kind,) if alone else ())):
             if self._tree.of_domain(role):
@@ -122,19 +122,19 @@ class RoleFolders:
 
     @staticmethod
     def _key(placed: PlacedPicture, role: str) -> _Key:
-        """Return the split and the name of a file that its entry's other files have, too."""
+        """Return the split and name of a file, which all files of its entry share."""
         kept = [name for name in placed.folders if not says_domain(name, role) and not split_said(name, (), (role,))]
         return (placed.split, *kept, placed.path.stem)
 
 
 def has_targets(root: Path) -> bool:
-    """Return whether a folder holds targets, and pictures of another role beside them."""
+    """Return True if a folder contains targets, and pictures of another role beside them."""
     tree = PictureTree(root, (TARGET,), wanted=is_read)
     return 0 < len(tree.of_domain(TARGET)) < len(tree.pictures)
 
 
 def is_read(name: str) -> bool:
-    """Return whether a file's name says a picture, an array or a sound."""
+    """Return True if a file's name is that of a picture, an array or a sound."""
     return is_picture_name(name) or Path(name).suffix.lower() in ARRAYS
 
 

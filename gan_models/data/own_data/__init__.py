@@ -1,1 +1,1 @@
-"""Data of a user's own code: what an object by path gives per split, checked, and read like the pictures of files."""
+"""Data of a user's own code: splits from an object by path, checked, and read like the pictures of files."""

@@ -1,4 +1,4 @@
-"""The examination of a user's own data before anything is trained: every item is read once, checked and hashed."""
+"""The examination of a user's own data before any training: every item is read once, checked and hashed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..dataset import ImageSet
 from .parts import ItemParts
 from .splits import OwnData
 
-LOOKED_AT = 64  # items of each split, spread over it, of data with a fingerprint of its own
-SLOW_S = 60.0  # a reading that takes longer is worth a note
+LOOKED_AT = 64  # items that are read per split, evenly spread, if the data have their own fingerprint
+SLOW_S = 60.0  # seconds; a longer reading causes a note
 USUAL = (-1.0, 1.0)
 
 
@@ -23,7 +23,7 @@ class Examination:
 
     Attributes:
         sha256: Hash of the content of all splits, or the user's own fingerprint.
-        notes: What a user should know.
+        notes: Notes for the user.
     """
 
     sha256: str = ""
@@ -35,10 +35,10 @@ def examined(data: OwnData, splits: Mapping[str, ImageSet]) -> Examination:
 
     Args:
         data: The data.
-        splits: Each of its splits, opened as the task reads it.
+        splits: Each of its splits, opened for the task.
 
     Raises:
-        UserError: An item does not fit, the user's code raises, or it gives something else each time.
+        UserError: An item does not fit, the user's code raises, or its results are not repeatable.
     """
     started, digests = time.monotonic(), dict[str, list[str]]()
     least: dict[str, float] = {}
@@ -81,7 +81,7 @@ def _looked_at(length: int, few: bool) -> range:
 
 
 def _read(images: ImageSet, index: int) -> Iterator[tuple[str, float]]:
-    """Read one entry of each source; yield the least value of each image of the range [-1, 1]."""
+    """Read one entry of each source; yield the minimum of each image with the range [-1, 1]."""
     for pictures in images.sources.values():
         if index >= len(pictures):
             continue
@@ -94,16 +94,16 @@ def _read(images: ImageSet, index: int) -> Iterator[tuple[str, float]]:
 
 
 def _copies(digests: Mapping[str, list[str]]) -> list[str]:
-    """Return a note if items that are trained on are those of another split."""
+    """Return a note if training items also belong to another split."""
     trained, notes = set(digests.get("train", ())), []
     for split, found in digests.items():
         if split != "train" and (copies := sum(digest in trained for digest in found)):
-            notes.append(f"{copies} items of {split} are also trained on: quality on them says too much")
+            notes.append(f"{copies} items of {split} are also trained on, so quality on them is too optimistic")
     return notes
 
 
 def _not_the_same(data: OwnData, what: str) -> UserError:
     return UserError(
-        f"{data.what} gives something else each time that it is made: got {what}; expected the same. Try drawing from "
-        "torch's, NumPy's or Python's global random numbers, which are seeded, or a fixed seed"
+        f"{data.what} is not repeatable: got {what}; expected equal results each time that it is made. Try torch's, "
+        f"NumPy's or Python's global random numbers, which are seeded, or a fixed seed"
     )

@@ -15,11 +15,11 @@ from ...files.errors import UserError, WorkFailed
 from ...files.seeds import mixed, seeded
 from ...files.user_code import refused
 
-Names = tuple[str, ...]  # of one tensor of an item: ours, then others that a user may have for it
+Names = tuple[str, ...]  # names of a tensor of an item: ganprune's, then alternatives
 
 
 class Columns:
-    """A dataset of one sequence per name; an entry is a dictionary of their entries, as far as they reach.
+    """A dataset of one sequence per name; an entry is a dictionary of the entries of all long enough sequences.
 
     Args:
         sequences: Name -> dataset or sequence.
@@ -40,14 +40,14 @@ class OwnItems:
     """One split of a user's own data.
 
     Attributes:
-        reference: The data's name by path, for messages.
+        reference: The data's path, for messages.
         split: "train", "val" or "test".
-        dataset: What the user's code gave: it has `len()` and `[index]`.
-        seed: Of what items that are read as they are draw.
+        dataset: The result of the user's code, with `len()` and `[index]`.
+        seed: Seed of the random numbers of items without augmentation.
         names: The tensors of an item, in the order in which tuples have them.
 
     Raises:
-        UserError: It has no length, or none of whole numbers above 0.
+        UserError: It has no length, or one that is not a whole number above 0.
     """
 
     reference: str
@@ -63,10 +63,10 @@ class OwnItems:
         return f"data {self.reference}, {self.split}"
 
     def check_length(self) -> None:
-        """Check that there are items, and that their number stays the same.
+        """Check that there are items, and that their number is constant.
 
         Raises:
-            UserError: There are none, or the number is another one each time.
+            UserError: There are none, or the number varies.
         """
         if not (hasattr(self.dataset, "__len__") and hasattr(self.dataset, "__getitem__")):
             raise UserError(
@@ -94,7 +94,7 @@ class OwnItems:
         return replace(self, names=names, _last=self._last)
 
     def column(self, name: str) -> OwnItems:
-        """Return the items of one of several independent sequences; the items themselves if there is one dataset."""
+        """Return the items of one of several independent sequences, or all items if there is one dataset."""
         if not isinstance(self.dataset, Columns):
             return self
         if name not in self.dataset.sequences:
@@ -107,7 +107,7 @@ class OwnItems:
         """Return the items if their sequences are of one length.
 
         Raises:
-            UserError: They are not.
+            UserError: Lengths differ.
         """
         if isinstance(self.dataset, Columns):
             lengths = {name: len(each) for name, each in self.dataset.sequences.items()}
@@ -117,14 +117,14 @@ class OwnItems:
         return self
 
     def item(self, index: int, number: int | None = None) -> Any:
-        """Return an item as the user's code gives it; the last one is remembered.
+        """Return an item as the user's code returns it; the last one is cached.
 
         Args:
-            index: Of the item.
-            number: Decides what it draws; None: always the same.
+            index: Index of the item.
+            number: Seed of its random numbers; None: a fixed seed.
 
         Raises:
-            UserError: The code raises.
+            UserError: The user's code raises.
         """
         if (index, number) not in self._last:
             seed = mixed(self.seed, 6, index) if number is None else mixed(number, 6)
@@ -140,7 +140,7 @@ class OwnItems:
         return self._last[index, number]
 
     def present(self, index: int = 0) -> tuple[str, ...]:
-        """Return our names of the tensors that an item has. Those of a tuple, or of one tensor, are the last ones."""
+        """Return ganprune's names of an item's tensors. Those of a tuple, or of one tensor, are the last names."""
         item = self.item(index)
         if isinstance(item, Mapping):
             return tuple(names[0] for names in self.names if any(name in item for name in names))
@@ -148,15 +148,15 @@ class OwnItems:
         return tuple(names[0] for names in (self.names if count >= len(self.names) else self.names[-count:]))
 
     def values(self, index: int, number: int | None = None, wanted: Sequence[Names] = ()) -> dict[str, Any]:
-        """Return what an item has, by our names.
+        """Return an item's values by ganprune's names.
 
         Args:
-            index: Of the item.
-            number: As of `item`.
-            wanted: Names of what is read; empty: all.
+            index: Index of the item.
+            number: As in `item`.
+            wanted: Names of the values to read; empty: all.
 
         Raises:
-            UserError: Something is missing.
+            UserError: A value is missing.
         """
         item, wanted = self.item(index, number), wanted or self.names
         if isinstance(item, Mapping):
@@ -171,10 +171,10 @@ class OwnItems:
         return found
 
     def plain(self, index: int, number: int | None = None) -> dict[str, Tensor]:
-        """Return every tensor of an item under its own name; what is neither tensor nor number is left out.
+        """Return every tensor of an item under its own name; other types than tensors and numbers are omitted.
 
         Raises:
-            UserError: The item is no dictionary, and no names are known.
+            UserError: The item is not a dictionary, and no names are known.
         """
         item = self.item(index, number)
         if not isinstance(item, Mapping):
@@ -188,7 +188,7 @@ class OwnItems:
         return {name: value for name, value in found.items() if value is not None}
 
     def digest(self, index: int) -> str:
-        """Return the hash of an item's tensors and numbers, as it is read without augmentation."""
+        """Return the hash of an item's tensors and numbers, read without augmentation."""
         digest = hashlib.sha256()
         for part in _contents(self.item(index)):
             digest.update(part)
@@ -204,7 +204,7 @@ class OwnItems:
 
 
 def shown(value: Any) -> str:
-    """Return a value as messages name it: `a dictionary of input, label`, `a tuple of 2`, `float32 of 3x8x8`."""
+    """Return a value's description for messages: `a dictionary of input, label`, `a tuple of 2`, `float32 of 3x8x8`."""
     if isinstance(value, Mapping):
         return f"a dictionary of {', '.join(map(str, value)) or 'nothing'}"
     if _is_tuple(value):
@@ -230,7 +230,7 @@ def _is_tuple(item: Any) -> bool:
 
 
 def _contents(item: Any) -> Iterator[bytes]:
-    """Yield names, kinds and bytes of all that an item holds; what is no number or text is known by its type."""
+    """Yield names, types and bytes of an item's content; values that are not numbers or text yield only their type."""
     if isinstance(item, Mapping):
         for name, value in item.items():
             yield f"{name}=".encode()

@@ -1,4 +1,4 @@
-"""The tensors of items as a task reads them: checked, and in the values that `ImageSet` reads pictures in.
+"""The tensors of items as a task reads them: checked, and converted to the values of pictures in `ImageSet`.
 
 Shapes: C channels, H x W pixels.
 """
@@ -19,18 +19,18 @@ from ..spec import DataSpec, PictureForm
 from .items import Names, OwnItems, shown, tensor_of
 
 WHITE = 255.0
-OVERSHOOT = 0.01  # of a range, beyond its ends: what interpolation leaves
+OVERSHOOT = 0.01  # tolerance of a range, beyond its ends, for overshoot by interpolation
 
 
 @dataclass(frozen=True)
 class Part:
-    """One tensor of an item.
+    """A tensor of an item.
 
     Attributes:
-        names: Its name, and others that are understood.
+        names: Its name, and accepted alternatives.
         what: Its kind, shape, and range of values in the user's code.
-        soft: A mask may have values between 0 and 1.
-        larger: It may be larger, and is cropped.
+        soft: True if a mask may have values between 0 and 1.
+        larger: True if it may be larger, and is then cropped.
     """
 
     names: Names
@@ -45,14 +45,14 @@ class Part:
 
 
 def of_form(spec: DataSpec, form: PictureForm, bounds: tuple[float, float], *names: str, larger: bool = False) -> Part:
-    """Return an image.
+    """Return the part that is an image.
 
     Args:
-        spec: Which data.
-        form: Of the image.
+        spec: The data.
+        form: Form of the image.
         bounds: Its range of values in the user's code.
-        *names: What it is called.
-        larger: It is cropped.
+        *names: Its name and accepted alternatives.
+        larger: True if it is cropped.
     """
     return Part(names, Input(names[0], "image", form.shape, value_range=bounds, color=form.color), larger=larger)
 
@@ -61,9 +61,9 @@ def target(spec: DataSpec, *others: str, larger: bool = False) -> Part:
     """Return the image that an output is compared with.
 
     Args:
-        spec: Which data.
-        *others: What it may be called beside `target`.
-        larger: It is cropped.
+        spec: The data.
+        *others: Accepted names other than `target`.
+        larger: True if it is cropped.
     """
     return of_form(spec, spec.output, spec.own_range, "target", *others, larger=larger)
 
@@ -75,11 +75,11 @@ def input_range(spec: DataSpec) -> tuple[float, float]:
 
 
 class ItemParts:
-    """Items of a user's own data as `Pictures`: their images, masks and label maps, then their values.
+    """Items of a user's own data as `Pictures`: their images, masks and label maps, then their other values.
 
     Args:
         items: One split.
-        parts: What is read of each.
+        parts: The parts that are read of each.
     """
 
     def __init__(self, items: OwnItems, parts: Sequence[Part]) -> None:
@@ -89,22 +89,22 @@ class ItemParts:
         return len(self.items)
 
     def read(self, index: int) -> tuple[Tensor, ...]:
-        """Return the parts of one item, as it is without augmentation; see `drawn`."""
+        """Return the parts of one item without augmentation; see `drawn`."""
         return self.drawn(index, None)
 
     def drawn(self, index: int, number: int | None) -> tuple[Tensor, ...]:
         """Return the parts of one item.
 
         Args:
-            index: Of the item.
-            number: Decides what the user's code draws.
+            index: Index of the item.
+            number: Seed of the random numbers of the user's code.
 
         Returns:
-            Images and masks (C, H, W) of 0 .. 255, label maps (1, H, W) of labels; labels int64, vectors and sounds
+            Images and masks (C, H, W) in 0 .. 255, label maps (1, H, W) of labels; labels int64, vectors and sounds
             float32.
 
         Raises:
-            UserError: A part is missing, or does not fit; or the user's code raises.
+            UserError: A part is missing or does not fit, or the user's code raises.
         """
         found = self.items.values(index, number, [part.names for part in self.parts])
         return tuple(self._checked(index, part, found[part.name]) for part in self.parts)
@@ -128,7 +128,7 @@ class ItemParts:
 
 
 class _Unfit(Exception):
-    """A value that does not fit its part."""
+    """An error: a value does not fit its part."""
 
     def __init__(self, why: str, found: str, expected: str, cure: str = "") -> None:
         super().__init__(why)
@@ -136,13 +136,13 @@ class _Unfit(Exception):
 
 
 def _read(part: Part, value: Any) -> Tensor:
-    """Return a value in the form in which `ImageSet` reads it."""
+    """Return a value in the form that `ImageSet` reads."""
     one, found = part.what, tensor_of(value)
     expected = _expected(part)
     if found is None:
         image = hasattr(value, "getbands")
         cure = "torchvision.transforms.functional.to_tensor of it, with --value-range 0,1" if image else ""
-        raise _Unfit("is no tensor", shown(value), expected, cure)
+        raise _Unfit("is not a tensor", shown(value), expected, cure)
     if not found.numel():
         raise _Unfit("is empty", shown(found), expected)
     if one.kind == "label":
@@ -165,7 +165,7 @@ def _read(part: Part, value: Any) -> Tensor:
 
 
 def _expected(part: Part) -> str:
-    """Return what a part should be, for messages."""
+    """Return the expected form of a part, for messages."""
     one = part.what
     shape = "x".join(map(str, one.shape)) + " or larger" * part.larger
     if one.kind == "label":
@@ -202,7 +202,7 @@ def _check_range(part: Part, found: Tensor) -> None:
         (text for text, a, b in (("0,1", 0, 1), ("-1,1", -1, 1), ("0,255", 0, 255)) if a <= least and largest <= b), ""
     )
     cure = f"--value-range {known}, if the generator has these values, too" if known else ""
-    raise _Unfit("is out of its range", f"{least:.4g} to {largest:.4g}", _expected(part), cure)
+    raise _Unfit("is out of range", f"{least:.4g} to {largest:.4g}", _expected(part), cure)
 
 
 def _labels(part: Part, found: Tensor) -> Tensor:
@@ -219,8 +219,8 @@ def _labels(part: Part, found: Tensor) -> Tensor:
         raise _Unfit("has another type of values", shown(found), _expected(part), ".long()")
     least, largest = int(found.min()), int(found.max())
     if least < 0 or largest >= one.classes:
-        cure = f"a generator of {largest + 1} classes, or other labels" if least >= 0 else "labels from 0 on"
-        raise _Unfit("has a label that there is not", f"{least if least < 0 else largest}", _expected(part), cure)
+        cure = f"a generator of {largest + 1} classes, or other labels" if least >= 0 else "labels from 0"
+        raise _Unfit("has a label out of range", f"{least if least < 0 else largest}", _expected(part), cure)
     return found[None].float() if one.is_map else found.long()
 
 

@@ -1,4 +1,4 @@
-"""Items that a user's own task gets as they are: dictionaries of tensors, of which all have one form."""
+"""Items that a user's own task receives unchanged: dictionaries of tensors, all of one form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOURCE = "items"
 
 
 class PlainItems:
-    """Items as `Pictures` whose entries are read by `tensors` alone.
+    """Items as `Pictures` whose entries are read only by `tensors`.
 
     Args:
         items: One split.
@@ -32,10 +32,10 @@ class PlainItems:
         return self.drawn(index, None)
 
     def drawn(self, index: int, number: int | None) -> tuple[Tensor, ...]:
-        """Return the tensors of an item, all of the form that the first item's have.
+        """Return the tensors of an item, which must have the form of the first item's.
 
         Raises:
-            UserError: An item has others, an empty one, or none; or the user's code raises.
+            UserError: An item has other tensors, an empty one, or none; or the user's code raises.
         """
         found = self.items.plain(index, number)
         place = f"{self.items.what}, item {index}"
@@ -62,10 +62,10 @@ class PlainItems:
 
 
 def plain_set(spec: DataSpec, items: OwnItems, source: str) -> ImageSet:
-    """Return items as they are: neither cropped nor mirrored, in the values that the user's code gives.
+    """Return items unchanged: neither cropped nor mirrored, with the values of the user's code.
 
     Args:
-        spec: Which data.
+        spec: The data.
         items: One split.
         source: Name by which the task counts entries.
     """

@@ -1,4 +1,4 @@
-"""A user's own data: an object by path, and what it gives for each split.
+"""A user's own data: an object by path, and its dataset per split.
 
     def make():                         # once for all splits
         return {"train": Mine("a"), "test": Mine("b")}
@@ -6,8 +6,8 @@
     class Mine(Dataset):                # or a function or class that takes the split
         def __init__(self, split): ...
 
-A split is a dataset, a sequence of items, or a dictionary of sequences. What their code draws from the global random
-numbers of torch, NumPy and Python follows from the study's seed.
+A split is a dataset, a sequence of items, or a dictionary of sequences. The global random numbers of torch, NumPy and
+Python in that code follow from the study's seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...networks.user_builders import named_arguments, needed
 from .items import Columns, OwnItems
 
 NAMES = {"train": ("train",), "val": ("val", "validation", "valid", "selection", "select"), "test": ("test",)}
-ABOUT = ("fingerprint", "classes")  # what may stand beside the splits
+ABOUT = ("fingerprint", "classes")  # attributes allowed beside the splits
 _EXAMPLE = '{"train": ..., "test": ...}'
 
 
@@ -33,12 +33,12 @@ class OwnData:
     """A user's own data by path.
 
     Args:
-        reference: `file.py:name` or `package.module:name`: a function or class that takes `split`, or nothing; or what
-            a function would give.
-        seed: Of what its code draws.
+        reference: `file.py:name` or `package.module:name`: a function or class that takes `split`, or nothing; or the
+            result of such a function.
+        seed: Seed of its code's random numbers.
 
     Attributes:
-        notes: What a user should know of it.
+        notes: Notes for the user.
     """
 
     def __init__(self, reference: str, seed: int) -> None:
@@ -53,18 +53,16 @@ class OwnData:
         return f"data {self.reference}"
 
     def items(self, split: str) -> OwnItems:
-        """Return one split; validation and test stand for each other if there is only one of them.
+        """Return one split; validation and test replace each other if there is only one of them.
 
         Raises:
-            UserError: There is none, it is empty, or the user's code raises.
+            UserError: The split is missing or empty, or the user's code raises.
         """
         for name in (split,) if split == "train" else (split, "test" if split == "val" else "val"):
             if (found := self._split(name)) is not None:
                 return found
         has = ", ".join(name for name in NAMES if self._split(name) is not None) or "nothing"
-        raise UserError(
-            f"{self.what} has no {split} split: got {has}; expected {_EXAMPLE}, val beside them if you like"
-        )
+        raise UserError(f"{self.what} has no {split} split: got {has}; expected {_EXAMPLE}, optionally with val")
 
     def has(self, split: str) -> bool:
         """Return True if the data has a split itself."""
@@ -77,22 +75,20 @@ class OwnData:
         if found is None:
             return ""
         if not isinstance(found, str | int) or found == "":
-            raise UserError(
-                f"{self.what} has a fingerprint that is none: got {found!r:.60}; expected a text or a number"
-            )
+            raise UserError(f"{self.what} has an invalid fingerprint: got {found!r:.60}; expected a text or a number")
         return json_sha256(["own", str(found)])
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes by label; empty if it does not say them."""
+        """Names of the classes by label; empty if it does not name them."""
         return tuple(map(str, self._about("classes") or ()))
 
     def again(self) -> OwnData:
-        """Return the same data, made once more."""
+        """Return the same data, created anew."""
         return OwnData(self.reference, self.seed)
 
     def _about(self, name: str) -> Any:
-        """Return what the object, its result, or the training split says beside the items; None if nothing does."""
+        """Return an attribute of the object, its result, or the training split; None if none has it."""
         result = None if self._takes_split else self._result
         own = result.get(name) if isinstance(result, Mapping) else getattr(result, name, None)
         train = self._split("train")
@@ -110,14 +106,14 @@ class OwnData:
 
     @cached_property
     def _result(self) -> Any:
-        """Splits that the object gives together."""
+        """Splits that the object returns together."""
         return self._called(self._found) if callable(self._found) else self._found
 
     def _called(self, function: Any, **given: str) -> Any:
-        """Return what the user's code returns.
+        """Return the result of the user's code.
 
         Raises:
-            UserError: It raises, or needs other arguments.
+            UserError: The code raises, or needs other arguments.
         """
         if lacking := needed(function, given):
             raise UserError(
@@ -144,7 +140,7 @@ class OwnData:
         return self._items[split]
 
     def _of_split(self, split: str) -> Any:
-        """Return the dataset of a function or class that takes the split; one that has no val may raise for it."""
+        """Return the dataset of a function or class that takes the split; it may raise for val if it has none."""
         if split != "val":
             return self._called(self._found, split=split)
         try:
@@ -161,7 +157,7 @@ class OwnData:
             if unknown := [str(name) for name in result if name not in known]:
                 raise UserError(
                     f"{self.what} has splits of other names: got {', '.join(unknown)}; expected "
-                    f"{', '.join(NAMES)}, and {' or '.join(ABOUT)} beside them. Try {_EXAMPLE}"
+                    f"{', '.join(NAMES)}, and optionally {' or '.join(ABOUT)}. Try {_EXAMPLE}"
                 )
             return next((result[name] for name in NAMES[split] if result.get(name) is not None), None)
         found = [getattr(result, name, None) for name in NAMES[split]]
@@ -170,7 +166,7 @@ class OwnData:
             kind = type(result).__name__
             count = f" of {len(result)}" if hasattr(result, "__len__") else ""
             raise UserError(
-                f"{self.what} gives no splits: got {kind}{count}; expected {_EXAMPLE}, or a function or class that "
+                f"{self.what} returns no splits: got {kind}{count}; expected {_EXAMPLE}, or a function or class that "
                 "takes split. Try torch.utils.data.random_split in it"
             )
         return parts[0] if parts else None
@@ -183,8 +179,8 @@ def own_data(reference: str, seed: int) -> OwnData:
     """Return a user's own data, made once per process as long as their code stays the same.
 
     Args:
-        reference: Its name by path.
-        seed: Of what its code draws.
+        reference: Its path.
+        seed: Seed of its code's random numbers.
 
     Raises:
         UserError: It cannot be found or loaded.

@@ -104,9 +104,9 @@ def test_a_state_dict_beside_other_things(tmp_path):
     load_into(other, path)
     assert same(teacher, other)
     torch.save({"epoch": 3, "model.1.weight": torch.ones(1)}, path)
-    assert refused(load_weights, path).endswith("is not a state dict: epoch is no tensor")
+    assert refused(load_weights, path).endswith("is not a state dict: epoch is not a tensor")
     torch.save([torch.ones(1)], path)
-    assert refused(load_weights, path).endswith("holds a list, not a state dict")
+    assert refused(load_weights, path).endswith("is not a state dict: got list; expected names with tensors")
     torch.save({}, path)
     assert refused(load_weights, path).endswith("it is empty")
 
@@ -163,7 +163,9 @@ def test_of_several_that_fit_one_is_chosen(tmp_path):
     path, trained, average, other = tmp_path / "550000.pt", resnet(0), resnet(1), resnet(2)
     torch.save({"g": trained.state_dict(), "ema": {"g": average.state_dict()}, "d": judge().state_dict()}, path)
     message = refused(load_into, other, path)
-    assert message.endswith("holds several state dicts that fit the network: choose one, FILE::g, ema.g")
+    assert message.endswith(
+        "contains several state dicts that fit the network: expected a choice of one, FILE::g, ema.g"
+    )
     for key, expected in (("g", trained), ("ema.g", average), ("ema", average)):
         load_into(other, f"{path}::{key}")
         assert same(other, expected)
@@ -171,7 +173,7 @@ def test_of_several_that_fit_one_is_chosen(tmp_path):
     assert torch.equal(found[1].weight, torch.load(path, weights_only=True)["d"]["1.weight"])
     message = refused(load_into, other, f"{path}::d")
     assert "does not fit the network: 20 missing" in message
-    assert "state dict under 'h'; there are g, ema.g, d" in refused(load_into, other, f"{path}::h")
+    assert "state dict under 'h'; expected one of g, ema.g, d" in refused(load_into, other, f"{path}::h")
     assert "no.pt is not a file" in refused(load_into, other, f"{tmp_path / 'no.pt'}::g")
 
 
@@ -181,7 +183,7 @@ def test_of_none_that_fits_the_nearest_is_told(tmp_path):
     torch.save({"d": judge().state_dict(), "g": resnet(0, n_blocks=3).state_dict()}, path)
     message = refused(load_into, resnet(1), path)
     assert "10 unexpected (model.12.conv_block.1." in message
-    assert message.endswith("the file holds d, g")
+    assert message.endswith("the file contains d, g")
 
 
 @pytest.mark.parametrize("kind", ["zip", "legacy", "plain 0", "plain 2", "plain 4"])
@@ -193,7 +195,7 @@ def test_pickles_are_refused_and_not_run(tmp_path, kind):
         path.write_bytes(pickle.dumps(Evil(trace), protocol=int(kind[-1])))
     else:
         torch.save(content, path, _use_new_zipfile_serialization=kind == "zip")
-    assert "would have to run code to load, which is refused" in refused(load_weights, path)
+    assert "must run code to load, which is refused" in refused(load_weights, path)
     assert not trace.exists()
 
 
@@ -214,16 +216,16 @@ def test_damaged_files(tmp_path, suffix):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 3], whole[:-40], b"", b"hello, this is text"):
         path.write_bytes(damaged)
-        reason = "it is damaged, cut short, or not a" if damaged else "is empty (0 bytes)"
+        reason = "it is damaged, truncated, or not a" if damaged else "is empty (0 bytes)"
         assert reason in refused(load_weights, path)
 
 
 def test_missing_and_unknown_files(tmp_path):
     """A missing file and a folder get one line that says what may be given; a suffix is no reason to refuse."""
-    assert "is not a file: give a .safetensors or a .pth" in refused(load_weights, tmp_path / "no.pth")
+    assert "is not a file: expected a .safetensors or .pth" in refused(load_weights, tmp_path / "no.pth")
     assert "is not a file" in refused(load_weights, tmp_path)
     (tmp_path / "weights.ckpt").write_bytes(b"x")
-    assert "cut short, or not a .ckpt file" in refused(load_weights, tmp_path / "weights.ckpt")
+    assert "truncated, or not a .ckpt file" in refused(load_weights, tmp_path / "weights.ckpt")
 
 
 def test_weights_that_do_not_fit(tmp_path):
@@ -287,8 +289,8 @@ def test_shared_and_strided_tensors_are_saved(tmp_path):
 
 def test_what_save_weights_refuses(tmp_path):
     """Another suffix or metadata that is no string is refused before anything is written."""
-    assert "written as .safetensors, not .pth" in refused(save_weights, {}, tmp_path / "w.pth")
-    assert "metadata 'n' must be a string, got int" in refused(
+    assert "w.pth; expected .safetensors" in refused(save_weights, {}, tmp_path / "w.pth")
+    assert "metadata 'n' is not a string: got int" in refused(
         save_weights, {"a": torch.ones(1)}, tmp_path / "w.safetensors", {"n": 3}
     )
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ def test_of_two_that_fit_the_user_chooses():
     with pytest.raises(UserError, match=r"several state dicts that fit .* FILE::g, g_ema"):
         fitting(NETWORK, content)
     assert torch.equal(fitting(NETWORK, content, "g_ema")["0.bias"], content["g_ema"]["0.bias"])
-    with pytest.raises(UserError, match="no state dict under 'ema'; there are g, g_ema"):
+    with pytest.raises(UserError, match="no state dict under 'ema'; expected one of g, g_ema"):
         fitting(NETWORK, content, "ema")
 
 
@@ -80,7 +80,7 @@ def test_a_key_may_leave_out_what_stands_before_it():
     content = {"state_dict": other | {f"G_BA.{name}": value for name, value in own.items()}}
     for key in ("G_BA", "state_dict.G_BA", "G_BA."):
         assert torch.equal(fitting(NETWORK, content, key)["0.weight"], own["0.weight"])
-    with pytest.raises(UserError, match=r"'G_C'; there are state_dict\.G_AB, state_dict\.G_BA"):
+    with pytest.raises(UserError, match=r"'G_C'; expected one of state_dict\.G_AB, state_dict\.G_BA"):
         fitting(NETWORK, content, "G_C")
 
 

@@ -172,7 +172,7 @@ def test_what_is_left_out_is_counted_by_reason(tmp_path):
     (root / "train" / "gone.png").symlink_to(root / "nowhere.png")
     (root / "train" / "up").symlink_to(root)
     assert dict(SplitFolder(root, 0).left_out) == {
-        "of no image format (.txt)": 2,
+        "not an image format (.txt)": 2,
         "hidden or of the system": 1,
         "broken link": 1,
         "link to a folder above it": 1,
@@ -185,7 +185,7 @@ def test_folders_without_pictures_say_what_is_missing(tmp_path):
     """An empty split's folder is named; a missing one is named with its domain."""
     root = tree(tmp_path, "trainA/0.png", "trainB/0.png", "testA/0.png")
     (root / "testB").mkdir()
-    with pytest.raises(LayoutError, match=r"testB holds no images"):
+    with pytest.raises(LayoutError, match=r"testB contains no images"):
         found(root, "test", "B", ("A", "B"))
     (root / "testB").rmdir()
     with pytest.raises(LayoutError, match=r"has no testB/"):
@@ -323,7 +323,7 @@ def test_a_source_that_no_task_reads_is_named_as_what_it_is(tmp_path):
     for name, kind in (("set.zip", r"\.zip"), ("one.png", "one image")):
         with pytest.raises(UserError, match=rf"is a file: got {kind}"):
             detect_task(str(tmp_path / name))
-    with pytest.raises(UserError, match=r"2 of no image format \(\.heic\)"):
+    with pytest.raises(UserError, match=r"2 not an image format \(\.heic\)"):
         detect_task(str(tmp_path / "data"))
 
 

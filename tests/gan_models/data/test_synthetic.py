@@ -71,8 +71,8 @@ GOLDEN = (235.847, 133.408, 135.896, 127.653)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, "train", "C", [0], 64), "domain 'C'"),
-        ((0, "dev", "A", [0], 64), "split 'dev'"),
+        ((0, "train", "C", [0], 64), "domain: got 'C'"),
+        ((0, "dev", "A", [0], 64), "split: got 'dev'"),
         ((0, "val", "A", [0], 4), "4"),
     ],
 )

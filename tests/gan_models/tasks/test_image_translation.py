@@ -28,7 +28,7 @@ PAIRED, UNPAIRED = KINDS
         (PAIRED, "latent:8", "translates images, mine starts from a latent"),
         (UNPAIRED, "latent:8", "translates images, mine starts from a latent"),
         (UNPAIRED, "image:3,16,16;mask:1,16,16", "gives a generator one image, mine takes"),
-        (PAIRED, "target=3,16,16;mask:1,16,16", "an input is called target"),
+        (PAIRED, "target=3,16,16;mask:1,16,16", "an input has a reserved name: got target"),
     ],
 )
 def test_a_generator_that_a_task_does_not_feed_is_refused(kind, inputs, why):

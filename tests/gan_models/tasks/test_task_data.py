@@ -164,8 +164,8 @@ class TestErrors:
         [
             ({"source": "builtin:cats"}, "builtin:shapes"),
             ({"direction": "AB"}, "AtoB or BtoA"),
-            ({"size": 2}, "image size 2"),
-            ({"load_size": 10}, "load size 10"),
+            ({"size": 2}, "image size: got 2"),
+            ({"load_size": 10}, "load size: got 10"),
             ({"n_train": 0}, "n_train=0"),
         ],
     )

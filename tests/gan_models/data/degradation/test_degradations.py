@@ -148,7 +148,7 @@ def test_a_longer_chain_of_the_real_kind_loses_more():
     ("name", "settings", "why"),
     [
         ("noise", {"sigma": 300}, "sigma of noise.*300.*0 to 255"),
-        ("noise", {"sigma": [30, 10]}, "least and the largest"),
+        ("noise", {"sigma": [30, 10]}, "minimum and maximum"),
         ("noise", {"strength": 3}, "strength is not a known field; expected one of sigma"),
         ("blur", {"sigma": -1}, "sigma of blur"),
         ("blur", {"anisotropic": 2}, "anisotropic"),

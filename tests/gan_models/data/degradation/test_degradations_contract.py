@@ -51,7 +51,7 @@ def test_a_function_of_ones_own_has_no_settings_and_gives_the_low_sides_shape():
     """Both are refused by name."""
     with pytest.raises(UserError, match="fog has no settings: got density"):
         DEGRADATIONS.find(OWN).build("fog", {"density": 1})
-    with pytest.raises(UserError, match=r"misshapen gives what is no picture: got shape \(48, 72, 3\)"):
+    with pytest.raises(UserError, match=r"misshapen does not return a picture: got shape \(48, 72, 3\)"):
         degraded(misshapen, PICTURE, 2, 0)
     with pytest.raises(UserError, match=r"unknown degradation 'bicubik'.*Did you mean bicubic"):
         DEGRADATIONS.find("bicubik")

@@ -32,7 +32,7 @@ def test_classes_take_turns(tmp_path):
 
 @pytest.mark.parametrize(
     ("names", "said"),
-    [(("cat/1.png", "2.png"), "2.png lies in no class's folder"), (("cat/1.png",), "no folders of classes"),
+    [(("cat/1.png", "2.png"), "2.png is in no class's folder"), (("cat/1.png",), "no folders of classes"),
      (("1.png", "2.png"), "no folders of classes")],
 )  # fmt: skip
 def test_pictures_without_classes_are_refused(tmp_path, names, said):

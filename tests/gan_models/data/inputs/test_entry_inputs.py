@@ -109,5 +109,5 @@ def test_entries_that_share_a_mask_may_be_on_both_sides_of_a_selection(root):
 
 def test_names_that_entries_have_already_are_refused():
     """`target` and `step` are in every batch."""
-    with pytest.raises(UserError, match="an input is called target"):
+    with pytest.raises(UserError, match="an input has a reserved name: got target"):
         EntryInputs(InputSpec.parse("target=3,8,8;mask:1,8,8"))

@@ -40,10 +40,10 @@ def test_a_label_map_is_resized_to_classes_that_it_holds(tmp_path):
 def test_a_class_that_the_input_has_not_is_refused_with_file_and_value(tmp_path):
     """One line: the file, the class, those that are allowed; colors are no classes."""
     Image.fromarray(CLASSES).save(tmp_path / "map.png")
-    with pytest.raises(UserError, match=r"map\.png holds class 2: expected 0 to 1 .*label:2,2,4"):
+    with pytest.raises(UserError, match=r"map\.png has a class out of range: got 2; expected 0 to 1 .*label:2,2,4"):
         label_map(tmp_path / "map.png", one("label:2,2,4"), 2, 4)
     Image.fromarray(CLASSES).convert("RGB").save(tmp_path / "colors.png")
-    with pytest.raises(UserError, match=r"colors\.png holds colors, not class numbers"):
+    with pytest.raises(UserError, match=r"colors\.png contains colors instead of class numbers"):
         label_map(tmp_path / "colors.png", one("label:3,2,4"), 2, 4)
 
 
@@ -53,7 +53,7 @@ def test_a_mask_is_black_and_white_unless_soft_ones_are_asked_for(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "soft.png")
     Image.fromarray(np.where(pixels == 64, 0, pixels)).save(tmp_path / "hard.png")
     assert mask(tmp_path / "hard.png", one("mask:1,2,2"), 2, 2).tolist() == [[[0, 255], [255, 0]]]
-    with pytest.raises(UserError, match=r"soft\.png holds other values.* 64 of 255 in 25 %.*soft_masks=true"):
+    with pytest.raises(UserError, match=r"soft\.png contains other values.* 64 of 255 in 25 %.*soft_masks=true"):
         mask(tmp_path / "soft.png", one("mask:1,2,2"), 2, 2)
     assert float(mask(tmp_path / "soft.png", one("mask:1,2,2"), 2, 2, soft=True)[0, 1, 1]) == 64
 
