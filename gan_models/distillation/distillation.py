@@ -21,10 +21,10 @@ class Distillation(nn.Module):
 
     Args:
         pairs: Students with their teachers, by generator name.
-        weights: Weights of the terms, by name; 0 is off.
+        weights: Weights of the terms, by name; 0: off.
 
     Raises:
-        UserError: An unknown term, or one that needs what a pair does not have.
+        UserError: A term is unknown, or a pair lacks a network that it needs.
     """
 
     def __init__(self, pairs: Mapping[str, Pair], weights: Mapping[str, float]) -> None:
@@ -55,8 +55,8 @@ class Distillation(nn.Module):
 
         Args:
             inputs: Inputs of each student.
-            outputs: Its output.
-            features: Its features, as `watching` recorded them.
+            outputs: Output of each student.
+            features: Features of each student, recorded by `watching`.
         """
         found: dict[str, Tensor] = {}
         for name, pair in self._pairs.items() if self.weights else ():
@@ -64,7 +64,9 @@ class Distillation(nn.Module):
                 goal = pair.teacher(*inputs[name])
             output = outputs[name].float()
             seen = Seen(inputs[name], output, goal.float(), features[name], theirs)
-            with torch.autocast(output.device.type, enabled=False):  # squares and windows lose too much in 16 bits
+            with torch.autocast(
+                output.device.type, enabled=False
+            ):  # squares and windows lose too much precision in 16 bits
                 for term, weight in self.weights.items():
                     if (own := self._term(term, name)) is not None:
                         found[f"{name}.distill_{term}"] = weight * own(seen)
@@ -79,7 +81,7 @@ class Distillation(nn.Module):
         return super().load_state_dict(renamed, *args, **more)
 
     def _term(self, term: str, generator: str) -> Term | None:
-        """Return a term of one generator; None if there was nothing to compare."""
+        """Return a term of one generator; None if it has nothing to compare."""
         of_generators = cast(nn.ModuleDict, self.terms[_key(term)])
         return cast(Term, of_generators[generator]) if generator in of_generators else None
 
@@ -106,5 +108,5 @@ def make_term(name: str, pair: Pair) -> Term:
 
 
 def _key(term: str) -> str:
-    """Return a term's name as a name of a module, which has no dots."""
+    """Return a term's name without dots, as the name of a submodule."""
     return term.replace(".", "_")

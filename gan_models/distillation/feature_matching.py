@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .matched_layers import matched_layers
 from .term import Pair, Seen, Term
 
-_FIT_ROWS = 16384  # positions that the first solution is fitted on
+_FIT_ROWS = 16384  # number of positions for the initial solution
 _RIDGE = 1e-4
 
 

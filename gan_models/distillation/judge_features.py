@@ -1,8 +1,9 @@
 """Features of the teacher's discriminator, compared between the outputs of student and teacher.
 
-DCD (Li et al. 2023) compares L1 of one layer of the teacher's discriminator, which it shows features of the generators
-through trained connectors. Original to ganprune: the discriminator takes the outputs instead. The term is the mean of
-|D(S) - D(T)| / mean |D(T)| over its convolutions but the last, so that one weight fits every discriminator.
+DCD (Li et al. 2023) takes the L1 distance in one layer of the teacher's discriminator, whose inputs are features of the
+generators through trained connectors. Original to ganprune: the discriminator takes the outputs instead. The term is
+the mean of |D(S) - D(T)| / mean |D(T)| over its convolutions except the last, so that one weight fits every
+discriminator.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from .matched_layers import recorded
 from .term import Pair, Seen, Term
 
-_LEAST = 1e-6  # of a feature's mean, below which it is empty
+_LEAST = 1e-6  # share of a feature's mean, below which it is empty
 
 
 class JudgeFeatures(Term):
@@ -22,7 +23,10 @@ class JudgeFeatures(Term):
     def __init__(self, pair: Pair) -> None:
         super().__init__()
         assert pair.judge is not None
-        self._judge, self._shown = (pair.judge,), pair.shown  # in a tuple: no submodule, so neither trained nor saved
+        self._judge, self._shown = (
+            (pair.judge,),
+            pair.shown,
+        )  # in a tuple, so that it is not a submodule, and neither trained nor saved
         with torch.no_grad():
             self._names = judge_layers(pair.judge, pair.shown(pair.inputs, pair.teacher(*pair.inputs)))
 

@@ -1,6 +1,6 @@
 """Layers of a student and its teacher whose features can be compared, and the features themselves.
 
-Layers are found, not named: modules of the same name whose channels differ, evenly spaced in order of execution.
+Layers are found automatically: modules of the same name whose channels differ, evenly spaced in order of execution.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class MatchedLayers:
     """Layers that both networks have, with features of one batch.
 
     Attributes:
-        names: Of the submodules, in order of execution.
+        names: Names of the submodules, in order of execution.
         student: The student's features by name.
-        teacher: The teacher's.
+        teacher: The teacher's features by name.
     """
 
     names: tuple[str, ...]
@@ -52,13 +52,13 @@ class MatchedLayers:
 
 
 def matched_layers(pair: Pair) -> MatchedLayers:
-    """Return at most `pair.layers` layers; none if no channels differ."""
+    """Return at most `pair.layers` layers; an empty set if no channels differ."""
     own = {name: module for name, module in pair.student.named_modules() if not list(module.children())}
     others = {name for name, module in pair.teacher.named_modules() if not list(module.children())}
     names = [name for name in own if name in others]
     mine, theirs = (_features(network, names, pair.inputs) for network in (pair.student, pair.teacher))
     found = [name for name in mine if name in theirs and _differs(mine[name], theirs[name])]
-    # Norms and activations repeat what the convolution before them gave.
+    # Norms and activations repeat the output of the convolution before them.
     convolutions = [name for name in found if isinstance(own[name], nn.modules.conv._ConvNd)]
     found = convolutions or found
     if len(found) > pair.layers:

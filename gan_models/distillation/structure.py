@@ -17,7 +17,7 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 def ssim(images: Tensor, goals: Tensor) -> Tensor:
-    """Return the mean structural similarity of images [N, C, H, W] in [-1, 1], at most 1; a gradient flows back."""
+    """Return the mean structural similarity of images [N, C, H, W] in [-1, 1], at most 1; differentiable."""
     x, y = ((each.float() + 1) / 2 for each in (images, goals))
     size = min(WINDOW, *(side - (side + 1) % 2 for side in x.shape[-2:]))
     offsets = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2

@@ -14,8 +14,8 @@ class FeatureMaps(Protocol):
     """An encoder's maps, for distances between images; frozen.
 
     Attributes:
-        name: Which encoder, for the record.
-        style_weight: Weight of the Gram matrices' squared differences beside the first maps' L1.
+        name: Name of the encoder, for the record.
+        style_weight: Weight of the Gram matrices' squared differences, relative to the first maps' L1.
     """
 
     name: str
@@ -36,16 +36,16 @@ def _alone(_inputs: tuple[Tensor, ...], images: Tensor) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Pair:
-    """A student and its teacher, with the networks that terms may compare them by.
+    """A student and its teacher, with the networks by which terms may compare them.
 
     Attributes:
         student: The generator that is trained.
         teacher: Its teacher, frozen.
-        inputs: One batch of what they take, to find layers and to fit maps with.
-        layers: Most layers whose features are compared.
-        feature_maps: An encoder of images as the generators give them; None without any.
-        judge: The teacher's discriminator, frozen; None without any.
-        shown: Makes the discriminator's arguments of inputs and images.
+        inputs: A batch of their inputs, for finding layers and fitting maps.
+        layers: Maximum number of layers whose features are compared.
+        feature_maps: An encoder of the generators' images; None if there is none.
+        judge: The teacher's discriminator, frozen; None if there is none.
+        shown: Function from inputs and images to the discriminator's arguments.
     """
 
     student: nn.Module
@@ -63,10 +63,10 @@ class Seen:
 
     Attributes:
         inputs: Inputs of both.
-        output: The student's output; a gradient flows back.
+        output: The student's output, differentiable.
         goal: The teacher's output.
         features: The student's features by layer, of all terms.
-        goal_features: The teacher's.
+        goal_features: The teacher's features by layer.
     """
 
     inputs: tuple[Tensor, ...]
@@ -83,7 +83,7 @@ class Term(nn.Module):
 
     Attributes:
         layers: Names of submodules of both networks whose outputs it reads.
-        compares: False if the networks have nothing for it to compare, and it is left out.
+        compares: False if the term has nothing to compare in these networks, and is left out.
     """
 
     layers: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The total variation of a student's output, OMGD's term |d_x S| + |d_y S| (Ren et al. 2021), as means.
 
-It is no distance to the teacher: it penalizes artifacts that the other terms allow, such as checkerboards. OMGD sums
-over pixels with weight 1e-5; means are of any size.
+It is not a distance to the teacher: it penalizes artifacts that the other terms allow, such as checkerboards. OMGD sums
+over pixels with weight 1e-5; means do not depend on the size.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training and calibrating quantized networks: where the ranges of activations come from."""
+"""Training and calibration of quantized networks, which determine the ranges of activations."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MOMENTUM = 0.1
 
 
 class Quantizer:
-    """Makes a network run quantized until it is detached; ranges follow what passes in train mode.
+    """A context that runs a network quantized until it is detached; ranges are updated in train mode.
 
-    A range moves a tenth of the way to each training batch's own, and stands still in eval mode. Ranges lie in a
-    buffer of the network, so checkpoints of a training hold them; its parameters and their names stay as they are.
+    A range moves a tenth of the way to each training batch's own, and is constant in eval mode. Ranges are in a buffer
+    of the network, and so in training checkpoints; its parameters and their names do not change.
 
     Args:
-        model: any network; the buffer is added to it.
-        settings: bits and scheme.
-        quantization: ranges to start from; None starts from the first batch's.
+        model: Any network; the buffer is added to it.
+        settings: Bits and scheme.
+        quantization: Initial ranges; None: those of the first batch.
 
     Raises:
-        ValueError: nothing in the network can be quantized, or it is quantized already.
+        ValueError: No layer of the network can be quantized, or it is quantized already.
     """
 
     def __init__(self, model: nn.Module, settings: QuantSettings, quantization: Quantization | None = None) -> None:
@@ -49,7 +49,7 @@ class Quantizer:
         self._handles = add_hooks(model, settings, self)
 
     def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The range of what a layer reads or gives; in train mode it first moves towards that of `x`."""
+        """Return the range of a layer's input or output; in train mode it first moves towards that of `x`."""
         ranges = self.model._buffers[BUFFER]
         assert ranges is not None
         entry = ranges[self._index[layer], int(output)]
@@ -61,7 +61,7 @@ class Quantizer:
         return low, high
 
     def quantization(self) -> Quantization:
-        """Settings and ranges as they are now; layers that never ran are left out."""
+        """Return the present settings and ranges; layers that never ran are omitted."""
         ranges = self.model._buffers[BUFFER]
         assert ranges is not None
         found = {}
@@ -72,7 +72,7 @@ class Quantizer:
         return Quantization(self.settings, found)
 
     def detach(self) -> Quantization:
-        """Makes the network the float one that it was, with the weights it has now; returns what it was run with."""
+        """Restore the float network with its present weights; return the settings and ranges of its quantization."""
         found = self.quantization()
         for handle in self._handles:
             handle.remove()
@@ -83,15 +83,15 @@ class Quantizer:
 def calibrate(
     model: nn.Module, settings: QuantSettings, batches: Iterable[Tensor | tuple[Tensor, ...]]
 ) -> Quantization:
-    """Ranges of a trained float network: the mean over batches of each batch's lowest and highest value.
+    """Return the ranges of a trained float network: the mean over batches of each batch's minimum and maximum.
 
     Args:
-        model: the float network, run in eval mode; not changed.
-        settings: bits and scheme; the published one needs no ranges.
-        batches: what the network eats, of the training data; tuples where it eats several tensors.
+        model: The float network, run in eval mode; not changed.
+        settings: Bits and scheme; the published scheme needs no ranges.
+        batches: The network's inputs from the training data; tuples if it takes several tensors.
 
     Raises:
-        ValueError: no batch, or nothing that can be quantized.
+        ValueError: There is no batch, or no layer that can be quantized.
     """
     layers = quantized_layers(model)
     if not layers:
@@ -121,7 +121,7 @@ def calibrate(
         for handle in handles:
             handle.remove()
     if not seen:
-        raise ValueError("calibration needs at least one batch of data")
+        raise ValueError("calibration has no data: got no batch; expected at least one")
     means = {key: torch.stack(values).mean(0).tolist() for key, values in seen.items()}
     ranges = {
         name: LayerRanges(

@@ -1,14 +1,13 @@
-"""Networks run as if in 8 bits: weights and activations on their grids, gradients straight through.
+"""Simulated 8-bit arithmetic: weights and activations on their grids, with straight-through gradients.
 
-GAN Slimming (Wang et al., ECCV 2020): linear quantizers, weights symmetric around zero with the largest one read
-again at each forward pass, gradients as if there were no rounding. Its activation quantizer is the scheme
-`published`; `signed`, the default, is ours (see `QuantSettings`). Biases, norms and all else stay float32.
+GAN Slimming (Wang et al., ECCV 2020): linear quantizers, weights symmetric around zero with the maximum computed in
+each forward pass, gradients as if there were no rounding. Its activation quantizer is the scheme `published`; `signed`,
+the default, is original to ganprune (see `QuantSettings`). Biases, norms and all else stay float32.
 
-A network is quantized by hooks on its convolutions, transposed convolutions and linears, so nothing of it is
-changed: they see the tensors that `functional_call` hands in, and so the weights after gates are multiplied in,
-which is what a cut leaves of them.
+A network is quantized by hooks on its convolutions, transposed convolutions and linears, so the network is not changed.
+Hooks see the tensors that `functional_call` passes, and so the weights multiplied by gates, which a cut leaves.
 
-Ours, though torchao has fake quantization: the published scheme of GAN Slimming must be reproduced to the level, and
+torchao's fake quantization does not suffice: the published scheme of GAN Slimming must be reproduced exactly, and
 ranges must follow gates and cuts, which a converted module cannot.
 """
 
@@ -27,14 +26,14 @@ from torch.utils.hooks import RemovableHandle
 
 from .settings import LayerRanges, QuantSettings
 
-CLAMP = 4.0  # highest activation of the published scheme
+CLAMP = 4.0  # maximum activation of the published scheme
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _KINDS = (*_CONVOLUTIONS, *_TRANSPOSED, nn.Linear)
 
 
 class _OnGrid(torch.autograd.Function):
-    """(clamp(round(x / scale), lowest, highest)) * scale; the gradient is 1 inside of the clamp and 0 outside."""
+    """A grid: (clamp(round(x / scale), lowest, highest)) * scale; the gradient is 1 inside the clamp and 0 outside."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
@@ -49,7 +48,7 @@ class _OnGrid(torch.autograd.Function):
 
 
 class _Clamped(torch.autograd.Function):
-    """The published activation: round(clamp(x, 0, 4) / scale) * scale; no gradient where it was clamped."""
+    """The published activation: round(clamp(x, 0, 4) / scale) * scale; no gradient if it was clamped."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
@@ -63,15 +62,15 @@ class _Clamped(torch.autograd.Function):
 
 
 def weight_scale(weight: Tensor, settings: QuantSettings, channel_axis: int = 0) -> Tensor:
-    """Size of one step of a weight's grid: largest |weight| / 127 for 8 bits.
+    """Return the step size of a weight's grid: largest |weight| / 127 for 8 bits.
 
     Args:
-        weight: any shape.
-        settings: bits, and whether each output channel has its own scale.
-        channel_axis: axis of the output channels.
+        weight: Weight of any shape.
+        settings: Bits, and per-channel or per-tensor scales.
+        channel_axis: Axis of the output channels.
 
     Returns:
-        0-d, or [channels] where `per_channel`; 1 where all weights are 0.
+        0-d, or [channels] if `per_channel`; 1 if all weights are 0.
     """
     size = weight.detach().abs()
     largest = size.movedim(channel_axis, 0).flatten(1).amax(1) if settings.per_channel else size.amax()
@@ -79,7 +78,7 @@ def weight_scale(weight: Tensor, settings: QuantSettings, channel_axis: int = 0)
 
 
 def quantize_weight(weight: Tensor, settings: QuantSettings, channel_axis: int = 0) -> Tensor:
-    """A weight on its grid, symmetric around zero; the gradient passes unchanged.
+    """Return a weight on its grid, symmetric around zero; the gradient passes unchanged.
 
     Args: as for `weight_scale`.
     """
@@ -93,12 +92,12 @@ def quantize_weight(weight: Tensor, settings: QuantSettings, channel_axis: int =
 
 
 def affine_grid(low: Tensor, high: Tensor, settings: QuantSettings) -> tuple[Tensor, Tensor]:
-    """(scale, zero point) of the signed scheme: 2^bits levels from `low` to `high`, zero exactly on one of them.
+    """Return (scale, zero point) of the signed scheme: 2^bits levels from `low` to `high`, with zero exactly on one.
 
     Args:
-        low: 0-d; widened to hold zero.
-        high: the same.
-        settings: the bits.
+        low: Lower end, 0-d; widened to include zero.
+        high: Upper end, 0-d; widened to include zero.
+        settings: Settings with the bits.
     """
     low, high = low.clamp(max=0), high.clamp(min=0)
     scale = (high - low) / settings.activation_steps
@@ -107,13 +106,13 @@ def affine_grid(low: Tensor, high: Tensor, settings: QuantSettings) -> tuple[Ten
 
 
 def quantize_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: Tensor) -> Tensor:
-    """Activations on their grid; no gradient where the grid ends.
+    """Return activations on their grid; no gradient beyond the ends of the grid.
 
     Args:
-        x: any shape.
-        settings: bits and scheme.
-        low: of the range, 0-d; the published scheme has its own and does not read it.
-        high: the same.
+        x: Activations of any shape.
+        settings: Bits and scheme.
+        low: Lower end of the range, 0-d; the published scheme ignores it.
+        high: Upper end of the range, 0-d; the published scheme ignores it.
     """
     if settings.scheme == "published":
         return _Clamped.apply(x, CLAMP / settings.activation_steps)  # pyright: ignore[reportReturnType]
@@ -122,11 +121,11 @@ def quantize_activation(x: Tensor, settings: QuantSettings, low: Tensor, high: T
 
 
 def quantized_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Modules that are quantized, by name: convolutions and linears whose weight is a parameter of their own.
+    """Return the quantized modules by name: convolutions and linear layers whose weight is their own parameter.
 
-    A subclass that computes something else, and a weight that is computed (spectral norm, other
-    parametrizations), stay float: what is stored would not be what is quantized. So does one that two modules share,
-    and the last layer of torch's multi-head attention, whose weight is read without a call of the layer.
+    Subclasses that compute something else, and computed weights (spectral norm, other parametrizations), stay float,
+    because the stored weight would differ from the quantized one. So do weights that two modules share, and the last
+    layer of torch's multi-head attention, whose weight is read without a call of the layer.
     """
     uses = Counter(id(p) for module in model.modules() for p in module._parameters.values() if p is not None)
     found = {}
@@ -140,48 +139,48 @@ def quantized_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def channel_axis(module: nn.Module) -> int:
-    """Axis of the output channels in a module's weight."""
+    """Return the axis of the output channels in a module's weight."""
     return 1 if isinstance(module, _TRANSPOSED) else 0
 
 
 def has_output_grid(module: nn.Module, settings: QuantSettings) -> bool:
-    """Return whether a layer's output is quantized too, as a convolution's is: else it would not run on integers."""
+    """Return True if a layer's output is also quantized, as a convolution's must be for integer arithmetic."""
     return settings.scheme == "signed" and isinstance(module, _CONVOLUTIONS)
 
 
 class RangeSource(Protocol):
-    """Where the hooks take the range of an activation from."""
+    """The source of the hooks' ranges of activations."""
 
     def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Lowest and highest value, 0-d, of what `layer` reads or gives; `x` is what it reads or gives now."""
+        """Return minimum and maximum, 0-d, of the input or output of `layer`; `x` is its present value."""
         ...
 
 
 class OwnRange:
-    """Each batch's own range."""
+    """The range of each batch itself."""
 
     def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The range of `x`."""
+        """Return the range of `x`."""
         low, high = torch.aminmax(x.detach())
         return low, high
 
 
 class FixedRanges:
-    """Ranges that are known.
+    """Fixed ranges.
 
     Args:
-        ranges: By layer.
+        ranges: Ranges by layer.
     """
 
     def __init__(self, ranges: Mapping[str, LayerRanges]) -> None:
         self.ranges = ranges
 
     def range_of(self, layer: str, output: bool, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The known range. Raises ValueError for a layer that has none."""
+        """Return the fixed range. Raises ValueError for a layer without one."""
         entry = self.ranges.get(layer)
         found = None if entry is None else entry.output if output else entry.input
         if found is None:
-            raise ValueError(f"no range is known of layer {layer or 'itself'}: calibrate the network on data first")
+            raise ValueError(f"layer {layer or 'itself'} has no range. Try to calibrate the network on data first")
         return x.new_tensor(found[0]), x.new_tensor(found[1])
 
 
@@ -189,12 +188,12 @@ class FixedRanges:
 def quantized(
     model: nn.Module, settings: QuantSettings, ranges: Mapping[str, LayerRanges] | None = None
 ) -> Iterator[None]:
-    """While open, the model runs quantized, however it is called; its parameters stay as they are.
+    """Run the model quantized inside the context, however it is called; its parameters do not change.
 
     Args:
-        model: any network.
-        settings: bits and scheme.
-        ranges: of activations by layer; None takes each batch's own.
+        model: Any network.
+        settings: Bits and scheme.
+        ranges: Ranges of activations by layer; None: each batch's own.
     """
     handles = add_hooks(model, settings, OwnRange() if ranges is None else FixedRanges(ranges))
     try:
@@ -211,22 +210,22 @@ def quantized_call(
     tensors: Mapping[str, Tensor] | None = None,
     ranges: Mapping[str, LayerRanges] | None = None,
 ) -> Any:
-    """Runs a network quantized, once.
+    """Run a network quantized, once.
 
     Args:
-        model: any network.
-        inputs: what it eats.
-        settings: bits and scheme.
-        tensors: parameters and buffers to use in the place of its own, by name; float, quantized here.
-        ranges: as for `quantized`.
+        model: Any network.
+        inputs: The network's inputs.
+        settings: Bits and scheme.
+        tensors: Parameters and buffers to use in place of its own, by name; float, quantized here.
+        ranges: As for `quantized`.
     """
     with quantized(model, settings, ranges):
         return model(*inputs) if tensors is None else functional_call(model, dict(tensors), inputs)
 
 
 def add_hooks(model: nn.Module, settings: QuantSettings, source: RangeSource) -> list[RemovableHandle]:
-    """Makes a model run quantized until the handles are removed."""
-    entered: list[str] = []  # quantized layers of the call that runs now
+    """Add hooks that run a model quantized until their handles are removed."""
+    entered: list[str] = []  # quantized layers of the current call
     handles = [model.register_forward_pre_hook(lambda *_: entered.clear(), prepend=True)]
     for name, module in quantized_layers(model).items():
         handles.append(module.register_forward_pre_hook(_before(name, settings, source, entered)))
@@ -239,8 +238,8 @@ def _before(name: str, settings: QuantSettings, source: RangeSource, entered: li
         entered.append(name)
         weight = module._parameters["weight"]
         assert weight is not None
-        # An attribute of the instance hides the parameter of that name, which stays where optimizers and
-        # functional_call know it.
+        # An attribute of the instance hides the parameter of that name, which optimizers and functional_call still
+        # find.
         module.__dict__["weight"] = quantize_weight(weight, settings, channel_axis(module))
         x = inputs[0]
         if settings.scheme == "published":
@@ -262,9 +261,9 @@ def _after(name: str, settings: QuantSettings, source: RangeSource) -> Any:
 
 
 def quantized_bytes(model: nn.Module, settings: QuantSettings) -> int:
-    """Bytes of a network's parameters as an int8 file stores them: one a quantized weight, float32 for the rest.
+    """Return the bytes of a network's parameters in an int8 file: one per quantized weight, float32 for the rest.
 
-    Each quantized weight has one float32 scale, or one an output channel; grids of activations are no parameters.
+    Each quantized weight has one float32 scale, or one per output channel; grids of activations are not parameters.
     """
     total = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     for module in quantized_layers(model).values():

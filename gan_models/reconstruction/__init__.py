@@ -1,1 +1,1 @@
-"""Refitting of a cut network's weights, in closed form, to its teacher's activations on unlabeled inputs."""
+"""Closed-form refit of a cut network's weights to its teacher's activations on unlabeled inputs."""

@@ -1,4 +1,4 @@
-"""Calibration inputs: training inputs without labels, which channels are ranked and layers refitted with."""
+"""Calibration inputs: training inputs without labels, for ranking channels and refitting layers."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from .call_tape import Tape
 from .channel_scores import Removals, removals
 from .weight_store import computed_once
 
-MEMORY = 2_000_000_000  # bytes
+MEMORY = 2_000_000_000  # bytes per pass
 Scores = Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Inputs of one generator, the same for all trials of a study.
+    """The calibration inputs of one generator, the same for all trials of a study.
 
     Attributes:
-        read: Returns them, one tensor per input of the generator, batch axis first; called at most once.
-        seed: Of the places that are sampled.
-        memory_bytes: Largest sum of live activations of one pass.
-        read_judging: Returns held-out inputs, which nothing is fitted to; called at most once. None: there are none.
-        scores: Scores of a network's channels that were made with them, by ranking; the teacher's are the same in every
-            trial. A network whose weights are trained on must not be ranked twice.
-        macs: Multiply-accumulates of the passes that these took, likewise.
+        read: Function that returns them, one tensor per input of the generator, batch axis first; called at most once.
+        seed: Seed of the sampled positions.
+        memory_bytes: Maximum sum of live activations in one pass, in bytes.
+        read_judging: Function that returns held-out inputs, which nothing is fitted to; called at most once. None:
+            there are none.
+        scores: Scores of a network's channels on these inputs, by ranking; the teacher's are the same in every trial. A
+            network whose weights change must not be ranked twice.
+        macs: Multiply-accumulates of the passes for these scores, by ranking.
     """
 
     read: Callable[[], tuple[Tensor, ...]]
@@ -51,7 +52,7 @@ class Calibration:
 
     @cached_property
     def judging(self) -> tuple[Tensor, ...]:
-        """Inputs that nothing is fitted to, to judge refitted networks by; empty if there are none."""
+        """Inputs that nothing is fitted to, for comparing refitted networks; empty if there are none."""
         return self.read_judging() if self.read_judging is not None else ()
 
     def removals(self, model: nn.Module, groups: ChannelGroups) -> Removals:
@@ -61,7 +62,7 @@ class Calibration:
         return self._removals[model]
 
     def fitting(self, model: nn.Module) -> tuple[Tensor, ...]:
-        """Return as many inputs as a network's pass has memory for, one at least."""
+        """Return as many inputs as fit into the memory of a network's pass, at least one."""
         was_training = model.training
         model.eval()
         try:

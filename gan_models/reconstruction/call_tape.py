@@ -1,7 +1,7 @@
-"""The calls of torch functions that one pass of a network makes, and which of their outputs each of them reads.
+"""The calls of torch functions in one pass of a network, and the outputs that each call reads.
 
-A tape sees convolutions that the network's own code spells out as well as those of modules, and needs no trace: it
-follows tensors by their identity.
+A tape records convolutions in the network's own code as well as those of modules, and needs no trace: it follows
+tensors by identity.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from torch.overrides import TorchFunctionMode
 
 @dataclass(frozen=True)
 class Call:
-    """One call.
+    """A call.
 
     Attributes:
-        name: Of the function, without underscores: `add` for `__iadd__` and `add_`.
-        args, kwargs: As they were given.
-        sources: By identity of a tensor among them: the call that gave it, or -1 - i for input i of the network.
-        output: What it gave.
+        name: Name of the function, without underscores: `add` for `__iadd__` and `add_`.
+        args, kwargs: Its arguments.
+        sources: Identity of a tensor among them -> the call that returned it, or -1 - i for input i of the network.
+        output: Its output.
         module: The module that made it; empty for the network itself.
     """
 
@@ -37,7 +37,7 @@ class Call:
 
 
 class Calls(TorchFunctionMode):
-    """Watches the calls of a pass, but for those that only ask for a tensor's attributes.
+    """An observer of the calls of a pass, except those that only read a tensor's attributes.
 
     Args:
         watch: Called with (number, name, function, args, kwargs); makes the call and returns its output.
@@ -63,9 +63,9 @@ class Tape:
         inputs: Its inputs.
 
     Attributes:
-        calls: In order.
+        calls: Calls in order.
         users: Number of each call -> calls that read its output; the network's own output counts as one.
-        output: What the network gave.
+        output: The network's output.
     """
 
     def __init__(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -73,7 +73,7 @@ class Tape:
         self.users: dict[int, list[int]] = {}
         self._source: dict[int, int] = {id(x): -1 - i for i, x in enumerate(inputs)}
         self._inside: list[str] = []
-        self._kept = list(inputs)  # an identity is one tensor's as long as that tensor lives
+        self._kept = list(inputs)  # an identity is unique as long as its tensor lives
         handles = []
         for name, module in model.named_modules():
             handles.append(module.register_forward_pre_hook(lambda *_, name=name: self._inside.append(name)))
@@ -103,7 +103,7 @@ class Tape:
             self.users.setdefault(source, []).append(number)
 
     def peak_bytes(self) -> int:
-        """Return the largest sum of bytes of tensors that were alive at once: each from its call to its last use."""
+        """Return the maximum sum of bytes of live tensors, each from its call to its last use."""
         first: dict[int, int] = {}
         last: dict[int, int] = {}
         sizes: dict[int, int] = {}
@@ -137,9 +137,9 @@ def tensors(value: Any) -> list[Tensor]:
 
 
 def weights_by_identity(model: nn.Module) -> dict[int, str]:
-    """Return the first name of every parameter by the identity of its tensor, what parametrizations compute included.
+    """Return the first name of every parameter by the identity of its tensor, including results of parametrizations.
 
-    While `weight_store.computed_once` is open: a parametrization gives another tensor each time otherwise.
+    Call it inside `weight_store.computed_once`, because a parametrization otherwise returns a new tensor each time.
     """
     found: dict[int, str] = {}
     for name, parameter in model.named_parameters():

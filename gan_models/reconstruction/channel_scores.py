@@ -1,4 +1,4 @@
-"""Scores of channels on calibration inputs: what is lost when one is removed, with or without compensation."""
+"""Scores of channels on calibration inputs: the loss if a channel is removed, with or without compensation."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from .targets import run
 from .weight_store import computed_once
 
 Scores = dict[str, NDArray[np.float64]]
-RIDGE = 1e-3  # relative to the mean square of a layer's inputs
+RIDGE = 1e-3  # ridge relative to the mean square of a layer's inputs
 ROWS = 2000
 PROBES, BATCH = 4, 4
 
 
 @dataclass
 class _Reader:
-    """The inputs that a part of a layer reads of one group of channels; removals in the group concern nothing else.
+    """The inputs of a part of a layer from one group of channels; removals in the group affect nothing else.
 
     Attributes:
         group: The group.
-        inverse_GKK: Of the covariance of all that the part reads, restricted to the group's K inputs.
-        weights_GOK: The weights of these, all groups of the layer and of equal size.
+        inverse_GKK: Inverse covariance of all inputs of the part, restricted to the group's K inputs.
+        weights_GOK: Weights of these inputs, for all groups of the layer, which are of equal size.
         channels: Channel of each of the K inputs in the group.
-        energy: Summed variance of the outputs of the whole layer, all parts.
+        energy: Summed variance of the outputs of the whole layer, over all parts.
     """
 
     group: str
@@ -44,7 +44,7 @@ class _Reader:
     energy: float
 
     def reads_evenly(self, size: int) -> bool:
-        """Return whether each channel of the group is as many inputs."""
+        """Return True if each channel of the group has the same number of inputs."""
         return len(set(np.bincount(self.channels, minlength=size).tolist())) == 1
 
     def losses(self, positions: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class _Reader:
         return (weights * solved.mT).sum((0, 2, 3)) / self.energy
 
     def remove(self, positions: Tensor) -> None:
-        """Take inputs [R] out: the others' weights take over what they can of theirs."""
+        """Remove inputs [R] and compensate for them in the weights of the others."""
         columns = self.inverse_GKK[..., positions].double()  # [G, K, R]
         gone = torch.linalg.solve(columns[:, positions], columns.mT)  # [G, R, K]
         self.weights_GOK -= self.weights_GOK[..., positions] @ gone.to(self.weights_GOK)
@@ -64,10 +64,10 @@ class _Reader:
 
 @dataclass(frozen=True)
 class Removal:
-    """The order in which a group loses its channels, one by one.
+    """The order in which a group's channels are removed, one by one.
 
     Attributes:
-        channels: int64 [size], the channel that goes first in front; the last one stays.
+        channels: int64 [size], in order of removal; the last one stays.
         losses: float64 [size - 1], the increase of the readers' loss at each removal, after the ones before it. The sum
             of the first k is the loss of a group without its first k channels.
     """
@@ -81,7 +81,7 @@ class Removals:
     """The removals of all groups, from one pass of a network.
 
     Attributes:
-        groups: Group name -> its removals; a group that no convolution and no linear layer reads is left out.
+        groups: Group name -> its removals; a group that no convolution or linear layer reads is omitted.
         macs: Multiply-accumulates of the pass.
     """
 
@@ -92,19 +92,19 @@ class Removals:
 def removals(
     model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int = ROWS
 ) -> Removals:
-    """Return the loss of the readers at each removal of a channel, after the other weights compensate for it.
+    """Return the loss of the readers at each removal of a channel, after compensation in the other weights.
 
     The loss of a reader is tr(W_R ([H^-1]_RR)^-1 W_R') over the variance of its outputs, with H the covariance of its
-    inputs. This is ZipLM's structured score, after optimal brain surgeon. Channels of a group are removed one by one,
-    the one of the least loss first, and H^-1 and the weights are updated in between. The removal within groups of
-    several readers is original to ganprune.
+    inputs. This is ZipLM's structured score (Kurtic et al. 2023), after optimal brain surgeon. Channels of a group are
+    removed one by one, the one of the least loss first, and H^-1 and the weights are updated in between. The removal
+    within groups of several readers is original to ganprune.
 
     Args:
         model: The dense network.
         groups: Its groups.
         inputs: Calibration inputs.
-        seed: Of sampled places, and of what the network draws itself.
-        rows: Places per layer, beside one per input.
+        seed: Seed of sampled positions, and of the network's own random numbers.
+        rows: Positions per layer, in addition to one per input.
     """
     readers, macs = _readers(model, groups, inputs, seed, rows)
     found: dict[str, Removal] = {}
@@ -127,7 +127,7 @@ def _removed(readers: list[_Reader], size: int) -> Removal:
         losses = sum(reader.losses(where[left]) for reader, where in zip(readers, positions, strict=True))
         assert isinstance(losses, Tensor)
         place = int(losses.argmin())
-        costs.append(max(0.0, float(losses[place])))  # below zero by rounding alone
+        costs.append(max(0.0, float(losses[place])))  # below zero only by rounding
         gone.append(left.pop(place))
         for reader, where in zip(readers, positions, strict=True):
             reader.remove(where[gone[-1]])
@@ -137,7 +137,7 @@ def _removed(readers: list[_Reader], size: int) -> Removal:
 def _readers(
     model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int, rows: int
 ) -> tuple[list[_Reader], int]:
-    """Return every part of a layer that reads prunable channels, and the MACs of the one pass of the network."""
+    """Return every part of a layer that reads prunable channels, and the MACs of the single pass of the network."""
     reading = {(_as_read(entry.parameter), entry.axis): entry for entry, _ in groups.gates}
     generator = torch.Generator().manual_seed(seed)
     found: list[_Reader] = []
@@ -179,13 +179,13 @@ def _as_read(parameter: str) -> str:
 def _parts_of(
     layer: Layer, read: Tensor, weight: Tensor, places: Tensor, flat: NDArray[np.int64], groups: ChannelGroups
 ) -> list[_Reader]:
-    """Return what the parts of a layer read of each group.
+    """Return the inputs of the parts of a layer from each group.
 
     Args:
-        layer: Its geometry.
-        read: What it reads, [P, C, T].
+        layer: Geometry of the layer.
+        read: Its inputs, [P, C, T].
         weight: Its weight.
-        places: Places of its output.
+        places: Positions of its output.
         flat: Channels of the weight's reading axis, as in `AxisChannels`.
         groups: Groups of the network.
     """
@@ -219,7 +219,7 @@ def _parts_of(
 
 
 def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor, ...], seed: int) -> Scores:
-    """Return the squared change of the outputs when a channel is removed, to first order and without compensation.
+    """Return the squared change of the outputs if a channel is removed, to first order and without compensation.
 
     It is the diagonal of the outputs' Gauss-Newton matrix in gates g on the readers' inputs, E (d<v, G(x)>/dg)^2 with
     v ~ N(0, 1) per output element (Hutchinson's estimator). It is summed over `PROBES` v per batch of `BATCH` inputs. A
@@ -229,7 +229,7 @@ def probed_scores(model: nn.Module, groups: ChannelGroups, inputs: tuple[Tensor,
         model: The dense network.
         groups: Its groups.
         inputs: Calibration inputs.
-        seed: Of the probes, and of what the network draws itself.
+        seed: Seed of the probes, and of the network's own random numbers.
 
     Returns:
         Group name -> float64 [size].

@@ -1,8 +1,8 @@
-"""One call of a weighted layer: which entries of its input each output reads, and its kernel as matrices.
+"""A call of a weighted layer: the entries of its input that each output reads, and its kernel as matrices.
 
 Convolutions and transposed convolutions of one to three dimensions, with any stride, dilation, padding and number of
-groups, and linear layers. All of them are sums over taps: entry `t` of the kernel times the input at a place that is
-computed from the output's. `layer_parts` makes the rows of a least-squares problem of them.
+groups, and linear layers. All are sums over taps: entry `t` of the kernel times the input at a position that follows
+from the output's. `layer_parts` returns them as rows of a least-squares problem.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _CONVOLUTIONS = {"conv1d": 1, "conv2d": 2, "conv3d": 3}
 _TRANSPOSED = {"conv_transpose1d": 1, "conv_transpose2d": 2, "conv_transpose3d": 3}
 _ORDER = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _TRANSPOSED_ORDER = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
-PRODUCT = "matmul"  # with a parameter [inputs, outputs] on the right, it is a linear layer
+PRODUCT = "matmul"  # with a parameter [inputs, outputs] on the right, the call is a linear layer
 WEIGHTED = frozenset([*_CONVOLUTIONS, *_TRANSPOSED, "linear", PRODUCT])
 
 
 class NotRefitted(Exception):
-    """A form of a call that is not refitted; the message is the reason for the record."""
+    """An error: a form of a call is not refitted; the message is the reason for the record."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Layer:
     """The geometry of one call.
 
     Attributes:
-        transposed: A transposed convolution, or a product with a matrix [inputs, outputs].
+        transposed: True for a transposed convolution, or a product with a matrix [inputs, outputs].
         kernel: Size of the kernel; empty for a linear layer.
-        stride, padding, dilation: Per dimension; the padding is that of the near side.
-        groups: Groups of channels.
+        stride, padding, dilation: Values per dimension; the padding is that of the near side.
+        groups: Number of groups of channels.
     """
 
     transposed: bool
@@ -52,13 +52,13 @@ class Layer:
         return 1 if self.kernel else -1
 
     def positions(self, shape: tuple[int, ...], images: Tensor, n: int, generator: torch.Generator) -> Tensor:
-        """Return n places of the output, or all if there are no more, at random: int64 [P, 1 + dimensions].
+        """Return n random positions of the output, or all if there are fewer: int64 [P, 1 + dimensions].
 
         Args:
-            shape: Of the output.
-            images: Which images the places are on, int64 [I].
-            n: How many.
-            generator: On the CPU.
+            shape: Shape of the output.
+            images: Indices of the images of the positions, int64 [I].
+            n: Number of positions.
+            generator: Random numbers, on the CPU.
         """
         grid = shape[2:] if self.kernel else shape[1:-1]
         total = len(images) * prod(grid)
@@ -74,12 +74,12 @@ class Layer:
         return (shape[0], *shape[2:]) if self.kernel else shape[:-1]
 
     def at(self, output: Tensor, places: Tensor) -> Tensor:
-        """Return the output's channels at places, [P, O]."""
+        """Return the output's channels at positions, [P, O]."""
         index = places.to(output.device).unbind(1)
         return output.movedim(self.channel_axis, -1)[index]
 
     def patches(self, x: Tensor, places: Tensor) -> Tensor:
-        """Return what the outputs at places read, [P, C, T]; zero beyond the border."""
+        """Return the inputs of the outputs at positions, [P, C, T]; zero beyond the border."""
         places = places.to(x.device)
         if not self.kernel:
             return x[places.unbind(1)][..., None]
@@ -94,7 +94,7 @@ class Layer:
         return (found * inside[..., None]).mT
 
     def _read(self, place: Tensor, tap: Tensor, axis: int) -> Tensor:
-        """Return where an output reads through a tap on one axis; anything outside of the input if it does not."""
+        """Return the input's index that an output reads through a tap on one axis; out of range if there is none."""
         if not self.transposed:
             return place * self.stride[axis] + tap * self.dilation[axis] - self.padding[axis]
         spread = place + self.padding[axis] - tap * self.dilation[axis]
@@ -128,7 +128,7 @@ class Layer:
         return whole.transpose(1, 2) if self.transposed else whole
 
     def kernel_of(self, matrices: Tensor, like: Tensor) -> Tensor:
-        """Return the kernel that `matrices` was made of."""
+        """Return the kernel of these `matrices`."""
         if not self.kernel:
             return (matrices[0, ..., 0].mT if self.transposed else matrices[0, ..., 0]).to(like)
         whole = matrices.transpose(1, 2) if self.transposed else matrices
@@ -136,7 +136,7 @@ class Layer:
 
 
 def is_weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Return True if a call is one of a layer: one in `WEIGHTED`, a product only with a matrix on the right."""
+    """Return True if a call is a layer's: one in `WEIGHTED`, or a product with a matrix on the right."""
     if name != PRODUCT:
         return name in WEIGHTED
     left, right = args[0], args[1] if len(args) > 1 else kwargs.get("other")
@@ -147,7 +147,7 @@ def layer_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     """Return geometry, input, weight and bias of a call of a name in `WEIGHTED`.
 
     Raises:
-        NotRefitted: Input without a batch axis.
+        NotRefitted: The input has no batch axis.
     """
     if name == PRODUCT:
         x, weight = args[0], args[1] if len(args) > 1 else kwargs["other"]
@@ -184,7 +184,7 @@ def _grid(sizes: tuple[int, ...]) -> Tensor:
 
 
 class Taps(NamedTuple):
-    """A part of a layer, and the entries of the kernel that it has."""
+    """A part of a layer with its entries of the kernel."""
 
     taps: tuple[int, ...]
     part: Part
@@ -194,11 +194,11 @@ def layer_parts(layer: Layer, read: Tensor, target: Tensor, weight: Tensor, plac
     """Return a layer's rows, one part per phase.
 
     Args:
-        layer: Its geometry.
-        read: What it reads, [P, C, T].
-        target: What it should give, [P, O].
+        layer: Geometry of the layer.
+        read: Its inputs, [P, C, T].
+        target: Its target outputs, [P, O].
         weight: Its weight.
-        places: Places of the output, [P, 1 + dimensions].
+        places: Positions of the output, [P, 1 + dimensions].
     """
     kernel = layer.matrices(weight.detach())
     found = []
@@ -211,7 +211,7 @@ def layer_parts(layer: Layer, read: Tensor, target: Tensor, weight: Tensor, plac
 
 
 def merged(parts: list[Taps]) -> list[Taps]:
-    """Return parts with the rows of all that have the same taps together."""
+    """Return parts with the rows of equal taps concatenated."""
     by_taps: dict[tuple[int, ...], list[Part]] = {}
     for one in parts:
         by_taps.setdefault(one.taps, []).append(one.part)

@@ -1,10 +1,10 @@
-"""Least squares of one layer: the weights that make its outputs a teacher's, pulled to the weights that are there.
+"""Least squares of one layer: the weights that fit its outputs to a teacher's, with a pull to the present weights.
 
 W = W_S + (B - W_S A)(A + lambda I)^-1 with A = X'X, B = Y'X minimizes |Y - X W'|^2 + lambda |W - W_S|^2 (closed form of
 ridge regression; the pull to W_S is original to ganprune). A bias is a column of ones without a penalty. Everything is
 float64. With fewer rows than inputs, the same solution comes from the Gram matrix of the rows, X X'.
 
-Shapes: G groups that share nothing but the penalty, P rows, D inputs, O outputs.
+Shapes: G groups that share only the penalty, P rows, D inputs, O outputs.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import torch
 from torch import Tensor
 
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-SLACK = 1.1  # a larger ridge may have so many times the lowest error
+SLACK = 1.1  # maximum ratio of a larger ridge's error to the lowest error
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one part of a layer: all that read the same entries of its kernel.
+    """The rows of one part of a layer, which read the same entries of its kernel.
 
-    An ordinary layer is one part. The outputs of a transposed convolution fall into one part per phase of its stride;
-    parts have the same bias and no other weight in common.
+    An ordinary layer is one part. A transposed convolution has one part per phase of its stride; parts share the bias
+    and no other weight.
 
     Attributes:
-        inputs_GPD: What the layer reads, row by row.
-        targets_GPO: What it should give.
-        weights_GOD: Its weights as they are.
+        inputs_GPD: The layer's inputs, per row.
+        targets_GPO: Its target outputs.
+        weights_GOD: Its present weights.
     """
 
     inputs_GPD: Tensor
@@ -41,32 +41,32 @@ class Part:
         return Part(self.inputs_GPD.double(), self.targets_GPO.double(), self.weights_GOD.double())
 
     def residual(self, bias_GO: Tensor | None) -> Tensor:
-        """Return what the weights leave of the targets, [G, P, O]."""
+        """Return the targets minus the outputs of the weights, [G, P, O]."""
         given = self.inputs_GPD @ self.weights_GOD.mT
         return self.targets_GPO - (given if bias_GO is None else given + bias_GO[:, None])
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Weights of every part, in order, and the bias that they share."""
+    """The weights of every part, in order, and their common bias."""
 
     weights_GOD: tuple[Tensor, ...]
     bias_GO: Tensor | None
 
 
 class RidgeProblem:
-    """One layer's problem, of which solutions for several ridges are asked.
+    """The least-squares problem of one layer, solved for several ridges.
 
     Args:
         parts: Rows in float64.
-        bias_GO: The bias as it is; None: the layer has none, or it must stay.
+        bias_GO: The present bias; None: the layer has none, or it must not change.
     """
 
     def __init__(self, parts: Sequence[Part], bias_GO: Tensor | None) -> None:
         self._parts, self._bias = parts, bias_GO
-        self._right: list[Tensor] = []  # [residual, 1], of the rows [G, P, O + 1] or of the inputs [G, D, O + 1]
-        self._sums: list[tuple[Tensor, Tensor]] = []  # of the residual [G, O] and of the inputs [G, D]
-        self._grams: list[Tensor] = []  # of inputs or of rows, whichever is smaller
+        self._right: list[Tensor] = []  # [residual, 1]: over the rows [G, P, O + 1] or the inputs [G, D, O + 1]
+        self._sums: list[tuple[Tensor, Tensor]] = []  # means of the residual [G, O] and of the inputs [G, D]
+        self._grams: list[Tensor] = []  # eigenvalues over inputs or rows, whichever are fewer
         trace, count = 0.0, 0
         for part in parts:
             inputs, residual = part.inputs_GPD, part.residual(bias_GO)
@@ -83,7 +83,7 @@ class RidgeProblem:
         """Return the solution for a ridge relative to the mean of A's diagonal.
 
         Raises:
-            torch.linalg.LinAlgError: The ridge is too small for inputs that depend on each other.
+            torch.linalg.LinAlgError: The ridge is too small for linearly dependent inputs.
         """
         steps = [self._step(number, ridge * self._scale) for number in range(len(self._parts))]
         change: Tensor | None = None
@@ -113,12 +113,12 @@ class RidgeProblem:
 
 
 def _by_rows(part: Part) -> bool:
-    """Return whether a part has fewer rows than inputs."""
+    """Return True if a part has fewer rows than inputs."""
     return part.inputs_GPD.shape[1] < part.inputs_GPD.shape[2]
 
 
 def squared_error(parts: Sequence[Part], solution: Solution) -> float:
-    """Return the sum of squared differences between targets and what a solution gives for the parts' inputs."""
+    """Return the sum of squared differences between targets and a solution's outputs for the parts' inputs."""
     solved = zip(parts, solution.weights_GOD, strict=True)
     return sum(
         float(Part(part.inputs_GPD, part.targets_GPO, weights).residual(solution.bias_GO).square().sum())
@@ -128,12 +128,12 @@ def squared_error(parts: Sequence[Part], solution: Solution) -> float:
 
 @dataclass(frozen=True)
 class Fit:
-    """The best solution found, with its errors on rows that it was not fitted to, relative to the targets' variance.
+    """The best solution, with its errors on held-out rows, relative to the targets' variance.
 
     Attributes:
-        solution: None if the weights as they are were better than every solution.
+        solution: The solution; None if the present weights are better than every solution.
         ridge: Its ridge; 0 without a solution.
-        before, after: Error of the weights as they are, and of the solution.
+        before, after: Error of the present weights, and of the solution.
     """
 
     solution: Solution | None
@@ -149,16 +149,16 @@ def fit(
     fixed_GO: Tensor | None = None,
     ridges: Sequence[float] = RIDGES,
 ) -> Fit:
-    """Return a solution that serves rows well that it was not fitted to: the one of the largest ridge within `SLACK`.
+    """Return the solution of the largest ridge whose error on held-out rows is within `SLACK` of the lowest.
 
-    The lowest error alone would choose weights that are exact on these rows and large: on a compact upscaler of 17
-    convolutions without norms, an outlier of the test images then came out 25 times as large as all outputs.
+    The lowest error alone would choose weights that are exact on these rows, and large. On a compact upscaler of 17
+    convolutions without norms, the output for an outlier of the test images was then 25 times as large as all others.
 
     Args:
-        parts: Rows to fit to.
-        other: Rows of other inputs, part by part.
-        bias_GO: The bias to start from; None: none is fitted.
-        fixed_GO: A bias that stays as it is.
+        parts: Rows to fit.
+        other: Held-out rows, per part.
+        bias_GO: The initial bias; None: no bias is fitted.
+        fixed_GO: A bias that is not changed.
         ridges: Candidates, relative to the mean of A's diagonal.
     """
     own = [_without(part.double(), fixed_GO) for part in parts]
@@ -190,14 +190,14 @@ def with_weights(
     found: Fit,
     fixed_GO: Tensor | None = None,
 ) -> Fit:
-    """Return a fit with other weights than it found, and the bias that is best for these; without a solution if worse.
+    """Return a fit with other weights and the best bias for them; without a solution if the error is larger.
 
     Args:
-        parts: Rows to fit to.
-        other: Rows of other inputs, part by part.
-        weights_GOD: The weights, part by part.
-        found: The fit of any weights.
-        fixed_GO: A bias that stays as it is.
+        parts: Rows to fit.
+        other: Held-out rows, per part.
+        weights_GOD: The weights, per part.
+        found: The fit without a restriction of weights.
+        fixed_GO: A bias that is not changed.
     """
     weights = tuple(each.double() for each in weights_GOD)
     own = [_without(part.double(), fixed_GO) for part in parts]
@@ -221,6 +221,6 @@ def _without(part: Part, fixed_GO: Tensor | None) -> Part:
 
 
 def _variation(parts: Sequence[Part]) -> float:
-    """Return the squared distance of the targets from their means."""
+    """Return the summed squared distance of the targets from their means."""
     targets = torch.cat([part.targets_GPO for part in parts], 1)
     return float((targets - targets.mean(1, keepdim=True)).square().sum())

@@ -25,22 +25,27 @@ from .targets import OtherCalls, Split, Targets, relative_error, run, teacher_ta
 from .weight_store import computed_once, weight_of, weights_of
 
 ROWS = 5000
-MOST_ROWS = 4  # times as many, for a small layer
-SUMS = 1_000_000_000  # multiplications of a layer's sums that are worth that
+MOST_ROWS = 4  # maximum factor on the rows of a small layer
+SUMS = 1_000_000_000  # multiplications of a layer's sums up to which rows are increased
 IMAGE_AXES = 4  # N, C, H, W
-LEAST_PIXELS = 16  # per side of what is left of an image
-SHAPE_ERRORS = (RuntimeError, ValueError, IndexError, AssertionError)  # of networks at a size they are not made for
-FEWEST = 4  # two to fit to, one to choose ridges, one that nothing is fitted to
+LEAST_PIXELS = 16  # minimum pixels per side of a cropped image
+SHAPE_ERRORS = (
+    RuntimeError,
+    ValueError,
+    IndexError,
+    AssertionError,
+)  # errors of networks for sizes that they do not accept
+FEWEST = 4  # minimum: two inputs to fit, one to choose ridges, one unseen
 
 
 @dataclass(frozen=True)
 class RefitOptions:
-    """Limits of a reconstruction.
+    """The limits of a reconstruction.
 
     Attributes:
-        rows: Sampled places of each layer's output that it is fitted to; small layers get up to four times as many.
-        memory_bytes: Largest sum of live activations of one pass.
-        ridges: Candidates, relative to the mean square of a layer's inputs.
+        rows: Number of sampled positions per layer to fit; small layers get up to four times as many.
+        memory_bytes: Maximum sum of live activations in one pass, in bytes.
+        ridges: Candidates of the ridge, relative to the mean square of a layer's inputs.
     """
 
     rows: int = ROWS
@@ -50,11 +55,11 @@ class RefitOptions:
 
 @dataclass(frozen=True)
 class TeacherPass:
-    """The pass of a teacher that refits of many plans share, made by `teacher_pass`.
+    """The pass of a teacher that refits of many plans share; see `teacher_pass`.
 
     Attributes:
-        inputs: Those that memory has room for.
-        tape: A pass of one of them.
+        inputs: The inputs that fit into memory.
+        tape: A pass of one input.
         weights: Names of the teacher's parameters by identity of their tensors.
         note: How inputs were changed to stay within the memory option; empty if they were not.
         targets: The teacher's activations at sampled positions, all channels.
@@ -67,7 +72,7 @@ class TeacherPass:
     targets: Targets
 
     def targets_of(self, refits: RefitPlan) -> Targets:
-        """Return the activations of the channels that a plan keeps; their MACs are 0, for no pass is made."""
+        """Return the activations of a plan's kept channels; their MACs are 0, because there is no pass."""
         chosen = Targets(grids=self.targets.grids, refused=self.targets.refused, outputs=self.targets.outputs)
         for site in refits.sites:
             for number in site.calls:
@@ -95,14 +100,14 @@ def teacher_pass(
     seed: int,
     options: RefitOptions = RefitOptions(),
 ) -> TeacherPass | None:
-    """Return the pass of a teacher for the refits of any number of plans; None if not even a few inputs fit.
+    """Return the pass of a teacher for the refits of any number of plans; None if too few inputs fit into memory.
 
     Args:
-        teacher: The dense network; it must not change as long as the pass is used.
+        teacher: The dense network; it must not change while the pass is used.
         groups: Its groups.
         inputs: As for `reconstruct`.
         seed: As for `reconstruct`.
-        options: Rows and memory. A layer has as many rows as the dense network's needs.
+        options: Rows and memory. A layer has as many rows as in the dense network.
     """
     was_training = teacher.training
     teacher.eval()
@@ -130,17 +135,17 @@ def reconstruct(
     options: RefitOptions = RefitOptions(),
     shared: TeacherPass | None = None,
 ) -> Reconstruction:
-    """Refit a cut network in place; keep the plain cut if the refit does not lower the error of its outputs.
+    """Refit a cut network in place; restore the plain cut if the refit does not lower the error of its outputs.
 
     Args:
         teacher: The dense network.
-        student: The network that was cut from it; changed.
-        groups: Of the teacher.
+        student: The network that was cut from it; changed in place.
+        groups: Groups of the teacher.
         plan: The kept channels.
         inputs: Calibration inputs without labels, one tensor per input of the network, batch axis first.
-        seed: Of sampled places, and of what the networks draw themselves.
+        seed: Seed of sampled positions, and of the networks' own random numbers.
         options: Rows and memory.
-        shared: The teacher's pass on these inputs, if it is made already.
+        shared: The teacher's pass on these inputs, if there is one already.
 
     Returns:
         The record of the refit.
@@ -155,10 +160,10 @@ def reconstruct(
     except OtherCalls as difference:
         student.load_state_dict(plain)
         done = Reconstruction(False, f"the cut network makes other calls than its teacher: {difference}")
-    except Exception as error:  # a user's network may raise anything where it is watched
+    except Exception as error:  # a user's network may raise anything when it is observed
         student.load_state_dict(plain)
         fault = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        done = Reconstruction(False, f"it cannot be watched while it runs: {fault}", fault=fault)
+        done = Reconstruction(False, f"its calls cannot be recorded: {fault}", fault=fault)
     finally:
         teacher.train(was_training[0])
         student.train(was_training[1])
@@ -176,7 +181,7 @@ def _reconstructed(
     shared: TeacherPass | None,
 ) -> Reconstruction:
     if len(inputs[0]) < FEWEST:
-        return Reconstruction(False, f"it needs at least {FEWEST} inputs: got {len(inputs[0])}")
+        return Reconstruction(False, f"there are too few inputs: got {len(inputs[0])}; expected at least {FEWEST}")
     if shared is None:
         weights = weights_by_identity(teacher)
         inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
@@ -204,7 +209,7 @@ def _reconstructed(
     cut_pass = refit.macs * len(split.unseen) // n
     return Reconstruction(
         kept,
-        "" if kept else "the plain cut's outputs are nearer to the teacher's on unseen inputs",
+        "" if kept else "the plain cut's outputs are closer to the teacher's on unseen inputs",
         before,
         after,
         (*(refit.layers[site.weight] for site in refits.sites), *refits.left),
@@ -220,9 +225,9 @@ def _reconstructed(
 def _within_memory(
     teacher: nn.Module, inputs: tuple[Tensor, ...], memory_bytes: int, seed: int
 ) -> tuple[tuple[Tensor, ...], Tape | None, str]:
-    """Return inputs whose activations fit, a pass of one of them, and how they differ from what was given.
+    """Return inputs whose activations fit into memory, a pass of one of them, and a note on the changes.
 
-    Fewer inputs are taken, and where four are too many the middle of images. Without a pass nothing fits, and the text
+    Fewer inputs are used, and, if four are too many, the center of images. Without a pass, no input fits, and the text
     is the reason.
     """
     given, cropped = len(inputs[0]), ""
@@ -239,7 +244,7 @@ def _within_memory(
         if not pixels or min(map(min, pixels)) < 2 * LEAST_PIXELS or not _runs(teacher, smaller):
             return inputs, None, f"one input takes {each} bytes of activations: {FEWEST} do not fit into {memory_bytes}"
         inputs = smaller
-        cropped = f", cut to their middle {'x'.join(str(size // 2) for size in pixels[0])}"
+        cropped = f", cropped to their center {'x'.join(str(size // 2) for size in pixels[0])}"
     if n < given or cropped:
         note = f"{n} of {given} inputs{cropped}: more do not fit into {memory_bytes} bytes of activations"
         return tuple(x[:n] for x in inputs), tape, note
@@ -252,7 +257,7 @@ def _middle(x: Tensor) -> Tensor:
 
 
 def _runs(model: nn.Module, inputs: tuple[Tensor, ...]) -> bool:
-    """Return whether a network takes images of this size."""
+    """Return True if a network accepts images of this size."""
     try:
         with torch.no_grad():
             model(*(x[:1] for x in inputs))
@@ -264,14 +269,14 @@ def _runs(model: nn.Module, inputs: tuple[Tensor, ...]) -> bool:
 
 
 def _rows(site: Site, student: nn.Module, fewest: int) -> int:
-    """Return how many places a weight is fitted to: more for a small one, whose sums cost little."""
+    """Return the number of positions to fit a weight to: more for a small one, whose sums are cheap."""
     layer, shape = site.layers[0], weight_of(student, site.weight).shape
     columns = prod(shape[2:]) * (max(1, shape[0] // layer.groups) if layer.transposed else shape[1])
     return max(fewest, min(MOST_ROWS * fewest, SUMS // columns**2))
 
 
 def split_of(n: int) -> Split:
-    """Return which of n inputs are fitted to, choose ridges, and are unseen: three quarters, an eighth, an eighth."""
+    """Return a split of n inputs: three quarters to fit, an eighth to choose ridges, an eighth unseen."""
     other = max(1, n // 8)
     order = torch.arange(n)
     return Split(order[: n - 2 * other], order[n - 2 * other : n - other], order[n - other :])

@@ -1,4 +1,4 @@
-"""The record of one reconstruction: what was refitted, what was not and why, and what it changed. Imports no torch."""
+"""The record of one reconstruction: refitted weights, others with reasons, and errors. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class RefittedLayer:
-    """One weight of the cut network.
+    """The refit of one weight of the cut network.
 
     Attributes:
         name: Its name in the network.
-        kept: The fitted values are in the network.
+        kept: True if the fitted values are in the network.
         why: The reason if they are not.
-        ridge: Relative to the mean square of the layer's inputs; 0 if nothing was fitted.
-        before, after: Squared error on inputs that it was not fitted to, relative to the variance of the targets: of
-            the weights as they were cut, and as they are now.
+        ridge: Ridge relative to the mean square of the layer's inputs; 0 if nothing was fitted.
+        before, after: Squared error on held-out inputs, relative to the variance of the targets: of the weights after
+            the cut, and of the present ones.
     """
 
     name: str
@@ -31,18 +31,18 @@ class Reconstruction:
     """The record of refitting a cut network.
 
     Attributes:
-        kept: The refitted network was kept: its outputs on unseen inputs are nearer to the teacher's.
-        why: The reason if it was not.
+        kept: True if the refitted network is used: its outputs on unseen inputs are closer to the teacher's.
+        why: The reason if it is not.
         before, after: Squared error of the outputs on unseen inputs, relative to their variance: of the plain cut, and
             refitted; None if it was not measured.
         layers: Every weight of a convolution or linear layer, in the order of calls.
-        inputs: Calibration inputs that the layers were fitted to.
-        held_out: Those that chose the ridges.
-        unseen: Those that `before` and `after` are of.
+        inputs: Number of calibration inputs that the layers were fitted to.
+        held_out: Number of inputs that chose the ridges.
+        unseen: Number of inputs of `before` and `after`.
         note: How inputs were changed to stay within the memory option; empty if they were not.
         teacher_macs, student_macs: Multiply-accumulates of the passes of convolutions and linear layers.
-        seconds: All of it.
-        fault: The exception that ended it, a defect of ganprune or of the network's own code; empty if there was none.
+        seconds: Total time.
+        fault: The exception that ended it, a bug in ganprune or in the network's own code; empty if there was none.
     """
 
     kept: bool
@@ -66,5 +66,5 @@ class Reconstruction:
 
     @property
     def refitted(self) -> int:
-        """Weights whose fitted values are in the network."""
+        """Number of weights whose fitted values are in the network."""
         return sum(layer.kept for layer in self.layers) if self.kept else 0

@@ -1,8 +1,8 @@
 """The pass of the cut network, in which its weights are refitted.
 
-No layer runs the network again. All calibration inputs move through the cut network as one batch, and a layer is
-fitted when its inputs arrive, before its output is computed. Its inputs are thus those of the network as refitted so
-far, and later layers repair what earlier ones left.
+No layer needs another pass. All calibration inputs pass through the cut network as one batch, and a layer is fitted
+before its output is computed. Its inputs are those of the network as refitted so far, so later layers correct errors of
+earlier ones.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Refit:
 
     Args:
         model: The cut network; its weights are changed.
-        plan: What is refitted.
-        targets: The teacher's.
-        split: Of the inputs.
-        ridges: Candidates.
+        plan: The weights that are refitted.
+        targets: The teacher's activations.
+        split: Split of the inputs.
+        ridges: Candidates of the ridge.
 
     Attributes:
-        layers: What became of each weight, by name.
+        layers: Result for each weight, by name.
         macs: Multiply-accumulates of the pass.
     """
 
@@ -54,7 +54,7 @@ class Refit:
         """Refit the network; return its outputs for all inputs.
 
         Raises:
-            OtherCalls: It makes other calls than its teacher.
+            OtherCalls: The network makes other calls than its teacher.
         """
         self._inputs = inputs
         for site in self._plan.sites:
@@ -79,11 +79,11 @@ class Refit:
         return output
 
     def _fit(self, site: Site, number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        """Fit a layer to its targets, given what it reads now."""
+        """Fit a layer to its targets, given its present inputs."""
         layer, x, weight, bias = layer_of(name, args, kwargs)
         why = self._targets.refused.get(number, "")
         if not why and layer.grid(output_shape(func, args, kwargs)) != self._targets.grids[number]:
-            why = "its rows are channels that were cut, too"
+            why = "its rows are channels that were also cut"
         if why:
             self.layers[site.weight] = RefittedLayer(site.weight, False, why)
             return
@@ -95,7 +95,7 @@ class Refit:
         self._targets.values.pop(number)
 
     def _target(self, site: Site, layer: Layer, places: Tensor, values: Tensor) -> Tensor:
-        """Return what a layer should give: its target less what is added to it later, over its factor there."""
+        """Return a layer's target outputs: the target minus later terms, divided by its factor."""
         if site.path is None:
             return values
         values = values.clone()
@@ -105,7 +105,7 @@ class Refit:
         return values / site.path.factor
 
     def _fit_shared(self, site: Site) -> None:
-        """Fit a weight of several calls to all of them at once, given what the teacher reads."""
+        """Fit a weight of several calls to all of them together, given the teacher's inputs."""
         if refused := [self._targets.refused[number] for number in site.calls if number in self._targets.refused]:
             self.layers[site.weight] = RefittedLayer(site.weight, False, refused[0])
             return
@@ -123,7 +123,7 @@ class Refit:
     def _write(
         self, site: Site, layer: Layer, weight: Tensor, bias: Tensor | None, first: list[Taps], second: list[Taps]
     ) -> None:
-        """Fit, and put the solution into the network if it is better than the weights that are there."""
+        """Fit a weight, and write the solution to the network if it is better than the present weight."""
         shared = None if bias is None else layer.grouped(bias.detach()[None])[:, 0]  # [G, O]
         fitted = bias is not None and bool(site.bias)
         by_taps = {one.taps: one.part for one in second}
@@ -138,7 +138,7 @@ class Refit:
             None if fitted else shared,
             self._ridges,
         )
-        why = "" if found.solution else "the weights as they were cut are better on held-out inputs"
+        why = "" if found.solution else "the weights after the cut are better on held-out inputs"
         if found.solution is not None:
             values = layer.matrices(weight.detach()).double().clone()
             for (one, _), own in zip(pairs, found.solution.weights_GOD, strict=True):
@@ -159,7 +159,7 @@ class Refit:
                     )
                 if found.solution is None:
                     stored.undo()
-                    why = "the nearest values that its parametrization gives are not better on held-out inputs"
+                    why = "the nearest values that its parametrization can represent are not better on held-out inputs"
                 elif bias is not None and found.solution.bias_GO is not None:
                     bias.data.copy_(found.solution.bias_GO.flatten())
         self.layers[site.weight] = _line(site.weight, found, why)

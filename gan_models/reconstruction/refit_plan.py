@@ -1,4 +1,4 @@
-"""The weights that are refitted, at which calls, and to which of the teacher's activations; and the others, and why."""
+"""The weights that are refitted, with their calls and the teacher's activations; and the others, with reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .residual_paths import ResidualPath, residual_path
 
 @dataclass(frozen=True)
 class Site:
-    """One weight that is refitted.
+    """A weight that is refitted.
 
     Attributes:
         weight: Its name.
@@ -28,9 +28,9 @@ class Site:
         layers: The geometry of each call.
         bias: Name of the bias that is fitted with it; empty for none.
         outputs: Positions of the teacher's output channels that the cut network has; None: all.
-        inputs: Positions of the teacher's input channels, likewise; known for weights of several calls.
+        inputs: Positions of the teacher's input channels that the cut network has; given for weights of several calls.
         path: From its output to a sum that it is fitted to; None: its output.
-        factors: What a cut multiplies these output channels by; None: nothing.
+        factors: Factors by which a cut multiplies these output channels; None: none.
     """
 
     weight: str
@@ -51,12 +51,12 @@ class Site:
 
 @dataclass(frozen=True)
 class RefitPlan:
-    """All weights of a network.
+    """The refits of all weights of a network.
 
     Attributes:
-        sites: Those that are refitted, in the order of their first calls.
-        left: Those that are not, with the reason.
-        names: Names of all calls, by which another pass is known to be the same.
+        sites: Weights that are refitted, in the order of their first calls.
+        left: Other weights, with the reason.
+        names: Names of all calls, by which another pass is checked.
         norms: Calls of norms with running statistics -> positions of the channels that the cut network has; None: all.
     """
 
@@ -69,14 +69,14 @@ class RefitPlan:
 def refit_plan(
     tape: Tape, model: nn.Module, weights: Mapping[int, str], groups: ChannelGroups, plan: ChannelPlan
 ) -> RefitPlan:
-    """Return what is refitted of a cut network.
+    """Return the weights of a cut network that are refitted.
 
     Args:
         tape: A pass of the teacher.
         model: The teacher.
         weights: Its parameters by identity.
         groups: Its channel groups.
-        plan: What was kept of them.
+        plan: The kept channels of the groups.
     """
     reading = readers(tape.calls, weights)
     mask = groups.mask(plan)
@@ -89,7 +89,7 @@ def refit_plan(
         if not is_weighted(call.name, call.args, dict(call.kwargs)):
             continue
         name = _weight_of(call, weights)
-        if name in done or (call.name == PRODUCT and name not in reading):  # two activations are multiplied
+        if name in done or (call.name == PRODUCT and name not in reading):  # products of two activations
             continue
         done.add(name)
         try:
@@ -135,7 +135,7 @@ def _site(
     axes: Mapping[tuple[str, int], np.ndarray],
     reading: Mapping[str, list[int]],
 ) -> Site:
-    """Return how one weight is refitted. Raises NotRefitted."""
+    """Return the refit of one weight. Raises NotRefitted if it is not refitted."""
     if name not in reading:
         raise NotRefitted("it is computed from other parameters in each pass")
     calls = [tape.calls[number] for number in numbers]
@@ -151,7 +151,7 @@ def _site(
     _, _, weight, bias = read[-1]
     bias_name = "" if bias is None else weights.get(id(bias), "")
     if bias_name and sorted(reading[bias_name]) != sorted(numbers):
-        bias_name = ""  # other calls read it too: it stays
+        bias_name = ""  # other calls also read it, so it is not changed
     first = layers[0]
     if any((layer.transposed, layer.kernel) != (first.transposed, first.kernel) for layer in layers):
         raise NotRefitted("calls of different kinds read it")
@@ -162,7 +162,7 @@ def _site(
     if first.transposed and first.groups > 1 and (own := _kept(name, 1, axes)) is not None:
         each = weight.shape[1]
         outputs = (torch.arange(first.groups)[:, None] * each + own).flatten()
-    elif first.transposed and first.groups > 1 and outputs is not None:  # depthwise: outputs go with the inputs
+    elif first.transposed and first.groups > 1 and outputs is not None:  # depthwise: outputs follow the inputs
         each = weight.shape[1]
         outputs = (outputs[:, None] * each + torch.arange(each)).flatten()
     inputs = _kept(name, 1 - out_axis, axes) if len(numbers) > 1 else None
@@ -171,7 +171,7 @@ def _site(
 
 
 def _kept(name: str, axis: int, axes: Mapping[tuple[str, int], np.ndarray]) -> Tensor | None:
-    """Return the positions that stay of an axis; None if all do."""
+    """Return the kept positions of an axis; None if all are kept."""
     module, _, leaf = name.rpartition(".")
     parts = [f"{module}.parametrizations.{leaf}.{part}".lstrip(".") for part in ("original", "original1", "original0")]
     for candidate in (name, *parts):

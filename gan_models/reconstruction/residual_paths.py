@@ -1,7 +1,7 @@
-"""Paths from a layer's output through additions and factors: where a residual block's last layer meets its skip.
+"""Paths from a layer's output through additions and factors, as from a residual block's last layer to its skip.
 
-Such a layer is fitted to the teacher's sum less what the student adds itself, divided by the branch's factor: it then
-also repairs what the student's trunk has lost so far.
+Such a layer is fitted to the teacher's sum minus the student's own terms, divided by the branch's factor. It then also
+corrects the errors of the student's trunk so far.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .call_tape import Call, Tape
 
 @dataclass(frozen=True)
 class Term:
-    """The terms that are added on the path.
+    """A term that is added on the path.
 
     Attributes:
-        source: The call that gives it, or -1 - i for input i of the network.
-        factor: It counts so many times in the sum.
+        source: The call that returns it, or -1 - i for input i of the network.
+        factor: Its factor in the sum.
     """
 
     source: int
@@ -29,12 +29,12 @@ class Term:
 
 @dataclass(frozen=True)
 class ResidualPath:
-    """Sum of factor times the layer's output, and terms that are known before the layer is called.
+    """A sum of factor times the layer's output and terms that are known before the layer is called.
 
     Attributes:
-        end: The call that gives the sum.
-        factor: Of the layer's output in the sum.
-        terms: All else in the sum.
+        end: The call that returns the sum.
+        factor: Factor of the layer's output in the sum.
+        terms: All other terms of the sum.
     """
 
     end: int
@@ -43,7 +43,7 @@ class ResidualPath:
 
 
 def residual_path(tape: Tape, start: int) -> ResidualPath | None:
-    """Return the longest path from a call's output to a sum, whose other terms are there before the call is made.
+    """Return the longest path from a call's output to a sum, whose other terms are known before the call.
 
     Args:
         tape: One pass of the network.
@@ -71,9 +71,9 @@ def residual_path(tape: Tape, start: int) -> ResidualPath | None:
 
 
 def _step(call: Call, here: int, value: Tensor, start: int) -> tuple[float, Term | None] | None:
-    """Return what a call does with an output: the factor that it is multiplied by, and what is added.
+    """Return a call's effect on an output: the factor that it is multiplied by, and the added term.
 
-    None stands for everything that is neither.
+    None for any other call.
     """
     if not isinstance(call.output, Tensor) or not isinstance(value, Tensor) or call.output.shape != value.shape:
         return None
@@ -103,7 +103,7 @@ def _step(call: Call, here: int, value: Tensor, start: int) -> tuple[float, Term
     return float(mine), Term(source, float(others))
 
 
-# Name -> (sign of the second operand, whether operands change places); a sign of None: a product or a quotient.
+# Name -> (sign of the second operand, True if operands are swapped); a sign of None: a product or a quotient.
 _PRODUCTS = ["mul", "imul", "rmul", "multiply", "div", "truediv", "itruediv", "true_divide", "divide"]
 _ARITHMETIC: dict[str, tuple[int | None, bool]] = {
     **dict.fromkeys(["add", "iadd", "radd"], (1, False)),
@@ -114,7 +114,7 @@ _ARITHMETIC: dict[str, tuple[int | None, bool]] = {
 
 
 def _scalar(value: Any) -> float | None:
-    """Return a plain number, or that of a tensor with one element."""
+    """Return a plain number, or that of a tensor with one element; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

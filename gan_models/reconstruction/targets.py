@@ -1,4 +1,4 @@
-"""The pass of the teacher: what it gives at sampled places of every layer that is refitted."""
+"""The pass of the teacher: its activations at sampled positions of every layer that is refitted."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .refit_plan import RefitPlan, pass_macs
 
 
 class OtherCalls(Exception):
-    """A pass makes other calls than the one that was planned with."""
+    """An error: a pass makes other calls than the planned ones."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Numbers of the inputs that layers are fitted to, that choose ridges, and that nothing is fitted to."""
+    """Indices of the inputs that layers are fitted to, that choose ridges, and that nothing is fitted to."""
 
     fitted: Tensor
     held_out: Tensor
@@ -32,13 +32,13 @@ class Targets:
     """The results of the teacher's pass.
 
     Attributes:
-        places: By call: places of its output on fitted and on held-out inputs.
-        values: By call: the teacher's activations there, [P, O], kept channels alone.
-        inputs: By call, for weights of several calls: what the teacher reads there, [P, C, T], kept channels alone.
-        statistics: By call of a norm with running statistics: mean and variance of what it reads, kept channels alone.
+        places: By call: positions of its output on fitted and on held-out inputs.
+        values: By call: the teacher's activations there, [P, O], kept channels only.
+        inputs: By call, for weights of several calls: the teacher's inputs there, [P, C, T], kept channels only.
+        statistics: By call of a norm with running statistics: mean and variance of its input, kept channels only.
         grids: By call: the shape of its output without the channels.
-        refused: By call: why its weight is not refitted after all.
-        outputs: What the teacher gives for the unseen inputs.
+        refused: By call: the reason that its weight is not refitted after all.
+        outputs: The teacher's outputs for the unseen inputs.
         macs: Multiply-accumulates of the pass.
     """
 
@@ -53,13 +53,13 @@ class Targets:
 
 
 def run(model: nn.Module, inputs: tuple[Tensor, ...], watch: Any, seed: int) -> list[Tensor]:
-    """Return all that a network gives; what it draws itself is drawn from the seed.
+    """Return a network's outputs; its own random numbers are seeded.
 
     Args:
         model: The network.
         inputs: Its inputs.
         watch: See `Calls`.
-        seed: Of torch's generator during the pass.
+        seed: Seed of torch's generator during the pass.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad(), Calls(watch):
         torch.default_generator.manual_seed(seed)
@@ -69,18 +69,18 @@ def run(model: nn.Module, inputs: tuple[Tensor, ...], watch: Any, seed: int) -> 
 def teacher_targets(
     model: nn.Module, inputs: tuple[Tensor, ...], plan: RefitPlan, split: Split, rows: Mapping[str, int], seed: int
 ) -> Targets:
-    """Return the teacher's activations at sampled places of every layer that is refitted.
+    """Return the teacher's activations at sampled positions of every layer that is refitted.
 
     Args:
         model: The teacher.
         inputs: All calibration inputs.
-        plan: What is refitted.
-        split: Of the inputs.
-        rows: Places on the fitted inputs, by weight.
-        seed: Of the places.
+        plan: The weights that are refitted.
+        split: Split of the inputs.
+        rows: Number of positions on the fitted inputs, by weight.
+        seed: Seed of the positions.
 
     Raises:
-        OtherCalls: It makes other calls than `plan` says.
+        OtherCalls: The network makes other calls than those of `plan`.
     """
     targets, n = Targets(), len(inputs[0])
     generator = torch.Generator().manual_seed(seed)
@@ -100,7 +100,7 @@ def teacher_targets(
             shape = output_shape(func, args, kwargs)
             first, second = rows_of(split.fitted, n, shape[0]), rows_of(split.held_out, n, shape[0])
             if first is None or second is None:
-                targets.refused[number] = "the first axis of what it gives is not that of the inputs"
+                targets.refused[number] = "the first axis of its output is not that of the inputs"
                 return counted(name, func, args, kwargs)
             places = layer.positions(shape, first, each, generator), layer.positions(shape, second, other, generator)
             targets.places[number], targets.grids[number] = places, layer.grid(shape)
@@ -138,12 +138,12 @@ def teacher_targets(
 
 
 def rows_of(numbers: Tensor, n: int, size: int) -> Tensor | None:
-    """Return where some of n inputs are on an axis that holds them; None if it does not hold as much of each.
+    """Return the positions of some of n inputs on an axis; None if inputs do not have equal shares of it.
 
     Args:
-        numbers: The inputs, int64.
-        n: Of all inputs.
-        size: Of the axis: n, or a multiple of it if each input was taken apart.
+        numbers: Indices of the inputs, int64.
+        n: Number of all inputs.
+        size: Length of the axis: n, or a multiple of it if each input was split.
     """
     each, rest = divmod(size, n)
     return None if rest or not each else (numbers[:, None] * each + torch.arange(each)).flatten()
@@ -160,7 +160,7 @@ def output_shape(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[int,
 
 
 def norm_of(args: Any, kwargs: Any) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Return input, running mean and running variance of a batch norm; None if it uses those of its input."""
+    """Return input, running mean and running variance of a batch norm; None if it uses statistics of its input."""
     given = (
         dict(zip(("input", "running_mean", "running_var", "weight", "bias", "training"), args, strict=False)) | kwargs
     )
@@ -175,13 +175,13 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def check_same(plan: RefitPlan, number: int, name: str) -> None:
-    """Raise OtherCalls unless a call is the one that was planned with."""
+    """Raise OtherCalls unless a call is the planned one."""
     if number >= len(plan.names) or plan.names[number] != name:
         raise OtherCalls(f"call {number} is {name}")
 
 
 def relative_error(outputs: list[Tensor], expected: list[Tensor]) -> float:
-    """Return the squared error of a network's outputs over the variance of what is expected, mean over outputs."""
+    """Return the squared error of a network's outputs over the variance of the expected ones, mean over outputs."""
     errors = []
     for given, wanted in zip(outputs, expected, strict=True):
         wanted = wanted.double()

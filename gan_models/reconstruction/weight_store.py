@@ -1,4 +1,4 @@
-"""Weights of a network by name: those that parametrizations compute are read, and written where that is possible."""
+"""Weights of a network by name, for reading and writing; computed ones are written if their parametrization allows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-ITERATIONS = 100  # of a power method, one step per pass in training
+ITERATIONS = 100  # iterations of a power method, as after this many training passes
 
 
 @contextmanager
 def computed_once(model: nn.Module) -> Iterator[None]:
-    """While open, each parametrization of a network gives one tensor, which can be known again and be written to.
+    """Make each parametrization return one fixed tensor inside the context, which can be identified and written.
 
-    `parametrize.cached` does not serve: copies of a module share its entries.
+    `parametrize.cached` is unsuitable, because copies of a module share its entries.
     """
     lists = [module for module in model.modules() if isinstance(module, parametrize.ParametrizationList)]
     with torch.no_grad():
@@ -35,19 +35,19 @@ def _constant(value: Tensor) -> Callable[[], Tensor]:
 
 
 def weight_of(model: nn.Module, name: str) -> Tensor:
-    """Return a parameter, or the tensor that a parametrization gives."""
+    """Return a parameter, or the tensor that a parametrization returns."""
     module, _, leaf = name.rpartition(".")
     return getattr(model.get_submodule(module), leaf)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """The values that a weight has after `store`.
+    """The values of a weight after `store`.
 
     Attributes:
-        values: Those that the network computes with: what was asked for, if the parametrization can give it.
-        exact: They are what was asked for.
-        undo: Puts the values before back.
+        values: Values that the network computes with: the requested ones, if the parametrization can represent them.
+        exact: True if they are the requested values.
+        undo: Function that restores the previous values.
     """
 
     values: Tensor
@@ -56,15 +56,15 @@ class Stored:
 
 
 def store(model: nn.Module, name: str, tensor: Tensor, value: Tensor) -> Stored | None:
-    """Put values into a weight, or the nearest that its parametrization gives; None if it takes no values.
+    """Write values to a weight, or the nearest ones that its parametrization can represent; None if it takes no values.
 
-    Spectral norm gives the values over their largest singular value. Its singular vectors are iterated until they no
+    Spectral norm divides the values by their largest singular value. Its singular vectors are iterated until they no
     longer change, so that the weight is the same in training.
 
     Args:
         model: The network.
-        name: Of the weight.
-        tensor: The weight as the network computes with it now; it gets the new values.
+        name: Name of the weight.
+        tensor: The weight's present tensor in the network; it gets the new values.
         value: The values.
     """
     before, own = tensor.detach().clone(), None
@@ -93,7 +93,7 @@ def store(model: nn.Module, name: str, tensor: Tensor, value: Tensor) -> Stored 
             own.eval()
             undo()
             return None
-    tensor.data.copy_(given)  # what this pass has computed already
+    tensor.data.copy_(given)  # tensors that this pass has computed already
     exact = bool(torch.allclose(given, value, rtol=1e-4, atol=1e-6 * float(value.abs().max())))
     return Stored(given, exact, undo)
 

@@ -1,1 +1,1 @@
-"""One training loop: steps, recipe, distillation, optimizer state."""
+"""The training loop: steps, recipe, averaged weights, compute, optimizer state."""

@@ -1,6 +1,6 @@
 """Exponential moving average of weights, and the statistics of norms that fit them.
 
-Adversarial training oscillates; the average of its weights is nearer to the center (Yazici et al. 2019). The half-life
+Adversarial training oscillates; the average of its weights is closer to the center (Yazici et al. 2019). The half-life
 follows StyleGAN2 (Karras et al. 2020), see `Recipe.averaging`. Running statistics depend on the weights, so those of
 the averaged weights are estimated again.
 """
@@ -36,7 +36,7 @@ class AveragedWeights:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Give the network the averaged weights while the context is open, then its own with their statistics."""
+        """Give the network the averaged weights inside the context, then restore its own weights and statistics."""
         own = {name: each.detach().clone() for name, each in self._trained.items()}
         statistics = [
             (buffer, buffer.clone())
@@ -61,9 +61,9 @@ class AveragedWeights:
         return dict(self._average)
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Load the result of `state`; raise ValueError for another network's."""
+        """Load the result of `state`. Raises ValueError if it belongs to another network."""
         if state.keys() != self._average.keys():
-            raise ValueError("the checkpoint's averaged weights are of another network")
+            raise ValueError("the checkpoint's averaged weights belong to another network")
         for name, value in state.items():
             self._average[name].copy_(value)
 
@@ -82,12 +82,12 @@ def norms_of(network: nn.Module) -> list[_Norm]:
 def reestimated(norms: Iterable[_Norm]) -> Iterator[None]:
     """Reset the norms' statistics, and set them to the mean over the forward passes in the context.
 
-    The norms alone are in train mode, so that no dropout acts and no other buffer moves.
+    Only the norms are in train mode, so that dropout is off and no other buffer changes.
     """
     before = [(norm, norm.training, norm.momentum) for norm in norms]
     for norm, _, _ in before:
         norm.reset_running_stats()
-        norm.momentum = None  # the cumulative mean
+        norm.momentum = None  # None: the cumulative mean
         norm.train()
     try:
         yield

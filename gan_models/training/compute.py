@@ -1,4 +1,4 @@
-"""Compute of training: multiply-accumulates of all forward and backward passes, a backward counted as two forwards.
+"""Compute of training: multiply-accumulates of all forward and backward passes; a backward counts as two forwards.
 
 Every operator of a pass is counted by `torch.utils.flop_counter`'s own formulas: convolutions, linear layers, products
 of matrices, attention. Batches, optimizers and norms are not counted.
@@ -17,12 +17,12 @@ from torch.utils.flop_counter import flop_registry
 
 from ..reconstruction.call_tape import tensors
 
-BACKWARD = 2  # forward passes that a backward pass counts as
-_GRADIENTS = ("backward", "grad")  # calls that make the backward pass, counted with the forward pass already
+BACKWARD = 2  # number of forward passes that a backward pass counts as
+_GRADIENTS = ("backward", "grad")  # calls of the backward pass, which are counted with the forward pass
 
 
 class _Operators(TorchDispatchMode):
-    """Sums up the multiply-accumulates of every operator that runs."""
+    """A counter of the multiply-accumulates of every operator that runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class PassCount(TorchFunctionMode):
     """A context that counts the compute of all passes made in it.
 
     Attributes:
-        macs: Multiply-accumulates, exact: three per forward one if a gradient flows back through what was computed.
+        macs: Exact multiply-accumulates; threefold for a forward pass with a gradient.
     """
 
     def __init__(self) -> None:
@@ -70,14 +70,14 @@ class PassCount(TorchFunctionMode):
 
 
 class RunCompute:
-    """Compute of one training run.
+    """The compute of one training run.
 
-    Steps of one kind make the same passes: the first of each kind is counted, the others cost as much. Passes that
-    only some steps make are marked in the code that makes them (`charge`, `uncounted`).
+    Steps of one kind have the same passes: the first of each kind is counted, and the others cost the same. Code marks
+    passes that only some steps have (`charge`, `uncounted`).
 
     Args:
-        macs: Spent before an interruption.
-        unknown_steps: Steps of unknown compute; each is charged as much as the next one.
+        macs: Multiply-accumulates before an interruption.
+        unknown_steps: Number of steps of unknown compute; each is charged like the next step.
 
     Attributes:
         macs: Multiply-accumulates of all steps.
@@ -120,7 +120,7 @@ _RUNNING: ContextVar[RunCompute | None] = ContextVar("running", default=None)
 
 @contextmanager
 def uncounted() -> Iterator[None]:
-    """Return a context of passes that only some steps of a kind make: reading a batch, or passes charged apart."""
+    """Return a context of passes that only some steps of a kind have: reading a batch, or passes charged separately."""
     running = _RUNNING.get()
     if running is None:
         yield
@@ -133,7 +133,7 @@ def charge(macs: int) -> None:
     """Add the compute of passes in an `uncounted` context to the current step, if there is one.
 
     Args:
-        macs: Multiply-accumulates.
+        macs: Number of multiply-accumulates.
     """
     running = _RUNNING.get()
     if running is not None:
@@ -144,7 +144,7 @@ class ChargedCalls:
     """A network that only some steps call: each pass is charged by the compute of one example.
 
     Args:
-        network: Called without a gradient.
+        network: The network, called without a gradient.
     """
 
     def __init__(self, network: Callable[..., Any]) -> None:

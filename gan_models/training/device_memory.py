@@ -1,4 +1,4 @@
-"""Free memory of the devices that networks are trained on."""
+"""The free memory of training devices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GB = 1e9
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """Return the free memory of a device in bytes, or None if it cannot be asked."""
+    """Return the free memory of a device in bytes, or None if it is unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     if device.type != "cpu":
@@ -19,7 +19,7 @@ def free_bytes(device: torch.device) -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         available = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-        return 1024 * available  # what the kernel could free is counted in
+        return 1024 * available  # includes memory that the kernel could free
     except (OSError, StopIteration):
         pass
     try:

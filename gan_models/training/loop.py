@@ -1,13 +1,12 @@
-"""The training loop: seeded, resumable at any checkpoint, with rungs at which a caller may measure and stop.
+"""The training loop: seeded, resumable at any checkpoint, with rungs at which the caller may measure and stop.
 
-`run_phase` is the one loop, over a `Phase` that makes a step and holds all that the next step depends on: fine-tuning
-and the teacher (`train`) and methods that train before they cut use it. On a CPU an interrupted and resumed run gives
-bit for bit the weights of an uninterrupted one: weights, optimizers, image pools and maps are in the checkpoint; data
-order, augmentation, dropout and latents are pure functions of (seed, step).
+`run_phase` is the only loop. Its `Phase` makes a step and contains all that the next step depends on. Fine-tuning and
+the teacher (`train`) use it, and so do methods that train before they cut. On a CPU, a resumed run has bit-identical
+weights to an uninterrupted one. Weights, optimizers, image pools and maps are in the checkpoint; data order,
+augmentation, dropout and latents are pure functions of (seed, step).
 
-Ours, though Lightning Fabric and accelerate have loops: theirs keep random state and optimizers as pickles, and promise
-no bit-exact resume. What a step does with generators, discriminators and hypernetworks would be written here all the
-same.
+Lightning Fabric and accelerate store random state and optimizers as pickles, and do not guarantee bit-exact resume. The
+step of generators, discriminators and hypernetworks would still be written here.
 """
 
 from __future__ import annotations
@@ -40,32 +39,32 @@ OnRung = Callable[[int, Mapping[str, nn.Module]], bool]
 OnStep = Callable[[int, Mapping[str, float]], None]
 OnCurve = Callable[[Sequence[tuple[int, Mapping[str, float]]]], None]
 
-CHECKPOINT_FORMAT = 2  # 1: before phases and fine-tuning had one loop
+CHECKPOINT_FORMAT = 2  # version 1: before phases and fine-tuning shared one loop
 
-NORM_BATCHES = 16  # for the statistics of norms with averaged weights
+NORM_BATCHES = 16  # number of batches for the statistics of norms with averaged weights
 
 _CURVE_POINTS = 100
 _CUDA_LOOK_EVERY = 10  # reading a loss waits for the GPU
 
 
 class Phase(Protocol):
-    """Training step by step, and all state that the next step depends on."""
+    """A training procedure by steps, with all state that the next step depends on."""
 
     @property
     def batches_per_step(self) -> int:
-        """Batches that each step asks for."""
+        """Number of batches per step."""
         ...
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> Mapping[str, float | Tensor]:
-        """Make one generator step, counted from 0. Return scalars worth recording, without gradient."""
+        """Make one generator step, counted from 0. Return the scalars to record, without gradient."""
         ...
 
     def kind_of_step(self, step: int) -> Hashable:
-        """Return a key of the step's kind: steps of equal kind make the same passes of the networks."""
+        """Return a key of the step's kind: steps of equal kind have the same passes of the networks."""
         ...
 
     def finished(self, done: int) -> bool:
-        """Return whether to end before all steps are spent."""
+        """Return True to end before all steps are used."""
         ...
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -73,15 +72,15 @@ class Phase(Protocol):
         ...
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
-        """Put back what `state` gave; RuntimeError, KeyError or ValueError if it does not fit."""
+        """Restore the result of `state`. Raises RuntimeError, KeyError or ValueError if it does not fit."""
         ...
 
 
 class TrainingDiverged(WorkFailed):
-    """A loss was not finite; `step` is the first such step, counted from 1."""
+    """An error: a loss is not finite; `step` is the first such step, counted from 1."""
 
     def __init__(self, step: int) -> None:
-        super().__init__(f"training diverged: a loss at step {step} is not finite; lower the learning rate")
+        super().__init__(f"training diverged: a loss at step {step} is not finite. Try a lower learning rate")
         self.step = step
 
     def __reduce__(self) -> tuple[type, tuple[int]]:
@@ -89,19 +88,19 @@ class TrainingDiverged(WorkFailed):
 
 
 def best_device(wanted: str = "auto") -> torch.device:
-    """The device of this name; "auto" is CUDA where there is one, else the CPU.
+    """Return the device of this name; "auto" is CUDA if available, else the CPU.
 
     Raises:
-        ValueError: no such device here.
+        ValueError: There is no such device.
     """
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(wanted)
     except RuntimeError as error:
-        raise UserError(f"device {wanted!r} is unknown; use auto, cpu or cuda") from error
+        raise UserError(f"unknown device: got {wanted!r}; expected auto, cpu or cuda") from error
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {wanted!r} is not there: torch sees no CUDA GPU; use cpu or auto")
+        raise UserError(f"device {wanted!r} is not available: torch finds no CUDA GPU. Try cpu or auto")
     return device
 
 
@@ -125,40 +124,40 @@ def train(
     on_curve: OnCurve | None = None,
     workers: int = 0,
 ) -> TrainRecord:
-    """Train in place; go on from the checkpoint in `checkpoint_dir` if there is one.
+    """Train in place; resume from the checkpoint in `checkpoint_dir` if there is one.
 
-    Torch's global random numbers are as before when this returns. Threads are set by the caller. Networks all of whose
-    parameters need no gradient stay as they are: with frozen generators this warms up discriminators. If the recipe
-    averages weights, rungs see the averaged ones, and these are what is left in the generators.
+    Torch's global random numbers are restored. The caller sets threads. Networks without a trainable parameter are not
+    changed: with frozen generators this warms up discriminators. If the recipe averages weights, rungs use the averaged
+    ones, and so do the generators at the end.
 
     Args:
-        task: the losses.
-        networks: generators and discriminators by the task's names; left in eval mode.
-        data: an `ImageSet`, or any sequence of dictionaries of tensors.
-        recipe: how to train.
-        steps: generator steps in all.
-        seed: of data order, augmentation and dropout; not of weights that exist already.
-        device: where.
-        teacher: generators to distil from, by name; needed if the recipe distils.
-        teacher_judges: the teacher's discriminators, by generator name, for terms that read their features.
-        feature_maps: an encoder's maps of what the generators give, for terms that read them.
-        checkpoint_dir: folder of the one newest checkpoint; None: none is read or written.
-        checkpoint_every: steps between checkpoints; 0: at rungs and at the end only.
-        rungs: step counts after which `on_rung` is called.
-        on_rung: called with the step count and the generators in eval mode; False stops the training. After
-            an interruption a rung may be called again, with the same weights.
-        on_step: called with the step count and the losses: after each step on a CPU, each tenth on CUDA.
-        on_curve: called before each rung with the points of the losses' curve so far.
-        workers: processes that read data ahead.
+        task: The task with its losses.
+        networks: Generators and discriminators by the task's names; left in eval mode.
+        data: An `ImageSet`, or any sequence of dictionaries of tensors.
+        recipe: The training recipe.
+        steps: Total number of generator steps.
+        seed: Seed of data order, augmentation and dropout; not of existing weights.
+        device: Device of the training.
+        teacher: Generators to distill from, by name; needed if the recipe distills.
+        teacher_judges: The teacher's discriminators, by generator name, for terms that read their features.
+        feature_maps: An encoder's maps of the generators' outputs, for terms that read them.
+        checkpoint_dir: Folder of the newest checkpoint; None: none is read or written.
+        checkpoint_every: Steps between checkpoints; 0: at rungs and at the end only.
+        rungs: Step counts after which `on_rung` is called.
+        on_rung: Called with the step count and the generators in eval mode; False stops the training. After an
+            interruption a rung may be called again, with the same weights.
+        on_step: Called with the step count and the losses: after each step on a CPU, each tenth on CUDA.
+        on_curve: Called before each rung with the points of the losses' curve so far.
+        workers: Processes that read data ahead.
 
     Returns:
-        Steps done, whether a rung stopped it, the losses' curve, seconds.
+        The record: number of steps, stop by a rung, the losses' curve, seconds.
 
     Raises:
-        TrainingDiverged: a loss is not finite.
-        ValueError: no steps; a rung outside 1 .. steps; a checkpoint of another run; recipe and teacher do
-            not fit.
-        KeyError: a network that the task names is missing.
+        TrainingDiverged: A loss is not finite.
+        ValueError: There are no steps, a rung is outside 1 .. steps, a checkpoint belongs to another run, or recipe and
+            teacher do not fit.
+        KeyError: A network that the task names is missing.
     """
     _check(steps, rungs)
     device = torch.device(device)
@@ -179,7 +178,7 @@ def train(
         )
 
     def sample() -> Iterator[Batch]:
-        """Yield the batches that statistics of norms are taken on, the same each time."""
+        """Yield the batches for statistics of norms, the same each time."""
         source = batches(data, recipe.batch_size, mixed(seed, 43))
         try:
             yield from islice(source, NORM_BATCHES)
@@ -214,7 +213,7 @@ def train(
 
 
 def checkpoint_cadence(steps: int) -> int:
-    """Return the steps between checkpoints of a run of so many: ten in all, and none oftener than 200 steps."""
+    """Return the steps between checkpoints of a run of `steps`: ten in all, but at least 200 steps apart."""
     return max(200, steps // 10)
 
 
@@ -235,19 +234,19 @@ def run_phase(
     on_curve: OnCurve | None = None,
     workers: int = 0,
 ) -> TrainRecord:
-    """Train a phase for at most `steps` generator steps; go on from the checkpoint in `checkpoint_dir`.
+    """Train a phase for at most `steps` generator steps; resume from the checkpoint in `checkpoint_dir`.
 
-    Torch's global random numbers are as before when this returns.
+    Torch's global random numbers are restored.
 
     Args:
-        phase: Makes the steps.
-        data: An `ImageSet`, or any sequence of dictionaries of tensors; batches come on the CPU.
+        phase: The training procedure.
+        data: An `ImageSet`, or any sequence of dictionaries of tensors; batches are on the CPU.
         batch_size: Images per batch.
-        steps: Generator steps in all.
-        seed: Of the data's order and augmentation, and of torch's random numbers at each step.
-        identity: What a checkpoint must agree with, plain JSON.
-        device: Whose random numbers are kept, and how often values are read.
-        checkpoint_dir: Folder of the one newest checkpoint; None reads and writes none.
+        steps: Total number of generator steps.
+        seed: Seed of the data's order and augmentation, and of torch's random numbers at each step.
+        identity: Values that a checkpoint must match, as plain JSON.
+        device: Device of the training, which determines random numbers and how often values are read.
+        checkpoint_dir: Folder of the newest checkpoint; None: none is read or written.
         checkpoint_every: Steps between checkpoints; 0: at rungs and at the end only.
         rungs: Step counts after which `on_rung` is called.
         on_rung: Called with the step count; False stops the training.
@@ -257,7 +256,7 @@ def run_phase(
 
     Raises:
         TrainingDiverged: A value is not finite.
-        UserError: No steps, a rung outside 1 .. steps, or a checkpoint of another run.
+        UserError: There are no steps, a rung is outside 1 .. steps, or a checkpoint belongs to another run.
     """
     _check(steps, rungs)
     with _own_random_numbers(device):
@@ -272,7 +271,7 @@ def run_phase(
 
 
 def _reading(source: Iterator[Batch]) -> Callable[[], Batch]:
-    """Return what reads the next batch, none of whose work is compute of the step."""
+    """Return a function that reads the next batch, whose work does not count as compute of the step."""
 
     def batch() -> Batch:
         with uncounted():
@@ -283,19 +282,19 @@ def _reading(source: Iterator[Batch]) -> Callable[[], Batch]:
 
 def _check(steps: int, rungs: Sequence[int]) -> None:
     if steps < 1:
-        raise UserError(f"steps={steps} is no training; use 1 or more")
+        raise UserError(f"too few training steps: got steps={steps}; expected 1 or more")
     if any(not 1 <= rung <= steps for rung in rungs):
-        raise UserError(f"rungs {list(rungs)} must lie in 1 .. {steps} steps")
+        raise UserError(f"rungs are out of range: got {list(rungs)}; expected 1 to {steps} steps")
 
 
 def _own_random_numbers(device: torch.device) -> AbstractContextManager[None]:
-    """Return a context in which torch's random numbers may be seeded; outside they stay as they are."""
+    """Return a context in which torch's random numbers may be seeded; they are restored afterwards."""
     gpus = [torch.cuda.current_device() if device.index is None else device.index] if device.type == "cuda" else []
     return torch.random.fork_rng(devices=gpus)
 
 
 class _Run:
-    """Progress of a phase, and its checkpoint."""
+    """The progress of a phase, and its checkpoint."""
 
     def __init__(self, phase: Phase, identity: Mapping[str, JSON], folder: Path | None) -> None:
         self.phase, self.identity, self.folder = phase, dict(identity), folder
@@ -307,30 +306,30 @@ class _Run:
 
     def _resume(self, folder: Path, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
         if info.get("format") != CHECKPOINT_FORMAT:
-            return  # an earlier version's: this run begins anew
+            return  # a checkpoint of an earlier version: this run starts from the beginning
         theirs = info.get("identity", {})
         other = [key for key, value in self.identity.items() if theirs.get(key) != value]
         if other:
             raise UserError(
-                f"the checkpoint in {folder} is of another run ({', '.join(other)} differ); "
-                "use the same settings, or another folder"
+                f"the checkpoint in {folder} belongs to another run: {', '.join(other)} differ. Try the same "
+                f"settings, or another folder"
             )
         try:
             self.phase.load_state(tensors, info["phase"])
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(
-                f"the checkpoint in {folder} is of networks of another shape; use another folder"
+                f"the checkpoint in {folder} belongs to networks of another shape. Try another folder"
             ) from error
         self.done, self.stopped, self.seconds = info["done"], info["stopped"], info["seconds"]
         self.curve = [(step, values) for step, values in info["curve"]]
         self.compute = RunCompute(info.get("macs", 0), 0 if "macs" in info else self.done)
 
     def finished(self, steps: int) -> bool:
-        """Return whether no step is left to make."""
+        """Return True if no step is left."""
         return self.stopped or self.done >= steps or (self.done > 0 and self.phase.finished(self.done))
 
     def save(self) -> None:
-        """Write the checkpoint, if one is wanted."""
+        """Write the checkpoint, if there is a folder for it."""
         if self.folder is None:
             return
         tensors, phase = self.phase.state()
@@ -348,7 +347,7 @@ class _Run:
 
 
 class _Values:
-    """Values of the newest step; the first step with one that is not finite is kept on the device."""
+    """The values of the newest step; the first step with a value that is not finite is stored on the device."""
 
     def __init__(self, device: torch.device) -> None:
         self._newest: Mapping[str, float | Tensor] = {}
@@ -360,14 +359,14 @@ class _Values:
         self._first_bad = torch.minimum(self._first_bad, torch.where(finite, math.inf, float(step)))
 
     def numbers(self) -> dict[str, float]:
-        """Return the newest values as numbers; raise TrainingDiverged if any step so far was not finite."""
+        """Return the newest values as numbers. Raises TrainingDiverged if any value so far was not finite."""
         first_bad = float(self._first_bad)
         if math.isfinite(first_bad):
             raise TrainingDiverged(int(first_bad))
         return dict(zip(self._newest, self._stacked().tolist(), strict=True))
 
     def _stacked(self) -> Tensor:
-        """Return all values as float64, which numbers of Python keep whole."""
+        """Return all values as float64, the precision of Python's numbers."""
         parts = [torch.as_tensor(value, dtype=torch.float64, device=self._device) for value in self._newest.values()]
         return torch.stack(parts) if parts else torch.zeros(0, dtype=torch.float64, device=self._device)
 
@@ -412,6 +411,6 @@ def _steps(
             if at_rung and on_rung is not None:
                 run.stopped = on_rung(run.done) is False
                 finished = finished or run.stopped
-            # After the rung: were it saved before, an interruption between them would lose the rung.
+            # Saved after the rung, because an interruption between an earlier save and the rung would lose the rung.
             run.save()
             started = time.perf_counter()

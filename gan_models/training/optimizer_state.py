@@ -9,11 +9,11 @@ from torch import Tensor
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
-    """The state of every parameter: "<parameter name>/<entry>" -> tensor.
+    """Return the state of every parameter: "<parameter name>/<entry>" -> tensor.
 
     Args:
-        optimizer: one whose state holds tensors and numbers only, as Adam's does.
-        names: name of each parameter.
+        optimizer: An optimizer whose state has only tensors and numbers, such as Adam.
+        names: Name of each parameter.
     """
     tensors = {}
     for parameter, state in optimizer.state.items():
@@ -25,10 +25,10 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[Tensor, s
 def load_optimizer_tensors(
     optimizer: torch.optim.Optimizer, names: Mapping[Tensor, str], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Put back what `optimizer_tensors` gave.
+    """Restore the result of `optimizer_tensors`.
 
     Raises:
-        ValueError: a tensor of a parameter that the optimizer does not have, or of another shape.
+        ValueError: A tensor belongs to an unknown parameter, or has another shape.
     """
     parameters = {names[parameter]: parameter for group in optimizer.param_groups for parameter in group["params"]}
     fused = bool(optimizer.defaults.get("fused"))
@@ -42,5 +42,5 @@ def load_optimizer_tensors(
             # In the parameter's own memory layout (channels last survives).
             value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
         elif fused:
-            value = value.to(parameter.device)  # where a fused step counts
+            value = value.to(parameter.device)  # device of a fused optimizer's step count
         optimizer.state[parameter][entry] = value

@@ -1,4 +1,4 @@
-"""How long and how hard networks are trained: `Recipe`; what came of it: `TrainRecord`. Imports no torch."""
+"""The recipe of a training run (`Recipe`) and its result (`TrainRecord`). Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ AMP_MODES = ("off", "bf16", "fp16")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Optimizers, schedule and distillation of one training run; the task has the loss weights.
+    """The optimizers, schedule and distillation of one training run; the task has the loss weights.
 
     Args:
-        batch_size: images a step.
-        lr: learning rate of the generators (Adam).
-        lr_discriminator: of the discriminators; None: as `lr`.
-        betas: Adam's, both.
-        decay: share of the steps, at the end, over which the rates fall linearly to 0 (upstream: 0.5).
-        d_steps: discriminator steps a generator step (SNGAN: 5); each after the first takes a new batch.
-        distill_output: weight of |G(x) - teacher(x)|; 0 is off.
-        distill_features: weight of feature matching through trained 1x1 maps; 0 is off.
-        feature_layers: at most so many layers are matched.
+        batch_size: Images per step.
+        lr: Learning rate of the generators (Adam).
+        lr_discriminator: Learning rate of the discriminators; None: as `lr`.
+        betas: Both betas of Adam.
+        decay: Share of the steps, at the end, over which the rates fall linearly to 0 (upstream: 0.5).
+        d_steps: Discriminator steps per generator step (SNGAN: 5); each after the first uses a new batch.
+        distill_output: Weight of |G(x) - teacher(x)|; 0: off.
+        distill_features: Weight of feature matching through trained 1x1 maps; 0: off.
+        feature_layers: Maximum number of matched layers.
         amp: "off", or "bf16" / "fp16" autocast on CUDA; a CPU always computes in float32.
-        channels_last: store images and weights channels last (quicker on CUDA with autocast).
-        ema: half-life of the generators' averaged weights, as a share of the steps; 0 is off. Measured and kept are
-            the averaged weights.
-        distill_terms: weights of further terms of distillation, by name of `distillation.catalog.TERMS`.
-        reconstruct_first: share of the steps, at the start, without the task's adversarial term: the generators follow
-            references and teachers alone, while discriminators learn to judge them.
-        rounds: 2: a cut of more than 75 % by a method that does not train is made in two halves, with training between
-            them for the steps of pruning.
+        channels_last: Store images and weights channels last (faster on CUDA with autocast).
+        ema: Half-life of the generators' averaged weights, as a share of the steps; 0: off. The averaged weights are
+            measured and stored.
+        distill_terms: Weights of further terms of distillation, by name of `distillation.catalog.TERMS`.
+        reconstruct_first: Share of the steps, at the start, without the task's adversarial term: generators follow only
+            references and teachers, while discriminators are trained.
+        rounds: Rounds of pruning. With 2, a cut of more than 75 % by a method that does not train is made in two parts,
+            with training for the pruning steps between them.
 
     Raises:
-        ValueError: a field outside what is allowed.
+        ValueError: A field is out of range.
     """
 
     batch_size: int = 8
@@ -60,38 +60,41 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("batch_size", "d_steps", "feature_layers"):
             if getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)} is too small; use 1 or more")
+                raise UserError(f"{name} is too small: got {name}={getattr(self, name)}; expected 1 or more")
         check_weights(self, "lr", "distill_output", "distill_features")
         if self.lr == 0:
             raise UserError("a learning rate of 0 trains nothing: got lr=0; expected above 0. Try 0.0002")
         if self.lr_discriminator is not None:
             check_weights(self, "lr_discriminator")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise UserError(f"betas={self.betas} are not possible; use two numbers in [0, 1)")
+            raise UserError(f"invalid betas: got betas={self.betas}; expected two numbers in [0, 1)")
         if not 0 <= self.decay <= 1:
-            raise UserError(f"decay={self.decay} is no share of the steps; use 0 to 1")
+            raise UserError(f"invalid share of the steps: got decay={self.decay}; expected 0 to 1")
         if not 0 <= self.ema <= 1:
             raise UserError(
-                f"the averaged weights' half-life is no share of the steps: got ema={self.ema}; expected 0 to 1. "
+                f"invalid half-life of the averaged weights as a share of the steps: got ema={self.ema}; expected 0 "
+                f"to 1. "
                 "Try 0.05"
             )
         if self.rounds not in (1, 2):
-            raise UserError(f"rounds of pruning are not possible: got rounds={self.rounds}; expected 1 or 2. Try 2")
+            raise UserError(f"invalid rounds of pruning: got rounds={self.rounds}; expected 1 or 2. Try 2")
         if not 0 <= self.reconstruct_first <= 1:
             raise UserError(
-                "the steps without an adversarial term are no share of the steps: got "
+                "invalid share of steps without an adversarial term: got "
                 f"reconstruct_first={self.reconstruct_first}; expected 0 to 1. Try 0.1"
             )
         for name, weight in self.distill_terms.items():
             if name in FIELDS:
                 raise UserError(f"distill_terms has its own field for {name}: got {weight}. Try distill_{name}")
             if not 0 <= weight < float("inf"):
-                raise UserError(f"distill_terms.{name}={weight} is no weight; use a number of at least 0")
+                raise UserError(f"invalid weight: got distill_terms.{name}={weight}; expected a number of at least 0")
         if self.amp not in AMP_MODES:
-            raise UserError(f"amp={self.amp!r} is unknown; use one of {', '.join(AMP_MODES)}")
+            raise UserError(
+                f"unknown mode of mixed precision: got amp={self.amp!r}; expected one of {', '.join(AMP_MODES)}"
+            )
 
     def rate(self, step: int, steps: int) -> float:
-        """Factor on the learning rates at `step` (from 0) of `steps`: 1, then linearly down to 1 / n > 0."""
+        """Return the factor on the learning rates at `step` (from 0) of `steps`: 1, then linearly down to 1 / n > 0."""
         n_decaying = self.decay * steps
         return 1.0 if n_decaying < 1 else min(1.0, (steps - step) / n_decaying)
 
@@ -104,12 +107,12 @@ class Recipe:
         return 0.5 ** (1 / (self.ema * steps)) if self.ema > 0 else 0.0
 
     def adversarial(self, step: int, steps: int) -> bool:
-        """Return whether the adversarial term counts at `step` (from 0) of `steps`."""
+        """Return True if the adversarial term counts at `step` (from 0) of `steps`."""
         return step >= round(self.reconstruct_first * steps)
 
     @property
     def distillation(self) -> dict[str, float]:
-        """Weights of all terms of distillation, by name; those of 0 left out."""
+        """Return the weights of all terms of distillation by name, without those of 0."""
         own = {name: getattr(self, f"distill_{name}") for name in FIELDS}
         return {name: weight for name, weight in (own | dict(self.distill_terms)).items() if weight > 0}
 
@@ -121,19 +124,19 @@ class Recipe:
         return found | {f"distill_{name}": weight for name, weight in weights.items()}
 
     def with_values(self, values: Mapping[str, float]) -> Recipe:
-        """Return the recipe with others of its `values`."""
+        """Return the recipe with some of its `values` replaced."""
         own = {name: value for name, value in values.items() if name in Recipe.__dataclass_fields__}
         terms = {name.removeprefix("distill_"): value for name, value in values.items() if name not in own}
         return replace(self, **own, distill_terms={**self.distill_terms, **terms}) if values else self
 
     @property
     def distils(self) -> bool:
-        """Return whether a teacher is needed."""
+        """Return True if the recipe needs a teacher."""
         return bool(self.distillation)
 
     @property
     def without_teacher(self) -> Recipe:
-        """The recipe without any distillation."""
+        """Return the recipe without any distillation."""
         return replace(self, distill_output=0.0, distill_features=0.0, distill_terms={})
 
 
@@ -142,11 +145,11 @@ class TrainRecord:
     """The result of a training run, including interruptions.
 
     Attributes:
-        steps: generator steps done.
-        stopped: a rung's callback stopped it before its last step.
+        steps: Number of completed generator steps.
+        stopped: True if a rung's callback stopped it before its last step.
         curve: (step, {term: value}) at about a hundred steps.
-        seconds: time in training steps and reading data; callbacks and checkpoints left out.
-        macs: multiply-accumulates of all forward and backward passes of the steps, a backward counted as two forwards.
+        seconds: Time of training steps and reading data, without callbacks and checkpoints.
+        macs: Multiply-accumulates of all forward and backward passes of the steps; a backward counts as two forwards.
     """
 
     steps: int

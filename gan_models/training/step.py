@@ -1,4 +1,4 @@
-"""One training step of generators and discriminators, and all state that a step depends on.
+"""The training step of generators and discriminators, and all state that it depends on.
 
 Random numbers are reseeded from (seed, step) at each step, so dropout needs no state of its own.
 """
@@ -29,32 +29,32 @@ _AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Networks:
-    """What is trained: generators and discriminators by name. Parameters that need no gradient stay as they are."""
+    """The networks in training: generators and discriminators by name. Frozen parameters are not changed."""
 
     generators: nn.ModuleDict
     discriminators: nn.ModuleDict
 
 
 class Trainer:
-    """Optimizers, distillation and mixed precision around a task's losses.
+    """A trainer with a task's losses, optimizers, distillation and mixed precision.
 
     Args:
-        task: the losses.
-        networks: moved to `device`; a network without any parameter to train stays in eval mode.
-        recipe: how to train.
-        steps: generator steps in all, for the schedule.
-        seed: of dropout and of the distillation maps.
-        device: where to train.
-        teacher: generators to learn from, by generator name; moved to `device`, eval mode.
-        example: a batch, for finding and fitting the layers of feature matching.
-        teacher_judges: discriminators of the teacher, by generator name, for terms that read their features; frozen.
-        feature_maps: an encoder's maps, for terms that read them.
-        lr_factor: factor on the learning rate of a generator's parameter, by "generators.<generator>.<parameter>".
-        fused: one kernel for Adam's whole step (for millions of parameters); rounding differs.
+        task: The task with its losses.
+        networks: Networks, moved to `device`; a network without a trainable parameter stays in eval mode.
+        recipe: The training recipe.
+        steps: Total number of generator steps, for the schedule.
+        seed: Seed of dropout and of the distillation maps.
+        device: Device of the training.
+        teacher: Generators to distill from, by generator name; moved to `device`, in eval mode.
+        example: A batch for finding and fitting the layers of feature matching.
+        teacher_judges: Discriminators of the teacher, by generator name, for terms that read their features; frozen.
+        feature_maps: An encoder's maps, for terms that read them.
+        lr_factor: Factor on the learning rate of a generator's parameter, by "generators.<generator>.<parameter>".
+        fused: Use one kernel for Adam's whole step (for millions of parameters); rounding differs.
 
     Raises:
-        KeyError: a network that the task names is missing.
-        ValueError: a recipe with distillation and no teacher, or a task that needs both.
+        KeyError: A network that the task names is missing.
+        ValueError: A recipe with distillation has no teacher, or the task needs both.
     """
 
     def __init__(
@@ -79,10 +79,11 @@ class Trainer:
         check_names(self.generators, task.generator_names, "generator")
         check_names(self.discriminators, task.generator_names, "discriminator")
         if recipe.distils and not teacher:
-            raise UserError("the recipe distils but no teacher is given; give one, or set distill_* to 0")
+            raise UserError("the recipe distills without a teacher: got none; expected one. Try distill_* = 0")
         if task.needs_teacher and not recipe.distils and any(map(_is_trained, self.generators.values())):
             raise UserError(
-                "one direction alone cannot be trained without a teacher; give one and set distill_output > 0"
+                "one direction alone cannot be trained without a teacher: got none; expected one. Try distill_output "
+                "> 0 with a teacher"
             )
         self.task, self.networks, self.recipe = task, networks, recipe
         self.steps, self.seed, self.device = steps, seed, device
@@ -90,7 +91,7 @@ class Trainer:
         self._format = torch.channels_last if recipe.channels_last else torch.contiguous_format
         for module in (*self.generators.values(), *self.discriminators.values()):
             self._place(module)
-        with PassCount() as self._fitted:  # feature matching looks at both networks
+        with PassCount() as self._fitted:  # feature matching reads both networks
             self.distillation = self._distillation(teacher or {}, teacher_judges or {}, feature_maps, example)
         self.set_mode(training=True)
         trained = {"generators": networks.generators, "distillation": self.distillation}
@@ -105,11 +106,11 @@ class Trainer:
 
     @property
     def batches_per_step(self) -> int:
-        """One per discriminator step."""
+        """Number of batches per step: one per discriminator step."""
         return self.recipe.d_steps
 
     def kind_of_step(self, step: int) -> Hashable:
-        """Return True if the adversarial terms count: steps without them may make fewer passes."""
+        """Return True if the adversarial terms count: steps without them may have fewer passes."""
         return self.recipe.adversarial(step, self.steps)
 
     def finished(self, done: int) -> bool:
@@ -117,13 +118,13 @@ class Trainer:
         return False
 
     def set_mode(self, training: bool) -> None:
-        """Train or eval mode; networks without a parameter to train are always in eval mode."""
+        """Set train or eval mode; networks without a trainable parameter are always in eval mode."""
         for module in (*self.generators.values(), *self.discriminators.values()):
             module.train(training and _is_trained(module))
 
     @contextmanager
     def measured(self, batches: Iterable[Batch]) -> Iterator[None]:
-        """Give generators the weights to be measured while the context is open: averaged ones, if the recipe averages.
+        """Give generators the weights to measure inside the context: averaged ones, if the recipe averages.
 
         Args:
             batches: Training data for new statistics of norms; read only if there are such norms.
@@ -136,7 +137,7 @@ class Trainer:
             yield
 
     def keep_measured(self, batches: Iterable[Batch]) -> None:
-        """Give the generators the weights that are measured, permanently."""
+        """Give the generators the measured weights permanently."""
         if self._average is not None:
             self._average.copy_to_networks()
             self.estimate_norms(batches)
@@ -152,11 +153,11 @@ class Trainer:
                 self.task.generate(self.generators, self.to_device(batch))
 
     def step(self, step: int, batch_at: Callable[[], Batch]) -> dict[str, Tensor]:
-        """One generator step and `recipe.d_steps` discriminator steps.
+        """Make one generator step and `recipe.d_steps` discriminator steps.
 
         Args:
-            step: from 0.
-            batch_at: gives the next batch; called `recipe.d_steps` times.
+            step: Number of the step, from 0.
+            batch_at: Returns the next batch; called `recipe.d_steps` times.
 
         Returns:
             The generators' terms by name and "discriminator", scalars without gradient, on the device.
@@ -180,7 +181,7 @@ class Trainer:
         return terms
 
     def to_device(self, batch: Batch) -> dict[str, Tensor]:
-        """The batch where the networks are; its step number stays on the CPU, where it is read."""
+        """Return the batch on the networks' device; its step number stays on the CPU, which reads it."""
         return {
             name: value
             if value.dim() == 0
@@ -241,7 +242,9 @@ class Trainer:
             module.eval()
         wanted = [name for name in self.task.generator_names if name in teacher and self.recipe.distils]
         if self.recipe.distils and not wanted:
-            raise UserError(f"no teacher for {', '.join(self.task.generator_names)}; given are {', '.join(teacher)}")
+            raise UserError(
+                f"teachers are missing: got {', '.join(teacher)}; expected {', '.join(self.task.generator_names)}"
+            )
         example = self.to_device(example)
         torch.manual_seed(mixed(self.seed, 41))
         pairs = {
@@ -277,14 +280,14 @@ class Trainer:
         return names, torch.optim.Adam(groups, betas=self.recipe.betas, fused=self._fused or None)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, dict[str, float]]]:
-        """All tensors that the next step depends on, and the loss scales."""
+        """Return all tensors that the next step depends on, and the loss scales."""
         tensors = {}
         for prefix, part in self._parts().items():
             tensors |= {f"{prefix}/{key}": value for key, value in part.items()}
         return tensors, {"g_scaler": self._g_scaler.state_dict(), "d_scaler": self._d_scaler.state_dict()}
 
     def load_state(self, tensors: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
-        """Put back what `state` gave; RuntimeError, KeyError or ValueError where it does not fit."""
+        """Restore the result of `state`. Raises RuntimeError, KeyError or ValueError if it does not fit."""
 
         def part(prefix: str) -> dict[str, Tensor]:
             start = f"{prefix}/"
@@ -318,12 +321,12 @@ class Trainer:
 
 
 def _without_adversarial(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the terms but "adversarial" and "<generator>.adversarial"; raise UserError if none is left."""
+    """Return the terms except "adversarial" and "<generator>.adversarial". Raises UserError if none is left."""
     left = {name: term for name, term in terms.items() if name.rpartition(".")[2] != "adversarial"}
     if not left:
         raise UserError(
-            "the first steps have no loss: got reconstruct_first above 0 and an adversarial term alone; expected "
-            "another one. Try distill_output above 0, or reconstruct_first=0"
+            "the first steps have no loss: got reconstruct_first above 0 with only an adversarial term; expected "
+            "another term. Try distill_output above 0, or reconstruct_first=0"
         )
     return left
 
@@ -334,7 +337,7 @@ def _is_trained(module: nn.Module) -> bool:
 
 @contextmanager
 def _without_gradient(modules: nn.Module) -> Iterator[None]:
-    """While open, the modules' parameters collect no gradient; a gradient still flows through them."""
+    """Disable gradients of the modules' parameters inside the context; a gradient still flows through them."""
     parameters = [parameter for parameter in modules.parameters() if parameter.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)

@@ -114,11 +114,11 @@ def test_wrong_calls_say_what_is_allowed():
     distilling = dataclasses.replace(RECIPE, distill_output=1.0)
     cases = [
         (ValueError, "steps=0", lambda: train(task, nets, data, RECIPE, steps=0, seed=0)),
-        (ValueError, "1 .. 3", lambda: train(task, nets, data, RECIPE, steps=3, seed=0, rungs=(4,))),
-        (ValueError, "no teacher", lambda: train(task, nets, data, distilling, steps=3, seed=0)),
+        (ValueError, "1 to 3", lambda: train(task, nets, data, RECIPE, steps=3, seed=0, rungs=(4,))),
+        (ValueError, "without a teacher", lambda: train(task, nets, data, distilling, steps=3, seed=0)),
         (
             ValueError,
-            "no teacher for G",
+            "teachers are missing: .*expected G",
             lambda: train(task, nets, data, distilling, steps=3, seed=0, teacher={"X": Translator()}),
         ),
         (
