@@ -1,4 +1,4 @@
-"""What a study may do without: training states of finished trials off the front, which nothing will go on from."""
+"""Deletion of training checkpoints of finished trials that are not on the Pareto front."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ..artifacts.study_folder import StudyFolder
 from ..records.ledger import TrialRecord
 from ..strategy import pareto
 
-STATES = ("checkpoint", "prune")  # training states in a trial's folder
+STATES = ("checkpoint", "prune")  # files of training states in a trial's folder
 WEIGHTS = ("generator.safetensors",)
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What was removed: the trials' numbers and the bytes that this made free."""
+    """The result of a cleanup: the trials' numbers and the freed bytes."""
 
     trials: tuple[int, ...]
     freed: int
 
 
 def front_numbers(records: Sequence[TrialRecord]) -> set[int]:
-    """Trials that no other dominates; of equal points all."""
+    """Return the trials that no other dominates; all of equal points."""
     scored = [record for record in records if record.scored]
     points_N2 = np.array([(record.quality, record.cost) for record in scored], dtype=float).reshape(-1, 2)
     return {record.number for record, on in zip(scored, pareto.non_dominated(points_N2), strict=True) if on}
 
 
 def kept_folders(records: Sequence[TrialRecord]) -> set[int]:
-    """Trials whose files stay: those on the front, those whose files a trial of the front uses, those not finished."""
+    """Return the trials whose files are kept: those on the front, those that the front depends on, unfinished ones."""
     front = front_numbers(records)
     kept = front | {record.number for record in records if not record.finished}
     for number in front:
@@ -44,12 +44,12 @@ def kept_folders(records: Sequence[TrialRecord]) -> set[int]:
 
 
 def clean(folder: StudyFolder, records: Sequence[TrialRecord], weights: bool = False) -> Cleaned:
-    """Remove training states of finished trials off the front; works while the study runs.
+    """Remove training states of finished trials off the front, also while the study runs.
 
     Args:
         folder: The study's files.
         records: Its trials, by number.
-        weights: Remove their generators too: such a trial cannot be exported any more.
+        weights: True to remove their generators, too: such a trial can no longer be exported.
     """
     kept, done, freed = kept_folders(records), [], 0
     for record in records:
@@ -71,7 +71,7 @@ def clean(folder: StudyFolder, records: Sequence[TrialRecord], weights: bool = F
 
 
 def over_quota(folder: StudyFolder, records: Sequence[TrialRecord], quota: int | None) -> bool:
-    """Whether a study takes more than `quota` bytes on this machine even after it was cleaned; None is no limit."""
+    """Return True if a study uses more than `quota` bytes on this machine even after a cleanup; None: no limit."""
     if quota is None or size_of(folder.path) <= quota:
         return False
     clean(folder, records)
@@ -79,7 +79,7 @@ def over_quota(folder: StudyFolder, records: Sequence[TrialRecord], quota: int |
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; files that vanish meanwhile count nothing."""
+    """Return the bytes of a file, or of all files in a folder; files that vanish meanwhile are ignored."""
     files = [path] if path.is_file() else list(path.rglob("*"))
     total = 0
     for file in files:

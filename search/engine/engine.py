@@ -1,4 +1,4 @@
-"""Ask, run, tell, record: the loop of a search, and the only writer of trials."""
+"""The loop of a search (ask, run, tell, record), and the only writer of trials."""
 
 import math
 import time
@@ -33,21 +33,21 @@ from ..strategy.early_stopping import rivals_at
 from .checkpoint_cleanup import over_quota
 from .settings import EngineSettings
 
-START_TRIES = 3  # a trial whose process died this often before training began is not tried again
+START_TRIES = 3  # maximum number of deaths of a trial's process before its training starts; then it is not tried again
 
 
 class Engine:
-    """One search on one study.
+    """The engine of one search on one study.
 
     Args:
-        ledger: The study's record, opened to be written.
-        proposals: What may be searched.
-        settings: How long, and how.
-        folder: Where the study's files lie.
-        study: The study, resolved; goes to every worker.
-        prepared: What is prepared of the study; goes to every worker.
+        ledger: The study's record, opened for writing.
+        proposals: The sub-spaces to search.
+        settings: Limits and rules of the search.
+        folder: Folder of the study's files.
+        study: The resolved study, sent to every worker.
+        prepared: The study's preparations, sent to every worker.
         on_event: Called with each event, in the driver's thread.
-        step_seconds: Of a simulated study; goes to every worker.
+        step_seconds: Seconds per step of a simulated study, sent to every worker.
         scored: Plans that were scored and not trained, for the chooser.
     """
 
@@ -70,33 +70,33 @@ class Engine:
         self._slots = settings.slots
         self._deadline = math.inf
         self._reports: dict[int, TrialReport] = {}
-        self._asked: dict[int, int] = {}  # attempts that were counted when a trial was given out
-        self._starts: dict[int, int] = {}  # times in a row that its process died before training began
-        self._held: set[int] = set()  # RUNNING in the record, waiting for a trial of the same network to end
-        self._faults: set[str] = set()  # exceptions of refits that were reported
+        self._asked: dict[int, int] = {}  # number of attempts when a trial was handed out
+        self._starts: dict[int, int] = {}  # number of consecutive deaths of its process before training started
+        self._held: set[int] = set()  # RUNNING in the record, waiting for the end of a trial of the same network
+        self._faults: set[str] = set()  # exceptions of refits that were already reported
         self._reason: EndReason = "trials"
 
     @property
     def slots(self) -> int | None:
-        """Trials that may run at once; None leaves it to the executor."""
+        """Number of trials that may run at once; None: the executor decides."""
         return self._slots
 
     def set_slots(self, slots: int) -> None:
-        """The executor's own number of places, where the user set none."""
+        """Set the executor's own number of slots, if the user set none."""
         self._slots = max(1, slots)
 
     def run(self, executor: Executor, run: str) -> SearchEnded:
-        """Search until there is nothing more to do.
+        """Search until no trial is left to run.
 
         Args:
             executor: Runs the trials.
             run: `package.module:function` of the callable that runs one trial in a worker.
 
         Returns:
-            How it ended. Whatever happens, no trial is left RUNNING.
+            The end of the search. No trial is ever left RUNNING.
 
         Raises:
-            KeyboardInterrupt: after running trials were handed back.
+            KeyboardInterrupt: The user interrupts; running trials were handed back.
         """
         if self.settings.hours is not None:
             self._deadline = time.monotonic() + 3600 * self.settings.hours
@@ -120,7 +120,7 @@ class Engine:
         return ended
 
     def ask(self) -> TrialRequest | Asked:
-        """The next trial: one that was put back, else a new one, written before it is given out."""
+        """Return the next trial: one that was put back, else a new one, recorded before it is handed out."""
         while True:
             running = self._count("RUNNING")
             if self._over():
@@ -134,13 +134,13 @@ class Engine:
                 return self._request(record)
 
     def started(self, number: int) -> None:
-        """A trial's training starts: an attempt is counted."""
+        """Count an attempt: a trial's training starts."""
         attempt = self.ledger.started(number)
         new = self.ledger.records()[number].new
         self._tell(TrialStarted(number, new.method, new.target, attempt))
 
     def report(self, number: int, report: TrialReport) -> bool:
-        """Store what a trial said at a rung. Returns False when it is to stop."""
+        """Store a trial's report at a rung. Return False if the trial has to stop."""
         self.ledger.report(number, report)
         self._reports[number] = report
         rule, goes_on = self.settings.stopping, True
@@ -160,7 +160,7 @@ class Engine:
         self._let_go(self.ledger.records()[number])
 
     def stopped(self, number: int) -> None:
-        """Record a trial that was ended at a rung without a result of its own, by its last report."""
+        """Record a trial that was stopped at a rung without its own result, by its last report."""
         report = self._reports.get(number)
         if report is None:
             self.finished(number, failure("ended without a result and without a report"))
@@ -182,7 +182,7 @@ class Engine:
         )
 
     def lost(self, number: int, reason: str) -> None:
-        """A trial's process died: back in place, unless it cannot even start."""
+        """Put a trial back whose process died, unless it cannot even start."""
         before = self._states()
         record = self.ledger.requeue(number, reason)
         begun = record.attempt != self._asked.get(number, -1)
@@ -221,7 +221,7 @@ class Engine:
         return record
 
     def _created(self) -> TrialRecord | None:
-        """A new trial; None when there are enough, or the batch before its own has not ended."""
+        """Return a new trial; None if there are enough, or the previous batch has not ended."""
         records = self.ledger.records()
         number = len(records)
         if number - self._count("FAIL") >= self.settings.trials:
@@ -231,7 +231,7 @@ class Engine:
         return self.ledger.create_trial(self._chooser.next(self._known(number), number))
 
     def _repeats(self, record: TrialRecord) -> bool:
-        """Return True if the same network was, or is being, trained the same way: its result is this trial's too."""
+        """Return True if the same network was, or is being, trained in the same way; this trial then has its result."""
         number, same = record.number, record.new.identity
         twins = [r for r in self.ledger.records() if same and r.number != number and r.new.identity == same]
         done = next((r for r in twins if r.scored), None)
@@ -243,7 +243,7 @@ class Engine:
         return done is not None
 
     def _let_go(self, twin: TrialRecord) -> None:
-        """A trial ended: those that waited for it because they are the same network have its result, or are run."""
+        """End the trials that waited for a trial of the same network: give them its result, or run them."""
         for number in sorted(self._held) if twin.finished else ():
             if self.ledger.records()[number].new.identity == twin.new.identity:
                 self._held.discard(number)
@@ -257,7 +257,7 @@ class Engine:
         return number - number % batch if batch else 0
 
     def _known(self, number: int) -> list[TrialRecord]:
-        """Return what trial `number` may know: all records, or with batches the ends of the batches before its own."""
+        """Return the records that trial `number` may depend on: all, or with batches, those of earlier batches."""
         records = list(self.ledger.records())
         if not self.settings.batch:
             return records

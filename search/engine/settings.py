@@ -1,4 +1,4 @@
-"""How long a search goes on, and how: what the engine is told beside what may be searched."""
+"""Settings of the engine: limits and rules of a search, apart from its space."""
 
 from dataclasses import dataclass, field
 
@@ -9,21 +9,20 @@ from ..strategy.early_stopping import StoppingRule
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How long a search goes on, and how.
+    """The limits and rules of a search.
 
     Attributes:
-        trials: The study's total of trials that did not fail (those of earlier runs included).
-        choice: How trials are chosen; its seed is the study's.
-        stopping: Early stopping; None lets every trial run to its end.
-        slots: Trials that run at once; None leaves it to the executor.
-        batch: 0, or asks in fixed batches of this size: a trial knows only the trials of the batches before its
-            own, and is compared at rungs with those only. The same study then gives the same trials whatever
-            the timing and the interruptions (`--deterministic`).
-        hours: Time limit; running trials are handed back when it is over. None for none.
-        max_failed: The search ends when this many trials of the study failed; None for half of `trials`, at
-            least 5.
-        disk_quota: Most bytes that the study's files may take. Above it training states off the front are removed;
-            where that is not enough the search ends. None for no limit.
+        trials: The study's total number of trials that did not fail, including earlier runs.
+        choice: Settings of the choice of trials, with the study's seed.
+        stopping: Early stopping; None: every trial runs to its end.
+        slots: Number of trials that run at once; None: the executor decides.
+        batch: Size of fixed batches; 0: none. With batches, a trial depends only on trials of earlier batches, and is
+            compared only with those at rungs. The same study then gives the same trials, whatever the timing and
+            interruptions (`--deterministic`).
+        hours: Time limit, after which running trials are handed back. None: no limit.
+        max_failed: Number of failed trials that ends the search; None: half of `trials`, at least 5.
+        disk_quota: Maximum bytes of the study's files. Above it, training states off the front are removed; if that is
+            not enough, the search ends. None: no limit.
     """
 
     trials: int
@@ -37,14 +36,14 @@ class EngineSettings:
 
     def __post_init__(self):
         if self.trials < 1:
-            raise UserError(f"trials must be 1 or more; got {self.trials}")
+            raise UserError(f"too few trials: got trials={self.trials}; expected 1 or more")
         if self.batch < 0:
-            raise UserError(f"batch must be 0 (asks as trials end) or a size; got {self.batch}")
+            raise UserError(f"invalid batch: got {self.batch}; expected 0 (no batches) or a size")
         if self.slots is not None and self.slots < 1:
-            raise UserError(f"at least 1 trial must run at once; got {self.slots}")
+            raise UserError(f"too few trials at once: got {self.slots}; expected at least 1")
         if self.hours is not None and not self.hours > 0:
-            raise UserError(f"hours must be above 0; got {self.hours}")
+            raise UserError(f"invalid hours: got {self.hours}; expected above 0")
         if self.max_failed is not None and self.max_failed < 1:
-            raise UserError(f"max_failed must be 1 or more; got {self.max_failed}")
+            raise UserError(f"invalid max_failed: got {self.max_failed}; expected 1 or more")
         if self.disk_quota is not None and self.disk_quota < 1:
-            raise UserError(f"disk_quota must be 1 byte or more; got {self.disk_quota}")
+            raise UserError(f"invalid disk_quota: got {self.disk_quota}; expected 1 byte or more")

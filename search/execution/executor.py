@@ -1,4 +1,4 @@
-"""Who runs the trials: the protocol that the engine offers to executors, and the executor in this process."""
+"""The protocol between engine and executors, and the executor in this process."""
 
 import enum
 from collections.abc import Mapping
@@ -11,88 +11,88 @@ from .worker import limit_threads, load_function, load_run, perform
 
 
 class Asked(enum.Enum):
-    """What the engine answers when it has no trial to give."""
+    """The engine's answer if there is no trial to run."""
 
     WAIT = "nothing to run until a running trial ends"
     DONE = "nothing more to run"
 
 
 class Trials(Protocol):
-    """The engine's side: where an executor gets trials and tells what became of them."""
+    """The engine's side: the source of trials, and the sink of their results."""
 
     @property
     def slots(self) -> int | None:
-        """How many trials may run at once; None leaves it to the executor."""
+        """Number of trials that may run at once; None: the executor decides."""
         ...
 
     def set_slots(self, slots: int) -> None:
-        """The executor's own number of places, where the user set none."""
+        """Set the executor's own number of slots, if the user set none."""
         ...
 
     def ask(self) -> TrialRequest | Asked:
-        """The next trial."""
+        """Return the next trial."""
         ...
 
     def started(self, number: int) -> None:
-        """Its training starts now."""
+        """Record that a trial's training starts."""
         ...
 
     def report(self, number: int, report: TrialReport) -> bool:
-        """A rung was reached; False asks the trial to stop (it is PRUNED)."""
+        """Record a rung; return False if the trial has to stop (it is PRUNED)."""
         ...
 
     def finished(self, number: int, result: TrialOutcome) -> None:
-        """It ended by itself."""
+        """Record a trial that ended by itself."""
         ...
 
     def stopped(self, number: int) -> None:
-        """It was ended after `report` said so, without a result of its own."""
+        """Record a trial that was stopped after `report` returned False, without its own result."""
         ...
 
     def lost(self, number: int, reason: str) -> None:
-        """Its process died, or could not start: it is run again, unless that happened too often."""
+        """Record a trial whose process died or could not start: it is run again, unless that happened too often."""
         ...
 
     def out_of_time(self) -> bool:
-        """Whether running trials are to be handed back now."""
+        """Return True if running trials are to be handed back now."""
         ...
 
 
 class Executor(Protocol):
-    """Runs trials until the engine says that it is done."""
+    """An executor that runs trials until the engine is done."""
 
     def drive(self, trials: Trials, run: str) -> None:
-        """Run trials with `run`, the `package.module:function` of a `Run`. Returns when `ask` says DONE."""
+        """Run trials with `run`, the `package.module:function` of a `Run`, until `ask` returns DONE."""
         ...
 
     def ready(self) -> AbstractContextManager[None]:
-        """Keeps what `drive` and `alone` need up between them."""
+        """Keep the resources of `drive` and `alone` available inside the context."""
         ...
 
     def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Run `package.module:function` on JSON with nothing of the search beside it; returns its JSON."""
+        """Run `package.module:function` on JSON while no trial runs; return its JSON."""
         ...
 
 
 class InProcessExecutor:
-    """Runs trials one after another in this process: tests, tiny runs, machines without Ray.
+    """An executor that runs trials one after another in this process: for tests, tiny runs, machines without Ray.
 
     Args:
-        threads: Threads to compute with; None leaves them as they are.
+        threads: Number of compute threads; None: unchanged.
     """
 
     def __init__(self, threads: int | None = None):
         self.threads = threads
 
     def drive(self, trials: Trials, run: str) -> None:
-        """Run trials until there are no more. A KeyboardInterrupt passes through, and a full disk.
+        """Run trials until there are no more. KeyboardInterrupt and a full disk are not caught.
 
         Raises:
-            OutOfDisk: A trial could not write; it is not at fault and can be run again.
+            OutOfDisk: The disk is full; the trial can be run again.
         """
         if trials.slots is None:
             trials.set_slots(1)
-        load_run(run)  # a wrong name is the user's error, not a failed trial
+        load_run(run)  # a wrong name is a user error, not a failed trial
         if self.threads is not None:
             limit_threads(self.threads)
         alarm = Alarm(trials.out_of_time, HandedBack)
@@ -101,7 +101,7 @@ class InProcessExecutor:
             trials.started(number)
 
             def report(told: TrialReport, number: int = number) -> bool:
-                with alarm.silent():  # a write to the record is not to be torn
+                with alarm.silent():  # no interruption during a write to the record
                     goes_on = trials.report(number, told)
                 if goes_on and trials.out_of_time():
                     raise HandedBack
@@ -114,12 +114,12 @@ class InProcessExecutor:
                 return
             trials.finished(number, result)
         if asked is Asked.WAIT:
-            raise RuntimeError("the engine waits for a trial that nobody runs; this is a fault in ganprune")
+            raise RuntimeError("the engine waits for a trial that is not running; this is a bug in ganprune")
 
     def ready(self) -> AbstractContextManager[None]:
-        """Nothing is needed."""
+        """Return an empty context, because nothing is needed."""
         return nullcontext()
 
     def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a function on JSON here and now: no trial runs between trials."""
+        """Run a function on JSON directly: between trials, no trial runs."""
         return dict(load_function(function)(given))

@@ -1,4 +1,4 @@
-"""Ray, started on this machine or joined elsewhere: silent, asking for a token, and told no password."""
+"""Ray on this machine or on a cluster: quiet, with token authentication, and without passwords."""
 
 import contextlib
 import logging
@@ -17,26 +17,26 @@ from .signals import same_sigterm
 from .wheel import build_wheel
 
 QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # on by default: an hourly report to the vendor
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints boxes even when told to be silent
+    "RAY_USAGE_STATS_ENABLED": "0",  # enabled by default: an hourly report to the vendor
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints boxes even if told to be silent
     "RAY_DEDUP_LOGS": "1",
-    "RAY_worker_niceness": "0",  # 15 by default: any other program on the machine would starve the trials
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # else relative paths break
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # quiet; `_train` hides GPUs where a trial gets none
+    "RAY_worker_niceness": "0",  # 15 by default: other programs on the machine would starve the trials
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # otherwise relative paths break
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # quiet; `_train` hides GPUs if a trial gets none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Ray's snapshots of itself: nobody reads them
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ray's ends the run as if it had finished; we hand trials back
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # Ray's snapshots of itself are not used
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ray's handler ends the run as if it had finished; ganprune hands trials back
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "30",  # for a stopped trial to leave its worker to the next one
+    "TUNE_FUNCTION_THREAD_TIMEOUT_S": "30",  # so that a stopped trial leaves its worker to the next one
 }
 
 
-# What may hold a password: the text of a URL, and variables that database clients read.
+# Possible places of passwords: the text of a URL, and variables that database clients read.
 _CREDENTIALS = re.compile(r"://[^/@:\s]*:[^@\s]+@")
 _PASSWORD_NAMES = ("PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE")
 
-# Asked in a process of its own, because Ray reads its mode once: does the cluster answer somebody without a token?
+# Runs in its own process, because Ray reads its mode once: tests if the cluster answers without a token.
 _PROBE = """
 import sys
 from ray._raylet import GcsClient
@@ -52,19 +52,19 @@ else:
 
 @dataclass(frozen=True)
 class RayOptions:
-    """What Ray is given.
+    """The options of Ray.
 
     Attributes:
         cpus_per_trial: CPUs of one trial; its worker computes with as many threads.
-        gpus_per_trial: GPUs of one trial, parts of one allowed; 0 hides them from the trial; None is one where the
-            cluster has any.
-        address: `local` starts a cluster of this machine and ends it afterwards, whatever RAY_ADDRESS says;
-            anything else joins a running one.
-        num_cpus: CPUs that a local cluster may use; None for all.
-        insecure: Join a cluster that does not ask for a token.
+        gpus_per_trial: GPUs of one trial, fractions allowed; 0 hides them from the trial; None: one if the cluster has
+            any.
+        address: `local` starts a cluster on this machine and ends it afterwards, whatever RAY_ADDRESS is; any other
+            address joins a running cluster.
+        num_cpus: CPUs that a local cluster may use; None: all.
+        insecure: True to join a cluster that requires no token.
 
     Raises:
-        ValueError: Numbers out of range.
+        ValueError: A number is out of range.
     """
 
     cpus_per_trial: int = 1
@@ -75,17 +75,19 @@ class RayOptions:
 
     def __post_init__(self):
         if self.cpus_per_trial < 1:
-            raise UserError(f"a trial needs 1 CPU or more; got {self.cpus_per_trial}")
+            raise UserError(f"too few CPUs per trial: got {self.cpus_per_trial}; expected 1 or more")
         gpus = self.gpus_per_trial
         if self.address != "local" and not re.fullmatch(r"[^/\s]+:\d+", self.address):
-            raise UserError(f"--ray-address {self.address!r}: give local, or HOST:PORT of a cluster's head")
+            raise UserError(
+                f"invalid --ray-address: got {self.address!r}; expected local, or HOST:PORT of a cluster's head"
+            )
         if gpus is not None and (gpus < 0 or (gpus > 1 and gpus != int(gpus))):
-            raise UserError(f"GPUs per trial are a part of one, or a whole number of them; got {gpus:g}")
+            raise UserError(f"invalid GPUs per trial: got {gpus:g}; expected a fraction of one, or a whole number")
 
 
 @contextlib.contextmanager
 def environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables, for as long as the block runs."""
+    """Set environment variables inside the context."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -99,16 +101,16 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def may_hold_password(name: str, value: str) -> bool:
-    """Whether an environment variable, by its name and value, may hold a database's password."""
+    """Return True if an environment variable, by its name and value, may contain a database's password."""
     return name in _PASSWORD_NAMES or bool(_CREDENTIALS.search(value))
 
 
 @contextlib.contextmanager
 def no_passwords() -> Iterator[None]:
-    """Ray sees neither variables nor a command line with a password in this block.
+    """Hide variables and command-line arguments with passwords from Ray inside the context.
 
-    Its processes inherit the environment for good; the command line is kept as the job's entry point, where
-    everybody on the cluster reads it. (`ps` does not show it afterwards either.)
+    Ray's processes inherit the environment permanently. The command line is stored as the job's entry point, which
+    everyone on the cluster can read. (`ps` does not show it afterwards, either.)
     """
     hidden = {name: value for name, value in os.environ.items() if may_hold_password(name, value)}
     for name in hidden:
@@ -129,13 +131,13 @@ def _hide_command_line() -> None:
 
 
 def asks_for_token(address: str) -> bool:
-    """Whether a running cluster refuses who has no token.
+    """Return True if a running cluster refuses clients without a token.
 
     Args:
         address: HOST:PORT of its head.
 
     Raises:
-        RuntimeError: it does not answer.
+        RuntimeError: The cluster does not answer.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
     probe = subprocess.run(
@@ -153,13 +155,13 @@ def asks_for_token(address: str) -> bool:
 
 @contextlib.contextmanager
 def ray_cluster(options: RayOptions) -> Iterator[None]:
-    """Ray, running for as long as the block does; a Ray that this process has already is used and left running.
+    """Run Ray inside the context; if this process has a running Ray already, it is used and left running.
 
-    Token authentication is on: Ray's processes listen on all interfaces, the dashboard off or not. Workers of a
-    remote cluster get this very ganprune as a wheel, and the packages that add rows to it.
+    Token authentication is on: Ray's processes listen on all interfaces, the dashboard off or not. Workers of a remote
+    cluster get the same ganprune as a wheel, with the packages that add rows to it.
 
     Raises:
-        RuntimeError: the cluster cannot be started or joined, or is open to everybody.
+        RuntimeError: The cluster cannot be started or joined, or requires no token.
     """
     local = options.address == "local"
     token = {} if options.insecure and not local else {"RAY_AUTH_MODE": "token"}
@@ -191,30 +193,30 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
 
 
 def _read_mode_again() -> None:
-    """Ray reads RAY_AUTH_MODE when it is first imported; a program that had it already would not know our token."""
+    """Make Ray read RAY_AUTH_MODE again: it reads it when it is first imported, possibly before this module."""
     from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
 
     Config.initialize("")
 
 
 def worker_variables() -> Mapping[str, str]:
-    """What a remote cluster's workers need to be told; a local one's inherit it."""
+    """Return the environment variables for a remote cluster's workers; local ones inherit them."""
     return {name: QUIET[name] for name in ("RAY_CHDIR_TO_TRIAL_DIR", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO")}
 
 
 def _check_remote(options: RayOptions) -> None:
     if not options.insecure and not asks_for_token(options.address):
         raise WorkFailed(
-            f"the Ray cluster at {options.address} asks for no token: anybody who reaches it can run code there; "
-            "start it with RAY_AUTH_MODE=token, or join it all the same with --insecure"
+            f"the Ray cluster at {options.address} requires no token: anyone who reaches it can run code there. Try "
+            f"to start it with RAY_AUTH_MODE=token, or join it anyway with --insecure"
         )
 
 
 def places(options: RayOptions) -> int:
-    """How many trials fit on the running cluster at once.
+    """Return the number of trials that fit on the running cluster at once.
 
     Raises:
-        RuntimeError: not even one does; Ray would wait for ever.
+        RuntimeError: Not even one trial fits; Ray would wait forever.
     """
     import ray
 
@@ -223,19 +225,20 @@ def places(options: RayOptions) -> int:
         if node["Alive"]:
             cpus, gpus = (node["Resources"].get(name, 0.0) for name in ("CPU", "GPU"))
             here = int(cpus // options.cpus_per_trial)
-            if wanted:  # a part of a GPU is a part of one GPU
+            if wanted:  # a fraction of a GPU comes from one GPU
                 here = min(here, int(gpus) * int(1 / wanted) if wanted <= 1 else int(gpus // wanted))
             fit += here
     if fit < 1:
         raise WorkFailed(
-            f"no trial fits: each needs {options.cpus_per_trial} CPUs and {wanted:g} GPUs of one machine, Ray has "
-            f"{there.get('CPU', 0):g} and {there.get('GPU', 0):g}; lower --cpus-per-trial or --gpus-per-trial"
+            f"no trial fits on the cluster: got {there.get('CPU', 0):g} CPUs and {there.get('GPU', 0):g} GPUs; "
+            f"expected {options.cpus_per_trial} and {wanted:g} on one machine. Try a lower --cpus-per-trial or "
+            f"--gpus-per-trial"
         )
     return fit
 
 
 def gpus_per_trial(options: RayOptions) -> float:
-    """GPUs of one trial on the running cluster."""
+    """Return the GPUs of one trial on the running cluster."""
     import ray
 
     if options.gpus_per_trial is not None:

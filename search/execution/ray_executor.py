@@ -1,4 +1,4 @@
-"""Trials as Ray Tune runs them: on all CPUs and GPUs of this machine, or of a cluster."""
+"""Execution of trials by Ray Tune: on all CPUs and GPUs of this machine, or of a cluster."""
 
 import contextlib
 import json
@@ -19,18 +19,20 @@ from .worker import OutOfDisk, limit_threads, load_function, load_run, perform
 
 
 def _train(config: dict[str, Any]) -> None:
-    """What runs in a worker: one trial, from its request to its result. It knows no database."""
+    """Run one trial in a worker, from its request to its result, without a database."""
     from ray import tune
 
     if not config["gpus"]:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks: every trial would take the same one
+        os.environ["CUDA_VISIBLE_DEVICES"] = (
+            ""  # before torch is imported: otherwise every trial would use the same GPU
+        )
     limit_threads(config["threads"])
-    sys.path.extend(path for path in config["path"] if path not in sys.path)  # a user's own modules
+    sys.path.extend(path for path in config["path"] if path not in sys.path)  # folder of a user's own modules
     logging.getLogger("ray").setLevel(logging.ERROR)
     request = from_json(TrialRequest, json.loads(config["request"]))
 
     def report(told: TrialReport) -> bool:
-        tune.report({"report": json.dumps(to_json(told))})  # does not return when the engine says stop
+        tune.report({"report": json.dumps(to_json(told))})  # does not return if the engine stops the trial
         return True
 
     try:
@@ -42,18 +44,18 @@ def _train(config: dict[str, Any]) -> None:
 
 
 class RayExecutor:
-    """Runs trials on Ray Tune, many at once, in worker processes that go from one trial to the next.
+    """An executor on Ray Tune, with many trials at once, in worker processes that are reused between trials.
 
     Args:
-        options: What Ray is given.
+        options: The options of Ray.
     """
 
     def __init__(self, options: RayOptions | None = None):
         self.options = options or RayOptions()
 
     def drive(self, trials: Trials, run: str) -> None:
-        """Run trials until there are no more. A KeyboardInterrupt passes through, Ray ended."""
-        load_run(run)  # a wrong name is the user's error, not a failed trial
+        """Run trials until there are no more. A KeyboardInterrupt ends Ray and is not caught."""
+        load_run(run)  # a wrong name is a user error, not a failed trial
         with ray_cluster(self.options), environment(QUIET):
             fit = places(self.options)
             trials.set_slots(fit if trials.slots is None else min(trials.slots, fit))
@@ -64,15 +66,16 @@ class RayExecutor:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def ready(self) -> contextlib.AbstractContextManager[None]:
-        """Ray, running for as long as the block does."""
+        """Return a context in which Ray runs."""
         return ray_cluster(self.options)
 
     def alone(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a function on JSON in a task that takes every CPU of the driver's machine, so that no trial runs there.
+        """Run a function on JSON in a task that reserves all CPUs of the driver's machine, so that no trial runs there.
 
         Raises:
             WorkFailed: Its process died, or Ray could not run it.
-            Exception: What the function raised, of its own class: a fault of ours does not read as the surroundings'.
+            Exception: The function's own exception, with its class, so that a bug is not reported as a failure of the
+                environment.
         """
         with ray_cluster(self.options), environment(QUIET):
             import ray
@@ -95,7 +98,7 @@ class RayExecutor:
 
 
 def _alone(function: str, given: str, path: list[str]) -> str:
-    """What runs in the task of `RayExecutor.alone`."""
+    """Run the task of `RayExecutor.alone`."""
     sys.path.extend(part for part in path if part not in sys.path)
     return json.dumps(load_function(function)(json.loads(given)))
 
@@ -105,7 +108,7 @@ def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:
 
     from .ray_hooks import LedgerSearcher, Lifecycle, RungScheduler, Stopped
 
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # what goes wrong with a trial is in its record
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # errors of a trial are in its record
     searcher = LedgerSearcher(trials)
     resources: dict[str, float] = {"cpu": options.cpus_per_trial}
     if gpus := gpus_per_trial(options):
@@ -117,7 +120,7 @@ def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:
             search_alg=searcher,
             scheduler=RungScheduler(searcher),
             num_samples=-1,
-            reuse_actors=True,  # 0.05 s a trial; a process of its own for each trial costs 2 s
+            reuse_actors=True,  # takes 0.05 s per trial; a new process for each trial takes 2 s
             trial_dirname_creator=lambda trial: trial.trial_id,
         ),
         run_config=tune.RunConfig(
@@ -125,7 +128,7 @@ def _tune(trials: Trials, run: str, options: RayOptions, scratch: str) -> None:
             name="search",
             verbose=0,
             callbacks=[Lifecycle(searcher)],
-            failure_config=tune.FailureConfig(max_failures=0),  # the ledger puts trials back, and counts
+            failure_config=tune.FailureConfig(max_failures=0),  # the ledger puts trials back, and counts attempts
         ),
     )
     with contextlib.suppress(Stopped):

@@ -1,6 +1,6 @@
-"""Ray Tune's three hooks, joined to the engine: its Searcher, its TrialScheduler and its Callback.
+"""The engine's adapters to Ray Tune: a Searcher, a TrialScheduler and a Callback.
 
-Ray's own state is disposable: nothing of the search is kept in it, so nothing is saved and nothing restored.
+Ray's own state is disposable: it contains nothing of the search, so nothing is saved or restored.
 """
 
 import json
@@ -23,17 +23,17 @@ REQUEST, REPORT, RESULT, HALT = (
     "report",
     "result",
     "halt",
-)  # JSON texts: Ray flattens and copies anything else
+)  # JSON texts, because Ray flattens and copies anything else
 
 LOOK_EVERY_S = 5.0
 
 
 class Stopped(BaseException):
-    """Raised in the driver's loop to end it: time or disk are used up. Not an `Exception`, which Ray would handle."""
+    """An interruption of the driver's loop for lack of time or disk; not an `Exception`, which Ray would handle."""
 
 
 class LedgerSearcher(Searcher):
-    """Gives Ray the engine's trials, and tells the engine how they ended.
+    """A Searcher that passes the engine's trials to Ray, and their results back to the engine.
 
     Args:
         trials: The engine.
@@ -44,10 +44,10 @@ class LedgerSearcher(Searcher):
         self.trials = trials
         self.numbers: dict[str, int] = {}  # Ray's trial id -> the study's trial number
         self.begun: set[str] = set()
-        self.halted: RuntimeError | None = None  # why the search cannot go on
+        self.halted: RuntimeError | None = None  # reason that the search cannot continue
 
     def suggest(self, trial_id: str) -> Any:
-        """A trial's request for Ray to run; None for "later", FINISHED when there are no more."""
+        """Return a trial's request for Ray to run; None for "later", FINISHED if there are no more."""
         asked = self.trials.ask()
         if not isinstance(asked, TrialRequest):
             return Searcher.FINISHED if asked is Asked.DONE else None
@@ -55,10 +55,10 @@ class LedgerSearcher(Searcher):
         return {REQUEST: json.dumps(to_json(asked))}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Nothing: the scheduler, which must decide, has told the engine."""
+        """Do nothing: the scheduler, which decides, has informed the engine."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial ended by itself, was stopped at a rung, or its process died."""
+        """Record a trial that ended by itself, was stopped at a rung, or whose process died."""
         if error or result is None:
             when = "while it ran" if trial_id in self.begun else "before it began"
             self.lost(trial_id, f"the worker's process died {when} (out of memory, killed, or its machine gone)")
@@ -71,7 +71,7 @@ class LedgerSearcher(Searcher):
             self.trials.stopped(self._ended(trial_id))
 
     def lost(self, trial_id: str, reason: str) -> None:
-        """A trial will not be heard of again."""
+        """Record a trial that will not report again."""
         self.trials.lost(self._ended(trial_id), reason)
 
     def _ended(self, trial_id: str) -> int:
@@ -79,23 +79,23 @@ class LedgerSearcher(Searcher):
         return self.numbers.pop(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing is saved; Ray wants a file."""
+        """Write an empty file, because Ray requires one; there is no state to save."""
         with open(checkpoint_path, "w", encoding="utf-8") as file:
             file.write("{}")
 
     def restore(self, checkpoint_path: str) -> None:
-        """Refused."""
-        raise RuntimeError("a search is resumed from its database, not from Ray's files")
+        """Raise an error, because Ray's files have no state to restore."""
+        raise RuntimeError("a search cannot be resumed from Ray's files; resume it from its database")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # the engine leads to the database and its password
+        return {}  # the engine refers to the database and its password
 
 
 class RungScheduler(FIFOScheduler):
-    """Tells the engine every report and ends the trials that it wants ended.
+    """A TrialScheduler that passes every report to the engine and stops the trials that it rejects.
 
     Args:
-        searcher: Knows which trial is which.
+        searcher: The Searcher, which maps Ray's trials to the study's.
     """
 
     def __init__(self, searcher: LedgerSearcher):
@@ -103,7 +103,7 @@ class RungScheduler(FIFOScheduler):
         self.searcher = searcher
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """STOP where the engine says so."""
+        """Return STOP if the engine rejects the trial, else CONTINUE."""
         number = self.searcher.numbers.get(trial.trial_id)
         if number is None or REPORT not in result:
             return TrialScheduler.CONTINUE
@@ -116,10 +116,10 @@ class RungScheduler(FIFOScheduler):
 
 
 class Lifecycle(Callback):
-    """Counts attempts when training starts, and ends the loop at the time limit.
+    """A Callback that counts attempts when training starts, and ends the loop at the time limit.
 
     Args:
-        searcher: Knows which trial is which.
+        searcher: The Searcher, which maps Ray's trials to the study's.
     """
 
     def __init__(self, searcher: LedgerSearcher):
@@ -127,25 +127,25 @@ class Lifecycle(Callback):
         self.looked = 0.0
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """A worker is up and begins."""
+        """Count an attempt: a worker starts a trial."""
         number = self.searcher.numbers.get(trial.trial_id)
         if number is not None and trial.trial_id not in self.searcher.begun:
             self.searcher.begun.add(trial.trial_id)
             self.searcher.trials.started(number)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Every tenth of a second or more often."""
+        """Check for lost trials and the time limit, every tenth of a second or more often."""
         if self.searcher.halted or self.searcher.trials.out_of_time():
             raise Stopped
         if time.monotonic() - self.looked > LOOK_EVERY_S:
             self.looked = time.monotonic()
-            if not any(node["Alive"] for node in ray.nodes()):  # Ray would wait for one for ever
+            if not any(node["Alive"] for node in ray.nodes()):  # otherwise Ray would wait for one forever
                 self.searcher.halted = RuntimeError(
-                    "every machine of the Ray cluster is gone; `ganprune resume` goes on"
+                    "no machine of the Ray cluster is left. Run `ganprune resume` to continue"
                 )
                 raise Stopped
             for trial in trials:
-                # Ray drops a trial without a word when its worker does not come free of the one before it
+                # Ray drops a trial silently if its worker is not released by the previous one
                 if trial.trial_id in self.searcher.numbers and trial.status in (Trial.ERROR, Trial.TERMINATED):
                     self.searcher.lost(trial.trial_id, "Ray dropped it")
 

@@ -1,4 +1,4 @@
-"""What ends a search from outside: a time limit that does not wait for a report, and SIGTERM, taken as Ctrl-C."""
+"""Interruptions of a search: a time limit that does not wait for a report, and SIGTERM handled like Ctrl-C."""
 
 import contextlib
 import signal
@@ -11,20 +11,20 @@ LOOK_EVERY_S = 0.25
 
 
 class HandedBack(BaseException):
-    """Raised out of a trial when the search ends while it runs: the trial goes back, unfinished.
+    """An interruption of a trial when the search ends: the trial is handed back, unfinished.
 
-    Not an `Exception`, so that a trial's own error handling does not take it for a failure.
+    It is not an `Exception`, so that a trial's own error handling does not treat it as a failure.
     """
 
 
 class Alarm:
-    """Raises `error` in the block once `due()` holds, wherever the block is; in the main thread of a Unix system.
+    """A context that raises `error` inside it once `due()` is true, at any point; in the main thread of a Unix system.
 
-    Elsewhere it does nothing, and the time is looked at when a trial reports.
+    Elsewhere it does nothing, and the time is checked when a trial reports.
 
     Args:
-        due: Looked at four times a second.
-        error: What is raised, once.
+        due: Function that is checked four times per second.
+        error: The exception, raised once.
     """
 
     def __init__(self, due: Callable[[], bool], error: type[BaseException]):
@@ -48,7 +48,7 @@ class Alarm:
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
-        """Nothing is raised in this block."""
+        """Suspend the alarm inside the context."""
         armed, self._armed = self._armed, False
         try:
             yield
@@ -63,7 +63,7 @@ class Alarm:
 
 @contextlib.contextmanager
 def terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt in this block (in the main thread; elsewhere it stays as it is)."""
+    """Make SIGTERM raise KeyboardInterrupt inside the context (in the main thread; elsewhere it is unchanged)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -80,7 +80,7 @@ def terminated_like_ctrl_c() -> Iterator[None]:
 
 @contextlib.contextmanager
 def same_sigterm() -> Iterator[None]:
-    """Whatever the block does to SIGTERM's handler is undone: Ray sets one of its own, which ends the process."""
+    """Restore SIGTERM's handler after the context: Ray sets its own, which ends the process."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield

@@ -1,8 +1,8 @@
-"""The wheel of this very ganprune and of the packages that add rows to it, for workers of a cluster.
+"""The wheel of the running ganprune and of the packages that add rows to it, for workers of a cluster.
 
-A worker's machine may have none of them, or other versions. A wheel names no requirements: where it is installed for
-a worker, pip would fetch torch anew beside the one that is there. The same files give the same bytes, so that a
-cluster that has a wheel takes it from its cache.
+A worker's machine may have none of them, or other versions. The wheel states no requirements: pip would otherwise fetch
+torch again for a worker that has it. The same files give the same bytes, so that a cluster finds the wheel in its
+cache.
 """
 
 import base64
@@ -19,18 +19,18 @@ from ...gan_models.files.plugin_packages import plugin_packages
 
 FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
 KINDS = (".py", ".safetensors", ".json", ".jinja", ".js", ".css")
-OWN_FILES = ("__init__.py", "py.typed")  # of the package itself, whose folders may be anywhere
+OWN_FILES = ("__init__.py", "py.typed")  # parts of the package itself, whose folders may be anywhere
 
 
 def build_wheel(folder: Path) -> Path:
     """Write `ganprune-<version>-py3-none-any.whl`: ganprune as it is imported here, and packages that add rows to it.
 
-    It is one wheel, because Ray installs several at once, and one that is half installed ends a worker. Entry points of
-    the packages are those of the wheel. A package with compiled parts is left out with a warning: it must be installed
+    It is one wheel, because Ray installs several in parallel, and a partly installed one ends a worker. Entry points of
+    the packages are those of the wheel. A package with compiled parts is omitted with a warning: it must be installed
     on every machine of the cluster.
 
     Args:
-        folder: Where to write it.
+        folder: Folder of the wheel.
 
     Returns:
         The wheel's path.
@@ -48,8 +48,8 @@ def build_wheel(folder: Path) -> Path:
     for package in plugin_packages():
         if package.compiled():
             warnings.warn(
-                f"package {package.name} {package.version} has compiled parts, so workers are not given it: install "
-                "it on every machine of the cluster",
+                f"package {package.name} {package.version} has compiled parts, so it is not sent to workers. Try to "
+                f"install it on every machine of the cluster",
                 stacklevel=2,
             )
             continue
@@ -77,7 +77,7 @@ def _write(
     wheel = folder / f"{stem}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for file, data in content.items():
-            archive.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)  # ZipInfo: a fixed date
+            archive.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)  # ZipInfo, for a fixed date
     return wheel
 
 

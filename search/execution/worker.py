@@ -1,4 +1,4 @@
-"""One attempt at a trial, in the process that runs it: alone in its folder, its result on disk before it is told."""
+"""One attempt at a trial in a worker: lock its folder, run it, and write result.json before reporting."""
 
 import contextlib
 import errno
@@ -22,27 +22,27 @@ from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
 Run = Callable[[TrialRequest, Callable[[TrialReport], bool]], TrialOutcome]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-ALONE_S = 60.0  # a worker outlives a dead driver by some seconds
+ALONE_S = 60.0  # a worker may outlive a dead driver by some seconds
 
 
 class OutOfDisk(WorkFailed):
-    """A trial could not write its files: no fault of the trial, and no other one would fare better."""
+    """An error: the disk is full. The trial is not the cause, and every other trial would also fail."""
 
 
 def load_run(run: str) -> Run:
-    """The `Run` that `package.module:function` names. Raises as `load_function`."""
+    """Return the `Run` named `package.module:function`. Raises the errors of `load_function`."""
     return load_function(run)
 
 
 def load_function(run: str) -> Callable[..., Any]:
-    """The callable that `package.module:function` names.
+    """Return the callable named `package.module:function`.
 
     Raises:
-        ValueError: the text has another form, or there is no such module or function.
+        ValueError: The text has another form, or there is no such module or function.
     """
     module_name, separator, attribute = run.partition(":")
     if not (module_name and separator and attribute):
-        raise ValueError(f"a run function is named package.module:function; got {run!r}")
+        raise ValueError(f"invalid name of a run function: got {run!r}; expected package.module:function")
     try:
         function = getattr(importlib.import_module(module_name), attribute)
     except (ModuleNotFoundError, AttributeError) as error:
@@ -53,12 +53,12 @@ def load_function(run: str) -> Callable[..., Any]:
 def limit_threads(threads: int) -> None:
     """Let this process compute with `threads` threads.
 
-    More threads than CPUs make small trainings several times slower: OpenMP's barriers wait for a core.
+    More threads than CPUs make small trainings several times slower, because OpenMP's barriers wait for a core.
     """
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     torch = sys.modules.get("torch")
-    if torch is not None:  # else torch reads OMP_NUM_THREADS when the trial imports it
+    if torch is not None:  # otherwise torch reads OMP_NUM_THREADS when the trial imports it
         torch.set_num_threads(threads)
 
 
@@ -69,10 +69,10 @@ def stop_reason(step: int) -> str:
 
 @contextlib.contextmanager
 def alone_in(folder: Path, patience_s: float = ALONE_S) -> Iterator[None]:
-    """Make this process the only one that trains in `folder` for as long as the block runs.
+    """Make this process the only one that trains in `folder` inside the context.
 
-    A worker may outlive its driver by some seconds, while the next driver has its trial run again: two of them would
-    take each other's checkpoints away.
+    A worker may outlive its driver by some seconds, while the next driver runs its trial again: two workers would
+    overwrite each other's checkpoints.
 
     Raises:
         TimeoutError: Another process still trains there after `patience_s`.
@@ -82,7 +82,7 @@ def alone_in(folder: Path, patience_s: float = ALONE_S) -> Iterator[None]:
     try:
         lock.acquire(poll_interval=0.2)
     except Timeout:
-        raise TimeoutError(f"another process still trains in {folder}; end it") from None
+        raise TimeoutError(f"another process still trains in {folder}. Try to end it") from None
     except (NotImplementedError, OSError):  # a file system without locks
         pass
     try:
@@ -92,7 +92,7 @@ def alone_in(folder: Path, patience_s: float = ALONE_S) -> Iterator[None]:
 
 
 def out_of_disk(error: BaseException) -> OSError | None:
-    """The error of a full disk (or of a user's quota) that `error` is, or was raised for."""
+    """Return the error of a full disk (or of a user's quota) that `error` is or was caused by, or None."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in FULL:
@@ -104,11 +104,11 @@ def out_of_disk(error: BaseException) -> OSError | None:
 def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
     """Run one trial; its result is on disk (`<workspace>/result.json`) before it is returned.
 
-    An exception becomes a FAIL result with the traceback's end. That one is not kept on disk: after a crash of
-    the driver a failed trial may as well be tried again.
+    An exception becomes a FAIL result with the end of the traceback. That result is not written to disk: after a crash
+    of the driver, a failed trial is tried again.
 
     Raises:
-        OutOfDisk: the disk is full.
+        OutOfDisk: The disk is full.
     """
     stopped_at: list[int] = []
 
@@ -124,15 +124,15 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
             with tracebacks_in(here.workspace, named=False):
                 result = function(here, listen)
             if not isinstance(result, TrialOutcome):
-                raise TypeError(f"{run} must return a TrialOutcome; got {type(result).__name__}")
+                raise TypeError(f"{run} returned another type: got {type(result).__name__}; expected TrialOutcome")
             if result.state == "PRUNED" and stopped_at:
                 result = replace(result, stopped=stop_reason(stopped_at[0]))
             write_result(here, result)
     except Exception as error:
         if (full := out_of_disk(error)) is not None:
             raise OutOfDisk(
-                f"no space left on the device for trial {request.number} ({full.filename or request.workspace}); "
-                "make room (`ganprune gc` removes checkpoints off the front), then `ganprune resume`"
+                f"no space left on the device for trial {request.number} ({full.filename or request.workspace}). Try "
+                f"to free space (`ganprune gc` removes checkpoints off the front), then run `ganprune resume`"
             ) from None
         _let_go()
         return failure(_reason(error), getattr(error, "traceback", "") or traceback.format_exc())
@@ -140,14 +140,14 @@ def perform(run: str, request: TrialRequest, report: Callable[[TrialReport], boo
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason of a failed trial: what an error of ours says, or any other one with its class."""
+    """Return the reason of a failed trial: the message of an error of ganprune, or any other with its class."""
     text = str(error)
     told = isinstance(error, UserError | WorkFailed) and bool(text)
     return text if told else f"{type(error).__name__}: {text}"
 
 
 def _let_go() -> None:
-    """A trial that failed for want of memory must not take the next one's."""
+    """Release memory, so that a trial that ran out of memory does not affect the next one."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

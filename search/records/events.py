@@ -1,4 +1,4 @@
-"""What happened in a search, told as it happens: for a live display, a log, a test."""
+"""Events of a search, reported as they happen: for a live display, a log, a test."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ EndReason = Literal["trials", "deadline", "failures", "quota", "interrupted", "e
 
 @dataclass(frozen=True)
 class Noted:
-    """Something that a user should be told once, such as of the teacher."""
+    """A note for the user, given once, such as one on the teacher."""
 
     note: str
 
 
 @dataclass(frozen=True)
 class SearchStarted:
-    """The search begins: the study's total of trials, and how many of them are finished (not failed) already."""
+    """The start of a search: the study's total number of trials, and the number already finished without failure."""
 
     total: int
     finished: int
@@ -26,7 +26,7 @@ class SearchStarted:
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial's training begins."""
+    """The start of a trial's training."""
 
     number: int
     method: str
@@ -36,7 +36,7 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialReported:
-    """A running trial reached a rung."""
+    """A running trial's report at a rung."""
 
     number: int
     step: int
@@ -47,7 +47,7 @@ class TrialReported:
 
 @dataclass(frozen=True)
 class TrialFinished:
-    """A trial ended; `reason` says why where it was stopped or failed."""
+    """The end of a trial; `reason` is given if it was stopped or failed."""
 
     number: int
     method: str
@@ -60,7 +60,7 @@ class TrialFinished:
 
 @dataclass(frozen=True)
 class TrialPutBack:
-    """A trial will be run again, in place, because its process died (or the search ends)."""
+    """The return of a trial, which will run again because its process died (or the search ends)."""
 
     number: int
     reason: str
@@ -68,7 +68,7 @@ class TrialPutBack:
 
 @dataclass(frozen=True)
 class SearchEnded:
-    """The search ended; what the study holds now."""
+    """The end of a search, with the study's present counts."""
 
     reason: EndReason
     complete: int
@@ -82,4 +82,4 @@ Listener = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """A listener that does nothing."""
+    """Ignore an event."""

@@ -1,7 +1,7 @@
-"""The layout in which version 0.1.0 stored trials, read as today's.
+"""The layout of trials in version 0.1.0, converted to the current one.
 
-Everything that knows of that layout is here: rows of the database and results on disk from before proposals and
-outcomes were values of their own.
+All code for that layout is here: database rows and results on disk from before proposals and outcomes were separate
+values.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ ARTIFACT = {"quantisation": "quantization", "quantisation_sha256": "quantization
 
 
 def upgraded_row(attributes: Mapping[str, Any], fixed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a trial's attributes in today's layout; those that are in it already are returned as they are.
+    """Return a trial's attributes in the current layout; current ones are returned unchanged.
 
     Args:
         attributes: The user attributes of a row.
-        fixed: Settings that the study fixes, by `method.setting`: version 0.1.0 stored searched ones alone.
+        fixed: Settings that the study fixes, by `method.setting`: version 0.1.0 stored only searched ones.
     """
     if "request" not in attributes:
         return attributes
@@ -46,9 +46,9 @@ def upgraded_row(attributes: Mapping[str, Any], fixed: Mapping[str, Any]) -> Map
 
 
 def upgraded_outcome(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a trial's result, or the attributes that hold it, with the fields of `TrialOutcome`.
+    """Return a trial's result, or its attributes, with the fields of `TrialOutcome`.
 
-    Version 0.1.0 kept what had no field of its own in a mapping `record`; without one `stored` is returned as it is.
+    Version 0.1.0 stored other values in a mapping `record`; without one, `stored` is returned unchanged.
 
     Args:
         stored: The content of `result.json`, or a row's attributes.

@@ -1,4 +1,4 @@
-"""Losses of a training by step, thinned to a stated number of bytes. No torch, no database."""
+"""The losses of a training by step, thinned to a maximum number of bytes. No torch, no database."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from ...gan_models.files.plain_values import to_json
 
-LOSS_BYTES = 8_000  # of the JSON of all curves of one trial, or of the teacher
-DIGITS = 4  # significant digits that are kept of a loss
+LOSS_BYTES = 8_000  # maximum bytes of the JSON of all curves of one trial, or of the teacher
+DIGITS = 4  # significant digits of a stored loss
 
 Point = tuple[int, Mapping[str, float]]
 Item = TypeVar("Item")
@@ -18,14 +18,14 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Loss terms of one training at rising steps, term by term.
+    """The loss terms of one training at ascending steps.
 
     Attributes:
-        steps: Steps that are done at each point.
-        losses: Values by term, one per step; None if the term had no part in that step.
+        steps: Number of completed steps at each point.
+        losses: Values by term, one per step; None if the step did not include the term.
 
     Raises:
-        ValueError: The steps do not rise, or a term has another number of values.
+        ValueError: The steps are not ascending, or a term has another number of values.
     """
 
     steps: tuple[int, ...] = ()
@@ -33,18 +33,23 @@ class LearningCurve:
 
     def __post_init__(self) -> None:
         if any(later <= earlier for earlier, later in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError(f"steps of a learning curve must rise; got {list(self.steps)[:8]}")
+            raise ValueError(
+                f"invalid steps of a learning curve: got {list(self.steps)[:8]}; expected ascending numbers"
+            )
         for term, values in self.losses.items():
             if len(values) != len(self.steps):
-                raise ValueError(f"{term} has {len(values)} values at {len(self.steps)} steps; expected one per step")
+                raise ValueError(
+                    f"{term} has another number of values: got {len(values)} at {len(self.steps)} steps; expected one "
+                    f"per step"
+                )
 
     @classmethod
     def of(cls, points: Iterable[Point], first: int = 0) -> LearningCurve:
-        """Return the curve of (step, {term: value}) as a training notes them.
+        """Return the curve of (step, {term: value}) points of a training.
 
         Args:
-            points: By rising step.
-            first: Steps that were done before this training, added to each step.
+            points: Points by ascending step.
+            first: Number of steps before this training, added to each step.
         """
         noted = list(points)
         terms = dict.fromkeys(term for _, values in noted for term in values)
@@ -52,9 +57,9 @@ class LearningCurve:
         return cls(tuple(first + step for step, _ in noted), losses)
 
     def within(self, most_bytes: int) -> LearningCurve:
-        """Return the curve, or every second, fourth, ... of its points and the last, so that its JSON is short enough.
+        """Return the curve, or every second, fourth, ... of its points and the last, so that its JSON fits.
 
-        A curve of two points is not thinned further; without steps nothing is left out.
+        A curve of two points is not thinned further.
         """
         every, found = 1, self
         while found.json_bytes > most_bytes and len(found.steps) > 2:
@@ -73,7 +78,7 @@ def thinned(curves: Mapping[str, LearningCurve]) -> dict[str, LearningCurve]:
     """Return the curves of one trial that have points, by phase, together within `LOSS_BYTES`.
 
     Args:
-        curves: By phase: `prune` (of several generators `prune AtoB`), `finetune`, or `teacher`.
+        curves: Curves by phase: `prune` (with several generators `prune AtoB`), `finetune`, or `teacher`.
     """
     found = {phase: curve for phase, curve in curves.items() if curve.steps}
     return {phase: curve.within(LOSS_BYTES // len(found)) for phase, curve in found.items()}

@@ -11,21 +11,23 @@ from ...gan_models.pruning.proposal import Proposal
 from .messages import FINISHED_STATES, TrialOutcome, TrialReport
 from .plan_score import PlanErrors
 
-SET_ASIDE = "other real images"  # a constraint's name: the trial was measured against images that are no longer there
+SET_ASIDE = (
+    "other real images"  # name of a constraint: the trial was measured against real images that have since changed
+)
 State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
 
 
 @dataclass(frozen=True, slots=True)
 class NewTrial:
-    """A trial to write: what was chosen, before anything ran.
+    """A trial to record: the choice, before anything runs.
 
     Attributes:
-        proposal: What the trial is to build.
-        params: The point as really built, by parameter name.
+        proposal: The proposal to build.
+        params: The point as built, by parameter name.
         distributions: The sub-space, by parameter name (same names).
-        origin: Who chose it: `ladder:<i>`, or a sampler's name.
-        identity: Equal for trials that would train the same network the same way; empty if that is not known.
-        sampler_state: What the sampler wants to find again beside this trial (NSGA-II's generation).
+        origin: Origin of the choice: `ladder:<i>`, or a sampler's name.
+        identity: Text that is equal for trials of the same network and training; empty if unknown.
+        sampler_state: State of the sampler, stored with this trial (NSGA-II's generation).
     """
 
     proposal: Proposal
@@ -42,31 +44,31 @@ class NewTrial:
 
     @property
     def target(self) -> float:
-        """The cost aimed at."""
+        """The target cost."""
         return self.proposal.target
 
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """One trial as the record holds it.
+    """A trial in the record.
 
-    Quality, cost, constraints, rungs, `zero_shot` and `stopped` are the trial's so far, whatever its state: a search
-    compares trials by these, and keeps them in memory if everything else is read back when it is asked for.
+    Quality, cost, constraints, rungs, `zero_shot` and `stopped` are the trial's values so far, in any state. A search
+    compares trials by these, and keeps them in memory; all other values are read when needed.
 
     Attributes:
         number: From 0, without gaps.
         state: WAITING (to be run, or run again), RUNNING, COMPLETE, PRUNED or FAIL.
-        new: What was written when the trial was made.
-        attempt: How often its training was started.
-        quality: Last quality known (lower is better); None when nothing was measured.
-        cost: Cost known; None when not yet measured.
-        constraints: By name; a value above 0 means that it is violated.
+        new: The choice, written when the trial was created.
+        attempt: Number of starts of its training.
+        quality: Last measured quality (lower is better); None if there is none.
+        cost: Measured cost; None if not yet measured.
+        constraints: Constraints by name; a value above 0 means a violation.
         rungs: Quality by rung.
         zero_shot: Errors of the plan's network before any training, of a trial that ended; None if it was not scored.
-        stopped: Why it ended early or failed.
-        lost: Why it was last put back without an end; empty if it never was.
+        stopped: Reason that it ended early or failed.
+        lost: Reason that it was last put back; empty if it never was.
         report: The last report of a trial that has not ended; None before the first.
-        outcome: How it ended; None before that.
+        outcome: The outcome; None before the end.
     """
 
     number: int
@@ -90,7 +92,7 @@ class TrialRecord:
 
     @property
     def violated(self) -> tuple[str, ...]:
-        """The constraints that are violated, for people."""
+        """The violated constraints, as text."""
         return tuple(
             "measured against other real images"
             if name == SET_ASIDE
@@ -106,77 +108,79 @@ class TrialRecord:
 
     @property
     def scored(self) -> bool:
-        """Return True if the trial may stand on a front: complete, inside its constraints, both values known."""
+        """Return True if the trial may be on the front: complete, feasible, both values known."""
         return self.state == "COMPLETE" and self.feasible and self.quality is not None and self.cost is not None
 
     @property
     def widths(self) -> Mapping[str, int]:
-        """Channels per group: as cut, else as given; empty while they are not known."""
+        """Channels per group: of the cut network, else of the proposal; empty while unknown."""
         known = self.outcome or self.report
         return (known.widths if known is not None else {}) or self.new.proposal.widths or {}
 
     def ended(self) -> TrialOutcome:
-        """Return how the trial ended.
+        """Return the outcome of the trial.
 
         Raises:
             ValueError: It has not ended.
         """
         if self.outcome is None:
-            raise ValueError(f"trial {self.number} is {self.state}; only a trial that ended has an outcome")
+            raise ValueError(f"trial {self.number} is {self.state}; expected a trial that has ended")
         return self.outcome
 
     def for_twin(self) -> TrialOutcome:
-        """Return what a COMPLETE trial's record says, for a trial that would only repeat it.
+        """Return the outcome of a COMPLETE trial, for a trial that would only repeat it.
 
         Raises:
             ValueError: The trial is not COMPLETE.
         """
         if self.state != "COMPLETE":
-            raise ValueError(f"trial {self.number} is {self.state}; only a COMPLETE trial has a result to use again")
+            raise ValueError(
+                f"trial {self.number} is {self.state}; expected a COMPLETE trial, whose result can be used again"
+            )
         return self.ended().of_twin(self.number)
 
 
 class Ledger(Protocol):
-    """The only truth about a study's trials. One writer, which holds the study's lock; every call is durable."""
+    """The only source of truth for a study's trials. One writer holds the study's lock; every call is durable."""
 
     def records(self) -> Sequence[TrialRecord]:
-        """All trials by number."""
+        """Return all trials by number."""
         ...
 
     def create_trial(self, new: NewTrial) -> TrialRecord:
-        """Write a trial, whole, in one transaction; it is RUNNING."""
+        """Write a trial in one transaction; it is RUNNING."""
         ...
 
     def claim(self) -> TrialRecord | None:
-        """Take the first WAITING trial to run it again, same number and parameters; None when there is none.
+        """Take the first WAITING trial to run it again, with the same number and parameters; None if there is none.
 
-        A trial whose result is already on disk is told from it, and one that was started too often fails; both
-        are passed over.
+        A trial whose result is already on disk is completed from it, and one that was started too often fails; both are
+        skipped.
         """
         ...
 
     def started(self, number: int) -> int:
-        """Count an attempt; returns how many there were, this one included."""
+        """Count an attempt; return the number of attempts so far."""
         ...
 
     def report(self, number: int, report: TrialReport) -> None:
-        """Store what a running trial said (all of its curve, so a lost report is made up for)."""
+        """Store a running trial's report with its whole curve, which compensates for lost reports."""
         ...
 
     def finish(self, number: int, outcome: TrialOutcome) -> TrialRecord:
-        """Record how a trial ended; telling twice is harmless. Returns the record as stored.
+        """Record a trial's outcome, idempotently; return the record as stored.
 
         COMPLETE needs a finite quality and a finite cost; anything else is stored as FAIL with the reason.
         """
         ...
 
     def requeue(self, number: int, reason: str = "") -> TrialRecord:
-        """Put a RUNNING trial back in place as WAITING, or tell it from its result on disk where there is one.
+        """Put a RUNNING trial back as WAITING, or complete it from its result on disk if there is one.
 
-        `reason` says why it did not end; it is part of the message of a trial that is given up.
+        `reason` is the reason that it did not end, and is part of the message if the trial is given up.
         """
         ...
 
     def release(self) -> int:
-        """`requeue` everything that is RUNNING, attempts given back; returns how many."""
+        """Call `requeue` on all RUNNING trials without counting their attempts; return their number."""
         ...

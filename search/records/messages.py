@@ -21,17 +21,17 @@ FINISHED_STATES: tuple[FinishedState, ...] = ("COMPLETE", "PRUNED", "FAIL")
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """One trial to run: everything a worker needs, and no database address.
+    """A request to run one trial, with all that a worker needs and no database address.
 
     Attributes:
         number: The trial's number in its study, from 0.
         attempt: 1 for the first time this trial is trained, 2 after it was put back once, ...
-        proposal: What to build.
+        proposal: The proposal to build.
         seed: The trial's seed, from the study's seed and `number`.
         workspace: The trial's folder: checkpoints, weights, `result.json`.
-        study: The study, resolved; None in tests of the engine alone.
-        prepared: What is prepared of the study, its teacher among it.
-        step_seconds: Of a simulated study, seconds per step by kind of network; else empty.
+        study: The resolved study; None in tests of the engine only.
+        prepared: The study's preparations, including its teacher.
+        step_seconds: Seconds per step by kind of network, for a simulated study; else empty.
 
     Raises:
         ValueError: The number is below 0 or the attempt below 1.
@@ -49,26 +49,27 @@ class TrialRequest:
     def __post_init__(self) -> None:
         if self.number < 0 or self.attempt < 1:
             raise ValueError(
-                f"a request needs number >= 0 and attempt >= 1; got number {self.number}, attempt {self.attempt}"
+                f"invalid request: got number {self.number}, attempt {self.attempt}; expected number >= 0 and attempt "
+                f">= 1"
             )
         proposal = self.proposal
-        if isinstance(proposal.settings, Mapping):  # read from JSON, which does not know the settings' class
+        if isinstance(proposal.settings, Mapping):  # read from JSON, which has no class of settings
             settings = stored_settings(proposal.method, proposal.settings)
             object.__setattr__(self, "proposal", replace(proposal, settings=settings))
 
 
 @dataclass(frozen=True)
 class TrialReport:
-    """Report of a running trial at a rung; it carries everything said before, so that no report can be missed.
+    """The report of a running trial at a rung; it includes all earlier reports, so that a lost one is harmless.
 
     Attributes:
-        step: The rung: fine-tuning steps done.
-        quality: Quality measured there (lower is better).
+        step: The rung: number of completed fine-tuning steps.
+        quality: Quality at the rung (lower is better).
         cost: The pruned generator's cost, in the study's unit.
-        rungs: Quality by rung, this one included.
-        widths: Channels per group, as cut.
+        rungs: Quality by rung, including this one.
+        widths: Channels per group of the cut network.
         architecture: The plan's hash.
-        measurements: What is measured so far.
+        measurements: Measurements so far.
         seconds: Seconds so far, by phase.
         curves: Losses so far, by phase.
 
@@ -88,7 +89,7 @@ class TrialReport:
 
     def __post_init__(self) -> None:
         if self.step < 0:
-            raise ValueError(f"a report's step must be 0 or more; got {self.step}")
+            raise ValueError(f"invalid step of a report: got {self.step}; expected 0 or more")
         object.__setattr__(self, "rungs", {**self.rungs, self.step: self.quality})
 
 
@@ -97,11 +98,11 @@ class Artifact:
     """The files of a trial's generator, relative to the study's folder, with their sha256.
 
     Attributes:
-        path: The weights.
-        sha256: Of the weights.
-        plan: The plan that the generator was cut to.
-        quantization: The ranges that it was quantized with; empty for float32.
-        quantization_sha256: Of that file.
+        path: File of the weights.
+        sha256: Hash of the weights.
+        plan: File of the plan that the generator was cut to.
+        quantization: File of the ranges of its quantization; empty for float32.
+        quantization_sha256: Hash of that file.
     """
 
     path: str
@@ -113,11 +114,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class StepsSpent:
-    """Generator steps that a trial took.
+    """The generator steps of a trial.
 
     Attributes:
-        prune: By its method.
-        finetune: By fine-tuning.
+        prune: Steps of its method.
+        finetune: Steps of fine-tuning.
     """
 
     prune: int
@@ -126,7 +127,7 @@ class StepsSpent:
 
 @dataclass(frozen=True)
 class ComputeSpent:
-    """Multiply-accumulates of all forward and backward passes of a trial, a backward counted as two forwards.
+    """The multiply-accumulates of all forward and backward passes of a trial; a backward counts as two forwards.
 
     Passes of the teacher count. Passes that trials share (rankings, mggc's manifold) are charged to each trial that
     depends on them. Passes that only check or measure the result do not count.
@@ -143,7 +144,7 @@ class ComputeSpent:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The total."""
         return self.prune + self.calibration + self.finetune
 
 
@@ -153,8 +154,8 @@ class TrainingSummary:
 
     Attributes:
         seconds: Seconds of its steps.
-        step: The last step whose losses were noted.
-        losses: Loss terms there, by name.
+        step: The last step whose losses were recorded.
+        losses: Loss terms at that step, by name.
     """
 
     seconds: float
@@ -164,12 +165,12 @@ class TrainingSummary:
 
 @dataclass(frozen=True)
 class CostCheck:
-    """Results of the independent count of a cut network beside its costs.
+    """The results of the independent count of a cut network, apart from its costs.
 
     Attributes:
-        uncounted: Calls of operators that ran and are in no MACs count, by operator.
+        uncounted: Number of calls of operators that no count of MACs includes, by operator.
         missed_by_thop: MACs of modules that the second counter has no rule for, by module.
-        counters_agree: If both counters have the same sum but for these.
+        counters_agree: True if both counters have the same sum apart from these.
     """
 
     uncounted: Mapping[str, int] = field(default_factory=dict)
@@ -179,36 +180,36 @@ class CostCheck:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """The end of a trial, with all results and measurements.
+    """The outcome of a trial, with all results and measurements.
 
     Attributes:
         state: COMPLETE (ran to its last rung), PRUNED (stopped early) or FAIL.
         quality: The study's quality (lower is better); None if it was not measured.
         cost: The study's cost; None if it was not measured.
-        measurements: Everything measured, the quality first if it is among them.
+        measurements: All measurements, the quality first if it is included.
         rungs: Quality by rung (fine-tuning steps).
-        widths: Channels per group, as cut.
+        widths: Channels per group of the cut network.
         architecture: The plan's hash.
         artifact: The generator's files, or None.
-        stopped: Why it ended early or failed; None for COMPLETE.
+        stopped: Reason that it ended early or failed; None for COMPLETE.
         seconds: Seconds by phase.
-        worker: Where it ran (host, process, device).
-        constraints: By name; a value above 0 means that the trial is infeasible.
-        quantized: How the generator is quantized; None for float32.
-        steps: Steps that it took; None if it took none.
-        compute: Multiply-accumulates that it took; None if that was not counted.
+        worker: Host, process and device of the run.
+        constraints: Constraints by name; a value above 0 means that the trial is infeasible.
+        quantized: Settings of the generator's quantization; None for float32.
+        steps: Generator steps of the trial; None if there were none.
+        compute: Multiply-accumulates of the trial; None if they were not counted.
         training: The end of its fine-tuning.
-        health: Looks at its networks while they trained.
+        health: Collapse indicators of its networks during training.
         cost_check: The independent count of the cut network.
-        method_record: The method's own record, plain JSON: read by the method's author, shown in no table.
+        method_record: The method's own record as plain JSON, for the method's author; no table shows it.
         reconstructions: Records of refitting the cut network, by generator; empty if nothing was refitted.
         zero_shot: Scores of the teacher cut to the same plan and refitted, before any training; never a quality.
-        same_as: Number of the trial whose result this is, because both are the same network; None for its own.
+        same_as: Number of the trial with the same network, whose result this is; None for its own result.
         traceback: The end of the traceback of a trial that failed.
-        curves: Losses by phase, thinned to `learning_curve.LOSS_BYTES`; empty if nothing was trained here.
+        curves: Losses by phase, thinned to `learning_curve.LOSS_BYTES`; empty without training.
 
     Raises:
-        ValueError: The state is none of the three, or a trial that is not COMPLETE does not say why.
+        ValueError: The state is invalid, or a trial that is not COMPLETE has no reason.
     """
 
     state: FinishedState
@@ -238,17 +239,19 @@ class TrialOutcome:
 
     def __post_init__(self) -> None:
         if self.state not in FINISHED_STATES:
-            raise ValueError(f"a trial's outcome is one of {', '.join(FINISHED_STATES)}; got {self.state!r}")
+            raise ValueError(
+                f"invalid state of an outcome: got {self.state!r}; expected one of {', '.join(FINISHED_STATES)}"
+            )
         if self.state != "COMPLETE" and not self.stopped:
-            raise ValueError(f"a {self.state} outcome must say why in `stopped`")
+            raise ValueError(f"a {self.state} outcome has no reason: expected one in `stopped`")
 
     @property
     def compute_macs(self) -> int | None:
-        """Multiply-accumulates that the trial took, all of them; None if that was not counted."""
+        """All multiply-accumulates of the trial; None if they were not counted."""
         return None if self.compute is None else self.compute.total
 
     def of_twin(self, number: int) -> "TrialOutcome":
-        """Return this outcome as that of another trial of the same network; its seconds are not spent again.
+        """Return this outcome for another trial of the same network, whose seconds are 0.
 
         Args:
             number: The trial whose outcome this is.

@@ -1,4 +1,4 @@
-"""The record of one evaluation in a search among plans, so that an interrupted search repeats none."""
+"""The record of one evaluation in a search for plans, so that a resumed search repeats none."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ EvaluationKey = tuple[str, tuple[tuple[str, int], ...]]
 
 @dataclass(frozen=True)
 class PlanEvaluation:
-    """The errors of one generator's network, cut to a plan and refitted.
+    """The errors of one generator, cut to a plan and refitted.
 
     Attributes:
-        identity: Hash of everything beside the widths that determines the errors: weights, groups, calibration inputs,
-            seed, and the encoder of features.
+        identity: Hash of all that determines the errors apart from widths: weights, groups, calibration inputs, seed,
+            and the encoder of features.
         widths: Channels per group, under the generator's own names.
-        errors: To the teacher.
-        n: Inputs that they were measured on.
-        seconds: Of cutting, refitting and measuring.
+        errors: Errors to the teacher.
+        n: Number of inputs of the errors.
+        seconds: Time of cutting, refitting and measuring.
     """
 
     identity: str
@@ -31,7 +31,7 @@ class PlanEvaluation:
 
     @property
     def key(self) -> EvaluationKey:
-        """Identity and widths, hashable."""
+        """Identity and widths as a hashable key."""
         return key_of(self.identity, self.widths)
 
 

@@ -1,4 +1,4 @@
-"""The record of a plan that was scored before any training. It is no trial: it has no quality and no state."""
+"""The record of a plan that was scored before any training. It is not a trial: it has no quality and no state."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from ...evaluators.measurement import Measurement, zero_shot_name
 from ...gan_models.files.errors import UserError
 
-ZERO_SHOT = "zero-shot"  # before the bracket of each score's name
+ZERO_SHOT = "zero-shot"  # name of zero-shot scores, before the brackets
 UNIFORM = "uniform"  # origin of plans with the same share of every group
-ERROR = f"{ZERO_SHOT}[error"  # the start of the name of an error to the teacher
-FEATURES_ERROR = f"{ERROR},features="  # of that in an encoder's features
+ERROR = f"{ZERO_SHOT}[error"  # beginning of the name of an error to the teacher
+FEATURES_ERROR = f"{ERROR},features="  # beginning of the name of the error in an encoder's features
 
 
 @dataclass(frozen=True)
 class PlanErrors:
-    """Errors of a plan's refitted network to its teacher, before any training.
+    """The errors of a plan's refitted network to its teacher, before any training.
 
     Attributes:
         outputs: Squared error of the outputs, relative to the variance of the teacher's.
@@ -28,7 +28,7 @@ class PlanErrors:
 
     @property
     def guide(self) -> float:
-        """The error that plans are compared by: that of features if it was measured, else that of outputs."""
+        """The error by which plans are compared: that of features if measured, else that of outputs."""
         return self.outputs if self.features is None else self.features
 
     def by(self, features: bool) -> float | None:
@@ -38,21 +38,21 @@ class PlanErrors:
 
 @dataclass(frozen=True)
 class PlanScore:
-    """One plan with its zero-shot scores.
+    """A plan with its zero-shot scores.
 
     Attributes:
         name: `P0`, `P1`, ... within the study.
         widths: Channels per group.
-        cost: In the unit of the study's objective.
+        cost: Cost in the unit of the study's objective.
         scores: The errors to the teacher first, of outputs and of features; then the study's metrics if they were
             measured.
         origin: Origin of the plan in words: `uniform`, `score table`, `local search`, `between trials 4 and 7`.
-        found_by: `forecast`, or `proposal` of `pareto --at`.
+        found_by: `forecast`, or `proposal` for `pareto --at`.
         parent: Number of the trial whose network was cut to the plan; None: the teacher.
-        seconds: Of scoring it.
+        seconds: Time of scoring it.
 
     Raises:
-        UserError: A score whose name is not that of a zero-shot score.
+        UserError: A score does not have the name of a zero-shot score.
     """
 
     name: str
@@ -65,7 +65,7 @@ class PlanScore:
     seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the names: a score must never be mistaken for a trial's quality."""
+        """Check the names, so that a score is never mistaken for a trial's quality."""
         for score in self.scores:
             check_score(score)
 
@@ -81,7 +81,7 @@ class PlanScore:
 
     @property
     def quality(self) -> Measurement | None:
-        """The study's metric of the network as it was scored, under its own name; None if it was not measured."""
+        """The study's metric of the untrained network, under its own name; None if it was not measured."""
         return next((score for score in self.scores if not score.name.startswith(ERROR)), None)
 
 
@@ -92,7 +92,7 @@ def check_score(score: Measurement) -> None:
 
 
 def errors_of(scores: Sequence[Measurement]) -> PlanErrors | None:
-    """Return the errors to the teacher among zero-shot scores; None if that of the outputs is not there."""
+    """Return the errors to the teacher among zero-shot scores; None if that of the outputs is missing."""
     found = {
         score.name.startswith(FEATURES_ERROR): score.value
         for score in scores
@@ -119,8 +119,8 @@ def error_scores(errors: PlanErrors, encoder: str, n: int, protocol: str) -> tup
     Args:
         errors: Squared errors relative to variances.
         encoder: Name of the encoder of the features.
-        n: Inputs that they were measured on.
-        protocol: How they were measured.
+        n: Number of inputs of the errors.
+        protocol: Protocol of the measurement.
     """
     scores = [Measurement(zero_shot_name(f"error[n={n}]"), errors.outputs, "1", n=n, protocol=protocol)]
     if errors.features is not None:

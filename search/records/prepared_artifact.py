@@ -1,4 +1,4 @@
-"""Artifacts that are prepared once per study, as records and requests name them. No torch, no database."""
+"""Artifacts that are prepared once per study, as in records and requests. No torch, no database."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MISSING = "missing"
 
 @dataclass(frozen=True)
 class PreparedArtifact:
-    """The files of a preparation, as the study's record names them.
+    """The files of a preparation, as named in the study's record.
 
     Attributes:
-        name: The preparation.
-        fingerprint: Hash of all that the files follow from.
+        name: Name of the preparation.
+        fingerprint: Hash of all that determines the files.
         files: Path relative to the study's folder -> sha256.
     """
 
@@ -27,11 +27,11 @@ class PreparedArtifact:
 
     @classmethod
     def of(cls, name: str, fingerprint: str, folder: Path, files: list[Path]) -> PreparedArtifact:
-        """Return the artifact of files that lie in a study's folder."""
+        """Return the artifact of files in a study's folder."""
         return cls(name, fingerprint, {path.relative_to(folder).as_posix(): file_sha256(path) for path in files})
 
     def changed(self, folder: Path) -> dict[str, str]:
-        """Return the files that are not those of the record -> the sha256 found, or `missing`."""
+        """Return the files that differ from the record -> their present sha256, or `missing`."""
         found = {
             name: file_sha256(folder / name) if (folder / name).is_file() else MISSING for name in sorted(self.files)
         }
@@ -40,17 +40,17 @@ class PreparedArtifact:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that is prepared of a study.
+    """All preparations of a study.
 
     Attributes:
         folder: The study's folder on this machine; empty if nothing is prepared.
-        artifacts: By the preparation's name.
+        artifacts: Artifacts by the preparation's name.
     """
 
     folder: str = ""
     artifacts: Mapping[str, PreparedArtifact] = field(default_factory=dict)
 
     def with_artifact(self, folder: Path, artifact: PreparedArtifact) -> Prepared:
-        """Return the same with one more artifact; those of another folder are left out."""
+        """Return the same with one more artifact, without those of another folder."""
         others = self.artifacts if self.folder == str(folder) else {}
         return Prepared(str(folder), {**others, artifact.name: artifact})

@@ -1,4 +1,4 @@
-"""Refits that an exception ended: they are reported once, because such a trial continues with its plain cut."""
+"""Refits that ended with an exception. They are reported once, because such a trial continues with its plain cut."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fault_line(fault: str, numbers: list[int]) -> str:
 
     Args:
         fault: Generator and exception.
-        numbers: Of the trials.
+        numbers: Numbers of the trials.
     """
     trials = f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
-    return f"{trials}: the cut was not refitted because an exception ended the refit, a defect worth a report: {fault}"
+    return f"{trials}: the cut was not refitted because of an exception, which is a bug worth reporting: {fault}"

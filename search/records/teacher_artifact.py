@@ -1,4 +1,4 @@
-"""The teacher of a study, as its record names it: a file of the study's folder and all that is known of it."""
+"""The teacher of a study, as in its record: a file of the study's folder, and its measurements and provenance."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from .learning_curve import LearningCurve
 
 @dataclass(frozen=True)
 class TeacherArtifact:
-    """A trained teacher; without a path one that is not made yet, or that is simulated.
+    """A trained teacher; without a path, one that does not exist yet, or is simulated.
 
     Attributes:
-        path: Its folder.
-        sha256: Of its record in that folder, which names its files and their sha256.
-        measurements: Its quality first.
+        path: Folder of the teacher.
+        sha256: Hash of its record in that folder, which lists its files and their sha256.
+        measurements: Measurements, its quality first.
         data: Hash of the data's content.
         seconds: Seconds of its training.
-        origin: How it was trained, or the user's weights by generator: `file` and `sha256`.
-        inputs: What the untouched inputs score in the place of outputs; empty if the generators take no images.
-        tested, tested_inputs: The same two on the test split, if trials are compared on another one; else empty.
-        notes: What a user should be told of it.
+        origin: Description of its training, or the user's weights by generator: `file` and `sha256`.
+        inputs: Scores of the untouched inputs in place of outputs; empty if the generators take no images.
+        tested, tested_inputs: The same two on the test split, if trials are compared on another split; else empty.
+        notes: Notes for the user.
         times: Seconds per step of a simulated study, by kind of network.
         curves: Losses of its training, by phase; empty if it was not trained here.
     """

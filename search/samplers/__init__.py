@@ -1,1 +1,1 @@
-"""Samplers: how the next point of a method's sub-space is drawn, by name."""
+"""Samplers by name, which draw the next point of a method's sub-space."""

@@ -1,6 +1,6 @@
 """Samplers by name. Imports neither Optuna nor torch.
 
-Another package adds a row by an entry point of the group `ganprune.samplers`; a user's own is named by path,
+Another package adds a row through an entry point of the group `ganprune.samplers`; a user's own is named by path,
 `package.module:name` or `file.py:name`: a class or function from a seed to one of Optuna's samplers.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Space = Mapping[str, BaseDistribution]
 
 
-_SAMPLER = ("infer_relative_search_space", "sample_relative", "sample_independent")  # of Optuna's BaseSampler
+_SAMPLER = ("infer_relative_search_space", "sample_relative", "sample_independent")  # methods of Optuna's BaseSampler
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class SamplerSpec:
     """A row of the table of samplers: exactly one of `make` and `point`.
 
     Attributes:
-        make: Function from a seed to an Optuna sampler, or its `module:attribute` beside this file. It is made anew
-            for each proposal, and sees the study's history as an Optuna study.
+        make: Function from a seed to an Optuna sampler, or its `module:attribute` relative to this file. A new sampler
+            is created for each proposal, and gets the study's history as an Optuna study.
         point: Function `(space, seed, index) -> params` of a sequence that ignores the history, or its name.
         models_ratios: True if the ratios of a method that searches them come from `width_model` instead.
         note: One line for tables.
 
     Raises:
-        ValueError: Both or none of `make` and `point`.
+        ValueError: Both or neither of `make` and `point` are given.
     """
 
     make: str | Callable[[int], BaseSampler] | None = None
@@ -46,13 +46,15 @@ class SamplerSpec:
 
     def __post_init__(self) -> None:
         if (self.make is None) == (self.point is None):
-            raise ValueError(f"a sampler has either make or point: got make={self.make!r}, point={self.point!r}")
+            raise ValueError(
+                f"invalid row of a sampler: got make={self.make!r}, point={self.point!r}; expected one of them"
+            )
 
     def sampler(self, seed: int) -> BaseSampler | None:
         """Return a fresh Optuna sampler; None for a sequence.
 
         Raises:
-            UserError: Somebody's own sampler cannot be made, or is none.
+            UserError: A user's or another package's sampler cannot be created, or is not a sampler.
         """
         if self.make is None:
             return None
@@ -61,12 +63,14 @@ class SamplerSpec:
             made = load_named(self.make, "sampler", __package__)(seed)
         except UserError:
             raise
-        except Exception as error:  # somebody's own code may raise anything
-            raise UserError(f"sampler {place} cannot be made with a seed: {one_line(error)}") from error
+        except Exception as error:  # third-party code may raise anything
+            raise UserError(
+                f"sampler {place} cannot be created with a seed: got {one_line(error)}; expected an Optuna sampler"
+            ) from error
         missing = [name for name in _SAMPLER if not hasattr(made, name)]
         if missing:
             raise UserError(
-                f"sampler {place} made no sampler: got {type(made).__name__} without {', '.join(missing)}; "
+                f"sampler {place} returned no sampler: got {type(made).__name__} without {', '.join(missing)}; "
                 "expected a class or function that takes a seed and returns an Optuna sampler"
             )
         return made
@@ -92,7 +96,7 @@ SAMPLERS: OpenTable[SamplerSpec] = OpenTable(
         "nsga2": SamplerSpec(".optuna_mirror:nsga2", note="Optuna's NSGA-II"),
         "gp": SamplerSpec(".optuna_mirror:gaussian_process", note="Optuna's Gaussian process"),
         "random": SamplerSpec(".optuna_mirror:uniform", note="independent draws"),
-        # Optuna's own keeps its place in the study, and the study is made anew for each proposal.
+        # Optuna's own sequence stores its position in the study, which is created anew for each proposal.
         "qmc": SamplerSpec(point=".optuna_mirror:quasi_random", note="a scrambled Sobol sequence"),
     },
     group="ganprune.samplers",

@@ -1,7 +1,7 @@
-"""Optuna's samplers on a study in memory that shows them what they should see, and costs no SQL.
+"""Optuna's samplers on an in-memory copy of the history, chosen for them and without SQL.
 
-What Optuna's own tables hold is not what a sampler should look at: a stopped trial has no values there, and one
-with a curve makes TPE raise in a study of two objectives (Optuna 5.0).
+Optuna's own tables are unsuitable for a sampler: a stopped trial has no values there, and one with a curve makes TPE
+raise in a study of two objectives (Optuna 5.0).
 """
 
 import warnings
@@ -19,11 +19,11 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from .catalog import SAMPLERS
 
-STARTUP = 10  # trials before a model is trusted; the ladder counts
+STARTUP = 10  # number of trials before a model is used, including the ladder
 
 
 def tpe(seed: int) -> BaseSampler:
-    """Return Optuna's TPE, each dimension by itself."""
+    """Return Optuna's TPE with independent dimensions."""
     return TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=False, constant_liar=True)
 
 
@@ -34,7 +34,7 @@ def nsga2(seed: int) -> BaseSampler:
 
 def gaussian_process(seed: int) -> BaseSampler:
     """Return Optuna's Gaussian process."""
-    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)  # imports torch, hence not above
+    return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP)  # imports torch, and so is not at the top
 
 
 def uniform(seed: int) -> BaseSampler:
@@ -44,7 +44,7 @@ def uniform(seed: int) -> BaseSampler:
 
 @dataclass(frozen=True)
 class Seen:
-    """A trial as a sampler sees it; without `values` it is still running."""
+    """A trial as a sampler sees it; without `values`, it is still running."""
 
     number: int
     params: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Seen:
 
 
 class MirrorStorage(InMemoryStorage):
-    """A study's history, shown as it is given and never copied, and one trial that is being asked for.
+    """A storage with a study's history, never copied, and the one trial that is being asked for.
 
     The trial asked for is number 0 here; the history is numbered from 1.
     """
@@ -66,7 +66,7 @@ class MirrorStorage(InMemoryStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """The history, then the trial asked for."""
+        """Return the history, then the trial that is being asked for."""
         asked = super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
         return [trial for trial in self.history if states is None or trial.state in states] + asked
 
@@ -82,7 +82,7 @@ def _frozen(seen: Seen, space: Mapping[str, BaseDistribution], two_objectives: b
             constraints=dict(seen.constraints),
             system_attrs=dict(seen.state),
         )
-    except ValueError:  # outside the space: it was wider when the trial was made
+    except ValueError:  # outside the space, which was wider when the trial was created
         return None
     trial.number = seen.number + 1
     trial._trial_id = 1_000_000 + seen.number
@@ -102,15 +102,15 @@ def suggest(
 
     Args:
         sampler: A name of `catalog.SAMPLERS`, or a sampler by path.
-        history: What the sampler sees, by number.
+        history: The trials that the sampler sees, by number.
         space: The dimensions.
         seed: This proposal's seed.
-        study_seed: The study's, for sequences that run through the whole study.
-        index: How many proposals came before it (for those sequences).
-        two_objectives: Quality and cost, or quality alone.
+        study_seed: The study's seed, for sequences over the whole study.
+        index: Number of earlier proposals (for those sequences).
+        two_objectives: True for quality and cost, False for quality only.
 
     Returns:
-        The params, and what the sampler wants to find again beside the trial.
+        The params, and the sampler's state to store with the trial.
     """
     row = SAMPLERS.find(sampler)
     asked_of = row.sampler(seed)
@@ -136,17 +136,17 @@ def quasi_random(space: Mapping[str, BaseDistribution], seed: int, index: int) -
     """Return point `index` of a scrambled Sobol sequence over a space.
 
     Args:
-        space: The dimensions; logarithmic and stepped ones are spread over what they can be.
-        seed: Scrambles the sequence.
-        index: Which point, from 0.
+        space: The dimensions; logarithmic and stepped ones are covered evenly.
+        seed: Seed of the scrambling.
+        index: Index of the point, from 0.
     """
-    from scipy.stats import qmc  # 0.3 s, for this sampler alone
+    from scipy.stats import qmc  # takes 0.3 s to import, for this sampler only
 
     if not space:
         return {}
     sequence = qmc.Sobol(len(space), scramble=True, rng=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # one point is no power of two
+        warnings.simplefilter("ignore", UserWarning)  # one point is not a power of two
         if index:
             sequence.fast_forward(index)
         unit = sequence.random(1)[0]
@@ -157,9 +157,11 @@ def _at(distribution: BaseDistribution, unit: float) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[min(int(unit * len(distribution.choices)), len(distribution.choices) - 1)]
     if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise ValueError(f"cannot place {type(distribution).__name__} on a line")
+        raise ValueError(
+            f"a distribution is not supported: got {type(distribution).__name__}; expected a number or categories"
+        )
     low, high = float(distribution.low), float(distribution.high)
-    half = 0.5 * distribution.step if distribution.step else 0.0  # each step gets the same part of the line
+    half = 0.5 * distribution.step if distribution.step else 0.0  # each step gets an equal part of the line
     low, high = low - half, high + half
     if distribution.log:
         value = float(np.exp(np.log(low) + unit * (np.log(high) - np.log(low))))

@@ -1,9 +1,9 @@
-"""The width search's own model: how much each group matters, learned from every plan that was trained.
+"""The model of the width search: the importance of each group, learned from all trained plans.
 
-log quality ~ a curve in log cost + w . x + curvature / 2 |x|^2, x the log ratios of a plan: near the uniform plan
-that is what any smooth response looks like, one number a group, and all trials at all costs teach the same numbers. A
-draw from its posterior (Thompson 1933) is minimized: groups that are not known yet are tried out, those that are known
-are used. Our reconstruction; by simulation it finds in 100 trials what a density model in as many dimensions does not.
+log quality ~ a curve in log cost + w . x + curvature / 2 |x|^2, x the log ratios of a plan: near the uniform plan any
+smooth response has this form, with one number per group, which all trials at all costs determine together. A draw from
+its posterior (Thompson 1933) is minimized: uncertain groups are explored, known ones exploited. Original to ganprune;
+in simulation it finds in 100 trials what a density model in as many dimensions does not.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-NOISE = 0.06  # std of the log quality that the model leaves open: one training seed to another, and what is not linear
-SLOPE = 2.0  # prior std of the sum of the groups' slopes; one of G groups has a G-th
+NOISE = 0.06  # std of the unexplained log quality: training seeds and nonlinearity
+SLOPE = 2.0  # prior std of the sum of the groups' slopes; one of G groups has 1/G of it
 CURVATURE = 24.0  # prior mean of the sum of the groups' curvatures, and twice its std
 CURVE = (10.0, 3.0, 0.5)  # prior std of level, slope and bend in log cost
-REACH = 0.4  # root mean square of a proposal's log ratios, at most
-JITTER = 0.03  # std added to each log ratio, so that no two proposals are the same
+REACH = 0.4  # maximum root mean square of a proposal's log ratios
+JITTER = 0.03  # std of noise on each log ratio, so that no two proposals are equal
 
 
 def propose(
@@ -36,7 +36,7 @@ def propose(
         costs_N: Their costs [N], above 0.
         qualities_N: Their qualities [N], lower is better.
         target: The cost that the proposal is for.
-        generator: Draws from the posterior.
+        generator: Random numbers for draws from the posterior.
         expected_G: Prior mean of the groups' slopes [G]; None: zero.
     """
     groups = ratios_NG.shape[1]
@@ -54,8 +54,8 @@ def slopes(ratios_NG: Floats, costs_N: Floats, values_N: Floats, target: float) 
     Args:
         ratios_NG: Log ratios of plans, as for `propose`.
         costs_N: Their costs.
-        values_N: The value of each.
-        target: The cost at which they are wanted.
+        values_N: Values of the plans.
+        target: The cost of the slopes.
     """
     return _posterior(ratios_NG, costs_N, values_N, target, None)[0][3:-1]
 

@@ -1,8 +1,8 @@
-"""What a simulated trial would come to: quality as a function of plan and training, drawn from a seed.
+"""The response surface of a simulated study: quality as a function of plan and training, drawn from a seed.
 
-Our reconstruction, shaped on measured studies of a small generator: the excess over the dense network's quality grows
-by a power of what a group lost; groups differ in how much they matter; neighbors that differ a lot cost extra; a
-measurement repeated with another training seed differs by a few percent. It says how a search behaves, and nothing
+Original to ganprune, modeled on measured studies of a small generator. The excess over the dense network's quality
+grows by a power of a group's loss of channels. Groups differ in importance; large differences between neighbors cost
+extra; another training seed changes a measurement by a few percent. It shows the behavior of a search, and nothing
 about any real network's numbers.
 """
 
@@ -20,26 +20,26 @@ from ...gan_models.pruning.catalog import method_spec
 
 Floats = NDArray[np.float64]
 
-DENSE_QUALITY = 2.3  # of the dense teacher
+DENSE_QUALITY = 2.3  # quality of the dense teacher
 LOST = 0.35  # excess at full width; with POWER, uniform plans have about 4 at 40 % of MACs and 60 at 5 %
 POWER = 3.0  # excess ~ (share of channels kept) ** -POWER
-SPREAD = 1.6  # std of the log of how much groups matter: the best plan then has about half of uniform's excess
+SPREAD = 1.6  # std of the log of the groups' importance: the best plan then has about half of uniform's excess
 NEIGHBORS = 0.3  # extra share of the excess for neighbors a factor e apart
 NOISE = 0.04  # std of the log of the excess, from one training seed to another
 SHORT = 0.6  # excess after a fraction f of the training: 1 + SHORT * (1 / f - 1) times the final one
 CURVES = 0.1  # std of the log of SHORT between plans
-SETTING = 1.0  # std that a method's widths are off by, at settings at the far end of their ranges
+SETTING = 1.0  # std of errors in a method's widths, at settings at the far end of their ranges
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A response drawn for one study.
+    """The response surface of one study.
 
     Attributes:
         form: The groups' cost form.
-        matters: How much each group matters [G], sum 1.
-        pairs: Groups next to each other [N, 2], as positions.
-        seed: What everything is drawn from.
+        matters: Importance of each group [G], sum 1.
+        pairs: Indices of neighboring groups [N, 2].
+        seed: Seed of all random numbers.
     """
 
     form: CostForm
@@ -49,7 +49,7 @@ class Surface:
 
     @classmethod
     def drawn(cls, form: CostForm, seed: int) -> Surface:
-        """The response of a seed: groups matter in proportion to what they cost, times what is drawn."""
+        """Return the surface of a seed: groups matter in proportion to their cost, times a random factor."""
         half = 0.5 * form.sizes
         elastic = np.maximum(half * form.gradient(half), 1e-12)
         matters = elastic / elastic.sum() * np.exp(SPREAD * _draw(seed, "groups").standard_normal(len(form.sizes)))
@@ -59,12 +59,12 @@ class Surface:
         return cls(form, matters / matters.sum(), pairs, seed)
 
     def quality(self, widths: NDArray[np.int64], trained: float = 1.0, noise: int | None = None) -> float:
-        """Quality (lower is better) of a plan.
+        """Return the quality (lower is better) of a plan.
 
         Args:
             widths: Channels [G].
-            trained: Fraction of the training done, above 0 up to 1.
-            noise: Seed of the training; None for what many trainings would have on average.
+            trained: Completed fraction of the training, above 0 up to 1.
+            noise: Seed of the training; None: the average of many trainings.
         """
         kept = np.asarray(widths, dtype=float) / self.form.sizes
         steps = np.log(kept[self.pairs[:, 0]] / kept[self.pairs[:, 1]])
@@ -78,17 +78,16 @@ class Surface:
         return DENSE_QUALITY + float(excess * end * wobble * (1 + slow * SHORT * (1 / trained - 1)))
 
     def best(self) -> Floats:
-        """Ratios [G] near the best plan's: the balance of loss and cost, neighbors left out, to first order."""
+        """Return ratios [G] near the best plan's: the balance of loss and cost without neighbors, to first order."""
         half = 0.5 * self.form.sizes
         elastic = np.maximum(half * self.form.gradient(half), 1e-12)
         logs = np.log(self.matters / (elastic / elastic.sum())) / (POWER + 2)
         return np.exp(logs - logs.mean())
 
     def learned(self, method: str, settings: Mapping[str, object], noise: int) -> Floats:
-        """Ratios [G] that a method which learns widths ends at: a part of the way to the best ones, and off by some.
+        """Return ratios [G] found by a method that learns widths: part of the way to the best, with errors.
 
-        How far it gets and which settings suit it are drawn by method, so that in one study one method wins and
-        in the next another.
+        Its progress and its best settings are random per method, so that different methods win in different studies.
         """
         draw = _draw(self.seed, f"method {method}")
         part, off = draw.uniform(0.1, 0.8), draw.uniform(0.05, 0.25)

@@ -1,4 +1,4 @@
-"""A trial that trains nothing: its quality is drawn from the study's seed. Engine and record are the real ones."""
+"""A trial without training, whose quality is drawn from the study's seed. Engine and record are the real ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROTOCOL = "SIMULATED: drawn from the study's seed; no network was trained"
 
 @dataclass(frozen=True)
 class _World:
-    """What the trials of one study share."""
+    """The data that the trials of one study share."""
 
     study: OpenedStudy
     proposals: SpaceProposals
@@ -44,7 +44,7 @@ def _world(study: ResolvedStudy) -> _World:
 
 
 def simulated_teacher(config: StudyConfig, times: StepTimes) -> TeacherArtifact:
-    """What stands in the record for a teacher; its `times` tell every trial how long it would take."""
+    """Return a record in place of a teacher's; its `times` determine each trial's simulated duration."""
     return TeacherArtifact(
         measurements=(_measured(DENSE_QUALITY),),
         origin=PROTOCOL,
@@ -54,7 +54,7 @@ def simulated_teacher(config: StudyConfig, times: StepTimes) -> TeacherArtifact:
 
 
 def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
-    """Simulates one trial: the plan of its method, the curve of its qualities, the seconds that it would take."""
+    """Simulate one trial: its method's plan, its curve of qualities, and its duration in seconds."""
     assert request.study is not None
     world, proposal = _world(request.study), request.proposal
     study, config, form = request.study, request.study.config, world.study.groups.form

@@ -1,4 +1,4 @@
-"""How long a training step takes here, by cost: measured in a few real steps, for the estimate of a search's hours."""
+"""The time of a training step on this machine, by cost: measured in a few real steps, for the estimate of hours."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from ...gan_models.training.recipe import Recipe
     from ..preparations.opened_study import OpenedStudy
 
-TIMED = 4  # most steps that are timed, after one that is not
-ENOUGH_S = 1.0  # of steps that were timed: further ones would not say more
-SLOW_S = 1.5  # a step that would take longer is timed in a smaller batch, and so much longer is expected
-SMALL_BATCH = 2  # norms of batches need two images
+TIMED = 4  # maximum number of timed steps, after one untimed step
+ENOUGH_S = 1.0  # seconds of timed steps, after which further ones would not help
+SLOW_S = 1.5  # seconds: a slower step is timed with a smaller batch, and its time scaled
+SMALL_BATCH = 2  # batch norms need two images
 
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Seconds of one training step.
+    """The seconds of one training step.
 
     Attributes:
-        teacher: The dense network's, as the teacher is trained.
-        dense: The dense network's, as trials are (with distillation).
-        small: The same of the smallest uniform plan that a search tries.
+        teacher: Seconds of the dense network in the teacher's training.
+        dense: Seconds of the dense network in a trial's training (with distillation).
+        small: Seconds of the smallest uniform plan of a search, in a trial's training.
         share: That plan's cost as a share of the dense network's.
     """
 
@@ -39,31 +39,33 @@ class StepTimes:
     share: float
 
     def __post_init__(self) -> None:
-        """Checks the numbers."""
+        """Check the numbers."""
         if min(self.teacher, self.dense, self.small) <= 0 or not 0 <= self.share < 1:
-            raise UserError(f"seconds a step must be above 0; got {self.teacher}, {self.dense}, {self.small}")
+            raise UserError(
+                f"invalid seconds per step: got {self.teacher}, {self.dense}, {self.small}; expected above 0"
+            )
 
     @classmethod
     def constant(cls, seconds: float) -> StepTimes:
-        """The same for every network. Raises ValueError for a number that is not above 0."""
+        """Return the same time for every network. Raises ValueError unless it is above 0."""
         return cls(seconds, seconds, seconds, 0.0)
 
     def student_at(self, share: float) -> float:
-        """Seconds a step of a plan that costs `share` of the dense network: on the line through both."""
+        """Return the seconds per step of a plan with `share` of the dense cost, on the line through both times."""
         return max(1e-9, self.small + (self.dense - self.small) * (share - self.share) / (1 - self.share))
 
 
 def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
-    """Trains with fresh weights for a few steps, dense and small, as a search would.
+    """Train fresh weights for a few steps, dense and small, as in a search, and time them.
 
-    The teacher is trained in this process, with all its threads; trials in theirs, with as many as they are given.
+    The teacher is trained in this process, with all its threads; trials in their own, with the threads of a trial.
 
     Args:
         study: The study.
         threads: CPUs of one trial.
 
     Raises:
-        ValueError: Data that cannot be read.
+        ValueError: The data cannot be read.
     """
     import torch
 
@@ -72,7 +74,7 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
     plain = config.teacher_recipe.without_teacher
     timing = _StepTiming(study)
     try:
-        # a given teacher only gets a discriminator
+        # an existing teacher only gets a discriminator
         teacher = timing.seconds(plain, None, distils=False, trained=not config.teacher)
         torch.set_num_threads(threads)
         distils = config.recipe.distils
@@ -87,7 +89,7 @@ def time_steps(study: OpenedStudy, threads: int) -> StepTimes:
 
 
 def small_plan(study: OpenedStudy) -> tuple[ChannelPlan, float]:
-    """Return about the smallest uniform plan of a generator that a search tries, and its share of the dense MACs."""
+    """Return approximately the smallest uniform plan that a search tries, and its share of the dense MACs."""
     from ...gan_models.groups.plan import ChannelPlan
 
     groups = next(iter(study.own_groups.values()), study.groups)
@@ -113,10 +115,10 @@ class _StepTiming:
         """Return the seconds of one step, of all generators cut to a plan or dense.
 
         Args:
-            recipe: How is trained.
+            recipe: The training recipe.
             cut_to: The plan; None: dense.
-            distils: Train with a teacher.
-            trained: Train the generators; else their discriminators alone.
+            distils: True to train with a teacher.
+            trained: True to train the generators; False to train only their discriminators.
         """
         batch_size = min(SMALL_BATCH, recipe.batch_size)
         first = self._timed(replace(recipe, batch_size=batch_size), cut_to, distils, trained, most=1)
@@ -155,13 +157,13 @@ class _StepTiming:
 
 
 def seconds_each(work: Callable[[int], object], device: torch.device, most: int, enough: float = ENOUGH_S) -> float:
-    """Return the median seconds of some work, after once that is not timed.
+    """Return the median seconds of some work, after one untimed call.
 
     Args:
         work: Called with 0, 1, 2, ...
-        device: Where it is done.
-        most: Times that it is timed.
-        enough: Seconds after which it is not done again.
+        device: Device of the work.
+        most: Maximum number of timed calls.
+        enough: Seconds after which it is not repeated.
     """
     import torch
 

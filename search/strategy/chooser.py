@@ -1,7 +1,6 @@
-"""The choice of the next trial: first the uniform ladder, then one sampler per method on a mirror of the record.
+"""The choice of the next trial: first the uniform ladder, then one sampler per method on the study's history.
 
-The same history, seed and trial number give the same proposal, whatever happened to the process in between:
-nothing is kept here but a cache.
+The same history, seed and trial number give the same proposal, even after a restart: the only state here is a cache.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,11 +28,11 @@ from .method_shares import LADDER, choose_method, fixed_shares, sampled
 from .score_agreement import NEAR
 from .score_prior import expected_slopes
 
-START = "start"  # origin of a method's own first points
-CHANGED = 2  # settings that a trial changes while its method has few: most random settings are worse than the defaults
-FREE_AFTER = 16  # trials of a method from which on its sampler has all settings
-STARTS = 2  # plans of trials, and as many scored plans, from which a search for a plan starts
-REDRAWS = 10  # times that a proposal which repeats an earlier trial is drawn again
+START = "start"  # origin of a method's own initial points
+CHANGED = 2  # settings that a trial changes while its method has few trials: most random ones are worse than defaults
+FREE_AFTER = 16  # number of trials of a method from which its sampler chooses all settings
+STARTS = 2  # number of trials' plans, and of scored plans, that a search for a plan starts from
+REDRAWS = 10  # number of new draws for a proposal that repeats an earlier trial
 Mode = Literal["pareto", "target"]
 
 
@@ -46,11 +45,11 @@ class Proposals(Protocol):
         ...
 
     def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
-        """A method's dimensions by parameter name; the same name in two methods has the same distribution."""
+        """Return a method's dimensions by parameter name; the same name in two methods has the same distribution."""
         ...
 
     def decode(self, method: str, params: Mapping[str, Any], seed: int) -> tuple[Proposal, Mapping[str, Any]]:
-        """Return what a point means, at or under the budget, and the point as it will really be built.
+        """Return the proposal of a point, at or under the budget, and the point as it will be built.
 
         A pure function of its arguments. The point that is built has the same names, and values inside their
         distributions.
@@ -58,31 +57,31 @@ class Proposals(Protocol):
         ...
 
     def identity(self, proposal: Proposal) -> str:
-        """Return a text that is equal for proposals that train the same network the same way; empty if not known."""
+        """Return a text that is equal for proposals of the same network and training; empty if unknown."""
         ...
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """The first trials: (method, params) of uniform plans inside the budget, from large to small."""
+        """Return the first trials: (method, params) of uniform plans inside the budget, from large to small."""
         ...
 
     def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
-        """A method's own first points, before its sampler decides: sound settings at targets spread over the range."""
+        """Return a method's initial points, before its sampler decides: good settings at targets over the range."""
         ...
 
     def solved_point(self, method: str, target: float | None, index: int) -> Mapping[str, Any] | None:
-        """Return the plan that the solver finds at a target as a method's point number `index`; None: there is none."""
+        """Return the solver's plan at a target as a method's point number `index`, or None."""
         ...
 
     def starts_from_plans(self, method: str) -> bool:
-        """Return True if a method's search for a plan starts from plans that are known."""
+        """Return True if a method's search for a plan starts from known plans."""
         ...
 
     def start_plans(self, plans: Sequence[Mapping[str, int]], target: float) -> tuple[dict[str, int], ...]:
-        """Return plans scaled to a target, without repetitions and those of another network."""
+        """Return plans scaled to a target, without repetitions and plans of another network."""
         ...
 
     def takes_plans(self, method: str) -> bool:
-        """Return if plans that other methods built can be points of its sub-space."""
+        """Return True if other methods' plans can be points of its sub-space."""
         ...
 
     def translate(
@@ -94,13 +93,13 @@ class Proposals(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """Settings of the choice of trials.
+    """The settings of the choice of trials.
 
     Attributes:
         sampler: A name of `catalog.SAMPLERS`, or a sampler by path.
         seed: The study's seed.
         mode: `pareto` (quality and cost) or `target` (quality alone).
-        shares: Parts of the trials by method, set by the user; empty lets the gains decide.
+        shares: Shares of the trials by method, set by the user; empty: by gains.
     """
 
     sampler: str = "linear"
@@ -109,42 +108,46 @@ class Choice:
     shares: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self):
-        SAMPLERS.find(self.sampler).sampler(self.seed)  # raises if there is none, or it cannot be made
+        SAMPLERS.find(self.sampler).sampler(
+            self.seed
+        )  # raises an error if there is no such sampler, or it cannot be created
         if self.mode not in ("pareto", "target"):
-            raise UserError(f"mode must be pareto or target; got {self.mode!r}")
+            raise UserError(f"invalid mode: got {self.mode!r}; expected pareto or target")
 
 
 class Chooser:
-    """Chooses trials for one study.
+    """A chooser of the trials of one study.
 
     Args:
-        proposals: What may be searched.
+        proposals: The sub-spaces to search.
         choice: Settings of the choice.
-        scored: Plans of the study that were scored and not trained: a prior of which groups matter.
+        scored: Plans of the study that were scored and not trained, as a prior on the importance of groups.
 
     Raises:
-        ValueError: there is no method, or the shares do not fit the methods.
+        ValueError: There is no method, or the shares do not fit the methods.
     """
 
     def __init__(self, proposals: Proposals, choice: Choice, scored: Sequence[PlanScore] = ()):
         if not proposals.methods:
-            raise UserError("a search needs at least one method")
+            raise UserError("a search has no method: got none; expected at least one")
         if choice.shares:
             fixed_shares(proposals.methods, choice.shares)
         self.proposals, self.choice, self.scored = proposals, choice, tuple(scored)
         self._history = History(proposals.translate, proposals.takes_plans)
-        self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}  # one for all trials: 60 dimensions are kilobytes
+        self._spaces: dict[
+            str, Mapping[str, BaseDistribution]
+        ] = {}  # one cache for all trials: 60 dimensions are kilobytes
         self._ladder: Sequence[tuple[str, Mapping[str, Any]]] | None = None
 
     def next(self, records: Sequence[TrialRecord], number: int) -> NewTrial:
-        """The trial to make as `number`, given what is known.
+        """Return the trial with a number, given the known trials.
 
         Args:
-            records: The trials it may know of, by number.
-            number: Its own number.
+            records: The trials that it may depend on, by number.
+            number: Number of the trial.
 
         Returns:
-            The trial, decoded. Its `identity` may equal an earlier trial's when drawing again did not help.
+            The trial, decoded. Its `identity` may equal an earlier trial's if new draws did not help.
         """
         known = {record.new.identity for record in records if record.state != "FAIL"} - {""}
         new = self._rung_of_ladder(records, number, known) or self._sampled(records, number, known)
@@ -157,7 +160,7 @@ class Chooser:
             self._ladder = self.proposals.ladder()
         for index, (method, params) in list(enumerate(self._ladder))[first:]:
             new = self._decoded(method, params, number, f"{LADDER}{index}", {})
-            if new.identity not in known:  # coarse channels can make two rungs of the ladder the same network
+            if new.identity not in known:  # with coarse multiples, two plans of the ladder can be the same network
                 return new
         return None
 
@@ -182,15 +185,15 @@ class Chooser:
         for again in range(REDRAWS):
             if new.identity not in known:
                 break
-            # the sampler itself may know other points that are good; one that has no other is left for random ones
+            # the sampler may know other good points; if it has none, random points are tried
             sampler = self.choice.sampler if again < REDRAWS // 2 else "random"
             new = self._proposed(sampler, method, history, space, number, index, f"again {again}", prior=prior)
         return new
 
     def _started(self, new: NewTrial, records: Sequence[TrialRecord]) -> NewTrial:
-        """Return a trial whose search for a plan, if it has one, starts from the best plans known near its cost.
+        """Return a trial whose search for a plan, if it has one, starts from the best known plans near its cost.
 
-        These are the trials of the best quality and the scored plans of the least error, two of each.
+        These are the two trials of the best quality and the two scored plans of the lowest error.
         """
         proposal = new.proposal
         if not self.proposals.starts_from_plans(proposal.method):
@@ -210,8 +213,7 @@ class Chooser:
     ) -> NDArray[np.float64] | None:
         """Return the groups' expected slopes near a cost by zero-shot scores; None if scores have no weight there.
 
-        Without a target, because all trials have the same one or because none is chosen yet, the cost of most trials
-        counts.
+        Without a target (all trials have the same, or none is chosen yet), the median cost of trials counts.
         """
         ratios = [name for name in space if name.startswith(RATIO)]
         costs = [record.cost for record in records if record.scored and record.cost is not None]
@@ -249,7 +251,7 @@ class Chooser:
         target: float | None = None,
         prior: NDArray[np.float64] | None = None,
     ) -> NewTrial:
-        """One sampler's proposal at a target; at a drawn one where none is given."""
+        """Return one sampler's proposal at a target; at a random target if none is given."""
         choice, seed = self.choice, self._seed(number, purpose)
         ratios = [name for name in space if name.startswith(RATIO)] if SAMPLERS.find(sampler).models_ratios else []
         asked = {name: distribution for name, distribution in space.items() if name not in ratios}
@@ -267,7 +269,7 @@ class Chooser:
         return self._decoded(method, params, number, sampler, state)
 
     def _kept(self, method: str, params: Mapping[str, Any], index: int, seed: int) -> dict[str, Any]:
-        """Settings that stay at their defaults: while a method has few trials, all but two."""
+        """Return the settings that stay at their defaults: all but two, while a method has few trials."""
         start = next(iter(self.proposals.starts(method)), {})
         names = [name for name in params if name in start and name not in (TARGET, BITS)]
         if index >= FREE_AFTER or len(names) <= CHANGED:
@@ -298,9 +300,9 @@ def _first(found: tuple[float, str, Mapping[str, int]]) -> tuple[float, str]:
 
 
 def drawn_target(distribution: BaseDistribution, index: int, seed: int) -> float:
-    """The target of a method's proposal `index`: a sequence that fills the range evenly, however far it comes.
+    """Return the target of a method's proposal `index`: a sequence that fills the range evenly at any length.
 
-    Van der Corput's sequence in base 2, turned by the seed, on the logarithm of the range.
+    Van der Corput's sequence in base 2, rotated by the seed, on the logarithm of the range.
     """
     assert isinstance(distribution, FloatDistribution)
     unit, part, rest = seed / 2**32, 0.5, index
@@ -316,7 +318,7 @@ def _ratios(
     seed: int,
     prior: NDArray[np.float64] | None,
 ) -> dict[str, float]:
-    """Ratios by our own model of what was trained."""
+    """Return ratios by ganprune's own model of the trained plans."""
     ended = [(seen, seen.values) for seen in history if seen.values is not None]
     points_NG = np.log([[seen.params[name] for name in space] for seen, _ in ended]).reshape(-1, len(space))
     values_N2 = np.array([values for _, values in ended], dtype=float).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Which cost a trial aims at: where a network as good as the front around it would add most to the front."""
+"""The target cost of a trial: the cost at which a network of interpolated quality would add most hypervolume."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from . import pareto
 
 Floats = NDArray[np.float64]
 
-CANDIDATES = 97  # costs that are looked at, evenly spread over the logarithm of the range
-LEAST = 1e-3  # of the worst quality: lower ones are taken to be as good
-BEYOND = 1.1  # the reference point, over the worst quality and the budget
+CANDIDATES = 97  # number of candidate costs, evenly spread over the logarithm of the range
+LEAST = 1e-3  # share of the worst quality: lower qualities count as equal
+BEYOND = 1.1  # factor of the reference point over the worst quality and the budget
 
 
 def widest_gap(
     points_N2: Floats, off_front: Sequence[float], running: Sequence[float], low: float, high: float, turn: float
 ) -> float:
-    """The target that would add most hypervolume if its quality lay between those of its neighbors on the front.
+    """Return the target that adds most hypervolume if its quality is interpolated from its neighbors on the front.
 
-    Where trials ended off the front between the same neighbors already, what is to be won there is shared by them
-    and the new one, so that no gap that cannot be filled takes all trials.
+    If trials between the same neighbors already ended off the front, the gain is divided among them and the new trial.
+    So a gap that cannot be filled does not attract all trials.
 
     Args:
         points_N2: Quality and cost (above 0) of scored trials; at least one.
         off_front: Targets of trials that ended and are not on the front.
-        running: Targets of trials that have no quality yet; they are taken to come out as expected.
+        running: Targets of trials that have no quality yet; their expected quality is assumed.
         low: The lowest target.
         high: The highest target, the budget.
-        turn: Number in [0, 1): moves the costs that are looked at by a part of a step.
+        turn: Number in [0, 1) that shifts the candidate costs by a fraction of a step.
 
     Returns:
         The target, from `low` to `high`.
     """
     worst = float(np.abs(points_N2[:, 0]).max()) or 1.0
     corner = (BEYOND * worst, BEYOND * high)
-    front_N2 = _front(np.maximum(points_N2, [LEAST * worst, 0.0]))  # a distance near 0 may be measured below it
+    front_N2 = _front(np.maximum(points_N2, [LEAST * worst, 0.0]))  # a distance near 0 may be measured as negative
     off_sorted = np.sort(np.asarray(off_front, dtype=float))
     for target in sorted(running):
         front_N2 = _front(np.vstack([front_N2, [_expected(front_N2, target), target]]))
@@ -56,11 +56,11 @@ def widest_gap(
 
 
 def _front(points_N2: Floats) -> Floats:
-    """The points that no other dominates, by rising cost."""
+    """Return the non-dominated points, in order of ascending cost."""
     front_N2 = points_N2[pareto.non_dominated(points_N2)]
     return front_N2[np.argsort(front_N2[:, 1])]
 
 
 def _expected(front_N2: Floats, target: float) -> float:
-    """Quality at a cost: between its neighbors on the front, on the logarithm of both; beyond the ends their own."""
+    """Return the expected quality at a cost: log-log interpolation on the front, constant beyond its ends."""
     return float(np.exp(np.interp(np.log(target), np.log(front_N2[:, 1]), np.log(front_N2[:, 0]))))

@@ -1,4 +1,4 @@
-"""The record as samplers see it: every plan that teaches something, and no more of them than a model can use."""
+"""The record as samplers see it: the informative plans, as many as a model can use."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from ..samplers.optuna_mirror import Seen
 from . import pareto
 from .early_stopping import extrapolated
 
-# Trials that a model is shown: asking then costs the same at 300 trials and at 10,000. Half of them are the best, by
-# non-dominated rank, which say where to look; the others the latest, which say what was tried there.
+# Maximum number of trials for a model, so that a proposal costs the same at 300 trials and at 10,000. Half are the best
+# ones by non-dominated rank, the others the latest.
 SHOWN = 300
 
 
 @dataclass(frozen=True)
 class Point:
-    """A trial in one method's sub-space: params (None where it is no point of it), and what its sampler left there."""
+    """A trial in one method's sub-space: params (None if it is not a point of it), and its sampler's state."""
 
     params: Mapping[str, Any] | None
     state: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Translate(Protocol):
-    """A plan as a point of another method's sub-space."""
+    """A conversion of a plan to a point of another method's sub-space."""
 
     def __call__(
         self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]
     ) -> Mapping[str, Any] | None:
-        """The point; None where there is none."""
+        """Return the point; None if there is none."""
         ...
 
 
 class History:
-    """What the samplers of one study see. Keeps nothing but the points that were shown last, which never change.
+    """The history that the samplers of one study see. It caches only the last points, which never change.
 
     Args:
-        translate: Makes a plan a point of a method that takes plans.
-        takes_plans: Whether other methods' plans are points of a method's sub-space.
-        limit: Ended trials that are shown at most.
+        translate: Converts a plan to a point of a method that takes plans.
+        takes_plans: Function that returns True if other methods' plans are points of a method's sub-space.
+        limit: Maximum number of ended trials.
     """
 
     def __init__(self, translate: Translate, takes_plans: Callable[[str], bool], limit: int = SHOWN):
@@ -52,12 +52,12 @@ class History:
         self._points: dict[str, dict[int, Point]] = {}
 
     def seen(self, records: Sequence[TrialRecord], method: str, space: Mapping[str, BaseDistribution]) -> list[Seen]:
-        """The record for one method's sampler: failed trials left out, running ones without values.
+        """Return the record for one method's sampler: without failed trials; running ones have no values.
 
         Args:
             records: The study's trials by number.
-            method: Whose sampler asks.
-            space: Its dimensions.
+            method: The sampler's method.
+            space: The method's dimensions.
         """
         stopped, plans = extrapolated(records), self._takes_plans(method)
         ended: list[tuple[TrialRecord, tuple[float, float] | None]] = []
@@ -71,7 +71,7 @@ class History:
             quality = stopped.get(record.number) if record.state == "PRUNED" else record.quality
             if quality is not None and record.cost is not None and math.isfinite(quality):
                 ended.append((record, (quality, record.cost)))
-        # Optuna's GP wants the same constraints for every trial; stopped trials have none
+        # Optuna's GP requires the same constraints for every trial; stopped trials have none
         names = sorted({name for record in records for name in record.constraints})
         known, shown, found = self._points.get(method, {}), {}, []
         for record, values in sorted([*self._worth(ended), *running], key=lambda item: item[0].number):
@@ -99,7 +99,7 @@ class History:
         new = record.new
         if new.method == method:
             return Point(dict(new.params), dict(new.sampler_state))
-        # widths that another method was given or has learned are worth knowing wherever widths are searched
+        # widths of another method, given or learned, are informative for every search of widths
         plan = new.proposal.widths or record.widths
         return Point(self._translated(plan, new, method) if plan else None)
 

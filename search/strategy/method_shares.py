@@ -1,4 +1,4 @@
-"""Which method gets the next trial: equally at first, then by what it is worth to the front, at least a tenth."""
+"""The method of the next trial: equal shares at first, then by gain of hypervolume, with at least a tenth each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,27 +9,27 @@ from ...gan_models.files.errors import UserError
 from ..records.ledger import TrialRecord
 from . import pareto
 
-EQUAL_ROUNDS = 3  # trials a method gets before gains are compared
+EQUAL_ROUNDS = 3  # number of trials of a method before gains are compared
 FLOOR = 0.1
 LADDER = "ladder:"
 
 
 def sampled(records: Sequence[TrialRecord], method: str) -> list[TrialRecord]:
-    """A method's trials that a sampler chose: all but the ladder's."""
+    """Return a method's trials that a sampler chose: all but the ladder's."""
     return [r for r in records if r.new.method == method and not r.new.origin.startswith(LADDER)]
 
 
 def gains(records: Sequence[TrialRecord], methods: Sequence[str]) -> dict[str, float]:
-    """What the front would lose without each method, a trial.
+    """Return the hypervolume lost per trial if a method's trials were removed.
 
     Args:
         records: The study's trials by number.
         methods: The methods' names.
 
     Returns:
-        By method, the hypervolume that is gone when the trials that its sampler chose are taken out, over their number;
-        objectives by their range over the study. What a trial adds when it comes would not do: while the front is
-        coarse every trial adds something, whatever its method.
+        By method, the hypervolume lost without the trials that its sampler chose, over their number; objectives are
+        relative to their range in the study. The gain at the time of a trial is unsuitable: while the front is coarse,
+        every trial adds something, whatever its method.
     """
     scored = [r for r in records if r.scored]
     if len(scored) < 2:
@@ -51,14 +51,16 @@ def gains(records: Sequence[TrialRecord], methods: Sequence[str]) -> dict[str, f
 
 
 def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
-    """The shares that the user set, to sum 1; methods not named share what is left.
+    """Return the shares that the user set, with sum 1; other methods share the rest equally.
 
     Raises:
-        ValueError: a name is no method, a share is negative, or they sum to more than 1 (or to 0).
+        ValueError: A name is not a method, a share is negative, or shares sum to more than 1 (or to 0).
     """
     unknown = sorted(set(given) - set(methods))
     if unknown:
-        raise UserError(f"--share names {unknown[0]!r}, which is not searched; methods: {', '.join(methods)}")
+        raise UserError(
+            f"--share names a method that is not searched: got {unknown[0]!r}; expected one of {', '.join(methods)}"
+        )
     total = sum(given.values())
     others = [method for method in methods if method not in given]
     if (
@@ -66,20 +68,20 @@ def fixed_shares(methods: Sequence[str], given: Mapping[str, float]) -> dict[str
         or total > 1 + 1e-9
         or (total <= 0 and not others)
     ):
-        raise UserError(f"--share gives each method a part, 0 to 1, together at most 1; got {dict(given)}")
+        raise UserError(f"invalid --share: got {dict(given)}; expected 0 to 1 per method, with a sum of at most 1")
     rest = max(0.0, 1 - total) / len(others) if others else 0.0
     shares = {method: given.get(method, rest) for method in methods}
     return {method: share / sum(shares.values()) for method, share in shares.items()}
 
 
 def untried(methods: Sequence[str], ladder: Sequence[str], given: Mapping[str, float], trials: int) -> list[str]:
-    """Return the methods that get none of a study's first trials, though they have a share.
+    """Return the methods without a trial among a study's first trials, although they have a share.
 
     Args:
         methods: The methods, in the user's order.
         ladder: The method of each plan of the ladder.
         given: The user's shares.
-        trials: Trials of the study, those of the ladder included.
+        trials: Number of the study's trials, including the ladder.
     """
     made, chosen = list(ladder[:trials]), dict.fromkeys(methods, 0)
     shares = fixed_shares(methods, given) if given else {}
@@ -103,18 +105,18 @@ def _furthest_behind(shares: Mapping[str, float], counts: Mapping[str, int]) -> 
 def choose_method(
     records: Sequence[TrialRecord], methods: Sequence[str], given: Mapping[str, float], draw: float
 ) -> str:
-    """The method of the next sampled trial.
+    """Return the method of the next sampled trial.
 
     Args:
         records: The study's trials by number.
         methods: The methods, in the user's order.
-        given: The user's shares; with any, they alone decide.
+        given: The user's shares; if there are any, only they count.
         draw: A number in [0, 1) from the trial's seed.
 
     Returns:
-        Its name: with shares given, the method furthest behind its share; else the one with the fewest trials
-        until each has 3, then one that is behind a tenth of all (the ladder's count for the method that made them),
-        then one drawn by what the front would lose without it.
+        Its name. With shares, it is the method furthest behind its share. Without, it is the one with the fewest trials
+        until each has 3; then one with less than a tenth of all (the ladder's trials count for their method); then a
+        random one in proportion to its gain of hypervolume.
     """
     counts = {method: len(sampled(records, method)) for method in methods}
     if given:

@@ -1,9 +1,9 @@
-"""Points of two objectives, both minimized: which are best, in which order, and how much they cover.
+"""Points of two objectives, both minimized: Pareto front, order and hypervolume.
 
 Shape suffixes: N points, 2 objectives.
 
-Ours, though moocore and pymoo have the same for any number of objectives: with two of them the hypervolume and each
-point's share of it have closed forms, which a test compares with counted cells.
+moocore and pymoo provide this for any number of objectives. With two, the hypervolume and each point's share of it have
+closed forms, which a test compares with counted cells.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike
 def _points(points: ArrayLike) -> np.ndarray:
     points_N2 = np.asarray(points, dtype=float).reshape(-1, 2)
     if not np.isfinite(points_N2).all():
-        raise ValueError("a front is made of finite points; leave out those that are NaN or infinite")
+        raise ValueError("a front has points that are not finite: got NaN or infinity; expected finite numbers")
     return points_N2
 
 
 def non_dominated(points: ArrayLike) -> np.ndarray:
-    """Which points no other point dominates.
+    """Return a mask of the points that no other point dominates.
 
-    A point dominates another when it is no worse in both objectives and better in one; equal points stand
-    together.
+    A point dominates another if it is no worse in both objectives and better in one; equal points do not dominate each
+    other.
 
     Args:
         points: (N, 2), finite.
@@ -33,15 +33,15 @@ def non_dominated(points: ArrayLike) -> np.ndarray:
     keep_N = np.zeros(len(points_N2), dtype=bool)
     order_N = np.lexsort((points_N2[:, 1], points_N2[:, 0]))
     first_N, second_N = points_N2[order_N].T
-    start_N = np.searchsorted(first_N, first_N)  # where the points with the same first objective begin
-    # the lowest second objective among all points whose first one is smaller
+    start_N = np.searchsorted(first_N, first_N)  # index of the first point with the same first objective
+    # minimum of the second objective among all points with a smaller first objective
     lowest_N = np.append(np.inf, np.minimum.accumulate(second_N))[start_N] if len(first_N) else second_N
     keep_N[order_N] = (second_N == second_N[start_N]) & (second_N < lowest_N)
     return keep_N
 
 
 def ranks(points: ArrayLike) -> np.ndarray:
-    """Non-domination rank of each point: 0 on the front, 1 on the front of what is left, and so on.
+    """Return the non-domination rank of each point: 0 on the front, 1 on the front of the others, and so on.
 
     Args:
         points: (N, 2), finite.
@@ -61,7 +61,7 @@ def ranks(points: ArrayLike) -> np.ndarray:
 
 
 def crowding(points: ArrayLike) -> np.ndarray:
-    """Crowding distance of each point within one front (Deb et al. 2002, NSGA-II, section III-B).
+    """Return the crowding distance of each point within one front (Deb et al. 2002, NSGA-II, section III-B).
 
     Args:
         points: (N, 2), finite, mutually non-dominated.
@@ -83,13 +83,13 @@ def crowding(points: ArrayLike) -> np.ndarray:
 
 
 def order(points: ArrayLike) -> np.ndarray:
-    """Indices from best to worst: by rank, then the least crowded first; ties by index.
+    """Return indices from best to worst: by rank, then least crowded first; ties by index.
 
     Args:
         points: (N, 2), finite.
 
     Returns:
-        (N,) int, a permutation. (The *position* of point i is where i stands in it, not its i-th entry.)
+        (N,) int, a permutation. (The *position* of point i is the place of i in it, not its i-th entry.)
     """
     points_N2 = _points(points)
     rank_N = ranks(points_N2)
@@ -100,11 +100,11 @@ def order(points: ArrayLike) -> np.ndarray:
 
 
 def best(points: ArrayLike, n: int) -> np.ndarray:
-    """Indices of the first `n` points of `order`, without ranking the rest.
+    """Return the first `n` indices of `order`, without ranking the other points.
 
     Args:
         points: (N, 2), finite.
-        n: How many, at most.
+        n: Maximum number of indices.
 
     Returns:
         (min(n, N),) int.
@@ -120,7 +120,7 @@ def best(points: ArrayLike, n: int) -> np.ndarray:
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """Area that the points dominate, up to a reference point.
+    """Return the area that the points dominate, up to a reference point.
 
     Args:
         points: (N, 2), finite; points not better than the reference in both objectives add nothing.

@@ -1,4 +1,4 @@
-"""Proposals that the chooser may make: the spaces of all methods under one budget."""
+"""The proposals for the chooser: the sub-spaces of all methods under one budget."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from ...spaces.methods import BITS, RATIO, TARGET, MethodSpace
 from ...spaces.recipes import RECIPE
 from ...spaces.widths import WidthSpace, ladder
 
-# The front is drawn from the budget down to this share of it (or the smallest plan): below an eighth
-# even the ladder's plans are far behind, and trials spent there find nothing (measured in simulation).
+# The front is sampled from the budget down to this share of it (or the smallest plan). Below an eighth, even the
+# ladder's plans are far worse, and trials there find nothing (measured in simulation).
 LOWEST_SHARE = 1 / 8
-_BINDS = 0.98  # of the budget: plans that come that close to it are at the budget
-N_SOLVED = 4  # trials of a method that searches ratios at the solver's plans, before its sampler decides
-N_STARTS = 8  # trials of a learned method at its default settings, before these are searched
+_BINDS = 0.98  # share of the budget: plans this close to it count as at the budget
+N_SOLVED = 4  # number of trials at the solver's plans of a method that searches ratios, before its sampler decides
+N_STARTS = 8  # number of trials of a learned method at its default settings, before these are searched
 
 
 @dataclass(frozen=True)
 class SpaceProposals:
-    """Sub-spaces of methods over one space of widths.
+    """The sub-spaces of methods over one space of widths.
 
     Attributes:
         widths: The space of widths, which prices plans.
         budget: The bound on the first cost, in its unit.
         methods: The methods that compete.
-        n_ladder: Uniform plans that are tried first.
-        fixed_target: Whether every trial aims at the budget itself.
-        bits: What plans may be stored in; the ladder and each method's first points take them in turn.
-        per_channel: Whether 8-bit weights have a scale an output channel.
-        fixed: Settings that the study fixes, by `method.setting`: no dimensions.
+        n_ladder: Number of uniform plans that are tried first.
+        fixed_target: True if every trial's target is the budget itself.
+        bits: Allowed bits of stored weights; the ladder and each method's first points alternate between them.
+        per_channel: True if 8-bit weights have one scale per output channel.
+        fixed: Settings that the study fixes, by `method.setting`; they are not dimensions.
         recipe: Settings of the training recipe that are dimensions of every method's sub-space.
-        solved: Returns the widths that the solver finds at a target; None: there is no score table.
+        solved: Function that returns the solver's widths at a target; None: there is no score table.
     """
 
     widths: WidthSpace
@@ -58,13 +58,13 @@ class SpaceProposals:
 
     @property
     def lowest(self) -> float:
-        """The lowest target that is drawn; plans of all bits can meet it."""
+        """The lowest sampled target; plans of all bits can meet it."""
         cheapest = max(space.cheapest() for space in self._spaces)
         return min(self.highest, max(self.highest * LOWEST_SHARE, 1.001 * cheapest))
 
     @cached_property
     def highest(self) -> float:
-        """The highest target that is drawn: the budget, or the most that a plan costs which meets the others too."""
+        """The highest sampled target: the budget, or the maximum cost of a plan that also meets the other budgets."""
         dearest = max(space.dearest(self.budget) for space in self._spaces)
         return self.budget if dearest > _BINDS * self.budget else dearest
 
@@ -73,24 +73,24 @@ class SpaceProposals:
         return [self.widths.stored(bits, self.per_channel) for bits in self.bits]
 
     def space(self, method: str) -> MethodSpace:
-        """One method's sub-space."""
+        """Return one method's sub-space."""
         return MethodSpace(
             method, self.widths, self.lowest, self.highest, self.fixed_target, self.bits, self.per_channel,
             fixed_for(method, self.fixed), self.recipe,
         )  # fmt: skip
 
     def distributions(self, method: str) -> Mapping[str, BaseDistribution]:
-        """Its dimensions."""
+        """Return the method's dimensions."""
         return self.space(method).distributions()
 
     def decode(self, method: str, params: Mapping[str, Any], seed: int) -> tuple[Proposal, Mapping[str, Any]]:
-        """Return the plan or target that a point means, and the point as built. `seed` is not used."""
+        """Return the plan or target of a point, and the point as built. `seed` is not used."""
         return self.space(method).decode(params)
 
     def identity(self, proposal: Proposal) -> str:
         """Return a text that is equal for proposals of the same plan and settings; empty if the method finds the plan.
 
-        `uniform` and `widths` that come to the same widths train the same network.
+        `uniform` and `widths` with equal widths train the same network.
         """
         if proposal.widths is None:
             return ""
@@ -103,11 +103,11 @@ class SpaceProposals:
         return "given:" + text_sha256(text)[:16]
 
     def ladder(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Uniform plans from the budget down; without a method that takes widths, each method in turn."""
+        """Return uniform plans from the budget down; without a method that takes widths, each method in turn."""
         given = [method for method in self.methods if method_spec(method).widths == "given"]
         starters = [m for m in given if not method_spec(m).searches_ratios][:1] or given[:1] or list(self.methods)
         top = self.highest
-        if self.widths.bounds:  # above it uniform plans are all the same one
+        if self.widths.bounds:  # above it, all uniform plans are the same
             top = max(self.lowest, *(space.price(space.uniform(top)) for space in self._spaces))
         targets = ladder(self.lowest, top, 1 if self.fixed_target else self.n_ladder)
         return [
@@ -117,9 +117,9 @@ class SpaceProposals:
         ]
 
     def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
-        """Learned methods at their default settings, at eight targets from the budget down; none for given widths.
+        """Return learned methods at default settings, at eight targets from the budget down; else an empty list.
 
-        Random settings are poor ones as a rule: without these a short study says nothing of a method.
+        Random settings are usually poor: without these points, a short study is no evidence about a method.
         """
         if method_spec(method).widths == "given":
             return []
@@ -129,7 +129,7 @@ class SpaceProposals:
     def solved_point(self, method: str, target: float | None, index: int) -> Mapping[str, Any] | None:
         """Return the solver's plan at a target as point number `index` of a method that searches ratios.
 
-        None for other methods, without a score table, and from the fifth point on.
+        The result is None for other methods, without a score table, and from the fifth point on.
         """
         if self.solved is None or index >= N_SOLVED or not self.takes_plans(method):
             return None
@@ -137,28 +137,28 @@ class SpaceProposals:
         return self.translate(self.solved(at), at, self.bits[index % len(self.bits)], method, {})
 
     def starts_from_plans(self, method: str) -> bool:
-        """Return True if a method's search for a plan starts from plans that are known."""
+        """Return True if a method's search for a plan starts from known plans."""
         return method_spec(method).starts_from_plans
 
     def start_plans(self, plans: Sequence[Mapping[str, int]], target: float) -> tuple[dict[str, int], ...]:
-        """Return plans scaled to a target, without repetitions and those of another network.
+        """Return plans scaled to a target, without repetitions and plans of another network.
 
         Args:
-            plans: At other costs perhaps.
-            target: The cost.
+            plans: Plans, possibly at other costs.
+            target: The target cost.
         """
         known = [plan for plan in plans if set(plan) == set(self.widths.form.names)]
         scaled = [self.widths.decode(self.widths.encode(plan), target) for plan in known]
         return tuple({tuple(sorted(plan.items())): plan for plan in scaled}.values())
 
     def takes_plans(self, method: str) -> bool:
-        """Return if plans that other methods built can be points of its sub-space: it searches ratios."""
+        """Return True if other methods' plans can be points of its sub-space: it searches ratios."""
         return method_spec(method).searches_ratios
 
     def translate(
         self, widths: Mapping[str, int], target: float, bits: int, to: str, recipe: Mapping[str, float]
     ) -> Mapping[str, Any] | None:
-        """A plan as a point of a method that searches ratios; None for the others, and for another network's plan."""
+        """Return a plan as a point of a method that searches ratios; None for other methods and networks."""
         if not self.takes_plans(to) or set(widths) != set(self.widths.form.names):
             return None
         point: dict[str, Any] = {RATIO + name: ratio for name, ratio in self.widths.encode(widths).items()}
@@ -169,11 +169,11 @@ class SpaceProposals:
 
 
 def ladder_size(trials: int, methods: Sequence[str]) -> int:
-    """Plans of the ladder for a study of so many trials, 2 to 8.
+    """Return the number of plans in the ladder for a study of `trials` trials, 2 to 8.
 
-    A half of the trials where all methods are given their widths: below 30 trials or so most of a front is then the
-    ladder's. A fifth, from 9 trials on at least three, where methods learn widths: these are ahead of uniform plans
-    from their first trial on.
+    It is half of the trials if all methods take widths from the space: below about 30 trials, most of a front is then
+    the ladder's. It is a fifth (from 9 trials on at least three) if methods learn widths: these are better than uniform
+    plans from their first trial on.
     """
     learns = any(method_spec(method).widths == "learned" for method in methods)
     wanted = max(trials // 5, min(3, trials // 3)) if learns else trials // 2

@@ -1,4 +1,4 @@
-"""Agreement of zero-shot scores with the qualities that trials end at: how far the scores of a study can be trusted."""
+"""The agreement of zero-shot scores with trials' final qualities, which tells how reliable a study's scores are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from ..records.ledger import TrialRecord
 
-LEAST = 3  # trials that are compared at all
-LIKE = 1.5  # costs within this factor are similar: over other pairs, scores and qualities correlate by cost alone
-TRUSTED_FROM = 6  # minimum of trials near a cost before scores there have weight
-NEAR = 2.0  # factor between a cost and those of the trials that set the weight of scores there
+LEAST = 3  # minimum number of trials for a comparison
+LIKE = 1.5  # costs within this factor are similar; over other pairs, scores and qualities correlate through cost
+TRUSTED_FROM = 6  # minimum number of trials near a cost before scores there have weight
+NEAR = 2.0  # factor between a cost and those of the trials that determine the weight of scores there
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class ScoreAgreement:
 
     Attributes:
         features: True if errors are of features in the study's encoder, False if of outputs.
-        tau: Over all pairs of trials; 1 is the same order.
-        trials: Number of them.
-        low, high: Their costs.
-        alike: The same over pairs of trials that cost about the same; None if there are none.
+        tau: Kendall's tau over all pairs of trials; 1 is the same order.
+        trials: Number of trials.
+        low, high: Range of their costs.
+        alike: Kendall's tau over pairs of trials of similar cost; None if there are none.
         pairs: Number of such pairs.
     """
 
@@ -39,7 +39,7 @@ class ScoreAgreement:
 
 
 def compared(records: Sequence[TrialRecord]) -> NDArray[np.float64]:
-    """Return (zero-shot error, quality, cost) [N, 3] of trials that ran to their end; errors as `by_features` says."""
+    """Return (zero-shot error, quality, cost) [N, 3] of completed trials; `by_features` determines the errors."""
     features = by_features(records)
     found = [
         (record.zero_shot.by(features), record.quality, record.cost)
@@ -50,7 +50,7 @@ def compared(records: Sequence[TrialRecord]) -> NDArray[np.float64]:
 
 
 def by_features(records: Sequence[TrialRecord]) -> bool:
-    """Return True if trials are compared by errors of features: all of them have one. Those of earlier versions do not.
+    """Return True if trials are compared by errors of features: all have one, unlike those of earlier versions.
 
     Args:
         records: The study's trials.
@@ -60,7 +60,7 @@ def by_features(records: Sequence[TrialRecord]) -> bool:
 
 
 def _ended(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the trials that ran to their end and have a quality, a cost and a score."""
+    """Return the completed trials with a quality, a cost and a score."""
     return [
         record
         for record in records
@@ -89,11 +89,11 @@ def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
 def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = None) -> float | None:
     """Return Kendall's tau-b of the first two columns; None if a column is constant, or there are no pairs.
 
-    `scipy.stats` has this too, over all pairs, and takes 0.6 s to import: as much as the rest of `ganprune show`.
+    `scipy.stats` provides this over all pairs, but takes 0.6 s to import, as long as the rest of `ganprune show`.
 
     Args:
         found_N3: Rows of score and quality.
-        pairs: Which of all pairs count, in the order of `numpy.triu_indices`; None: all.
+        pairs: Mask of the pairs that count, in the order of `numpy.triu_indices`; None: all.
     """
     first, second = np.triu_indices(len(found_N3), 1)
     if pairs is not None:
@@ -113,8 +113,8 @@ def trust(found_N3: NDArray[np.float64], cost: float) -> float:
     """Return the weight of zero-shot scores near a cost: max(0, tau) of the trials there, 0 before six of them.
 
     Args:
-        found_N3: As `compared` gives it.
-        cost: The cost that a trial is chosen for.
+        found_N3: Result of `compared`.
+        cost: Target cost of the trial that is chosen.
     """
     there_N3 = near(found_N3, cost)
     return 0.0 if len(there_N3) < TRUSTED_FROM else max(0.0, kendall(there_N3) or 0.0)

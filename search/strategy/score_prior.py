@@ -19,7 +19,7 @@ from ..samplers.width_model import slopes
 from .score_agreement import by_features, compared, near, trust
 
 Floats = NDArray[np.float64]
-LEAST_PLANS = 8  # minimum of scored plans before their slopes are used
+LEAST_PLANS = 8  # minimum number of scored plans before their slopes are used
 Point = Callable[[Mapping[str, int], float], Mapping[str, Any] | None]
 
 
@@ -34,7 +34,7 @@ def expected_slopes(
 
     Args:
         records: The study's trials.
-        scored: Its plans that were scored and not trained.
+        scored: The study's plans that were scored and not trained.
         point: Converts widths at a cost to a point of the method's sub-space; returns None if there is none.
         ratios: Names of the ratios in a point, in the model's order.
         target: The cost.

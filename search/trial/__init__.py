@@ -1,1 +1,1 @@
-"""One trial, from request to result, in a worker."""
+"""A trial, from request to result, in a worker."""

@@ -1,4 +1,4 @@
-"""Calibration inputs of a study's generators, the refit of a generator that was cut, and scores before training."""
+"""Calibration inputs of a study's generators, the refit of a cut generator, and scores before training."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ZERO_SHOT_PROTOCOL = "squared error to the teacher's outputs over their variance
 def calibration_of(bench: OpenedStudy, name: str) -> Calibration | None:
     """Return the calibration inputs of a generator, the same in every trial; None if the study has none.
 
-    They are training inputs: never those that trials are compared on, nor test inputs.
+    They are training inputs, never selection or test inputs.
 
     Args:
         bench: The study.
@@ -50,7 +50,7 @@ def calibration_of(bench: OpenedStudy, name: str) -> Calibration | None:
 
 
 def _inputs(bench: OpenedStudy, name: str, judging: bool) -> tuple[Tensor, ...]:
-    """Return the inputs to fit to, or as many others to judge by, as far as the training data has them."""
+    """Return the inputs to fit, or as many others for comparison, as far as the training data suffice."""
     config, task = bench.config, bench.task()
     count = task.n_inputs(bench.train_data, name)
     wanted = min(config.calibration_images or 0, count)
@@ -70,12 +70,12 @@ def _inputs(bench: OpenedStudy, name: str, judging: bool) -> tuple[Tensor, ...]:
 
 
 def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconstruction:
-    """Refit what a method cut to its teacher's activations; the cut network is changed in place.
+    """Refit a method's cut network to its teacher's activations, in place.
 
     Args:
         job: The method's job.
-        pruned: What it returned.
-        calibration: The inputs.
+        pruned: The method's result.
+        calibration: The calibration inputs.
     """
     options = RefitOptions(memory_bytes=calibration.memory_bytes)
     return reconstruct(job.model, pruned.model, job.groups, pruned.plan, calibration.inputs, calibration.seed, options)
@@ -84,7 +84,7 @@ def refitted(job: PruneJob, pruned: Pruned, calibration: Calibration) -> Reconst
 def zero_shot_scores(bench: OpenedStudy, pruned: Pruned) -> tuple[Measurement, ...]:
     """Return the errors of the teacher cut to a trial's plan and refitted; empty without calibration inputs.
 
-    The weights of the method play no part, so that scores within one study are comparable.
+    The method's weights are not used, so that scores within one study are comparable.
 
     Args:
         bench: The study.
@@ -100,7 +100,7 @@ def zero_shot_scores(bench: OpenedStudy, pruned: Pruned) -> tuple[Measurement, .
         features = cpu_features(bench.output_encoder, bench.device)
         try:
             found.append(ZeroShotScorer(bench.generators[name].cpu(), groups, calibration, features).score(plan))
-        except NotScored as fault:  # the trial goes on: its plan has no score, and the record has the reason
+        except NotScored as fault:  # the trial continues: its plan has no score, and the record has the reason
             return (Measurement.absent(zero_shot_name(ERROR_NAME), "1", str(fault), protocol=ZERO_SHOT_PROTOCOL),)
     errors = mean_errors([PlanErrors(one.error, one.feature_error) for one in found])
     inputs = sum(one.n for one in found)

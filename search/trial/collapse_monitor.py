@@ -1,4 +1,4 @@
-"""Looks at a trial's networks while they train: their health, on record, and the reason to end the trial early."""
+"""The monitoring of a trial's networks during training: collapse indicators, and the reason to abort the trial."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from ..preparations.opened_study import OpenedStudy
 
 FILE = "health.json"
 IMAGES = 16
-# Where a discriminator's raw score says "real", by adversarial loss.
+# Threshold at which a discriminator's raw score means "real", by adversarial loss.
 BOUNDARIES = {"lsgan": 0.5, "hinge": 0.0, "vanilla": 0.0}
 
 
 class HealthWatch:
-    """The health of one trial's training, on a fixed batch of training images.
+    """A monitor of one trial's training, on a fixed batch of training images.
 
-    Every look goes to the trial's folder before it counts, so that an interrupted trial keeps its record and the
-    reason for its end. Nothing that the training depends on is touched.
+    Every check is written to the trial's folder before it counts, so that an interrupted trial keeps its record and the
+    reason for its end. The training's state is not changed.
 
     Args:
-        bench: The study's.
-        limits: What ends a trial.
+        bench: The study.
+        limits: Limits that end a trial.
         workspace: The trial's folder.
-        first: Steps before which nothing is ended.
+        first: Number of steps before which no trial is ended.
     """
 
     def __init__(self, bench: OpenedStudy, limits: HealthLimits, workspace: Path, first: int) -> None:
@@ -48,15 +48,15 @@ class HealthWatch:
     def look(
         self, step: int, generators: Mapping[str, nn.Module], discriminators: Mapping[str, nn.Module]
     ) -> str | None:
-        """Takes the record of a step; the reason to end the trial there, or None.
+        """Record a step; return the reason to end the trial there, or None.
 
         Args:
-            step: Steps done, pruning included.
-            generators: All of the task, in eval mode.
-            discriminators: The same.
+            step: Number of completed steps, including pruning.
+            generators: All generators of the task, in eval mode.
+            discriminators: All discriminators of the task, in eval mode.
 
         Raises:
-            NonFiniteImages: An output holds NaN or infinity.
+            NonFiniteImages: An output contains NaN or infinity.
         """
         self.entries, self.reason = [entry for entry in self.entries if entry.step < step], None
         batch, task = self._images(), self.bench.task()
@@ -87,7 +87,7 @@ class HealthWatch:
         return self.reason
 
     def _images(self) -> dict[str, Tensor]:
-        """The fixed batch, where the networks are; the first time, the teacher's outputs for it are looked at."""
+        """Return the fixed batch on the networks' device; the first call also checks the teacher's outputs for it."""
         if self._batch is None:
             batch = next(iter(in_order(self.bench.train_data, IMAGES, IMAGES)))
             device = self.bench.device
@@ -100,7 +100,7 @@ class HealthWatch:
 
 
 class _Listening:
-    """A discriminator that keeps its scores: of real images first, then of generated ones, then of others."""
+    """A discriminator that records its scores: of real images first, then of generated ones, then of others."""
 
     def __init__(self, network: Network) -> None:
         self.network = network

@@ -1,4 +1,4 @@
-"""The check of a cut network: it is the one that was planned, and its costs are counted on the network itself."""
+"""The check of a cut network: it matches the plan, and its costs are counted on the network itself."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from ..records.messages import CostCheck, TrialRequest
 from ..setup.pruned_generators import examples
 
 PEAK = "peak_activation_bytes"
-ROUNDING = 1e-9  # relative: a cost that is summed in another order is the same cost
+ROUNDING = 1e-9  # relative tolerance: a cost summed in another order counts as equal
 
 
 class CutMismatch(RuntimeError):
-    """The cut network is not the one that was planned."""
+    """An error: the cut network does not match its plan."""
 
 
 @dataclass(frozen=True)
 class CutCheck:
-    """What a cut network costs.
+    """The costs of a cut network.
 
     Attributes:
-        counted: By the names that budgets use, one image; costs that are not exact are predicted.
-        costs: The same and the peak activation memory, as measurements.
-        record: Operators that no count holds, and what the second counter has no rule for.
+        counted: Costs of one image by the names in budgets; costs that are not exact are predicted.
+        costs: The same costs and the peak activation memory, as measurements.
+        record: Operators that no count includes, and modules without a rule in the second counter.
     """
 
     counted: Mapping[str, float]
@@ -51,12 +51,12 @@ class CutCheck:
 
 
 def cost_as_stored(cost: str, quantized: QuantSettings | None) -> str:
-    """The cost form's name of a cost, as the network will be stored."""
+    """Return the cost form's name of a cost, as the network will be stored."""
     return stored_cost(cost, quantized.bits, quantized.per_channel) if quantized else cost
 
 
 def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
-    """The peak activation memory of one image."""
+    """Return the peak activation memory of one image."""
     how = "largest sum of live tensors in an eager forward pass of one image, weights not counted"
     with in_own_ranges(model):
         peak = float(peak_activation_bytes(model, inputs))
@@ -64,7 +64,7 @@ def peak_memory(model: nn.Module, inputs: tuple[Tensor, ...]) -> Measurement:
 
 
 def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutCheck:
-    """Costs of the cut network by an independent count, after making sure that it is what was planned.
+    """Return the costs of the cut network by an independent count, after checking that it matches its plan.
 
     Raises:
         CutMismatch: Predicted and counted costs differ, the cost is above the target, or gated and cut differ.
@@ -107,10 +107,10 @@ def check_cut(bench: OpenedStudy, pruned: Pruned, request: TrialRequest) -> CutC
 def _priced_otherwise(
     bench: OpenedStudy, pruned: Pruned, widths: NDArray[np.int64], inputs: tuple[Tensor, ...]
 ) -> list[Measurement]:
-    """Return the costs that the cost form does not price: counted on the network if they are exact, else predicted.
+    """Return the costs outside the cost form: counted on the network if they are exact, else predicted.
 
     Raises:
-        CutMismatch: An exact cost is not what was predicted.
+        CutMismatch: An exact cost differs from its prediction.
     """
     measured = []
     bits = pruned.quantized.bits if pruned.quantized else FULL_BITS
@@ -138,7 +138,7 @@ def _check_outputs(bench: OpenedStudy, pruned: Pruned, changed: bool) -> None:
     Args:
         bench: The study.
         pruned: The network.
-        changed: The network was cut from another one than the teacher.
+        changed: True if the network was cut from another one than the teacher.
     """
     groups, plan, inputs = bench.groups, pruned.plan, examples(bench.config)
     full = bench.joined(bench.generators)

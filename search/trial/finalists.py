@@ -1,4 +1,4 @@
-"""Measures a study's finalists after the search, nothing beside it: what was predicted meets the device."""
+"""Measurement of a study's finalists after the search, with nothing else running."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ MEASURE = "ganprune.search.trial.finalists:measure"
 
 @dataclass(frozen=True)
 class FinalistsRequest:
-    """A request of what is to be measured; JSON both ways, because it may go to a Ray task.
+    """A request to measure finalists; convertible to JSON and back, because it may go to a Ray task.
 
     Attributes:
-        study: The study, resolved.
+        study: The resolved study.
         folder: The study's files.
         artifacts: Trial number -> its generator's files.
         command: Template of the command that reaches a remote device; empty if the device is this machine.
-        prepared: What is prepared of the study.
-        allow_busy: Measure although the machine is busy; the numbers are marked.
+        prepared: The study's preparations.
+        allow_busy: True to measure although the machine is busy; the numbers are marked.
     """
 
     study: ResolvedStudy
@@ -44,11 +44,10 @@ class FinalistsRequest:
     artifacts: Mapping[int, Artifact]
     command: str = ""
     prepared: Prepared = field(default_factory=Prepared)
-    allow_busy: bool = False
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A `FinalistsRequest` as JSON -> trial number -> measurements as JSON; runs in a Ray task, or here."""
+    """Return trial number -> measurements, of a `FinalistsRequest`, all as JSON; runs in a Ray task, or here."""
     found = measure_finalists(from_json(FinalistsRequest, given))
     return {str(number): [each.to_json() for each in measured] for number, measured in found.items()}
 
@@ -57,16 +56,14 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
     """Measure each finalist's generator with its weights, one after the other.
 
     Args:
-        request: What to measure.
+        request: The request.
 
     Returns:
-        Trial number -> its costs that are measured after the search; absent with the reason if one could not be.
+        Trial number -> its costs measured after the search; absent with the reason if one could not be measured.
     """
     look_in(Path(request.folder) / SOURCE)
     opened = open_study(request.study, request.prepared)
     meters = _meters(opened, request.command)
-    if request.allow_busy:
-        meters = {cost: meter.allowing_busy() for cost, meter in meters.items()}
     if not meters:
         return {}
     found = {}
@@ -74,7 +71,9 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
         network: nn.Module | None = None
         reason = ""
         try:
-            network = with_own_ranges(saved_network(opened, Path(request.folder), artifact))  # as it is exported
+            network = with_own_ranges(
+                saved_network(opened, Path(request.folder), artifact)
+            )  # in the form that is exported
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
         found[number] = tuple(
@@ -87,7 +86,7 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
 
 
 def _meters(opened: OpenedStudy, command: str) -> dict[str, Meter]:
-    """Return what measures each cost again, by the cost's name."""
+    """Return the meter of each cost that is measured after the search, by the cost's name."""
     found = {
         name: profile.meter(str(opened.device), command)
         for name, profile in opened.profiles.items()

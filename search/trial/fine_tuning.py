@@ -1,4 +1,4 @@
-"""Fine-tuning of a cut network: rungs, the watch over its health, early stopping."""
+"""Fine-tuning of a cut network: rungs, collapse monitoring, early stopping."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FineTuning:
     """The training of one cut network by the study's recipe.
 
     Args:
-        work: The trial; its networks are quantized already if they are to be.
+        work: The trial; its networks are already quantized if required.
     """
 
     def __init__(self, work: TrialWork) -> None:
@@ -40,7 +40,7 @@ class FineTuning:
         self.judges = copy_network(work.pruned.discriminators or work.study.discriminators).requires_grad_(True)
 
     def train(self) -> TrainRecord:
-        """Train to the last rung, or until a rung or the watch ends it; an interrupted training resumes."""
+        """Train to the last rung, or until a rung or the monitor ends it; an interrupted training resumes."""
         work, config, steps = self.work, self.work.study.config, self.work.finetune_steps
         stops = self.rungs | set(config.health.looks(steps))
         return train(
@@ -63,11 +63,11 @@ class FineTuning:
         )
 
     def _noted(self, losses: Sequence[Point]) -> None:
-        """Keep the losses so far for the next report."""
+        """Store the losses so far for the next report."""
         self.work.losses = losses
 
     def _rung(self, step: int, generators: Mapping[str, nn.Module]) -> bool:
-        """Look at the training's health, and at a rung measure and report; False stops the training."""
+        """Check for collapse, and measure and report at a rung; return False to stop the training."""
         work, at = self.work, self.work.step_of_trial(step)
         work.clock.lap("finetune")
         if work.study.config.health.checks and self.watch.look(at, generators, dict(self.judges.items())):
@@ -79,12 +79,12 @@ class FineTuning:
 
 
 class OwnTraining:
-    """The training of one cut network by a user's own function, without the training loop of ganprune.
+    """The training of one cut network by a user's own function, without ganprune's training loop.
 
     The function may have parameters of these names: `generator` (the pruned network, to be trained in place),
-    `teacher`, `steps`, `folder` (for its checkpoints: the same one if the trial is run again), `report`, `data` (the
+    `teacher`, `steps`, `folder` (for its checkpoints; the same one if the trial is run again), `report`, `data` (the
     study's training images), `device` and `seed`. `report(step, losses={...})` measures at rungs, and returns False
-    to end the training; losses, number by term, are kept as a learning curve.
+    to end the training; losses, number by term, are stored as a learning curve.
 
     Args:
         work: The trial.
@@ -98,7 +98,7 @@ class OwnTraining:
         self.generator = work.generators[self.network]
         self.last, self.stopped = 0, False
         self.before = _architecture(self.generator)
-        # Another attempt may have been killed after the last step, which its function then does not report again.
+        # Another attempt may have been killed after the last step, which the function then does not report again.
         self.finished = work.workspace / "trained.json"
         self.measured = set(work.curve)
         self.losses = ReportedLosses(work.workspace, work.finetune_steps)
@@ -107,8 +107,8 @@ class OwnTraining:
         """Call the function, and check the trained generator.
 
         Raises:
-            UserCodeFailed: It raises, does not report its last step, changes the teacher, or the generator is another
-                network afterwards.
+            UserCodeFailed: It raises, does not report its last step, changes the teacher, or replaces the generator by
+                another network.
         """
         work, started = self.work, time.perf_counter()
         fit = load_object(work.study.config.own_training, "training")
@@ -134,11 +134,11 @@ class OwnTraining:
         except Exception as error:  # a user's code may raise anything
             raise failed(self.name, error) from error
         finally:
-            changed = put_back(teacher, weights)  # other trials of this process have the same teacher
+            changed = put_back(teacher, weights)  # other trials of this process use the same teacher
         if changed:
             raise UserCodeFailed(
-                f"{self.name} changed the teacher: got other values of {changed}; expected it as it was. Try to give "
-                "the optimizer the parameters of the generator alone"
+                f"{self.name} changed the teacher: got other values of {changed}; expected an unchanged teacher. Try "
+                f"to give the optimizer only the parameters of the generator"
             )
         self._check(returned)
         self.generator.eval()
@@ -149,34 +149,33 @@ class OwnTraining:
         """Measure if a rung is reached. Return True if the training continues.
 
         Args:
-            step: Steps that are done, 1 to all; rising from call to call.
-            losses: Loss terms of this step by name, if they are to be kept.
+            step: Number of completed steps, 1 to all; ascending from call to call.
+            losses: Loss terms of this step by name, to be stored; None: none.
 
         Raises:
-            UserCodeFailed: `step` is no rising whole number of at most all steps, `losses` are no numbers by name, or
-                the generator is another network.
+            UserCodeFailed: `step` is not an ascending whole number up to all steps, `losses` are not numbers by name,
+                or the generator is another network.
             WorkFailed: A weight of the generator is not finite at a rung.
         """
         steps = self.work.finetune_steps
         if isinstance(step, bool) or not isinstance(step, int) or not self.last < step:
             raise UserCodeFailed(
-                f"{self.name} reports a step that is not possible: got {step!r} after {self.last}; expected rising "
-                "whole numbers of steps. Try report(step + 1) at the end of step number `step`"
+                f"{self.name} reports an invalid step: got {step!r} after {self.last}; expected ascending whole "
+                f"numbers. Try report(step + 1) at the end of step number `step`"
             )
         if step > steps:
             raise UserCodeFailed(
-                f"{self.name} reports more steps than it was given: got {step}; expected at most {steps}. Try to end "
-                "after `steps` of them"
+                f"{self.name} reports too many steps: got {step}; expected at most {steps}. Try to end after `steps` "
+                f"steps"
             )
         try:
             self.losses.note(step, losses)
         except ValueError as error:
             raise UserCodeFailed(
-                f"{self.name} reports losses that are not possible: {error}. Try "
-                'report(step + 1, losses={"l1": loss.item()})'
+                f'{self.name} reports invalid losses: {error}. Try report(step + 1, losses={{"l1": loss.item()}})'
             ) from None
         self.work.losses = self.losses.all()
-        resumed = self.measured if not self.last else ()  # rungs behind the checkpoint that it began with
+        resumed = self.measured if not self.last else ()  # rungs before the initial checkpoint
         reached = [
             rung
             for rung in self.rungs
@@ -196,11 +195,11 @@ class OwnTraining:
         return not self.stopped
 
     def _check(self, returned: object) -> None:
-        """Check what the function returned and left. Raises UserCodeFailed or WorkFailed."""
+        """Check the function's result and its networks. Raises UserCodeFailed or WorkFailed."""
         if returned is not None and returned is not self.generator:
             raise UserCodeFailed(
-                f"{self.name} returned another object: got {type(returned).__name__}; expected nothing, or the "
-                "generator that it was given. Try to train that one in place"
+                f"{self.name} returned another object: got {type(returned).__name__}; expected None, or its "
+                f"generator. Try to train that one in place"
             )
         self._check_network()
         steps = self.work.finetune_steps
@@ -217,13 +216,13 @@ class OwnTraining:
         )
 
     def _check_network(self) -> None:
-        """Check the generator. Raises UserCodeFailed: It is another network; WorkFailed: A weight is not finite."""
+        """Check the generator. Raises UserCodeFailed for another network, WorkFailed for infinite weights."""
         after = _architecture(self.generator)
         if after != self.before:
             other = next(n for n in sorted({*self.before, *after}) if self.before.get(n) != after.get(n))
             raise UserCodeFailed(
                 f"{self.name} changed the network: got {other} as {after.get(other, 'nothing')}; expected "
-                f"{self.before.get(other, 'nothing')}. Try to leave layers, shapes and number types as they are"
+                f"{self.before.get(other, 'nothing')}. Try not to change layers, shapes and number types"
             )
         wrong = [n for n, t in self.generator.state_dict().items() if t.is_floating_point() and not t.isfinite().all()]
         if wrong:
@@ -234,13 +233,13 @@ class OwnTraining:
 
 
 def _rungs(work: TrialWork) -> set[int]:
-    """Return the steps of fine-tuning at which a trial is measured and may end."""
+    """Return the steps of fine-tuning at which a trial is measured and may stop."""
     config = work.study.config
     return {max(1, round(share * config.finetune_steps)) + work.spare_steps for share in config.rungs}
 
 
 def _architecture(network: nn.Module) -> dict[str, str]:
-    """Return the kinds of all modules, and shapes and types of all tensors, by name."""
+    """Return the types of all modules, and shapes and types of all tensors, by name."""
     kinds = {f"module {name}": type(module).__name__ for name, module in network.named_modules()}
     return kinds | {name: _shown(tensor) for name, tensor in network.state_dict().items()}
 
@@ -250,7 +249,7 @@ def _shown(tensor: Tensor) -> str:
 
 
 def _measured_at(work: TrialWork, at: int, generators: Mapping[str, nn.Module]) -> bool:
-    """Measure a trial at a rung and report it; False ends the training."""
+    """Measure a trial at a rung and report it; return False to end the training."""
     measured = work.study.measure(work.study.joined(generators), full=False)
     quality = work.study.config.sign * measured[0].value
     work.picture(at)

@@ -1,4 +1,4 @@
-"""The last stage of a trial: its quality is measured, its files are written, and its outcome is put together."""
+"""The last stage of a trial: measurement of its quality, writing of its files, and its outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .work import TrialWork
 def measure(work: TrialWork) -> TrialOutcome:
     """Measure a trial that was trained to its end, write its weights and plan, and return its outcome.
 
-    A trial that was stopped keeps the quality of its last rung, and its weights as they are.
+    A stopped trial keeps the quality of its last rung, and its present weights.
     """
     model, stopped = work.study.joined(work.generators), work.trained.stopped
     if stopped:
@@ -69,15 +69,15 @@ def measure(work: TrialWork) -> TrialOutcome:
 
 
 def _constraints(work: TrialWork) -> dict[str, float]:
-    """Return every budget after the first one: cost over bound, less 1; above 0 the trial is off the front."""
-    # of several generators each one's budget is met by its own plan
+    """Return every budget after the first one as cost over bound, minus 1; above 0 the trial is infeasible."""
+    # with several generators, each one's budget is met by its own plan
     others = work.study.resolved.others
     excess = {each.budget.text: work.checked.counted[each.budget.cost] / each.limit - 1 for each in others}
     return {text: 0.0 if abs(value) < ROUNDING else value for text, value in excess.items()}
 
 
 def _compute(work: TrialWork) -> ComputeSpent | None:
-    """Return the compute of the trial: every pass but those that check and measure; None if a user's code trains."""
+    """Return the compute of the trial: all passes except checks and measurements; None if a user's code trains."""
     if work.study.config.own_training:
         return None
     pruned = work.pruned
@@ -86,7 +86,7 @@ def _compute(work: TrialWork) -> ComputeSpent | None:
 
 
 def _summary(trained: TrainRecord) -> TrainingSummary | None:
-    """Return the end of a training; None if no losses were noted."""
+    """Return the end of a training; None if no losses were recorded."""
     if not trained.curve:
         return None
     step, losses = trained.curve[-1]

@@ -24,18 +24,18 @@ from .saved_network import PLAN, WEIGHTS, saved_generators
 
 
 def prune(bench: OpenedStudy, request: TrialRequest) -> Pruned:
-    """Cut what the study prunes to the proposal's target.
+    """Cut the study's pruned generators to the proposal's target.
 
-    Several generators are cut one after the other, each to its share of the target: a method never sees two.
+    Several generators are cut one after the other, each to its share of the target: a method gets one at a time.
 
     Args:
         bench: The study.
-        request: What to build.
+        request: The request.
 
     Raises:
         InfeasibleBudget: No plan meets the target.
         CutMismatch: A generator costs more than its share.
-        RuntimeError: The method did not get there; the message is the trial's reason.
+        RuntimeError: The method did not meet the target; the message is the trial's reason.
     """
     if not bench.sides:
         return _prune_one(bench, request, bench.names[0], bench.groups, bench.prices, bench.config.prune_steps)

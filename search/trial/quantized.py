@@ -1,4 +1,4 @@
-"""Trials whose generators run in 8 bits: quantized before fine-tuning, and what is kept of it."""
+"""Trials whose generators run in 8 bits: quantization before fine-tuning, and its record."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CALIBRATION_BATCHES = 8
 def training_inputs(
     bench: OpenedStudy, name: str, seed: int, device: torch.device | None = None
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Yield inputs of generator `name` from eight batches of training data, to calibrate with.
+    """Yield inputs of generator `name` from eight batches of training data, for calibration.
 
     Args:
         bench: The study.
         name: The generator.
-        seed: Of the order of the data.
-        device: Where inputs are put; None: the study's.
+        seed: Seed of the order of the data.
+        device: Device of the inputs; None: the study's.
     """
     task, source = bench.task(), batches(bench.train_data, bench.config.recipe.batch_size, mixed(seed, 60))
     try:
@@ -46,10 +46,10 @@ def quantize(
     """Quantize the pruned generators with ranges calibrated on training data.
 
     Args:
-        bench: The study's.
-        generators: By name; those that are not pruned stay as they are.
+        bench: The study.
+        generators: Generators by name; those that are not pruned are not changed.
         settings: Bits and scheme.
-        seed: Of the data that ranges are calibrated on.
+        seed: Seed of the calibration data's order.
 
     Returns:
         Quantizers by name, and the multiply-accumulates of the passes.
@@ -66,10 +66,10 @@ def quantize(
 
 
 def detach(quantizers: Mapping[str, Quantizer]) -> dict[str, Any]:
-    """Makes the generators float again; returns what they were run with, JSON by generator name."""
+    """Make the generators float again; return the settings and ranges of their quantization, as JSON by generator."""
     return {name: to_json(quantizer.detach()) for name, quantizer in quantizers.items()}
 
 
 def read_quantizations(data: Mapping[str, Any]) -> dict[str, Quantization]:
-    """Read the ranges that `detach` gave, by generator name. Raises ValueError."""
+    """Return the ranges that `detach` returned, by generator name. Raises ValueError if they are invalid."""
     return {str(name): from_json(Quantization, entry, name) for name, entry in data.items()}

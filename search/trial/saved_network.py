@@ -1,4 +1,4 @@
-"""The generator of a trial that ended, from the files of its study."""
+"""The generator of a finished trial, from the files of its study."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from ..records.messages import Artifact
 from ..setup.pruned_generators import own_plan
 from .quantized import read_quantizations
 
-WEIGHTS, PLAN = "generator.safetensors", "plan.json"  # in a trial's folder
+WEIGHTS, PLAN = "generator.safetensors", "plan.json"  # name of its file in a trial's folder
 
 
 def saved_network(opened: OpenedStudy, folder: Path, artifact: Artifact) -> nn.Module:
-    """Return what a trial pruned, cut to its plan, with its weights in float32; in eval mode on the CPU.
+    """Return a trial's pruned network, cut to its plan, with its weights in float32, in eval mode on the CPU.
 
     Args:
         opened: The study.
-        folder: Its files.
-        artifact: Those of the trial.
+        folder: The study's files.
+        artifact: The trial's files.
 
     Raises:
-        CheckpointError: The weights are not there, or of another network.
+        CheckpointError: The weights are missing, or belong to another network.
     """
     small = cut(opened.full_network().eval(), opened.groups, plan_of(folder, artifact))
     load_into(small, folder / artifact.path)
@@ -45,19 +45,19 @@ def plan_of(folder: Path, artifact: Artifact) -> ChannelPlan:
 
     Args:
         folder: The study's files.
-        artifact: Those of the trial.
+        artifact: The trial's files.
     """
     return ChannelPlan.from_json(read_json(folder / artifact.plan) or {})
 
 
 @dataclass(frozen=True)
 class SavedGenerator:
-    """One generator of a trial, to be cut further.
+    """A generator of a trial that is to be cut further.
 
     Attributes:
         model: The generator, in eval mode on the CPU, in float32.
         groups: Its own groups, under the teacher's names.
-        kept: The teacher's channels that it keeps, per group.
+        kept: The teacher's channels that it contains, per group.
     """
 
     model: nn.Module
@@ -65,7 +65,7 @@ class SavedGenerator:
     kept: ChannelPlan
 
     def channels(self, plan: ChannelPlan) -> ChannelPlan:
-        """Return the teacher's channels that a plan of this network keeps; groups without a plan keep all."""
+        """Return the teacher's channels that a plan of this network keeps; groups outside the plan keep all."""
         own = {group: tuple(self.kept.kept[group][place] for place in places) for group, places in plan.kept.items()}
         return ChannelPlan({**self.kept.kept, **own})
 
@@ -75,15 +75,17 @@ def saved_generators(opened: OpenedStudy, folder: Path, artifact: Artifact) -> d
 
     Args:
         opened: The study.
-        folder: Its files.
-        artifact: Those of the trial.
+        folder: The study's files.
+        artifact: The trial's files.
 
     Raises:
         WorkFailed: The files are missing.
     """
     missing = [name for name in (artifact.path, artifact.plan) if not (folder / name).is_file()]
     if missing:
-        raise WorkFailed(f"the network to be cut is not there: got no {folder / missing[0]}; put it back")
+        raise WorkFailed(
+            f"the network to cut is missing: got no {folder / missing[0]}; expected that file. Try to put it back"
+        )
     network, plan, found = saved_network(opened, folder, artifact), plan_of(folder, artifact), {}
     for name in opened.names:
         start = f"{name}." if opened.own_groups else ""
@@ -97,7 +99,7 @@ def saved_generators(opened: OpenedStudy, folder: Path, artifact: Artifact) -> d
 
 
 def run_quantized(opened: OpenedStudy, folder: Path, artifact: Artifact, network: nn.Module) -> None:
-    """Let a trial's network compute in the bits that it was trained in, on the ranges that it was trained with."""
+    """Make a trial's network compute with the bits and ranges of its training."""
     if artifact.quantization:
         for name, found in read_quantizations(read_json(folder / artifact.quantization) or {}).items():
             part = network if len(opened.names) == 1 else network.get_submodule(name)

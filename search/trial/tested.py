@@ -1,4 +1,4 @@
-"""A trial's generator measured once more, on the test split, by which no trial was chosen."""
+"""The measurement of a trial's generator on the test split, by which no trial is chosen."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from ..resolved_study import ResolvedStudy
 from .saved_network import run_quantized, saved_network
 
 MEASURE = "ganprune.search.trial.tested:measure"
-SUFFIX = ".tested.json"  # of the measurements, beside the trial's weights
+SUFFIX = ".tested.json"  # file of the measurements, next to the trial's weights
 
 
 @dataclass(frozen=True)
 class TestedRequest:
-    """The trial that is to be measured; JSON both ways, because it may go to a Ray task.
+    """A request to measure a trial; convertible to JSON and back, because it may go to a Ray task.
 
     Attributes:
-        study: The study, resolved.
+        study: The resolved study.
         folder: The study's files.
-        artifact: The trial's.
-        metric: Name of its quality, for what cannot be measured.
-        prepared: What is prepared of the study.
-        threads: Threads to compute with, as the trial had: the last digits depend on them. 0: as they are.
+        artifact: The trial's files.
+        metric: Name of its quality, for the case that it cannot be measured.
+        prepared: The study's preparations.
+        threads: Number of compute threads, as in the trial, because the last digits depend on it. 0: unchanged.
     """
 
     study: ResolvedStudy
@@ -49,8 +49,8 @@ class TestedRequest:
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return `{"measurements": [...]}` of a `TestedRequest`, all as JSON; runs in a Ray task, or here.
 
-    Measurements are first written beside the trial's weights. If a search is killed before it records them, it reads
-    them from there for the same request.
+    Measurements are first written next to the trial's weights. If a search is killed before it records them, it reads
+    them from there.
     """
     request = from_json(TestedRequest, given)
     path = Path(request.folder) / f"{request.artifact.path}{SUFFIX}"
@@ -73,18 +73,18 @@ def measure(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measured_on_test(opened: OpenedStudy, folder: Path, artifact: Artifact) -> list[Measurement]:
-    """Return everything that is measured of a trial's generator, on the test split; the quality first.
+    """Return all measurements of a trial's generator on the test split, the quality first.
 
     Args:
         opened: The study.
-        folder: Its files.
-        artifact: Those of the trial.
+        folder: The study's files.
+        artifact: The trial's files.
 
     Raises:
-        RuntimeError, ValueError: Weights or images are not there, or the network gives no finite images.
+        RuntimeError, ValueError: Weights or images are missing, or the network's images are not finite.
     """
     if file_sha256(folder / artifact.path) != artifact.sha256:
-        raise WorkFailed(f"{artifact.path} is not the file in the record (its sha256 differs); put it back")
+        raise WorkFailed(f"{artifact.path} is not the file in the record: got another sha256. Try to put it back")
     network = saved_network(opened, folder, artifact)
     run_quantized(opened, folder, artifact, network)
     return opened.test_quality.measure(network, full=True)

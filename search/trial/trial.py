@@ -1,4 +1,4 @@
-"""One trial, from request to outcome, as a list of named stages. Runs in a worker; knows no database."""
+"""A trial, from request to outcome, as a list of named stages. It runs in a worker, without a database."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _prune(work: TrialWork) -> None:
 
 
 def _check(work: TrialWork) -> None:
-    """Count what was cut, and compare it with what was planned."""
+    """Count the cut network's costs, and compare it with its plan."""
     work.checked = check_cut(work.study, work.pruned, work.request)
 
 
 def _score(work: TrialWork) -> None:
-    """Score the plan on the teacher's weights, cut and refitted, and not on the method's."""
+    """Score the plan on the teacher's weights, cut and refitted, instead of the method's."""
     work.zero_shot = zero_shot_scores(work.study, work.pruned)
 
 
 def _quantize(work: TrialWork) -> None:
-    """Let the cut networks run in 8 bits if they are to."""
+    """Make the cut networks run in 8 bits, if required."""
     work.generators, settings = work.networks(), work.pruned.quantized
     work.quantizers = {}
     if settings:
@@ -42,7 +42,7 @@ def _quantize(work: TrialWork) -> None:
 
 
 def _finetune(work: TrialWork) -> None:
-    """Train to the last rung, measuring, reporting and keeping pictures at each one, and before the first."""
+    """Train to the last rung; measure, report and store pictures at each one, and before the first."""
     work.picture(work.step_of_trial(0))
     work.clock.lap("measure")
     if work.study.config.own_training:
@@ -73,20 +73,20 @@ def run(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOu
     """Run one trial through its stages.
 
     Args:
-        request: What to build and where to keep it; the workspace may hold an earlier attempt's checkpoint.
+        request: The request; its workspace may contain an earlier attempt's checkpoint.
         report: Called at each rung; False stops the trial.
 
     Returns:
-        COMPLETE with everything measured, or PRUNED with the curve so far.
+        COMPLETE with all measurements, or PRUNED with the curve so far.
 
     Raises:
-        Exception: Anything; the executor records it as FAIL with its message.
+        Exception: Any exception; the executor records it as FAIL with its message.
     """
     if request.study is None:
-        raise ValueError(f"trial {request.number} cannot be run: its request holds no study")
+        raise ValueError(f"trial {request.number} cannot be run: got a request without a study; expected one")
     study = open_study(request.study, request.prepared)
     if OWN_CODE in request.prepared.artifacts:
-        study.load(OWN_CODE)  # raises if a worker has other code than its driver
+        study.load(OWN_CODE)  # raises an error if the worker's code differs from its driver's
     work = TrialWork(study, request, report)
     for name, stage in STAGES.items():
         stage(work)

@@ -1,4 +1,4 @@
-"""One trial in work: what its stages are given, and what each of them leaves for the next."""
+"""The state of a trial between its stages: their inputs, and their results for later stages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .cut_check import CutCheck
 
 
 class Clock:
-    """Seconds by stage."""
+    """A clock of seconds by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -40,24 +40,24 @@ class Clock:
 
 @dataclass
 class TrialWork:
-    """The work on one trial. Each stage reads what earlier ones set, and sets its own.
+    """The state of one trial. Each stage reads values of earlier ones, and sets its own.
 
     Attributes:
         study: The study, opened in this process.
-        request: What to build and where to keep it.
+        request: The request.
         report: Called at each rung; False stops the trial.
         clock: Seconds by stage.
-        curve: Quality by step; begins with what an earlier attempt measured, because its report may have been lost.
+        curve: Quality by step; it starts with the values of an earlier attempt, whose report may have been lost.
         pruned: The cut network. Set by `prune`.
         checked: Its costs, counted. Set by `check`.
         zero_shot: Scores of the plan before any training. Set by `score`.
         generators: Every generator by name, the pruned ones cut. Set by `quantize`.
-        quantizers: Those that simulate 8 bits, by generator; empty in float32. Set by `quantize`.
+        quantizers: Quantizers that simulate 8 bits, by generator; empty in float32. Set by `quantize`.
         losses: Points of fine-tuning's losses so far. Set by `finetune`.
-        trained: How fine-tuning went. Set by `finetune`.
-        collapse: Why fine-tuning was ended as collapsed; empty if it was not. Set by `finetune`.
-        health: Signs of collapse during training. Set by `finetune`.
-        outcome: How the trial ended. Set by `measure`.
+        trained: Result of fine-tuning. Set by `finetune`.
+        collapse: Reason that fine-tuning was aborted; empty if it was not. Set by `finetune`.
+        health: Collapse indicators during training. Set by `finetune`.
+        outcome: The trial's outcome. Set by `measure`.
     """
 
     study: OpenedStudy
@@ -99,22 +99,22 @@ class TrialWork:
 
     @property
     def recipe(self) -> Recipe:
-        """The study's recipe, with what the search chose for this trial."""
+        """The study's recipe, with the search's choices for this trial."""
         return self.study.config.recipe.with_values(self.request.proposal.recipe)
 
     @property
     def spare_steps(self) -> int:
-        """Steps that the method did not spend on pruning: they are spent on fine-tuning, so that compute is equal."""
+        """Number of steps that the method did not use for pruning; fine-tuning uses them, so that compute is equal."""
         return max(0, self.study.config.prune_steps - self.pruned.steps)
 
     @property
     def finetune_steps(self) -> int:
-        """Steps of fine-tuning."""
+        """Number of steps of fine-tuning."""
         return self.study.config.finetune_steps + self.spare_steps
 
     @property
     def curves(self) -> dict[str, LearningCurve]:
-        """Losses so far by phase, fine-tuning's at steps of the whole trial, thinned as they are recorded."""
+        """Return the losses so far by phase, fine-tuning's at steps of the whole trial, thinned for the record."""
         before, several = self.pruned.curves, len(self.study.names) > 1
         found = {f"prune {name}" if several else "prune": LearningCurve.of(points) for name, points in before.items()}
         return thinned({**found, "finetune": LearningCurve.of(self.losses, self.pruned.steps)})
@@ -124,11 +124,11 @@ class TrialWork:
         return self.pruned.steps + step
 
     def picture(self, step: int, last: bool = False) -> None:
-        """Keep pictures of what the generators make now.
+        """Store pictures of the generators' present outputs.
 
         Args:
-            step: Steps of the whole trial that are done.
-            last: Training has ended.
+            step: Number of completed steps of the whole trial.
+            last: True if training has ended.
         """
         others = len(self.study.config.rungs) + 1  # after the cut, and at rungs
         share = LAST_SHARE if last else (1 - LAST_SHARE) / others

@@ -129,7 +129,7 @@ def test_the_time_limit_is_noticed_between_reports(store):
 def test_a_full_disk_ends_the_search_and_no_trial_is_blamed(executor, search, store):
     """The search stops with one line that says what to do; its trial is in place, attempts as before; a resume ends it."""
     with pytest.raises(
-        OutOfDisk, match=r"no space left .* trial 1 \(weights\); make room .*gc.* then `ganprune resume`"
+        OutOfDisk, match=r"no space left .* trial 1 \(weights\)\. Try to free space .*gc.* then run `ganprune resume`"
     ):
         search(executor, trials=3, faults={"1": "full disk"}, slots=1)
     assert [(r.state, r.attempt) for r in store.records()] == [("COMPLETE", 1), ("WAITING", 0)]

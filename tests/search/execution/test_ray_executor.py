@@ -37,7 +37,7 @@ def test_workers_run_side_by_side_and_die_alone(ray_running, search, store, tmp_
 
 def test_a_trial_too_large_is_refused(ray_running):
     """A trial that fits on no machine is an error, not a search that waits for ever."""
-    with pytest.raises(RuntimeError, match="no trial fits: each needs 99 CPUs"):
+    with pytest.raises(RuntimeError, match=r"no trial fits on the cluster: .* expected 99"):
         places(RayOptions(cpus_per_trial=99))
 
 
@@ -73,7 +73,7 @@ def test_what_holds_a_password_is_kept_from_ray(monkeypatch):
 @pytest.mark.parametrize("address", ["auto", "ray://h:10001", "https://h:80", "h"])
 def test_a_remote_cluster_is_named_by_host_and_port(address):
     """Nothing is joined by accident: an address is HOST:PORT, or `local`."""
-    with pytest.raises(ValueError, match="give local, or HOST:PORT"):
+    with pytest.raises(ValueError, match="expected local, or HOST:PORT"):
         RayOptions(address=address)
 
 
@@ -112,7 +112,7 @@ def test_a_worker_that_dies_while_starting_is_told_so():
     ]
     assert searcher.suggest("y") == "FINISHED"
     assert searcher.__getstate__() == {}
-    with pytest.raises(RuntimeError, match="resumed from its database"):
+    with pytest.raises(RuntimeError, match="resume it from its database"):
         searcher.restore("anything")
 
 
@@ -130,7 +130,7 @@ def test_a_cluster_that_is_gone_ends_the_search(monkeypatch):
     hook.looked = 0.0
     with pytest.raises(Stopped):
         hook.on_step_end(2, [])
-    assert "every machine of the Ray cluster is gone; `ganprune resume`" in str(searcher.halted)
+    assert "no machine of the Ray cluster is left. Run `ganprune resume`" in str(searcher.halted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])

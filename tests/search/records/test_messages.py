@@ -49,10 +49,10 @@ def test_a_report_holds_its_own_rung():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TrialOutcome("DONE"), "COMPLETE, PRUNED, FAIL; got 'DONE'"),
-        (lambda: TrialOutcome("PRUNED"), "must say why"),
+        (lambda: TrialOutcome("DONE"), "got 'DONE'; expected one of COMPLETE, PRUNED, FAIL"),
+        (lambda: TrialOutcome("PRUNED"), "has no reason"),
         (lambda: from_json(TrialOutcome, {"state": "COMPLETE", "qualty": 1}), "qualty is not a known field"),
-        (lambda: TrialReport(-1, 1.0, 1.0, {}), "0 or more; got -1"),
+        (lambda: TrialReport(-1, 1.0, 1.0, {}), "got -1; expected 0 or more"),
         (lambda: TrialRequest(0, 0, PROPOSAL, 0, "/w"), "attempt >= 1"),
     ],
 )

@@ -73,7 +73,7 @@ def test_wrong_samplers_are_refused():
     """A name that is not known proposes a near one; a row is one of Optuna's samplers or a sequence, not both."""
     with pytest.raises(UserError, match=r"unknown sampler 'tep'; .*Did you mean tpe\?"):
         Choice("tep")
-    with pytest.raises(ValueError, match="either make or point"):
+    with pytest.raises(ValueError, match="expected one of them"):
         SamplerSpec()
 
 
@@ -102,7 +102,7 @@ def test_quasi_random_points_fill_the_space():
 def test_what_makes_no_sampler_is_refused_when_it_is_chosen(tmp_path):
     """A user's object that cannot be made with a seed, or makes something else, is named before any trial."""
     (tmp_path / "own.py").write_text("class Bad: pass\ndef other(seed): return seed\n")
-    with pytest.raises(UserError, match="sampler Bad cannot be made with a seed: TypeError"):
+    with pytest.raises(UserError, match="sampler Bad cannot be created with a seed: got TypeError"):
         Choice(f"{tmp_path}/own.py:Bad")
-    with pytest.raises(UserError, match="sampler other made no sampler: got int without infer_relative"):
+    with pytest.raises(UserError, match="sampler other returned no sampler: got int without infer_relative"):
         Choice(f"{tmp_path}/own.py:other")

@@ -78,7 +78,7 @@ def test_a_damaged_checkpoint_costs_its_steps_and_not_the_trial(request_at, whol
     else:
         path = tensors if damage == "cut off" else tmp_path / "checkpoint" / "state.json"
         path.write_bytes(path.read_bytes()[:100])
-    with pytest.warns(UserWarning, match="damaged.*training begins anew"):
+    with pytest.warns(UserWarning, match="damaged.*training starts from the beginning"):
         result = trial.run(request_at(tmp_path), lambda report: True)
     assert untimed(result) == untimed(whole)
 

@@ -74,18 +74,18 @@ def test_a_training_goes_on_in_its_folder(tmp_path, monkeypatch):
     ("body", "message"),
     [
         ("pass", "never reported: got no call of report"),
-        ("report(1); return 3", "returned another object: got int; expected nothing"),
+        ("report(1); return 3", "returned another object: got int; expected None"),
         ("report(1); generator.append(__import__('torch').nn.ReLU())", "changed the network: got module 2 as ReLU"),
-        ("report('one')", "reports a step that is not possible: got 'one' after 0"),
-        ("report(2); report(2)", "reports a step that is not possible: got 2 after 2"),
-        ("report(2); report(1)", "reports a step that is not possible: got 1 after 2"),
-        ("report(float('nan'))", "reports a step that is not possible: got nan after 0"),
-        ("report(True)", "reports a step that is not possible: got True after 0"),
-        ("report(9)", "reports more steps than it was given: got 9; expected at most 8"),
+        ("report('one')", "reports an invalid step: got 'one' after 0"),
+        ("report(2); report(2)", "reports an invalid step: got 2 after 2"),
+        ("report(2); report(1)", "reports an invalid step: got 1 after 2"),
+        ("report(float('nan'))", "reports an invalid step: got nan after 0"),
+        ("report(True)", "reports an invalid step: got True after 0"),
+        ("report(9)", "reports too many steps: got 9; expected at most 8"),
         ("report(1)", "ended early: got a last report of step 1; expected 8"),
         ("generator.half(); report(3)", "changed the network: got 0.bias as 2 of float16; expected 2 of float32"),
         ("generator[0] = generator[1]; report(3)", "changed the network: got 0.bias as 1 of float32; expected 2 of"),
-        ("return __import__('copy').deepcopy(generator)", "returned another object: got Sequential; expected nothing"),
+        ("return __import__('copy').deepcopy(generator)", "returned another object: got Sequential; expected None"),
         ("raise OSError('no disk')", r"raised OSError: no disk \(fit.py, line 2\)"),
     ],
 )
@@ -110,7 +110,9 @@ def test_a_teacher_that_was_trained_is_named_and_put_back(tmp_path, monkeypatch)
     """Other trials of the process have the same teacher."""
     body = "teacher.weight.data.add_(1)\n    report(8)"
     own, _, _ = training(tmp_path, f"def fit(generator, teacher, report):\n    {body}\n", monkeypatch=monkeypatch)
-    with pytest.raises(UserCodeFailed, match="changed the teacher: got other values of weight; expected it as it was"):
+    with pytest.raises(
+        UserCodeFailed, match="changed the teacher: got other values of weight; expected an unchanged teacher"
+    ):
         own.train()
     assert own.work.study.generators["G"].weight.tolist() == [1.0]
 
