@@ -1,1 +1,1 @@
-"""How trials are chosen, run and recorded: the engine, its samplers, its early stopping and its executors."""
+"""The search: choice, execution and recording of trials."""

@@ -1,4 +1,4 @@
-"""A study worked out once: what the user wrote, with every open choice decided and every budget priced.
+"""A resolved study: the user's configuration, with every open choice decided and every budget priced.
 
 The value is stored with the study and goes to its workers. Readers of it trace no network, open no data and parse no
 budget; importing this module imports no torch.
@@ -24,10 +24,10 @@ class GeneratorBudget:
     """One of several generators that are pruned together, with a budget of its own.
 
     Attributes:
-        name: Its name in the task; stands before each of its groups.
+        name: Its name in the task, the prefix of its groups.
         budget: Its budget, parsed.
         limit: The budget's bound in its cost's unit.
-        share: The limit's part of the sum of all limits: of any trial's target this generator gets as much.
+        share: The limit's share of the sum of all limits, and of any trial's target.
         sizes: Channels at full width by group, without the name.
     """
 
@@ -53,21 +53,21 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class ResolvedStudy:
-    """Everything that follows from a study's configuration, as a value.
+    """The results of resolving a study's configuration, as a value.
 
     Attributes:
-        config: The configuration, nothing left open.
+        config: The configuration, with all choices decided.
         budgets: Every budget with its bound; the first one is the cost objective. With several generators these are
             theirs, in the order of `generators`.
         dense, cheapest: Cost name -> cost of the full network, and of the smallest plan.
-        highest: The highest target of a trial: the first budget, or what the other budgets leave of it.
-        groups: The groups of all that is pruned.
+        highest: The highest target of a trial: the first budget, or less if the other budgets bind.
+        groups: The groups of all pruned generators.
         data: Number of images, and a hash of their content.
-        encoder: Name and hash of the network that the quality's features come from.
+        encoder: Name and hash of the encoder of the quality's features.
         generators: Empty if one generator is pruned; else each of them with its budget.
-        output: What each generator gives; None in studies of earlier versions.
-        bits: What trials may have: those in which some plan is within the budgets.
-        notes: What a user should be told.
+        output: The output of each generator; None in studies of earlier versions.
+        bits: Allowed bits of trials: those in which some plan is within the budgets.
+        notes: Notes for the user.
     """
 
     config: StudyConfig
@@ -95,7 +95,7 @@ class ResolvedStudy:
 
     @property
     def others(self) -> tuple[PricedBudget, ...]:
-        """The budgets that every plan meets beside its target; none if several generators are pruned."""
+        """The budgets that every plan meets in addition to its target; empty if several generators are pruned."""
         return () if self.generators else self.budgets[1:]
 
     @property

@@ -8,13 +8,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def check_study_name(name: str) -> str:
-    """Return `name`, if it can name a folder everywhere.
+    """Return `name` if it is a valid folder name on every system.
 
     Raises:
-        UserError: It cannot.
+        UserError: It is not.
     """
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"a study's name is up to 100 letters, digits, '.', '_' or '-', the first a letter or digit; got {name!r}"
+            f"invalid name of a study: got {name!r}; expected up to 100 letters, digits, '.', '_' or '-', the first a "
+            f"letter or digit"
         )
     return name

@@ -1,1 +1,1 @@
-"""Checks of a generator before anything is trained: cuts beside gates, predicted costs beside counted ones."""
+"""Checks of a generator before any training: cuts against gates, predicted costs against counted ones."""

@@ -1,4 +1,4 @@
-"""Predicted costs of a generator's plans beside an independent count of the networks cut to them."""
+"""Comparison of predicted costs of a generator's plans with independent counts of the cut networks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 
 COUNTED = ("macs", "macs_published", "params")
-MOST_NAMED = 3  # modules that a message names
+MOST_NAMED = 3  # number of modules that a message names
 
 
 def check_costs(
@@ -26,13 +26,13 @@ def check_costs(
 
     Args:
         name: The generator, for messages.
-        model: At full width; on the meta device, or with values if it needs some.
+        model: The network at full width; on the meta device, or with values if it needs them.
         groups: Its groups.
         example: One input of each kind.
         plans: Plans of the groups.
 
     Raises:
-        UserError: A cost differs; the message names the modules whose costs do.
+        UserError: A cost differs; the message names the modules whose costs differ.
     """
     model = _light(model, example)
     for plan in (groups.full_plan(), *plans):
@@ -46,18 +46,18 @@ def check_costs(
                 where = _differing(groups, plan, cost, modules, model)
                 raise UserError(
                     f"the cost of {name} cannot be predicted: got {predicted:,.0f} {cost} for "
-                    f"{'the dense network' if full else 'a plan'}; expected the {counted:,.0f} that are counted on it "
-                    f"({where}). Try another way to write these modules, with layers of torch.nn"
+                    f"{'the dense network' if full else 'a plan'}; expected the counted {counted:,.0f} ({where}). Try "
+                    f"to write these modules with layers of torch.nn"
                 )
 
 
 def _light(model: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
-    """Return a copy without values if the network runs without: cutting it copies nothing."""
+    """Return a copy without values if the network runs without them, so that a cut copies nothing."""
     light = meta_copy(model)
     try:
         with torch.no_grad():
             light(*(torch.empty_like(x, device="meta") for x in example))
-    except Exception:  # anybody's network: it may need values
+    except Exception:  # a user's network may need values
         return model
     return light
 
@@ -65,7 +65,7 @@ def _light(model: nn.Module, example: tuple[Tensor, ...]) -> nn.Module:
 def _differing(
     groups: ChannelGroups, plan: ChannelPlan, cost: str, counted: Mapping[str, ModuleCost], model: nn.Module
 ) -> str:
-    """Return the modules whose predicted cost is not the counted one, with both."""
+    """Return the modules whose predicted and counted costs differ, with both costs."""
     predicted = _params(groups, plan, model) if cost == "params" else _macs(groups, plan, cost)
     found = {name: getattr(module, cost) for name, module in counted.items()}
     rows = [

@@ -1,4 +1,4 @@
-"""The size that images are trained at if none is given: the data's own, as far as the generator runs at it.
+"""The training size of images if none is given: the data's own, if the generator runs at it.
 
 Sizes are heights and widths in pixels.
 """
@@ -8,59 +8,64 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 Size = tuple[int, int]
-STRIDES = tuple(2**k for k in range(11))  # that sizes are tried at, in pixels
+STRIDES = tuple(2**k for k in range(11))  # multiples in pixels of the sizes that are tried
 
 
 def size_for_data(own: Size, found: Sequence[Size], runs: Callable[[Size], bool]) -> tuple[Size, str]:
-    """Return the size that a generator of a given usual size is trained at, and what a user should be told.
+    """Return the training size of a generator with a usual size, and a note for the user.
 
-    The data's own size is taken if all images have it, it is not larger than the usual one, and the generator runs at
-    it; else the next smaller one that it runs at.
+    The data's own size is used if all images have it, it is at most the usual one, and the generator runs at it.
+    Otherwise the next smaller size is used at which it runs.
 
     Args:
         own: The generator's usual size.
         found: Sizes of the images.
-        runs: Whether the generator runs at a size.
+        runs: Function that returns True if the generator runs at a size.
     """
     sizes = sorted(set(found))
     if not sizes or sizes == [own]:
         return own, ""
     if len(sizes) > 1:
-        return own, f"{resized_note(found, own)}, the generator's own size; --image-size says another"
+        return own, f"{resized_note(found, own)}, the generator's own size; --image-size chooses another"
     ((height, width),) = sizes
     if height > own[0] or width > own[1]:
         return own, f"{resized_note(found, own)}, the generator's own size; --image-size {height}x{width} keeps them"
     fitting = largest_fitting((height, width), runs)
     if fitting is None:
-        return own, f"{resized_note(found, own)}: the generator runs at no smaller size; --image-size says another"
-    note = "" if fitting == (height, width) else f"{resized_note(found, fitting)}, the next size that the generator has"
+        return own, f"{resized_note(found, own)}: the generator runs at no smaller size; --image-size chooses another"
+    note = (
+        ""
+        if fitting == (height, width)
+        else f"{resized_note(found, fitting)}, the next size at which the generator runs"
+    )
     return fitting, note
 
 
 def size_for_crops(own: Size, found: Sequence[Size], runs: Callable[[Size], bool]) -> tuple[Size, str]:
-    """Return the size of crops that a generator is trained on, and what a user should be told.
+    """Return the size of a generator's training crops, and a note for the user.
 
-    Its usual one, unless no image is so large: then the largest that half of the images hold, as far as it runs at it.
+    It is the usual size, unless no image is that large. Then it is the largest size at which the generator runs that
+    fits into half of the images.
 
     Args:
         own: The generator's usual size.
         found: Sizes of the images; nothing is resized.
-        runs: Whether the generator runs at a size.
+        runs: Function that returns True if the generator runs at a size.
     """
     if not found or any(height >= own[0] and width >= own[1] for height, width in found):
         return own, ""
     high, wide = (sorted(sides)[(len(sides) - 1) // 2] for sides in zip(*found, strict=True))
     fitting = largest_fitting((min(own[0], high), min(own[1], wide)), runs)
     if fitting is None:
-        return own, ""  # opening the data says that it is too small
+        return own, ""  # opening the data reports that it is too small
     return (
         fitting,
-        f"inputs are crops of {size_text(fitting)}: no image holds {size_text(own)}, the generator's own size",
+        f"inputs are crops of {size_text(fitting)}: no image has {size_text(own)}, the generator's own size",
     )
 
 
 def largest_fitting(size: Size, runs: Callable[[Size], bool]) -> Size | None:
-    """Return the largest size up to this one at which a generator runs, of multiples of powers of two; None if none."""
+    """Return the largest size up to this one at which a generator runs, or None; it tries multiples of powers of 2."""
     for stride in STRIDES:
         height, width = (side // stride * stride for side in size)
         if not height or not width:
@@ -79,7 +84,7 @@ def stride_of(size: Size, runs: Callable[[Size], bool]) -> int | None:
 
 
 def resized_note(found: Sequence[Size], size: Size) -> str:
-    """Return what happens to images of these sizes that are read at another one; empty if nothing does."""
+    """Return a note on resizing images of these sizes; empty if they are not resized."""
     sizes = sorted(set(found))
     if not sizes or sizes == [size]:
         return ""

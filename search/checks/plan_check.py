@@ -14,23 +14,23 @@ from .cost_check import check_costs
 
 
 def check_plans(name: str, model: nn.Module, inputs: InputSpec, groups: ChannelGroups, find: Find) -> GroupCheck:
-    """Check that cuts of a generator leave channels out and do nothing else, and that their costs are predicted.
+    """Check that cuts of a generator only remove channels, and that their costs are as predicted.
 
     Args:
         name: The generator, for messages.
-        model: At full width with values, on the CPU; not changed.
-        inputs: What it takes.
+        model: The network at full width with values, on the CPU; not changed.
+        inputs: Its inputs.
         groups: Its groups.
-        find: Finds the groups again, less those that are pinned.
+        find: Function that finds the groups without the pinned ones.
 
     Returns:
-        The check; groups that broke are pinned in it.
+        The check, in which failing groups are pinned.
 
     Raises:
-        UserError: The network does not run, or a cost is not what was predicted.
+        UserError: The network does not run, or a cost differs from its prediction.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's, about sizes that do not fit: the check itself reports these
+        warnings.simplefilter("ignore")  # warnings of torch about sizes that do not fit: the check itself reports these
         try:
             checked = check_groups(model, inputs, groups, find)
         except UserError as error:

@@ -1,1 +1,1 @@
-"""The options of a study: one declaration each, in sections, reached from Python, TOML and the command line."""
+"""The options of a study: one declaration each, in sections, for Python, TOML and the command line."""

@@ -26,7 +26,7 @@ def read_numbers(name: str, text: str, kind: type) -> list[Any]:
     """Return the numbers of `0.25,0.5`.
 
     Args:
-        name: The option, for messages.
+        name: Name of the option, for messages.
         text: Numbers with commas between them.
         kind: int or float.
 
@@ -39,7 +39,9 @@ def read_numbers(name: str, text: str, kind: type) -> list[Any]:
             numbers.append(kind(part))
         except ValueError:
             wanted = "whole number" if kind is int else "number"
-            raise UserError(f"{name}: {part!r} is no {wanted}; write {wanted}s with commas between them") from None
+            raise UserError(
+                f"{name} has an invalid part: got {part!r}; expected {wanted}s with commas between them"
+            ) from None
     return numbers
 
 
@@ -50,11 +52,11 @@ def read_arguments(texts: str | Iterable[str], example: str = "ngf=16,n_blocks=3
     Commas within brackets and quotes belong to the value.
 
     Args:
-        texts: One text, or several that add up.
-        example: What such a text looks like, for messages.
+        texts: One text, or several that are combined.
+        example: Example of such a text, for messages.
 
     Raises:
-        UserError: A part has no `=`, one text gives a name two values, or a bracket or quote is not closed.
+        UserError: A part has no `=`, one text has two values for a name, or a bracket or quote is not closed.
     """
     values: dict[str, Any] = {}
     for text in [texts] if isinstance(texts, str) else texts:
@@ -62,16 +64,16 @@ def read_arguments(texts: str | Iterable[str], example: str = "ngf=16,n_blocks=3
         for part in filter(str.strip, split_outside(text)):
             name, equals, value = (piece.strip() for piece in part.partition("="))
             if not equals or not name:
-                raise UserError(f"{part!r} is not NAME=VALUE; write for example {example}")
+                raise UserError(f"{part!r} is not NAME=VALUE. Try for example {example}")
             if name in here and here[name] != _value(value):
-                raise UserError(f"{text!r} gives {name} two values: got {here[name]!r} and {value}; expected one")
+                raise UserError(f"{text!r} has two values for {name}: got {here[name]!r} and {value}; expected one")
             here[name] = _value(value)
         values |= here
     return values
 
 
 def split_outside(text: str) -> list[str]:
-    """Return the parts between the commas that stand outside of brackets and quotes.
+    """Return the parts between the commas outside brackets and quotes.
 
     Raises:
         UserError: A bracket or a quote is not closed, or not opened.
@@ -83,17 +85,17 @@ def split_outside(text: str) -> list[str]:
                 opened.pop()
             escaped = character == "\\" and not escaped
         elif character in QUOTES and (opened or text[begin:at].rstrip().endswith("=")):
-            opened.append(character)  # an apostrophe within a word opens nothing
+            opened.append(character)  # an apostrophe within a word is not a quote
         elif character in BRACKETS:
             opened.append(character)
         elif character in BRACKETS.values():
             if not opened or BRACKETS[opened.pop()] != character:
-                raise UserError(f"{text!r}: {character!r} closes nothing; write for example mult=[1,2,4]")
+                raise UserError(f"{text!r}: {character!r} closes nothing. Try for example mult=[1,2,4]")
         elif character == "," and not opened:
             parts.append(text[begin:at])
             begin = at + 1
     if opened:
-        raise UserError(f"{text!r}: {opened[-1]!r} is not closed; write for example mult=[1,2,4] or name='Res-X'")
+        raise UserError(f"{text!r}: {opened[-1]!r} is not closed. Try for example mult=[1,2,4] or name='Res-X'")
     return [*parts, text[begin:]]
 
 
@@ -103,7 +105,7 @@ def _value(text: str) -> Any:
     for read in (json.loads, ast.literal_eval):
         with contextlib.suppress(ValueError, SyntaxError):
             return read(text)
-    if text[:1] in ("[", "("):  # a shell takes the quotes of ["a","b"] away
+    if text[:1] in ("[", "("):  # a shell removes the quotes of ["a","b"]
         return [_value(part.strip()) for part in split_outside(text[1:-1]) if part.strip()]
     return text
 
@@ -121,7 +123,7 @@ def read_nested(texts: str | Iterable[str]) -> dict[str, Any]:
         for part in path:
             table = table.setdefault(part, {}) if isinstance(table, dict) else table
         if not isinstance(table, dict) or isinstance(table.get(last), dict):
-            raise UserError(f"{name}={value} is beside another value of its name or table; expected one. Try either")
+            raise UserError(f"{name}={value} conflicts with another value of its name or table; expected one of them")
         table[last] = value
     return values
 
@@ -140,7 +142,7 @@ def read_setting(text: str) -> tuple[tuple[str, ...], Any]:
     path, equals, value = text.partition("=")
     parts = tuple(part.strip() for part in path.split("."))
     if not equals or not all(parts):
-        raise UserError(f"--set {text!r} is not PATH=VALUE; write for example training.recipe.amp=bf16")
+        raise UserError(f"--set {text!r} is not PATH=VALUE. Try for example training.recipe.amp=bf16")
     try:
         return parts, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -1,8 +1,8 @@
 """The flags of sections, and how flags, TOML tables and `--set` become one nested mapping of values.
 
-A value is addressed by the path of fields that leads to it: `("recipe", "batch_size")`. TOML has one table per section;
-a field may also stand at the top level, and a flag's name stands for its field. Values of TOML stay values: they never
-become the text of a flag.
+A value is addressed by the path of its fields: `("recipe", "batch_size")`. TOML has one table per section. A field may
+also be at the top level, and a flag's name may replace its field's. Values of TOML are never converted to the text of a
+flag.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ class Flag:
 
     Attributes:
         name: The parameter: `batch_size`.
-        spelling: With dashes: `--batch-size`, `--flip/--no-flip`.
-        kind: What its text is: int, float, bool, str, or list for a repeatable one.
-        help: With the default at its end.
-        table: Its section.
-        paths: The values that it sets.
-        read: What turns the flag's text into the value, if `kind` does not; values of TOML pass through it unchanged.
-        empty: Whether an empty text is a value: a list of none.
+        spelling: Spelling with dashes: `--batch-size`, `--flip/--no-flip`.
+        kind: Type of its text: int, float, bool, str, or list for a repeatable one.
+        help: Help text, with the default at its end.
+        table: Name of its section.
+        paths: Paths of the values that it sets.
+        read: Function from the flag's text to the value, if `kind` does not suffice; it returns values of TOML
+            unchanged.
+        empty: True if an empty text is a value, an empty list.
     """
 
     name: str
@@ -64,27 +65,27 @@ def flags_of(table: str, section: type) -> Iterator[Flag]:
 
 
 def read_flags(flags: Iterable[Flag], given: Mapping[str, Any]) -> Values:
-    """Return the values of the flags that were given.
+    """Return the values of the given flags.
 
     Args:
         flags: All flags.
-        given: By parameter; None or an empty list: not given.
+        given: Values by parameter; None or an empty list: not given.
 
     Raises:
-        UserError: A text that its option does not take, or an empty one, which would be ignored.
+        UserError: A text is invalid for its option, or empty, which would be ignored.
     """
     values: Values = {}
     for flag in flags:
         if given.get(flag.name) not in (None, []):
             texts = given[flag.name] if isinstance(given[flag.name], list) else [given[flag.name]]
             if not flag.empty and any(isinstance(text, str) and not text.strip() for text in texts):
-                raise UserError(f"{flag.spelling} is empty, which says nothing: give a value, or leave it out")
+                raise UserError(f"{flag.spelling} is empty: expected a value. Try omitting it")
             _assign(values, flag, given[flag.name])
     return values
 
 
 def spelling_of(spelling: str, value: Any) -> str:
-    """Return a flag as it was given: of `--on/--off` the one that sets this value."""
+    """Return a flag as it was given: for `--on/--off`, the one that sets this value."""
     on, _, off = spelling.partition("/")
     return off if value is False and off else on if off or value is not False else f"--no-{on.removeprefix('--')}"
 
@@ -93,11 +94,11 @@ def read_toml(path: Path, tables: Tables, flags: Iterable[Flag]) -> Values:
     """Return the values of a TOML file with one table per section; fields may stand at the top level too.
 
     Raises:
-        UserError: The file cannot be read, is not TOML, or has a key that is no option; the message names the key, its
-            table, and the options with similar names.
+        UserError: The file cannot be read, is not TOML, or has an unknown key; the message names the key, its table,
+            and the options with similar names.
     """
     try:
-        # Editors on Windows begin a file with a byte-order mark.
+        # Editors on Windows start a file with a byte-order mark.
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read the configuration {path}: {error.strerror or error}") from error
@@ -107,7 +108,7 @@ def read_toml(path: Path, tables: Tables, flags: Iterable[Flag]) -> Values:
 
 
 def read_settings(texts: Iterable[str], tables: Tables, flags: Iterable[Flag]) -> Values:
-    """Return the values of `--set PATH=VALUE`, given any number of times. Raises UserError as `read_toml`."""
+    """Return the values of `--set PATH=VALUE`, given any number of times. Raises UserError like `read_toml`."""
     values: Values = {}
     for text in texts:
         path, value = read_setting(text)
@@ -118,16 +119,16 @@ def read_settings(texts: Iterable[str], tables: Tables, flags: Iterable[Flag]) -
 
 
 def read_tables(content: Mapping[str, Any], tables: Tables, flags: Iterable[Flag], where: str) -> Values:
-    """Return the values of nested tables as TOML has them.
+    """Return the values of nested tables in TOML's form.
 
     Args:
         content: Sections as tables, fields at the top level, or both.
         tables: The sections of each table.
-        flags: Their flags, whose names may stand for fields.
+        flags: Their flags, whose names may replace those of fields.
         where: The file, for messages.
 
     Raises:
-        UserError: An unknown key.
+        UserError: A key is unknown.
     """
     flags = tuple(flags)
     values: Values = {}
@@ -145,7 +146,7 @@ def read_tables(content: Mapping[str, Any], tables: Tables, flags: Iterable[Flag
 
 
 def merge(values: Values, later: Values) -> Values:
-    """Return `values`, changed: tables are joined key by key, and what `later` has wins."""
+    """Update `values` in place and return it: tables are merged by key, and values of `later` have precedence."""
     for name, value in later.items():
         if isinstance(value, dict) and isinstance(values.get(name), dict):
             merge(values[name], value)
@@ -161,13 +162,13 @@ def _fields(tables: Tables) -> dict[str, type]:
 
 
 def _known(key: str, fields: Mapping[str, type], flags: Iterable[Flag]) -> bool:
-    """Return whether a key is a field or a flag."""
+    """Return True if a key is a field or a flag."""
     name = key.replace("-", "_")
     return name in fields or any(flag.name == name for flag in flags)
 
 
 def _place(values: Values, key: str, value: Any, fields: Mapping[str, type], flags: Iterable[Flag], where: str) -> None:
-    """Put one entry of a table where it belongs."""
+    """Set one entry of a table at its place."""
     former = {old: now for section in set(fields.values()) for old, now in former_names(section).items()}
     name = key.replace("-", "_")
     name = former.get(name, name)
@@ -183,7 +184,7 @@ def _place(values: Values, key: str, value: Any, fields: Mapping[str, type], fla
 
 
 def _nested(value: Any, hint: Any, where: str) -> Any:
-    """Return a table of a nested dataclass with its keys checked; anything else as it is."""
+    """Return a table of a nested dataclass with its keys checked; other values are returned unchanged."""
     kind = _plain_kind(hint)
     if not (isinstance(value, Mapping) and dataclasses.is_dataclass(kind)):
         return dict(value) if isinstance(value, Mapping) else value
@@ -198,12 +199,12 @@ def _nested(value: Any, hint: Any, where: str) -> Any:
 
 
 def _near(key: str, known: list[str]) -> str:
-    """Return the names that a key may have meant, or all."""
+    """Return the names similar to a key, or all names."""
     return did_you_mean(key, known, MOST_NEAR) or f"Expected one of {', '.join(known)}"
 
 
 def _assign(values: Values, flag: Flag, value: Any) -> None:
-    """Set the values of a flag; a text of an option that takes none is read as on the command line."""
+    """Set the values of a flag; a text for an option of another type is read as on the command line."""
     if flag.read is not None:
         value = flag.read(value)
     for path in flag.paths:
@@ -234,12 +235,12 @@ def _own_flag(table: str, name: str, declared: Option, hint: Any, default: Any) 
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a flag's text, or the texts of a flag that was repeated."""
+    """Return True if a value is a flag's text, or the texts of a repeated flag."""
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(part, str) for part in value))
 
 
 def _reader(spelling: str, declared: Option, kind: Any) -> typing.Callable[[Any], Any]:
-    """Return what turns a flag's text into the field's value, and leaves values of TOML as they are."""
+    """Return a function from a flag's text to the field's value, which returns values of TOML unchanged."""
     origin = typing.get_origin(kind)
     item = (typing.get_args(kind) or (str,))[0]
 

@@ -1,4 +1,4 @@
-"""The copy of a cost's profile that a study keeps, as its configuration names it."""
+"""The copy of a cost's profile in a study, as named by its configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class KeptProfile:
 
     Attributes:
         file: Its name; a path if it is the user's own file.
-        sha256: Hash of its content; empty if any content is taken.
+        sha256: Hash of its content; empty if any content is accepted.
     """
 
     file: str

@@ -1,4 +1,4 @@
-"""Objects of Python in a configuration: each becomes the name by path under which workers and a resume load it."""
+"""Python objects in a configuration: each is replaced by its name by path, under which workers and a resume load it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ...gan_models.files.errors import UserError
 
 ONE = ("model", "data", "task", "metric", "objective", "own_training", "sampler")
 SEVERAL = ("methods", "also_measure")
-OF_TASK = (("discriminator", "model"), ("degrade",))  # in the task's settings
+OF_TASK = (("discriminator", "model"), ("degrade",))  # fields in the task's settings
 OF_KEY = (("weights", "segmenter"),)
-BY_NAME = ("method_settings", "shares")  # their keys are names
+BY_NAME = ("method_settings", "shares")  # fields whose keys are names
 TABLES = ("model_args", "task_settings", "method_settings", "shares", "weights", "profiles")
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -24,15 +24,15 @@ _LOCAL = ("<locals>", "<lambda>")
 
 
 def with_names(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with the names of objects that were given in their place.
+    """Return options with given objects replaced by their names.
 
     Args:
-        values: Options by field. Functions, classes and other objects may stand where a name by path may, also as keys
-            of the settings and shares of methods.
+        values: Options by field. Functions, classes and other objects may replace names by path, also as keys of the
+            settings and shares of methods.
 
     Raises:
-        UserError: An object cannot be loaded by a name, one line that says how to move it; or it stands where plain
-            values alone may.
+        UserError: An object cannot be loaded by a name (the message tells how to move it), or only plain values are
+            allowed in its place.
     """
     found = {_checked_key(field): value for field, value in values.items()}
     for field in ONE:
@@ -59,12 +59,12 @@ def with_names(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked_key(field: object) -> str:
     if not isinstance(field, str):
-        raise UserError(f"an option's name is no text: got {field!r}; expected a name such as 'trials'")
+        raise UserError(f"an option's name is not a text: got {field!r}; expected a name such as 'trials'")
     return field
 
 
 def _check_plain(value: Any, place: str) -> None:
-    """Raise UserError unless a value of a table, with all that it contains, can be recorded with the study."""
+    """Raise UserError unless a value of a table, including nested values, can be recorded with the study."""
     if isinstance(value, Mapping):
         for key, inside in value.items():
             _check_plain(inside, f"{place}.{key}")
@@ -83,22 +83,24 @@ def name_of(given: Any, field: str) -> str:
     """Return the name by path of an object: `file.py:name`, or `package.module:name` if it is installed.
 
     Args:
-        given: The object; a text is returned as it is.
-        field: The option that it is given for, for messages.
+        given: The object; a text is returned unchanged.
+        field: Name of its option, for messages.
 
     Raises:
-        UserError: It is of a notebook, a script or a function, or no module has a name for it.
+        UserError: It is defined in a notebook, a script or a function, or no module has a name for it.
     """
     if isinstance(given, str | Path):
         return str(given)
     if given is None or isinstance(given, int | float | bytes):  # equal numbers are one object in many modules
-        raise UserError(f"{field} is no name: got {given!r}; expected a text, or a function, class or object of a file")
+        raise UserError(
+            f"{field} is not a name: got {given!r}; expected a text, or a function, class or object of a file"
+        )
     module, name = _place(given)
     kind = name or f"an object of type {type(given).__name__}"
     if module is not None and (module.__name__ == "__main__" or not getattr(module, "__file__", None)):
-        raise _refused(field, kind, "which is of a notebook or of the script that runs", name)
+        raise _refused(field, kind, "which is defined in a notebook or in the running script", name)
     if name is None or any(part in name for part in _LOCAL):
-        raise _refused(field, kind, "which is made inside a function, or which no module has a name for", name)
+        raise _refused(field, kind, "which is created inside a function, or has no name in a module", name)
     assert module is not None
     file = str(Path(str(module.__file__)).absolute())
     installed = module.__name__.startswith(_OURS) or _is_installed(file) or not file.endswith(".py")
@@ -106,7 +108,7 @@ def name_of(given: Any, field: str) -> str:
 
 
 def _place(given: Any) -> tuple[ModuleType | None, str | None]:
-    """Return the module of an object and its name there; nothing if no module has one."""
+    """Return the module of an object and its name there; None for both if there is none."""
     own = getattr(given, "__module__", None) if hasattr(given, "__qualname__") else type(given).__module__
     name = getattr(given, "__qualname__", None)
     module = sys.modules.get(own or "")
@@ -153,6 +155,6 @@ def _refused(field: str, kind: str, what: str, name: str | None) -> UserError:
     short = (name or "").rpartition(".")[2].strip("<>")
     short = f"my_{field}" if short in ("", "lambda", "locals") else short
     return UserError(
-        f"{field} cannot be loaded by workers: got {kind}, {what}; expected one of a file or a package. Try moving it "
-        f"into a file, my_{field}.py, and from my_{field} import {short}, or {field}='my_{field}.py:{short}'"
+        f"{field} cannot be loaded by workers: got {kind}, {what}; expected one from a file or a package. Try moving "
+        f"it into a file, my_{field}.py, and from my_{field} import {short}, or {field}='my_{field}.py:{short}'"
     )

@@ -1,4 +1,4 @@
-"""An option: a field of a section, with its help, its flag and what it takes, declared in one place."""
+"""An option: a field of a section, with its help, flag and allowed values, declared in one place."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _KEY = "ganprune.option"
 
 @dataclass(frozen=True)
 class Condition:
-    """The condition under which an option acts. If it is given all the same, a note names it; see `setup.idle_options`.
+    """The condition under which an option has an effect. A note names an option without; see `setup.idle_options`.
 
     Attributes:
-        acts: From the study's facts to whether the option acts.
-        why: Reason why it does not otherwise, with what to do about it, or what makes it of the facts; it follows
+        acts: Function of the study's facts that returns True if the option has an effect.
+        why: Reason that it has none otherwise, with a remedy, or a function of the facts that returns it; it follows
             "NAME does not act: ".
-        refused: An error is raised instead of the note.
+        refused: True to raise an error instead of the note.
     """
 
     acts: Callable[[Any], bool]
@@ -34,13 +34,13 @@ class Shortcut:
     """A flag for one value inside a field that is a table, such as `recipe.batch_size`.
 
     Attributes:
-        flag: With its dashes; `--on/--off` for a truth value.
-        path: The value below the field, by dots.
+        flag: Flag with its dashes; `--on/--off` for a truth value.
+        path: Path of the value below the field, with dots.
         kind: int, float, bool or str.
-        help: One sentence.
-        default: What holds without the flag, in words, if the field's own default does not say it.
-        also: Other fields whose value at `path` is set too.
-        acts_if: The condition under which it acts; None: the field's own, or always.
+        help: Help text of one sentence.
+        default: The value without the flag, in words, if the field's own default is not clear.
+        also: Other fields whose value at `path` is also set.
+        acts_if: The condition under which it has an effect; None: the field's own, or always.
     """
 
     flag: str
@@ -57,20 +57,20 @@ class Option:
     """The metadata of a field.
 
     Attributes:
-        help: One sentence; the command line adds the default.
-        flag: With its dashes; `--on/--off` for a truth value. Empty: the field's name with dashes.
-        hidden: No flag; TOML, `--set` and Python reach it.
-        internal: Set by ganprune alone.
-        one_way: Of a truth value: the flag switches it on, and none switches it off.
-        default: What the default means, in words, if its value does not say it.
-        choices: The texts that are allowed.
-        low: The smallest number that is allowed.
+        help: Help text of one sentence; the command line adds the default.
+        flag: Flag with its dashes; `--on/--off` for a truth value. Empty: the field's name with dashes.
+        hidden: True if it has no flag, and only TOML, `--set` and Python set it.
+        internal: True if only ganprune sets it.
+        one_way: True if the flag of a truth value switches it on, and no flag switches it off.
+        default: The default in words, if its value is not clear.
+        choices: The allowed texts.
+        low: The minimum allowed number.
         unset: A number below `low` that means "not given".
-        repeat: The flag is given once per value, instead of one text with commas.
-        example: A text that the flag takes, for messages, if it takes NAME=VALUE.
-        read: How the flag's text becomes a value, if its type does not say it.
+        repeat: True if the flag is given once per value, instead of one text with commas.
+        example: Example of the flag's text, for messages, if it takes NAME=VALUE.
+        read: Function from the flag's text to a value, if its type does not suffice.
         shortcuts: Flags of values inside the field.
-        acts_if: The condition under which it acts; None: always.
+        acts_if: The condition under which it has an effect; None: always.
         formerly: The field's name in earlier versions. Records and files with this name are still read.
     """
 
@@ -95,9 +95,9 @@ def option(help: str, default: Any = dataclasses.MISSING, *, factory: Any = data
     """Return a dataclass field with an `Option` as metadata.
 
     Args:
-        help: What it is, in one sentence.
-        default: The field's default; left out: the field must be given.
-        factory: Makes the default, for a mapping or a nested dataclass.
+        help: Description in one sentence.
+        default: The field's default; if omitted, the field is required.
+        factory: Function that makes the default, for a mapping or a nested dataclass.
         **more: Other attributes of `Option`; `default_text` is its `default`.
     """
     more["default"] = more.pop("default_text", "")
@@ -113,12 +113,12 @@ def options_of(section: Any) -> Mapping[str, Option]:
 
 
 def former_names(section: Any) -> Mapping[str, str]:
-    """Return the fields of a section that had another name in earlier versions, by that name."""
+    """Return the fields of a section that had another name in earlier versions, by the earlier name."""
     return {declared.formerly: name for name, declared in options_of(section).items() if declared.formerly}
 
 
 def check_options(section: Any) -> None:
-    """Raise UserError if values of a section are none of their choices, or below their least number."""
+    """Raise UserError if values of a section are not among their choices, or below their minimum."""
     refusals = Refusals()
     for name, declared in options_of(section).items():
         with refusals.kept():
@@ -139,14 +139,14 @@ def _check_option(name: str, declared: Option, value: Any) -> None:
 
 
 def check_given(sections: Iterable[Any], values: Mapping[str, Any]) -> None:
-    """Check values that were given for what means "not given", which would be ignored.
+    """Check given values for those that mean "not given", which would be ignored.
 
     Args:
-        sections: That declare the options.
+        sections: The sections that declare the options.
         values: Given values by field.
 
     Raises:
-        UserError: A number that stands for "decide it for me", or an empty list of an option that is decided then.
+        UserError: A number means "not given", or an empty list belongs to an option with an automatic default.
     """
     for section in sections:
         defaults = {f.name: f.default for f in dataclasses.fields(section)}
@@ -157,4 +157,4 @@ def check_given(sections: Iterable[Any], values: Mapping[str, Any]) -> None:
             if declared.unset is not None and value == declared.unset:
                 raise UserError(f"{name} is {value}, which says nothing: use {declared.low:g} or more, {cure}")
             if defaults[name] == () and declared.default and isinstance(value, list | tuple) and not value:
-                raise UserError(f"{name} is empty, which says nothing: name one or more, {cure}")
+                raise UserError(f"{name} is empty: expected one or more. Try one, {cure}")

@@ -1,4 +1,4 @@
-"""`--teacher spandrel:FILE`: network, arguments and inputs told by the weights. Imports torch when it is used."""
+"""The option `--teacher spandrel:FILE`: the network recognized from its weights. Torch is imported at use."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ...gan_models.files.pictures.image_size import read_image_size
 from ...gan_models.networks.specs import InputSpec
 
 PREFIX = "spandrel:"
-FILLED = ("model", "model_args")  # nothing of these may be given beside it
+FILLED = ("model", "model_args")  # options that must not be given in addition
 
 
 def with_recognized(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with the model, its arguments, inputs and range of values that the weights say.
+    """Return options with the model, its arguments, inputs and range of values recognized from the weights.
 
     Args:
-        values: Options by name; `spandrel:FILE` as `teacher` or as `model`. Without it they are returned as they are.
+        values: Options by name; `spandrel:FILE` as `teacher` or as `model`. Without it, they are returned unchanged.
 
     Raises:
-        UserError: The network is named besides, or the file is not recognized.
+        UserError: The network is also named, or the file is not recognized.
     """
     named = {name: str(values.get(name) or "") for name in ("teacher", "model")}
     files = {name: text.removeprefix(PREFIX) for name, text in named.items() if text.startswith(PREFIX)}
@@ -29,7 +29,8 @@ def with_recognized(values: Mapping[str, Any]) -> dict[str, Any]:
     if len(set(files.values())) > 1 or (named["model"] and "model" not in files) or values.get("model_args"):
         given = ", ".join(f"--{name.replace('_', '-')} {values[name]}" for name in FILLED if values.get(name))
         raise UserError(
-            f"--teacher {named['teacher']} says the network and its arguments: got {given} too; expected one of them. "
+            f"--teacher {named['teacher']} determines the network and its arguments: got {given}, too; expected one "
+            f"of them. "
             f"Try --teacher {PREFIX}{next(iter(files.values()))} alone"
         )
     from ...gan_models.networks.upscalers.recognition import recognize

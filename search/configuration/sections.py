@@ -1,7 +1,7 @@
-"""The sections of a study's configuration: what is pruned, budget, data, search, training, quality, 8 bits, place.
+"""The sections of a study's configuration: generator, budget, data, search, training, quality, 8 bits, place.
 
-Each field is declared here alone: type, default, help, flag and range. `StudyConfig` inherits from all sections, so
-that every value is read as `config.name`; TOML has one table per section, the command line one panel. Imports no torch.
+Each field is declared only here: type, default, help, flag and range. `StudyConfig` inherits from all sections, so that
+every value is read as `config.name`; TOML has one table per section, the command line one panel. Imports no torch.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .option import Condition, Shortcut, option
 
 PROTOCOLS = ("test-vs-test", "test-vs-train+test", "test-vs-train")
 MODES = ("pareto", "target")
-SELECTION, TEST = "selection", "test"  # images that trials are compared on
-CALIBRATION_IMAGES = 64  # of a new study; records of studies that knew the plain cut alone have none
-STEPS_UNSET = -1  # steps that are decided with the study's methods
-DISTILL = 10.0  # a batch size given alone must not switch distillation off: a study's default, not the recipe's
-# Options that change a teacher beside the data.
+SELECTION, TEST = "selection", "test"  # split of the images on which trials are compared
+CALIBRATION_IMAGES = 64  # number for a new study; records of studies without refits have none
+STEPS_UNSET = -1  # steps that are decided together with the study's methods
+DISTILL = 10.0  # a batch size alone must not switch distillation off: a study's default, not the recipe's
+# Options other than the data's that change a teacher.
 TEACHER_FIELDS = {
     "model", "model_args", "input_shape", "output", "value_range", "seed", "device", "metric", "inception_weights",
     "weights", "teacher_recipe", "task_settings", "teacher_steps", "health", "select_on",
@@ -48,12 +48,12 @@ _IN_8_BITS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 
 
 
 def _of_searched(names: Callable[[Any], Sequence[str]]) -> Condition:
-    """Return the condition that all methods that an option names are searched."""
+    """Return the condition that all methods of an option are searched."""
     return Condition(lambda f: not f.unsearched(names(f)), lambda f: f.unsearched(names(f)), refused=True)
 
 
 def _distill_flags() -> tuple[Shortcut, ...]:
-    """Return the flag of each term of distillation whose weight is no field of the recipe."""
+    """Return the flag of each term of distillation whose weight is not a field of the recipe."""
     judged = Condition(
         lambda f: f.judged,
         "the discriminator has no part in the task's loss, so that its features say nothing; leave it out",
@@ -504,7 +504,7 @@ class QualityOptions:
 
     @property
     def weight_files(self) -> dict[str, Path]:
-        """Paths of weight files by name; `inception_weights` and `vgg_weights` are two of them."""
+        """Paths of weight files by name; including `inception_weights` and `vgg_weights`."""
         files = {"inception": self.inception_weights, "vgg": self.vgg_weights} | dict(self.weights)
         return {name: Path(str(path)) for name, path in files.items() if path}
 
@@ -545,7 +545,7 @@ class PlaceOptions:
 
     name: str = option("Name of the study.", flag="--study", default_text="search")
     device: str = option("Device of training: auto, cpu or cuda.", "auto")
-    # the next two are read, not written: version 0.1.0 knew one profile
+    # the next two are read, not written: version 0.1.0 had one profile
     latency_profile: str = option("File of the device's latency profile.", "", internal=True)
     latency_sha256: str = option("SHA-256 of the profile's content.", "", internal=True)
     profiles: Mapping[str, KeptProfile] = option("Copies of the profiles of costs.", factory=dict, internal=True)

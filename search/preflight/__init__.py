@@ -1,1 +1,1 @@
-"""Checks and estimate of a search before anything starts: what is wrong, what is noteworthy, how long it takes."""
+"""The preflight of a search: errors, notes and an estimate of hours before anything starts."""

@@ -1,6 +1,6 @@
-"""The checks of a preflight that decide nothing, one function each: another check is another function in the table.
+"""The checks of a preflight that decide nothing, one function each: a new check is a new function in the table.
 
-What decides something, or what a study cannot be resolved without, is checked in `setup.resolve`, once.
+Checks that decide something, or that a study needs to be resolved, are in `setup.resolve`, and run once.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from .task_check import own_task
 
 Check = Callable[[Launch], Iterable[Finding]]
 
-STATES = 3  # copies of its weights that a training state holds: the weights, and two moments of Adam
-BYTES = 4  # per number
-BUSY = 0.75  # processes per CPU that others keep running
+STATES = 3  # copies of a network's weights in a training state: the weights, and two moments of Adam
+BYTES = 4  # bytes per number
+BUSY = 0.75  # processes per CPU that count as a busy machine
 
 
 def cpus_and_gpus(launch: Launch) -> Iterator[Finding]:
-    """Yield what one trial asks for and this machine has not."""
+    """Yield findings on resources that one trial needs and this machine lacks."""
     placement = launch.placement
     if not placement.here:
         return
     cpus, gpus = cpus_here(), torch.cuda.device_count()
     if placement.cpus_per_trial > cpus:
-        what = f"a trial asks for more CPUs than there are: got --cpus-per-trial {placement.cpus_per_trial}"
+        what = f"a trial needs more CPUs than available: got --cpus-per-trial {placement.cpus_per_trial}"
         kind = "warning" if placement.in_turn else "error"
         yield Finding(kind, what, f"{cpus} or fewer", f"--cpus-per-trial {cpus}")
     wanted = placement.gpus_per_trial or 0.0
     if wanted > gpus and not placement.in_turn:
-        what = f"a trial asks for more GPUs than there are: got --gpus-per-trial {wanted:g}"
-        yield Finding("error", what, f"{gpus} or fewer" if gpus else "0", "leaving it out")
+        what = f"a trial needs more GPUs than available: got --gpus-per-trial {wanted:g}"
+        yield Finding("error", what, f"{gpus} or fewer" if gpus else "0", "omitting it")
     if gpus and launch.config.device == "cpu":
         yield Finding("note", f"trials run on the CPU, and there are {gpus} GPUs", cure="--device cuda")
 
@@ -86,20 +86,20 @@ def state_bytes(study: OpenedStudy) -> tuple[int, int]:
 
 
 def cuts(launch: Launch) -> Iterator[Finding]:
-    """Yield that cut networks give what gated ones do, and cost what was predicted; resolving checked it."""
+    """Yield the result of comparing cut and gated networks, and predicted and counted costs, made by `resolve`."""
     for check in launch.study.checks if launch.study is not None else ():
         yield Finding("passed", f"cut equals gated, cost equals the counter: {check.text}")
 
 
 def images(launch: Launch) -> Iterator[Finding]:
-    """Yield how many images there are of each split."""
+    """Yield the number of images per split."""
     if launch.study is not None:
         counts = launch.study.resolved.data.images
         yield Finding("passed", "images: " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
 
 
 def value_range(launch: Launch) -> Iterator[Finding]:
-    """Yield a warning if a teacher that was given contradicts the range of values that was stated."""
+    """Yield a warning if a given teacher contradicts the stated range of values."""
     if launch.study is None or not launch.config.teacher:
         return
     study, config = launch.study, launch.config
@@ -117,11 +117,11 @@ def value_range(launch: Launch) -> Iterator[Finding]:
 
 
 def machine(launch: Launch) -> Iterator[Finding]:
-    """Yield a note if others compute on this machine: hours are estimated beside them."""
+    """Yield a note if other processes compute on this machine, which the estimate of hours includes."""
     load, cpus = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, cpus_here()
     if launch.placement.here and load > BUSY * cpus:
         what = f"this machine is busy: got a load of {load:.1f} on {cpus} CPUs"
-        yield Finding("note", what, f"{BUSY * cpus:.1f} or less; hours are those beside what runs now")
+        yield Finding("note", what, f"{BUSY * cpus:.1f} or less; hours include the present load")
 
 
 CHECKS: tuple[Check, ...] = (cpus_and_gpus, machine, disk, images, cuts, value_range, own_task, metrics, runtime_rules)

@@ -1,4 +1,4 @@
-"""The hours of a search before it starts: its steps and measurements, times what each takes here.
+"""The estimate of a search's hours: its steps and measurements, times their durations on this machine.
 
 Original to ganprune. Seconds of a step are on a line through the dense network and a small one, by exact MACs.
 docs/measurements.md compares estimates with searches.
@@ -22,38 +22,41 @@ from ..strategy.method_shares import fixed_shares
 from .launch import Placement
 from .timing import Timing
 
-CONTINUES = 0.78  # share of trials that go on at a rung where one in three should; of six simulated studies
-# Seconds of a quiet machine, once and per trial: workers start, load the teacher and cut it.
+CONTINUES = (
+    0.78  # share of trials that continue at a rung whose nominal share is one in three, from six simulated studies
+)
+# Seconds on a quiet machine, once and per trial: workers start, load the teacher and cut it.
 START_S = (15.0, 4.0)
-START_HERE_S = (3.0, 0.5)  # the same in this process
-ON_FRONT = 0.4  # share of the trials that end on the front, about: four of ten in the demo
-# An input through cut, refit and scores of one plan, over an image made by the dense network and measured: the demo's.
+START_HERE_S = (3.0, 0.5)  # the same for trials in this process
+ON_FRONT = 0.4  # approximate share of the trials that end on the front: four of ten in the demo
+# Cost of cut, refit and scores of one plan per input, relative to making and measuring an image with the dense network:
+# the demo's.
 PLAN_IMAGE = 3.0
-INTERVAL_S = 3.4e-9  # of one product of two features while intervals are computed, measured on one core
-LEAST_SAVED = 0.1  # of the hours; options that save less are not named
+INTERVAL_S = 3.4e-9  # seconds of one product of two features in intervals, measured on one core
+LEAST_SAVED = 0.1  # minimum share of the hours that an option must save to be named
 MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Workload:
-    """The numbers that a search's hours follow from.
+    """The numbers that determine a search's hours.
 
     Attributes:
-        teacher_steps: Steps before the search, of the teacher or of its discriminator; 0: both are given.
-        trials: Trials.
-        pruning_trials: Those of methods that train before they cut.
-        prune_steps, finetune_steps: Steps of one trial; those of other methods spend all on fine-tuning.
+        teacher_steps: Steps of the teacher or of its discriminator before the search; 0: both are given.
+        trials: Number of trials.
+        pruning_trials: Number of trials of methods that train before they cut.
+        prune_steps, finetune_steps: Steps of one trial; other methods use all of them for fine-tuning.
         rungs: Shares of the fine-tuning steps at which trials are measured.
         stops: True if trials are stopped at rungs.
         low, high: Lowest and highest target of a trial, as a share of the dense cost.
-        measured: Images that quality is measured on.
-        tested: Images that the front is measured on once more; 0: it is not.
-        reals: Real images that are compared with.
-        generators: Generators that are measured.
-        at_once: Trials that run at once.
+        measured: Number of images for the quality.
+        tested: Number of images for the final measurement of the front; 0: there is none.
+        reals: Number of real images of the comparison.
+        generators: Number of measured generators.
+        at_once: Number of trials that run at once.
         hours: Time limit of the search; None: none.
-        start: Seconds of starting on a quiet machine, once and per trial.
-        plan_inputs: Calibration inputs that plans are refitted and scored on before training, of all trials together.
+        start: Seconds of the start on a quiet machine, once and per trial.
+        plan_inputs: Number of calibration inputs of all refits and scores of plans before training.
     """
 
     teacher_steps: int
@@ -102,7 +105,7 @@ class Workload:
         )
 
     def continuing(self, rung: int) -> float:
-        """Return the share of trials that are trained beyond so many rungs."""
+        """Return the share of trials that are trained beyond this number of rungs."""
         return CONTINUES**rung if self.stops else 1.0
 
 
@@ -111,9 +114,9 @@ class Part:
     """A part of a search's time.
 
     Attributes:
-        name: What is done.
-        hours: From its start to its end, parts of trials that run at once counted once.
-        detail: What it is counted from.
+        name: Name of the work.
+        hours: Hours from start to end, with parallel trials counted once.
+        detail: Numbers that it is computed from.
     """
 
     name: str
@@ -126,8 +129,8 @@ class Shorter:
     """An option that would shorten a search.
 
     Attributes:
-        option: With its value, as it is written on the command line.
-        hours: What the search would take with it.
+        option: Option with its value, as on the command line.
+        hours: Hours of the search with it.
     """
 
     option: str
@@ -136,12 +139,12 @@ class Shorter:
 
 @dataclass(frozen=True)
 class Estimate:
-    """The time that a search takes here.
+    """The estimated time of a search on this machine.
 
     Attributes:
-        parts: What it is spent on.
+        parts: Parts of the time.
         shorter: Options that would shorten it, the best first.
-        at_once: Trials that run at once.
+        at_once: Number of trials that run at once.
         limit: The time limit in hours; None: none.
     """
 
@@ -162,7 +165,7 @@ class Estimate:
 
     @property
     def line(self) -> str:
-        """The estimate on one line, with what would shorten it."""
+        """The estimate on one line, with options that would shorten it."""
         parts = " + ".join(f"{part.name} {duration(part.hours)}" for part in self.parts)
         limit = "" if self.limit is None or self.whole <= self.limit else f" of {duration(self.whole)} without --hours"
         options = ", ".join(f"{each.option}: {duration(each.hours)}" for each in self.shorter)
@@ -170,18 +173,18 @@ class Estimate:
 
 
 def duration(hours: float) -> str:
-    """Return hours in words: `40 s`, `2.5 min`, `12 min`, `14.5 h`."""
+    """Return a duration as text: `40 s`, `2.5 min`, `12 min`, `14.5 h`."""
     if hours * 3600 < 90:
         return f"{hours * 3600:.0f} s"
     return f"{hours * 60:.2g} min" if hours * 60 < 90 else f"{hours:.1f} h"
 
 
 def estimated(work: Workload, timing: Timing, shorter: tuple[Shorter, ...] = ()) -> Estimate:
-    """Return how long a search takes.
+    """Return the estimated time of a search.
 
     Args:
         work: Its steps, trials and images.
-        timing: Seconds of each here.
+        timing: Seconds of each on this machine.
         shorter: Options that would shorten it.
     """
     return Estimate(tuple(_parts(work, timing)), shorter, work.at_once, work.hours)
@@ -193,10 +196,10 @@ def options_that_shorten(
     """Return options that would shorten a search by a tenth or more, the best first.
 
     Args:
-        config: Resolved.
-        work: What it does now.
+        config: The resolved configuration.
+        work: The search's present work.
         timing: Seconds of each part.
-        placement: Where trials run.
+        placement: Placement of the trials.
     """
     whole = estimated(work, timing).whole
     found = [
@@ -210,7 +213,7 @@ def options_that_shorten(
 def _candidates(
     config: StudyConfig, work: Workload, timing: Timing, placement: Placement
 ) -> Iterator[tuple[str, Workload, Timing]]:
-    """Yield an option with its value, the work with it, and the seconds with it."""
+    """Yield options with values, and the work and timing with each."""
     if config.trials > 4:
         half = config.trials // 2
         share = half / work.trials
@@ -248,7 +251,7 @@ def _half_size(config: StudyConfig) -> int:
     network = build_for_shapes(lambda: one_network(config))
     try:
         run_for_shapes(network, replace(config, image_size=size // 2).inputs.examples(2), lambda copy, x: copy(*x))
-    except Exception:  # a network may raise anything at a size that it is not made for
+    except Exception:  # a network may raise anything at an unsupported size
         return 0
     return size // 2
 
@@ -304,7 +307,7 @@ def _scaled(steps: StepTimes, factor: float) -> StepTimes:
 
 
 def _trials_of(config: StudyConfig, ladder: list[str], methods: Sequence[str]) -> float:
-    """Return about how many trials are of these methods: those after the ladder are shared."""
+    """Return the approximate number of trials of these methods: those after the ladder are divided among methods."""
     shares = fixed_shares(config.methods, config.shares) if config.shares else {}
     first = ladder[: config.trials]
     share = sum(shares.get(name, 1 / len(config.methods)) for name in methods)
@@ -312,7 +315,7 @@ def _trials_of(config: StudyConfig, ladder: list[str], methods: Sequence[str]) -
 
 
 def _scored_plans(config: StudyConfig, ladder: list[str]) -> float:
-    """Return about how many plans are refitted and scored before training, by methods that search for one so."""
+    """Return the approximate number of plans that methods refit and score before training."""
     plans = 0.0
     for name in config.methods:
         spec = method_spec(name)

@@ -1,4 +1,4 @@
-"""A finding of a preflight: what was looked at, what was seen, and what to do about it. Imports no torch."""
+"""A finding of a preflight: the checked fact, the expectation, and a remedy. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ Kind = Literal["error", "warning", "note", "passed"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        kind: An error ends the search; with a warning it may fail later; a note is worth knowing; passed is in order.
-        what: What was seen.
-        expected: What should have been; empty if `what` says it, or if it is in order.
-        cure: What to do; empty if nothing has to be done.
-        traceback: Of the user's own code; empty unless that raised.
+        kind: `error` ends the search; `warning` means that it may fail later; `note` is information; `passed` is in
+            order.
+        what: The observed fact.
+        expected: The expectation; empty if `what` includes it, or if all is in order.
+        cure: The remedy; empty if none is needed.
+        traceback: Traceback of the user's own code; empty unless that raised.
     """
 
     kind: Kind

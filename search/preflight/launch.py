@@ -1,4 +1,4 @@
-"""A search that is about to start, as the checks of a preflight look at it."""
+"""A search that is about to start, as the input of the checks of a preflight."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..preparations.opened_study import OpenedStudy
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a search's trials run, and how many of them at once.
+    """The placement of a search's trials: machine, resources and concurrency.
 
     Attributes:
         here: True if they run on this machine; False on a cluster that was joined.
         in_turn: True if they run one after the other, in this process.
         cpus_per_trial: CPUs of one trial.
-        gpus_per_trial: GPUs of one trial, as asked for; None: one, if there is any.
-        most: Most trials at once, as asked for; None: as many as fit.
+        gpus_per_trial: Requested GPUs of one trial; None: one, if there is any.
+        most: Requested maximum number of trials at once; None: as many as fit.
     """
 
     here: bool = True
@@ -30,7 +30,7 @@ class Placement:
     most: int | None = None
 
     def at_once(self, device: torch.device) -> int:
-        """Return how many trials run at once on this machine's CPUs and GPUs."""
+        """Return the number of trials that run at once on this machine's CPUs and GPUs."""
         if self.in_turn:
             return 1
         fits = max(1, cpus_here() // self.cpus_per_trial)
@@ -50,8 +50,8 @@ class Launch:
     """A search that is about to start.
 
     Attributes:
-        config: As it was given; resolved if the study could be.
-        placement: Where trials run.
+        config: The configuration as given, or resolved if possible.
+        placement: Placement of the trials.
         folder: The folder of artifacts, or its URL.
         study: The study; None if it cannot be resolved.
     """

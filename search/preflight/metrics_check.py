@@ -1,4 +1,4 @@
-"""A call of the metrics that a study asks for on a few images, before anything is trained."""
+"""A call of a study's requested metrics on a few images, before any training."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ..setup.weight_files import files_by_network
 from .finding import Finding
 from .launch import Launch
 
-CALLED_WITH = 8  # images
+CALLED_WITH = 8  # number of images
 
 
 def metrics(launch: Launch) -> Iterator[Finding]:
-    """Yield what is wrong with the metrics that a study asks for besides ours, or that they work.
+    """Yield errors of the requested metrics other than ganprune's default ones, or that they work.
 
-    Each one is measured on a few images: outputs of the teacher if one was given, else of fresh weights.
+    Each is measured on a few images: outputs of the teacher if one is given, else of fresh weights.
     """
     study = launch.study
     asked = tuple(dict.fromkeys(filter(None, (launch.config.objective, *launch.config.also_measure))))
@@ -56,7 +56,7 @@ def metrics(launch: Launch) -> Iterator[Finding]:
 
 
 def _called(study: OpenedStudy, asked: tuple[str, ...], count: int) -> list[Measurement]:
-    """Return what the metrics of these names measure on a few images; of fewer ones some come again."""
+    """Return these metrics' measurements on a few images, some repeated if there are fewer."""
     config, name = study.config, study.names[0]
     quality = StudyQuality(study, {}, config.scored_on)
     example = quality.example(name).first(count, study.device)
@@ -81,12 +81,12 @@ def _called(study: OpenedStudy, asked: tuple[str, ...], count: int) -> list[Meas
 
 
 def _again(images: Tensor, count: int) -> Tensor:
-    """Return as many images, the first ones again if there are fewer."""
+    """Return `count` images, the first ones repeated if there are fewer."""
     return images[torch.arange(count, device=images.device) % len(images)]
 
 
 def _network(study: OpenedStudy, name: str) -> nn.Module:
-    """Return the dense generator with the teacher's weights if they were given, else with fresh ones."""
+    """Return the dense generator with the teacher's weights if given, else with fresh ones."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(study.config.seed)
         network = one_network(study.config)

@@ -1,4 +1,4 @@
-"""The preflight of a search: all that is wrong, all that is noteworthy, and the hours, before anything starts."""
+"""The preflight of a search: all errors, notes, and the hours, before anything starts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MARKS: dict[Kind, str] = {"error": "error", "warning": "warn ", "note": "note ",
 
 @dataclass(frozen=True)
 class Preflight:
-    """Findings and hours of a search before it starts. `str()` is the table that a user reads.
+    """The findings and hours of a search before it starts. `str()` returns the user's table.
 
     Attributes:
-        findings: Errors first, then warnings, notes, and what is in order.
-        estimate: The hours; None if an error leaves them unknown, or if they were not asked for.
+        findings: Errors first, then warnings, notes, and passed checks.
+        estimate: The hours; None if an error makes them unknown, or if they were not requested.
         resolved: The study; None if it cannot be resolved.
     """
 
@@ -39,7 +39,7 @@ class Preflight:
 
     @property
     def passes(self) -> bool:
-        """True if nothing keeps the search from starting."""
+        """True if the search can start."""
         return not self.of_kind("error")
 
     def study(self) -> ResolvedStudy:
@@ -54,11 +54,11 @@ class Preflight:
             wrong.traceback = finding.traceback
             refusals.add(wrong)
         refusals.end()
-        assert self.resolved is not None  # without an error there is one
+        assert self.resolved is not None  # without an error, there is a study
         return self.resolved
 
     def to_json(self) -> dict[str, Any]:
-        """Return findings and estimate as plain JSON; the study has a record of its own."""
+        """Return findings and estimate as plain JSON; the study has its own record."""
         estimate = self.estimate
         hours = None if estimate is None else {**to_json(estimate), "hours": estimate.hours}
         return {"findings": to_json(self.findings), "estimate": hours}
@@ -71,20 +71,20 @@ class Preflight:
 
 
 def of_errors(errors: Iterable[UserError]) -> list[Finding]:
-    """Return mistakes that were raised as findings."""
+    """Return raised errors as findings."""
     return [Finding("error", str(one), traceback=one.traceback) for error in errors for one in errors_of(error)]
 
 
 def examined(
     launch: Launch | None, found: Iterable[Finding], hours: bool = True, checks: Iterable[Check] = CHECKS
 ) -> Preflight:
-    """Return the preflight of a search: what was found already, and what the checks find.
+    """Return the preflight of a search: earlier findings, and those of the checks.
 
     Args:
-        launch: What the checks look at; None if the configuration itself cannot be read.
-        found: Findings of what was resolved, or of why it was not.
-        hours: Estimate the hours; that trains for some steps.
-        checks: The table.
+        launch: Input of the checks; None if the configuration itself cannot be read.
+        found: Findings of the resolution, or of its failure.
+        hours: True to estimate the hours, which trains for some steps.
+        checks: The table of checks.
     """
     findings = list(found)
     for check in checks:
@@ -104,7 +104,7 @@ def examined(
 
 
 def estimate_of(launch: Launch) -> Estimate:
-    """Return the hours of a study that could be resolved, with what would shorten them."""
+    """Return the hours of a resolved study, with options that would shorten them."""
     assert launch.study is not None
     work, timing = Workload.of(launch.study, launch.placement), time_work(launch.study, launch.placement.cpus_per_trial)
     config = launch.study.config

@@ -21,10 +21,10 @@ ITEMS = 2
 
 
 def own_task(launch: Launch) -> Iterator[Finding]:
-    """Yield that a step of a task that is none of ours works; of ours nothing.
+    """Yield that a step of a user's or another package's task works; nothing for ganprune's tasks.
 
     Raises:
-        UserError: Its code raises, gives the generator other inputs than it takes, or losses that are none.
+        UserError: Its code raises, or returns wrong inputs of the generator or invalid losses.
     """
     study = launch.study
     if study is None or launch.config.task in TASKS.own:
@@ -69,7 +69,7 @@ def _stepped(study: OpenedStudy) -> list[str]:
 
 
 def _check_inputs(study: OpenedStudy, task: Task, name: str, given: tuple[Tensor, ...]) -> None:
-    """Check that a generator is given what it takes."""
+    """Check that a generator gets the inputs that it takes."""
     wanted = [(ITEMS, *one.shape) for one in study.config.inputs.inputs]
     whole = isinstance(given, tuple) and all(isinstance(x, Tensor) for x in given)
     if not whole or [tuple(x.shape) for x in given] != wanted:
@@ -86,7 +86,7 @@ def _check_loss(task: str, what: str, loss: object) -> None:
 
 
 def _wrong(task: str, what: str, found: object, expected: str) -> UserError:
-    return UserError(f"task {task} gives no {what}: got {_shown(found)}; expected {expected}")
+    return UserError(f"task {task} does not return {what}: got {_shown(found)}; expected {expected}")
 
 
 def _shown(found: object) -> str:

@@ -1,4 +1,4 @@
-"""Seconds of the work that a search is made of, measured here on a few images: training steps, and measuring."""
+"""The seconds of a search's work, measured on this machine with a few images: training steps and measurements."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from ..preparations.quality import StudyQuality
 from ..setup.pruned_generators import one_network
 from ..simulation.step_times import StepTimes, seconds_each, time_steps
 
-TIMED_IMAGES = 8  # of one batch of test images
+TIMED_IMAGES = 8  # images of one batch of test images
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds on this machine, of the study's networks with fresh weights.
+    """The seconds of the study's networks with fresh weights, on this machine.
 
     Attributes:
-        steps: Of training steps.
-        image: To make one image with the dense network and to measure it.
-        features: Numbers per image that quality is measured in; what is done with them grows with it.
-        slowdown: Seconds that pass per second of a CPU, 1 or more: how much others on the machine slow it down.
+        steps: Seconds of training steps.
+        image: Seconds to make one image with the dense network and to measure it.
+        features: Dimension of the quality's features, which computations on them depend on.
+        slowdown: Seconds of wall time per second of CPU time, 1 or more, because of other processes on the machine.
     """
 
     steps: StepTimes
@@ -38,7 +38,7 @@ def time_work(study: OpenedStudy, threads: int) -> Timing:
     """Time training steps of a study, and the measuring of a few test images.
 
     Args:
-        study: The study; nothing of it is kept.
+        study: The study; nothing of it is stored.
         threads: CPUs of one trial.
     """
     began, used = time.perf_counter(), time.process_time()
@@ -69,6 +69,6 @@ def time_work(study: OpenedStudy, threads: int) -> Timing:
         seconds = seconds_each(measure, study.device, most=2)
     finally:
         torch.set_num_threads(before)
-    # what is left of the time of a CPU that only computes; a GPU is waited for
+    # remaining CPU time of a computing process; a GPU is waited for
     busy = (time.perf_counter() - began) / max(time.process_time() - used, 1e-9) if study.device.type == "cpu" else 1.0
     return Timing(steps, seconds / count, encoder.dimension, max(1.0, busy))

@@ -1,1 +1,1 @@
-"""Artifacts made once per study and shared by its trials."""
+"""Artifacts that are made once per study and shared by its trials."""

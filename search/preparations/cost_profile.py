@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class CostProfile(ABC):
-    """A preparation that is the profile of one cost: the cost's row names it, and the table of preparations has it.
+    """A preparation with the profile of one cost, named in the cost's row and in the table of preparations.
 
-    A package writes `find` and `opened`. The copy that a study keeps is named in its configuration, so that workers and
-    a resume need nothing but the study's folder.
+    A package implements `find` and `opened`. A study's configuration names its copy, so that workers and a resume need
+    only the study's folder.
 
     Attributes:
         cost: Name of the cost.
@@ -42,10 +42,10 @@ class CostProfile(ABC):
 
     @abstractmethod
     def find(self, study: StudyParts) -> OpenedProfile:
-        """Return the profile for a new study: made now, or found where the user keeps it.
+        """Return the profile for a new study: a new one, or an existing one of the user.
 
         Raises:
-            NoProfile: There is none that fits.
+            NoProfile: No profile fits.
         """
 
     @abstractmethod
@@ -53,7 +53,7 @@ class CostProfile(ABC):
         """Return the profile of a study from the content of its copy.
 
         Raises:
-            NoProfile: It is of another network.
+            NoProfile: It belongs to another network.
         """
 
     def copy_of(self, config: StudyConfig) -> KeptProfile | None:
@@ -61,10 +61,10 @@ class CostProfile(ABC):
         return config.profiles.get(self.cost)
 
     def open(self, study: StudyParts) -> OpenedProfile:
-        """Return the profile of a study: its own copy, or the one that is found for it.
+        """Return the profile of a study: its own copy, or one that is found for it.
 
         Raises:
-            NoProfile: There is none that fits, or the copy is not the one that the study was made with.
+            NoProfile: No profile fits, or the copy differs from the one that the study was created with.
         """
         copy = self.copy_of(study.config)
         return self.find(study) if copy is None else self.opened(study, self.read(located(copy.file), copy.sha256))
@@ -73,12 +73,15 @@ class CostProfile(ABC):
         """Return the content of a copy.
 
         Raises:
-            NoProfile: It is missing, or not the one of the hash.
+            NoProfile: It is missing, or has another hash.
         """
         content = read_json(path)
         if content is None or (sha256 and json_sha256(content) != sha256):
             unit = cost_of(self.cost).unit
-            raise NoProfile(f"{path} is not the profile for {unit} that this study was made with; put it back")
+            raise NoProfile(
+                f"{path} is not the profile for {unit} of this study: got another file; expected the one that it was "
+                f"created with. Try to put it back"
+            )
         return content
 
     def kept(self, config: StudyConfig, profile: OpenedProfile, folder: Path) -> StudyConfig:
@@ -91,7 +94,7 @@ class CostProfile(ABC):
         return replace(config, profiles={**config.profiles, self.cost: KeptProfile(path.name, digest)})
 
     def wanted(self, study: StudyParts) -> bool:
-        """Return if a budget of the study is in this cost."""
+        """Return True if a budget of the study is in this cost."""
         return self.cost in study.config.stated_budgets.costs
 
     def fingerprint(self, study: StudyParts) -> str:
@@ -109,12 +112,12 @@ class CostProfile(ABC):
         """Return the profile opened from the copy.
 
         Raises:
-            NoProfile: The copy is missing, or not the one that the study was made with.
+            NoProfile: The copy is missing, or differs from the one that the study was created with.
         """
         (name,) = artifact.files
         if artifact.changed(folder):
             raise NoProfile(
-                f"{folder / name} is not the profile for {cost_of(self.cost).unit} that this study was made with; "
-                "put it back"
+                f"{folder / name} is not the profile for {cost_of(self.cost).unit} of this study: got another file; "
+                f"expected the one that it was created with. Try to put it back"
             )
         return self.opened(study, self.read(folder / name, artifact.fingerprint))

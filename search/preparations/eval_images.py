@@ -1,4 +1,4 @@
-"""Which images a quality is measured on: inputs of a split, and the real images of the study's protocol.
+"""The images of a quality measurement: inputs of a split, and the real images of the study's protocol.
 
 Shapes: M real images, d features.
 """
@@ -28,28 +28,28 @@ from ...gan_models.tasks.task_data import fingerprint, open_split
 from ..config import SHOWN
 from ..setup.study_parts import StudyParts
 
-EVAL_BATCH = 32  # of unconditional tasks it decides which latents are drawn
-FIRST_STEP = {"test": 0, "select": 1 << 30}  # of batches that are measured; what tasks draw depends on the step
+EVAL_BATCH = 32  # batch size; for unconditional tasks it determines the latents
+FIRST_STEP = {"test": 0, "select": 1 << 30}  # first step of measured batches; random inputs of tasks depend on the step
 TEST_VS_TEST = "test-vs-test"
-# Fields of the data that decide what real images are, beside their files.
+# Fields of the data, other than its files, that determine the real images.
 _READ_AS = ("task", "output", "direction", "seed", "n_train", "n_test")
-# Protocol -> the splits that its real images come from; `test` stands for the split that is measured.
+# Protocol -> the splits of its real images; `test` means the measured split.
 SPLITS = {TEST_VS_TEST: ("test",), "test-vs-train+test": ("train", "test"), "test-vs-train": ("train",)}
 
 
 @dataclass(frozen=True)
 class RealImages:
-    """The real images of one generator: which split of which data, and how many.
+    """The real images of one generator: data, split and number.
 
     Attributes:
         spec: The data.
         network: The generator whose outputs they are compared with.
         protocol: A name of `config.PROTOCOLS`.
-        limit: Most images of the split that is measured; 0 for all. Training images are all taken.
-        open_split: Opens a split; of a study, the one that is open already.
-        settings: Of the task.
-        split: The split that is measured, `test` or `select`.
-        make: Makes the study's task, which may know its teacher; None: one of the settings.
+        limit: Maximum number of images of the measured split; 0: all. All training images are used.
+        open_split: Function that opens a split; a study's open split is reused.
+        settings: Settings of the task.
+        split: The measured split, `test` or `select`.
+        make: Function that makes the study's task, possibly with its teacher; None: a task from the settings.
         taught_by: Hash of the teacher, if the images are its outputs; empty if they are data.
     """
 
@@ -70,13 +70,13 @@ class RealImages:
         content: str = "",
         look: Callable[[Tensor], None] | None = None,
     ) -> FeatureSample:
-        """Their features, from the cache or computed once.
+        """Return the images' features, from the cache or computed once.
 
         Args:
-            encoder: Of the quality.
-            device: Where it runs.
-            content: The data's fingerprint, where it is known already.
-            look: Called with each batch of the images, on the CPU; they are read once, for it and for the features.
+            encoder: Encoder of the quality.
+            device: Device of the encoder.
+            content: The data's fingerprint, if known.
+            look: Called with each batch of the images, on the CPU; images are read once for both.
         """
         opened = False
 
@@ -103,8 +103,8 @@ class RealImages:
         return sample
 
     def batches(self) -> Iterator[Tensor]:
-        """Yield the images as RGB (n, 3, H, W), each one once, not augmented."""
-        # Training images are read like test images: at the size that is compared, without room for a crop.
+        """Yield the images as RGB (n, 3, H, W), each once, without augmentation."""
+        # Training images are read like test images: at the compared size, without a margin for crops.
         spec = replace(self.spec, load_size=None)
         task = make_task(self.spec.task, self.settings, self.spec.seed) if self.make is None else self.make()
         color = self.spec.output.color
@@ -114,7 +114,7 @@ class RealImages:
             count = _limited(task.n_reals(data, self.network), self.limit if measured else 0)
             shift = FIRST_STEP[self.split] if measured else 0
             for entries in in_order(data, EVAL_BATCH, count):
-                batch = entries | {"step": entries["step"] + shift}  # inputs that are drawn are those of outputs
+                batch = entries | {"step": entries["step"] + shift}  # random inputs are the same as those of outputs
                 inputs = task.inputs(batch, self.network) if color in OF_LAB else ()
                 yield to_rgb(task.reals(batch, self.network), color, inputs)
 
@@ -125,12 +125,12 @@ def protocol_of(protocol: str, split: str) -> str:
 
 
 def _reads_alike(task: str) -> bool:
-    """Return whether real images are the same under all settings of a task; those of other packages' may not be."""
+    """Return True if real images are the same under all settings of a task; False for other packages' tasks."""
     return task in TASKS.own and not TASKS.own[task].asked_by
 
 
 def real_images(parts: StudyParts, name: str, split: str) -> RealImages:
-    """Return the real images that outputs of a study's generator for the inputs of a split are compared with."""
+    """Return the real images for comparison with a generator's outputs for the inputs of a split."""
     config = parts.config
     spec, settings = parts.data_spec(), dict(config.task_settings)
     return RealImages(
@@ -147,8 +147,8 @@ def inputs_of(
         task: The task.
         data: The split.
         network: The generator.
-        limit: Most inputs; 0 for all.
-        split: Its name: latents are drawn by the batch's step, and no split has those of another one.
+        limit: Maximum number of inputs; 0: all.
+        split: Name of the split: latents depend on the batch's step, and differ between splits.
     """
     for batch in in_order(data, EVAL_BATCH, _limited(task.n_inputs(data, network), limit)):
         yield batch | {"step": batch["step"] + FIRST_STEP[split]}

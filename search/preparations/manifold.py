@@ -27,7 +27,7 @@ class ManifoldPreparation:
     """The samples of the teacher and their neighbors."""
 
     def wanted(self, study: PreparedStudy) -> bool:
-        """Return if a method of the study uses it."""
+        """Return True if a method of the study uses it."""
         return needed_by_methods(study.config, "manifold")
 
     def fingerprint(self, study: PreparedStudy) -> str:
@@ -42,13 +42,15 @@ class ManifoldPreparation:
         )
 
     def load(self, study: PreparedStudy, folder: Path, artifact: PreparedArtifact) -> Manifolds:
-        """Return what gives a manifold by generator and encoder: computed by whoever asks first, then read.
+        """Return the source of manifolds by generator and encoder: each is computed at first use, and then read.
 
         Raises:
-            WorkFailed: A file is missing, or not the one of the artifact.
+            WorkFailed: A file is missing, or differs from the artifact's.
         """
         if changed := artifact.changed(folder):
-            raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
+            raise WorkFailed(
+                f"{folder / next(iter(changed))} is not the file of this study: got another content. Try to put it back"
+            )
         opened: dict[tuple[str, str], Manifold] = {}
 
         def manifold(name: str, encoder: str) -> Manifold:
@@ -60,15 +62,15 @@ class ManifoldPreparation:
 
 
 def made(study: PreparedStudy, shared: Path, name: str, encoder: str) -> Manifold:
-    """Return one manifold: read if its file is there and whole, else computed and written in one piece.
+    """Return one manifold: read if its file is complete, else computed and written atomically.
 
     The file's name is a hash of data, teacher, inputs and encoder, so that a change of any makes a new file.
 
     Args:
-        study: The study, its teacher made.
-        shared: The folder of what trials make.
+        study: The study, with its teacher.
+        shared: Folder of the files that trials make.
         name: The generator.
-        encoder: Whose features say what is near: `trial` or `discriminator`.
+        encoder: Encoder that defines neighbors: `trial` or `discriminator`.
     """
     task, device, data = study.task(), study.device, study.train_data
     teacher, judge = (
@@ -87,7 +89,7 @@ def made(study: PreparedStudy, shared: Path, name: str, encoder: str) -> Manifol
 
 
 def _read(path: Path) -> Manifold | None:
-    """Return a manifold; None if there is no file, or one that a transfer left in part."""
+    """Return a manifold; None if the file is missing, or incomplete after a transfer."""
     if not path.is_file():
         return None
     try:

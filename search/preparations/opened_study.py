@@ -1,4 +1,4 @@
-"""A resolved study's live part: what every trial works with, opened when it is first asked for, once per process."""
+"""A resolved study's live part, which every trial uses: opened at first use, once per process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OpenedStudy(PreparedStudy):
 
     Args:
         resolved: The study.
-        prepared: What is prepared; None before anything is.
+        prepared: The preparations; None if there are none yet.
         like: Parts that are open already.
     """
 
@@ -35,7 +35,9 @@ class OpenedStudy(PreparedStudy):
     ) -> None:
         super().__init__(resolved.config, prepared, like, resolved.output, resolved.groups.whole)
         self.resolved = resolved
-        self.calibrations: dict[str, Calibration] = {}  # by generator, made by the first trial that asks
+        self.calibrations: dict[
+            str, Calibration
+        ] = {}  # calibration by generator, made by the first trial that needs it
 
     @property
     def data_sha256(self) -> str:  # type: ignore[override]  # no file is read again for what is resolved
@@ -43,17 +45,17 @@ class OpenedStudy(PreparedStudy):
         return self.resolved.data.sha256
 
     def data_spec(self) -> DataSpec:
-        """Return what the images are read from.
+        """Return the data that images are read from.
 
         Raises:
-            UserError: It is not where it was.
+            UserError: The data have been moved.
         """
         check_there(self.config)
         return super().data_spec()
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The study's groups with what prices their plans."""
+        """The study's groups with the prices of their plans."""
         return SearchSpace.of(self.resolved, self)
 
     @property
@@ -63,7 +65,7 @@ class OpenedStudy(PreparedStudy):
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """The budgets that every plan of the one generator meets beside its target."""
+        """The budgets that every plan of a single generator meets in addition to its target."""
         return self.space.bounds
 
     def proposals(self) -> SpaceProposals:
@@ -79,12 +81,12 @@ class OpenedStudy(PreparedStudy):
 
 
 def check_there(config: StudyConfig) -> None:
-    """Raise UserError unless a study's data is where the record says."""
+    """Raise UserError unless a study's data are at the recorded path."""
     if config.data in BUILTIN or is_own(config.data) or Path(config.data).expanduser().exists():
         return
     raise UserError(
         f"the data of study {config.name!r} is gone: got no {config.data}; expected the folder that it was searched "
-        f"with. Try putting it back, or `ganprune resume {config.name} --data FOLDER`, which records where it lies now"
+        f"with. Try putting it back, or `ganprune resume {config.name} --data FOLDER`, which records its new place"
     )
 
 
@@ -94,12 +96,12 @@ _last: dict[tuple[str, ...], OpenedStudy] = {}
 def open_study(
     resolved: ResolvedStudy, prepared: Prepared | None = None, parts: StudyParts | None = None
 ) -> OpenedStudy:
-    """Return the live part of a study; a process keeps the last one, because trials of one study follow each other.
+    """Return the live part of a study; a process caches the last one, because consecutive trials often share it.
 
     Args:
         resolved: The study.
-        prepared: What is prepared; None before anything is.
-        parts: What is open already, if it is newer than what this process keeps.
+        prepared: The preparations; None if there are none yet.
+        parts: Parts that are open already, if newer than the cached ones.
     """
     config, prepared = resolved.config, prepared or Prepared()
     key = (config.name, resolved.fingerprint, config.device, config.model)

@@ -1,4 +1,4 @@
-"""A preparation: what is made once per study and shared by its trials. Imports no torch."""
+"""The protocol of a preparation, which is made once per study and shared by its trials. Imports no torch."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ Progress = Callable[[int, int, dict[str, float]], None]  # (step, steps, losses)
 
 
 class Preparation(Protocol):
-    """A kind of work that is done once per study, before its trials or by the first one that needs it.
+    """A kind of artifact that is made once per study, before its trials or by the first one that needs it.
 
-    `study` is a `prepared_study.PreparedStudy`, named here only in words: reading the table imports no torch. What
-    stands before this one in the table is made by then; `study.load(name)` gives it.
+    `study` is a `prepared_study.PreparedStudy`, not imported here because reading the table imports no torch. Earlier
+    rows of the table are made by then; `study.load(name)` returns them.
     """
 
     def wanted(self, study: Any) -> bool:
-        """Return if the study needs it; `needed_by_methods` says if one of its methods does."""
+        """Return True if the study needs it; `needed_by_methods` returns True if one of its methods does."""
         ...
 
     def fingerprint(self, study: Any) -> str:
-        """Return the hash of all that its files follow from."""
+        """Return the hash of all that determines its files."""
         ...
 
     def make(self, study: Any, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
-        """Make it in the study's folder; what is there already is not made again.
+        """Make it in the study's folder, without repeating existing parts.
 
         A lazy one gathers what trials have made so far.
         """
         ...
 
     def load(self, study: Any, folder: Path, artifact: PreparedArtifact) -> Any:
-        """Return what trials work with; of a lazy one, what makes a part when it is asked for.
+        """Return the object that trials use; for a lazy one, a source that makes a part at first use.
 
         Raises:
-            WorkFailed: A file is missing, or not the one of the artifact.
+            WorkFailed: A file is missing, or differs from the artifact's.
         """
         ...
 
@@ -52,8 +52,8 @@ class PreparationRow:
 
     Attributes:
         where: `package.module:attribute` of the `Preparation`; imported when it is needed.
-        lazy: True if the first trial that needs it makes it. Its files lie in `teacher/shared` of the study's folder,
-            from where those of workers on other machines are gathered.
+        lazy: True if the first trial that needs it makes it. Its files are in `teacher/shared` of the study's folder,
+            from which those of workers on other machines are gathered.
     """
 
     where: str
@@ -65,5 +65,5 @@ class PreparationRow:
 
 
 def needed_by_methods(config: StudyConfig, name: str) -> bool:
-    """Return if the row of a method that is searched names the preparation among what it needs."""
+    """Return True if the row of a searched method names the preparation."""
     return any(name in method_spec(method).preparations for method in config.methods)

@@ -1,4 +1,4 @@
-"""All preparations of a study: made in the table's order, and gathered for its record."""
+"""The making of all preparations of a study in the table's order, and their record."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from .prepared_study import PreparedStudy
 from .reference_features import REAL
 from .teacher import FOLDER, TEACHER
 
-OF_TEACHER = ("teacher", "reference_features", "test_features")  # what measuring a teacher needs
+OF_TEACHER = ("teacher", "reference_features", "test_features")  # preparations that the teacher's measurement needs
 
 
 def prepare(
     study: PreparedStudy, folder: Path, progress: Progress | None = None, names: Container[str] | None = None
 ) -> Prepared:
-    """Make what a study needs before its trials, and gather what trials have made; nothing is made twice.
+    """Make the preparations that a study needs before its trials, and gather those made by trials; none is made twice.
 
     Args:
-        study: The study; it can load from now on what is made.
+        study: The study, which can load the preparations from now on.
         folder: Its folder of artifacts.
-        progress: Called with (step, steps, losses) while something is trained.
-        names: Preparations to make; None for all.
+        progress: Called with (step, steps, losses) during training.
+        names: Preparations to make; None: all.
 
     Raises:
-        UserError: A method needs a preparation that there is not.
+        UserError: A method needs an unknown preparation.
     """
     for method in study.config.methods:
         for name in method_spec(method).preparations:
@@ -50,12 +50,12 @@ def prepare(
 
 
 def gather(study: PreparedStudy, folder: Path) -> Prepared:
-    """Return what is prepared of a study, with what its trials have made by now."""
+    """Return the preparations of a study, including those made by trials so far."""
     return prepare(study, folder, names={name for name in PREPARATIONS if PREPARATIONS.find(name).lazy})
 
 
 def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None = None) -> TeacherArtifact:
-    """Load or train the teacher and measure it; what is done already is not done again.
+    """Load or train the teacher and measure it, without repeating completed parts.
 
     Args:
         study: The study.
@@ -66,7 +66,7 @@ def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None =
         The artifact.
 
     Raises:
-        UserError: Weights that do not fit, data that cannot be read.
+        UserError: Weights do not fit, or data cannot be read.
     """
     there = study.prepared.artifacts if study.prepared.folder == str(folder) else {}
     missing = [name for name in OF_TEACHER if name not in there]
@@ -109,7 +109,7 @@ def _read(record: Mapping[str, Any], key: str) -> tuple[Measurement, ...]:
 
 
 def _notes(study: PreparedStudy) -> Iterator[str]:
-    """Yield what a user should be told of a teacher, each line once."""
+    """Yield notes on a teacher for the user, each once."""
     quality, config = study.quality, study.config
     found = (
         value_range_note(

@@ -1,4 +1,4 @@
-"""A study's live parts with what is prepared of it: each preparation is loaded when it is first asked for, and once."""
+"""A study's live parts with its preparations, each loaded at first use, and once."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from .teacher import Teacher, given_generators, state_sha256
 
 
 class PreparedStudy(StudyParts):
-    """The live parts of a study, its teacher and its other preparations included.
+    """The live parts of a study, including its teacher and other preparations.
 
     Args:
-        config: With every open choice decided.
-        prepared: What is made already.
-        like: Parts that are open already; what was loaded from the same files is taken over.
-        output: What each generator gives, if that is known.
-        pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
+        config: The configuration, with every open choice decided.
+        prepared: The existing preparations.
+        like: Parts that are open already; those loaded from the same files are reused.
+        output: The output of each generator, if known.
+        pinned: Further groups that are left unpruned, besides those of patterns -> the reason; None: as in `like`.
         splits: The images, if they are open already.
     """
 
@@ -51,25 +51,25 @@ class PreparedStudy(StudyParts):
             self._loaded = dict(like._loaded)
 
     def take(self, folder: Path, artifact: PreparedArtifact) -> None:
-        """Note what is made in the study's folder."""
+        """Record a new artifact in the study's folder."""
         self.prepared = self.prepared.with_artifact(folder, artifact)
 
     def load(self, name: str) -> Any:
-        """Return what a preparation gives to trials; loaded once per process.
+        """Return the object of a preparation that trials use; loaded once per process.
 
         Args:
             name: A row of the table of preparations.
 
         Raises:
             UserError: There is no such preparation.
-            WorkFailed: It is not made for this study, or its files are not those of the record.
+            WorkFailed: It does not exist for this study, or its files differ from the record.
         """
         preparation = PREPARATIONS.find(name).open()
         artifact = self.prepared.artifacts.get(name)
         if artifact is None:
             there = ", ".join(self.prepared.artifacts) or "none"
             raise WorkFailed(
-                f"preparation {name!r} is not made for study {self.config.name!r}: got {there}; expected it among "
+                f"preparation {name!r} does not exist for study {self.config.name!r}: got {there}; expected it among "
                 "them. Try naming it in the method's row (preparations), and asking needed_by_methods in its `wanted`"
             )
         if (known := self._loaded.get(name)) is None or known[0] != artifact:
@@ -82,14 +82,14 @@ class PreparedStudy(StudyParts):
         """The trained dense networks, on the study's device.
 
         Raises:
-            TeacherChanged: Its files are not those of the study.
+            TeacherChanged: Its files differ from the study's record.
         """
         teacher: Teacher = self.load("teacher")
         return teacher
 
     @property
     def generators(self) -> Mapping[str, nn.Module]:
-        """The teacher's generators by name, in eval mode and frozen; the user's files until the teacher is made."""
+        """The teacher's generators by name, in eval mode and frozen; the user's files until the teacher exists."""
         if "teacher" not in self.prepared.artifacts and self.config.teacher:
             return self._given_generators
         return self.teacher.generators
@@ -115,26 +115,26 @@ class PreparedStudy(StudyParts):
 
     @property
     def quality(self) -> StudyQuality:
-        """The measuring of what trials are compared by."""
+        """The measurement by which trials are compared."""
         return StudyQuality(self, self.load("reference_features"), self.config.scored_on)
 
     @property
     def test_quality(self) -> StudyQuality:
-        """The measuring on the test split: the same, unless trials are compared on other images."""
+        """The measurement on the test split: the same, unless trials are compared on other images."""
         if self.config.scored_on == "test":
             return self.quality
         return StudyQuality(self, self.load("test_features"), "test")
 
     def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
-        """Return the quality of what is pruned; see `StudyQuality.measure`."""
+        """Return the quality of the pruned generators; see `StudyQuality.measure`."""
         return self.quality.measure(model, full=full)
 
     @cached_property
     def profiles(self) -> Mapping[str, OpenedProfile]:
-        """The profile of each cost that a budget is in, by the cost's name: the study's copy once it is made.
+        """The profile of each budget's cost, by the cost's name: the study's copy once it exists.
 
         Raises:
-            NoProfile: There is none, or one of another network or device.
+            NoProfile: There is none, or it belongs to another network or device.
         """
         sources = {name: profile_source(name) for name in self.config.stated_budgets.profiled}
         made = self.prepared.artifacts

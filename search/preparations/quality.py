@@ -24,12 +24,12 @@ RealFeatures = Mapping[str, Tensor | FeatureSample]
 
 @dataclass(frozen=True)
 class StudyQuality:
-    """The measuring of one study.
+    """The measurement of quality in one study.
 
     Attributes:
         parts: The study's images and encoder.
-        real_features: Of the protocol's real images [M, d], by the generator whose outputs they are compared with.
-        split: What is measured on: `test`, or `select`.
+        real_features: Features of the protocol's real images [M, d], by generator.
+        split: The measured split: `test`, or `select`.
     """
 
     parts: StudyParts
@@ -42,11 +42,11 @@ class StudyQuality:
         return self.parts.splits.open(self.split)
 
     def measure(self, model: nn.Module, *, full: bool) -> list[Measurement]:
-        """Return the quality of what is pruned on the split's images; the first one is the study's quality.
+        """Return the quality of the pruned generators on the split's images; the first one is the study's quality.
 
         Args:
-            model: As `StudyParts.joined` gives it; of several generators, quality is the mean of theirs.
-            full: Add intervals and details; without, rungs are cheap.
+            model: Result of `StudyParts.joined`; with several generators, quality is their mean.
+            full: True to add intervals and details; False for cheap rungs.
         """
         names = self.parts.names
         if len(names) == 1:
@@ -56,12 +56,12 @@ class StudyQuality:
         )
 
     def measure_inputs(self) -> list[Measurement]:
-        """Return the quality of the untouched inputs in the place of outputs, measured as a generator's at its end.
+        """Return the quality of the untouched inputs in place of outputs, measured as for a trained generator.
 
-        The first image among the inputs counts, resized to the output's size if that is another one.
+        The first image among the inputs is used, resized to the output's size if needed.
 
         Returns:
-            Measurements as `measure` gives them; none if the generators take no image that could be their output.
+            Measurements as from `measure`; an empty list if no input image could be an output.
         """
         taken, output = self.parts.config.inputs, self.parts.output
         place = next((i for i, one in enumerate(taken.inputs) if one.kind == "image"), None)
@@ -69,7 +69,7 @@ class StudyQuality:
             return []
         color, channels = taken.inputs[place].color, taken.inputs[place].shape[0]
         if color == output.color and channels != output.channels:
-            return []  # planes, which may differ in meaning
+            return []  # planes, whose meaning may differ
         if color != output.color and output.color not in ("rgb", "gray", "ab"):
             return []
 
@@ -83,23 +83,23 @@ class StudyQuality:
         return next(iter(found.values())) if len(found) == 1 else mean_quality(found)
 
     def example(self, name: str) -> Example:
-        """Return a batch of what one generator takes from the split, with the real images of the same batch."""
+        """Return a batch of one generator's inputs from the split, with the real images of the same batch."""
         parts, task = self.parts, self.parts.task()
         batch = next(inputs_of(task, self.data, name, parts.config.n_eval, self.split))
         return Example(task.inputs(batch, name), task.reference(batch, name), task.reals(batch, name))
 
     def runner(self, model: nn.Module) -> Callable[..., Tensor]:
-        """Return one generator as it is measured: on the study's device, in eval mode or as upstream pix2pix tests."""
+        """Return one generator for measurement: on the study's device, in eval mode or in pix2pix's test mode."""
         model = model.to(self.parts.device).eval()
         config = self.parts.config
         return _in_train_mode(model, config.seed) if config.teacher_train_mode else model
 
     def measure_calls(self, generate: Callable[..., Tensor], name: str, *, full: bool) -> list[Measurement]:
-        """Return, as `measure` does, the quality of anything that is called as the generator `name` is.
+        """Return the quality, as `measure` does, of any callable with the inputs of the generator `name`.
 
         Args:
-            generate: Inputs to images, both on the study's device.
-            name: The generator.
+            generate: Function from inputs to images, both on the study's device.
+            name: Name of the generator.
             full: As for `measure`.
         """
         parts, config, task = self.parts, self.parts.config, self.parts.task()
@@ -123,7 +123,7 @@ class StudyQuality:
 
 
 def _in_train_mode(model: nn.Module, seed: int) -> Callable[..., Tensor]:
-    """Return the generator as upstream pix2pix tests it: dropout on, batch statistics; its own statistics stay."""
+    """Return the generator in upstream pix2pix's test mode: dropout and batch statistics; its own are unchanged."""
 
     def generate(*inputs: Tensor) -> Tensor:
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}

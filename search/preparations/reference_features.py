@@ -1,4 +1,4 @@
-"""The features of the real images that a study's quality is measured against, of each split that is measured."""
+"""The features of the real images of a study's quality, per measured split."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .eval_images import protocol_of, real_images
 from .preparation import PreparedArtifact, Progress
 
 REAL, REAL_OF_TEST = "real.safetensors", "real-test.safetensors"
-FOLDER = "teacher"  # beside the teacher's files, as version 0.1.0 has it
-IDENTITY = "identity"  # in the file: sha256 of the images' pixels and of the encoder, uint8 [32]
-TOLERANCE = 1e-4  # relative to the largest feature: another number of threads adds in another order
+FOLDER = "teacher"  # file next to the teacher's files, as in version 0.1.0
+IDENTITY = "identity"  # key in the file: sha256 of the images' pixels and of the encoder, uint8 [32]
+TOLERANCE = 1e-4  # tolerance relative to the largest feature: another number of threads adds in another order
 
 
 @dataclass(frozen=True)
 class ReferenceFeaturesPreparation:
-    """Real images in the encoder's features, by the generator whose outputs they are compared with.
+    """The preparation of real images' features, by generator.
 
     Attributes:
-        name: Its row in the table.
-        file: Its file.
-        of_test: Those of the test split, if trials are compared on another one; else those that trials are compared on.
+        name: Name of its row in the table.
+        file: Name of its file.
+        of_test: True for the test split, if trials are compared on another one; False for the split of trials.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ReferenceFeaturesPreparation:
     of_test: bool = False
 
     def wanted(self, study: StudyParts) -> bool:
-        """Return if the split is measured: what trials are compared on always is."""
+        """Return True if the split is measured; the split of trials always is."""
         return not self.of_test or study.config.scored_on != "test"
 
     def split(self, study: StudyParts) -> str:
@@ -55,7 +55,7 @@ class ReferenceFeaturesPreparation:
         return json_sha256([*parts, list(study.names), *(["selects"] if config.scored_on == "select" else [])])
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
-        """Compute them, or take them from the cache by content."""
+        """Compute them, or read them from the cache by content."""
         path = folder / FOLDER / self.file
         if not path.is_file():
             save_weights(computed(study, self.split(study)), path)
@@ -65,19 +65,21 @@ class ReferenceFeaturesPreparation:
         """Return features by generator: all of them, or the sample's parts.
 
         Raises:
-            WorkFailed: The file is missing, or not the one of the artifact.
+            WorkFailed: The file is missing, or differs from the artifact's.
         """
         if changed := artifact.changed(folder):
-            raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
+            raise WorkFailed(
+                f"{folder / next(iter(changed))} is not the file of this study: got another content. Try to put it back"
+            )
         return by_generator(load_weights(folder / FOLDER / self.file), study.names)
 
 
 def computed(study: StudyParts, split: str = "test") -> dict[str, Tensor]:
-    """Return the features of the data and in the encoder that there are now, as named tensors, and their identity.
+    """Return the features of the present data in the present encoder as named tensors, with their identity.
 
     Args:
         study: The study.
-        split: What is measured.
+        split: The measured split.
     """
     tensors: dict[str, Tensor] = {}
     digest = hashlib.sha256(f"{study.encoder.name} {study.encoder.sha256} {study.encoder.preprocessing}".encode())
@@ -106,7 +108,7 @@ def by_generator(tensors: Mapping[str, Tensor], names: tuple[str, ...]) -> dict[
 
 
 def same_features(before: Mapping[str, Tensor], now: Mapping[str, Tensor]) -> bool:
-    """Return if two sets of named tensors are of the same images in the same encoder.
+    """Return True if two sets of named tensors belong to the same images and encoder.
 
     Their identity decides; features of version 0.1.0 have none, and are compared up to rounding.
     """

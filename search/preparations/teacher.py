@@ -1,4 +1,4 @@
-"""The dense generator that a search starts from: loaded or trained, measured, and kept with the study."""
+"""The dense generator that a search starts from: loaded or trained, measured, and stored with the study."""
 
 from __future__ import annotations
 
@@ -31,12 +31,18 @@ from .preparation import PreparedArtifact, Progress
 from .reference_features import REAL, REAL_OF_TEST, computed, same_features
 
 TEACHER, FOLDER = "teacher.json", "teacher"
-PICTURED = (0.02, 0.1, 0.25, 0.5, 0.75)  # shares of the teacher's steps after which pictures are kept, beside its end
-MEASURED = ("measurements", "inputs", "tested", "tested_inputs", "notes")  # keys of the record that are made anew
+PICTURED = (
+    0.02,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+)  # shares of the teacher's steps after which pictures are stored, in addition to the end
+MEASURED = ("measurements", "inputs", "tested", "tested_inputs", "notes")  # keys of the record that are computed anew
 
 
 class TeacherChanged(WorkFailed):
-    """A file of the teacher is missing or not the one that the study was made with."""
+    """An error: a file of the teacher is missing, or differs from the one that the study was created with."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,8 @@ class Teacher:
     """The trained dense networks, in eval mode and frozen.
 
     Attributes:
-        generators: By name.
-        discriminators: By generator name.
+        generators: Generators by name.
+        discriminators: Discriminators by generator name.
     """
 
     generators: Mapping[str, nn.Module]
@@ -53,10 +59,10 @@ class Teacher:
 
 
 def networks_in(parts: StudyParts, folder: Path) -> Teacher:
-    """Return the networks that lie in a folder, on the study's device, in eval mode and frozen.
+    """Return the networks in a folder, on the study's device, in eval mode and frozen.
 
     Args:
-        parts: The study's.
+        parts: The study's parts.
         folder: The study's folder of the teacher.
     """
     config, task = parts.config, parts.task()
@@ -80,15 +86,15 @@ def state_sha256(generators: Mapping[str, nn.Module]) -> str:
 
 
 def given_generators(parts: StudyParts) -> dict[str, nn.Module]:
-    """Return the generators of the files that the user gave, on the study's device, in eval mode and frozen.
+    """Return the generators of the user's files, on the study's device, in eval mode and frozen.
 
     Forecasts and other work without discriminators use these, before the study trains a discriminator for its teacher.
 
     Args:
-        parts: The study's.
+        parts: The study's parts.
 
     Raises:
-        UserError: A file is missing, or is of another network.
+        UserError: A file is missing, or belongs to another network.
     """
     names = parts.task().generator_names
     generators = {name: one_network(parts.config) for name in names}
@@ -98,18 +104,18 @@ def given_generators(parts: StudyParts) -> dict[str, nn.Module]:
 
 
 def artifacts_of_teacher(folder: Path, teacher: TeacherArtifact) -> dict[str, PreparedArtifact]:
-    """Return the artifacts of a study whose record has none, by name: the teacher's own record has its files' sha256.
+    """Return a study's artifacts by name from the teacher's own record, which has the files' sha256.
 
     Args:
         folder: The study's folder of the teacher.
-        teacher: As the study's record has it.
+        teacher: The teacher in the study's record.
 
     Raises:
-        TeacherChanged: The teacher's record is not that of the study.
+        TeacherChanged: The teacher's record differs from the study's.
     """
     path = folder / TEACHER
     if not path.is_file() or file_sha256(path) != teacher.sha256:
-        raise TeacherChanged(f"the teacher in {folder} is not the one this study was made with; put it back")
+        raise TeacherChanged(f"the teacher in {folder} is not this study's: got another record. Try to put it back")
     files = {f"{FOLDER}/{name}": sha256 for name, sha256 in (read_json(path) or {})["files"].items()}
     real = {name: sha256 for name, sha256 in files.items() if name == f"{FOLDER}/{REAL}"}
     networks = {name: sha256 for name, sha256 in files.items() if name not in real}
@@ -127,13 +133,13 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
     data, held_out = parts.train_data, {parts.test_data, parts.scored_data}
     networks = _networks(parts, task, given, judges)
     seconds, losses = 0.0, LearningCurve()
-    # A discriminator with no part in the loss is not warmed up.
+    # A discriminator that is not in the loss is not warmed up.
     judged = task.has_judge and not config.own_training
     if not judges and not (given and not judged):
         steps = config.teacher_steps
         if steps < 1:
             what = "discriminator, or give --teacher-discriminator" if given else "teacher, or give --teacher"
-            raise UserError(f"teacher_steps is 0: use 1 or more to train the {what}")
+            raise UserError(f"teacher_steps is 0: expected 1 or more to train the {what}")
         for generator in networks.generators.values():
             generator.requires_grad_(not given)
 
@@ -141,7 +147,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
             keep_pictures(parts, generators, folder, step, (1 - LAST_SHARE) / len(PICTURED))
             return True
 
-        # A generator alone needs a discriminator that knows it: with frozen generators the loop trains only D.
+        # A generator alone needs a discriminator trained on it: with frozen generators the loop trains only D.
         trained = train(
             task,
             networks,
@@ -181,19 +187,19 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
 
 
 def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> None:
-    """Take real features anew, of the data and in the encoder that there are now; the teacher is measured anew.
+    """Compute real features again, of the present data in the present encoder; the teacher is measured again.
 
     Args:
-        parts: The study's.
+        parts: The study's parts.
         folder: The study's folder of the teacher.
-        others: Called if they are others than before, so that qualities before and after cannot be compared; before
-            the teacher's record says so, so that a crash in between does not hide it.
+        others: Called if the features changed, which makes earlier qualities incomparable. It is called before the
+            teacher's record is rewritten, so that a crash cannot hide the change.
     """
     record = read_json(folder / TEACHER)
     if record is None:
-        others()  # they are taken with the teacher
+        others()  # the teacher's preparation computes them
         return
-    (folder / REAL_OF_TEST).unlink(missing_ok=True)  # taken anew when it is needed
+    (folder / REAL_OF_TEST).unlink(missing_ok=True)  # computed when it is needed
     now = computed(parts, parts.config.scored_on)
     if not (folder / REAL).is_file() or not same_features(load_weights(folder / REAL), now):
         others()
@@ -202,12 +208,12 @@ def renew_real(parts: StudyParts, folder: Path, others: Callable[[], None]) -> N
 
 
 def unmeasured(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a teacher's record without what was measured: it is measured anew."""
+    """Return a teacher's record without its measurements, which are made again."""
     return {key: value for key, value in record.items() if key not in MEASURED}
 
 
 def _networks(parts: StudyParts, task: Task, given: Mapping[str, Path], judges: Mapping[str, Path]) -> Networks:
-    """Networks with their weights, drawn from the study's seed or read from files."""
+    """Return networks with their weights, drawn from the study's seed or read from files."""
     config, generators = parts.config, {}
     with torch.random.fork_rng(devices=[]):
         for i, name in enumerate(task.generator_names):
@@ -229,15 +235,15 @@ class TeacherPreparation:
         return True
 
     def fingerprint(self, study: StudyParts) -> str:
-        """Return a hash of the data and of all that the configuration says of the teacher."""
+        """Return a hash of the data and of the teacher's configuration."""
         config = study.config
         parts = [study.data_sha256, config.model_name, config.model_args, config.task, config.task_settings]
         parts += [config.seed, config.teacher_steps, config.teacher_recipe, bool(config.teacher)]
-        parts += [said for said in (config.output, config.value_range) if said]  # nothing, as before they existed
+        parts += [said for said in (config.output, config.value_range) if said]  # None, as before they existed
         return json_sha256(to_json(parts))
 
     def make(self, study: StudyParts, folder: Path, progress: Progress | None = None) -> PreparedArtifact:
-        """Load or train the networks; an interrupted training goes on."""
+        """Load or train the networks; an interrupted training resumes."""
         own = folder / FOLDER
         record = read_json(own / TEACHER)
         if record is None:
@@ -250,11 +256,11 @@ class TeacherPreparation:
         """Return the networks.
 
         Raises:
-            TeacherChanged: A file is missing, or not the one of the artifact.
+            TeacherChanged: A file is missing, or differs from the artifact's.
         """
         if changed := artifact.changed(folder):
             path = folder / next(iter(changed))
-            raise TeacherChanged(f"{path} is missing or not the file this study was made with; put it back")
+            raise TeacherChanged(f"{path} is missing or not the file of this study. Try to put it back")
         return networks_in(study, folder / FOLDER)
 
 

@@ -1,1 +1,1 @@
-"""A study's configuration resolved against its network and data."""
+"""Resolution of a study's configuration against its network and data."""

@@ -1,4 +1,4 @@
-"""Checks that networks fit task and data: what a generator takes and gives, and what a discriminator is shown."""
+"""Checks that networks fit task and data: inputs and outputs of generators, and inputs of discriminators."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from .generator_checks import check_output
 from .kept_files import judge_settings
 from .pruned_generators import one_network
 
-LOOKED_AT = 50  # training images whose sizes decide the study's
+LOOKED_AT = 50  # number of training images whose sizes determine the study's
 
 
 def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
-    """Return the configuration with image size and task settings as the generator has them, and what it gives.
+    """Return the configuration with the generator's image size and task settings, and the generator's output.
 
     Args:
-        config: As given.
-        task: The study's task, decided.
+        config: The configuration as given.
+        task: The study's task.
 
     Raises:
-        UserError: Generator, task and image size do not fit; one line with what to change.
+        UserError: Generator, task and image size do not fit; one line with the change to make.
         NotTraceable: The generator cannot be followed.
     """
-    find_builder(config.model)  # raises if there is no such model
+    find_builder(config.model)  # raises an error if there is no such model
     config.value_ranges.check(config.inputs)
     output = output_of(config, config.inputs)
     config, output = _in_lab(config, output)
@@ -53,21 +53,21 @@ def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
     if config.image_size and size != config.image_size:
         stated = f"--input-shape {inputs.text}" if inputs.pixels else f"{config.model}, which gives {output}"
         raise UserError(
-            f"--image-size {config.image_size} does not fit {stated}: got images of {size} pixels. Try leaving "
-            "--image-size out"
+            f"--image-size {config.image_size} does not fit {stated}: got images of {size} pixels. Try omitting "
+            f"--image-size"
         )
     return replace(config, image_size=size, task_settings=settings), output
 
 
 def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list[str]]:
-    """Return what `fitted` does, at the data's own size if none is given; and what becomes of the images' sizes.
+    """Return the result of `fitted`, at the data's own size if none is given, and notes on the images' sizes.
 
     Args:
-        config: As given.
-        task: The study's task, decided.
+        config: The configuration as given.
+        task: The study's task.
 
     Raises:
-        UserError: As `fitted`.
+        UserError: As for `fitted`.
     """
     _check_size(config)
     fitting, output = fitted(config, task)
@@ -75,10 +75,10 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
     if fitting.data in BUILTIN:
         return fitting, output, []
     try:
-        # A load size is checked beside the size that is decided here.
+        # The load size is checked together with the size that is determined here.
         found = picture_sizes(replace(fitting, load_size=None).data_spec(output, task), LOOKED_AT)
     except UserError:
-        found = []  # opening the data says it, with the layouts
+        found = []  # opening the data reports it, with the layouts
     if not found:
         return fitting, output, []
     own = fitting.inputs.pixels or (output.size[0], output.size[1])
@@ -93,7 +93,7 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
         (size,) = found
         if not config.size and size != own and fitting.inputs.pixels and runs_at(config, size, output.scales):
             fitting, output = fitted(replace(config, image_size=image_size_of(*size)), task)
-        return fitting, output, []  # nothing is resized: items of another size are refused
+        return fitting, output, []  # nothing is resized: items of other sizes are refused
     if config.size or not fitting.inputs.pixels:
         note = resized_note(found, own)
         given = bool(config.image_size) and not config.input_shape
@@ -105,7 +105,7 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
 
 
 def runs_at(config: StudyConfig, size: tuple[int, int], scales: tuple[Fraction, Fraction]) -> bool:
-    """Return whether the generator runs at a size, and its output is so many times as large."""
+    """Return True if the generator runs at a size, and its output is `scales` times as large."""
     inputs = config.inputs.at_size(size)
 
     def run(network: nn.Module, values: tuple[Tensor, ...]) -> tuple[int, ...]:
@@ -114,13 +114,13 @@ def runs_at(config: StudyConfig, size: tuple[int, int], scales: tuple[Fraction, 
 
     try:
         made = run_for_shapes(build_for_shapes(lambda: one_network(config)), inputs.examples(), run)
-    except Exception:  # the network is anybody's
+    except Exception:  # a user's network may raise anything
         return False
     return made == tuple(side * scale for side, scale in zip(size, scales, strict=True))
 
 
 def _check_size(config: StudyConfig) -> None:
-    """Raise UserError if a network of the catalog does not run at the size that was given."""
+    """Raise UserError if a network of the catalog does not run at the given size."""
     if config.model not in NETWORKS or config.size is None or config.input_shape:
         return
     own = NETWORKS[config.model].inputs_for(config.model_args)
@@ -134,7 +134,7 @@ def _check_size(config: StudyConfig) -> None:
         return
     stride = stride_of(config.size, lambda size: runs_at(config, size, scales))
     if stride is None:
-        return  # running it says why
+        return  # running it gives the reason
     near = image_size_of(*(-(-side // stride) * stride for side in config.size))
     raise UserError(
         f"{config.model} does not run at this size: got --image-size {config.image_size}; expected multiples of "
@@ -143,7 +143,7 @@ def _check_size(config: StudyConfig) -> None:
 
 
 def _in_lab(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, OutputSpec]:
-    """Return configuration and output with their colors: one channel in and two out are lightness and a*, b*."""
+    """Return configuration and output in L*a*b*, which one input and two output channels mean."""
     images = config.inputs.of_kind("image")
     if (
         config.output_color
@@ -158,7 +158,7 @@ def _in_lab(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, Outpu
 
 
 def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
-    """Return what the generator gives, by its traced graph; of several outputs the one that the configuration names.
+    """Return the generator's output, by its traced graph; of several outputs, the one that the configuration names.
 
     Raises:
         UserError: There are several and none is named, or it is not one image.
@@ -170,7 +170,7 @@ def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
     if len(shapes) != 1 or len(shapes[0]) != 4:
         given = " and ".join(size_text(shape[1:]) for shape in shapes) or "nothing"
         raise UserError(
-            f"{config.model} gives {given} from {inputs}: a generator must give one image, channels x height x width"
+            f"{config.model} returns no image: got {given} from {inputs}; expected one image, channels x height x width"
         )
     output = OutputSpec.of_shape(shapes[0][1:], inputs, str(config.output))
     color = checked_color(config.output_color, output.channels, "the output") if config.output_color else output.color
@@ -178,14 +178,14 @@ def output_of(config: StudyConfig, inputs: InputSpec) -> OutputSpec:
 
 
 def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:
-    """Build a user's own discriminators and show each of them two images, before anything is trained.
+    """Build a user's own discriminators, and call each of them with two images, before any training.
 
     Args:
-        config: Resolved.
-        output: What the generators give.
+        config: The resolved configuration.
+        output: The generators' output.
 
     Raises:
-        UserError: The builder needs what it is not given, or the network does not take what it is shown.
+        UserError: The builder needs other arguments, or the network does not accept its inputs.
     """
     model = judge_settings(config).get("model", "")
     if not model or model in DISCRIMINATORS.own:
@@ -197,23 +197,26 @@ def check_discriminators(config: StudyConfig, output: OutputSpec) -> None:
         try:
             with torch.no_grad(), last:
                 scores = network(*judged)
-        except Exception as error:  # somebody else's code may raise anything
+        except Exception as error:  # third-party code may raise anything
             what = " and ".join(size_text(tuple(x.shape[1:])) or "a label" for x in judged)
             raise UserError(
-                f"discriminator {model} does not take what it is shown, {what}: "
-                f"{one_line(error)}; its builder is told the channels if it has an argument input_channels"
+                f"discriminator {model} does not accept its inputs, {what}: got {one_line(error)}; expected scores. "
+                f"Try an argument input_channels of its builder, which then gets the channels"
             ) from error
         if not isinstance(scores, Tensor):
-            raise UserError(f"discriminator {model} gives a {type(scores).__name__}; expected one tensor of scores")
+            raise UserError(
+                f"discriminator {model} returns another type: got {type(scores).__name__}; expected one tensor of "
+                f"scores"
+            )
         if last.name == "sigmoid" and task.adversarial != "lsgan":
             raise UserError(
-                f"discriminator {model} gives probabilities, but the loss {task.adversarial} takes raw scores: got a "
+                f"discriminator {model} returns probabilities, but the loss {task.adversarial} takes raw scores: got a "
                 "sigmoid at its end. Try its forward without it."
             )
 
 
 class _LastCall(TorchDispatchMode):
-    """The name of the last operator that computed something."""
+    """A recorder of the name of the last operator that ran."""
 
     name = ""
 

@@ -1,8 +1,8 @@
-"""Defaults of a search whose methods and steps were left open: those that won the comparison, and their steps.
+"""Defaults of a search whose methods and steps are not given: the methods that won the comparison, and their steps.
 
-Against uniform plans that are refitted, too, `reconstruct` has the smaller mean distance on each of four tasks at 25 %
-of the MACs, and `coronet` the smallest on one (docs/measurements.md). A fourth method that learns would leave each too
-few trials in a short search.
+Compared with refitted uniform plans, `reconstruct` has the smaller mean distance on each of four tasks at 25 % of the
+MACs, and `coronet` the smallest on one (docs/measurements.md). With a fourth learned method, each would have too few
+trials in a short search.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ..config import OPEN, StudyConfig
 from .pruned_generators import one_network
 
 METHODS = ("uniform", "reconstruct", "coronet", "widths")
-WIDTHS_FROM = 30  # trials; in fewer the width search learns too little to be worth its share
-STEPS = 4_000  # of one trial, pruning and fine-tuning together
-PRUNE_SHARE = 0.3  # of a trial's steps, as in the comparison
-LEAST_PRUNE_STEPS = 30  # our choice: 60 of 300 steps are as good as 90 (docs/measurements.md), fewer were not measured
+WIDTHS_FROM = 30  # number of trials below which the width search learns too little to be worth its share
+STEPS = 4_000  # steps of one trial, pruning and fine-tuning together
+PRUNE_SHARE = 0.3  # pruning's share of a trial's steps, as in the comparison
+LEAST_PRUNE_STEPS = 30  # chosen: 60 of 300 steps are as good as 90 (docs/measurements.md), and fewer were not measured
 
 
 def steps_of(prune: int, finetune: int, trains: bool) -> tuple[int, int]:
-    """Steps of pruning and of fine-tuning; what is given stays, and what is open follows from it.
+    """Return the steps of pruning and of fine-tuning; given ones are kept, and open ones follow from them.
 
     Args:
         prune: Steps, or OPEN.
         finetune: Steps, or OPEN.
-        trains: Whether a method trains while it prunes; without one nothing is set aside for it.
+        trains: True if a method trains while it prunes; otherwise no pruning steps are reserved.
     """
     if prune == OPEN and finetune == OPEN:
         prune = round(PRUNE_SHARE * STEPS) if trains else 0
@@ -46,16 +46,16 @@ def steps_of(prune: int, finetune: int, trains: bool) -> tuple[int, int]:
 
 
 def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
-    """The configuration with methods and steps decided, and what a user should be told of it."""
+    """Return the configuration with methods and steps decided, and notes for the user."""
     short = config.trials < WIDTHS_FROM
-    alone = bool(config.own_training)  # no training loop of ganprune runs
+    alone = bool(config.own_training)  # ganprune's training loop does not run
     usual = tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
     methods = config.methods or tuple(m for m in usual if not (alone and method_spec(m).trains))
     notes = []
     blind = [name for name in methods if method_spec(name).calibrated and config.calibration_images == 0]
     if blind and not config.methods:
         methods = tuple(name for name in methods if name not in blind)
-        notes.append(f"{', '.join(blind)} is left out: it scores plans on calibration inputs, and there are none")
+        notes.append(f"{', '.join(blind)} is omitted: it scores plans on calibration inputs, and there are none")
     trained = [name for name in methods if method_spec(name).trains]
     trains = bool(trained) or config.recipe.rounds > 1
     prune, finetune = steps_of(config.prune_steps, config.finetune_steps, trains)
@@ -63,8 +63,8 @@ def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     if trained and few and not config.methods:
         methods = tuple(name for name in methods if name not in trained)
         steps = f"{prune} of {prune + finetune} steps are too few to prune in" if prune else "no steps to prune in"
-        left_out = f"methods that train are left out ({', '.join(trained)})"
-        notes.append(f"{steps}: {left_out}; --prune-steps or --methods has them all the same")
+        left_out = f"methods that train are omitted ({', '.join(trained)})"
+        notes.append(f"{steps}: {left_out}; --prune-steps or --methods includes them anyway")
         prune, finetune = steps_of(config.prune_steps, config.finetune_steps, config.recipe.rounds > 1)
     return replace(config, methods=methods, prune_steps=prune, finetune_steps=finetune), notes
 
@@ -72,16 +72,16 @@ def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
 def within_memory(
     config: StudyConfig, parts: Sequence[ChannelGroups], open_methods: bool, sharing: Callable[[str], int]
 ) -> tuple[StudyConfig, list[str]]:
-    """The configuration with settings, or methods, left out that do not fit into the device's free memory.
+    """Return the configuration without settings, or methods, that do not fit into the device's free memory.
 
-    A setting that fits is fixed where only some do; a method of which none fits is left out where the user named no
-    methods, and kept with a warning where they did.
+    If only some settings fit, one that fits is fixed. A method without any is omitted if the user named no methods, and
+    kept with a warning otherwise.
 
     Args:
-        config: With its methods decided.
-        parts: Groups of each generator that is pruned, one after the other.
-        open_methods: Whether the user named no methods.
-        sharing: Trials that share the memory of a kind of device; 0 where that is not this machine's, and not known.
+        config: The configuration, with its methods decided.
+        parts: Groups of each pruned generator, in order.
+        open_methods: True if the user named no methods.
+        sharing: Number of trials that share the memory of a kind of device; 0 if it is another machine's, and unknown.
     """
     device = best_device(config.device)
     at_once = sharing(device.type)
@@ -97,23 +97,23 @@ def within_memory(
         if len(fit) == len(rows):
             continue
         asked = f"{at_once * rows[0][1] / GB:.1f} GB for {counted(at_once, 'trial')} at once"
-        need = f"{asked}, and {device} has {free / GB:.1f} GB free"
+        need = f"{asked}, but {device} has {free / GB:.1f} GB free"
         if fit:
             fixed |= {f"{name}.{setting}": value for setting, value in fit[0].items()}
             chosen = ", ".join(f"{setting}={value}" for setting, value in fit[0].items())
-            notes.append(f"{name} takes {need}: it is searched with {chosen} alone")
+            notes.append(f"{name} needs {need}: it is searched with {chosen} only")
         elif open_methods:
             kept.remove(name)
-            notes.append(f"{name} is left out: it takes {need}; --max-concurrent 1 or a larger device may have it")
+            notes.append(f"{name} is omitted: it needs {need}. Try --max-concurrent 1 or a larger device")
         else:
-            notes.append(f"trials of {name} will fail: it takes {need}")
+            notes.append(f"trials of {name} will fail: it needs {need}")
     return replace(config, methods=tuple(kept), method_settings=fixed), notes
 
 
 def _rows(
     name: str, model: nn.Module, parts: Sequence[ChannelGroups], fixed: dict[str, object]
 ) -> list[tuple[dict[str, object], int]]:
-    """Settings of a method that decide its memory, and bytes in training: of those that the study leaves open."""
+    """Return the settings of a method that determine its memory, of those left open, with bytes in training."""
     known = {setting.name for setting in method_spec(name).all_settings}
     tables = [method_sizes(name, model, groups) for groups in parts]
     rows = []

@@ -1,4 +1,4 @@
-"""What a generator must be for any method to work with it, looked at before anything is trained."""
+"""Requirements of every method on a generator, checked before any training."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from ..config import StudyConfig
 from .pruned_generators import one_network
 from .weight_files import files_by_network
 
-MOST_ORDERED = 4  # inputs, up to which every order is tried
+MOST_ORDERED = 4  # maximum number of inputs for which every order is tried
 
 
 def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str, ...]:
-    """Run a network for its shapes, and look at what it gives.
+    """Run a network for its shapes, and check its output.
 
     Args:
         model: Its name, for messages.
-        network: Any; one that cannot run is let through, other checks will say why.
-        inputs: What it takes.
+        network: Any network; one that cannot run passes, because other checks report the reason.
+        inputs: Its inputs.
 
     Returns:
         Operators that draw random numbers in eval mode.
 
     Raises:
-        UserError: It gives something else than one tensor, or has no output of the name that was chosen.
+        UserError: Its output is not one tensor, or it has no output of the chosen name.
     """
     seen = _RandomCalls()
 
@@ -47,7 +47,7 @@ def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str
         given = run_for_shapes(network, inputs.examples(2), run)
     except UserError:
         raise
-    except Exception as error:  # a network of anybody's: it may raise anything
+    except Exception as error:  # a user's network may raise anything
         if (taken := _other_order(network, inputs, run)) is not None:
             raise UserError(
                 f"the generator {model} takes its inputs in another order: got {inputs.text}; expected {taken.text}. "
@@ -59,21 +59,21 @@ def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str
         what = f"a {type(given).__name__}" + (f" of {len(given)}" if isinstance(given, tuple | list | dict) else "")
         pictures = [name for name, x in outputs.items() if x.dim() == 4 and x.shape[1] == 3]
         likely = next(iter((*pictures, *outputs)), None)
-        cure = f"say which one counts, --output {likely}" if outputs else "return the image, one tensor"
-        raise UserError(f"the generator {model} gives {what}: {shown(outputs)}; {cure}")
+        cure = f"name the one that counts, --output {likely}" if outputs else "return the image, one tensor"
+        raise UserError(f"the generator {model} returns {what}: got {shown(outputs)}. Try to {cure}")
     return tuple(seen.names)
 
 
 def check_generator(config: StudyConfig) -> None:
-    """One output, and the same one when asked again: a cut network is compared with the gated one by its outputs.
+    """Check for one output that is equal in repeated calls: a cut network is compared with the gated one by outputs.
 
-    A network that draws no random numbers is only traced. One that does is run twice, with the weights that were given.
+    A network without random numbers is only traced. Otherwise it is run twice, with the given weights.
 
     Args:
-        config: Resolved.
+        config: The resolved configuration.
 
     Raises:
-        ValueError: Several outputs; or what a trained network gives differs, or may differ, from call to call.
+        ValueError: There are several outputs, or a trained network's outputs differ, or may differ, between calls.
     """
     network = build_for_shapes(lambda: one_network(config))
     random = check_output(config.model, network, config.inputs)
@@ -89,16 +89,20 @@ def check_generator(config: StudyConfig) -> None:
         example = config.inputs.examples()
         difference = float((network(*example) - network(*example)).abs().max())
     if given and difference == 0:
-        return  # whatever is drawn is multiplied by nothing
-    shown = f"two calls on the same input differ by {difference:.3g}" if difference else "trained weights would show it"
+        return  # random numbers may be multiplied by zero weights
+    shown = (
+        f"two calls on the same input differ by {difference:.3g}"
+        if difference
+        else "trained weights would show a difference"
+    )
     raise UserError(
-        f"the generator {config.model} is random in eval mode ({', '.join(random)}; {shown}), so no cut of it can be "
-        "compared with it: keep its noise in a buffer, and use dropout only where self.training"
+        f"the generator {config.model} is random in eval mode ({', '.join(random)}; {shown}), so it cannot be "
+        f"compared with a cut of it. Try to store its noise in a buffer, and to use dropout only if self.training"
     )
 
 
 def _other_order(network: nn.Module, inputs: InputSpec, run: Callable[..., Any]) -> InputSpec | None:
-    """Return the order of inputs in which a network runs; None if it runs in none, or there are many inputs."""
+    """Return the order of inputs in which a network runs; None if there is none, or there are too many inputs."""
     if not 1 < len(inputs) <= MOST_ORDERED:
         return None
     for order in list(permutations(inputs.inputs))[1:]:
@@ -111,7 +115,7 @@ def _other_order(network: nn.Module, inputs: InputSpec, run: Callable[..., Any])
 
 
 class _RandomCalls(TorchDispatchMode):
-    """Remembers which operators drew random numbers."""
+    """A recorder of the operators that draw random numbers."""
 
     def __init__(self) -> None:
         super().__init__()

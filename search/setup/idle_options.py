@@ -1,6 +1,6 @@
-"""Options that were given and do not act in this study: each is named, with the reason.
+"""Options that are given but have no effect in this study, with the reasons.
 
-A condition stands at the option's declaration; this is the one place where all of them are checked.
+A condition is part of an option's declaration; all of them are checked only here.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from ..configuration.option import Condition, Option, options_of
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of a study that the conditions of options look at.
+    """The facts of a study that conditions of options depend on.
 
     Attributes:
-        config: The configuration, decided.
+        config: The configuration, with all choices decided.
         bits: Bits that trials may have.
-        run: How the study runs: a `RunOptions`.
-        given: Values that were given, nested by field.
+        run: Options of the run, a `RunOptions`.
+        given: The given values, nested by field.
     """
 
     config: StudyConfig
@@ -52,28 +52,28 @@ class Facts:
 
     @property
     def builtin_data(self) -> bool:
-        """Return whether the images are rendered, instead of read from files."""
+        """Return True if the images are rendered, instead of read from files."""
         return self.config.data in BUILTIN
 
     @property
     def own_data(self) -> bool:
-        """Return True if a user's own code gives the images."""
+        """Return True if a user's own code provides the images."""
         return is_own(self.config.data)
 
     @property
     def reads_files(self) -> bool:
-        """Return True if images are files that are read here."""
+        """Return True if images are files that ganprune reads."""
         return not self.builtin_data and not self.own_data
 
     @property
     def cuda(self) -> bool:
-        """Return whether trials run on a GPU of this machine, or where that is not known here."""
+        """Return True if trials run on a GPU of this machine, or if that is unknown here."""
         elsewhere = self.run.executor == "ray" and self.run.ray_address != "local"
         return elsewhere or best_device(self.config.device).type == "cuda"
 
     @property
     def counts_macs(self) -> bool:
-        """Return whether a budget depends on how MACs are counted."""
+        """Return True if a budget depends on the convention of MACs."""
         return any(each.cost.startswith("macs") for each in self.config.stated_budgets)
 
     @property
@@ -88,7 +88,7 @@ class Facts:
 
     @property
     def profiled(self) -> bool:
-        """Return whether a budget's cost is predicted from a profile of a device."""
+        """Return True if a budget's cost is predicted from a profile of a device."""
         return any(not cost_of(each.cost).exact for each in self.config.stated_budgets)
 
     @property
@@ -98,27 +98,27 @@ class Facts:
 
     @property
     def trains_before(self) -> bool:
-        """Return whether a teacher or its discriminator is trained before the search."""
+        """Return True if a teacher or its discriminator is trained before the search."""
         judge_is_there = bool(self.config.teacher_discriminator or self.config.own_training) or not self.judged
         return not (self.config.teacher and judge_is_there)
 
     @property
     def reads_direction(self) -> bool:
-        """Return whether the task has pairs, or a generator of that direction; another package's task is believed."""
+        """Return True if the task has pairs, or a generator of that direction; True for another package's task."""
         config = self.config
         chosen = config.direction in self.task.generator_names and config.prune_network == config.direction
         one_picture = any(one.color == "lightness" for one in config.inputs.inputs)  # is both sides of a pair
-        pairs = self.task.has_reference and not one_picture and not self.own_data  # items say which is the input
+        pairs = self.task.has_reference and not one_picture and not self.own_data  # items name the input
         return pairs or chosen or config.task not in TASKS.own
 
     @property
     def resizes(self) -> bool:
-        """Return whether the task resizes images."""
+        """Return True if the task resizes images."""
         return self.task.resizes
 
     @property
     def mode_matters(self) -> bool:
-        """Return whether the generator differs between train and eval mode; one of a user's own is believed to."""
+        """Return True if the generator differs between train and eval mode; True for a user's own."""
         if self.config.model not in NETWORKS.own:
             return True
         with torch.device("meta"):
@@ -138,30 +138,32 @@ class Facts:
 
     @property
     def measures_all(self) -> bool:
-        """Return whether every metric that was asked for has what it compares with."""
+        """Return True if every requested metric has its references."""
         rows = [METRICS.find(name) for name in filter(None, (*self.config.also_measure, self.config.objective))]
         return self.task.has_reference or not any(row.needs_references for row in rows)
 
     @property
     def reads_weights(self) -> bool:
-        """Return whether each weight file that was given is of the encoder, a metric or a method."""
+        """Return True if each given weight file belongs to the encoder, a metric or a method."""
         vgg = {"vgg"} if self.reads_feature_maps else set()
         return set(self.given.get("weights", ())) <= self._measured_with | vgg
 
     @property
     def _measured_with(self) -> set[str]:
-        """Names of the weight files of the encoder and the metrics."""
+        """Return the names of the weight files of the encoder and the metrics."""
         rows = [METRICS.find(name) for name in filter(None, (*self.config.also_measure, self.config.objective))]
         return {self.config.metric.rpartition(":")[2], *(name for row in rows for name in row.weights)}
 
     def unsearched(self, names: Iterable[str]) -> str:
-        """Return which of some methods are not searched, in words; empty if all are."""
+        """Return a text on the methods among `names` that are not searched; empty if all are."""
         others = [name for name in dict.fromkeys(names) if name not in self.config.methods]
         listed, searched = ", ".join(others), ", ".join(self.config.methods)
-        return f"{listed} is none of the methods, {searched}; add it to --methods, or leave it out" if others else ""
+        return (
+            f"{listed} is not among the methods, {searched}; add it to --methods, or omit this option" if others else ""
+        )
 
     def judge_takes(self, argument: str) -> bool:
-        """Return whether the discriminator's builder takes an argument."""
+        """Return True if the discriminator's builder takes an argument."""
         judge = self.task.settings_json().get("discriminator")
         model = str(judge.get("model", "")) if isinstance(judge, Mapping) else ""
         return not model or bool(taken(find_builder(model), {argument: None}))
@@ -169,12 +171,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class IdleOption:
-    """An option that was given and does not act.
+    """An option that is given but has no effect.
 
     Attributes:
         name: Its flag, or its path.
         why: The reason.
-        refused: It ends the search instead of being noted.
+        refused: True if it is an error instead of a note.
     """
 
     name: str
@@ -188,11 +190,11 @@ class IdleOption:
 
 
 def idle_options(sections: Iterable[type], facts: Facts) -> list[IdleOption]:
-    """Return the options that were given and do not act.
+    """Return the given options without effect.
 
     Args:
-        sections: That declare them.
-        facts: Of the study, with what was given.
+        sections: The sections that declare them.
+        facts: The facts of the study, with the given values.
     """
     given = facts.given
     found: dict[str, IdleOption] = {}
@@ -208,10 +210,10 @@ def idle_options(sections: Iterable[type], facts: Facts) -> list[IdleOption]:
 
 
 def idle_notes(sections: Iterable[type], facts: Facts) -> list[str]:
-    """Return a line for each option that was given and does not act.
+    """Return a line for each given option without effect.
 
     Raises:
-        UserError: One of them is refused.
+        UserError: One of them is an error.
     """
     idle = idle_options(sections, facts)
     for each in idle:
@@ -221,7 +223,7 @@ def idle_notes(sections: Iterable[type], facts: Facts) -> list[str]:
 
 
 def _conditions(field: str, declared: Option, given: Mapping[str, Any]) -> Iterator[tuple[str, Condition | None]]:
-    """Yield the name and condition of each value that was given of one field."""
+    """Yield the name and condition of each given value of one field."""
     shortcuts = {tuple(one.path.split(".")): one for one in declared.shortcuts}
     leaves = dict(_leaves(given[field])) if isinstance(given[field], Mapping) else {}
     for path, value in leaves.items():
@@ -235,13 +237,13 @@ def _conditions(field: str, declared: Option, given: Mapping[str, Any]) -> Itera
 
 
 def _copied(field: str, path: tuple[str, ...], value: Any, given: Mapping[str, Any]) -> bool:
-    """Return whether one flag set a value in several recipes: it acts in the other one."""
+    """Return True if one flag set a value in several recipes, and has an effect in the other one."""
     others = [given[name] for name in ("recipe",) if name != field and isinstance(given.get(name), Mapping)]
     return any(dict(_leaves(other)).get(path) == value for other in others)
 
 
 def _leaves(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the path and value of each entry that is no table."""
+    """Yield the path and value of each entry that is not a table."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, (*path, name))

@@ -1,6 +1,6 @@
-"""Users' own code that a configuration names: each file is copied to the study, and named by its copy from then on.
+"""Copies of users' own code that a configuration names: each file is copied to the study, which then names the copy.
 
-What a file imports from its own project is copied with it.
+Files that it imports from its own project are copied with it.
 
 A copy is named without its folder, so that a study may be moved and its workers find it in a folder of their own.
 """
@@ -31,9 +31,9 @@ _ONE = {
     "sampler": "sampler",
 }
 _SEVERAL = {"methods": "method", "also_measure": "metric"}
-_JUDGE = "discriminator"  # of the task's settings: a table whose `model` is the discriminator's name
-_SEGMENTER = "segmenter"  # of the weights: a file may be an object by path in the place of a file
-_DEGRADE, _DEGRADATION = "degrade", "degradation"  # of the task's settings: a degradation's name; its kind
+_JUDGE = "discriminator"  # field of the task's settings: a table whose `model` is the discriminator's name
+_SEGMENTER = "segmenter"  # field of the weights: an object by path may replace a file
+_DEGRADE, _DEGRADATION = "degrade", "degradation"  # fields of the task's settings: a degradation's name, and its kind
 
 
 def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
@@ -51,11 +51,11 @@ def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
 
 
 def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> StudyConfig:
-    """Return the configuration with objects of a user's own under other names.
+    """Return the configuration with a user's own objects renamed.
 
     Args:
         config: The configuration.
-        change: From kind and name to the new name.
+        change: Function from kind and name to the new name.
     """
 
     def changed(kind: str, name: str) -> str:
@@ -87,12 +87,12 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
 
 
 def _names_own(field: str, name: str) -> bool:
-    """Return if the value of a field is the name of a user's own object; of data it may be a folder, too."""
+    """Return True if the value of a field is the name of a user's own object; for data, it may be a folder instead."""
     return is_own(name) if field == "data" else is_path(name)
 
 
 def judge_settings(config: StudyConfig) -> Mapping[str, Any]:
-    """Return the settings of the discriminator; empty if the task's settings have none of that form."""
+    """Return the settings of the discriminator; empty if the task has none of that form."""
     judge = config.task_settings.get(_JUDGE)
     return judge if isinstance(judge, Mapping) and isinstance(judge.get("model", ""), str) else {}
 
@@ -104,7 +104,7 @@ def degradation_of(config: StudyConfig) -> str:
 
 
 def with_own_files(config: StudyConfig, folder: Path) -> StudyConfig:
-    """Copy every file of a user's own code to the study's folder; return the configuration that names the copies.
+    """Copy every file of a user's own code to the study's folder; return a configuration that names the copies.
 
     Raises:
         UserError: There is no such file, or its copy cannot be used alone.
@@ -141,7 +141,7 @@ def copied_from(config: StudyConfig) -> dict[str, str]:
     """Return the origins of the copies that `with_own_files` makes: path in the folder of copies -> absolute path.
 
     Args:
-        config: As given; files that it names by their copies are left out.
+        config: The configuration as given; files that are copies already are omitted.
     """
     named = [located(path) for _, name in references(config) if (path := file_of(name)) is not None]
     given = (path for path in dict.fromkeys(named) if path.is_file() and not is_copy(path))

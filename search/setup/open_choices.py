@@ -1,4 +1,4 @@
-"""Choices that a configuration leaves open, decided: methods, steps, task, metric, ladder, discriminator."""
+"""Decisions on choices that a configuration leaves open: methods, steps, task, metric, ladder, discriminator."""
 
 from __future__ import annotations
 
@@ -36,24 +36,25 @@ from .opened_profile import OpenedProfile
 from .pruned_generators import BOTH, pruned_network
 from .weight_files import check_there, named_files
 
-# Arguments of a user's own training, by name; see `search.trial.fine_tuning.OwnTraining`.
+# Parameters of a user's own training function; see `search.trial.fine_tuning.OwnTraining`.
 GIVEN_TO_TRAINING = ("generator", "teacher", "steps", "folder", "report", "data", "device", "seed")
-SELECT_ON = SELECTION  # what trials of a new study are compared on
+SELECT_ON = SELECTION  # split on which trials of a new study are compared
 
 
 def decided(
     config: StudyConfig, new: bool = True, refusals: Refusals | None = None
 ) -> tuple[StudyConfig, list[str], OutputSpec]:
-    """Return the configuration with every open choice decided, what a user should be told, and what generators give.
+    """Return the configuration with every open choice decided, notes for the user, and the generators' output.
 
     Args:
-        config: As given, or as recorded.
-        new: Complete the task's settings; False if the study has a teacher, which was made with those recorded.
-        refusals: Takes the mistakes that leave task and network known, so that more can be checked; the caller ends
-            them. None: they are raised here.
+        config: The configuration as given, or as recorded.
+        new: True to complete the task's settings; False if the study has a teacher, which was made with the recorded
+            ones.
+        refusals: Collects the errors that do not prevent further checks; the caller raises them. None: they are raised
+            here.
 
     Raises:
-        UserError: The data's layout says no task, or Inception's weights are asked for and not there.
+        UserError: The data's layout implies no task, or Inception's weights are requested and missing.
     """
     seen, notes = refusals or Refusals(), list[str]()
     seen.passes(config.checked)
@@ -67,15 +68,15 @@ def decided(
     with seen.kept():
         config = _with_objective(config)
     metric, encoder_file, vgg = config.metric, None, ""
-    if config.knows_metric:  # else it is told already
+    if config.knows_metric:  # otherwise reported already
         with seen.kept():
             metric, encoder_file = choose_encoder(config.metric, weights)
-    seen.passes(MetricSet, config.also_measure, weights, None, config.objective)  # raises with the cure
+    seen.passes(MetricSet, config.also_measure, weights, None, config.objective)  # raises an error that says what to do
     with seen.kept():
         vgg = _vgg(weights.get("vgg"))
     there = seen.passes(_check_data, config.data)
     try:
-        find_builder(config.model)  # raises if there is no such model
+        find_builder(config.model)  # raises an error if there is no such model
         if not there:
             seen.end()
         layout = config.known_task() or detect_task(
@@ -97,13 +98,13 @@ def decided(
         seen.end()
     if config.metric == AUTO and metric != next(iter(ENCODERS)) and not config.objective:
         where = "the bundled encoder" if metric == "shapes" else metric
-        notes.append(f"no Inception weights at hand: quality is fd[{metric}], a distance in {where}, not FID")
+        notes.append(f"no Inception weights are available: quality is fd[{metric}], a distance in {where}, not FID")
     inception = str(encoder_file.absolute()) if encoder_file and metric == "inception" else ""
     notes += told
     own_task = make_task(task, config.task_settings, config.seed)
     if own_task.reads_teacher and not config.teacher:
         raise UserError(
-            f"the task {task} learns from a teacher alone: got none; expected its weights. Try --teacher FILE"
+            f"the task {task} learns only from a teacher: got none; expected its weights. Try --teacher FILE"
         )
     check_recipe(config.recipe, config.search_recipe, own_task)
     notes += _with_own_training(config, own_task)
@@ -129,28 +130,28 @@ def decided(
 
 
 def check_recipe(recipe: Recipe, searched: Sequence[str], task: Task) -> None:
-    """Raise UserError if trials could not be trained by a recipe: an unknown term, or steps without any loss.
+    """Raise UserError if a recipe cannot train trials: it has an unknown term, or steps without any loss.
 
     Args:
-        recipe: The study's.
-        searched: Its settings that the search chooses.
-        task: The study's.
+        recipe: The study's recipe.
+        searched: Settings of the recipe that the search chooses.
+        task: The study's task.
     """
     for name in recipe.distillation:
         TERMS.find(name)
-    recipe_settings(recipe, searched)  # raises for a name that is none
+    recipe_settings(recipe, searched)  # raises an error for an unknown name
     judged = task.has_judge
     idle = [] if judged else [name for name in searched if name in ("distill_judge", "reconstruct_first")]
     if idle:
         raise UserError(
-            f"--search-recipe {idle[0]} would change nothing: got the task {task.name}, in whose loss the "
-            "discriminator has no part. Try leaving it out"
+            f"--search-recipe {idle[0]} would change nothing: got the task {task.name}, whose loss has no "
+            f"discriminator. Try omitting it"
         )
     alone = not task.has_reference and len(task.generator_names) == 1
     first = recipe.reconstruct_first > 0 or "reconstruct_first" in searched
     if first and alone and not recipe.distils:
         raise UserError(
-            f"the task {task.name} has an adversarial term alone: got reconstruct_first and no "
+            f"the task {task.name} has only an adversarial term: got reconstruct_first and no "
             "distillation; expected another term for the first steps. Try --distill 10, or --reconstruct-first 0"
         )
 
@@ -172,13 +173,13 @@ def with_calibration(config: StudyConfig) -> StudyConfig:
 
 
 def with_selection(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig, Splits, list[str]]:
-    """Return a new study with what its trials are compared on decided, its images, and what a user should be told.
+    """Return a new study with the split of its trials' comparison decided, its images, and notes for the user.
 
-    A set from whose training images too few can be spared is compared on the test split.
+    If too few training images can be spared, trials are compared on the test split.
 
     Args:
-        config: With its task decided.
-        output: What the generators give.
+        config: The configuration, with its task decided.
+        output: The generators' output.
 
     Raises:
         UserError: The data cannot be read.
@@ -195,10 +196,10 @@ def with_selection(config: StudyConfig, output: OutputSpec) -> tuple[StudyConfig
 
 
 def _alone(config: StudyConfig, task: str) -> tuple[StudyConfig, list[str]]:
-    """Return the configuration with the generator that is trained alone, if one of several was given; and a note.
+    """Return the configuration with the generator that is trained alone, if only one of several is given; and a note.
 
     Raises:
-        UserError: What was given contradicts it.
+        UserError: Other options contradict it.
     """
     settings = dict(config.task_settings)
     names = make_task(task, settings, config.seed).generator_names
@@ -208,18 +209,18 @@ def _alone(config: StudyConfig, task: str) -> tuple[StudyConfig, list[str]]:
         return config, []
     only = given[0] or config.prune_network or names[0]
     alone = TASKS.find(task).load().alone(settings, only)
-    if alone.keys() <= settings.keys():  # the user said which ones are trained
+    if alone.keys() <= settings.keys():  # the user named the generators to train
         return config, []
     if only == BOTH:
         files = ",".join(f"{name}=FILE" for name in names)
         raise UserError(f"--prune-direction both needs both generators: --teacher {files}")
     if not config.recipe.distils:
-        raise UserError("one generator alone has no cycle to learn from: leave --distill above 0, or give both")
-    return replace(config, task_settings=alone), [f"one generator given: {only} is distilled, without cycle"]
+        raise UserError("one generator alone has no cycle to learn from. Try --distill above 0, or both generators")
+    return replace(config, task_settings=alone), [f"one generator is given: {only} is distilled, without a cycle"]
 
 
 def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:
-    """Return the configuration with the generator of `direction` as the pruned one, if the task has one of that name.
+    """Return the configuration with the generator of `direction` as the pruned one, if the task has it.
 
     Raises:
         UserError: Another generator is to be pruned.
@@ -236,7 +237,7 @@ def _in_direction(config: StudyConfig, names: tuple[str, ...]) -> StudyConfig:
 
 
 def _with_objective(config: StudyConfig) -> StudyConfig:
-    """Return the configuration with its objective's direction; a metric that was named as `metric` is the objective.
+    """Return the configuration with its objective's direction; a metric that is given as `metric` is the objective.
 
     Raises:
         UserError: Two metrics are named, or a metric has no direction.
@@ -250,7 +251,7 @@ def _with_objective(config: StudyConfig) -> StudyConfig:
                 "encoder for --metric, and --also-measure for the other metric"
             )
         config = replace(config, metric=AUTO, objective=named)
-    if config.objective == next(iter(METRICS.own)):  # the quality without an objective
+    if config.objective == next(iter(METRICS.own)):  # the quality if there is no objective
         config = replace(config, objective="")
     lower = METRICS.find(config.objective).lower_is_better if config.objective else True
     return replace(config, maximizes=not lower)
@@ -260,19 +261,19 @@ def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
     """Return a note on the options without effect if a user's own function trains.
 
     Raises:
-        UserError: It cannot train this study's generator.
+        UserError: The function cannot train this study's generator.
     """
     reference = config.own_training
     if not reference:
         return []
     found = load_object(reference, "training")
     check_callable("training", reference, found, "trains a generator in place")
-    expected = "fit(generator, report) and, of these, what it wants: teacher, steps, folder, data, device, seed"
+    expected = "fit(generator, report) and any of teacher, steps, folder, data, device, seed"
     names, more = named_arguments(found), needed(found, dict.fromkeys(GIVEN_TO_TRAINING))
     if more or not {"generator", "report"} <= {*names}:
         raise UserError(f"training {reference!r} takes other arguments: got ({', '.join(names)}); expected {expected}")
     if not config.teacher:
-        raise UserError("--train needs a teacher, because nothing of ours trains: got none; expected --teacher FILE")
+        raise UserError("--train needs a teacher, because ganprune trains nothing: got none; expected --teacher FILE")
     if len(task.generator_names) > 1:
         raise UserError(
             f"--train takes one generator: got a task of {' and '.join(task.generator_names)}; expected one. Try "
@@ -281,7 +282,7 @@ def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
     trained = [name for name in config.methods if method_spec(name).trains]
     if trained:
         raise UserError(
-            f"--train leaves no training to methods of ours: got --methods {','.join(trained)}; expected methods that "
+            f"--train excludes methods that train: got --methods {','.join(trained)}; expected methods that "
             "do not train. Try --methods uniform,magnitude"
         )
     plain = StudyConfig(
@@ -289,23 +290,23 @@ def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
     )
     changed = [f.name for f in fields(config.recipe) if getattr(config.recipe, f.name) != getattr(plain.recipe, f.name)]
     changed += ["health"] if config.health != plain.health else []
-    return [f"{', '.join(changed)} of the recipe do not act: {reference} trains"] if changed else []
+    return [f"{', '.join(changed)} of the recipe have no effect: {reference} trains"] if changed else []
 
 
 def _check_data(data: str) -> None:
-    """Raise UserError if a folder of data is not there; a user's own code says it when it is loaded."""
+    """Raise UserError if a folder of data does not exist; a user's own code is checked when it is loaded."""
     if not data.startswith("builtin:") and not is_own(data):
         existing(data)
 
 
 def _absolute(data: str) -> str:
-    """Return a folder's absolute path: workers start in other folders, and so do later commands."""
+    """Return a folder's absolute path, because workers and later commands start in other folders."""
     path = Path(data).expanduser()
     return str(path.absolute()) if path.exists() else data
 
 
 def _vgg(weights: Path | None) -> str:
-    """Return the path of VGG-16's weights. Raises UserError: They are another network's."""
+    """Return the path of VGG-16's weights. Raises UserError if they belong to another network."""
     if weights is not None:
         vgg_maps(weights)
     return str(weights or "")

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class NoProfile(UserError):
-    """There is no profile that fits; one line with what to do."""
+    """An error: no profile fits; one line with what to do."""
 
 
 class Meter(ABC):
-    """A meter that measures a cost of finished networks, one after the other, after the search."""
+    """A meter of a cost of finished networks, one after the other, after the search."""
 
     @property
     def batch(self) -> int:
-        """Images that a network is given at once."""
+        """Number of images per call of a network."""
         return 1
 
     def allowing_busy(self) -> Meter:
@@ -42,7 +42,7 @@ class Meter(ABC):
 
     @abstractmethod
     def measure(self, network: nn.Module, inputs: tuple[Tensor, ...], int8: bool) -> Measurement:
-        """Return the cost of a network, absent with the reason if it cannot be measured.
+        """Return the cost of a network, absent, with the reason, if it cannot be measured.
 
         Args:
             network: A generator with its trained weights, in eval mode.
@@ -57,7 +57,7 @@ class OpenedProfile(ABC):
     @property
     @abstractmethod
     def content(self) -> Mapping[str, Any]:
-        """Plain JSON: what the study keeps, and what opens the same profile again."""
+        """The profile's content as plain JSON, which the study stores and which opens the same profile again."""
 
     @property
     def runtime(self) -> tuple[str, str]:
@@ -66,22 +66,22 @@ class OpenedProfile(ABC):
 
     @abstractmethod
     def of(self, groups: ChannelGroups) -> CostModel:
-        """Return what prices plans over these groups of one generator; all other groups stay whole."""
+        """Return the cost model over these groups of one generator; all other groups stay at full width."""
 
     @abstractmethod
     def predicted(self, value: float, bits: int = FULL_BITS) -> Measurement:
-        """Return a predicted cost as a measurement: the cost's name, with details in brackets after it if any."""
+        """Return a predicted cost as a measurement: the cost's name, with details in brackets if there are any."""
 
     def bits(self, config: StudyConfig) -> tuple[int, ...]:
         """Return the bits that trials may have under a budget in this cost.
 
         Raises:
-            NoProfile: The study wants bits that the profile cannot price.
+            NoProfile: The profile cannot price the study's bits.
         """
         return config.bits_offered()
 
     def notes(self, config: StudyConfig) -> list[str]:
-        """Return what a user should know of the predictions, one line each."""
+        """Return notes on the predictions for the user, one line each."""
         return []
 
     def fast_multiple(self) -> tuple[int, str]:
@@ -89,7 +89,7 @@ class OpenedProfile(ABC):
         return 1, ""
 
     def meter(self, device: str, command: str = "") -> Meter | None:
-        """Return what measures finalists; None if nothing does. Needed if the cost is measured after the search.
+        """Return the meter of finalists, or None. Required if the cost is measured after the search.
 
         Args:
             device: The study's torch device.
@@ -102,20 +102,20 @@ class ProfileSource(Protocol):
     """The object that the row of a profiled cost names in `Cost.profile` (`preparations.cost_profile.CostProfile`).
 
     Attributes:
-        preparation: Name of the preparation that keeps a study's copy of the profile.
+        preparation: Name of the preparation with a study's copy of the profile.
     """
 
     preparation: str
 
     def open(self, study: Any) -> OpenedProfile:
-        """Return the profile of a study (`StudyParts`): its own copy, or the one that is found for it."""
+        """Return the profile of a study (`StudyParts`): its own copy, or one that is found for it."""
         ...
 
     def kept(self, config: StudyConfig, profile: OpenedProfile, folder: Path) -> StudyConfig:
-        """Copy a profile to a study's folder of copies; return the configuration that names the copy."""
+        """Copy a profile to a study's folder of copies; return a configuration that names the copy."""
         ...
 
 
 def profile_source(cost: str) -> ProfileSource:
-    """Return what finds and opens the profile of a cost."""
+    """Return the source of a cost's profile."""
     return load_named(cost_of(cost).profile, "profile of a cost")

@@ -35,22 +35,23 @@ def own_plan(name: str, plan: ChannelPlan) -> ChannelPlan:
 
 
 def pruned_network(config: StudyConfig) -> str:
-    """The generator that a study prunes, or `both`.
+    """Return the generator that a study prunes, or `both`.
 
     Raises:
-        ValueError: The task has no generator of the name that was given.
+        ValueError: The task has no generator of the given name.
     """
     names = _generators(config)
     allowed = (*names, BOTH) if len(names) > 1 else names
     if config.prune_network and config.prune_network not in allowed:
         raise UserError(
-            f"the task {config.task} has no generator {config.prune_network!r}; it has {', '.join(allowed)}"
+            f"unknown generator of the task {config.task}: got {config.prune_network!r}; expected one of "
+            f"{', '.join(allowed)}"
         )
     return config.prune_network or next(iter(names))
 
 
 def pruned_names(config: StudyConfig) -> tuple[str, ...]:
-    """Names of the generators that a study prunes."""
+    """Return the names of the generators that a study prunes."""
     chosen = pruned_network(config)
     return _generators(config) if chosen == BOTH else (chosen,)
 
@@ -61,13 +62,13 @@ def _generators(config: StudyConfig) -> tuple[str, ...]:
 
 
 def joined(config: StudyConfig, generators: Mapping[str, nn.Module]) -> nn.Module:
-    """Return those of all generators that are pruned, as one network."""
+    """Return the pruned ones of all generators as one network."""
     names = pruned_names(config)
     return generators[names[0]] if len(names) == 1 else GeneratorPair({name: generators[name] for name in names})
 
 
 def one_network(config: StudyConfig) -> nn.Module:
-    """Return one generator of the study, at full width with fresh weights; its images have the usual range."""
+    """Return one generator of the study, at full width with fresh weights; its images have the default range."""
     network = build(config.model, config.model_args, str(config.output))
     return with_usual_ranges(network, config.own_inputs, config.value_ranges.given)
 
@@ -75,12 +76,12 @@ def one_network(config: StudyConfig) -> nn.Module:
 def new_discriminators(config: StudyConfig, task: Task, output: OutputSpec) -> nn.ModuleDict:
     """Return the teacher's discriminators with fresh weights.
 
-    One that the user brings was trained beside the generator: it is shown images in the generator's own range.
+    A user's own was trained with the generator, so it takes images in the generator's own range.
 
     Args:
-        config: Resolved.
-        task: The study's.
-        output: What the generators give.
+        config: The resolved configuration.
+        task: The study's task.
+        output: The generators' output.
     """
     discriminators = task.make_discriminators(config.seed)
     if config.teacher_discriminator:
@@ -90,20 +91,20 @@ def new_discriminators(config: StudyConfig, task: Task, output: OutputSpec) -> n
 
 
 def new_network(config: StudyConfig) -> nn.Module:
-    """Return the pruned part at full width, with fresh weights."""
+    """Return the pruned generators at full width, with fresh weights."""
     return joined(config, {name: one_network(config) for name in pruned_names(config)})
 
 
 def examples(config: StudyConfig, n: int = 1) -> tuple[torch.Tensor, ...]:
-    """Return inputs [n, ...] of what is pruned, one generator after the other."""
+    """Return inputs [n, ...] of the pruned generators, in order."""
     return config.inputs.examples(n) * len(pruned_names(config))
 
 
 def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
-    """The mean of the sides' qualities first, then all that was measured of each, its name before it.
+    """Return the generators' mean quality, then the measurements of each under its name.
 
     Args:
-        found: Measurements by side, quality first.
+        found: Measurements by generator, quality first.
     """
     first = [measured[0] for measured in found.values()]
     protocol = f"mean over {' and '.join(found)}; {first[0].protocol.partition('; interval')[0]}"
@@ -111,7 +112,7 @@ def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
     lows, highs = [m.low for m in first if m.low is not None], [m.high for m in first if m.high is not None]
     low = high = None
     if len(lows) == len(highs) == len(first):
-        # They share images, so their errors may move together: the mean of the ends is wide enough even then.
+        # They share images, so their errors may correlate; the mean of the ends is wide enough even then.
         low, high = sum(lows) / len(first), sum(highs) / len(first)
         protocol += "; interval: mean of the sides' intervals"
     named = [
@@ -124,6 +125,6 @@ def mean_quality(found: Mapping[str, list[Measurement]]) -> list[Measurement]:
 
 
 def own_measurements(found: Sequence[Measurement], name: str) -> tuple[Measurement, ...]:
-    """Return one side's measurements of `mean_quality`, under the names that they have when it is alone."""
+    """Return one generator's measurements of `mean_quality`, under the names of a single generator."""
     start = f"{name.lower()}_"
     return tuple(replace(m, name=m.name.removeprefix(start)) for m in found if m.name.startswith(start))

@@ -1,4 +1,4 @@
-"""From a configuration to a resolved study: everything decided, checked and priced once; nothing is trained."""
+"""Resolution of a configuration to a study: all decided, checked and priced once, without any training."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from .search_space import SearchSpace
 from .study_parts import FindProfile, StudyParts
 from .weight_files import check_weights
 
-MIN_EVAL_IMAGES = 50  # below, even the order of two generators is mostly chance
-MOST_TRIALS_TRIED = 1000  # a number of trials that is enough for all methods is looked for below this
+MIN_EVAL_IMAGES = 50  # below this number, even the order of two generators is mostly chance
+MOST_TRIALS_TRIED = 1000  # upper bound of the search for a number of trials that suffices for all methods
 MIN_COMPARED = 2  # a covariance needs two images
 
 
@@ -46,21 +46,22 @@ def resolve(
     sharing: Callable[[str], int] | None = None,
     pinned: Mapping[str, str] | None = None,
 ) -> tuple[ResolvedStudy, StudyParts]:
-    """Decide what was left open, check the whole configuration against network and data, and price its budgets.
+    """Decide all open choices, check the configuration against network and data, and price its budgets.
 
     Args:
-        config: As given, or as recorded.
-        check_teacher: Check the teacher's weights; False if the study has its own copy.
-        find_profile: Finds a profile of this machine for a profiled cost if the configuration names no copy.
-        sharing: Of a new study: number of trials that will share the memory of a kind of device (`cpu`, `cuda`; 0:
-            unknown), so that what does not fit is left out. None for a study whose methods are decided.
-        pinned: Groups that a study which is decided leaves whole -> the reason.
+        config: The configuration as given, or as recorded.
+        check_teacher: True to check the teacher's weights; False if the study has its own copy.
+        find_profile: Function that finds a profile of this machine for a profiled cost, if the configuration names no
+            copy.
+        sharing: For a new study, number of trials that will share the memory of a kind of device (`cpu`, `cuda`; 0:
+            unknown); methods that do not fit are omitted. None for a study whose methods are decided.
+        pinned: Groups that a decided study leaves unpruned -> the reason.
 
     Returns:
-        The study, and the parts that were opened for it.
+        The study, and its opened parts.
 
     Raises:
-        UserError: What was given, what is allowed, and what to do, in one line.
+        UserError: An option or file is invalid; one line with the given and the expected value.
         NotTraceable: The network cannot be followed.
     """
     open_methods, own_ladder, refusals = not config.methods, config.ladder, Refusals()
@@ -99,7 +100,7 @@ def resolve(
         config = replace(config, channel_multiple=config.channel_multiple or 1)  # 1 if that was refused
         parts = StudyParts(config, find_profile, like=parts)
     with refusals.kept():
-        select(parts.groups.names, config.tie, ())  # raises if a pattern matches nothing
+        select(parts.groups.names, config.tie, ())  # raises an error if a pattern matches nothing
         priced = _priced(parts)
     refusals.end()
     budgets, generators = priced.budgets, priced.generators
@@ -131,7 +132,7 @@ def resolve(
     highest = proposals.highest
     if highest < study.limit:
         left = f"plans within {' and '.join(texts[1:])} cost at most {describe(highest, study.cost)} of the {texts[0]}"
-        notes.append(f"{left}: targets are drawn up to that")
+        notes.append(f"{left}: targets are sampled up to that")
     if sharing is not None:
         notes += _untried_notes(config, [method for method, _ in proposals.ladder()], own_ladder)
     return replace(study, highest=highest, notes=tuple(notes)), parts
@@ -162,16 +163,16 @@ def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) 
 def _broken_groups(
     parts: StudyParts,
 ) -> tuple[dict[str, UnprunedReason | str], list[str], tuple[GroupCheck, ...]]:
-    """Cut each generator that is pruned to random uneven plans, and find the groups that break.
+    """Cut each pruned generator to random uneven plans, and find the groups that fail.
 
     Args:
-        parts: The study's, its groups found.
+        parts: The study's parts, with its groups.
 
     Returns:
-        Groups that must be left whole -> the reason, what a user should be told, and the checks.
+        Groups that must be left unpruned -> the reason, notes for the user, and the checks.
 
     Raises:
-        UserError: A generator does not run, the cost of a plan is not what is predicted, or no group is left.
+        UserError: A generator does not run, the cost of a plan differs from its prediction, or no group is left.
     """
     config, pinned, notes = parts.config, dict[str, UnprunedReason | str](), list[str]()
     checked: dict[tuple[str, ...], GroupCheck] = {}
@@ -193,7 +194,7 @@ def _broken_groups(
 
 
 def _check_one(parts: StudyParts, start: str, groups: ChannelGroups) -> GroupCheck:
-    """Check one generator whose groups stand in the study with a name before them."""
+    """Check one generator, whose groups in the study have its name as prefix."""
     config = parts.config
     whole = own_entries(start.removesuffix("."), parts.left_out) if start else parts.left_out
 
@@ -208,7 +209,7 @@ def _check_one(parts: StudyParts, start: str, groups: ChannelGroups) -> GroupChe
 
 @dataclass(frozen=True)
 class _Part:
-    """One generator with the budgets that its plans meet, and what prices them."""
+    """A generator with its budgets and the prices of its plans."""
 
     groups: ChannelGroups
     budgets: tuple[PricedBudget, ...]
@@ -217,7 +218,7 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Priced:
-    """A study's budgets with their bounds, and which part of the study each is for."""
+    """A study's budgets with their bounds, per generator."""
 
     budgets: tuple[PricedBudget, ...]
     generators: tuple[GeneratorBudget, ...]
@@ -228,7 +229,8 @@ def _priced(parts: StudyParts) -> _Priced:
     """Return every budget with its bound.
 
     Raises:
-        BudgetError: Below the smallest plan or not below the dense network, or of a network that is not pruned.
+        BudgetError: A budget is below the smallest plan, not below the dense network, or for a network that is not
+            pruned.
     """
     config = parts.config
     if len(parts.names) > 1:
@@ -238,7 +240,7 @@ def _priced(parts: StudyParts) -> _Priced:
 
 
 def _priced_apart(parts: StudyParts) -> _Priced:
-    """Return a budget for each generator, of one cost."""
+    """Return one budget per generator, all in one cost."""
     stated = parts.config.stated_budgets
     given = stated.by_network(parts.names)
     found = []
@@ -275,16 +277,16 @@ def _bits_within(parts: StudyParts, priced: _Priced) -> tuple[int, ...]:
     """Return the bits in which some plan is within every budget.
 
     Raises:
-        BudgetError: There are none.
-        UserError: The published quantizer is asked for, and no trial has 8 bits.
+        BudgetError: There are no such bits.
+        UserError: The published quantizer is requested, and no trial has 8 bits.
     """
     config, offered = parts.config, parts.bits_offered
     bits = tuple(each for each in offered if all(_within(config, each, part) for part in priced.parts))
     if not bits:
         texts = " and ".join(each.budget.text for each in priced.budgets)
-        raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits: raise one of them")
+        raise BudgetError(f"no plan meets {texts} at once, in {' or '.join(map(str, offered))} bits. Try a larger one")
     if config.quantization_settings.scheme == "published" and 8 not in bits:
-        raise UserError("the published quantizer is for trials of 8 bits, and none has them: give it --bits 8 or 32,8")
+        raise UserError("the published quantizer needs trials of 8 bits: got none. Try --bits 8 or 32,8")
     return bits
 
 
@@ -303,5 +305,6 @@ def _data_notes(config: StudyConfig, split: str, images: int) -> list[str]:
         return []
     cure = "--n-test" if builtin else f"more {kind} images"
     return [
-        f"quality is measured on {measured} {kind} images, which says little: give {cure}, {MIN_EVAL_IMAGES} or more"
+        f"quality is measured on {measured} {kind} images, which are too few for reliable numbers. Try {cure}, "
+        f"{MIN_EVAL_IMAGES} or more"
     ]

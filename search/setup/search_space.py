@@ -20,14 +20,14 @@ from .study_parts import StudyParts
 
 @dataclass(frozen=True)
 class PrunedGenerator:
-    """One of several generators that are pruned together.
+    """A generator of several that are pruned together.
 
     Attributes:
-        name: Its name in the task; stands before each of its groups.
-        groups: Its own, without the name.
+        name: Its name in the task, the prefix of its groups.
+        groups: Its own groups, without the prefix.
         limit: Its budget's bound in its cost's unit.
-        share: The limit's part of all limits: of any trial's target this generator gets as much.
-        prices: Price its plans.
+        share: The limit's share of all limits, and of any trial's target.
+        prices: Prices of its plans.
     """
 
     name: str
@@ -43,13 +43,13 @@ class PrunedGenerator:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """A study's groups with what prices their plans.
+    """A study's groups with the prices of their plans.
 
     Attributes:
         study: The study.
-        groups: Of all that is pruned.
-        generators: Each with its own groups if several are pruned, else empty.
-        prices: Price plans of all.
+        groups: Groups of all pruned generators.
+        generators: Each generator with its own groups if several are pruned, else empty.
+        prices: Prices of plans of all generators.
     """
 
     study: ResolvedStudy
@@ -74,7 +74,7 @@ class SearchSpace:
 
     @property
     def bounds(self) -> tuple[Bound, ...]:
-        """Return the bounds of every plan of the one generator beside its target: all budgets after the first."""
+        """Return the further bounds of every plan of a single generator: all budgets after the first."""
         return tuple(
             Bound(priced.budget.cost, priced.limit, self.prices.model(priced.budget.cost) or self.groups.form)
             for priced in self.study.others
@@ -104,13 +104,13 @@ class SearchSpace:
 
 
 def target_of(cost: str, value: float, multiple: int, prices: Prices, bounds: Sequence[Bound] = ()) -> Target:
-    """Return the target of a trial; plans that meet it meet the bounds as well.
+    """Return the target of a trial; plans that meet it also meet the bounds.
 
     Args:
         cost: Name of the cost, as the network will be stored.
         value: Upper bound in the cost's unit.
         multiple: Step of widths in channels.
-        prices: Price plans of the generator.
+        prices: Prices of the generator's plans.
         bounds: The other budgets.
     """
     model = prices.model(cost)

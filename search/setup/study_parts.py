@@ -37,23 +37,24 @@ from .opened_profile import OpenedProfile, profile_source
 from .pruned_generators import examples, joined, new_network, one_network, pruned_names
 
 FindProfile = Callable[[StudyConfig], Any]
-# What depends on which groups are left whole.
+# Attributes that depend on the unpruned groups.
 _OF_GROUPS = {"groups", "left_whole", "table", "own_groups", "profiles", "own_prices", "prices", "bits_offered"}
 
 
 class StudyParts:
-    """The live parts of a configuration, each opened when it is first asked for, and once.
+    """The live parts of a configuration, each opened at first use, and once.
 
     Args:
-        config: With every open choice decided.
-        find_profile: Finds a profile of this machine in the study's database if the configuration names no copy.
-        like: Parts of the same study, for instance before its files were copied; what they opened is taken over.
-        output: What each generator gives, if that is known.
-        pinned: Groups that are left whole beside those of the patterns -> the reason; None: as in `like`.
+        config: The configuration, with every open choice decided.
+        find_profile: Function that finds a profile of this machine in the study's database, if the configuration names
+            no copy.
+        like: Parts of the same study, for instance before its files were copied; its opened parts are reused.
+        output: The output of each generator, if known.
+        pinned: Further groups that are left unpruned, besides those of patterns -> the reason; None: as in `like`.
         splits: The images, if they are open already.
 
     Attributes:
-        checks: What came of cutting the study's generators to random plans; empty if that was not looked at.
+        checks: Results of cutting the study's generators to random plans; empty if not checked.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class StudyParts:
             vars(self).update({name: value for name, value in vars(like).items() if name in parts})
 
     def task(self) -> Task:
-        """Return a fresh task: it may hold an image pool, so no two runs share one."""
+        """Return a new task: it may contain an image pool, so no two runs share one."""
         task = make_task(self.config.task, self.config.task_settings, self.config.seed)
         if task.reads_feature_maps:
             task.feature_maps = self._maps_of
@@ -93,9 +94,9 @@ class StudyParts:
         """Return the teacher's outputs for inputs of a generator.
 
         Raises:
-            UserError: There is no teacher at hand.
+            UserError: There is no teacher.
         """
-        raise UserError(f"the teacher's outputs are not at hand: got no teacher of {name}; expected a prepared study")
+        raise UserError(f"the teacher's outputs are not available: got no teacher of {name}; expected a prepared study")
 
     @property
     def taught_by(self) -> str:
@@ -103,32 +104,32 @@ class StudyParts:
         return ""
 
     def _maps_of(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps of images on their device; the network is loaded when it is first needed."""
+        """Return the maps of images on their device; the network is loaded at first use."""
         return self.feature_maps.to(images.device)(images)
 
     @property
     def trains_before(self) -> bool:
-        """Return whether a teacher, or a discriminator that has a part in the loss, is trained before the search."""
+        """Return True if a teacher, or a discriminator of the loss, is trained before the search."""
         judged = bool(self.config.teacher_discriminator or self.config.own_training)
         judged = judged or not self.task().has_judge
         return not (self.config.teacher and judged)
 
     def joined(self, generators: Mapping[str, nn.Module]) -> nn.Module:
-        """Return those of all generators that are pruned, as one network."""
+        """Return the pruned ones of all generators as one network."""
         return joined(self.config, generators)
 
     def examples(self, n: int = 1) -> tuple[Tensor, ...]:
-        """Return inputs [n, ...] of what is pruned, in order."""
+        """Return inputs [n, ...] of the pruned generators, in order."""
         return examples(self.config, n)
 
     def full_network(self) -> nn.Module:
-        """Return what is pruned at full width, with fresh weights; the caller's random numbers stay as they are."""
+        """Return the pruned generators at full width, with fresh weights; the caller's random numbers are restored."""
         with torch.random.fork_rng(devices=[]):
             return new_network(self.config)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The generators that are pruned."""
+        """Names of the pruned generators."""
         return pruned_names(self.config)
 
     @cached_property
@@ -143,12 +144,12 @@ class StudyParts:
 
     @cached_property
     def every_group(self) -> ChannelGroups:
-        """All groups of what is pruned, those that patterns leave whole included."""
+        """All groups of the pruned generators, including those that patterns exclude."""
         return self._traced(new_network, self.examples())
 
     @cached_property
     def groups(self) -> ChannelGroups:
-        """The groups of what is pruned, less what patterns leave whole and what is pinned.
+        """The groups of the pruned generators, without those that patterns exclude and pinned ones.
 
         Raises:
             UserError: Nothing can be pruned, a pattern matches nothing, or the network cannot be traced.
@@ -164,14 +165,14 @@ class StudyParts:
 
     @property
     def left_out(self) -> dict[str, UnprunedReason | str]:
-        """Groups that patterns leave whole, and those that are pinned -> the reason."""
+        """Groups that patterns exclude, and pinned ones -> the reason."""
         names = self.every_group.names
         chosen = select(names, self.config.prune, self.config.keep)
         return {**{name: reason for name, reason in self.pinned.items() if name in names}, **chosen}
 
     @cached_property
     def left_whole(self) -> Mapping[str, str]:
-        """Groups that the study leaves whole -> the reason."""
+        """Groups that the study leaves unpruned -> the reason."""
         reasons = {entry.module: entry.reason.text for entry in self.groups.unpruned}
         reasons |= {name: str(reason) for name, reason in self.pinned.items()}
         kept = [name for name in self.every_group.names if name not in self.groups.names]
@@ -198,12 +199,12 @@ class StudyParts:
         return found
 
     def data_spec(self) -> DataSpec:
-        """Return what the images are read from."""
+        """Return the data that images are read from."""
         return self.config.data_spec(self.output)
 
     @cached_property
     def splits(self) -> Splits:
-        """The images, each split opened when it is first asked for."""
+        """The images, each split opened at first use."""
         return Splits(self.data_spec())
 
     @property
@@ -222,11 +223,11 @@ class StudyParts:
         return self.splits.open(self.config.scored_on)
 
     def split(self, spec: DataSpec, name: str) -> ImageSet:
-        """Return one split read as `spec` says; one that is open at this size is not opened again.
+        """Return one split for `spec`; a split that is open at this size is reused.
 
         Args:
-            spec: The study's data, with another `load_size` perhaps.
-            name: As `Splits.open`.
+            spec: The study's data, possibly with another `load_size`.
+            name: Name of the split, as for `Splits.open`.
         """
         same = name != "train" or spec.load_factors == self.data_spec().load_factors
         return self.splits.open(name) if same else open_split(spec, name, tell=False)
@@ -238,26 +239,26 @@ class StudyParts:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The network that the quality's features come from, on the study's device."""
+        """The encoder of the quality's features, on the study's device."""
         return load_encoder(*choose_encoder(self.config.metric, self.config.weight_files)).to(self.device)
 
     def rgb(self, images: Tensor, inputs: Sequence[Tensor] = ()) -> Tensor:
         """Return outputs or real images [n, C, H, W] of the generators as RGB [n, 3, H, W].
 
         Args:
-            images: As the generators give them.
-            inputs: What they belong to.
+            images: Images in the generators' form.
+            inputs: The inputs of the images.
         """
         return to_rgb(images, self.output.color or "rgb", inputs)
 
     @property
     def output_encoder(self) -> Encoder:
-        """The quality's encoder for images as the generators give them."""
+        """The quality's encoder for images in the generators' form."""
         return taking(self.encoder, self.output.color)
 
     @cached_property
     def metrics(self) -> dict[str, MetricSet]:
-        """Return the metrics of each generator that is pruned; their preparation is kept in the process."""
+        """The metrics of each pruned generator; their preparation is cached in the process."""
         config, told = self.config, self.told_of_task
         return {
             name: MetricSet(config.also_measure, config.weight_files, told, config.objective) for name in self.names
@@ -265,7 +266,7 @@ class StudyParts:
 
     @property
     def told_of_task(self) -> dict[str, Any]:
-        """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
+        """Return the task's facts for metrics, by name: see `MetricSpec.takes`."""
         inputs = self.config.inputs
         return {"border": self.task().border, "label_map": inputs.label_map, "class_label": inputs.class_label}
 
@@ -276,7 +277,7 @@ class StudyParts:
 
     @property
     def output_maps(self) -> EncoderMaps:
-        """The same network for images as the generators give them."""
+        """The same network for images in the generators' form."""
         return taking(self.feature_maps, self.output.color)
 
     @cached_property
@@ -289,10 +290,10 @@ class StudyParts:
         return {name: profile_source(name).open(self) for name in self.config.stated_budgets.profiled}
 
     def prices_of(self, groups: ChannelGroups) -> Prices:
-        """Return what prices plans of one generator in every cost that a budget is in.
+        """Return the prices of one generator's plans in every budget's cost.
 
         Args:
-            groups: The generator's own.
+            groups: The generator's own groups.
         """
         profiled = {name: profile.of(groups) for name, profile in self.profiles.items()}
         return Prices.of(groups, self.config.stated_budgets.costs, profiled)
@@ -304,7 +305,7 @@ class StudyParts:
 
     @cached_property
     def prices(self) -> Prices:
-        """Return the prices of plans of all that is pruned; profiled costs of several networks add up."""
+        """The prices of plans of all pruned generators; profiled costs of several networks add up."""
         if not self.own_groups:
             return self.prices_of(self.groups)
         names = {network: groups.names for network, groups in self.own_groups.items()}
@@ -316,7 +317,7 @@ class StudyParts:
 
     @cached_property
     def bits_offered(self) -> tuple[int, ...]:
-        """Bits that trials may have, as far as the configuration and the profiles say."""
+        """Bits that trials may have, according to the configuration and the profiles."""
         offered = [profile.bits(self.config) for profile in self.profiles.values()] or [self.config.bits_offered()]
         return tuple(bits for bits in offered[0] if all(bits in other for other in offered))
 
@@ -326,5 +327,5 @@ class StudyParts:
         example: tuple[Tensor, ...],
         left_out: Mapping[str, UnprunedReason | str] | None = None,
     ) -> ChannelGroups:
-        """Return the groups of a network that is made for its shapes alone."""
+        """Return the groups of a network that is built only for its shapes."""
         return find_groups(build_for_shapes(lambda: make(self.config)), example, dict(left_out or {}))

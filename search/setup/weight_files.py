@@ -1,4 +1,4 @@
-"""Weight files that a user gives for the task's generators and discriminators."""
+"""Users' weight files for the task's generators and discriminators."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .pruned_generators import one_network
 def named_files(text: str, names: tuple[str, ...]) -> dict[str, Path]:
     """Return the files of `path`, or of `AtoB=path,BtoA=path`, by the generator's name; "" if none is named.
 
-    Paths may hold commas and equals signs: a file that is there is one file, and only a generator's name begins a part.
+    Paths may contain commas and equals signs: an existing file is one file, and only a generator's name starts a part.
 
     Args:
-        text: What an option was given; may be empty. Each path may end in `::key`, which stays on the path.
+        text: An option's text, possibly empty. Each path may end in `::key`, which remains part of the path.
         names: The task's generators.
     """
     if not text:
@@ -38,12 +38,12 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
     """Return weight files by generator.
 
     Args:
-        text: `path`, or `AtoB=path,BtoA=path`; each may end in `::key`, which stays on the path.
+        text: `path`, or `AtoB=path,BtoA=path`; each may end in `::key`, which remains part of the path.
         names: The task's generators.
-        option: The option that gave the text, for messages.
+        option: The option of the text, for messages.
 
     Raises:
-        UserError: A name the task does not have, a name missing, or a file that is not there.
+        UserError: A name is unknown or missing, or a file does not exist.
     """
     files = named_files(text, names)
     form = ",".join(f"{name}=FILE" for name in names)
@@ -64,10 +64,10 @@ def files_by_network(text: str, names: tuple[str, ...], option: str) -> dict[str
 
 
 def check_there(config: StudyConfig) -> None:
-    """Check that weight files are there, of a study whose task is not known.
+    """Check that weight files exist, for a study whose task is unknown.
 
     Raises:
-        UserError: One of them is not.
+        UserError: A file does not exist.
     """
     for option, text in (("--teacher", config.teacher), ("--teacher-discriminator", config.teacher_discriminator)):
         if text and "=" not in text and not located(text)[0].is_file():
@@ -75,10 +75,10 @@ def check_there(config: StudyConfig) -> None:
 
 
 def check_weights(config: StudyConfig) -> None:
-    """Load the given weights and drop them, so that a wrong file is refused before a study is made.
+    """Load the given weights and discard them, so that a wrong file is refused before a study is created.
 
     Raises:
-        UserError: A file that is missing, contains code, or fits another network.
+        UserError: A file is missing, contains code, or fits another network.
     """
     task = make_task(config.task, config.task_settings, config.seed)
     names = task.generator_names

@@ -1,1 +1,1 @@
-"""Preparations that the first trial that needs them makes, kept by content."""
+"""Preparations that the first trial that needs them makes, cached by content."""

@@ -21,7 +21,7 @@ from ...artifacts.remote import SHARED
 from ..preparation import PreparedArtifact, Progress, needed_by_methods
 from ..prepared_study import PreparedStudy
 
-ScoreTables = Callable[[nn.Module, ChannelGroups, Calibration], ScoreTable]  # of a generator
+ScoreTables = Callable[[nn.Module, ChannelGroups, Calibration], ScoreTable]  # part of a generator
 
 
 class ScoreTablePreparation:
@@ -48,7 +48,9 @@ class ScoreTablePreparation:
             WorkFailed: A file is missing, or differs from the artifact's.
         """
         if changed := artifact.changed(folder):
-            raise WorkFailed(f"{folder / next(iter(changed))} is not the file this study was made with; put it back")
+            raise WorkFailed(
+                f"{folder / next(iter(changed))} is not the file of this study: got another content. Try to put it back"
+            )
 
         def table(model: nn.Module, groups: ChannelGroups, calibration: Calibration) -> ScoreTable:
             return made(folder / SHARED, model, groups, calibration)
@@ -60,10 +62,10 @@ def made(shared: Path, model: nn.Module, groups: ChannelGroups, calibration: Cal
     """Return one table from the study's folder, else from the cache, else computed; store it in both.
 
     Args:
-        shared: The folder of files that trials make.
+        shared: Folder of the files that trials make.
         model: The dense generator.
         groups: Its groups.
-        calibration: Its inputs.
+        calibration: Its calibration inputs.
     """
     identity = identity_of(model, groups, calibration.fitting(model), calibration.seed)
     file = f"score-table-{identity}.json"

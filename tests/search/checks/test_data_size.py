@@ -80,4 +80,4 @@ def test_crops_are_of_the_generators_size_unless_no_image_holds_one(found, runs,
     assert chosen == size
     assert bool(note) == (size != (64, 64))
     if note:
-        assert re.search(r"crops of \d+x\d+: no image holds 64x64", note)
+        assert re.search(r"crops of \d+x\d+: no image has 64x64", note)

@@ -45,7 +45,7 @@ def test_the_object_of_a_file_that_was_loaded_by_path_is_named_by_it(tmp_path):
     ("given", "said"),
     [
         (lambda images: 0, "lambda"),
-        (functools.partial(print, 2), "an object of type partial, which is made inside a function"),
+        (functools.partial(print, 2), "an object of type partial, which is created inside a function"),
         (nn.ReLU(), "an object of type ReLU, which"),
     ],
 )
@@ -64,7 +64,7 @@ def test_an_object_of_a_notebook_or_script_is_refused(monkeypatch):
 
     cell.__module__, cell.__qualname__ = "__main__", "cell"
     monkeypatch.setattr(sys.modules["__main__"], "cell", cell, raising=False)
-    with pytest.raises(UserError, match="data cannot be loaded by workers: got cell, which is of a notebook"):
+    with pytest.raises(UserError, match="data cannot be loaded by workers: got cell, which is defined in a notebook"):
         name_of(cell, "data")
 
 
@@ -110,9 +110,9 @@ def test_methods_are_named_by_the_class_in_settings_and_shares_and_the_segmenter
         ({"shares": {"uniform": trained}}, "shares.uniform cannot be recorded with the study: got trained"),
         ({"weights": {"segmenter": lambda x: x}}, "segmenter cannot be loaded by workers: got <lambda>"),
         ({"weights": {"vgg": open}}, "weights.vgg cannot be recorded with the study: got open"),
-        ({"also_measure": [3]}, "also_measure is no name: got 3; expected a text, or a function"),
-        ({"methods": [None]}, "methods is no name: got None"),
-        ({3: "x"}, "an option's name is no text: got 3"),
+        ({"also_measure": [3]}, "also_measure is not a name: got 3; expected a text, or a function"),
+        ({"methods": [None]}, "methods is not a name: got None"),
+        ({3: "x"}, "an option's name is not a text: got 3"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused_wherever_it_stands(given, said):

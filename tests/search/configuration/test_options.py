@@ -217,7 +217,10 @@ def test_an_unknown_key_is_named_with_its_table(text, message, tmp_path):
     [
         ("[search]\ntrials = 'many'", "trials: got 'many'; expected a valid integer"),
         ("[training.recipe]\namp = true", "recipe.amp: got True; expected a valid string"),
-        ("[training.recipe]\namp = 'fp8'", "amp='fp8' is unknown; use one of off, bf16, fp16"),
+        (
+            "[training.recipe]\namp = 'fp8'",
+            "unknown mode of mixed precision: got amp='fp8'; expected one of off, bf16, fp16",
+        ),
         ("[search]\nsampler = 'cmaes'", "unknown sampler 'cmaes'; expected one of linear, tpe"),
         ("[search]\nladder = -1", "ladder is -1; use 0 or more"),
         ("[search.share]\nwidths = 'much'", "shares.widths: got 'much'; expected a valid number"),
@@ -243,7 +246,7 @@ def test_a_value_of_the_wrong_kind_is_named(text, message, tmp_path):
 def test_a_text_that_is_no_list_of_values_names_an_example_of_its_option(flag, example):
     """NAME=VALUE is asked for with an example of the option that was given, and of no other."""
     flags = [one for one in SEARCH_FLAGS if one.paths == ((flag,),)]
-    with pytest.raises(UserError, match=f"'foo' is not NAME=VALUE; write for example {re.escape(example)}"):
+    with pytest.raises(UserError, match=f"'foo' is not NAME=VALUE. Try for example {re.escape(example)}"):
         read_flags(flags, {flags[0].name: ["foo"] if flags[0].kind is list else "foo"})
 
 

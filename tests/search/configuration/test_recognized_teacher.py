@@ -39,6 +39,6 @@ def test_options_without_it_stay():
 @pytest.mark.parametrize("beside", [{"model": "resnet"}, {"model_args": {"ngf": 4}}])
 def test_the_network_is_not_named_twice(file, beside):
     """A model or arguments beside it are refused with both."""
-    with pytest.raises(UserError, match="says the network and its arguments") as caught:
+    with pytest.raises(UserError, match="determines the network and its arguments") as caught:
         with_recognized({"teacher": f"spandrel:{file}", **beside})
     assert f"--{next(iter(beside)).replace('_', '-')}" in str(caught.value)

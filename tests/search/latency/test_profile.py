@@ -150,7 +150,7 @@ def test_a_study_keeps_its_own_copy_of_the_profile(profile, tmp_path):
     copy = own.profiles[LATENCY]
     before = config(latency_profile=copy.file, latency_sha256=copy.sha256)  # as version 0.1.0 wrote it
     assert StudyParts(before).profiles[LATENCY].content == profile.to_json()
-    with pytest.raises(NoProfile, match="not the profile for ms that this study was made with; put it back"):
+    with pytest.raises(NoProfile, match="not the profile for ms of this study: got another file"):
         _ = StudyParts(config(latency_profile=copy.file, latency_sha256="0" * 64)).profiles
     assert StudyParts(config(budgets=("25%",))).profiles == {}
     with pytest.raises(NoProfile, match="budget 3ms needs a latency profile"):

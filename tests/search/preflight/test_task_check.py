@@ -66,9 +66,9 @@ def test_a_task_that_works_passes(tmp_path):
     ("old", "new", "message"),
     [
         ('return (batch["input"],)', 'return (batch["photo"],)', r"raised KeyError: 'photo' \(my_task.py, line 12\)"),
-        ('return (batch["input"],)', 'return batch["input"]', "gives no inputs of G: got 2x3x8x8; expected a tuple of"),
-        ('.abs().mean()}', '.abs()}', "gives no the term mean of generator_losses: got 2x3x8x8"),
-        (").square().mean()", ").square().mean() / 0", "gives no discriminator_loss: got inf; expected a finite number"),
+        ('return (batch["input"],)', 'return batch["input"]', "does not return inputs of G: got 2x3x8x8; expected a tuple of"),
+        ('.abs().mean()}', '.abs()}', "does not return the term mean of generator_losses: got 2x3x8x8"),
+        (").square().mean()", ").square().mean() / 0", "does not return discriminator_loss: got inf; expected a finite number"),
         ("square()", "square_root()", r"raised AttributeError: .* \(my_task.py, line 19\)"),
     ],
 )  # fmt: skip

@@ -32,7 +32,7 @@ def test_an_edited_copy_is_refused_when_it_is_loaded(study, tmp_path):
     assert OWN_CODE.load(study, tmp_path / "study", artifact) == tmp_path / "study" / "source"
     with (tmp_path / "study" / name).open("a") as file:
         file.write("# more")
-    with pytest.raises(WorkFailed, match=r"draw-.*\.py is not the file this study was made with; put it back"):
+    with pytest.raises(WorkFailed, match=r"draw-.*\.py is not the file of this study: got another content"):
         OWN_CODE.load(study, tmp_path / "study", artifact)
     (tmp_path / "study" / name).unlink()
     with pytest.raises(WorkFailed, match=r"draw-.*\.py is not the file"):

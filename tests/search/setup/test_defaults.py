@@ -57,7 +57,7 @@ def test_without_calibration_inputs_the_method_that_scores_plans_is_left_out():
     """With a note if no methods are named; 0 images is a choice of the user's own."""
     found, notes = with_methods(config(calibration_images=0))
     assert found.methods == tuple(name for name in METHODS if name != "reconstruct")
-    assert "reconstruct is left out: it scores plans on calibration inputs" in notes[0]
+    assert "reconstruct is omitted: it scores plans on calibration inputs" in notes[0]
     named = config(methods=("reconstruct", "uniform"), calibration_images=0, prune_steps=0, finetune_steps=9)
     assert with_methods(named)[0].methods == ("reconstruct", "uniform")
 
@@ -94,7 +94,7 @@ def test_with_too_few_steps_to_prune_in_the_methods_that_train_are_left_out():
     few, notes = with_methods(config(finetune_steps=least - 3))
     assert few.methods == OTHERS
     assert (few.prune_steps, few.finetune_steps) == (0, least - 3)
-    assert "methods that train are left out (coronet)" in notes[0]
+    assert "methods that train are omitted (coronet)" in notes[0]
     assert "too few to prune in" in notes[0]
     none, notes = with_methods(config(prune_steps=0))
     assert (none.methods, none.finetune_steps) == (OTHERS, STEPS)
@@ -119,7 +119,7 @@ def test_a_hypernetwork_that_does_not_fit_is_made_smaller_or_left_out(monkeypatc
     plan, _ = resolve(config(), sharing=alone)
     assert plan.config.methods == ("uniform", "reconstruct", "widths")
     assert (plan.config.prune_steps, plan.config.finetune_steps) == (1200, 2800)
-    assert any("coronet is left out: it takes" in note for note in plan.notes)
+    assert any("coronet is omitted: it needs" in note for note in plan.notes)
 
 
 def test_a_method_that_the_user_named_is_kept_with_a_warning(monkeypatch):
@@ -128,7 +128,7 @@ def test_a_method_that_the_user_named_is_kept_with_a_warning(monkeypatch):
     memory_of(monkeypatch, needed[1] - 1)
     plan, _ = resolve(config(methods=("uniform", "coronet")), sharing=RunOptions(executor="local").sharing)
     assert plan.config.methods == ("uniform", "coronet")
-    assert any("trials of coronet will fail: it takes" in note for note in plan.notes)
+    assert any("trials of coronet will fail: it needs" in note for note in plan.notes)
     memory_of(monkeypatch, needed[1])
     fixed = config(method_settings={"coronet.embedding": 8})
     plan, _ = resolve(fixed, sharing=RunOptions(executor="local").sharing)

@@ -76,7 +76,7 @@ def test_a_tuple_is_refused(nets, monkeypatch, capsys, tmp_path):
     """`(image, None)`, as StyleGAN2 returns it, is refused by search and inspect, and no study is made."""
     monkeypatch.chdir(tmp_path)
     model = ["--model", f"{nets}:Two", "--input-shape", "3,16,16"]
-    said = "gives a tuple of 2: 0 3x16x16; say which one counts, --output 0"
+    said = "returns a tuple of 2: got 0 3x16x16. Try to name the one that counts, --output 0"
     assert said in refused(monkeypatch, capsys, "inspect", *model)
     search = ["search", *QUICK, *model, "--study", "s", "--data", "builtin:shapes", "--budget", "50%", "--trials", 1]
     assert said in refused(monkeypatch, capsys, *search)
@@ -87,7 +87,7 @@ def test_randomness_in_eval_mode_is_refused(nets, tmp_path):
     """The message has the difference of two calls; noise of training is refused, but not with weights of 0."""
     with pytest.raises(ValueError, match=r"random in eval mode \(\w+; two calls on the same input differ by 0\.\d+\)"):
         resolve(study(nets, "Dropout"), sharing=lambda kind: 1)
-    with pytest.raises(ValueError, match=r"random in eval mode \(\w+; trained weights would show it\)"):
+    with pytest.raises(ValueError, match=r"random in eval mode \(\w+; trained weights would show a difference\)"):
         check_generator(study(nets, "Noise"))
     network = build(f"{nets}:Noise", {})
     save_weights(network, tmp_path / "w.safetensors")

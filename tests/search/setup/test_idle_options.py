@@ -150,7 +150,7 @@ def test_the_direction_of_unpaired_data_chooses_the_generator(name, besides):
     config, notes, _ = decided(StudyConfig.from_json(values))
     assert config.prune_network == name
     assert config.task_settings["directions"] == [name]
-    assert f"one generator given: {name} is distilled, without cycle" in notes
+    assert f"one generator is given: {name} is distilled, without a cycle" in notes
     assert idle_options(ALL_SECTIONS, Facts(config, (32,), RunOptions(), {"direction": name})) == []
 
 
@@ -171,10 +171,10 @@ def test_two_directions_that_contradict_are_refused():
 @pytest.mark.parametrize(
     ("given", "settings", "says"),
     [
-        ({"methods": ""}, [], "--methods is empty, which says nothing: give a value, or leave it out"),
+        ({"methods": ""}, [], "--methods is empty: expected a value. Try omitting it"),
         ({"teacher": " "}, [], "--teacher is empty"),
         ({"keep": ["a", ""]}, [], "--keep is empty"),
-        ({}, ["search.methods=[]"], "methods is empty, which says nothing: name one or more, or leave it out"),
+        ({}, ["search.methods=[]"], "methods is empty: expected one or more. Try one, or leave it out"),
         ({}, ["data.image_size=0"], "image_size is 0, which says nothing: use 8 or more, or leave it out"),
         ({"finetune_steps": -1}, [], "finetune_steps is -1, which says nothing: use 1 or more"),
     ],
@@ -200,6 +200,6 @@ def test_a_study_carries_the_notes_of_its_idle_options():
     wrong = Search("resnet", "builtin:shapes", "20kparams", options={**given, "shares": {"mggc": 0.5}})
     with pytest.raises(
         UserError,
-        match="--share does not act: mggc is none of the methods, uniform; add it to --methods, or leave it out",
+        match="--share does not act: mggc is not among the methods, uniform; add it to --methods, or omit this option",
     ):
         wrong.resolve()

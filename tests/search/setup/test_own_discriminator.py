@@ -72,7 +72,7 @@ def test_an_argument_without_default_is_named_with_those_that_are_given(judges):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("gray", "6x16x16.*input_channels"), ("two", "gives a list"), ("wide", "needs width")]
+    ("name", "said"), [("gray", "6x16x16.*input_channels"), ("two", "got list"), ("wide", "needs width")]
 )
 def test_one_that_does_not_take_what_it_is_shown_is_refused_before_training(judges, name, said):
     """The pair of input and output has six channels: who takes one, or gives no tensor, is refused on resolving."""

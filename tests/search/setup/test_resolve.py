@@ -23,7 +23,7 @@ def test_mistakes_that_do_not_depend_on_each_other_are_told_at_once():
     """The device, the encoder's weights, the number of images, the teacher's file, the budget: five lines."""
     lines = told(device="cuda", metric="inception", n_test=1, teacher="gone.pt", budgets=("1GMACs",))
     assert len(lines) == 5
-    for part in ("'cuda' is not there", "nception", "got 1; a distance needs 2", "gone.pt is not a file", "1GMACs"):
+    for part in ("'cuda' is not available", "nception", "got 1; a distance needs 2", "gone.pt is not a file", "1GMACs"):
         assert sum(part in line for line in lines) == 1, (part, lines)
 
 
