@@ -1,4 +1,4 @@
-"""The fields of Optuna's tables that optuna-dashboard shows: names of the objectives, notes, artifacts.
+"""The fields of Optuna's tables that optuna-dashboard shows: names of objectives, notes, artifacts.
 
 Names and artifacts are where Optuna's own functions write and read them (`Study.set_metric_names`,
 `optuna.artifacts.get_all_artifact_meta`). Notes have the form of `optuna_dashboard.save_note`, whose package is not
@@ -18,22 +18,22 @@ from optuna.storages import RDBStorage
 
 from . import optuna_tables as rdb
 
-ARTIFACT = "artifacts:"  # where Optuna keeps an artifact's name and type, in a trial's system attributes
-NOTE_LETTERS = 2045  # of one attribute of a note
-OWN_VERSION = 1  # of notes that we write; a note that somebody edited in the dashboard has a later one
+ARTIFACT = "artifacts:"  # prefix of Optuna's keys for an artifact's name and type, in a trial's system attributes
+NOTE_LETTERS = 2045  # maximum characters of one attribute of a note
+OWN_VERSION = 1  # version of notes by ganprune; a note edited in the dashboard has a later one
 
 Durably = Callable[[Callable[[], Any]], Any]
 
 
 class DashboardFields:
-    """Fields of one study; its writer alone uses them.
+    """The dashboard's fields of one study, used only by its writer.
 
     Args:
         storage: Optuna's storage.
         study: The study's name.
-        study_id: Its id there.
+        study_id: Its id in the storage.
         trial_ids: Ids of its trials by number; may grow.
-        durably: Does a write that can be repeated.
+        durably: Function that makes a repeatable write.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class DashboardFields:
 
     @cached_property
     def _stored(self) -> dict[str, Any]:
-        """The study's system attributes, as they were read first and written since."""
+        """The study's system attributes, as first read and since written."""
         return dict(self._durably(lambda: self._storage.get_study_system_attrs(self._study_id)))
 
     def name_objectives(self, names: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ class DashboardFields:
         return "".join(parts[key] for key in sorted(parts, key=int))
 
     def write_note(self, number: int, text: str) -> None:
-        """Write the note of a trial, unless somebody edited it or it says the same already."""
+        """Write the note of a trial, unless a user edited it or it is unchanged."""
         version = self._note_key(number, "note_ver")
         if int(self._stored.get(version, 0)) > OWN_VERSION or self.note(number) == text:
             return

@@ -1,4 +1,4 @@
-"""Durable writes to a study's rows: each can be repeated, and waits for a database server that went away."""
+"""Durable writes to a study's rows: each is repeatable, and waits for an unreachable database server."""
 
 import contextlib
 import itertools
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 class RowWriter:
-    """Writes the trials of one study, by trial number, and keeps `rows`: what was written of those that have not ended.
+    """A writer of one study's trials, by trial number, with `rows`: the written values of unfinished trials.
 
     `trial_ids` are ids of the rows by trial number.
 
@@ -30,8 +30,8 @@ class RowWriter:
         storage: Optuna's storage.
         url: The database's URL.
         study_id: The study.
-        lock: The study's lock; taken again after the server was away.
-        patience_s: How long to wait for the server (SQLite has none).
+        lock: The study's lock; acquired again after the server was unreachable.
+        patience_s: Seconds to wait for the server (SQLite has none).
     """
 
     def __init__(self, storage: RDBStorage, url: str, study_id: int, lock: StudyLock, patience_s: float = PATIENCE_S):
@@ -43,15 +43,15 @@ class RowWriter:
         self.rows = dict(enumerate(rows))
 
     def create(self, row: FrozenTrial) -> None:
-        """Write a whole row in one transaction; its number becomes the next one.
+        """Write a whole row in one transaction, with the next number.
 
         Raises:
-            RuntimeError: somebody else wrote trials to the study.
+            RuntimeError: Another program wrote trials to the study.
         """
         number, tries = len(self.trial_ids), itertools.count()
 
         def write() -> int | None:
-            if next(tries):  # the try before may have been committed, and only the answer lost
+            if next(tries):  # the previous attempt may have been committed, with only the answer lost
                 with contextlib.suppress(KeyError):
                     return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
             return rdb.insert_trial(self.storage, self.study_id, row, number)
@@ -65,20 +65,20 @@ class RowWriter:
         self.rows[number] = row
 
     def read(self, number: int) -> FrozenTrial:
-        """A trial's row as it stands in the database."""
+        """Return a trial's row as stored in the database."""
         trial_id = self.trial_ids[number]
         return self.durably(lambda: rdb.read_trials(self.storage, self.study_id, trial_id))[0]
 
     def recall(self, number: int) -> None:
-        """Something is to be written to the row of a trial that has ended after all."""
+        """Load the row of a finished trial again, to write to it."""
         self.rows[number] = self.read(number)
 
     def forget(self, number: int) -> None:
-        """A trial ended: nothing more is written to its row."""
+        """Drop the row of a finished trial, to which nothing more is written."""
         self.rows.pop(number, None)
 
     def set_attributes(self, number: int, values: Mapping[str, Any]) -> None:
-        """Store attributes of a trial, where they are not stored already."""
+        """Store attributes of a trial, unless they are stored already."""
         row = self.rows[number]
         new = {key: value for key, value in values.items() if key not in row.user_attrs or row.user_attrs[key] != value}
         if new:
@@ -86,7 +86,7 @@ class RowWriter:
             row.user_attrs.update(new)
 
     def set_rungs(self, number: int, rungs: Mapping[int, float]) -> None:
-        """Store qualities by rung, where they are not stored already."""
+        """Store qualities by rung, unless they are stored already."""
         row = self.rows[number]
         new = {step: rungs[step] for step in sorted(set(rungs) - set(row.intermediate_values))}
         if new:
@@ -94,17 +94,17 @@ class RowWriter:
             row.intermediate_values.update(new)
 
     def set_constraints(self, number: int, constraints: Mapping[str, float]) -> None:
-        """Store constraints where Optuna looks for them."""
+        """Store constraints under the attribute that Optuna reads."""
         row, new = self.rows[number], {CONSTRAINT + name: float(value) for name, value in constraints.items()}
         if new:
             self.durably(lambda: rdb.set_attributes(self.storage, row._trial_id, {}, new))
             row.system_attrs.update(new)
 
     def set_state(self, number: int, state: str, values: Sequence[float] | None = None) -> None:
-        """Store a trial's state, and its values with it.
+        """Store a trial's state together with its values.
 
         Raises:
-            RuntimeError: somebody else took the trial.
+            RuntimeError: Another process took the trial.
         """
 
         row, new = self.rows[number], TrialState[state]
@@ -123,7 +123,7 @@ class RowWriter:
             row.values = list(values)
 
     def durably(self, write: Callable[[], Answer]) -> Answer:
-        """Do `write`, which can be repeated; wait for a server that went away. Raises StorageError."""
+        """Call `write`, which is repeatable, and wait for an unreachable server. Raises StorageError after the wait."""
         deadline = time.monotonic() + self.patience_s
         while True:
             try:
@@ -135,7 +135,7 @@ class RowWriter:
             self.hold_lock()
 
     def hold_lock(self) -> None:
-        """Make sure that the study's lock is still ours. Raises StudyLocked where another process took it."""
+        """Check that this process still holds the study's lock. Raises StudyLocked if another process took it."""
         deadline = time.monotonic() + self.patience_s
         while True:
             try:

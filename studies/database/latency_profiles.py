@@ -1,4 +1,4 @@
-"""Latency profiles in the database: tables of our own beside Optuna's, one row a layer and one a network."""
+"""Latency profiles in the database: ganprune's own tables next to Optuna's, one row per layer and one per network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROFILES = Table(
 
 
 class ProfileStore:
-    """Reads and writes the latency profiles of a database.
+    """A store of the latency profiles in a database.
 
     Args:
         url: The database, see `storage.parse_url`.
@@ -60,26 +60,26 @@ class ProfileStore:
             storage.engine.dispose()
 
     def prepare(self) -> None:
-        """Makes the database and its tables where they are missing. Raises StorageError."""
+        """Create the database and its tables if they are missing. Raises StorageError."""
         with self._engine(write=True):
             pass
 
     def layers(self, device: Device) -> dict[str, LayerTable]:
-        """All layers that were measured on a device, by key. Raises StorageError."""
+        """Return all layers that were measured on a device, by key. Raises StorageError."""
         rows = self._rows(LAYERS, device.id)
         return {row["layer"]: from_json(LayerTable, json.loads(row["content"])) for row in rows}
 
     def put_layer(self, device: Device, layer: LayerTable) -> None:
-        """Keeps one layer's table, in the place of an older one. Raises StorageError."""
+        """Store one layer's table, replacing an older one. Raises StorageError."""
         values = {"device": device.id, "layer": layer.key, "content": json.dumps(to_json(layer))}
         self._put(LAYERS, values)
 
     def profiles(self) -> tuple[LatencyProfile, ...]:
-        """All profiles; none where the database has never held one. Raises StorageError."""
+        """Return all profiles, or none if the database has never had one. Raises StorageError."""
         return tuple(LatencyProfile.from_json(json.loads(row["content"])) for row in self._rows(PROFILES))
 
     def put(self, profile: LatencyProfile) -> None:
-        """Keeps a profile, in the place of an older one of the same device and network. Raises StorageError."""
+        """Store a profile, replacing an older one of the same device and network. Raises StorageError."""
         content = json.dumps(profile.to_json())
         values = {"device": profile.device.id, "network": profile.network, "model": profile.model, "content": content}
         self._put(PROFILES, values)
@@ -101,7 +101,7 @@ class ProfileStore:
 
 
 def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
-    """The latency profile for a study.
+    """Return the latency profile for a study.
 
     Args:
         url: The database.

@@ -1,7 +1,7 @@
-"""Ended trials in memory: what a search compares them by stays, the rest is read back when somebody asks for it.
+"""Finished trials in memory: values that a search compares are kept, the others are read when needed.
 
-A trial of 60 groups is 60 parameters, 60 widths and as much again in what was measured: 16 KB. Samplers look at 300
-trials (`search/strategy/history.py`), so that nearly all of it would never be looked at again.
+A trial of 60 groups has 60 parameters, 60 widths and as many measured values: 16 KB. Samplers use 300 trials
+(`search/strategy/history.py`), so nearly all of this is never read again.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,15 +15,15 @@ from ...gan_models.pruning.proposal import Proposal
 from ...search.records.ledger import TrialRecord
 from ...search.records.messages import TrialOutcome
 
-NOTHING: Mapping[str, Any] = {}  # one for all
-AT_HAND = 64  # whole records that are kept: the next ask looks at what has just ended
+NOTHING: Mapping[str, Any] = {}  # one empty mapping for all
+AT_HAND = 64  # number of whole records in memory, because the next request reads the latest
 
 
 class Ended:
-    """The records of ended trials.
+    """The records of finished trials.
 
     Args:
-        read: A trial's whole record, from the database, by number.
+        read: Function that reads a trial's whole record from the database, by number.
     """
 
     def __init__(self, read: Callable[[int], TrialRecord]):
@@ -32,12 +32,13 @@ class Ended:
         self._spaces: dict[str, Mapping[str, BaseDistribution]] = {}
 
     def settled(self, record: TrialRecord) -> TrialRecord:
-        """Return the record of a trial that has ended, to be kept: what is large is read back when it is asked for.
+        """Return a compact record of a finished trial, whose large values are read when needed.
 
-        Its constraints and its quality by rung stay: each trial at a rung is compared with all that reached it.
+        Its constraints and its quality by rung stay in memory, because each trial at a rung is compared with all that
+        reached it.
 
         Args:
-            record: The record; without an outcome if that was not read yet.
+            record: The record, possibly without its outcome.
         """
         number, space = record.number, record.new.distributions
         if record.outcome is not None:
@@ -56,14 +57,14 @@ class Ended:
         return replace(record, new=new, constraints=constraints, outcome=outcome)
 
     def _settled(self, record: TrialRecord) -> Proposal:
-        """Return a trial's proposal with its numbers in memory; settings and widths are read back."""
+        """Return a trial's proposal with its numbers in memory; settings and widths are read when needed."""
         proposal, number = record.new.proposal, record.number
         widths = None if proposal.widths is None else Part(self, number, "new.proposal.widths")
         kind = Part if isinstance(proposal.settings, Mapping) else Later
         return replace(proposal, settings=kind(self, number, "new.proposal.settings"), widths=widths)
 
     def whole(self, number: int) -> TrialRecord:
-        """A trial's record with all of its mappings in memory."""
+        """Return a trial's record with all of its mappings in memory."""
         if number not in self._at_hand:
             self._keep(self._read(number))
         return self._at_hand[number]
@@ -75,7 +76,7 @@ class Ended:
 
 
 class Later:
-    """A value of an ended trial's record: equal to what it was, and read back when something of it is asked for."""
+    """A proxy of a value in a finished trial's record, equal to the value and read at first use."""
 
     __slots__ = ("_ended", "_name", "_number")
 
@@ -98,7 +99,7 @@ class Later:
 
 
 class Part(Later, Mapping[str, Any]):
-    """A `Later` of a mapping."""
+    """A proxy (`Later`) of a mapping."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""One driver a study: an exclusive lock that dies with its process, so that no clock and no heartbeat is needed."""
+"""The lock of a study: one driver per study, by an exclusive lock that ends with its process, without a heartbeat."""
 
 import contextlib
 import hashlib
@@ -23,11 +23,11 @@ except ImportError:  # Windows
     fcntl = None
 
 
-SETTLE_S = 1.0  # a server notices a moment later that a client was killed, and drops its lock then
+SETTLE_S = 1.0  # seconds until a server notices a killed client, and releases its lock
 
 
 class StudyLocked(WorkFailed):
-    """Another process drives the study."""
+    """An error: another process drives the study."""
 
     def __init__(self, study: str, holder: str):
         super().__init__(
@@ -40,27 +40,27 @@ class StudyLock(Protocol):
     """An exclusive right to write to a study."""
 
     def ensure(self) -> None:
-        """Make sure that the lock is still held. Raises StudyLocked or StorageError when it is not."""
+        """Check that the lock is still held. Raises StudyLocked or StorageError if it is not."""
         ...
 
     def release(self) -> None:
-        """Give the lock back. Harmless when repeated."""
+        """Release the lock, idempotently."""
         ...
 
 
 def this_process() -> str:
-    """`host:pid`, for messages."""
+    """Return `host:pid`, for messages."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class FileLock:
-    """flock on `<database>.<study>.lock`; the file names its holder.
+    """A lock by flock on `<database>.<study>.lock`; the file names its holder.
 
-    Ours, and not the package `filelock`: a refused driver is told who has the study, and a forked child (a data loader)
-    lets go of the lock when it is born, so that it dies with the driver alone.
+    Unlike in the package `filelock`, a refused driver is told the holder, and a forked child (a data loader) releases
+    the lock at once, so that the lock ends with the driver.
 
     Raises:
-        StudyLocked: somebody else has it.
+        StudyLocked: Another process holds it.
     """
 
     def __init__(self, database: Path, study: str):
@@ -85,23 +85,23 @@ class FileLock:
         os.register_at_fork(after_in_child=lambda: (lock := this()) and lock.release())
 
     def ensure(self) -> None:
-        """The lock lasts as long as the file is open."""
+        """Do nothing: the lock is held as long as the file is open."""
         if self._descriptor is None:
             raise StorageError(f"the lock on study {self.study!r} was released; open the study again")
 
     def release(self) -> None:
-        """Close the file. The file itself stays: removing it would let two processes lock two files."""
+        """Close the file, without deleting it: otherwise two processes could lock two files."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 class PostgresLock:
-    """A session's advisory lock on a connection of its own; the server drops it when the process dies.
+    """A session's advisory lock on its own connection; the server releases it when the process dies.
 
     Raises:
-        StudyLocked: somebody else has it.
-        StorageError: the server cannot be reached.
+        StudyLocked: Another process holds it.
+        StorageError: The server cannot be reached.
     """
 
     def __init__(self, url: URL, study: str):
@@ -146,7 +146,7 @@ class PostgresLock:
         return str(name).removeprefix("ganprune ")
 
     def ensure(self) -> None:
-        """Ask the server; a connection that broke (the server was restarted) is made, and the lock taken, again."""
+        """Check with the server; after a lost connection (a restarted server), connect and lock again."""
         try:
             if self._connection is not None:
                 self._connection.execute(sqlalchemy.text("SELECT 1"))
@@ -158,7 +158,7 @@ class PostgresLock:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(SQLAlchemyError):  # a server that is gone has dropped the lock already
+            with contextlib.suppress(SQLAlchemyError):  # an unreachable server has released the lock already
                 connection.close()
 
     def release(self) -> None:
@@ -171,8 +171,8 @@ def lock_study(url: str, study: str) -> StudyLock:
     """Take the exclusive lock on a study.
 
     Raises:
-        StudyLocked: another process drives it; the message says which.
-        StorageError: the storage cannot be reached.
+        StudyLocked: Another process drives it; the message names it.
+        StorageError: The storage cannot be reached.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":

@@ -1,7 +1,7 @@
-"""Optuna's tables written and read in bulk: a whole trial, or a whole study, in a few statements.
+"""Bulk writes and reads of Optuna's tables: a whole trial, or a whole study, in a few statements.
 
-Optuna's own calls cost several statements a parameter, and one transaction an attribute: with 60 groups a trial took
-a hundred times as long to write, and 5,000 trials a minute to open. The rows are the same, so Optuna reads them.
+Optuna's own calls take several statements per parameter, and one transaction per attribute: with 60 groups, writing a
+trial took a hundred times as long, and opening 5,000 trials took a minute. The rows are the same, so Optuna reads them.
 """
 
 import json
@@ -31,14 +31,14 @@ def insert_trial(storage: RDBStorage, study_id: int, row: FrozenTrial, number: i
     Args:
         storage: Optuna's storage.
         study_id: The study.
-        row: What to write; its number and id are not looked at.
-        number: The number it is to have.
+        row: The row to write; its number and id are ignored.
+        number: The trial's number.
 
     Returns:
-        Its id; None where the study does not have exactly `number` trials (nothing is written then).
+        Its id; None if the study does not have exactly `number` trials (nothing is written then).
 
     Raises:
-        SQLAlchemyError: the database cannot be used.
+        SQLAlchemyError: The database cannot be used.
     """
     started = (row.datetime_start or datetime.now()).astimezone(UTC).replace(tzinfo=None)
     with storage.engine.begin() as connection:
@@ -97,12 +97,12 @@ def _insert_attributes(connection: Connection, table: Table, trial_id: int, valu
 
 
 def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> list[FrozenTrial]:
-    """All trials of a study by number, as `RDBStorage.get_all_trials` gives them. Raises SQLAlchemyError.
+    """Return all trials of a study by number, like `RDBStorage.get_all_trials`. Raises SQLAlchemyError.
 
     Args:
         storage: Optuna's storage.
         study_id: The study.
-        only: Id of a trial to read alone.
+        only: Id of the only trial to read; None: all.
     """
     chosen = TRIALS.c.study_id == study_id if only is None else TRIALS.c.trial_id == only
     with storage.engine.connect() as connection:
@@ -115,7 +115,7 @@ def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> 
         found = list(
             connection.execute(select(*columns, TRIALS.c.datetime_complete).where(chosen).order_by(TRIALS.c.trial_id))
         )
-        names: dict[str, str] = {}  # each name once in memory, however many trials have it
+        names: dict[str, str] = {}  # each name once in memory, for any number of trials
         kinds: dict[str, BaseDistribution] = {}
         spaces: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
         params: dict[int, dict[str, Any]] = defaultdict(dict)
@@ -128,7 +128,7 @@ def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> 
             spaces[trial_id][name] = kind
             params[trial_id][name] = kind.to_external_repr(value)
         shared: dict[tuple[tuple[str, int], ...], dict[str, BaseDistribution]] = {}
-        for trial_id, space in spaces.items():  # trials of one method share one
+        for trial_id, space in spaces.items():  # trials of one method share their distributions
             spaces[trial_id] = shared.setdefault(tuple((name, id(kind)) for name, kind in space.items()), space)
         values: dict[int, list[float]] = defaultdict(list)
         columns = (VALUES.c.value, VALUES.c.value_type)
@@ -169,5 +169,5 @@ def _with_shared(names: dict[str, str]) -> Any:
 
 
 def _local(time: datetime | None) -> datetime | None:
-    """Optuna stores UTC without a zone and gives local time without one."""
+    """Return a naive local time: Optuna stores UTC without a zone and returns local time without one."""
     return None if time is None else time.replace(tzinfo=UTC).astimezone().replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""Look at studies without a lock: which there are, what they are about, what their trials came to."""
+"""Reading of studies without a lock: names, attributes and trials."""
 
 import time
 from collections.abc import Container, Mapping
@@ -16,13 +16,13 @@ from .optuna_tables import read_trials
 from .storage import StorageError, one_line, open_storage, shown
 from .trial_rows import record_of
 
-MOST_NAMED = 20  # studies that an error names
-PATIENCE_S = 120.0  # for a database server that went away while a search runs
-SCHEMA = "ganprune.schema"  # written last when a study is made: without it the study is half made
-SCHEMA_VERSION = 2  # a writer raises it: version 0.1.0, which wrote 1, would misread today's rows
+MOST_NAMED = 20  # number of studies that an error names
+PATIENCE_S = 120.0  # seconds to wait for an unreachable database server during a search
+SCHEMA = "ganprune.schema"  # attribute written last when a study is created: without it, the study is incomplete
+SCHEMA_VERSION = 2  # raised by a writer, because version 0.1.0, which wrote 1, would misread current rows
 READABLE = (1, SCHEMA_VERSION)
-SIMULATED = "ganprune.simulated"  # true where nothing was trained: qualities were drawn from a seed
-COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial whose cost is above it is infeasible
+SIMULATED = "ganprune.simulated"  # True if nothing was trained: qualities were drawn from a seed
+COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial of higher cost is infeasible
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StudyRecord:
 
 
 def study_names(storage: RDBStorage) -> dict[str, int]:
-    """Our studies in a storage, name -> id; studies of other programs are left out."""
+    """Return ganprune's studies in a storage, name -> id, without those of other programs."""
     return {
         found.study_name: found._study_id
         for found in storage.get_all_studies()
@@ -47,7 +47,7 @@ def study_names(storage: RDBStorage) -> dict[str, int]:
 
 
 def find_study(storage: RDBStorage, url: str, study: str) -> int:
-    """A study's id. Raises UserError, naming those there are."""
+    """Return a study's id. Raises UserError with the existing names if there is none."""
     names = study_names(storage)
     if study not in names:
         there = ", ".join(sorted(names)[:MOST_NAMED]) or "none"
@@ -57,12 +57,12 @@ def find_study(storage: RDBStorage, url: str, study: str) -> int:
 
 
 def read_study(url: str, study: str, patience_s: float = 0.0) -> StudyRecord:
-    """A study and all its trials; needs no lock, so it works while the study runs.
+    """Return a study and all its trials; it needs no lock, so it works while the study runs.
 
     Args:
         url: The database.
         study: Its name.
-        patience_s: How long to wait for a server that does not answer.
+        patience_s: Seconds to wait for a server that does not answer.
 
     Raises:
         UserError: There is no such study.
@@ -111,7 +111,7 @@ def list_studies(url: str, names: Container[str] | None = None) -> tuple[StudyRe
 
     Args:
         url: The database.
-        names: Names of the wanted studies; missing ones are left out. None for all.
+        names: Names of the wanted studies; missing ones are omitted. None: all.
 
     Raises:
         StorageError: It cannot be read.

@@ -1,4 +1,4 @@
-"""Open the database of studies from its URL: SQLite as safe as it gets, PostgreSQL, errors without passwords."""
+"""Access to the database of studies by its URL: safe SQLite, PostgreSQL, errors without passwords."""
 
 import re
 import sqlite3
@@ -14,13 +14,13 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from ...gan_models.files.errors import UserError, WorkFailed
 
-# SQLite's locks are broken or missing on these; a database on them gets corrupted without a word.
+# SQLite's locks are broken or missing on these, which silently corrupts databases.
 NETWORK_FILE_SYSTEMS = (
     "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph",
     "glusterfs", "fuse.glusterfs", "lustre", "gpfs", "beegfs", "fuse.s3fs", "fuse.gcsfuse",
 )  # fmt: skip
 BUSY_SECONDS = 60
-# The server must notice within a minute that a driver's machine is gone: till then it keeps the study's lock.
+# The server must notice the loss of a driver's machine within a minute: until then it holds the study's lock.
 POSTGRES = {
     "connect_timeout": 10,
     "options": "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3",
@@ -28,27 +28,27 @@ POSTGRES = {
 
 
 class StorageError(WorkFailed):
-    """The database cannot be used; the message is one line, names it without its password, and says what to do."""
+    """An error: the database cannot be used. The one line names it without its password, and says what to do."""
 
 
 class WrongStorage(StorageError, UserError):
-    """What was given names no database that can be used: the input is at fault, not the database."""
+    """An error in the input: the URL names no usable database."""
 
 
 def parse_url(url: str) -> URL:
-    """The URL of a database that studies can live in, SQLite's path made absolute.
+    """Return the URL of a database for studies, with SQLite's path made absolute.
 
     Args:
         url: `sqlite:///file.db`, `sqlite:////absolute/file.db` or `postgresql+psycopg://user:password@host/name`.
 
     Raises:
-        WrongStorage: it is no such URL, or names a SQLite database in memory.
+        WrongStorage: It is not such a URL, or names an in-memory SQLite database.
     """
     try:
         parsed = sqlalchemy.make_url(url)
         kind = parsed.get_backend_name()
         if kind in ("sqlite", "postgresql"):
-            parsed.get_dialect()  # raises for a driver that nobody knows, as in postgresql+psycopgg://
+            parsed.get_dialect()  # raises an error for an unknown driver, as in postgresql+psycopgg://
     except (ArgumentError, ValueError):
         raise WrongStorage(
             f"{_without_password(url)!r} is no database URL; give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
@@ -65,7 +65,7 @@ def parse_url(url: str) -> URL:
 
 
 def shown(url: str | URL) -> str:
-    """A database's URL as it may be printed: the password replaced by ***."""
+    """Return a database's URL for printing, with the password replaced by ***."""
     return (parse_url(url) if isinstance(url, str) else url).render_as_string(hide_password=True)
 
 
@@ -74,7 +74,7 @@ def _without_password(text: str) -> str:
 
 
 def file_system_of(path: Path, mounts: str) -> str:
-    """The kind of file system that holds `path`, by the text of /proc/mounts; empty where that does not say."""
+    """Return the type of file system of `path`, by the text of /proc/mounts; empty if unknown."""
     best, kind = -1, ""
     for line in mounts.splitlines():
         fields = line.split()
@@ -87,7 +87,7 @@ def file_system_of(path: Path, mounts: str) -> str:
 
 
 def refuse_network_file_system(path: Path, mounts: str | None = None) -> None:
-    """Raise WrongStorage where `path` lies on a network file system (Linux; elsewhere nothing is known)."""
+    """Raise WrongStorage if `path` is on a network file system (on Linux; elsewhere it is unknown)."""
     if mounts is None:
         try:
             mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="replace")
@@ -111,10 +111,10 @@ class SafeConnection(sqlite3.Connection):
 
 
 def _begin_immediate(engine: Engine) -> None:
-    """Take SQLite's write lock when a transaction begins.
+    """Acquire SQLite's write lock when a transaction begins.
 
-    Optuna reads, then writes. With SQLite's default the lock comes with the write, and two processes that read
-    the same row both believe that it is theirs.
+    Optuna reads, then writes. By default, SQLite locks at the write, and two processes that read the same row could
+    both claim it.
     """
 
     @event.listens_for(engine, "begin")
@@ -123,30 +123,30 @@ def _begin_immediate(engine: Engine) -> None:
 
     @event.listens_for(engine, "checkin")
     def checkin(connection: sqlite3.Connection | None, record: object) -> None:
-        # a Ctrl-C in the middle of a commit lets SQLAlchemy believe that the transaction is over
+        # after a Ctrl-C during a commit, SQLAlchemy considers the transaction finished
         if connection is not None and connection.in_transaction:
             connection.rollback()
 
 
 def open_storage(url: str, *, write: bool) -> RDBStorage:
-    """The storage behind a URL.
+    """Return the storage of a URL.
 
     Args:
-        url: As `parse_url` takes it.
-        write: A writer makes the tables where they are missing. A reader changes nothing and needs no lock.
+        url: URL, as for `parse_url`.
+        write: True to create missing tables. False to change nothing and need no lock.
 
     Raises:
-        WrongStorage: the URL, its folder or its file is none for studies, or lies on a network file system.
-        StorageError: it cannot be reached, or be read.
+        WrongStorage: The URL, its folder or its file is unusable for studies, or on a network file system.
+        StorageError: It cannot be reached or read.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # Optuna says on stderr what we show ourselves
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # Optuna prints on stderr what ganprune shows itself
     parsed = parse_url(url)
     name = shown(parsed)
     options: dict[str, Any] = {"pool_pre_ping": True, "pool_recycle": 1800}
     sqlite = parsed.get_backend_name() == "sqlite"
     if sqlite:
         check_file(parsed, write=write)
-        # isolation_level None: Python's sqlite3 must not begin transactions behind SQLAlchemy's back
+        # isolation_level None: Python's sqlite3 must not begin transactions without SQLAlchemy
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
         options = {"connect_args": arguments | ({"factory": SafeConnection} if write else {})}
     else:
@@ -168,7 +168,7 @@ def open_storage(url: str, *, write: bool) -> RDBStorage:
 
 
 def check_file(url: URL, *, write: bool) -> None:
-    """Raise WrongStorage where SQLite's file cannot be what is asked for: no such folder, no file to read, ..."""
+    """Raise WrongStorage if SQLite's file is unusable: no such folder, no file to read, ..."""
     path, name = Path(url.database or ""), shown(url)
     if path.is_dir():
         raise WrongStorage(f"cannot open {name}: {path} is a folder; give a file")
@@ -180,7 +180,7 @@ def check_file(url: URL, *, write: bool) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's own words, in one line, without passwords: the cause's where the error only wraps it."""
+    """Return an error's message in one line, without passwords; the cause's message if the error only wraps it."""
     cause = getattr(error, "orig", None) or error.__cause__
     text = str(getattr(cause, "orig", None) or cause or error) or type(error).__name__
     return _without_password(" ".join(text.split()))[:300]

@@ -27,24 +27,24 @@ from .trial_rows import LOST, checked, outcome_attributes, record_of, report_att
 OBJECTIVES = ("quality", "cost")
 MINIMIZED = [StudyDirection.MINIMIZE, StudyDirection.MINIMIZE]
 MAXIMIZED = [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]
-ID = "ganprune.id"  # also in the study's folder: its files are this study's and no other's
+ID = "ganprune.id"  # also a file in the study's folder, whose files belong to this study only
 
 
 class Store:
-    """The record of one study, opened to be written: holds the study's lock until it is closed.
+    """The record of one study, opened for writing: it holds the study's lock until it is closed.
 
-    Made by `Store.create` or `Store.open`; a context manager. Implements `search.records.ledger.Ledger`.
+    Create it by `Store.create` or `Store.open`; it is a context manager. Implements `search.records.ledger.Ledger`.
 
     Args:
         storage: Optuna's storage.
         url: The database's URL.
         folder: The study's files.
         lock: The study's lock, held.
-        max_attempts: A trial whose training was started this often without an end fails. Attempts that a clean
-            stop handed back do not count.
+        max_attempts: Number of unfinished attempts after which a trial fails. Attempts that a clean stop handed back do
+            not count.
 
     Attributes:
-        dashboard: What optuna-dashboard shows of the study beside its trials.
+        dashboard: Fields of the study for optuna-dashboard, apart from its trials.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Store:
         )
         attributes = storage.get_study_user_attrs(self._study_id)
         self._cost_limit, self._fixed = attributes.get(COST_LIMIT), fixed_settings(attributes)
-        self._sign = sign_of(attributes)  # Optuna's tables hold the objective's own values
+        self._sign = sign_of(attributes)  # Optuna's tables contain the objective's own values
         self._ended = Ended(lambda number: record_of(self._writer.read(number), self._fixed, sign=self._sign))
         self._records: list[TrialRecord] = []
         for number in list(self._writer.rows):
@@ -80,23 +80,23 @@ class Store:
         max_attempts: int = 5,
         maximizes: bool = False,
     ) -> Self:
-        """Make a study and open it.
+        """Create a study and open it.
 
         Args:
             url: The database, see `storage.parse_url`.
             study: Its name.
-            artifacts: The folder that holds the artifacts of all studies.
-            attributes: JSON by name: `ganprune.config`, `ganprune.version`, `ganprune.teacher`, ...;
-                with `ganprune.cost_limit` (a number) a trial whose cost is above it is infeasible. Or what makes them,
-                called once the study's folder is its own.
+            artifacts: The folder of all studies' artifacts.
+            attributes: JSON by name: `ganprune.config`, `ganprune.version`, `ganprune.teacher`, ...; with
+                `ganprune.cost_limit` (a number) a trial whose cost is above it is infeasible. Or a function that
+                returns them, called once the study's folder exists.
             max_attempts: See the class.
-            maximizes: Higher values of the study's objective are better; a record's quality is then the value with
-                the other sign.
+            maximizes: Higher values of the study's objective are better; a record's quality is then the value with the
+                opposite sign.
 
         Raises:
-            ValueError: a study of this name exists, or files of one, or the name cannot be used.
-            StudyLocked: another process makes or runs it.
-            StorageError: the database cannot be used.
+            ValueError: A study of this name exists, or files of one, or the name is invalid.
+            StudyLocked: Another process creates or runs it.
+            StorageError: The database cannot be used.
         """
         folder = StudyFolder.at(artifacts, check_study_name(study))
         lock = lock_study(url, study)
@@ -115,16 +115,16 @@ class Store:
 
     @classmethod
     def open(cls, url: str, study: str, artifacts: str | Path, max_attempts: int = 5) -> Self:
-        """Open a study to go on with it; what a dead driver left RUNNING is told from disk or put back in place.
+        """Open a study to continue it; RUNNING trials of a dead driver are completed from disk or put back.
 
         Raises:
-            UserError: No such study; the message names those there are.
-            ValueError: the folder holds the files of another study of this name.
-            StudyLocked: another process runs it.
-            StorageError: the database cannot be used.
+            UserError: There is no such study; the message names the existing ones.
+            ValueError: The folder contains the files of another study of this name.
+            StudyLocked: Another process runs it.
+            StorageError: The database cannot be used.
         """
         reader = open_storage(url, write=False)
-        find_study(reader, url, study)  # a wrong name must not leave a lock file behind
+        find_study(reader, url, study)  # a wrong name must not leave a lock file
         reader.engine.dispose()
         lock = lock_study(url, study)
         try:
@@ -134,7 +134,7 @@ class Store:
             folder.claim(study_id, new=False)
             store.set_attribute(ID, study_id)
             store.set_attribute(SCHEMA, SCHEMA_VERSION)
-            for record in store._in_state("RUNNING"):  # the lock is ours: whoever ran them is dead
+            for record in store._in_state("RUNNING"):  # this process holds the lock, so whoever ran them is dead
                 store.requeue(record.number, "its driver died" if record.attempt else "")
             return store
         except BaseException:
@@ -151,8 +151,8 @@ class Store:
         raise TypeError("a Store is not pickled: it holds a lock and the database's password")
 
     def close(self) -> None:
-        """Give the lock back. Harmless when repeated."""
-        with contextlib.suppress(SQLAlchemyError):  # everything is committed; a server that is gone changes nothing
+        """Release the lock, idempotently."""
+        with contextlib.suppress(SQLAlchemyError):  # everything is committed, even if the server is unreachable
             self._storage.remove_session()
         self._storage.engine.dispose()
         self._lock.release()
@@ -167,25 +167,25 @@ class Store:
         self._writer.durably(lambda: self._storage.set_study_user_attr(self._study_id, key, to_json(value)))
 
     def delete(self) -> None:
-        """Remove the study and its files; the store is of no use afterwards."""
+        """Remove the study and its files; the store is unusable afterwards."""
         self._writer.durably(lambda: self._storage.delete_study(self._study_id))
         self.folder.remove()
 
     def records(self) -> Sequence[TrialRecord]:
-        """All trials by number."""
+        """Return all trials by number."""
         return tuple(self._records)
 
     def whole(self, number: int) -> TrialRecord:
-        """Return a trial's record with everything in memory; `records` reads some of it when it is asked for."""
+        """Return a trial's record with all values in memory; `records` reads some of them when needed."""
         record = self._records[number]
         return self._ended.whole(number) if record.finished else record
 
     def create_trial(self, new: NewTrial) -> TrialRecord:
-        """Write a trial, whole, in one transaction; it is RUNNING.
+        """Write a trial in one transaction; it is RUNNING.
 
         Raises:
-            ValueError: a parameter lies outside its distribution.
-            RuntimeError: somebody else wrote trials to the study.
+            ValueError: A parameter is outside its distribution.
+            RuntimeError: Another program wrote trials to the study.
         """
         row = template(new)
         self._writer.create(row)
@@ -208,12 +208,12 @@ class Store:
         return None
 
     def started(self, number: int) -> int:
-        """Count an attempt; returns how many there were, this one included."""
+        """Count an attempt; return the number of attempts so far."""
         self._writer.set_attributes(number, {"attempt": self._records[number].attempt + 1})
         return self._refresh(number).attempt
 
     def report(self, number: int, report: TrialReport) -> None:
-        """Store what a running trial said; see `Ledger.report`."""
+        """Store a running trial's report; see `Ledger.report`."""
         if self._records[number].finished:
             return
         self._writer.set_rungs(number, self._own(report.rungs))
@@ -221,7 +221,7 @@ class Store:
         self._refresh(number)
 
     def finish(self, number: int, outcome: TrialOutcome) -> TrialRecord:
-        """Record how a trial ended: everything else first, the state last; see `Ledger.finish`."""
+        """Record a trial's outcome: the state last; see `Ledger.finish`."""
         if self._records[number].finished:
             return self._records[number]
         outcome = checked(within_budget(outcome, self._cost_limit))
@@ -235,14 +235,14 @@ class Store:
         return self._refresh(number)
 
     def set_aside(self) -> None:
-        """Take all trials that were measured off the front: what they were measured against is no longer there."""
+        """Take all measured trials off the front, because their real images have changed."""
         for record in [record for record in self._records if record.finished and record.quality is not None]:
             self._writer.recall(record.number)
             self._writer.set_constraints(record.number, {SET_ASIDE: 1.0})
             self._refresh(record.number)
 
     def requeue(self, number: int, reason: str = "") -> TrialRecord:
-        """Put a RUNNING trial back in place, or tell it from disk; see `Ledger.requeue`."""
+        """Put a RUNNING trial back, or complete it from disk; see `Ledger.requeue`."""
         record = self._records[number]
         if record.state != "RUNNING":
             return record
@@ -254,7 +254,7 @@ class Store:
         return self._refresh(number)
 
     def release(self) -> int:
-        """Put everything RUNNING back, attempts given back; see `Ledger.release`."""
+        """Put all RUNNING trials back, without counting their attempts; see `Ledger.release`."""
         running = self._in_state("RUNNING")
         for record in running:
             if record.attempt:
@@ -282,10 +282,10 @@ class Store:
 
 
 def _new_study(storage: RDBStorage, url: str, folder: StudyFolder, directions: list[StudyDirection]) -> int:
-    """A study without trials that has an id, and its folder to itself; one left half made by a crash is taken up."""
+    """Return the id of a new study without trials, with its own folder; an incomplete one is completed."""
     existing = _half_made(storage, url, folder.study)
     known = {} if existing is None else existing.user_attrs
-    if existing is not None and existing.directions != directions:  # begun with another objective
+    if existing is not None and existing.directions != directions:  # created with another objective
         storage.delete_study(existing._study_id)
         existing = None
     if existing is None:
@@ -304,15 +304,15 @@ def _new_study(storage: RDBStorage, url: str, folder: StudyFolder, directions: l
 
 
 def _half_made(storage: RDBStorage, url: str, study: str) -> Any:
-    """Return the study of this name that a crash left half made; None if there is none of the name.
+    """Return the study of this name that a crash left incomplete; None if there is none of the name.
 
     Raises:
-        UserError: There is a whole one.
+        UserError: There is a complete one.
     """
     existing = {found.study_name: found for found in storage.get_all_studies()}.get(study)
     if existing is None:
         return None
-    # the mark that is written last is missing, and nothing in it is anybody else's
+    # the last mark is missing, and it contains nothing of another program
     half_made = SCHEMA not in existing.user_attrs and not storage.get_all_trials(existing._study_id)
     ours = existing.directions in (MINIMIZED, MAXIMIZED) and all(
         key.startswith("ganprune.") for key in existing.user_attrs
@@ -326,10 +326,10 @@ def _half_made(storage: RDBStorage, url: str, study: str) -> Any:
 
 
 def check_free(url: str, study: str) -> None:
-    """Check that a study can be made in a database, and change nothing; a simulated one of its name is no obstacle.
+    """Check that a study can be created in a database, without changes; a simulated one of its name may exist.
 
     Raises:
-        UserError: One of this name exists, or the URL is none for studies.
+        UserError: One of this name exists, or the URL is invalid for studies.
         StorageError: The database cannot be reached.
     """
     parsed = parse_url(url)
@@ -349,7 +349,7 @@ def check_free(url: str, study: str) -> None:
 
 
 def is_there(url: str, study: str) -> bool:
-    """Return True if a study of this name exists, whole, with real trials or none.
+    """Return True if a complete study of this name exists that is not simulated.
 
     Raises:
         StorageError: The database cannot be reached.
@@ -368,18 +368,18 @@ def is_there(url: str, study: str) -> bool:
 
 
 def make_way(url: str, study: str, artifacts: str | Path) -> None:
-    """Remove a simulated study of this name, if there is one: nothing in it was trained.
+    """Remove a simulated study of this name, if there is one: it contains no training.
 
     Raises:
-        StudyLocked: another process runs it.
-        StorageError: the database cannot be used.
+        StudyLocked: Another process runs it.
+        StorageError: The database cannot be used.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and not Path(str(parsed.database)).exists():
         return
     try:
         storage = open_storage(url, write=False)
-    except WrongStorage:  # whoever makes the study says what is wrong
+    except WrongStorage:  # creating the study reports the error
         return
     try:
         simulated = _simulated(storage, study)
@@ -390,7 +390,7 @@ def make_way(url: str, study: str, artifacts: str | Path) -> None:
 
 
 def _simulated(storage: RDBStorage, study: str) -> bool:
-    """Return if there is a study of this name in which nothing was trained."""
+    """Return True if there is a study of this name without any training."""
     existing = {found.study_name: found for found in storage.get_all_studies()}.get(study)
     return existing is not None and bool(existing.user_attrs.get(SIMULATED))
 
@@ -399,9 +399,9 @@ def delete_study(url: str, study: str, artifacts: str | Path) -> None:
     """Remove a study: its trials, then its files.
 
     Raises:
-        UserError: No such study.
-        StudyLocked: another process runs it.
-        StorageError: the database cannot be used.
+        UserError: There is no such study.
+        StudyLocked: Another process runs it.
+        StorageError: The database cannot be used.
     """
     with Store.open(url, study, artifacts) as store:
         store.delete()

@@ -1,4 +1,4 @@
-"""Between Optuna's rows and our records: which attribute of a trial holds what."""
+"""Conversion between Optuna's rows and ganprune's records: the attributes of a trial."""
 
 import math
 from collections.abc import Mapping
@@ -20,22 +20,22 @@ from ...search.records.plan_score import errors_of
 from ...spaces.methods import BITS, TARGET, stored_settings
 from .dashboard_fields import ARTIFACT
 
-NOTHING: Mapping[str, Any] = {}  # one for all
-LOST = "lost"  # why a trial was last put back without an end
-CONSTRAINT = "constraints:"  # where Optuna's Trial.set_constraint stores them, in the system attributes
-# Where a row holds a field of an outcome: not as an attribute, or as one of another name. All others are attributes
-# of their own names.
+NOTHING: Mapping[str, Any] = {}  # one empty mapping for all
+LOST = "lost"  # reason that a trial was last put back
+CONSTRAINT = "constraints:"  # the system attribute in which Optuna's Trial.set_constraint stores them
+# Places of outcome fields that are not attributes, or are attributes of another name. All others are attributes of
+# their own names.
 IN_ROW = ("state", "rungs", "constraints")  # the state, Optuna's intermediate values, Optuna's constraints
-PLAN = "plan"  # the widths: of the proposal until a trial says how it was cut
+PLAN = "plan"  # the widths: of the proposal until the cut network's are known
 CURVES = "curves"  # losses by phase, of a report and of an outcome
 OUTCOME = tuple(field.name for field in fields(TrialOutcome) if field.name not in (*IN_ROW, "widths"))
 
 
 def template(new: NewTrial) -> FrozenTrial:
-    """The row of a new trial, RUNNING, to be written whole.
+    """Return the row of a new trial, RUNNING, to write in one transaction.
 
     Raises:
-        ValueError: a parameter lies outside its distribution, or is missing.
+        ValueError: A parameter is outside its distribution, or missing.
     """
     attributes = {"origin": new.origin, "identity": new.identity, "attempt": 0, **proposal_attributes(new)}
     return create_trial(
@@ -48,19 +48,19 @@ def template(new: NewTrial) -> FrozenTrial:
 
 
 def proposal_attributes(new: NewTrial, plan: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Return the attributes that hold a trial's proposal, without what the row holds elsewhere.
+    """Return the attributes of a trial's proposal, without values stored elsewhere in the row.
 
-    A setting, a target or bits that are a parameter of the trial stay a parameter: samplers and other programs look
-    for it there. Widths that were given are the attribute `plan`, as those are that a method found.
+    Settings, target and bits that are parameters of the trial stay parameters, where samplers and other programs read
+    them. Given widths are the attribute `plan`, like those that a method finds.
 
     Args:
         new: The trial.
-        plan: Channels per group as cut, if they are known: widths that were given and differ are stored beside them.
+        plan: Channels per group of the cut network, if known; different given widths are stored in addition.
     """
     proposal, params = new.proposal, new.params
     fields = {name: value for name, value in to_json(proposal).items() if not _in_params(params, name, value)}
     method, widths = fields.pop("method"), fields.pop("widths")
-    for later in ("channels", "parent"):  # as in rows of versions that knew widths of the teacher alone
+    for later in ("channels", "parent"):  # as in rows of versions that cut only the teacher
         if fields[later] is None:
             del fields[later]
     settings = fields.pop("settings").items()
@@ -100,12 +100,12 @@ def _channels(stored: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ..
 def record_of(
     row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool = True, sign: float = 1.0
 ) -> TrialRecord:
-    """Return the record that a row holds.
+    """Return the record of a row.
 
     Args:
         row: The row.
         fixed: Settings that the study fixes, by `method.setting`; rows of version 0.1.0 do not repeat them.
-        whole: False leaves the outcome out, which halves the time.
+        whole: False to omit the outcome, which halves the time.
         sign: Factor from an objective's value in Optuna's tables to a quality: -1 if the study maximizes it.
 
     Raises:
@@ -128,7 +128,7 @@ def record_of(
             proposal=_proposal_of(attributes, row.params),
             params=row.params,
             distributions=row.distributions,
-            origin=intern(attributes.get("origin", "")),  # the same few texts in every trial
+            origin=intern(attributes.get("origin", "")),  # these few texts are the same in every trial
             identity=attributes.get("identity", ""),
             sampler_state={k: v for k, v in row.system_attrs.items() if not k.startswith((CONSTRAINT, ARTIFACT))},
         ),
@@ -152,7 +152,7 @@ def record_of(
 
 
 def _outcome_of(attributes: Mapping[str, Any], record: TrialRecord) -> TrialOutcome:
-    """Return how a trial ended, from its row's attributes and what else its record says."""
+    """Return a trial's outcome, from its row's attributes and the rest of its record."""
     stored = {name: attributes[name] for name in OUTCOME if name in attributes}
     known = {name: getattr(record, name) for name in ("state", "quality", "cost", "rungs", "constraints", "stopped")}
     return from_json(TrialOutcome, {**stored, **known, "widths": attributes.get(PLAN, {})}, f"trial {record.number}")
@@ -164,7 +164,7 @@ def _number(value: Any) -> float | None:
 
 
 def checked(outcome: TrialOutcome) -> TrialOutcome:
-    """`outcome`, or the FAIL that it really is: a COMPLETE trial has a finite quality, cost and constraints."""
+    """Return `outcome`, or FAIL for a COMPLETE trial without finite quality, cost and constraints."""
     if outcome.state != "COMPLETE":
         return outcome
     numbers = {"quality": outcome.quality, "cost": outcome.cost}
@@ -178,26 +178,26 @@ def checked(outcome: TrialOutcome) -> TrialOutcome:
 
 
 def within_budget(outcome: TrialOutcome, limit: float | None) -> TrialOutcome:
-    """`outcome` with the constraint that its cost is at most `limit` (cost / limit - 1; above 0 is over)."""
+    """Return `outcome` with the constraint that its cost is at most `limit` (cost / limit - 1; above 0 is over)."""
     if limit is None or outcome.cost is None or outcome.state != "COMPLETE":
         return outcome
     return replace(outcome, constraints={**outcome.constraints, "budget": outcome.cost / limit - 1})
 
 
 def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values as JSON, those with nothing in them left out."""
+    """Return values as JSON, without empty ones."""
     found = {key: to_json(value) for key, value in values.items()}
     return {key: value for key, value in found.items() if value is not None and value not in ("", {}, [])}
 
 
 def _of_plan(new: NewTrial, plan: Mapping[str, int]) -> dict[str, Any]:
-    """Return the proposal's attribute again if the attribute `plan` is no longer the widths that were given."""
+    """Return the proposal's attribute again if the attribute `plan` no longer has the given widths."""
     given = new.proposal.widths
     return {"proposal": proposal_attributes(new, plan)["proposal"]} if given is not None and plan else {}
 
 
 def report_attributes(new: NewTrial, report: TrialReport) -> dict[str, Any]:
-    """Return a report's attributes as they are written; those with nothing in them are left out.
+    """Return a report's attributes as they are written, without empty ones.
 
     Its rungs are Optuna's intermediate values, and its step is the last of them.
     """
@@ -206,9 +206,9 @@ def report_attributes(new: NewTrial, report: TrialReport) -> dict[str, Any]:
 
 
 def outcome_attributes(new: NewTrial, outcome: TrialOutcome) -> dict[str, Any]:
-    """Return an outcome's attributes as they are written; those with nothing in them are left out.
+    """Return an outcome's attributes as they are written, without empty ones.
 
-    Quality and cost are attributes too: Optuna keeps values of COMPLETE trials alone, and these of every state.
+    Quality and cost are also attributes, in every state, because Optuna stores values of COMPLETE trials only.
     """
     last = outcome.rungs[max(outcome.rungs)] if outcome.rungs else None
     values = {name: getattr(outcome, name) for name in OUTCOME}

@@ -1,1 +1,1 @@
-"""Plans of a study apart from its trials: scored before any training, or given by a user to be trained."""
+"""Plans of a study other than its trials: scored before any training, or given by a user for training."""

@@ -23,7 +23,7 @@ from .plan_table import NOTE, error_name
 
 STYLES = {"uniform": ("#0072B2", "o"), "score table": ("#D55E00", "s"), "local search": ("#009E73", "^")}
 OTHER = ("#CC79A7", "D")
-WIDE = 8.0  # a range of scores above this ratio is drawn on a log scale
+WIDE = 8.0  # ratio of scores above which the axis is logarithmic
 
 
 def write_forecast(
@@ -33,11 +33,11 @@ def write_forecast(
 
     Args:
         path: The file.
-        heading: Stands above it.
+        heading: Heading of the picture.
         cost: Name of the cost objective.
-        dense: Of the dense network.
-        plans: Scored plans, the teacher among them.
-        pictures: Columns of a grid under the plot; none leaves it out.
+        dense: That cost of the dense network.
+        plans: Scored plans, including the teacher.
+        pictures: Columns of a grid under the plot; empty: no grid.
     """
     parts: list[Image.Image] = [Image.open(io.BytesIO(_plot(heading, cost, dense, plans)))]
     if pictures:
@@ -82,7 +82,7 @@ def _plot(heading: str, cost: str, dense: float, plans: Sequence[PlanScore]) -> 
 
 
 def _scatter(axes: Axes, dense: float, points: Sequence[tuple[PlanScore, float, Measurement | None]]) -> None:
-    """Draw scores with their intervals, one style per origin, and names beside those that have one."""
+    """Draw scores with their intervals, one style per origin, and names of plans that have one."""
     for plan, value, score in points:
         color, marker = STYLES.get(plan.origin, OTHER)
         share = 100 * plan.cost / dense

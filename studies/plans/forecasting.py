@@ -1,6 +1,6 @@
-"""The forecast of a study: its plans are scored before any training, recorded, and pictured.
+"""The forecast of a study: scores of plans before any training, their record, and pictures.
 
-All that is made is stored at once, so that an interrupted forecast goes on and repeats nothing.
+All results are stored at once, so that an interrupted forecast resumes without repetition.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ..database.store import Store
 from ..results.outcome import PREPARED, TEACHER
 from .plan_records import known_scores, record_plans
 
-ROWS = 2  # inputs that are pictured
-PICTURES = "forecast"  # folder of the pictured outputs, in the study's
+ROWS = 2  # number of inputs that are pictured
+PICTURES = "forecast"  # folder of the pictured outputs, inside the study's
 OnTeacher = Callable[[int, int, dict[str, float]], None]
 OnPlan = Callable[[PlanScore], None]
 
@@ -52,11 +52,11 @@ def make_forecast(
 ) -> Forecast:
     """Score a study's plans, record each as soon as it is scored, and return them.
 
-    Scores and pictures of an earlier forecast of the study are taken from its record. A given teacher is not prepared
-    for trials: no discriminator is trained.
+    Scores and pictures of an earlier forecast of the study are taken from its record. A given teacher is used directly,
+    without training a discriminator.
 
     Args:
-        store: The study's record, opened to be written.
+        store: The study's record, opened for writing.
         study: The study.
         options: Numbers of costs and plans.
         on_plan: Called with each plan that was measured.
@@ -87,7 +87,7 @@ def make_forecast(
 def _pictures(
     study: OpenedStudy, plan: ForecastPlan, name: str, inputs: tuple[Tensor, ...], file: Path
 ) -> tuple[Tensor, ...]:
-    """Return one generator's outputs, from their file if it is there."""
+    """Return one generator's outputs, from their file if it exists."""
     if not file.is_file():
         buffer = io.BytesIO()
         np.save(buffer, torch.stack(shown_outputs(study, plan.networks()[name], inputs)).numpy())

@@ -1,4 +1,4 @@
-"""A plan that a user wants to train: a scored one by its name, or a JSON file."""
+"""A plan that a user wants to train: the name of a scored one, or a JSON file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FORMS = '{"widths": {group: number}} or {"channels": {group: [kept, ...]}}'
 
 @dataclass(frozen=True)
 class GivenPlan:
-    """A plan as it was given; `planned_trial` checks it against a study.
+    """A plan as given by the user; `planned_trial` checks it against a study.
 
     Attributes:
         origin: The plan's name, or the file's.
         widths: Channels per group.
-        channels: Channels that stay per group; None: the strongest.
+        channels: Kept channels per group; None: the strongest.
         parent: Number of the trial whose network is cut; None: the teacher.
     """
 
@@ -42,7 +42,7 @@ def read_plan(text: str, study: str, scored: tuple[PlanScore, ...]) -> GivenPlan
         scored: Its scored plans.
 
     Raises:
-        UserError: There is no such plan or file, or the file holds none, or several.
+        UserError: There is no such plan or file, or the file contains no plan, or several.
     """
     if _NAME.fullmatch(text):
         found = next((plan for plan in scored if plan.name == text), None)

@@ -1,7 +1,6 @@
-"""Plans that were scored before any training, in a study's record: apart from its trials, one attribute each.
+"""Plans that were scored before any training, in a study's record: separate from its trials, one attribute each.
 
-Each evaluation of a search among plans is recorded as well, as soon as it is made: an interrupted search goes on from
-them.
+Each evaluation of a search for plans is also recorded at once, so that an interrupted search resumes from them.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ EVALUATION = "ganprune.evaluation."  # before the hash of an evaluation's key
 
 
 class Recorded(Protocol):
-    """A study's record, opened to be read or written."""
+    """A study's record, opened for reading or writing."""
 
     @property
     def attributes(self) -> Mapping[str, Any]:
@@ -42,7 +41,7 @@ def record_plans(store: Store, plans: Iterable[PlanScore]) -> tuple[PlanScore, .
     A plan that is recorded already keeps its name: its scores are those of the same network.
 
     Args:
-        store: The study's record, opened to be written.
+        store: The study's record, opened for writing.
         plans: The plans; their names are ignored.
     """
     known = list(recorded_plans(store))
@@ -59,10 +58,10 @@ def record_plans(store: Store, plans: Iterable[PlanScore]) -> tuple[PlanScore, .
 
 
 def known_scores(store: Store) -> KnownScores:
-    """Return all that a study has scored so far; new evaluations are recorded as soon as they are made.
+    """Return all scores of a study so far; new evaluations are recorded at once.
 
     Args:
-        store: The study's record, opened to be written.
+        store: The study's record, opened for writing.
     """
     stored = (value for name, value in store.attributes.items() if name.startswith(EVALUATION))
     evaluations = tuple(from_json(PlanEvaluation, value, "evaluation") for value in stored)

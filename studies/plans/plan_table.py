@@ -21,8 +21,8 @@ def plan_table(plans: Sequence[PlanScore], cost: str, dense: float | None, title
     Args:
         plans: In the order of the rows.
         cost: Name of the study's cost objective.
-        dense: Of the dense network, for shares; None if it is not known.
-        title: Stands above the table.
+        dense: That cost of the dense network, for shares; None if unknown.
+        title: Title of the table.
     """
     qualities = [plan.quality.name for plan in plans if plan.quality is not None]
     errors = [name for features in (False, True) if (name := error_name(plans, features))]
@@ -48,16 +48,16 @@ def plan_table(plans: Sequence[PlanScore], cost: str, dense: float | None, title
 
 @dataclass(frozen=True)
 class PlansFile:
-    """The content of a file of scored plans: it names each of them to `resume --plan`.
+    """The content of a file of scored plans, which `resume --plan` reads.
 
     Attributes:
         study: Name of the study.
         cost: Name of its cost objective.
         dense: Costs of the dense network.
         plans: The plans.
-        at: Cost that they were proposed at; None of a forecast.
-        seconds: Of proposing them; None of a forecast.
-        note: Says that scores are zero-shot.
+        at: Cost of the proposals; None for a forecast.
+        seconds: Time of proposing them; None for a forecast.
+        note: Note that scores are zero-shot.
     """
 
     study: str
@@ -85,7 +85,7 @@ def doubt(plans: Sequence[PlanScore], teacher: PlanScore | None) -> str:
 
     Args:
         plans: Scored plans.
-        teacher: The plan that keeps everything, if it was measured.
+        teacher: The plan that keeps all channels, if it was measured.
     """
     whole = None if teacher is None else teacher.quality
     if whole is None or whole.low is None:

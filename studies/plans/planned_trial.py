@@ -1,4 +1,4 @@
-"""A given plan as a trial of a study: checked against its groups and budgets, cut and refitted as `widths` does."""
+"""A given plan as a trial of a study: checked against its groups and budgets, cut and refitted as by `widths`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...spaces.methods import settings_of
 from .given_plan import GivenPlan
 
 METHOD = "widths"
-ORIGIN = "plan:"  # before the plan's name, in the record of the trial's origin
+ORIGIN = "plan:"  # prefix of the plan's name in the record of the trial's origin
 _ROUNDING = 1e-9
 
 
@@ -61,14 +61,14 @@ def planned_trial(study: OpenedStudy, plan: GivenPlan) -> NewTrial:
 
 
 def forecast_trials(study: OpenedStudy, plans: Sequence[PlanScore]) -> tuple[NewTrial, ...]:
-    """Return the trials that a search which follows a forecast trains first.
+    """Return the first trials of a search that follows a forecast.
 
-    They are of the plans that no other has both a lower error and a lower cost, without the dense teacher and uniform
-    plans (the ladder has those); at most a quarter of the study's trials, spread over the costs.
+    Their plans are non-dominated in error and cost, without the dense teacher and uniform plans (which are in the
+    ladder). They are at most a quarter of the study's trials, spread over the costs.
 
     Args:
         study: The study.
-        plans: All that it has scored.
+        plans: All its scored plans.
     """
     found = [
         (plan.cost, plan.errors.guide, plan)

@@ -21,7 +21,7 @@ def cost_at(outcome: Outcome, text: str) -> float:
 
     Args:
         outcome: The study.
-        text: As a budget: `18%`, `2GMACs`.
+        text: Cost in the form of a budget: `18%`, `2GMACs`.
 
     Raises:
         UserError: It is in another cost than the study's, over its budget, or below the smallest plan.
@@ -55,14 +55,14 @@ def propose_plans(
     """Score plans at a cost, record them, and return them: the best of the study's metric first.
 
     Args:
-        store: The study's record, opened to be written.
-        outcome: The same, read.
+        store: The study's record, opened for writing.
+        outcome: The study's outcome.
         at: The cost.
-        evaluations: Plans that the local search scores at most.
+        evaluations: Maximum number of plans that the local search scores.
         on_plan: Called with each plan.
 
     Raises:
-        UserError: The cost is none of the study's, or it has no calibration inputs.
+        UserError: The cost is not one of the study's, or it has no calibration inputs.
         ArtifactError: Its files are missing.
     """
     target = cost_at(outcome, at)

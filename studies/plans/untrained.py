@@ -33,22 +33,22 @@ def export_plan(
     formats: Sequence[str] | None = None,
     options: FileOptions = FileOptions(),
 ) -> Card:
-    """Write the network of a scored plan as a bundle; it is cut and refitted again, as it was scored.
+    """Write the network of a scored plan as a bundle; it is cut and refitted again, as for its score.
 
     Args:
         study: The study's record.
-        name: The plan's.
+        name: Name of the plan.
         artifacts_root: Folder of all studies' artifacts.
         out: The bundle's folder.
-        untrained: The user confirms that it was never trained.
-        overwrite: Replace a bundle that is there.
-        int8: Also write the file in 8 bits.
+        untrained: True if the user confirms that it was never trained.
+        overwrite: True to replace an existing bundle.
+        int8: True to also write the file in 8 bits.
         formats: Names of export formats; None: those that are written by default.
         options: Options of the files.
 
     Raises:
         NotExportable: There is no such plan, or `untrained` is False.
-        UserError, ArtifactError, RuntimeError: As `export_trial`.
+        UserError, ArtifactError, RuntimeError: As for `export_trial`.
     """
     plans = recorded_plans(study)
     plan = next((each for each in plans if each.name == name), None)
@@ -70,7 +70,7 @@ def export_plan(
 
 
 def _stand_in(plan: PlanScore, cost: str, architecture: str) -> TrialRecord:
-    """Return the provenance of a plan for a bundle, in a trial's form; it is in no record."""
+    """Return the provenance of a plan for a bundle, in the form of a trial that is not recorded."""
     scores = sorted(plan.scores, key=lambda score: score is not plan.quality)
     widths = dict(plan.widths)
     proposal = Proposal(METHOD, settings_of(METHOD, {}), plan.cost, cost, widths, parent=plan.parent)

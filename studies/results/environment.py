@@ -1,4 +1,4 @@
-"""The environment of a study's runs: versions, commit and hardware, as its record has them."""
+"""The environment of a study's runs: versions, commit and hardware."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = "ganprune.environment"  # environments of a study's runs, each once, in the order of the runs
+ENVIRONMENT = "ganprune.environment"  # environments of a study's runs, each once, in order
 PACKAGES = ("ganprune", "torch", "numpy", "optuna", "ray")
 
 

@@ -1,4 +1,4 @@
-"""A study whose trials all failed: an error that says the commonest reason, and where the rest is to be read."""
+"""A study whose trials all failed: an error with the most common reason, and the place of the others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ...gan_models.files.errors import WorkFailed
 from ...search.artifacts.error_log import LOG
 from ..database.reader import StudyRecord
 
-LONGEST_REASON = 300  # characters
+LONGEST_REASON = 300  # maximum number of characters
 
 
 class EveryTrialFailed(WorkFailed):
-    """A search without any result: each of its trials failed."""
+    """An error: each trial of a search failed, so there is no result."""
 
 
 def check_failures(record: StudyRecord, folder: Path) -> None:
-    """Check that not every trial of a study failed; one without a trial passes.
+    """Check that at least one trial of a study did not fail; a study without trials passes.
 
     Args:
         record: The study as it stands now.
@@ -36,7 +36,7 @@ def check_failures(record: StudyRecord, folder: Path) -> None:
     each = "" if count == len(trials) else f" ({count} of them)"
     log = folder / str(first) / LOG
     trace = f"in {log}" if log.is_file() else f"Study.open({record.name!r}, ...).trials[{first}].outcome.traceback"
-    more = 2 * (len(trials) + 1)  # the engine allows for half as many failures as the study has trials
+    more = 2 * (len(trials) + 1)  # the engine allows half as many failures as the study has trials
     raise EveryTrialFailed(
         f"every trial of study {record.name!r} failed: got {len(trials)} failures, the commonest reason{each}: "
         f"{textwrap.shorten(reason, LONGEST_REASON)}; the files of trial {first} are in {folder / str(first)}, and its "

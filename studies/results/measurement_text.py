@@ -6,7 +6,7 @@ from ...evaluators.measurement import Measurement
 
 
 def with_interval(m: Measurement | None, digits: int = 4) -> str:
-    """Return a measurement for people: its value and interval, or why there is none."""
+    """Return a measurement as text: its value and interval, or the reason that there is none."""
     if m is None:
         return ""
     if m.reason is not None:

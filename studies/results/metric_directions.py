@@ -1,4 +1,4 @@
-"""Directions of a table's metrics, and what their notes say of its rows. Imports no torch."""
+"""Directions of a table's metrics, and their notes on its rows. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ LEGEND = "↑ higher is better, ↓ lower is better"
 
 
 class MeasuredRow(Protocol):
-    """A row of a table, as far as its metrics go; see `tables.Row`."""
+    """A row of a table, with its metrics; see `tables.Row`."""
 
     @property
     def trial(self) -> int | None:
-        """Number of the trial; None of teacher and input."""
+        """Number of the trial; None for teacher and input."""
         ...
 
     @property
     def method(self) -> str:
-        """Its pruning method, or what else it is."""
+        """Its pruning method, or the kind of a reference row."""
         ...
 
     @property
     def metrics(self) -> Mapping[str, Measurement]:
-        """Measurements beside the quality, by name."""
+        """Measurements other than the quality, by name."""
         ...
 
 
 def directions(rows: Iterable[MeasuredRow], outcome: Outcome) -> dict[str, str]:
-    """Return which values of each metric are better, `lower` or `higher`, by its name; the quality first.
+    """Return the better direction of each metric, `lower` or `higher`, by its name; the quality first.
 
-    Metrics of records of earlier versions, which do not say it, are left out.
+    Metrics in records of earlier versions, without a direction, are omitted.
     """
     found = {outcome.metric: outcome.better.partition(" ")[0]}
     for row in rows:
@@ -49,7 +49,7 @@ def headed(head: str, better: str) -> str:
 
 
 def metric_notes(rows: Sequence[MeasuredRow]) -> dict[str, dict[str, list[str]]]:
-    """Return the notes of metrics: the metric's name -> the note -> the rows that it is said of."""
+    """Return the notes of metrics: the metric's name -> the note -> the rows concerned."""
     found: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         for name, m in row.metrics.items():
@@ -59,7 +59,7 @@ def metric_notes(rows: Sequence[MeasuredRow]) -> dict[str, dict[str, list[str]]]
 
 
 def saturation_line(rows: Sequence[MeasuredRow]) -> str:
-    """Return which metrics are at an end of their scale in which rows, on one line; empty if none is."""
+    """Return one line on the metrics at an end of their scale, with rows; empty if there are none."""
     names: dict[tuple[str, ...], list[str]] = {}
     for name, notes in metric_notes(rows).items():
         noted = {each for note, named in notes.items() if note.startswith("saturated") for each in named}
@@ -71,7 +71,7 @@ def saturation_line(rows: Sequence[MeasuredRow]) -> str:
 
 
 def _listed(rows: Sequence[str], all_rows: int) -> str:
-    """Return rows in words: `all rows`, or `input, trials 1, 3`."""
+    """Return rows as text: `all rows`, or `input, trials 1, 3`."""
     if len(rows) == all_rows:
         return "all rows"
     numbers = [row.removeprefix("trial ") for row in rows if row.startswith("trial ")]

@@ -1,4 +1,4 @@
-"""The outcome of a study, read from its record: the front, the ladder, the teacher, how good the front is."""
+"""The outcome of a study, read from its record: front, ladder, teacher, and hypervolume."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ from ..database.reader import COST_LIMIT, StudyRecord
 from ..database.reader import SIMULATED as SIMULATED
 
 CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.version"
-RESOLVED = "ganprune.resolved"  # the study with everything decided and priced; CONFIG is what version 0.1.0 reads
-IMAGES = "ganprune.images"  # split -> images in it when the study was made
+RESOLVED = "ganprune.resolved"  # the resolved study; version 0.1.0 reads CONFIG
+IMAGES = "ganprune.images"  # split -> number of images in it when the study was created
 DENSE = "ganprune.dense"  # costs of the dense generator by name
 PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
 FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
-FINALISTS_BEFORE = "ganprune.finalists_before"  # the same -> earlier ones, oldest first: {until, measurements}
-TESTED = "ganprune.tested"  # trial number -> all that was measured of it on the test split, if it was not chosen by it
+FINALISTS_BEFORE = (
+    "ganprune.finalists_before"  # trial number -> earlier such costs, oldest first: {until, measurements}
+)
+TESTED = "ganprune.tested"  # trial number -> its measurements on the test split, if it was not chosen by it
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
-# The reference of the hypervolume lies this far beyond the budget and the ladder's worst quality, so that a plan
-# at the budget itself still counts.
+# The reference of the hypervolume is this far beyond the budget and the ladder's worst quality, so that a plan at the
+# budget itself counts.
 BEYOND = 1.1
 
 
@@ -42,7 +44,7 @@ class Hypervolume:
 
     Attributes:
         quality, cost: The reference point: 1.1 x the worst quality of the ladder, 1.1 x the budget (or, in a study
-            without one, the dearest plan of the ladder). It does not move once the ladder has run.
+            without one, the dearest plan of the ladder). It is fixed once the ladder has run.
         front: Share (0 to 1) that the whole front dominates.
         ladder: Share that the study's own uniform ladder dominates alone.
     """
@@ -70,18 +72,18 @@ class Hypervolume:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A study's record with what it means.
+    """A study's record with its interpretation.
 
     Attributes:
         study: The record.
         config: Its configuration.
         cost: Name of the cost that is the second objective.
-        limit: The budget in that cost's unit, None where the record has none.
-        dense: Costs of the dense generator by name; empty if the record does not say them.
+        limit: The budget in that cost's unit; None if the record has none.
+        dense: Costs of the dense generator by name; empty if the record lacks them.
         teacher: The teacher's measurements, its quality first.
-        resolved: The study as it was resolved; None for one of version 0.1.0.
-        inputs: What the untouched inputs score in the place of outputs, the quality first; empty if there are none.
-        teacher_notes: What was seen when the teacher was measured.
+        resolved: The resolved study; None for one of version 0.1.0.
+        inputs: Measurements of the untouched inputs in place of outputs, the quality first; empty if there are none.
+        teacher_notes: Notes from the teacher's measurement.
         teacher_tested, inputs_tested: `teacher` and `inputs` on the test split, if trials are chosen by other images.
     """
 
@@ -99,7 +101,7 @@ class Outcome:
 
     @property
     def selects(self) -> bool:
-        """True if trials are compared on other images than those of the test split; simulated ones are on none."""
+        """True if trials are compared on other images than the test split's; False for simulated ones."""
         return self.config.scored_on != "test" and not self.note
 
     @property
@@ -116,7 +118,7 @@ class Outcome:
         return next((m.name for m in named if m), "quality")
 
     def value(self, quality: float) -> float:
-        """Return a trial's quality as its metric gives it: of a metric that is maximized, with its own sign."""
+        """Return a trial's quality as a value of its metric, with the metric's own sign."""
         return self.config.sign * quality
 
     @property
@@ -126,42 +128,42 @@ class Outcome:
 
     @property
     def note(self) -> str:
-        """Return a line that must stand before any number of the study; empty as a rule."""
+        """A line that must precede any number of the study; usually empty."""
         return SIMULATED_NOTE if self.study.attributes.get(SIMULATED) else ""
 
     @property
     def scored(self) -> tuple[TrialRecord, ...]:
-        """Trials that may stand on the front: complete, inside the budget."""
+        """Trials that may be on the front: complete, within the budget."""
         return tuple(trial for trial in self.study.trials if trial.scored)
 
     @property
     def front(self) -> tuple[TrialRecord, ...]:
-        """Trials that no other dominates, by rising cost; of equal points the first."""
+        """Trials that no other dominates, by ascending cost; of equal points the first."""
         best = pareto.non_dominated(points(self.scored))
         kept = {point(t): t for t, on in reversed(list(zip(self.scored, best, strict=True))) if on}
         return tuple(sorted(kept.values(), key=lambda trial: (trial.cost, trial.number)))
 
     @property
     def ladder(self) -> tuple[TrialRecord, ...]:
-        """Scored trials of the uniform ladder that began the study."""
+        """Scored trials of the study's initial uniform ladder."""
         return tuple(trial for trial in self.scored if trial.new.origin.startswith(LADDER))
 
     @property
     def ladder_name(self) -> str:
-        """Return the name of the ladder: in a study without `uniform` other methods' trials stand on it."""
+        """The name of the ladder: in a study without `uniform`, it has other methods' trials."""
         return "uniform ladder" if all(trial.new.method == "uniform" for trial in self.ladder) else "first trials"
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
-        """All budgets as they were stated."""
+        """All budgets as stated."""
         if self.resolved is not None:
             return tuple(priced.budget for priced in self.resolved.budgets)
         return self.config.stated_budgets.stated
 
     def finalists(self, number: int) -> tuple[Measurement, ...]:
-        """Return a trial's costs as they were measured after the search; none if it was not measured."""
+        """Return a trial's costs measured after the search; an empty tuple if there are none."""
         found = (self.study.attributes.get(FINALISTS) or {}).get(str(number)) or ()
-        each = (found,) if isinstance(found, Mapping) else found  # version 0.1.0 knew one such cost
+        each = (found,) if isinstance(found, Mapping) else found  # version 0.1.0 had one such cost
         return tuple(map(Measurement.from_json, each))
 
     def finalists_before(self, number: int) -> tuple[tuple[str, tuple[Measurement, ...]], ...]:
@@ -172,16 +174,16 @@ class Outcome:
         return tuple((until, tuple(map(Measurement.from_json, each))) for until, each in listed)
 
     def tested(self, number: int) -> tuple[Measurement, ...]:
-        """Return all that was measured of a trial on the test split, if it was not chosen by it; the quality first."""
+        """Return all measurements of a trial on the test split, if it was not chosen by it; the quality first."""
         found = (self.study.attributes.get(TESTED) or {}).get(str(number)) or ()
         return tuple(map(Measurement.from_json, found))
 
     def finalist(self, number: int, cost: str) -> Measurement | None:
-        """Return one cost of a trial as it was measured after the search; None if it was not."""
+        """Return one cost of a trial measured after the search, or None."""
         return named(self.finalists(number), cost)
 
     def over_when_measured(self, number: int) -> str:
-        """Return by how much measured costs are above their budgets; empty if none is, or none is known."""
+        """Return the excess of measured costs over their budgets, as text; empty if there is none, or it is unknown."""
         found = [self._over(measured) for measured in self.finalists(number) if measured.reason is None]
         return "; ".join(text for text in found if text)
 
@@ -196,14 +198,14 @@ class Outcome:
         return f"measured {shown}, over {' and '.join(over)}" if over else ""
 
     def _budgets_in(self, cost: str) -> list[tuple[str, float]]:
-        """Return the budgets in a cost; of two generators the sum counts."""
+        """Return the budgets in a cost; for two generators, their sum."""
         if self.config.prune_network == BOTH:
             whole = self.limit if self.cost == cost else None
             return [] if whole is None else [(f"{describe(whole, cost)} of both generators", whole)]
         return [(budget.text, budget.amount) for budget in self.budgets if budget.cost == cost]
 
     def behind_input(self, trial: TrialRecord) -> bool:
-        """Return whether a trial's quality, measured at its end, is worse than that of the untouched inputs."""
+        """Return True if a trial's final quality is worse than that of the untouched inputs."""
         quality, inputs = quality_of(trial), self.inputs[0] if self.inputs else None
         if quality is None or inputs is None or trial.state != "COMPLETE" or quality.name != inputs.name:
             return False
@@ -245,14 +247,14 @@ class Outcome:
         return tuple(dict.fromkeys(budget.cost for budget in self.budgets))
 
     def unit_of(self, cost: str) -> str:
-        """Return the unit of a recorded cost; without the package of its row as it was measured."""
+        """Return the unit of a recorded cost; without the package of its row, the unit in its measurement."""
         if cost in COSTS.own:
             return shown_cost(cost).named_unit
         measured = (m.unit for trial in self.study.trials for m in measurements_of(trial) if cost_name(m) == cost)
         return shown_cost(cost, next(measured, "")).named_unit
 
     def share(self, cost: float | None) -> float | None:
-        """A cost as a share of the dense generator's."""
+        """Return a cost as a share of the dense generator's."""
         whole = self.dense.get(self.cost)
         return cost / whole if whole and cost is not None else None
 
@@ -272,7 +274,7 @@ class Outcome:
         return Hypervolume(self.value(reference[0] + ideal), reference[1], front, alone)
 
     def _ideal(self) -> float:
-        """Return the quality where the rectangle begins: 0, or the teacher's if 0 is not the metric's best value."""
+        """Return the quality at the start of the rectangle: 0, or the teacher's if 0 is not the metric's best value."""
         lowest = float(points(self.ladder)[:, 0].min())
         if not self.config.maximizes and lowest >= 0:
             return 0.0
@@ -281,10 +283,10 @@ class Outcome:
 
 
 def outcome_of(study: StudyRecord) -> Outcome:
-    """Reads a study's record.
+    """Return the outcome of a study's record.
 
     Raises:
-        ValueError: The study has no configuration of ours.
+        ValueError: The study has no configuration of ganprune.
     """
     if CONFIG not in study.attributes:
         raise UserError(f"study {study.name!r} holds no configuration; was it made by another program?")
@@ -308,13 +310,13 @@ def outcome_of(study: StudyRecord) -> Outcome:
 
 
 def recorded(resolved: ResolvedStudy) -> dict[str, Any]:
-    """Return the attributes that say what a study is; the time limit is of one run, and not part of it."""
+    """Return the attributes that define a study; the time limit belongs to a run, and is not one of them."""
     study = replace(resolved, config=replace(resolved.config, hours=None))
     return {CONFIG: study.config.to_json(), RESOLVED: to_json(study)}
 
 
 def resolved_of(study: StudyRecord) -> ResolvedStudy | None:
-    """Return a study as it was resolved; None for one of version 0.1.0, or of a version whose fields are others."""
+    """Return the resolved study; None for one of version 0.1.0, or of a version with other fields."""
     stored: Any = study.attributes.get(RESOLVED)
     try:
         groups = {name: value for name, value in stored["groups"].items() if name != "form"}  # stored, and never read
@@ -324,7 +326,7 @@ def resolved_of(study: StudyRecord) -> ResolvedStudy | None:
 
 
 def _dense(study: StudyRecord, resolved: ResolvedStudy | None) -> dict[str, float]:
-    """Return the dense costs that a record says; nothing is traced, so that a table needs no torch."""
+    """Return the dense costs in a record, without a trace, so that a table needs no torch."""
     known = study.attributes.get(DENSE)
     if isinstance(known, Mapping):
         return {str(name): float(value) for name, value in known.items()}
@@ -332,10 +334,10 @@ def _dense(study: StudyRecord, resolved: ResolvedStudy | None) -> dict[str, floa
 
 
 def point(trial: TrialRecord) -> tuple[float, float]:
-    """(quality, cost) of a scored trial.
+    """Return (quality, cost) of a scored trial.
 
     Raises:
-        ValueError: It has none.
+        ValueError: It has no quality or cost.
     """
     if trial.quality is None or trial.cost is None:
         raise UserError(f"trial {trial.number} is {trial.state} and has no quality and cost")
@@ -343,23 +345,23 @@ def point(trial: TrialRecord) -> tuple[float, float]:
 
 
 def points(trials: Sequence[TrialRecord]) -> np.ndarray:
-    """(quality, cost) of scored trials, [N, 2]."""
+    """Return (quality, cost) of scored trials, [N, 2]."""
     return np.array([point(trial) for trial in trials], dtype=float).reshape(-1, 2)
 
 
 def measurements_of(trial: TrialRecord) -> tuple[Measurement, ...]:
-    """Everything measured of a trial."""
+    """Return all measurements of a trial."""
     return trial.outcome.measurements if trial.outcome is not None else ()
 
 
 def quality_of(trial: TrialRecord) -> Measurement | None:
-    """The measurement that is the trial's quality, with its interval; None where it was only seen at a rung."""
+    """Return the measurement of a trial's quality, with its interval; None if it was only measured at rungs."""
     first = next(iter(measurements_of(trial)), None)
     return first if first is not None and is_quality(first) else None
 
 
 def is_quality(measurement: Measurement) -> bool:
-    """Return True if the first measurement of a trial is its quality; of a stopped trial it is a cost."""
+    """Return True if the first measurement of a trial is its quality; for a stopped trial it is a cost."""
     return cost_name(measurement) not in COSTS and measurement.unit not in {row.unit for row in COSTS.own.values()}
 
 
@@ -371,10 +373,10 @@ def _overlap(one: Measurement, other: Measurement) -> bool:
 
 
 def named(measurements: Sequence[Measurement], name: str) -> Measurement | None:
-    """The measurement of this name (what stands before the bracket)."""
+    """Return the measurement of this name (before the bracket), or None."""
     return next((m for m in measurements if cost_name(m) == name), None)
 
 
 def cost_name(measurement: Measurement) -> str:
-    """Return the name of what was measured, without the details in brackets."""
+    """Return the name of the measured cost, without the details in brackets."""
     return measurement.name.partition("[")[0]

@@ -1,4 +1,4 @@
-"""The front as a picture: quality against cost."""
+"""The plot of the front: quality against cost."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from ...search.strategy.pareto import non_dominated
 from .outcome import Outcome, point, quality_of
 from .selection_gap import front_gaps, trial_gap
 
-# Okabe and Ito's palette: told apart by people who see colors differently.
+# Okabe and Ito's palette: distinguishable with color vision deficiency.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-WIDE = 8.0  # a range of qualities above this ratio is drawn on a log scale
+WIDE = 8.0  # ratio of qualities above which the axis is logarithmic
 
 
 def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
-    """Quality against cost of every complete trial, as PNG.
+    """Return a plot of quality against cost of all complete trials, as PNG.
 
-    Methods have colors and markers; the front is a line of steps, the uniform ladder is ringed and its own front
-    dashed, intervals are 90 %. The dense teacher and the budget are references. The front on the test split, if it
-    was not chosen by it, is a row of crosses.
+    Methods have colors and markers. The front is a line of steps; the uniform ladder is ringed, and its own front
+    dashed. Intervals are 90 %. The dense teacher and the budget are references. Crosses are the front on the test
+    split, if it was not chosen by it.
 
     Args:
         outcome: The study.
-        narrow: For a column or a phone: upright, the legend below.
+        narrow: True for a column or a phone: upright, with the legend below.
 
     Raises:
         ValueError: There is no complete trial to draw.
@@ -49,7 +49,7 @@ def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
 
 
 def draw_front(figure: Figure, outcome: Outcome, narrow: bool = False) -> None:
-    """Draw what `plot_front` shows into an empty figure. Arguments and errors as there."""
+    """Draw the plot of `plot_front` into an empty figure; arguments and errors are the same."""
     done = [trial for trial in outcome.study.trials if trial.state == "COMPLETE" and trial.quality is not None]
     if not done:
         raise UserError(f"study {outcome.study.name} has no complete trial to draw yet")
@@ -59,7 +59,7 @@ def draw_front(figure: Figure, outcome: Outcome, narrow: bool = False) -> None:
     _draw_tested(axes, outcome)
     _draw_references(axes, outcome)
     _label(axes, outcome, done, narrow)
-    # outside: whatever its place inside, it would hide trials of some study
+    # outside, because inside it would hide trials of some study
     if narrow:
         figure.legend(fontsize=8.5, loc="outside lower center", frameon=False, ncols=2)
     else:
@@ -67,13 +67,13 @@ def draw_front(figure: Figure, outcome: Outcome, narrow: bool = False) -> None:
 
 
 def write_plot(outcome: Outcome, path: str | Path) -> Path:
-    """`plot_front` as a file; its folder is made."""
+    """Write the plot of `plot_front` to a file; its folder is created."""
     content = plot_front(outcome)
     return write_file(path, content)
 
 
 def _shown(outcome: Outcome, trial: TrialRecord) -> tuple[float, float]:
-    """Return a trial's quality as its metric gives it, and its cost."""
+    """Return a trial's quality as a value of its metric, and its cost."""
     quality, cost = point(trial)
     return outcome.value(quality), cost
 
@@ -120,7 +120,7 @@ def _draw_trials(axes: Axes, outcome: Outcome, done: list[TrialRecord]) -> None:
 
 
 def _draw_steps(axes: Axes, outcome: Outcome, ringed: list[tuple[float, float]]) -> None:
-    """Draw the front of the ladder alone: all that lies between it and the front was found by the search."""
+    """Draw the front of the ladder only: the search found all between it and the front."""
     sign = outcome.config.sign
     found = [ringed[i] for i in np.flatnonzero(non_dominated([(sign * q, c) for q, c in ringed]))]
     costs, qualities = zip(*sorted((cost, quality) for quality, cost in found), strict=True)
@@ -140,7 +140,7 @@ def _draw_front(axes: Axes, outcome: Outcome) -> None:
 
 
 def _draw_tested(axes: Axes, outcome: Outcome) -> None:
-    """Draw the front's qualities on the test split, each joined with that by which it was chosen."""
+    """Draw the front's qualities on the test split, each connected to its quality on the selection split."""
     gaps = [(trial, gap) for trial in outcome.front if (gap := trial_gap(outcome, trial)) is not None]
     for trial, gap in gaps:
         _, cost = point(trial)

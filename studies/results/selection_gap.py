@@ -18,9 +18,9 @@ class Gap:
     """One quality on both splits, each measured by the same metric.
 
     Attributes:
-        name: Of whom it is, for people.
-        selection: On the images that trials are chosen by.
-        test: On the test split.
+        name: Name of the generator or input, for messages.
+        selection: Quality on the selection split.
+        test: Quality on the test split.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Gap:
 
     @property
     def difference(self) -> float:
-        """Test less selection: if lower is better, above 0 the selection was optimistic."""
+        """Test minus selection: if lower is better, the selection was optimistic above 0."""
         return self.test.value - self.selection.value
 
     @property
@@ -39,7 +39,7 @@ class Gap:
 
     @property
     def intervals(self) -> float | None:
-        """The difference in units of the half interval of a difference; beyond 1 it is no chance of these images."""
+        """The difference in units of the half interval of a difference; above 1 it is not chance."""
         halves = [(m.high - m.low) / 2 for m in (self.selection, self.test) if m.low is not None and m.high is not None]
         whole = hypot(*halves)
         return self.difference / whole if len(halves) == 2 and whole else None
@@ -59,7 +59,7 @@ def trial_gap(outcome: Outcome, trial: TrialRecord) -> Gap | None:
 
 
 def teacher_gap(outcome: Outcome) -> Gap | None:
-    """Return the gap of the dense teacher, which nobody chose by the selection split."""
+    """Return the gap of the dense teacher, which was not chosen by the selection split."""
     return gap_of("dense teacher", outcome.teacher, outcome.teacher_tested)
 
 
@@ -69,13 +69,13 @@ def input_gap(outcome: Outcome) -> Gap | None:
 
 
 def front_gaps(outcome: Outcome) -> list[Gap]:
-    """Return the gap of each trial of the front that was measured on the test split, by rising cost."""
+    """Return the gap of each trial of the front that was measured on the test split, by ascending cost."""
     found = (trial_gap(outcome, trial) for trial in outcome.front)
     return [gap for gap in found if gap is not None]
 
 
 def gap_line(outcome: Outcome) -> str:
-    """Return how far selection and test are apart over the front; empty if trials are compared on the test."""
+    """Return a line on the gap between selection and test over the front; empty if trials are compared on the test."""
     gaps = front_gaps(outcome)
     if not gaps:
         waiting = outcome.selects and outcome.front
@@ -98,7 +98,7 @@ def gap_line(outcome: Outcome) -> str:
 
 
 def gap_json(outcome: Outcome) -> dict[str, float] | None:
-    """Return what the line says, as JSON; None if it is not known."""
+    """Return the numbers of the line as JSON; None if unknown."""
     gaps, teacher = front_gaps(outcome), teacher_gap(outcome)
     if not gaps:
         return None
@@ -109,5 +109,5 @@ def gap_json(outcome: Outcome) -> dict[str, float] | None:
 
 
 def _amount(share: float) -> str:
-    """Return by how much a distance is larger or smaller on the test split."""
+    """Return the relative change of a distance on the test split, as text."""
     return f"{100 * abs(share):.1f} % {'worse' if share > 0 else 'better'}"

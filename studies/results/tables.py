@@ -35,43 +35,43 @@ DENSE_TEACHER, INPUT = "dense teacher", "input"
 BEHIND_INPUT = "worse than the input"
 ALWAYS = ("trial", "method")
 ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES = "zero-shot[error]", "zero-shot[error,features]"
-# Distances between features that stand beside the quality: in files and reports, and no columns of a screen.
+# Distances between features other than the quality: in files and reports, but not columns on the screen.
 _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One trial, or the dense teacher or the untouched input beside it, as a line of a table.
+    """A line of a table: a trial, the dense teacher, or the untouched input.
 
     Attributes:
-        trial: Its number; None for teacher and input.
+        trial: Number of the trial; None for teacher and input.
         method: The pruning method.
         state: COMPLETE, PRUNED, FAIL, RUNNING, WAITING.
-        front: Whether it is on the study's front.
-        cost_name: Which cost, by its convention.
-        cost: In `unit`; None where it was not measured.
-        unit: Of cost and target.
+        front: True if it is on the study's front.
+        cost_name: Name of the cost, with its convention.
+        cost: Cost in `unit`; None if it was not measured.
+        unit: Unit of cost and target.
         share: Cost as a share of the dense generator's.
-        metric: The name of the quality, as it was measured.
-        quality: As its metric gives it; at a trial's last rung where it did not end.
+        metric: The name of the measured quality.
+        quality: Value of its metric; at a trial's last rung if it did not end.
         low, high: 90 % interval of the quality.
-        split: What it was measured on, `selection` or `test`.
-        gap: The same on the test split, and how far it is from this; None if it was not measured there as well.
+        split: The measured split, `selection` or `test`.
+        gap: Gap to the quality on the test split; None if it was not also measured there.
         zero_shot: Errors of the plan before any training; never the quality.
         params: Parameters.
-        bits: Of weights and activations: 8, or 32 for float32.
-        target: The cost that was aimed at.
-        seconds: Of the whole trial.
-        chosen_by: `ladder:<i>` or a sampler.
-        reason: Why it ended early, failed or may not stand on the front; by how much it is over a budget
-            when it is measured after the search.
+        bits: Bits of weights and activations: 8, or 32 for float32.
+        target: The target cost.
+        seconds: Seconds of the whole trial.
+        chosen_by: Origin of the proposal: `ladder:<i>` or a sampler.
+        reason: Reason that it ended early, failed or may not be on the front; excess over a budget as measured after
+            the search.
         costs: Every cost that a budget is in, by name: counted, or predicted by a profile.
-        measured: Those of them that were measured after the search.
-        metrics: What else was measured, by name and in the record's order.
+        measured: Costs that were measured after the search.
+        metrics: Other measurements, by name and in the record's order.
         counted: MACs in both conventions and bytes, by name.
-        seed: Of its training; None of teacher and input.
-        settings: Of its method.
-        widths: Channels that it keeps, per group.
+        seed: Seed of its training; None for teacher and input.
+        settings: Settings of its method.
+        widths: Kept channels per group.
         phases: Seconds by phase.
     """
 
@@ -113,7 +113,7 @@ class Row:
         """Return the row as JSON, flat.
 
         Args:
-            keys: Costs and metrics that get a key each (`more_keys`), in this order, after those that every row has.
+            keys: Costs and metrics with their own keys (`more_keys`), in this order, after those of every row.
         """
         values: dict[str, Any] = {name: _value(m) for name, m in self.metrics.items()}
         values |= {_keys(name)[0]: _value(m) for name, m in self.costs.items()}
@@ -131,7 +131,7 @@ class Row:
         return {key: values.get(key) for key in dict.fromkeys([*_FIXED, *keys])}
 
 
-COUNTED = ("macs", "macs_published", "bytes")  # costs that every row has, whatever the budget is in
+COUNTED = ("macs", "macs_published", "bytes")  # costs of every row, whatever the budget
 _OWN = ("costs", "measured", "metrics", "split", "gap", "zero_shot", "counted", "seed", "settings", "widths", "phases")
 _FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in _OWN]
 # Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
@@ -145,18 +145,18 @@ _FIXED += [*COUNTED, "seed", "settings", "widths", "phases"]
 
 
 def _keys(cost: str) -> tuple[str, str]:
-    """Return the keys of a cost in JSON and CSV: as it was in the search, and as a finalist's."""
+    """Return the keys of a cost in JSON and CSV: of the search's value, and of a finalist's."""
     row = COSTS.own.get(cost)  # of another package's row they are the same if the package is not installed
     return row.keys if row is not None and row.keys else (cost, f"measured_{cost}")
 
 
 def front_rows(outcome: Outcome) -> tuple[Row, ...]:
-    """Return the dense teacher and the input as references, then the front by rising cost."""
+    """Return the dense teacher and the input as references, then the front by ascending cost."""
     return (*reference_rows(outcome), *(_row(outcome, trial, True) for trial in outcome.front))
 
 
 def trial_rows(outcome: Outcome) -> tuple[Row, ...]:
-    """Return teacher and input as references, then all trials by rising cost; those without a cost last."""
+    """Return teacher and input as references, then all trials by ascending cost; those without a cost last."""
     front = {trial.number for trial in outcome.front}
     rows = [_row(outcome, trial, trial.number in front) for trial in outcome.study.trials]
     rows.sort(key=lambda row: (row.cost is None, row.cost or 0.0, row.trial))
@@ -169,7 +169,7 @@ def trial_row(outcome: Outcome, trial: TrialRecord) -> Row:
 
 
 def reference_rows(outcome: Outcome) -> tuple[Row, ...]:
-    """Return the dense teacher, and under it what the untouched inputs score; without image inputs there is no row."""
+    """Return the rows of the dense teacher and the untouched inputs; without image inputs, the latter is omitted."""
     teacher = teacher_row(outcome)
     if not outcome.inputs:
         return (teacher,)
@@ -183,7 +183,7 @@ def reference_rows(outcome: Outcome) -> tuple[Row, ...]:
 
 
 def teacher_row(outcome: Outcome) -> Row:
-    """The dense generator that the study started from."""
+    """Return the row of the dense generator that the study started from."""
     quality = outcome.teacher[0] if outcome.teacher else None
     cost = outcome.dense.get(outcome.cost)
     seconds = (outcome.study.attributes.get(TEACHER) or {}).get("seconds")
@@ -257,13 +257,13 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
 
 
 def _trained(trial: TrialRecord) -> int:
-    """Return the number of the trial that was trained: of a repeated network the earlier one."""
+    """Return the number of the trained trial: for a repeated network, the earlier one."""
     repeats = None if trial.outcome is None else trial.outcome.same_as
     return trial.number if repeats is None else repeats
 
 
 def bits_of(trial: TrialRecord) -> int:
-    """Bits of a trial's weights: as it was trained, else as it was asked for."""
+    """Return the bits of a trial's weights: as trained, else as requested."""
     quantized = None if trial.outcome is None else trial.outcome.quantized
     return trial.new.proposal.bits if quantized is None else quantized.bits
 
@@ -300,7 +300,7 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
 
 
 def _metrics(measured: Sequence[Measurement], outcome: Outcome) -> dict[str, Measurement]:
-    """Return what was measured besides the quality, by name: costs have columns of their own."""
+    """Return measurements other than the quality, by name; costs have their own columns."""
     units, costs = {row.unit for row in COSTS.own.values()}, outcome.costs
     found = {m.name: m for m in measured if m.unit not in units and cost_name(m) not in costs}
     first = next(iter(found), "")
@@ -308,12 +308,12 @@ def _metrics(measured: Sequence[Measurement], outcome: Outcome) -> dict[str, Mea
 
 
 def metric_names(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return the names of all metrics that some row has, in the order in which the records have them."""
+    """Return the names of all metrics of the rows, in the order of the records."""
     return tuple(dict.fromkeys(name for row in rows for name in row.metrics))
 
 
 def cost_names(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return the names of all costs that a budget is in and some row has."""
+    """Return the names of all budgets' costs of the rows."""
     return tuple(dict.fromkeys(name for row in rows for name in row.costs))
 
 
@@ -345,19 +345,19 @@ def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row.to_json(keys) for row in rows]
 
 
-_FOLDED = 24  # characters of a cell of words before it is folded
+_FOLDED = 24  # maximum characters of a cell of words before it is wrapped
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column for people.
+    """A column of a table on the screen.
 
     Attributes:
-        head: Its heading, with the unit unless each cell says its own.
-        cell: A row's text in it; empty if the row has none.
-        words: It holds words, not numbers.
-        spare: It may be left out if room is short.
-        metric: It holds a metric beside the study's quality.
+        head: Its heading, with the unit unless cells have their own.
+        cell: Function from a row to its text; empty if the row has none.
+        words: True if it contains words instead of numbers.
+        spare: True if it may be omitted for lack of room.
+        metric: True if it contains a metric other than the study's quality.
     """
 
     head: str
@@ -368,12 +368,12 @@ class Column:
 
 
 def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple[Column, ...]:
-    """Return the columns that some row fills; trial and method always stand.
+    """Return the columns that are not empty; trial and method are always included.
 
     Args:
         rows: The rows.
-        outcome: Their study, whose quality gives its column the name; a row measured otherwise says so itself.
-        every: Whether to show the distances between features that stand beside the quality, too, as last columns.
+        outcome: Their study, whose quality names its column; other rows name their own quality.
+        every: True to also show distances between features other than the quality, as last columns.
     """
 
     def number(read: Callable[[Row], float | None], form: str) -> Callable[[Row], str]:
@@ -429,7 +429,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
 
 
 def _cost_columns(name: str, outcome: Outcome) -> Iterator[Column]:
-    """Yield the columns of a cost that a budget is in, beside those that every table has."""
+    """Yield the columns of a budget's cost, in addition to those of every table."""
     cost = shown_cost(name, outcome.unit_of(name))
     if cost.exact:
         if name not in (outcome.cost, *_FIELDS):
@@ -460,12 +460,12 @@ def _quality_cell(row: Row, metric: str) -> str:
 
 
 def _on(outcome: Outcome) -> str:
-    """Return what stands before the quality's name: what it was measured on, if not on the test split."""
+    """Return the prefix of the quality's name: the measured split, if it is not the test split."""
     return f"{outcome.split} " if outcome.selects else ""
 
 
 def _tested_cell(row: Row) -> str:
-    """Return the quality on the test split; its name, too, if it is another one, such as of more images."""
+    """Return the quality on the test split, with its name if that differs, for example by the number of images."""
     if row.gap is None:
         return ""
     test = row.gap.test
@@ -486,8 +486,8 @@ def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "", room: int
         rows: The rows.
         outcome: Their study.
         title: Text above it.
-        room: Characters per line: if the table is wider, metrics after the first are left out, and the caption
-            says so. None: all of it.
+        room: Characters per line. If the table is wider, metrics after the first are omitted, with a note in the
+            caption. None: no limit.
     """
     shown, left_out = _fitting(columns(rows, outcome), rows, room)
     caption = f"not shown for want of room: {', '.join(left_out)}; --json has them" if left_out else None
@@ -503,7 +503,7 @@ def rich_table(rows: Sequence[Row], outcome: Outcome, title: str = "", room: int
 def _fitting(
     shown: tuple[Column, ...], rows: Sequence[Row], room: int | None
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Return the columns that fit into a line, and the headings of those that were left out."""
+    """Return the columns that fit into a line, and the headings of omitted ones."""
 
     def width(column: Column) -> int:
         cells = [column.head, *(column.cell(row) for row in rows)]
@@ -520,7 +520,7 @@ def _fitting(
 
 
 def hypervolume_line(outcome: Outcome) -> str:
-    """One line: how much of the space the front dominates, and how much of that its own ladder does."""
+    """Return a line on the hypervolume that the front dominates, and the share of its ladder."""
     volume = outcome.hypervolume()
     if volume is None:
         return "hypervolume: not known before one of the first trials is complete"
@@ -532,7 +532,7 @@ def hypervolume_line(outcome: Outcome) -> str:
 
 
 def remarks(outcome: Outcome) -> list[str]:
-    """Return the lines under a table: notes on study and teacher, the hypervolume, how well rungs foretold the end."""
+    """Return the lines under a table: notes on study and teacher, hypervolume, and agreement of rungs with the end."""
     rungs = "; ".join(found.line() for found in agreements(outcome.study.trials))
     said = [outcome.note] if outcome.note else []
     said += [f"note: {doubt}" for doubt in outcome.doubts]

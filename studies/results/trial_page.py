@@ -1,4 +1,4 @@
-"""Everything that the record has of one trial: as plain JSON, and as lines for people."""
+"""All values of one trial in the record: as plain JSON, and as lines of text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trial_reference(text: str) -> tuple[str, int | None]:
     """Return the study's name and the trial's number of `NAME:7`; None of `NAME` alone.
 
     Raises:
-        UserError: A number is expected behind the colon.
+        UserError: There is no number after the colon.
     """
     found = _REFERENCE.fullmatch(text)
     if found is None:
@@ -53,17 +53,17 @@ def find_trial(outcome: Outcome, number: int) -> TrialRecord:
 
 
 def seed_of(outcome: Outcome, trial: TrialRecord) -> int:
-    """Return the seed of a trial's training: of a repeated network that of the trial that was trained."""
+    """Return the seed of a trial's training; for a repeated network, that of the trained trial."""
     ended = trial.outcome
     trained = trial.number if ended is None or ended.same_as is None else ended.same_as
     return derived_seed(outcome.config.seed_of_trials, trained, "trial")
 
 
 def trial_page(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
-    """Return everything of one trial as plain JSON.
+    """Return all values of one trial as plain JSON.
 
     Args:
-        outcome: Of its study.
+        outcome: Outcome of its study.
         trial: The trial.
     """
     row = next(row for row in trial_rows(outcome) if row.trial == trial.number)
@@ -119,7 +119,7 @@ def trial_page(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
 
 
 def page_lines(outcome: Outcome, trial: TrialRecord) -> Iterator[str]:
-    """Yield the same for people, a fact per line."""
+    """Yield the same values as text, one per line."""
     page = trial_page(outcome, trial)
     star = ", on the front" if page["front"] else ""
     yield f"trial {trial.number} of {outcome.study.name}: {page['method']}, {trial.state}{star}"
