@@ -44,9 +44,9 @@ class Bench:
         against: The contender that the others are compared with; empty: the first.
         name: The benchmark's name, which its studies begin with.
         storage: The database's URL.
-        artifacts: Folder of artifacts; None puts it beside the database.
-        jobs: Cells that run at once.
-        threads: Threads of one cell.
+        artifacts: Folder of artifacts; None: next to the database.
+        jobs: Number of cells that run at once.
+        threads: Number of threads per cell.
 
     Raises:
         UserError: An argument is out of range.
@@ -118,11 +118,11 @@ class Bench:
         return planned(self.design, self.place, self.records(), self.jobs, hours)
 
     def run(self, on_event: BenchListener = quiet, retry_failed: bool = False) -> None:
-        """Run the cells that have not ended; continue those that were interrupted.
+        """Run the unfinished cells, resuming interrupted ones.
 
         Args:
             on_event: Called with each event.
-            retry_failed: Remove cells that failed, and run them anew.
+            retry_failed: True to remove failed cells, and run them again.
 
         Raises:
             WorkFailed: The database cannot be used, or the processes die again and again.

@@ -17,7 +17,7 @@ from .contender import Contender
 
 def _adopt(reference: str, found: Any) -> Contender:
     """Return the contender of a user's own method."""
-    method_spec(reference)  # raises if it is none
+    method_spec(reference)  # raises an error if it is not a method
     return Contender.of_method(reference)
 
 
@@ -32,7 +32,7 @@ def _of(method: str, bits: int = 32, **settings: Any) -> Contender:
 CONTENDERS: OpenTable[Contender] = OpenTable(
     "contender",
     {
-        # What switches one part of a method off.
+        # Contenders with one part of a method disabled.
         **{
             f"{name}/plain cut": Contender({"methods": (name,), "calibration_images": 0})
             for name in ("uniform", "magnitude")
@@ -46,7 +46,7 @@ CONTENDERS: OpenTable[Contender] = OpenTable(
         "slimming/pruning alone": _of("slimming", objective="gan"),
         "slimming/8 bits": _of("slimming", bits=8, order="joint"),
         "slimming/8 bits after": _of("slimming", bits=8, order="sequential"),
-        # `restart`: the method's plan alone, with the teacher's weights, refitted; else its own weights.
+        # `restart`: only the method's plan, with the teacher's weights, refitted; otherwise its own weights.
         **{f"{name}/restart": _of(name, restart="always") for name in ("coronet", "mggc", "slimming")},
         **{f"{name}/no restart": _of(name, restart="never") for name in ("coronet", "mggc", "slimming")},
         **{f"{name}/8 bits": _of(name, bits=8) for name in ("uniform", "magnitude", "coronet", "mggc")},
@@ -67,7 +67,7 @@ def contender_of(name: str) -> Contender:
     """Return a contender by its name: a row of the table, a method, or a user's own by path.
 
     Raises:
-        UserError: There is none; the message names those there are.
+        UserError: There is none; the message names the existing ones.
     """
     if name in METHODS:
         if METHODS.find(name).searches_ratios:

@@ -45,7 +45,7 @@ class RunsElsewhere(Exception):
 
 
 def records_of(place: Place, names: Iterable[str]) -> dict[str, StudyRecord]:
-    """Return the existing studies of these names, without those that a crash left incomplete.
+    """Return the existing studies of these names, without incomplete ones after a crash.
 
     Raises:
         StorageError: The database cannot be read.
@@ -80,7 +80,7 @@ def most_failed(cell: Cell) -> int:
 
 
 def why_failed(record: StudyRecord) -> str:
-    """Return the reason of a study's first failure in one line; empty if none failed."""
+    """Return the reason of a study's first failure in one line; empty if there is none."""
     return next((trial.stopped or "no reason on record" for trial in record.trials if trial.state == "FAIL"), "")
 
 

@@ -27,20 +27,20 @@ from ...search.setup.defaults import steps_of
 from ...search.study_name import check_study_name
 from .contender import Contender
 
-AND = "+"  # between the budgets of one level: 25%+2MB
-# Options of a search that a cell does not take from its task: its contender has them, or it is one trial.
+AND = "+"  # separator of the budgets of one level: 25%+2MB
+# Options of a search that a cell does not take from its task: the contender sets them, or the cell is one trial.
 OF_SEARCH = {field.name for field in fields(SearchOptions)} - {"seed", "trial_seed", "methods", "method_settings"}
-LONGEST_PART = 16  # characters of a task or a contender in a study's name
+LONGEST_PART = 16  # maximum characters of a task or a contender in a study's name
 
 
 @dataclass(frozen=True)
 class BenchTask:
-    """A task of a benchmark: a network, its data and how it is trained.
+    """A task of a benchmark: a network, its data and its training.
 
     Attributes:
-        name: For tables.
+        name: Name for tables.
         options: Fields of `StudyConfig`, `model` and `data` among them.
-        teachers: Weights of given teachers, as `--teacher` takes them; empty: they are trained.
+        teachers: Weights of given teachers, in the form of `--teacher`; empty: teachers are trained.
     """
 
     name: str
@@ -54,7 +54,7 @@ class BenchTeacher:
 
     Attributes:
         task: Its task.
-        number: From 0.
+        number: Number of the teacher, from 0.
     """
 
     task: BenchTask
@@ -94,10 +94,10 @@ class Cell:
         bench: The benchmark's name.
         contender: Name of the contender.
         taking: The contender.
-        budget: As it was stated; several with `+` between them, the first is the objective.
+        budget: The budget as stated; several with `+` between them, the first is the objective.
         teacher: The teacher, and with it the task.
-        seed: Of the trials.
-        steps: Steps of pruning and of fine-tuning that all contenders have.
+        seed: Seed of the trials.
+        steps: Steps of pruning and of fine-tuning, the same for all contenders.
     """
 
     bench: str
@@ -115,7 +115,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """The cell for people."""
+        """The cell as text."""
         return f"{self.task.name} {self.budget} {self.contender} teacher {self.teacher.number} seed {self.seed}"
 
     @property
@@ -161,10 +161,10 @@ class Design:
     Attributes:
         name: The benchmark's name, which its studies begin with.
         tasks: The tasks.
-        contenders: By name; the first is what the others are compared with, unless `against` names another.
+        contenders: Contenders by name; the others are compared with the first, unless `against` names another.
         budgets: Levels, one after the other.
         seeds: Seeds of trials.
-        teachers: How many teachers of each task are trained, if none are given.
+        teachers: Number of trained teachers per task, if none are given.
         against: The contender that the others are compared with.
 
     Raises:
@@ -234,7 +234,7 @@ class Design:
         return [BenchTeacher(task, number) for number in range(len(task.teachers) or self.teachers)]
 
     def cells(self) -> list[Cell]:
-        """Return all cells: those that are compared are adjacent, and the first budget comes first."""
+        """Return all cells: compared ones are adjacent, and the first budget comes first."""
         return [
             cell for budget in self.budgets for task in self.tasks for cell in self._cells(task, (budget,), self.seeds)
         ]
@@ -267,9 +267,9 @@ def task_of(name: str, options: Mapping[str, Any], teachers: Sequence[str] = ())
     """Return a task.
 
     Args:
-        name: For tables.
+        name: Name for tables.
         options: Fields of `StudyConfig`; `teacher` is one given teacher.
-        teachers: Given teachers; they stand in the place of `teacher`.
+        teachers: Given teachers, instead of `teacher`.
 
     Raises:
         UserError: `model` or `data` is missing, or a discriminator is given.

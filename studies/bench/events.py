@@ -14,7 +14,7 @@ class TeacherMade:
     """The end of a teacher's training.
 
     Attributes:
-        label: The teacher, for people.
+        label: The teacher as text.
         seconds: Seconds of its training.
     """
 
@@ -28,10 +28,10 @@ class TeacherMade:
 
 @dataclass(frozen=True)
 class TeacherFailed:
-    """The failure of a teacher; its cells stay missing.
+    """The failure of a teacher, whose cells remain missing.
 
     Attributes:
-        label: The teacher, for people.
+        label: The teacher as text.
         reason: The reason in one line.
     """
 
@@ -48,11 +48,11 @@ class CellEnded:
     """The end of a cell in this run.
 
     Attributes:
-        label: The cell, for people.
+        label: The cell as text.
         end: `finished`, `failed`, or `elsewhere` if another process runs it.
         detail: Its distance and seconds, or the reason.
-        number: Cells that have ended in this run, this one included.
-        cells: Cells of this run.
+        number: Number of cells that have ended in this run, including this one.
+        cells: Number of cells of this run.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""The plan of a benchmark before it runs: states of its cells, and the hours of those that are left."""
+"""The plan of a benchmark before it runs: states of its cells, and the hours of unfinished ones."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Plan:
 
     Attributes:
         cells: Number of cells by state, all of them.
-        by_task: The same by task and budget, for people.
-        teachers: Labels of the teachers that are still to be made.
+        by_task: The same by task and budget, as text.
+        teachers: Labels of missing teachers.
         hours: Hours of the remaining cells on `jobs` processes; None if not estimated.
         jobs: Processes.
         notes: Further notes for the user.
@@ -62,7 +62,7 @@ def planned(design: Design, place: Place, records: Mapping[str, StudyRecord], jo
         place: Database and folders of the benchmark.
         records: Existing studies by name.
         jobs: Cells that run at once.
-        hours: Estimate the hours.
+        hours: True to estimate the hours.
 
     Raises:
         UserErrors: A task or a budget is not possible; each mistake has a line.
@@ -132,7 +132,7 @@ def _seconds_spent(left: Sequence[Cell], records: Mapping[str, StudyRecord]) -> 
 
 
 def _estimate(cell: Cell, place: Place) -> Estimate | None:
-    """Return the hours of one cell and its teacher. Raises UserErrors as a search's preflight does."""
+    """Return the hours of one cell and its teacher. Raises UserErrors like a search's preflight."""
     from_task = {
         name: cell.task.options[name] for name in ("teacher_steps", "teacher_recipe") if name in cell.task.options
     }
@@ -140,5 +140,5 @@ def _estimate(cell: Cell, place: Place) -> Estimate | None:
     model, data, budgets = (options.pop(name) for name in ("model", "data", "budgets"))
     search = Search(model, data, budgets, cell.study, options, place.storage, place.root, place.run_options)
     found = search.preflight()
-    found.study()  # raises
+    found.study()  # raises an error
     return found.estimate

@@ -27,7 +27,7 @@ from ...search.preparations.teacher import FOLDER, TEACHER
 from ...search.setup.open_choices import decided, with_selection
 from .design import BenchTeacher, higher_is_better
 
-KEPT = "_teachers"  # no name of a study has this prefix
+KEPT = "_teachers"  # no study's name has this prefix
 WORST = "mean-image"
 
 
@@ -38,7 +38,7 @@ class MadeTeacher:
     Attributes:
         options: Fields of `StudyConfig` that make a study start from it.
         seconds: Seconds of its training.
-        worst: Distance of the mean real image in the place of every output, on the test images: the reference of
+        worst: Distance of the mean real image in place of every output, on the test images: the reference of
             hypervolumes.
     """
 
@@ -80,7 +80,7 @@ def made_teacher(root: Path, teacher: BenchTeacher, on_step: Progress | None = N
         on_step: Called with (step, steps, losses).
 
     Raises:
-        UserError: Options do not fit, or the weights are of another network.
+        UserError: Options do not fit, or the weights belong to another network.
         WorkFailed: The training failed.
     """
     folder = folder_of(root, teacher)

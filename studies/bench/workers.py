@@ -1,4 +1,4 @@
-"""The processes that make teachers and run cells, several at once; they end with the process that started them."""
+"""The parallel processes that make teachers and run cells; they end with the process that started them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .events import BenchListener, CellEnded, End, TeacherFailed, TeacherMade
 from .results.rows import scored
 from .teachers import MadeTeacher, known_teacher, made_teacher
 
-MOST_RESTARTS = 5  # of the processes; a cell that kills its process each time must end
+MOST_RESTARTS = 5  # maximum restarts of processes, because a cell may kill its process each time
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class NoTeacher:
-    """The reason why a teacher cannot be made, in one line."""
+    """An error: the reason that a teacher cannot be made, in one line."""
 
     reason: str
 
@@ -48,9 +48,9 @@ def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchLis
     """Make teachers and run cells, in the cells' order as their teachers become available.
 
     Args:
-        cells: Those that have not ended.
+        cells: Unfinished cells.
         place: Database and folders of the benchmark.
-        jobs: Processes.
+        jobs: Number of processes.
         on_event: Called with each event, in this process.
 
     Raises:
@@ -108,7 +108,7 @@ class CellQueue:
                 self._finish(future)
 
     def put_back(self) -> None:
-        """Requeue cells of dead processes behind all others, so that a cell that kills its process runs last."""
+        """Requeue cells of dead processes after all others, so that a cell that kills its process runs last."""
         self.cells.extend(self._running.values())
         self._running, self._making = {}, {}
 

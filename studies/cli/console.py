@@ -1,4 +1,4 @@
-"""Where the command line writes."""
+"""The console of the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PLAIN_WIDTH = 240
 
 
 def wide_console(stderr: bool = False) -> Console:
-    """Return a console that folds no tables in a file or a pipe, and shows brackets as they are."""
+    """Return a console that does not wrap tables in a file or a pipe, and prints brackets literally."""
     from rich.console import Console
 
     console = Console(stderr=stderr, markup=False)

@@ -1,4 +1,4 @@
-"""The whole path on built-in data, sized for two CPU cores: what `ganprune demo` runs."""
+"""The whole procedure on built-in data, sized for two CPU cores: the command `ganprune demo`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .progress import Display
 from .results import print_front
 
 BUDGET = "40%"
-# Sizes that a laptop's two cores finish in minutes, with a teacher worth pruning (README, "The demo").
+# Sizes that take minutes on a laptop's two cores, with a teacher worth pruning (README, "The demo").
 OPTIONS: Mapping[str, Any] = {
     "model_args": {"ngf": 16, "n_blocks": 3},
     "image_size": 64,
@@ -30,12 +30,12 @@ OPTIONS: Mapping[str, Any] = {
     "prune_steps": 105,
     "finetune_steps": 245,
     "rungs": (),
-    "reduction": 0,  # ten trials are the front: none is stopped
+    "reduction": 0,  # ten trials are the front, so none is stopped
     "teacher_recipe": {"batch_size": 4, "lr": 2e-3},
     "recipe": {"batch_size": 4, "lr": 2e-3, "distill_output": 50.0},
     "task_settings": {"discriminator": {"ndf": 16}},
 }
-# The same path in seconds, for tests: pictures are of no use at this size.
+# The same procedure in seconds, for tests: pictures are useless at this size.
 SMALL: Mapping[str, Any] = {
     **OPTIONS,
     "model_args": {"ngf": 8, "n_blocks": 1},
@@ -49,22 +49,22 @@ SMALL: Mapping[str, Any] = {
 
 
 def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -> None:
-    """Searches, shows the front, and exports and verifies the best generator under the budget.
+    """Search, show the front, and export and verify the best generator under the budget.
 
     Args:
         out: A folder of its own; an earlier demo in it is replaced.
         trials: Trials of the search.
-        seed: Of everything.
-        console: Where to write.
-        small: Seconds instead of minutes.
+        seed: Seed of all random numbers.
+        console: Console for output.
+        small: True to take seconds instead of minutes.
 
     Raises:
-        ValueError: `out` holds something that is no demo.
+        ValueError: `out` contains something other than a demo.
         RuntimeError: Too many trials failed, or the bundle does not verify.
     """
     if out.exists() and any(out.iterdir()):
         if not (out / "demo.db").exists():
-            raise UserError(f"{out} holds something else; give --out another folder")
+            raise UserError(f"{out} contains something else: expected an earlier demo. Try another folder for --out")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     options = {**(SMALL if small else OPTIONS), "trials": trials, "seed": seed, "metric": "shapes"}

@@ -1,4 +1,4 @@
-"""Findings on this machine: what ganprune can and cannot do here, and the cure."""
+"""Findings on this machine: available features of ganprune, and remedies for others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LEAST_FREE_GB = 2
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: ok or not, what was found, and the cure where it is not."""
+    """The result of one check: ok or not, the finding, and a remedy if it is not."""
 
     name: str
     ok: bool
@@ -53,7 +53,7 @@ class Finding:
 
 
 def examine(storage: str) -> list[Finding]:
-    """Looks at everything that a search needs; changes nothing."""
+    """Check all that a search needs, without changes."""
     findings = [_package(name) for name in PACKAGES]
     findings += [_needed(f"format {name}", row.needs) for name, row in EXPORTERS.usable()]
     findings += [_needed(f"runtime {name}", row.needs) for name, row in RUNTIMES.usable()]
@@ -69,7 +69,7 @@ def examine(storage: str) -> list[Finding]:
     for name, check in checks:
         try:
             findings.append(Finding(name, *check()))
-        except Exception as error:  # whatever breaks here is the finding
+        except Exception as error:  # any error is the finding
             findings.append(Finding(name, False, f"{type(error).__name__}: {error}"[:200], "see the message"))
     return findings
 
@@ -82,7 +82,7 @@ def _package(name: str) -> Finding:
 
 
 def _needed(name: str, packages: tuple[Package, ...]) -> Finding:
-    """Return whether the packages of an export format or a runtime are installed."""
+    """Return a finding on the installed packages of an export format or a runtime."""
     missing = [package for package in packages if not package.installed()]
     if missing:
         return Finding(name, False, f"{', '.join(p.name for p in missing)} not installed", install_command(missing))
@@ -90,7 +90,7 @@ def _needed(name: str, packages: tuple[Package, ...]) -> Finding:
 
 
 def _plugins(package: PluginPackage) -> Finding:
-    """Return what rows a package adds, or why one of them cannot be used."""
+    """Return a finding on the rows that a package adds, or on the reason that one is unusable."""
     tables = {table.group: table for table in TABLES}
     added, faults = [], []
     for point in package.points:
@@ -179,5 +179,5 @@ def _disk() -> tuple[bool, str, str]:
 
 
 def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
-    """Plain JSON."""
+    """Return findings as plain JSON."""
     return [{"name": f.name, "ok": f.ok, "found": f.found, "cure": f.cure} for f in findings]

@@ -1,4 +1,4 @@
-"""The tables of `ganprune inspect`: a network's modules and groups, and what a method takes on it."""
+"""The tables of `ganprune inspect`: a network's modules and groups, and a method's size on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ...spaces.budget import describe
 def inspection(
     network: nn.Module, groups: ChannelGroups, model: str, inputs: InputSpec, multiple: int = 1
 ) -> dict[str, Any]:
-    """Everything `ganprune inspect` shows, as plain JSON; MACs are for one input."""
+    """Return the content of `ganprune inspect` as plain JSON; MACs are for one input."""
     layers: dict[str, dict[str, Any]] = {}
     for layer in groups.layers:
         row = layers.setdefault(layer.module, {"kind": layer.kind, "macs": 0, "macs_published": 0})
@@ -54,16 +54,16 @@ def inspection(
 
 
 def checked_plans(model: str, make: Callable[[], nn.Module], inputs: InputSpec, groups: ChannelGroups) -> GroupCheck:
-    """Check a network's groups as a search does before it trains anything.
+    """Check a network's groups as a search does before any training.
 
     Args:
         model: Its name, for messages.
-        make: Builds it with values.
-        inputs: What it takes.
+        make: Function that builds it with values.
+        inputs: Its inputs.
         groups: Its groups.
 
     Raises:
-        UserError: It does not run, or the cost of a plan is not what is predicted.
+        UserError: It does not run, or the cost of a plan differs from its prediction.
     """
     network = make()
     return check_plans(model, network, inputs, groups, lambda pinned: find_groups(network, inputs.examples(), pinned))
@@ -91,7 +91,7 @@ def _others() -> list[str]:
 
 
 def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any]]:
-    """Every module with parameters: whether it can be pruned, with which groups; if not, why, and what to change."""
+    """Return all modules with parameters: prunable or not, their groups, or the reason and a change that helps."""
     writes, follows = _groups_by_module(groups.writes, groups), _groups_by_module(_followers(groups), groups)
     reasons = {entry.module: entry.reason for entry in groups.unpruned}
     kinds = {name: type(module).__name__ for name, module in network.named_modules()}
@@ -108,14 +108,14 @@ def module_rows(network: nn.Module, groups: ChannelGroups) -> list[dict[str, Any
 
 
 def _followers(groups: ChannelGroups) -> list[AxisChannels]:
-    """Axes that carry channels without writing or reading them: norms, biases, slopes."""
+    """Return axes that carry channels without writing or reading them: norms, biases, slopes."""
     others = {(entry.parameter, entry.axis) for entry in groups.writes}
     others |= {(entry.parameter, entry.axis) for entry, _ in groups.gates}
     return [entry for entry in groups.axes if (entry.parameter, entry.axis) not in others]
 
 
 def _groups_by_module(axes: Iterable[AxisChannels], groups: ChannelGroups) -> dict[str, dict[str, None]]:
-    """Module -> names of the groups on these axes, in order."""
+    """Return module -> names of the groups on these axes, in order."""
     found: dict[str, dict[str, None]] = {}
     for entry in axes:
         for name, size in groups.sizes.items():
@@ -126,7 +126,7 @@ def _groups_by_module(axes: Iterable[AxisChannels], groups: ChannelGroups) -> di
 
 
 def print_inspection(found: dict[str, Any], console: Console, layers: bool = True) -> None:
-    """Tables of groups, unpruned modules, layers and totals."""
+    """Print tables of groups, unpruned modules, layers and totals."""
     dense, cheapest = found["dense"], found["cheapest"]
     console.print(f"{found['model']} at input {InputSpec.read(found['input_shape'])}", highlight=False)
     totals = Table("cost", "dense", "cheapest plan", title="cost of one input", title_justify="left")
@@ -173,10 +173,10 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
 
 
 def method_inspection(name: str, network: nn.Module, groups: ChannelGroups) -> dict[str, Any]:
-    """Settings with their ranges, and sizes, as plain JSON.
+    """Return settings with their ranges, and sizes, as plain JSON.
 
     Raises:
-        ValueError: Unknown name.
+        ValueError: The name is unknown.
     """
     spec = method_spec(name)
     settings = [{"name": s.name, "default": s.default, "allowed": s.allowed, "note": s.note} for s in spec.all_settings]
@@ -190,14 +190,14 @@ def method_inspection(name: str, network: nn.Module, groups: ChannelGroups) -> d
 
 
 def print_method(found: dict[str, Any], console: Console) -> None:
-    """Tables of settings and sizes."""
+    """Print tables of settings and sizes."""
     table = Table("setting", "default", "allowed", "what it is", title=f"method {found['name']}", title_justify="left")
     for row in found["settings"]:
         table.add_row(row["name"], str(row["default"]), row["allowed"], row["note"])
     console.print(f"{found['name']}: {found['note']}", highlight=False)
     console.print(table)
     if found["sizes"]:
-        sizes = Table(*found["sizes"][0], title="held beside the networks, float32", title_justify="left")
+        sizes = Table(*found["sizes"][0], title="in addition to the networks, float32", title_justify="left")
         for row in found["sizes"]:
             sizes.add_row(*(describe(v, "bytes") if k.startswith("bytes") else f"{v:,}" for k, v in row.items()))
         console.print(sizes)

@@ -28,7 +28,7 @@ from .help.parse_errors import UsageError, unknown_command, user_error
 
 
 class LazyGroup(TyperGroup):
-    """A group that builds the options of the command that runs, and no others."""
+    """A group that builds only the options of the command that runs."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -47,7 +47,7 @@ class LazyGroup(TyperGroup):
         formatter.write_text("`ganprune COMMAND --help` shows a command's examples and commonest options.")
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return a command by its name. Raises UserError: there is none, with near names."""
+        """Return a command by its name. Raises UserError with similar names if there is none."""
         if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise unknown_command(args[0], list(self.commands))
         return super().resolve_command(ctx, args)
@@ -327,7 +327,7 @@ def main() -> None:
 
 @contextmanager
 def _told_once() -> Iterator[None]:
-    """Our own warnings as one line each, without the source line that gave them, and each only once."""
+    """Print ganprune's warnings as one line each, without source line, and each only once."""
     root, told = Path(__file__).resolve().parents[2], set[str]()
     ours = tuple(f"{root / name}/" for name in ("search", "spaces", "evaluators", "gan_models", "studies"))
     usual = warnings.showwarning
@@ -348,7 +348,7 @@ def _told_once() -> Iterator[None]:
 def _guarded(call: Callable[[], Any], debug: bool) -> int:
     """Return a call's exit code, after one line about each error: 2 the user's input, 1 anything else.
 
-    An error that names neither the user's input nor the surroundings is a fault of ganprune, and is told as one.
+    An error that names neither the user's input nor the environment is a bug in ganprune, and is reported as one.
     """
     try:
         with _told_once(), terminated_like_ctrl_c():
@@ -360,7 +360,7 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
         print("interrupted; nothing was done", file=sys.stderr)
         return 1
     except UsageError as error:
-        if str(error).startswith("Usage: "):  # no arguments at all: typer's error is the help
+        if str(error).startswith("Usage: "):  # no arguments: typer's error is the help
             print(error, file=sys.stderr)
         else:
             print(f"error: {user_error(error)}", file=sys.stderr)
@@ -376,7 +376,7 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
         text = " ".join(str(error).split())
         if not isinstance(error, UserError | WorkFailed) and not _of_surroundings(error):
             text = (
-                f"this is a fault of ganprune, not of your input: {type(error).__name__}: {text}. "
+                f"this is a bug in ganprune, not in your input: {type(error).__name__}: {text}. "
                 "Run the command again with --debug and report the traceback"
             )
         print(f"error: {text}{_of_variable(error)}", file=sys.stderr)
@@ -404,9 +404,9 @@ def _blamed(error: Exception) -> Exception:
 
 
 def _of_surroundings(error: Exception) -> bool:
-    """Return if an error of another library says that files, memory, the network or the database failed.
+    """Return True if an error of another library reports a failure of files, memory, the network or the database.
 
-    By name, so that no library is imported for an error that it did not raise.
+    Errors are compared by name, so that no library is imported for it.
     """
     known = {"sqlalchemy.exc.DBAPIError", "optuna.exceptions.StorageInternalError", "torch.OutOfMemoryError"}
     classes = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}

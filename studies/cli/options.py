@@ -1,4 +1,4 @@
-"""Options of commands as typer takes them: those that several share, and those made from the fields of sections."""
+"""Options of commands for typer: shared ones, and those made from the fields of sections."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ Output = Annotated[str, typer.Option(help=f"{OUTPUT_HELP} [default: the only one
 def check_png(option: str, path: Path | None) -> None:
     """Raise UserError if a picture's file has another suffix than PNG's."""
     if path is not None and path.suffix.lower() != ".png":
-        raise UserError(f"{option} {path}: it is written as PNG; give a name that ends in .png")
+        raise UserError(f"{option} {path}: expected a name that ends in .png, because it is written as PNG")
 
 
 def read_inputs(
     model: str, arguments: Mapping[str, Any], image_size: str | int | None, input_shape: str | None
 ) -> InputSpec:
-    """Return what a generator takes, from what was given or from the catalog.
+    """Return a generator's inputs, from given options or from the catalog.
 
     Args:
         model: The generator.
-        arguments: Of its builder.
-        image_size: As `read_image_size` takes it; nothing or 0: not given.
-        input_shape: As `InputSpec.parse` takes it.
+        arguments: Arguments of its builder.
+        image_size: Size for `read_image_size`; empty or 0: not given.
+        input_shape: Text for `InputSpec.parse`.
 
     Raises:
-        UserError: Both were given, or neither for a generator that is not in the catalog.
+        UserError: Both are given, or neither for a generator outside the catalog.
     """
     from ...gan_models.networks.catalog import NETWORKS
     from ...gan_models.networks.specs import InputSpec
@@ -87,11 +87,11 @@ def read_inputs(
 def with_flags(flags: Iterable[Flag]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds flags to a command.
 
-    The command's first parameter takes what was given, by the flags' names; None or an empty list is "not given". Its
-    other parameters are options of its own.
+    The command's first parameter takes the given values by the flags' names; None or an empty list means "not given".
+    Its other parameters are its own options.
 
     Args:
-        flags: In the order of the help.
+        flags: Flags in the order of the help.
     """
     flags = tuple(flags)
 
@@ -106,7 +106,7 @@ def with_flags(flags: Iterable[Flag]) -> Callable[[Callable[..., None]], Callabl
         arguments = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
         called.__signature__ = inspect.Signature([*map(_parameter, flags), *arguments])  # type: ignore[attr-defined]
         called.__annotations__ = {}
-        del called.__wrapped__  # its signature would be read instead
+        del called.__wrapped__  # otherwise its signature is read instead
         return called
 
     return decorate

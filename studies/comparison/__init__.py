@@ -1,1 +1,1 @@
-"""Commands that compare sets of images: `fid` and `compare`."""
+"""Comparisons of sets of images: the commands `fid` and `compare`."""

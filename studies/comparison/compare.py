@@ -1,4 +1,4 @@
-"""`ganprune compare` in Python: which of two generators is nearer to the real images, or that nobody can tell."""
+"""The command `ganprune compare` in Python: the generator closer to the real images, if the data can tell."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Compared:
     """A comparison of two generators by their distances from the real images.
 
     Attributes:
-        a, b: What was compared, as given.
-        distance_a, distance_b: Their distances, without intervals of their own: the difference has one.
+        a, b: The compared sources, as given.
+        distance_a, distance_b: Their distances, without intervals: the difference has one.
         comparison: The difference with its interval, p-value and verdict.
-        n, n_real: Images of each, and real ones.
-        matched: Whether both were made from the same inputs, which the interval then uses.
+        n, n_real: Number of images of each, and of real ones.
+        matched: True if both were made from the same inputs, which the interval then uses.
         metric: Name of the distance.
-        protocol: How it was measured.
-        measurements_a, measurements_b: All metrics of each, if others were asked for.
-        pairs: Pictures of both, if they were asked for.
+        protocol: Protocol of the measurement.
+        measurements_a, measurements_b: All metrics of each, if others were requested.
+        pairs: Pictures of both, if requested.
     """
 
     a: str
@@ -90,24 +90,24 @@ class Compared:
 
 
 def compare_two(a: str, b: str, options: CompareOptions, pictures: int = 0) -> Compared:
-    """Find the nearer of A and B to the real images, or report that the data cannot decide.
+    """Find which of A and B is closer to the real images, or report that the data cannot tell.
 
     Args:
-        a: A folder of images, a bundle, weights that say their network (`spandrel:FILE`), or a trial (`STUDY:3`,
+        a: A folder of images, a bundle, weights with a recognized network (`spandrel:FILE`), or a trial (`STUDY:3`,
             `STUDY:teacher`).
-        b: The same; a trial of the same study.
+        b: A source of the same kinds; a trial of the same study.
         options: Options of the measurement; `real` is empty for the images of the study, or of `options.data`.
-        pictures: Inputs of which pictures of both are kept.
+        pictures: Number of inputs whose pictures are stored.
 
     Raises:
-        ValueError: A source cannot be compared; the message lists those that can. Pictures are asked for of images
-            that were not made from the same inputs.
+        ValueError: A source cannot be compared; the message lists those that can. Pictures are requested, but images
+            were not made from the same inputs.
     """
     real = options.real
     device, kinds = device_of(options.device), {source: kind_of(source) for source in (a, b)}
     for source, kind in kinds.items():
         if kind == "statistics":
-            raise UserError(f"{source} holds statistics only, which say nothing of chance: give the images")
+            raise UserError(f"{source} contains only statistics, which give no interval: expected the images")
     matched = _matched(a, b, kinds)
     if pictures and not matched:
         raise UserError(
@@ -125,7 +125,7 @@ def compare_two(a: str, b: str, options: CompareOptions, pictures: int = 0) -> C
         encoder, inputs = options.own_encoder(trials.bench), trials.inputs
     else:
         encoder = options.encoder()
-        if networks:  # a bundle first: it contains the task
+        if networks:  # bundles first, because they contain the task
             inputs = inputs_for(networks[0], "", encoder, device, options)
     if inputs is not None:
         for source in networks:
@@ -134,7 +134,7 @@ def compare_two(a: str, b: str, options: CompareOptions, pictures: int = 0) -> C
             else:
                 check_eats(source, inputs.batches)
     if not real and inputs is None:
-        raise UserError("say which images are real: --real FOLDER, or --real STATISTICS.npz")
+        raise UserError("there are no real images: expected some. Try --real FOLDER, or --real STATISTICS.npz")
     check_metrics(options, inputs)
     side = real_side(real, encoder, device, options, inputs)
 

@@ -1,4 +1,4 @@
-"""`ganprune fid` in Python: how far images are from real ones.
+"""The command `ganprune fid` in Python: the distance of images from real ones.
 
 Shapes: N images, d features.
 """
@@ -45,11 +45,11 @@ Z90 = 1.6448536269514722
 
 @dataclass(frozen=True)
 class QualityFound:
-    """A distance with what stands beside it.
+    """A distance with its context.
 
     Attributes:
-        a, b: What was compared, as given.
-        n_generated, n_real: Images on each side; None where a file does not say.
+        a, b: The compared sources, as given.
+        n_generated, n_real: Number of generated and real images; None if a file does not state it.
         measurements: The Fréchet distance first.
     """
 
@@ -74,11 +74,11 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
     """Measure the distance of A's images to B's.
 
     Args:
-        a: A folder of images, an `.npz`, a bundle, weights that say their network (`spandrel:FILE`), or a trial
+        a: A folder of images, an `.npz`, a bundle, weights with a recognized network (`spandrel:FILE`), or a trial
             (`STUDY:3`).
-        b: The real side: a folder of images, an `.npz`; or for a bundle the data that it is fed and compared with.
-            Empty for a trial: its study's.
-        options: How; with `save` the real side's statistics are written, in pytorch-fid's format.
+        b: The real images: a folder or an `.npz`; for a bundle, the data of its inputs and of the comparison. Empty for
+            a trial: its study's data.
+        options: Options; with `save`, the real images' statistics are written in pytorch-fid's format.
 
     Raises:
         ValueError: A source cannot be measured; the message lists those that can.
@@ -95,7 +95,9 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
     else:
         encoder, generate, inputs = options.encoder(), None, None
         if not b:
-            raise UserError("say what the images are compared with: `ganprune fid A B`")
+            raise UserError(
+                "there is nothing to compare the images with: expected a second source. Try `ganprune fid A B`"
+            )
     check_metrics(options, inputs)
     real = real_side(b, encoder, device, options, inputs)
     if generate is not None and inputs is not None:
@@ -104,7 +106,9 @@ def measure_fid(a: str, b: str, options: FidOptions) -> QualityFound:
     protocol = protocol_text(f"{kind}-vs-{kind_of(b)}", encoder, real)
     if isinstance(generated, FeatureStatistics):
         if options.also_measure:
-            raise UserError(f"--also-measure needs images: {a} holds statistics only. Give the folder of the images.")
+            raise UserError(
+                f"--also-measure needs images: got only statistics in {a}; expected the folder of the images."
+            )
         name = frechet_name(encoder.name, generated.n or 0).replace("n=0", "n=unknown")
         value = frechet_between(generated, real if isinstance(real, FeatureStatistics) else real.statistics())
         how = f"{protocol}; from statistics, no interval"
@@ -139,11 +143,11 @@ def _of_generator(
 
 
 def check_metrics(options: MeasureOptions, inputs: Inputs | None) -> None:
-    """Raise UserError for a metric that cannot be measured here, before anything is.
+    """Raise UserError for a metric that cannot be measured here, before any measurement.
 
     Args:
-        options: With the metrics that were asked for.
-        inputs: Of generators; None if folders alone are compared.
+        options: Options with the requested metrics.
+        inputs: Inputs of generators; None if only folders are compared.
     """
     if inputs is None:
         options.metrics(references=False)
@@ -160,7 +164,7 @@ def generator_measured(
     real: Features,
     options: MeasureOptions,
 ) -> list[Measurement]:
-    """Return all metrics of a generator's outputs, those that were asked for besides ours included."""
+    """Return all metrics of a generator's outputs, including requested ones."""
     own = real is inputs.real
     return measure_quality(
         generate,
@@ -185,7 +189,7 @@ def folder_measured(
     real: Features,
     real_images: Callable[[], Iterator[Tensor]] | None = None,
 ) -> list[Measurement]:
-    """Return all metrics of the images of a folder, those that were asked for besides ours included.
+    """Return all metrics of a folder's images, including requested ones.
 
     `real_images` opens the real images if they are those of a generator's data; None: they are those of `real_source`.
     """
@@ -203,18 +207,18 @@ def folder_measured(
 
 
 def images_of(source: str, options: MeasureOptions) -> Callable[[], Iterator[Tensor]] | None:
-    """Return what opens the images of a real side; None if it is none or statistics."""
+    """Return a function that opens real images; None if there are none or only statistics."""
     return files_batches(source, options.workers) if source and kind_of(source) == "images" else None
 
 
 def _extra(
     generated: FeatureSample, real: Features, encoder: Encoder, protocol: str, options: FidOptions
 ) -> list[Measurement]:
-    """Measure what was asked for besides: the distance at infinite n, the kernel distance over subsets."""
+    """Measure the requested extras: the distance at infinite n, the kernel distance over subsets."""
     found = _at_infinity(generated, real, encoder, protocol) if options.extrapolate else []
     if options.kid_subset:
         if not isinstance(real, FeatureSample):
-            raise UserError("a kernel distance needs the real images, not their statistics: leave out --kid-subset")
+            raise UserError("a kernel distance needs the real images: got their statistics. Try omitting --kid-subset")
         kernel = kernel_distance_of_subsets(generated.features, real.features, options.kid_subset)
         name = kernel_name(encoder.name, len(generated.features)).replace("]", f",subset={options.kid_subset}]")
         reach = Z90 * kernel.standard_error
@@ -236,10 +240,10 @@ def _at_infinity(generated: FeatureSample, real: Features, encoder: Encoder, pro
 
 
 def inputs_for(source: str, b: str, encoder: Encoder, device: torch.device, options: MeasureOptions) -> Inputs:
-    """Return the inputs of a bundle or recognized weights: from `--data`, or from B if that is data."""
+    """Return the inputs of a bundle or recognized weights: from `--data`, or from B if B is data."""
     data = options.data or ("" if b.endswith(".npz") else b)
     if not data:
-        raise UserError(f"{source} is a generator: say what it is fed with --data, such as --data builtin:shapes")
+        raise UserError(f"{source} is a generator without inputs: expected --data. Try --data builtin:shapes")
     given = data, encoder, device, options.protocol, options.direction, options.n_eval
     if kind_of(source) == "weights":
         return RecognizedWeights(source).inputs(*given)
@@ -256,7 +260,7 @@ def network_of(source: str, device: torch.device, options: MeasureOptions) -> nn
 def real_side(
     source: str, encoder: Encoder, device: torch.device, options: MeasureOptions, inputs: Inputs | None
 ) -> Features:
-    """The real images: those of the inputs' data, unless others are given."""
+    """Return the real images' features: those of the inputs' data, unless others are given."""
     if inputs is not None and (not source or source == inputs.data):
         return inputs.real
     return _files_or_statistics(source, encoder, device, options)
@@ -268,11 +272,13 @@ def _files_or_statistics(source: str, encoder: Encoder, device: torch.device, op
         return statistics_file(source, encoder)
     if kind == "images":
         return files_features(source, encoder, device, options.workers)
-    raise UserError(f"{source} is a {kind}: as the real side give a folder of images or an .npz of statistics")
+    raise UserError(
+        f"real images have the wrong kind: got {source}, a {kind}; expected a folder of images or an .npz of statistics"
+    )
 
 
 def output_features(generate: Generate, inputs: Inputs, encoder: Encoder, device: torch.device) -> FeatureSample:
-    """Features of a generator's outputs. Raises NonFiniteImages."""
+    """Return the features of a generator's outputs. Raises NonFiniteImages for NaN or infinity."""
 
     def images() -> Iterator[Tensor]:
         done = 0
@@ -288,17 +294,17 @@ def output_features(generate: Generate, inputs: Inputs, encoder: Encoder, device
 
 
 def protocol_text(name: str, encoder: Encoder, real: Features) -> str:
-    """The protocol as it stands in a measurement."""
+    """Return the protocol's text for a measurement."""
     n = "unknown" if real.n is None else real.n
     return f"{name}; n_real={n}; {encoder.preprocessing}; encoder sha256 {encoder.sha256[:8]}"
 
 
 def _check_target(path: Path | None) -> None:
-    """Before any work: whether a file can be written there at all."""
+    """Check, before any work, that a file can be written at a path."""
     if path is not None and not path.parent.is_dir():
-        raise UserError(f"--save {path}: the folder {path.parent.absolute()} does not exist; make it first")
+        raise UserError(f"--save {path}: the folder {path.parent.absolute()} does not exist. Try to create it first")
     if path is not None and path.is_dir():
-        raise UserError(f"--save {path} is a folder; give a file")
+        raise UserError(f"--save {path} is a folder: expected a file")
 
 
 def _save(real: Features, path: Path | None) -> None:

@@ -56,12 +56,12 @@ class Inputs:
     Attributes:
         batches: Opens batches of inputs, with their references if there are any.
         real: Features of the protocol's real images.
-        paired: Each input has its own target.
-        protocol: Its name.
+        paired: True if each input has its own target.
+        protocol: Name of the protocol.
         data: The data's source.
         real_images: Opens the real images themselves.
         weights: Weight files of the study's metrics by name.
-        color: Of the generators' outputs.
+        color: Color of the generators' outputs.
         border: Pixels at each side that comparisons with targets leave out.
         label_map: Place of a label map among the inputs, and its classes; None if there is none.
     """
@@ -83,7 +83,7 @@ class Inputs:
 
     @property
     def told_of_task(self) -> dict[str, Any]:
-        """Return what metrics may ask of the task, by name: see `MetricSpec.takes`."""
+        """Return the task's facts for metrics, by name: see `MetricSpec.takes`."""
         return {"border": self.border, "label_map": self.label_map}
 
     @property
@@ -118,7 +118,7 @@ def kind_of(source: str) -> str:
     """Return the kind of a source: `trial`, `statistics`, `bundle`, `weights` or `images`.
 
     Raises:
-        ValueError: It is none of them; the message lists them.
+        ValueError: It is none of these; the message lists them.
     """
     path = Path(source).expanduser()
     if source.startswith(PREFIX):
@@ -135,24 +135,24 @@ def kind_of(source: str) -> str:
 
 
 def files_features(source: str, encoder: Encoder, device: torch.device, workers: int = 0) -> FeatureSample:
-    """Features of a folder's images, each at its own size, as pytorch-fid takes them; from the cache where known."""
+    """Return the features of a folder's images, each at its own size as in pytorch-fid, from the cache if known."""
     files = readable_files(Path(source).expanduser())
     reading = f"each image at its own size, RGB, {READING}"
     return cached_sample(lambda: folder_batches(files, workers=workers), encoder, content_of(files), reading, device)
 
 
 def files_batches(source: str, workers: int = 0) -> Callable[[], Iterator[Tensor]]:
-    """Return what opens a folder's images, (n, 3, H, W) in [-1, 1] per batch, each at its own size."""
+    """Return a function that opens a folder's images, (n, 3, H, W) in [-1, 1] per batch, each at its own size."""
     return lambda: folder_batches(readable_files(Path(source).expanduser()), workers=workers)
 
 
 def statistics_file(source: str, encoder: Encoder) -> FeatureStatistics:
-    """Statistics of an `.npz`, checked against the encoder's dimension."""
+    """Return the statistics of an `.npz`, checked against the encoder's dimension."""
     found = FeatureStatistics.load(Path(source).expanduser())
     if found.dimension != encoder.dimension:
         raise UserError(
             f"{source} holds statistics of {found.dimension} features, the encoder {encoder.name!r} gives "
-            f"{encoder.dimension}; choose another --metric"
+            f"{encoder.dimension}; expected equal dimensions. Try another --metric"
         )
     return found
 
@@ -167,17 +167,17 @@ def bundle_inputs(
     n_eval: int,
     catalog_only: bool = False,
 ) -> Inputs:
-    """The test inputs of `data` for a bundle's generator, and the real images to compare with.
+    """Return the test inputs of `data` for a bundle's generator, and the real images to compare with.
 
     Args:
         source: The bundle's folder.
         data: A data source in the layout of the bundle's task.
-        encoder: Of the quality.
-        device: Where it runs.
+        encoder: Encoder of the quality.
+        device: Device of the encoder.
         protocol: A name of `config.PROTOCOLS`; empty: the one of the bundle's study.
         direction: AtoB or BtoA for pairs; empty: that of the bundle's study.
-        n_eval: Most test images; 0 for all.
-        catalog_only: Refuse a bundle whose task is not in ganprune's catalog.
+        n_eval: Maximum number of test images; 0: all.
+        catalog_only: True to refuse a bundle whose task is not in ganprune's catalog.
     """
     folder = Path(source).expanduser()
     find_task_code(folder, catalog_only)
@@ -187,10 +187,10 @@ def bundle_inputs(
     name = protocol or str(line.get("protocol", TEST_VS_TEST))
     if name not in PROTOCOLS:
         raise UserError(f"protocol {name!r} is unknown; use {', '.join(PROTOCOLS)}")
-    # Built-in data are drawn from a seed and in numbers: those of the study give its own test images again.
+    # Built-in data depend on seed and counts: those of the study give its own test images again.
     size = inputs.pixels or read_image_size(line["image_size"])
-    output = architecture.output or OutputSpec(3, size)  # earlier versions gave images of the inputs' size alone
-    # Bundles of earlier versions do not say the task's settings: they take its defaults.
+    output = architecture.output or OutputSpec(3, size)  # earlier versions had only images of the inputs' size
+    # Bundles of earlier versions lack the task's settings, which then have defaults.
     settings = kind.fit(dict(line.get("task_settings", {})), architecture.model, inputs, output)
     spec = DataSpec(
         source=data,
@@ -215,12 +215,12 @@ def test_inputs(
     """Return the test inputs of some data for one generator of its task, and the real images to compare with.
 
     Args:
-        spec: The data, with the task's settings as they fit the generator.
+        spec: The data, with task settings that fit the generator.
         network: The generator.
         protocol: A name of `config.PROTOCOLS`.
-        limit: Most test images; 0 for all.
-        encoder: Of the quality.
-        device: Where it runs.
+        limit: Maximum number of test images; 0: all.
+        encoder: Encoder of the quality.
+        device: Device of the encoder.
     """
     settings = dict(spec.settings)
     batches = InputBatches(open_split(spec, "test"), spec.task, settings, spec.seed, network, limit)
@@ -246,7 +246,7 @@ class StudyTrials:
     Attributes:
         bench: The study's fixed parts.
         generators: By reference (`STUDY:3`, `STUDY:teacher`).
-        inputs: What they are fed.
+        inputs: Their inputs.
     """
 
     bench: OpenedStudy
@@ -255,10 +255,11 @@ class StudyTrials:
 
 
 def study_trials(references: list[str], storage: str, artifacts: str | None, network: str, device: str) -> StudyTrials:
-    """Trials of one study by reference.
+    """Return trials of one study by reference.
 
     Raises:
-        ValueError: Trials of two studies, a trial that is not there, or two generators and none chosen.
+        ValueError: Trials belong to two studies, a trial does not exist, or there are two generators and none is
+            chosen.
         ArtifactError: A trial has no weights.
     """
     from ..api import Study
@@ -273,7 +274,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
     if network and network not in bench.names:
         raise UserError(f"study {names[0]} prunes {', '.join(bench.names)}, not {network}")
     if len(bench.names) > 1 and not network:
-        raise UserError(f"study {names[0]} prunes {' and '.join(bench.names)}: choose one with --network")
+        raise UserError(f"study {names[0]} prunes {' and '.join(bench.names)}: expected one of them. Try --network")
     name = network or next(iter(bench.names))
     full, groups = bench.full_network(), bench.groups
     generators: dict[str, Generate] = {}
@@ -306,7 +307,7 @@ def study_trials(references: list[str], storage: str, artifacts: str | None, net
 
 
 def check_eats(bundle: str, batches: InputBatches) -> None:
-    """Raises ValueError where a bundle's generator is not fed what others are."""
+    """Raise ValueError if a bundle's generator does not take the other generator's inputs."""
     architecture = read_architecture(Path(bundle).expanduser())
     shapes = tuple(tuple(x.shape[1:]) for x in next(batches())[0])
     taken = tuple(one.shape for one in architecture.inputs.inputs)
@@ -319,12 +320,12 @@ def check_eats(bundle: str, batches: InputBatches) -> None:
 
 
 def generator_of(source: str, device: torch.device, catalog_only: bool) -> nn.Module:
-    """Return a bundle's generator where it runs; its images have the range that all data have."""
+    """Return a bundle's generator on a device; its images have the common range of all data."""
     architecture = read_architecture(Path(source).expanduser())
     network = load_bundle(source, catalog_only).to(device)
     return with_usual_ranges(network, architecture.inputs, architecture.output_range)
 
 
 def device_of(name: str) -> torch.device:
-    """The device by name."""
+    """Return the device of a name."""
     return best_device(name)

@@ -26,7 +26,7 @@ class MeasureOptions:
     """Options of a measurement of images.
 
     Raises:
-        UserError: A name that is not known, or a number out of range.
+        UserError: A name is unknown, or a number is out of range.
     """
 
     metric: str = option(
@@ -82,7 +82,7 @@ class MeasureOptions:
             )
         for name in self.also_measure:
             if name not in METRICS and not is_path(name):
-                METRICS.find(name)  # raises with the names there are
+                METRICS.find(name)  # raises an error with the known names
 
     @property
     def weight_files(self) -> dict[str, Path]:
@@ -98,10 +98,10 @@ class MeasureOptions:
         return load_encoder(*choose_encoder(self.metric, self.weight_files)).to(best_device(self.device))
 
     def own_encoder(self, study: OpenedStudy) -> Encoder:
-        """Return a study's encoder: its real features are of no other.
+        """Return a study's encoder, which its real features require.
 
         Raises:
-            UserError: Another metric is asked for.
+            UserError: Another metric is requested.
         """
         if self.metric not in (AUTO, study.config.metric):
             raise UserError(
@@ -113,15 +113,15 @@ class MeasureOptions:
     def metrics(
         self, references: bool, known: Mapping[str, Path] | None = None, of_task: Mapping[str, Any] | None = None
     ) -> MetricSet:
-        """Return our metrics and those that were asked for.
+        """Return ganprune's metrics and requested ones.
 
         Args:
-            references: Whether each image has one that it is compared with.
-            known: Weight files by name that stand for those that were not given.
-            of_task: What the task says of its comparisons.
+            references: True if each image has a reference.
+            known: Weight files by name, as defaults of those that are not given.
+            of_task: The task's facts about its comparisons.
 
         Raises:
-            UserError: A metric whose weights are not given, or that needs references if there are none.
+            UserError: A metric's weights are not given, or it needs references and there are none.
         """
         metrics = MetricSet(self.also_measure, {**(known or {}), **self.weight_files}, of_task)
         for m in metrics.metrics:
@@ -155,4 +155,6 @@ class CompareOptions(MeasureOptions):
         """Check the level, too."""
         super().__post_init__()
         if not 0 < self.level < 1:
-            raise UserError(f"--level {self.level} is no p-value; use a number between 0 and 1, such as 0.05")
+            raise UserError(
+                f"invalid p-value: got --level {self.level}; expected a number between 0 and 1, such as 0.05"
+            )

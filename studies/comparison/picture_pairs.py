@@ -1,4 +1,4 @@
-"""Pictures that two generators make of the same inputs, side by side, with maps of their differences.
+"""Pictures by two generators for the same inputs, side by side, with maps of their differences.
 
 Shapes: C channels, H x W pixels; images in [-1, 1].
 """
@@ -22,9 +22,9 @@ from ...gan_models.files.atomic_files import write_file
 from ...gan_models.files.errors import UserError
 from .image_sources import Generate, Inputs
 
-LEVELS = 255  # of a channel
-SIDE = 2.1  # inches of a picture
-SMALL = 200  # pixels below which a picture is shown pixel by pixel
+LEVELS = 255  # levels of a channel
+SIDE = 2.1  # inches per picture
+SMALL = 200  # pixels below which a picture is drawn without interpolation
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class PicturePair:
     """The pictures of two generators for one input.
 
     Attributes:
-        place: Number of the input.
+        place: Index of the input.
         a, b: Their outputs (3, H, W).
-        shown: Pictures beside them by name, (1 or 3, H', W'): the input and its target, if there are such pictures.
+        shown: Additional pictures by name, (1 or 3, H', W'): the input and its target, if there are such pictures.
     """
 
     place: int
@@ -44,14 +44,14 @@ class PicturePair:
 
 
 def spread(n: int, count: int) -> list[int]:
-    """Return at most `count` places, spread evenly over n."""
+    """Return at most `count` indices, evenly spread over n."""
     return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int)).tolist() if n else []
 
 
 def generated_pairs(
     a: Generate, b: Generate, inputs: Inputs, device: torch.device, places: Sequence[int]
 ) -> list[PicturePair]:
-    """Return what two generators make of the inputs at some places."""
+    """Return two generators' outputs for the inputs at some indices."""
     pairs, first = list[PicturePair](), 0
     for batch, reference in inputs.batches():
         n = len(batch[0])
@@ -71,7 +71,7 @@ def generated_pairs(
 
 
 def folder_pairs(a: str, b: str, places: Sequence[int]) -> list[PicturePair]:
-    """Return the images of two folders at some places; files of one name are of one input."""
+    """Return the images of two folders at some indices; files of one name belong to one input."""
     sides = [[*_images(folder, places)] for folder in (a, b)]
     return [PicturePair(place, *pair) for place, *pair in zip(places, *sides, strict=True)]
 
@@ -83,18 +83,18 @@ def _images(folder: str, places: Sequence[int]) -> Iterator[Tensor]:
 
 
 def draw_pairs(pairs: Sequence[PicturePair], a: str, b: str, path: str | Path) -> Path:
-    """Write one picture with a row per input: what is beside, A, B, and the map of their difference.
+    """Write one picture with a row per input: additional pictures, A, B, and the map of their difference.
 
     A map is the mean over the channels of the absolute difference, in levels of 0 to 255; all maps have one scale.
 
     Args:
         pairs: At least one.
-        a: What A is.
-        b: What B is.
+        a: Name of A.
+        b: Name of B.
         path: The PNG; its folder is made.
 
     Raises:
-        UserError: Outputs of different sizes.
+        UserError: Outputs differ in size.
     """
     if different := [pair for pair in pairs if pair.a.shape != pair.b.shape]:
         shapes = [f"{x.shape[-1]}x{x.shape[-2]}" for x in (different[0].a, different[0].b)]

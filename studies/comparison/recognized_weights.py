@@ -1,4 +1,4 @@
-"""Weights whose network is recognized from the file, `spandrel:FILE`, as a source for `fid` and `compare`."""
+"""Weights with a recognized network, `spandrel:FILE`, as a source for `fid` and `compare`."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class RecognizedWeights:
 
         Args:
             data: A source in a layout of super-resolution; low sides of single images are made by `bicubic`.
-            encoder: Of the quality.
-            device: Where it runs.
+            encoder: Encoder of the quality.
+            device: Device of the encoder.
             protocol: A name of `config.PROTOCOLS`; empty: `test-vs-test`.
             direction: AtoB or BtoA for pairs; empty: AtoB.
-            limit: Most test images; 0 for all.
+            limit: Maximum number of test images; 0: all.
         """
         config, output, _ = sized(self._config(data, direction or DataSpec.direction), RESTORING)
         return test_inputs(config.data_spec(output, RESTORING), "G", protocol or TEST_VS_TEST, limit, encoder, device)
@@ -74,7 +74,7 @@ class RecognizedWeights:
 
     @cached_property
     def _any(self) -> StudyConfig:
-        """A configuration of the generator on built-in data."""
+        """Return a configuration of the generator on built-in data."""
         return self._config("builtin:shapes", DataSpec.direction)
 
     def _config(self, data: str, direction: str) -> StudyConfig:

@@ -75,5 +75,7 @@ def test_wrong_price_ends_a_trial(monkeypatch):
 
 def test_budget_of_an_added_cost_outside_the_network_names_the_range():
     """The range that can be met is said in the cost's own unit."""
-    with pytest.raises(BudgetError, match=r"leaves nothing to prune: give one between .* numbers \(smallest plan\)"):
+    with pytest.raises(
+        BudgetError, match=r"leaves nothing to prune; expected one between .* numbers \(smallest plan\)"
+    ):
         opened(config("9Tactivations"))

@@ -331,7 +331,7 @@ def test_what_is_missing_for_a_budget_in_ms_is_one_line(place, counting, monkeyp
     assert "run `ganprune profile-device --model" in line
     assert call(monkeypatch, "profile-device", *PROFILE, "--out", "p.json") == 0
     line = refused(monkeypatch, capsys, "search", *SEARCH, "--budget", "0.5ms")
-    assert "budget 0.5ms = 0.5 ms cannot be met: give one between 2.54 ms" in line
+    assert "budget 0.5ms = 0.5 ms cannot be met; expected one between 2.54 ms" in line
     assert "leaves nothing to prune" in refused(monkeypatch, capsys, "search", *SEARCH, "--budget", "1000ms")
     assert "ganprune-artifacts" not in {path.name for path in place.iterdir()}
     other = [*SEARCH, "--budget", "9ms", "--latency-profile", "p.json", "--image-size", 32]

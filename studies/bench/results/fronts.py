@@ -21,11 +21,11 @@ class Growth:
     """The hypervolume of one contender on one task, as the mean over teachers and seeds.
 
     Attributes:
-        task, contender: Of the trials.
-        runs: Pairs of teacher and seed.
+        task, contender: Those of the trials.
+        runs: Number of pairs of teacher and seed.
         volumes: After 1, 2, ... trials; in the product of natural logarithms.
         compute_macs: Mean MACs spent up to each trial; None if they were not counted.
-        low, high: Least and greatest last volume of the runs.
+        low, high: Minimum and maximum of the runs' last volume.
     """
 
     task: str
@@ -38,7 +38,7 @@ class Growth:
 
 
 def growth(rows: Sequence[BenchRow]) -> list[Growth]:
-    """Return the growth of each contender's front on each task; those without a reference are left out.
+    """Return the growth of each contender's front on each task; those without a reference are omitted.
 
     Args:
         rows: All trials, in the order in which they were run: by budget, then by number.

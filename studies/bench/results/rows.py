@@ -22,27 +22,27 @@ class BenchRow:
     """One trial of a benchmark.
 
     Attributes:
-        task, variant, budget: Of its cell; `variant` is the contender.
+        task, variant, budget: Those of its cell; `variant` is the contender.
         target: The budget in the cost's unit, as a share of the dense cost.
-        teacher_number, seed: Of its cell.
+        teacher_number, seed: Those of its cell.
         trial: Its number in the cell's study.
         state: COMPLETE, PRUNED or FAIL.
         cost: Name of the cost that is the objective.
         macs: That cost, in its unit.
         dense: That cost of the dense generator.
         cost_over_target: Cost as a share of the budget.
-        own_cost_over_target: The same of the plan as the method found it, before it was landed on the target.
-        quality: Distance on the test images, or on the selection images if it was measured on no others.
+        own_cost_over_target: The same for the method's own plan, before it was fitted to the target.
+        quality: Distance on the test images, or on the selection images if it was measured only there.
         selection: Distance on the selection images; None if there are none.
         metric: Name of the quality.
-        split: What `quality` was measured on: `test` or `selection`.
+        split: Split of `quality`: `test` or `selection`.
         teacher: The teacher's distance on that split.
         worst: Distance of the mean image on the test images.
         zero_shot: Distance or error before any training, if it was measured; with its name.
         zero_shot_metric: Its name.
         prune_steps, finetune_steps: Generator steps.
         compute_macs: MACs of all passes after the teacher was made; None if they were not counted.
-        prune_seconds, finetune_seconds, seconds: Of the phases, and of the whole trial.
+        prune_seconds, finetune_seconds, seconds: Seconds of the phases, and of the whole trial.
         widths: Channels by group, in order.
         failed: Reason for a failure or stop.
         study, version, data, weights: Name of the study, version of ganprune, and hashes of data and weights.
@@ -137,7 +137,7 @@ def read_rows(path: Path) -> list[BenchRow]:
     missing = [name for name in ("task", "variant", "target", "seed", "quality") if name not in frame]
     if missing:
         raise UserError(
-            f"{path} is no table of a benchmark: got no column {missing[0]}; expected a CSV of ganprune bench"
+            f"{path} is not a table of a benchmark: got no column {missing[0]}; expected a CSV of ganprune bench"
         )
     return [_read(record) for record in frame.to_dict("records")]
 
@@ -158,9 +158,9 @@ def _read(record: Mapping[Any, Any]) -> BenchRow:
 
 
 def scored(rows: Sequence[BenchRow]) -> list[BenchRow]:
-    """Return one row per cell: of several trials the best within the budget.
+    """Return one row per cell: the best within the budget if there are several trials.
 
-    Trials of a search are compared on its selection images, so that the test images choose nothing.
+    Trials of a search are compared on its selection images, so that test images influence no choice.
     """
     best: dict[tuple[str, str, str, int, int], BenchRow] = {}
     for row in rows:

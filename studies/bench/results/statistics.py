@@ -19,8 +19,8 @@ from scipy import stats
 Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
 SAMPLES = 2000
-TRIMMED = 0.25  # of the runs at each end
-NO_SPREAD = 1e-9  # of logarithms: smaller differences are rounding errors
+TRIMMED = 0.25  # share of the runs at each end
+NO_SPREAD = 1e-9  # tolerance of logarithms: smaller differences are rounding errors
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class PairedTest:
     """A paired comparison on logarithms.
 
     Attributes:
-        pairs: Pairs.
+        pairs: Number of pairs.
         ratio: Geometric mean of the ratios; below 1: the first is better.
         low, high: 95 % interval of it by Student's t; NaN with fewer than two pairs.
         p: Two-sided, of a ratio of 1; 1 with fewer than two pairs.
@@ -95,7 +95,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Return p-values adjusted for their number, in the same order (Holm's step-down procedure).
 
     Args:
-        p_values: Of one family of tests.
+        p_values: P-values of one family of tests.
     """
     order = np.argsort(p_values, kind="stable")
     adjusted, highest = [1.0] * len(p_values), 0.0
@@ -130,9 +130,9 @@ def bootstrapped(
 
     Args:
         strata: S arrays of runs, (R,) or (R, columns); rows are drawn whole, so that pairs stay pairs.
-        statistic: Of such strata.
-        seed: Of the draws.
-        samples: B.
+        statistic: Function of such strata.
+        seed: Seed of the draws.
+        samples: Number of samples B.
     """
     runs = [np.asarray(stratum, dtype=float) for stratum in strata]
     value = statistic(runs)

@@ -1,4 +1,4 @@
-"""Help of one command: short with examples and the commonest options, or all of it by `--help-all`."""
+"""Help of one command: short with examples and the most common options, or complete by `--help-all`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 OWN_PANEL = "This command"
 _KINDS = {"str": "text", "list[str]": "text", "int": "number", "float": "number", "path": "file", "list[Path]": "file"}
-_WHOLE = "ganprune.whole_help"  # key of a context's notes: all options are wanted
+_WHOLE = "ganprune.whole_help"  # key of a context's notes: all options are requested
 _KIND = re.compile(r"<(.*?)(?: range)?>$")
 
 
@@ -21,15 +21,15 @@ def help_command(examples: tuple[str, ...], common: tuple[str, ...]) -> type[Typ
     """Return the class of a command with this help.
 
     Args:
-        examples: Commands as they are typed, without `ganprune`.
-        common: Names of the options that the short help shows, commonest first; empty: it shows all.
+        examples: Commands as typed, without `ganprune`.
+        common: Names of the options that the short help shows, most common first; empty: it shows all.
     """
 
     class HelpCommand(TyperCommand):
-        """A command with examples, and a short help if it has options beside the commonest."""
+        """A command with examples, and a short help if it has options other than common ones."""
 
         def format_options(self, ctx: Any, formatter: Any) -> None:
-            """Write arguments, then the options: the commonest, or each panel with its commonest first."""
+            """Write arguments, then the options: the common ones, or each panel with its common ones first."""
             whole = ctx.meta.get(_WHOLE, False) or not common
             visible = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
             shown = [one for one in visible if common or one.name != "help_all"]
@@ -65,7 +65,7 @@ def help_command(examples: tuple[str, ...], common: tuple[str, ...]) -> type[Typ
 
 
 def _rank(one: Any, common: tuple[str, ...]) -> int:
-    """Return the place of an option among those of its panel: the commonest first, help last."""
+    """Return the rank of an option in its panel: common ones first, help last."""
     if one.name in ("help", "help_all"):
         return len(common) + 1
     return common.index(one.name) if one.name in common else len(common)
@@ -118,7 +118,7 @@ HelpAll = Annotated[
 
 
 def with_help_all(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has the option `--help-all`, too."""
+    """Return a command with the additional option `--help-all`."""
 
     @wraps(command)
     def called(help_all: bool = False, **given: Any) -> None:
@@ -129,5 +129,5 @@ def with_help_all(command: Callable[..., None]) -> Callable[..., None]:
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own.parameters.values()]
     called.__signature__ = inspect.Signature([*parameters, added])  # type: ignore[attr-defined]
     called.__annotations__ = {}
-    del called.__wrapped__  # its signature would be read instead
+    del called.__wrapped__  # otherwise its signature is read instead
     return called

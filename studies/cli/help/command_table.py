@@ -1,4 +1,4 @@
-"""The table of commands: function, group, help, examples, commonest options, and what goes on after an interruption."""
+"""The table of commands: function, group, help, examples, common options, and advice after an interruption."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Command:
 
     Attributes:
         group: One of `GROUPS`.
-        function: `module:function`, the module below `studies.cli`.
+        function: `module:function`, relative to `studies.cli`.
         help: The function's docstring, so that a list of commands imports none of them.
-        examples: Two commands as they are typed, without `ganprune`.
-        common: Names of the options that the short help shows, commonest first; empty: it shows all.
-        interrupted: What to do after Ctrl-C, if the command does not say it itself.
+        examples: Two commands as typed, without `ganprune`.
+        common: Names of the options that the short help shows, most common first; empty: it shows all.
+        interrupted: Advice after Ctrl-C, if the command does not give its own.
     """
 
     group: str
@@ -223,7 +223,7 @@ COMMANDS: Mapping[str, Command] = {
 
 
 class BuiltCommands(Mapping[str, Any]):
-    """The commands by name, each built when it is first asked for."""
+    """The commands by name, each built at first use."""
 
     def __init__(self) -> None:
         self.built: dict[str, Any] = {}

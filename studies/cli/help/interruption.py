@@ -1,4 +1,4 @@
-"""The line that follows Ctrl-C: what is kept, and the command that goes on."""
+"""The line after Ctrl-C: the stored results, and the command that continues."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 from ...run_options import default_storage
 
-CODE = 130  # exit code after Ctrl-C, as shells have it
+CODE = 130  # exit code after Ctrl-C, as in shells
 AGAIN = "run the command again"
 SAME = "the same command goes on from all that is done"
 
 
 @contextmanager
 def continued_by(advice: str) -> Iterator[None]:
-    """Let a Ctrl-C in the block end the command with this advice.
+    """End the command with this advice after a Ctrl-C inside the context.
 
     Args:
-        advice: Follows "interrupted; ".
+        advice: Text after "interrupted; ".
     """
     try:
         yield
@@ -29,8 +29,8 @@ def resume_command(study: str, storage: str) -> str:
     """Return the advice for a study that was interrupted: the command that resumes it.
 
     Args:
-        study: Its name.
-        storage: Its database, which is named unless it is the default.
+        study: Name of the study.
+        storage: Its database, which the advice includes unless it is the default.
     """
     place = "" if storage == default_storage() else f" --storage '{storage}'"
     return f"`ganprune resume {study}{place}` goes on from all that is done"

@@ -1,4 +1,4 @@
-"""A network by its channel groups, as a picture: channels, MACs and parameters that each is worth, and sensitivity."""
+"""The picture of a network by its channel groups: their channels, MACs, parameters and sensitivity."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .sensitivity import Sensitivity
 
 COLORS = {"macs": "#0072B2", "params": "#009E73"}
 ERROR, CHANNELS = "#D55E00", "#8a94a0"
-ROW, HEAD, TALLEST = 0.27, 1.5, 60.0  # inches of a group, of titles and axes, of the whole picture
-MOST_LABELED = 80  # groups; with more, the numbers beside the bars do not fit
+ROW, HEAD, TALLEST = 0.27, 1.5, 60.0  # inches per group, for titles and axes, and maximum of the whole picture
+MOST_LABELED = 80  # number of groups above which the numbers next to bars do not fit
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def draw_network(
 
     Args:
         model: The network's name.
-        inputs: What it takes.
+        inputs: Its inputs.
         groups: Its groups.
         sensitivities: Errors at half width, of one generator or several; may be empty.
-        path: The PNG; its folder is made.
+        path: The PNG; its folder is created.
     """
     form, n = groups.form, len(groups.names)
     columns = [_Column("channels", form.sizes.astype(float), "{:.0f}", CHANNELS)]
@@ -63,7 +63,7 @@ def draw_network(
         _draw(axes, column, n)
     size = min(8.5, 72 * (height - HEAD) / max(n, 1) * 0.8)
     grid[0].set_yticks(np.arange(n), groups.names, fontsize=max(size, 2.0))
-    grid[0].set_ylim(n - 0.4, -0.6)  # the input's side is above
+    grid[0].set_ylim(n - 0.4, -0.6)  # the input is at the top
     dense = ", ".join(describe(float(form.predict(form.sizes, cost)), cost) for cost in COLORS)
     whole = counted(len(groups.unpruned), "module")
     figure.suptitle(

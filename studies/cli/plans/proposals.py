@@ -18,7 +18,7 @@ EVALUATIONS = 8
 
 
 def shown_proposals(study: Study, at: str, evaluations: int | None, as_json: bool, console: Console) -> None:
-    """Score plans at a cost, and print them with the trained trials beside them.
+    """Score plans at a cost, and print them with neighboring trained trials.
 
     Args:
         study: The study.

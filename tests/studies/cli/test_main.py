@@ -124,8 +124,8 @@ BAD = {
     "budget 0": (["--budget", "0"], 2, "is not above zero"),
     "budget -1GMACs": (["--budget=-1GMACs"], 2, "is not above zero"),
     "budget 5": (["--budget", "5"], 2, "has no unit"),
-    "budget 1e9GMACs": (["--budget", "1e9GMACs"], 2, "leaves nothing to prune: give one between"),
-    "budget 0.001%": (["--budget", "0.001%"], 2, "cannot be met: give one between"),
+    "budget 1e9GMACs": (["--budget", "1e9GMACs"], 2, "leaves nothing to prune; expected one between"),
+    "budget 0.001%": (["--budget", "0.001%"], 2, "cannot be met; expected one between"),
     "budget 20ms": (["--budget", "20ms"], 2, "needs a latency profile"),
     "model": (["--model", "nosuch"], 2, "use one of resnet"),
     "model arguments": (["--model-args", "nfg=3"], 2, "allowed arguments: ngf"),
@@ -189,7 +189,9 @@ def test_names_that_exist_and_names_that_do_not(place, monkeypatch, capsys):
     assert call(monkeypatch, *given, "--set", "search.trials=2", "--set", "run.device=cpu") == 0
     assert Study.open("search").config.device == "cpu"
     assert len(Study.open("search").trials) == 2
-    assert "f.xyz: it is written as PNG" in refused(monkeypatch, capsys, "pareto", "search", "--plot", "f.xyz")
+    assert "f.xyz: expected a name that ends in .png" in refused(
+        monkeypatch, capsys, "pareto", "search", "--plot", "f.xyz"
+    )
     (place / "empty.db").touch()
     for file, says in (("none.db", "no database at "), ("empty.db", "there are no studies in it")):
         assert says in refused(monkeypatch, capsys, "resume", "search", "--storage", f"sqlite:///{file}")
@@ -219,7 +221,10 @@ def test_a_broken_image_is_skipped_or_named(place, monkeypatch, capsys):
     assert "broken.png" in capsys.readouterr().err
     assert call(monkeypatch, "search", *arguments, "--study", "lenient") == 0
     err = capsys.readouterr().err
-    assert "note: quality is measured on 6 test images, which says little: give more test images, 50 or more" in err
+    assert (
+        "note: quality is measured on 6 test images, which are too few for reliable numbers. Try more test images, 50 or more"
+        in err
+    )
     said = [line for line in err.splitlines() if "broken.png" in line]
     assert len(said) == 1  # once, though the data is opened many times, and without the source line that says it
     assert said[0].startswith("note: left out 1 of ")
@@ -307,14 +312,14 @@ FAULTS = {
     "a missing key": (
         KeyError("widths"),
         1,
-        "error: this is a fault of ganprune, not of your input: KeyError: 'widths'",
+        "error: this is a bug in ganprune, not in your input: KeyError: 'widths'",
     ),
     "a wrong value": (
         ValueError("not a plan"),
         1,
-        "error: this is a fault of ganprune, not of your input: ValueError: not",
+        "error: this is a bug in ganprune, not in your input: ValueError: not",
     ),
-    "a division by zero": (ZeroDivisionError("by zero"), 1, "error: this is a fault of ganprune"),
+    "a division by zero": (ZeroDivisionError("by zero"), 1, "error: this is a bug in ganprune"),
     "the user's input": (UserError("no such study"), 2, "error: no such study"),
     "work that failed": (WorkFailed("the database is away"), 1, "error: the database is away"),
     "a full disk": (OSError(28, "No space left on device"), 1, "error: [Errno 28] No space left on device"),
@@ -336,7 +341,7 @@ def test_a_fault_of_ours_is_no_wrong_input(case, place, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said.startswith(line)
     assert said.count("\n") == 1
-    assert ("--debug" in said) == ("fault of ganprune" in said)
+    assert ("--debug" in said) == ("bug in ganprune" in said)
     monkeypatch.setattr(sys, "argv", ["ganprune", "studies", "--debug"])
     with pytest.raises(type(error)):
         main.main()

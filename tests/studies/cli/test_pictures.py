@@ -67,11 +67,13 @@ def test_pictures_that_cannot_be_drawn_are_one_line(tmp_path, monkeypatch, capsy
     common = ("compare", "a", "b", "--real", "a", "--metric", "shapes")
     for options, said in (
         (("--plot", "x.png"), "--plot compares pictures of the same inputs: got images without common names"),
-        (("--plot", "x.jpg"), "--plot x.jpg: it is written as PNG"),
+        (("--plot", "x.jpg"), "--plot x.jpg: expected a name that ends in .png"),
         (("--rows", "2"), "--rows is for --plot: got --rows 2 alone"),
     ):
         assert said in refused(monkeypatch, capsys, *common, *options)
-    assert "--plot x.pdf: it is written as PNG" in refused(monkeypatch, capsys, "inspect", *NETWORK, "--plot", "x.pdf")
+    assert "--plot x.pdf: expected a name that ends in .png" in refused(
+        monkeypatch, capsys, "inspect", *NETWORK, "--plot", "x.pdf"
+    )
     with pytest.raises(ValueError, match="got A of 8x8 and B of 16x16 pixels"):
         draw_pairs([PicturePair(0, torch.zeros(3, 8, 8), torch.zeros(3, 16, 16))], "a", "b", tmp_path / "x.png")
 

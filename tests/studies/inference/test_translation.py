@@ -332,5 +332,5 @@ def test_what_is_not_translated_is_told(tmp_path):
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "in" / "m.gif", save_all=True, append_images=frames[1:])
     _, done = translated(tmp_path, strided(1), a=picture(8, 8))
-    assert any("1 of no image format (.heic)" in note for note in done.notes)
+    assert any("1 not an image format (.heic)" in note for note in done.notes)
     assert any("several pictures" in note and "m.gif" in note for note in done.notes)

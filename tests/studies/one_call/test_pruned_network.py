@@ -156,7 +156,7 @@ class Fails(nn.Module):
         ({"example_inputs": torch.zeros(3)}, "example input input is not understood: got torch.float32 of 3"),
         ({"budget": "30"}, "budget '30' has no unit"),
         ({"budget": "20ms"}, "a budget in ms needs a profile of a device: got 20ms"),
-        ({"budget": "0.01%"}, "cannot be met: give one between"),
+        ({"budget": "0.01%"}, "cannot be met; expected one between"),
         ({"method": "coronet"}, "method coronet needs a study: got one call without data and losses; expected one of"),
         ({"method": "reconstruct"}, "method reconstruct needs calibration inputs: got none; expected training inputs"),
         (
@@ -168,7 +168,7 @@ class Fails(nn.Module):
         ({"method": "widths", "widths": {"0": 7}, "ratios": {"0": 1.0}}, "got ratios and widths; expected one"),
         ({"widths": {"0": 7}}, "method uniform takes no widths"),
         ({"budget": ()}, "no budget is given"),
-        ({"convention": "new"}, "convention 'new' is unknown; use exact or published"),
+        ({"convention": "new"}, "the convention is unknown: got 'new'; expected exact or published"),
         ({"settings": {"ranking": "schur"}}, "ranking schur needs inputs: got none; expected calibration inputs"),
         ({"method": "unifrom"}, "unknown method 'unifrom'.*Did you mean uniform"),
         ({"keep": "0"}, "keep is not understood: got the text '0'"),
