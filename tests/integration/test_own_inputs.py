@@ -223,12 +223,12 @@ REFUSED = {
     "a label beyond the classes": (
         "semantic", "labels=label:2,16,16;mood=vector:2",
         lambda n: {**CASES["label map and vector"].data(n), "labels": Image.new("L", (SIDE, SIDE), 2 * (n == 0))},
-        ("0.png holds class 2: expected 0 to 1",),
+        ("0.png has a class out of range: got 2; expected 0 to 1",),
     ),
     "a mask of other values": (
         "masked", ROLES,
         lambda n: {**CASES["image and mask"].data(n), "mask": Image.new("L", (SIDE, SIDE), 90 * (n == 3))},
-        ("3.png holds other values than black and white: got 90 of 255", "soft_masks=true"),
+        ("3.png contains other values than black and white: got 90 of 255", "soft_masks=true"),
     ),
     "a folder that is not there": ("masked", ROLES, without("mask"), ("has no images of mask (mask:1,16,16)",)),
     "unequal counts": ("masked", ROLES, without("mask", 3, 5), ("2 targets have no mask (3, 5)",)),

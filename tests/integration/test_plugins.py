@@ -182,7 +182,7 @@ def test_a_profiled_cost_of_another_package_is_objective_all_the_way(place, monk
 
     kept.write_text(kept.read_text().replace("0.007", "0.008"))
     message = refused(monkeypatch, capsys, "resume", "s", "--trials", 6)
-    assert "is not the profile for mJ that this study was made with; put it back" in message
+    assert "is not the profile for mJ of this study: got another file" in message
 
 
 def test_a_profiled_cost_of_another_package_is_a_constraint_beside_others(place, monkeypatch, capsys):
@@ -299,14 +299,14 @@ def test_without_the_package_it_is_named_as_what_is_missing(place, monkeypatch, 
     assert call(monkeypatch, "resume", "s", "--trials", 2) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert errors, "nothing is said of what is missing"
-    assert all("needs that package installed" in line for line in errors)
+    assert all("install the package that adds the" in line for line in errors)
     exported = refused(monkeypatch, capsys, "export", "s", "--trial", 0, "--formats", "onnx", "--out", "other")
     assert "unknown task 'inpainting'" in exported
-    assert "needs that package installed" in exported
+    assert "install the package that adds the" in exported
     assert not (place / "other").exists()
     capsys.readouterr()
     assert call(monkeypatch, "run", "bundle", "--input", "in", "--out", "a") != 0
-    assert "needs that package installed" in capsys.readouterr().err
+    assert "install the package that adds the" in capsys.readouterr().err
     assert call(monkeypatch, "verify", "bundle") == 1
     assert "'inpainter' is not known" in capsys.readouterr().out
 

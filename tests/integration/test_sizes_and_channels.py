@@ -149,7 +149,7 @@ def test_a_size_that_a_network_does_not_have_is_refused_with_its_stride(place, m
     line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--load-size", "20by30")
     assert "load size '20by30' is not understood" in line
     line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--image-size", "wide")
-    assert "image size 'wide' is not understood: use pixels per side, 256, or HEIGHTxWIDTH, 256x512" in line
+    assert "image size is not understood: got 'wide'; expected pixels per side, 256, or HEIGHTxWIDTH, 256x512" in line
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_crops_are_as_large_as_the_pictures_allow_if_no_size_is_given(monkeypatc
     line = [*model, *QUICK[:-1], "uniform", "--trials", 1, "--data", "singles", "--degrade", "area", "--study", "s"]
     assert call(monkeypatch, "search", *line) == 0
     said = " ".join("".join(capsys.readouterr()).split())
-    assert "inputs are crops of 12x16: no image holds 64x64, the generator's own size" in said
+    assert "inputs are crops of 12x16: no image has 64x64, the generator's own size" in said
     assert "shrunk" not in said
     assert "enlarged" not in said
     assert json.loads(json.dumps(record("s")["ganprune.config"]))["image_size"] == "12x16"

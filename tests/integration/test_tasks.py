@@ -64,7 +64,7 @@ def test_a_cyclegan_is_pruned_both_ways(place, monkeypatch, capsys):
     search = ["search", *STRIPES, *QUICK, *both]
     for budgets in (["AtoB=50%"], ["AtoB=50%", "AtoB=60%"], ["50%", "1Mparams"]):
         options = [part for budget in budgets for part in ("--budget", budget)]
-        assert "takes one budget for each, --budget AtoB=25%" in refused(monkeypatch, capsys, *search, *options)
+        assert "expected one per generator, --budget AtoB=25%" in refused(monkeypatch, capsys, *search, *options)
     assert "BtoA=1Mparams" in refused(monkeypatch, capsys, *search, "--budget", "AtoB=50%", "--budget", "BtoA=1Mparams")
     (place / "one.safetensors").write_bytes(b"")
     line = refused(monkeypatch, capsys, *search, "--budget", "50%", "--teacher", "one.safetensors")
@@ -125,7 +125,7 @@ def test_a_teacher_of_one_generator(direction, place, monkeypatch, capsys):
     line = refused(monkeypatch, capsys, "search", *STRIPES, *given, *QUICK, "--distill", 0)
     assert "leave --distill above 0" in line
     assert call(monkeypatch, "search", *STRIPES, *given, *QUICK) == 0
-    assert f"one generator given: {direction} is distilled" in capsys.readouterr().err
+    assert f"one generator is given: {direction} is distilled" in capsys.readouterr().err
     trial = trials()[0]
     terms = trial.user_attrs["training"]["losses"]
     assert set(terms) == {f"{direction}.adversarial", f"{direction}.distill_output", "discriminator"}
@@ -167,7 +167,7 @@ def test_patterns_choose_what_is_pruned_and_what_shares_a_ratio(place, monkeypat
     search = ["search", *model, "--budget", "85%", "--trials", 4, *QUICK]
     for option in ("--prune", "--keep", "--tie"):
         line = refused(monkeypatch, capsys, *search, option, "nosuch*")
-        assert "pattern 'nosuch*' matches no group; groups are model.1, model.4" in line
+        assert "a pattern matches no group: got 'nosuch*'; expected one of model.1, model.4" in line
     assert call(monkeypatch, *search, *patterns, "--methods", "widths") == 0
     free = {"model.1", "model.10.conv_block.1", "model.11.conv_block.1", "model.12.conv_block.1"}
     for trial in trials():
