@@ -313,7 +313,7 @@ class StudyConfig(
         return self.bits or ((FULL_BITS, 8) if both else (FULL_BITS,))
 
     def known_task(self) -> str | None:
-        """The task where it is known without looking at the data."""
+        """Return the task if it is known without reading the data, else None."""
         return self.task or (builtin_task(self.data) if self.data in BUILTIN else None)
 
     @property

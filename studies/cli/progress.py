@@ -57,7 +57,7 @@ class Display:
 
     @contextmanager
     def live(self) -> Iterator[Display]:
-        """Keeps the bars on screen while open; nothing in a pipe."""
+        """Show the bars inside the context; print nothing in a pipe."""
         if not self.console.is_terminal:
             yield self
             return
@@ -70,7 +70,7 @@ class Display:
                 self._progress = None
 
     def teacher(self, step: int, steps: int, losses: Mapping[str, float]) -> None:
-        """A step of the teacher's training."""
+        """Show a step of the teacher's training."""
         note = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
         if self._progress is not None:
             self._bar("teacher", steps, step, note)

@@ -52,7 +52,7 @@ Code = Annotated[
 
 
 def print_front(study: StudyRecord, console: Console, as_json: bool) -> None:
-    """The front as a table with its hypervolume, or as JSON on standard output."""
+    """Print the front as a table with its hypervolume, or as JSON on standard output."""
     from ...search.strategy.early_stopping import agreements
     from ...search.strategy.score_agreement import score_agreement
     from ..results.metric_directions import directions, metric_notes

@@ -179,7 +179,7 @@ class Progress:
         self.console, self.said = console, -1
 
     def step(self, done: int, total: int, what: str) -> None:
-        """A measurement begins."""
+        """Print a line at the start of a measurement, now and then."""
         tenth = 10 * done // max(1, total)
         if tenth > self.said:
             self.said = tenth
@@ -187,7 +187,7 @@ class Progress:
 
 
 def summary(profile: LatencyProfile, known: int = 0) -> dict[str, Any]:
-    """A profile without its tables, as plain JSON. `known`: layers that were in the database already."""
+    """Return a profile without its tables as plain JSON; `known` layers were in the database already."""
     found = profile.to_json()
     found["layers"] = {layer["key"]: layer["what"] for layer in found["layers"]}
     return found | {"id": profile.device.id, "layers_known": known, "sha256": profile.sha256()}
