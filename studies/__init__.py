@@ -1,1 +1,1 @@
-"""What is kept and shown: the database of studies, the Python interface and the command line."""
+"""Studies: their database, the Python interface and the command line."""

@@ -1,4 +1,4 @@
-"""What a study was made with and what there is now: a resume refuses, by name, what changed in between."""
+"""Changes since a study was created, which a resume refuses by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StudyChanged(UserError):
 
 
 def made_with(study: OpenedStudy) -> dict[str, str]:
-    """What the trials of a study depend on, by name; the teacher is recorded apart, when it is made.
+    """Return the inputs that a study's trials depend on, by name; the teacher is recorded apart, when it is made.
 
     Args:
         study: The study.

@@ -1,4 +1,4 @@
-"""What a network costs, counted on the network itself: the check on every predicted cost.
+"""Costs counted on the network itself: the check on every predicted cost.
 
 Two counters that know nothing of each other or of our cost form: torch's dispatcher (every operator that
 really runs, by `torch.utils.flop_counter`) and thop (every module, by its type). Two conventions, named in
@@ -62,7 +62,7 @@ class CostCount:
 
     @property
     def counters_agree(self) -> bool:
-        """Whether the two counters tell the same story of the published count."""
+        """True if the two counters agree on the published count."""
         return self.macs_thop + sum(self.missed_by_thop.values()) == self.macs_published
 
 

@@ -1,4 +1,4 @@
-"""Whether a machine was quiet while something was timed: what other processes took, and what that cost ours.
+"""Load of a machine during a timing: the CPU time of other processes, and its effect on ours.
 
 Three signals, each blind where another sees. Other processes' CPU time (/proc/stat less our own) shows a busy loop
 on a core that we do not need, which still takes cache, memory and clock speed. Our own time in the run queue
@@ -43,7 +43,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Limits:
-    """What still counts as quiet.
+    """Limits of a quiet machine.
 
     Attributes:
         others: Share of the machine's CPUs that other processes may take.
@@ -63,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What happened between two snapshots.
+    """Load between two snapshots.
 
     Attributes:
         others: CPUs that other processes used on average; None where unknown.
@@ -78,7 +78,7 @@ class Disturbance:
     drift: float
 
     def reason(self, limits: Limits) -> str:
-        """Why the machine was not quiet, with numbers; empty where it was."""
+        """Return the reason that the machine was not quiet, with numbers; empty if it was."""
         if self.others is not None and self.others > limits.others * self.cpus:
             return (
                 f"other processes used {self.others:.2f} of {self.cpus} CPUs "
@@ -105,7 +105,7 @@ def snapshot() -> Snapshot:
 
 
 def between(before: Snapshot, after: Snapshot, cpus: int | None = None) -> Disturbance:
-    """What happened between two snapshots.
+    """Return the load between two snapshots.
 
     Args:
         before: The first one.

@@ -107,12 +107,12 @@ class Block:
 
     @property
     def weighted(self) -> bool:
-        """Whether it multiplies by a weight."""
+        """True if it multiplies by a weight."""
         return any(call.name in WEIGHTED for call in self.calls)
 
     @property
     def integer(self) -> bool:
-        """Whether it can run on integers where the network has 8 bits."""
+        """True if it can run on integers in a network of 8 bits."""
         return any(call.name in INTEGER for call in self.calls)
 
     @property
@@ -232,7 +232,7 @@ def side_of(unit: Vector, sizes: Vector) -> Side:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether an argument can be used again at other widths: no device, no symbolic size, no tensor."""
+    """Return if an argument can be used again at other widths: not a device, a symbolic size or a tensor."""
     if isinstance(value, list | tuple):
         return all(map(is_plain, value))
     return value is None or isinstance(value, bool | int | float | str | Ref | torch.dtype | torch.layout)

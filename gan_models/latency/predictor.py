@@ -66,7 +66,7 @@ def ceil_to(n: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a whole network takes, from its blocks; all 0 or more.
+    """Coefficients of a network's latency, from its blocks; all 0 or more.
 
     Attributes:
         integer: What the tables of blocks that can run on integers are multiplied by.
@@ -149,7 +149,7 @@ class LatencyForm:
         return np.concatenate(found).reshape(whole.shape[:-1])
 
     def parts(self, plans: NDArray[np.int64]) -> Floats:
-        """What a fit adds up of plans [P, G]: ms of integer blocks, ms of others, million weights; float64 [P, 3]."""
+        """Return a fit's terms of plans [P, G]: ms of integer blocks, ms of others, million weights; float64 [P, 3]."""
         total = np.zeros((len(plans), 3))
         for term in self.terms:
             channels = [_channels(unit, plans) for unit in term.units]

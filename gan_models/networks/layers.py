@@ -1,4 +1,4 @@
-"""What every full-width builder shares: norms by name, checked arguments, initial weights."""
+"""Parts that all full-width builders share: norms by name, checked arguments, initial weights."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ def norm2d(norm: str, channels: int, *, affine: bool = False) -> nn.Module:
 
 
 def needs_bias(norm: str) -> bool:
-    """Whether a convolution in front of this norm carries a bias (upstream: InstanceNorm only).
+    """Return if a convolution in front of this norm has a bias (upstream: InstanceNorm only).
 
     A bias in front of an InstanceNorm without shift has no effect; it is kept because upstream's
     checkpoints hold it.

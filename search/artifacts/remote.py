@@ -35,7 +35,7 @@ class WrongUrl(WorkFailed, UserError):
 
 
 def is_url(text: str | Path) -> bool:
-    """Whether artifacts lie behind an fsspec URL rather than in a folder."""
+    """Return if artifacts are behind an fsspec URL instead of in a folder."""
     return "://" in str(text)
 
 

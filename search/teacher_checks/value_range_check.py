@@ -58,7 +58,7 @@ class _Tried:
 
     @property
     def fits(self) -> bool:
-        """Whether the outputs are in the range, but for a few values."""
+        """True if the outputs are in the range, except for a few values."""
         return _outside(self.images, self.ranges.given) <= MOST_OUTSIDE
 
 

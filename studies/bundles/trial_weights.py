@@ -100,7 +100,7 @@ def trial_generator(
 
 
 def trial_quantizations(folder: StudyFolder, trial: TrialRecord) -> dict[str, Quantization]:
-    """How a trial's generators were quantized, by name; empty for one of 32 bits.
+    """Return the quantization of a trial's generators by name; empty for one of 32 bits.
 
     Raises:
         ArtifactError: The file is missing, or not that of the record.

@@ -38,7 +38,7 @@ class SizeRule:
 
     @property
     def fixed(self) -> bool:
-        """Whether it runs at the trained size alone."""
+        """True if it runs at the trained size only."""
         return self.stride == 0
 
     def around(self, height: int, width: int) -> tuple[int, int]:
