@@ -107,7 +107,7 @@ def test_an_open_cluster_is_refused_without_insecure_and_workers_get_the_wheel(s
     driver = launch(url, tmp_path, address)
     output = driver.communicate(timeout=300)[0]
     assert driver.returncode == 1
-    assert f"the Ray cluster at {address} asks for no token" in output
+    assert f"the Ray cluster at {address} requires no token" in output
     assert "--insecure" in output
     assert read_study(url, "s").trials == ()
     driver = launch(url, tmp_path, address, INSECURE="1")

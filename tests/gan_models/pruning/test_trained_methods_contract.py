@@ -88,7 +88,7 @@ def test_a_restart_is_the_teacher_cut_to_the_methods_plan_and_refitted(method: s
     """`always` goes on with that network and records both errors; without inputs it is refused before training."""
     given = job(method)
     always = replace(given.proposal.settings, restart="always")
-    with pytest.raises(UserError, match=f"{method}.restart=always refits on inputs: got no calibration images"):
+    with pytest.raises(UserError, match=f"{method}.restart=always needs inputs for a refit: got no calibration images"):
         make_method(method).prune(changed(given, settings=always))
     calibration = Calibration(lambda: (torch.stack([entry["input"] for entry in given.training.data]),), 0)
     pruned = make_method(method).prune(changed(given, settings=always, calibration=calibration))

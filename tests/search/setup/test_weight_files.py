@@ -36,7 +36,7 @@ def test_keys_are_taken_of_every_file(tmp_path):
     copied = load_weights(tmp_path / "teacher" / "generator-BtoA.safetensors")
     assert all(torch.equal(copied[name], value) for name, value in states["B"].state_dict().items())
     wrong, *_ = decided(StudyConfig(**settings, **given | {"teacher": f"AtoB={path},BtoA={path}::nets.B"}))
-    with pytest.raises(ValueError, match=r"choose one, FILE::nets.A, nets.B$"):
+    with pytest.raises(ValueError, match=r"expected a choice of one, FILE::nets.A, nets.B$"):
         check_weights(wrong)
 
 

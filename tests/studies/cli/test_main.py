@@ -133,7 +133,7 @@ BAD = {
     "data missing": (["--data", "/nowhere"], 2, "does not exist"),
     "data empty": (["--data", "empty"], 2, "A|B side by side"),
     "teacher missing": (["--teacher", "none.pth"], 2, "is not a file"),
-    "teacher a pickle": (["--teacher", "evil.pth"], 2, "would have to run code to load"),
+    "teacher a pickle": (["--teacher", "evil.pth"], 2, "must run code to load"),
     "storage": (["--storage", "postgresql://u:secret@127.0.0.1:1/x"], 1, "u:***@127.0.0.1"),
     "storage kind": (["--storage", "mysql://u:secret@h/x"], 2, "not supported"),
     "storage driver": (["--storage", "postgresql+psycopgg://u:secret@h/x"], 2, "is no database URL"),

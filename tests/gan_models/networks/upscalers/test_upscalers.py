@@ -150,7 +150,7 @@ def test_a_file_with_both_averages_asks_for_one(tmp_path):
     sources = {key: build("srresnet", {"num_feat": 4, "num_block": 1}) for key in ("params", "params_ema")}
     torch.save({key: network.state_dict() for key, network in sources.items()}, tmp_path / "both.pth")
     network = build("srresnet", {"num_feat": 4, "num_block": 1})
-    with pytest.raises(UserError, match=r"choose one, FILE::params, params_ema"):
+    with pytest.raises(UserError, match=r"expected a choice of one, FILE::params, params_ema"):
         load_into(network, tmp_path / "both.pth")
     load_into(network, f"{tmp_path / 'both.pth'}::params_ema")
     assert torch.equal(network.conv_last.weight, sources["params_ema"].conv_last.weight)
