@@ -44,6 +44,7 @@ class FinalistsRequest:
     artifacts: Mapping[int, Artifact]
     command: str = ""
     prepared: Prepared = field(default_factory=Prepared)
+    allow_busy: bool = False
 
 
 def measure(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +65,8 @@ def measure_finalists(request: FinalistsRequest) -> dict[int, tuple[Measurement,
     look_in(Path(request.folder) / SOURCE)
     opened = open_study(request.study, request.prepared)
     meters = _meters(opened, request.command)
+    if request.allow_busy:
+        meters = {cost: meter.allowing_busy() for cost, meter in meters.items()}
     if not meters:
         return {}
     found = {}

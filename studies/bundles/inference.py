@@ -61,7 +61,8 @@ def benchmark_bundle(
         UserError: No thread.
     """
     pruned, dense = load_bundle(path, catalog_only), load_dense(path, catalog_only)
-    inputs, formats = read_architecture(Path(path).expanduser()).inputs, tuple(read_card(path).files)
+    folder = Path(path).expanduser()
+    inputs, formats = read_architecture(folder).inputs, tuple(read_card(folder).files)
     return measure_table(
         pruned, dense, inputs, runtimes_of(formats), cpus_allowed() if threads is None else threads, rounds, on_step
     )

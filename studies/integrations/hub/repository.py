@@ -70,7 +70,7 @@ def local_bundle(bundle: str | Path) -> Path:
         return Path(bundle)
     reference = HubReference.parse(str(bundle))
     check_installed(f"{SCHEME} bundles", [HUB])
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import hf_hub_download  # pyright: ignore[reportMissingImports]
 
     def fetch(file: str) -> Path:
         with _in_one_line(f"cannot fetch {file} of {SCHEME}{reference.name}"):
@@ -127,7 +127,7 @@ def push_repository(folder: Path, reference: HubReference, private: bool) -> str
         WorkFailed: The Hub cannot be reached.
     """
     check_installed("push", [HUB])
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import HfApi, get_token  # pyright: ignore[reportMissingImports]
 
     if reference.revision:
         raise UserError(
@@ -150,7 +150,7 @@ def push_repository(folder: Path, reference: HubReference, private: bool) -> str
 @contextmanager
 def _in_one_line(what: str) -> Iterator[None]:
     """Turn errors of the Hub's client into one line: a user's mistake if the Hub refuses, else work that failed."""
-    from huggingface_hub.errors import (
+    from huggingface_hub.errors import (  # pyright: ignore[reportMissingImports]
         EntryNotFoundError,
         HfHubHTTPError,
         HTTPError,

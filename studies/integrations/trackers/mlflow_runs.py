@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-import mlflow
-from mlflow.entities import Experiment as MlflowExperiment
-from mlflow.entities import Metric, Param, Run
-from mlflow.tracking import MlflowClient
+import mlflow  # pyright: ignore[reportMissingImports]
+from mlflow.entities import Experiment as MlflowExperiment  # pyright: ignore[reportMissingImports]
+from mlflow.entities import Metric, Param, Run  # pyright: ignore[reportMissingImports]
+from mlflow.tracking import MlflowClient  # pyright: ignore[reportMissingImports]
 from PIL import Image
 
 from .tracker import NOTE, Experiment, TrackedRun
